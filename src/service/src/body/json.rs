@@ -1,0 +1,122 @@
+//! Defines the JSON payload of our APIs: poem-openapi's, read strictly and with errors that name the member.
+
+use poem::{IntoResponse, Request, RequestBody, Response, http::header::CONTENT_TYPE};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions,
+    payload::{ParsePayload, Payload},
+    registry::{MetaMediaType, MetaRequest, MetaResponse, MetaResponses, MetaSchemaRef, Registry},
+    types::{ParseFromJSON, ToJSON, Type},
+};
+
+use super::{expect_media_type, mismatch, read, strict};
+use crate::problem::{MALFORMED, Problem, member_in, rule_in};
+
+const MEDIA_TYPE: &str = "application/json";
+
+/// A JSON body, of a request or an answer. Use it instead of `poem_openapi::payload::Json`, which takes a member given
+/// twice, does not say which member is wrong, and answers as plain text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Json<T>(pub T);
+
+impl<T: Type> Payload for Json<T> {
+    const CONTENT_TYPE: &'static str = MEDIA_TYPE;
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: ParseFromJSON> ParsePayload for Json<T> {
+    const IS_REQUIRED: bool = T::IS_REQUIRED;
+
+    async fn from_request(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
+        expect_media_type(request.headers(), MEDIA_TYPE).map_err(Problem::from)?;
+        let bytes = read(body.take()?).await.map_err(Problem::from)?;
+        Ok(Self(parse(&bytes)?))
+    }
+}
+
+impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Json<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        <Self as Payload>::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        let content = vec![MetaMediaType { content_type: MEDIA_TYPE, schema: Self::schema_ref() }];
+        Some(MetaRequest { description: None, content, required: <Self as ParsePayload>::IS_REQUIRED })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        <Self as ParsePayload>::from_request(request, body).await
+    }
+}
+
+impl<T: ToJSON> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        let text = self.0.to_json_string();
+        Response::builder().header(CONTENT_TYPE, MEDIA_TYPE).body(text)
+    }
+}
+
+impl<T: ToJSON> ApiResponse for Json<T> {
+    fn meta() -> MetaResponses {
+        let content = vec![MetaMediaType { content_type: MEDIA_TYPE, schema: T::schema_ref() }];
+        let response = MetaResponse {
+            description: "",
+            status: Some(200),
+            status_range: None,
+            content,
+            headers: Vec::new(),
+        };
+        MetaResponses { responses: vec![response] }
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+fn parse<T: ParseFromJSON>(bytes: &[u8]) -> Result<T, Problem> {
+    let value = strict::parse(bytes).map_err(|cause| not_json(&cause))?;
+    T::parse_from_json(Some(value)).map_err(|cause| {
+        let reason = cause.into_message();
+        let named = member_in(&reason).map(|member| (member, rule_in(&reason)));
+        // poem-openapi names the member for rules such as `max_length`, but not for a wrong type.
+        let found = named.or_else(|| mismatch::find::<T>(&strict::parse(bytes).ok()?, &reason));
+        match found {
+            Some((member, rule)) if member.is_empty() => {
+                Problem::new(MALFORMED).detail(format!("the body {rule}"))
+            }
+            Some((member, rule)) => {
+                Problem::new(MALFORMED).detail(format!("`{member}` {rule}")).field(member)
+            }
+            None => Problem::new(MALFORMED).detail(format!("the body {}", rule_in(&reason))),
+        }
+    })
+}
+
+fn not_json(cause: &serde_json::Error) -> Problem {
+    let message = cause.to_string();
+    let problem = Problem::new(MALFORMED);
+    match member_in(&message) {
+        Some(member) => problem.detail("a member is given twice").field(member),
+        None => problem.detail(format!(
+            "the body is not valid JSON at line {}, column {}",
+            cause.line(),
+            cause.column()
+        )),
+    }
+}

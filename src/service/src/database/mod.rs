@@ -1,0 +1,166 @@
+//! Defines the database of a service: SQLite on one machine, PostgreSQL for many, alike to those who use it.
+//!
+//! There is one way to write, [`Database::write`], and one way to read, [`Database::reader`], which cannot write. What
+//! differs between the two databases stays in here: `group` shares commits on SQLite, `postgres` pools connections.
+//! Owns no table; [`migrate`] runs the steps of others, [`changes`] tells nodes and commands apart in time about what
+//! they keep in memory.
+
+pub mod changes;
+mod error;
+mod group;
+pub mod migrate;
+mod postgres;
+mod settings;
+mod sqlite;
+mod transaction;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
+use sqlx::postgres::{PgConnectOptions, PgPool};
+use sqlx::sqlite::SqliteConnectOptions;
+use tokio::time::timeout;
+
+pub use self::error::{DatabaseError, unique_violation};
+pub use self::settings::DatabaseSettings;
+pub use self::transaction::Transaction;
+
+use self::group::Queue;
+use self::settings::Scheme;
+use self::transaction::Link;
+
+/// How long [`Database::ping`] waits before it calls the database not ready.
+const PING_PATIENCE: Duration = Duration::from_secs(1);
+
+/// An open database. Cheap to clone; clones share the connections.
+#[derive(Clone)]
+pub struct Database(Arc<Inner>);
+
+struct Inner {
+    reader: DatabaseConnection,
+    writes: Writes,
+}
+
+/// Who writes. The options are those of further connections, for migrations.
+enum Writes {
+    Sqlite { queue: Queue, options: SqliteConnectOptions },
+    Postgres { pool: PgPool, options: PgConnectOptions },
+}
+
+impl Database {
+    /// Opens the database and its first connection. On SQLite the file and its directory are created. Must be called
+    /// inside of a Tokio runtime, which the database then lives in.
+    pub async fn open(settings: &DatabaseSettings) -> Result<Self, DatabaseError> {
+        let inner = match settings.scheme()? {
+            Scheme::Sqlite => {
+                let options = sqlite::options(settings)?;
+                let writer = sqlite::writer(options.clone());
+                let connection = sqlite::connect(&writer).await?;
+                let reader = sqlite::readers(options.clone(), settings);
+                let queue = Queue::start(writer, connection, settings.patience());
+                Inner { reader, writes: Writes::Sqlite { queue, options } }
+            }
+            Scheme::Postgres => {
+                let options = postgres::options(settings)?;
+                let pool = postgres::pool(options.clone(), settings).await?;
+                Inner { reader: pool.clone().into(), writes: Writes::Postgres { pool, options } }
+            }
+        };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Which database it is.
+    pub fn backend(&self) -> DbBackend {
+        match self.0.writes {
+            Writes::Sqlite { .. } => DbBackend::Sqlite,
+            Writes::Postgres { .. } => DbBackend::Postgres,
+        }
+    }
+
+    /// For reading. Sees what was committed, each statement for itself. A statement that writes is refused.
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.0.reader
+    }
+
+    /// Runs `work` and makes what it wrote durable. Its result is handed out only afterwards.
+    ///
+    /// `Ok` commits, so a refusal with consequences (a counted failure, a revoked grant) is a value inside of `Ok`.
+    /// `Err` undoes what `work` wrote, and nothing else; so does dropping the future before `work` has returned. Dropped
+    /// later, the write may stay. `work` runs once, in the caller's task: it is never retried.
+    ///
+    /// A statement that fails ends the write, on both databases: later ones are refused, and `Ok` becomes
+    /// [`DatabaseError::Aborted`]. So decide with `ON CONFLICT` and affected rows, not by catching an error inside.
+    ///
+    /// Others may wait behind `work` (SQLite: all writers), so it holds statements and nothing slow: no signature, hash,
+    /// mail, HTTP call or second `write`, which would wait for the first. For the same reason poll the future until it
+    /// is ready, or drop it.
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`; [`DatabaseError::Unavailable`] when there was no turn, no connection or no commit;
+    /// [`DatabaseError::Aborted`] when `work` swallowed the error of a statement.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&Transaction) -> Result<T, E>,
+        E: From<DatabaseError>,
+    {
+        let transaction = self.begin().await?;
+        match work(&transaction).await {
+            Ok(value) => {
+                transaction.commit().await?;
+                Ok(value)
+            }
+            Err(refusal) => {
+                transaction.rollback().await;
+                Err(refusal)
+            }
+        }
+    }
+
+    async fn begin(&self) -> Result<Transaction, DatabaseError> {
+        let link = match &self.0.writes {
+            Writes::Sqlite { queue, .. } => Link::Sqlite(queue.turn().await?),
+            Writes::Postgres { pool, .. } => Link::Postgres(postgres::begin(pool).await?),
+        };
+        Ok(Transaction::new(link))
+    }
+
+    /// Whether the database answers a read within a second: for readiness.
+    pub async fn ping(&self) -> Result<(), DatabaseError> {
+        let sql = match self.backend() {
+            // Without a table SQLite would not look at its file.
+            DbBackend::Sqlite => "SELECT count(*) FROM sqlite_schema",
+            _ => "SELECT 1",
+        };
+        let statement = Statement::from_string(self.backend(), sql);
+        match timeout(PING_PATIENCE, self.reader().query_one_raw(statement)).await {
+            Ok(answer) => answer.map(drop).map_err(DatabaseError::from),
+            Err(_elapsed) => Err(DatabaseError::timed_out()),
+        }
+    }
+
+    /// Closes all connections. Writes that wait are done before; later reads and writes fail.
+    pub async fn close(&self) {
+        if let Writes::Sqlite { queue, .. } = &self.0.writes {
+            queue.close().await;
+        }
+        // Closing a pool has no error to tell.
+        let _ = self.reader().close_by_ref().await;
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Database").field(&self.backend()).finish()
+    }
+}
+
+/// Counts a commit and the writes that it made durable.
+fn count_commit(writes: usize) {
+    if writes > 0 {
+        metrics::counter!("postern_database_commits_total").increment(1);
+        metrics::counter!("postern_database_writes_total").increment(writes as u64);
+    }
+}

@@ -1,0 +1,69 @@
+//! Defines how PostgreSQL is opened: one pool, read-only unless a write begins.
+//!
+//! The server bounds statements and idle transactions, the pool bounds the wait for a connection. A connection that
+//! was idle is tried before use, so that a restart of the server is not felt by those who come after it. Needs
+//! sessions of its own (`LISTEN`, settings), so a pooler in between must pool sessions.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions as _, Connection as _, Postgres, Transaction};
+
+use super::error::DatabaseError;
+use super::settings::DatabaseSettings;
+
+/// What a server shows of connections whose URL gives no `application_name`.
+const APPLICATION: &str = "postern";
+/// Connections that are busier than this find out by themselves that the server is gone.
+const TRY_AFTER_IDLE: Duration = Duration::from_secs(1);
+const IDLE: Duration = Duration::from_mins(10);
+/// Lets a load balancer in front of several servers, and the server's memory, settle again.
+const LIFETIME: Duration = Duration::from_mins(30);
+
+/// What all connections have in common.
+pub(super) fn options(settings: &DatabaseSettings) -> Result<PgConnectOptions, DatabaseError> {
+    let options: PgConnectOptions = settings.options()?;
+    let options = match options.get_application_name() {
+        Some(_) => options,
+        None => options.application_name(APPLICATION),
+    };
+    Ok(options.disable_statement_logging())
+}
+
+/// Opens the pool, and its first connection.
+pub(super) async fn pool(
+    options: PgConnectOptions,
+    settings: &DatabaseSettings,
+) -> Result<PgPool, DatabaseError> {
+    let limit = settings.statement_timeout.duration().as_millis().to_string();
+    let options = options.options([
+        ("default_transaction_read_only", "on"),
+        ("statement_timeout", limit.as_str()),
+        ("idle_in_transaction_session_timeout", limit.as_str()),
+    ]);
+    PgPoolOptions::new()
+        .max_connections(settings.connections.get())
+        .min_connections(1)
+        .acquire_timeout(settings.patience())
+        .idle_timeout(IDLE)
+        .max_lifetime(LIFETIME)
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for >= TRY_AFTER_IDLE {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_with(options)
+        .await
+        .map_err(DatabaseError::connection)
+}
+
+/// Begins a write.
+pub(super) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, DatabaseError> {
+    let begun = pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+    // Boxed, or else its size would be part of every future that writes somewhere inside.
+    Box::pin(begun).await.map_err(DatabaseError::connection)
+}

@@ -1,0 +1,76 @@
+//! Defines the section `[database]`: which database, how many connections, how long to wait.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use secrecy::ExposeSecret as _;
+use serde::Deserialize;
+
+use super::DatabaseError;
+use crate::settings::{Lifetime, Secret};
+
+/// `[database]`. Write them by hand with [`DatabaseSettings::at`]; both ways have the same defaults.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseSettings {
+    /// `sqlite://data/postern.db` or `postgres://user:password@host/database`. A secret: it may hold a password.
+    pub url: Secret,
+    /// How many connections: for reading on SQLite (one more writes), for everything on PostgreSQL.
+    #[serde(default = "default_connections")]
+    pub connections: NonZeroU32,
+    /// How long a caller waits for a connection, or for its turn to write, before the database counts as not
+    /// available. Answers are due within two seconds, so it is below.
+    #[serde(default = "default_acquire_timeout")]
+    pub acquire_timeout: Lifetime,
+    /// How long a statement may run, and a transaction may be idle, before the server ends it (PostgreSQL).
+    #[serde(default = "default_statement_timeout")]
+    pub statement_timeout: Lifetime,
+}
+
+const fn default_connections() -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(7)
+}
+
+const fn default_acquire_timeout() -> Lifetime {
+    Lifetime::from_millis(1500)
+}
+
+const fn default_statement_timeout() -> Lifetime {
+    Lifetime::from_secs(10)
+}
+
+/// Which database a URL names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scheme {
+    Sqlite,
+    Postgres,
+}
+
+impl DatabaseSettings {
+    /// The database at `url`, everything else by default.
+    pub fn at(url: impl Into<String>) -> Self {
+        Self {
+            url: Secret::from(url.into()),
+            connections: default_connections(),
+            acquire_timeout: default_acquire_timeout(),
+            statement_timeout: default_statement_timeout(),
+        }
+    }
+
+    pub(super) fn scheme(&self) -> Result<Scheme, DatabaseError> {
+        match self.url.expose_secret().split_once(':') {
+            Some(("sqlite", _)) => Ok(Scheme::Sqlite),
+            Some(("postgres" | "postgresql", _)) => Ok(Scheme::Postgres),
+            _ => Err(DatabaseError::Settings("database.url must start with sqlite: or postgres:".to_owned())),
+        }
+    }
+
+    /// The URL as options of a driver. What the driver says about a bad one names the part, never the value.
+    pub(super) fn options<O: std::str::FromStr<Err = sqlx::Error>>(&self) -> Result<O, DatabaseError> {
+        let told = |cause| DatabaseError::Settings(format!("database.url is not understood: {cause}"));
+        self.url.expose_secret().parse().map_err(told)
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        self.acquire_timeout.duration()
+    }
+}

@@ -1,0 +1,188 @@
+//! Defines [`Transaction`], what a write's closure works with: alike on both databases.
+//!
+//! sea-orm's own type is not used: on SQLite it panics when it is dropped half-way, and on PostgreSQL it commits
+//! after a failed statement, which the server turns into a rollback without saying so. Here a statement that failed
+//! or was given up half-way ends the write:
+//!
+//! ```text
+//!   Sound ──statement begins──► Running ──succeeded──► Sound
+//!                                  │ └────failed─────► Failed ──► every further statement is refused,
+//!                                  └──future dropped──► (stays)    and so is the commit
+//! ```
+//!
+//! So a closure that swallows an error cannot be told "committed", and after SQLite has rolled a full disk's
+//! transaction back by itself nothing runs outside of one. Let the database decide with `ON CONFLICT` or a
+//! conditional update instead of catching an error inside.
+
+use async_trait::async_trait;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+use sea_query_sqlx::SqlxValues;
+use sqlx::{AssertSqlSafe, Executor as _, IntoArguments, Postgres, Sqlite};
+use tokio::sync::Mutex;
+
+use super::DatabaseError;
+use super::group::Turn;
+
+/// An open write. Implements [`ConnectionTrait`], so every query of sea-orm takes it. It cannot be kept, and it
+/// cannot begin or commit: that is [`Database::write`](super::Database::write)'s.
+pub struct Transaction {
+    backend: DbBackend,
+    // The lock serialises statements of a closure that runs several at once (`try_join!`).
+    state: Mutex<State>,
+}
+
+struct State {
+    link: Link,
+    health: Health,
+}
+
+/// Where the statements go.
+pub(super) enum Link {
+    Sqlite(Turn),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+enum Health {
+    Sound,
+    Running,
+    Failed(DbErr),
+}
+
+impl Transaction {
+    pub(super) fn new(link: Link) -> Self {
+        let backend = match link {
+            Link::Sqlite(_) => DbBackend::Sqlite,
+            Link::Postgres(_) => DbBackend::Postgres,
+        };
+        Self { backend, state: Mutex::new(State { link, health: Health::Sound }) }
+    }
+
+    /// Makes the write durable. Only after this returned may anybody be told of it.
+    pub(super) async fn commit(self) -> Result<(), DatabaseError> {
+        let State { link, health } = self.state.into_inner();
+        match health {
+            Health::Sound => {}
+            Health::Running => return Err(DatabaseError::Aborted),
+            Health::Failed(cause) => {
+                return Err(match DatabaseError::from(cause) {
+                    gone @ DatabaseError::Unavailable(_) => gone,
+                    _ => DatabaseError::Aborted,
+                });
+            }
+        }
+        match link {
+            Link::Sqlite(turn) => turn.commit().await,
+            Link::Postgres(transaction) => transaction.commit().await.map_err(DatabaseError::connection),
+        }
+    }
+
+    /// Undoes the write. Waiting for it is a courtesy to the next caller: dropping does the same, later.
+    pub(super) async fn rollback(self) {
+        match self.state.into_inner().link {
+            Link::Sqlite(turn) => drop(turn),
+            // A connection that cannot even roll back is closed by the pool; the server rolls back then.
+            Link::Postgres(transaction) => drop(transaction.rollback().await),
+        }
+    }
+}
+
+impl State {
+    fn begin_statement(&mut self) -> Result<&mut Link, DbErr> {
+        match std::mem::replace(&mut self.health, Health::Running) {
+            Health::Sound => Ok(&mut self.link),
+            Health::Running => Err(self.fail(refused("an earlier statement was given up half-way"))),
+            Health::Failed(cause) => Err(self.fail(cause)),
+        }
+    }
+
+    fn end_statement<T>(&mut self, result: Result<T, sqlx::Error>, kind: Kind) -> Result<T, DbErr> {
+        match result {
+            Ok(value) => {
+                self.health = Health::Sound;
+                Ok(value)
+            }
+            Err(cause) => Err(self.fail(kind(RuntimeErr::SqlxError(cause.into())))),
+        }
+    }
+
+    fn fail(&mut self, cause: DbErr) -> DbErr {
+        self.health = Health::Failed(cause.clone());
+        cause
+    }
+}
+
+/// How sea-orm tells errors of execution and of queries apart.
+type Kind = fn(RuntimeErr) -> DbErr;
+
+fn refused(why: &str) -> DbErr {
+    DbErr::Exec(RuntimeErr::Internal(why.to_owned()))
+}
+
+fn bind<D>(statement: Statement) -> sqlx::query::Query<'static, D, SqlxValues>
+where
+    D: sqlx::Database,
+    SqlxValues: IntoArguments<D>,
+{
+    let values = statement.values.unwrap_or(sea_orm::sea_query::Values(Vec::new()));
+    sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(values))
+}
+
+#[async_trait]
+impl ConnectionTrait for Transaction {
+    fn get_database_backend(&self) -> DbBackend {
+        self.backend
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let mut state = self.state.lock().await;
+        let result = match state.begin_statement()? {
+            Link::Sqlite(turn) => {
+                bind::<Sqlite>(statement).execute(turn.connection()).await.map(ExecResult::from)
+            }
+            Link::Postgres(transaction) => {
+                bind::<Postgres>(statement).execute(&mut **transaction).await.map(ExecResult::from)
+            }
+        };
+        state.end_statement(result, DbErr::Exec)
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        let mut state = self.state.lock().await;
+        let sql = AssertSqlSafe(sql.to_owned());
+        let result = match state.begin_statement()? {
+            Link::Sqlite(turn) => turn.connection().execute(sql).await.map(ExecResult::from),
+            Link::Postgres(transaction) => (&mut **transaction).execute(sql).await.map(ExecResult::from),
+        };
+        state.end_statement(result, DbErr::Exec)
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let mut state = self.state.lock().await;
+        let result = match state.begin_statement()? {
+            Link::Sqlite(turn) => bind::<Sqlite>(statement)
+                .fetch_optional(turn.connection())
+                .await
+                .map(|row| row.map(QueryResult::from)),
+            Link::Postgres(transaction) => bind::<Postgres>(statement)
+                .fetch_optional(&mut **transaction)
+                .await
+                .map(|row| row.map(QueryResult::from)),
+        };
+        state.end_statement(result, DbErr::Query)
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let mut state = self.state.lock().await;
+        let result = match state.begin_statement()? {
+            Link::Sqlite(turn) => bind::<Sqlite>(statement)
+                .fetch_all(turn.connection())
+                .await
+                .map(|rows| rows.into_iter().map(QueryResult::from).collect()),
+            Link::Postgres(transaction) => bind::<Postgres>(statement)
+                .fetch_all(&mut **transaction)
+                .await
+                .map(|rows| rows.into_iter().map(QueryResult::from).collect()),
+        };
+        state.end_statement(result, DbErr::Query)
+    }
+}

@@ -1,0 +1,174 @@
+//! Defines what one connection is doing, and when it has been doing it for too long.
+//!
+//! ```text
+//!             first byte              head complete
+//!   Idle ──────────────────► Head ──────────────────► Requests (one or, with HTTP/2, many)
+//!    ▲  idle_timeout: closed   │ header_timeout: closed    │
+//!    └─────────────────────────┴───────────────────────────┘  last byte answered
+//! ```
+//!
+//! A new connection counts as if its first head had begun. hyper's own time-out for heads is not used: it runs while the
+//! connection idles as well, and it sets a timer for each request. Here there is one timer for each connection, and
+//! a request costs a few atomic writes.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Instant,
+};
+
+/// The first head is counted from the start of the connection, also while nothing of it has arrived.
+const FIRST: u64 = 0;
+/// Nothing of a further head has arrived.
+const NOT_BEGUN: u64 = u64::MAX;
+
+/// The state of one connection. Times are milliseconds since it was accepted.
+pub(super) struct Activity {
+    accepted: Instant,
+    requests: AtomicU32,
+    head_began: AtomicU64,
+    answered: AtomicU64,
+    http2: AtomicBool,
+}
+
+impl Activity {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            accepted: Instant::now(),
+            requests: AtomicU32::new(0),
+            head_began: AtomicU64::new(FIRST),
+            answered: AtomicU64::new(0),
+            http2: AtomicBool::new(false),
+        })
+    }
+
+    /// When the connection is to be closed; `None` while a request is being answered.
+    pub(super) fn due(&self, header_timeout: Duration, idle_timeout: Duration) -> Option<Instant> {
+        if self.requests.load(Relaxed) > 0 {
+            return None;
+        }
+        let (since, timeout) = match self.head_began.load(Relaxed) {
+            NOT_BEGUN => (self.answered.load(Relaxed), idle_timeout),
+            began => (began, header_timeout),
+        };
+        Some(self.accepted + Duration::from_millis(since) + timeout)
+    }
+
+    /// Whether the client speaks HTTP/2.
+    pub(super) fn http2(&self) -> bool {
+        self.http2.load(Relaxed)
+    }
+
+    fn bytes_arrived(&self, bytes: &[u8]) {
+        if self.requests.load(Relaxed) > 0 {
+            return;
+        }
+        match self.head_began.load(Relaxed) {
+            FIRST => {
+                // HTTP/2 begins with its preface (RFC 9113 section 3.4).
+                self.http2.store(bytes.starts_with(b"PRI "), Relaxed);
+                self.head_began.store(FIRST + 1, Relaxed);
+            }
+            // HTTP/2 sends more than heads, so that bytes between requests say nothing.
+            NOT_BEGUN if !self.http2() => self.head_began.store(self.now().max(FIRST + 1), Relaxed),
+            _ => {}
+        }
+    }
+
+    /// An answer that takes long to read is no idleness. HTTP/2 sends pings as well, which say nothing.
+    fn bytes_left(&self) {
+        if !self.http2() {
+            self.answered.store(self.now(), Relaxed);
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.accepted.elapsed().as_millis()).unwrap_or(NOT_BEGUN - 1)
+    }
+}
+
+/// A request that is being answered, until it is dropped.
+pub(super) struct Answering(Arc<Activity>);
+
+impl Answering {
+    pub(super) fn begin(activity: &Arc<Activity>) -> Self {
+        activity.requests.fetch_add(1, Relaxed);
+        activity.head_began.store(NOT_BEGUN, Relaxed);
+        Self(Arc::clone(activity))
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.answered.store(self.0.now(), Relaxed);
+        self.0.requests.fetch_sub(1, Relaxed);
+    }
+}
+
+/// A stream that tells its [`Activity`] when bytes arrive and leave.
+pub(super) struct Watched<S> {
+    pub(super) stream: S,
+    pub(super) activity: Arc<Activity>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.activity.bytes_arrived(&buffer.filled()[before..]);
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if polled.is_ready() {
+            self.activity.bytes_left();
+        }
+        polled
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        if polled.is_ready() {
+            self.activity.bytes_left();
+        }
+        polled
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

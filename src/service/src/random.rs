@@ -1,0 +1,129 @@
+//! Defines [`Random`], the only place that draws randomness for secrets, codes and identifiers.
+//!
+//! In production it is the thread's `ChaCha` generator, seeded and reseeded by the operating system; a test seeds
+//! its own and gets the same bytes in every run. Libraries that draw for themselves (OpenSSL for keys, WebAuthn
+//! for challenges) are outside of it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::{Rng, RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha20Rng;
+use uuid::{Builder, Uuid};
+
+use crate::clock::Timestamp;
+
+/// Draws random values. Cheap to clone; clones of a seeded one continue the same sequence.
+#[derive(Clone)]
+pub struct Random(Source);
+
+#[derive(Clone)]
+enum Source {
+    System,
+    Seeded(Arc<Mutex<ChaCha20Rng>>),
+}
+
+impl Random {
+    /// Unpredictable randomness, fit for secrets.
+    pub const fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// The same sequence for the same seed: for tests only.
+    pub fn seeded(seed: u64) -> Self {
+        Self(Source::Seeded(Arc::new(Mutex::new(ChaCha20Rng::seed_from_u64(seed)))))
+    }
+
+    /// `N` random bytes.
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        self.draw(|rng| {
+            let mut bytes = [0; N];
+            rng.fill_bytes(&mut bytes);
+            bytes
+        })
+    }
+
+    /// A bearer secret: 256 bits as 43 characters of base64url without padding (RFC 4648 section 5).
+    pub fn token(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.bytes::<32>())
+    }
+
+    /// `count` decimal digits, each equally likely, leading zeros included.
+    pub fn digits(&self, count: usize) -> String {
+        self.draw(|rng| (0..count).map(|_| char::from(rng.random_range(b'0'..=b'9'))).collect())
+    }
+
+    /// A random identifier that tells nothing (UUID version 4, RFC 9562 section 5.4): for what others see.
+    pub fn uuid(&self) -> Uuid {
+        Builder::from_random_bytes(self.bytes()).into_uuid()
+    }
+
+    /// A row's key in order of creation (UUID version 7, RFC 9562 section 5.7), so that new rows are stored side by
+    /// side. It tells its time of birth: never show it where that matters.
+    pub fn row_id(&self, now: Timestamp) -> Uuid {
+        let micros = u64::try_from(now.micros()).unwrap_or(0);
+        let mut random = self.bytes::<10>();
+        // RFC 9562 section 6.2, method 3: the 12 bits after the version continue the time, here to 1/4096 ms.
+        let fraction = (micros % 1000) * 4096 / 1000;
+        let [.., high, low] = fraction.to_be_bytes();
+        [random[0], random[1]] = [high, low];
+        Builder::from_unix_timestamp_millis(micros / 1000, &random).into_uuid()
+    }
+
+    fn draw<T>(&self, from: impl FnOnce(&mut dyn Rng) -> T) -> T {
+        match &self.0 {
+            Source::System => from(&mut system_rng()),
+            // A panic elsewhere leaves the sequence where it was, which is all that a test can ask.
+            Source::Seeded(rng) => from(&mut *rng.lock().unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that takes the system's randomness")]
+fn system_rng() -> rand::rngs::ThreadRng {
+    rand::rng()
+}
+
+/// Says which kind it is and nothing of its state.
+impl std::fmt::Debug for Random {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.0 {
+            Source::System => "Random::System",
+            Source::Seeded(_) => "Random::Seeded",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn the_same_seed_gives_the_same_sequence() {
+        let (one, other) = (Random::seeded(7), Random::seeded(7));
+        assert_eq!(one.token(), other.token());
+        assert_eq!(one.clone().uuid(), other.uuid());
+        assert_ne!(one.token(), Random::seeded(8).token());
+    }
+
+    #[test]
+    fn values_have_their_shape() {
+        let random = Random::system();
+        assert_eq!(random.token().len(), 43);
+        assert!(random.digits(8).len() == 8 && random.digits(8).bytes().all(|b| b.is_ascii_digit()));
+        assert_eq!(random.uuid().get_version_num(), 4);
+        assert_ne!(random.bytes::<16>(), random.bytes::<16>());
+    }
+
+    #[test]
+    fn row_ids_sort_by_the_microsecond_of_their_birth() {
+        let random = Random::seeded(1);
+        let start = Timestamp::from_seconds(1_763_650_636);
+        let ids: Vec<_> =
+            (0..2500).map(|micros| random.row_id(start + Duration::from_micros(micros))).collect();
+        assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(ids.iter().all(|id| id.get_version_num() == 7));
+    }
+}

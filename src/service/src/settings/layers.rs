@@ -1,0 +1,333 @@
+//! Defines the three layers as trees of values that carry their origin, and what is refused in each of them.
+
+use std::{collections::BTreeMap, ffi::OsStr, fs, path::Path};
+
+use config::{ConfigError, Map, Source, Value, ValueKind};
+
+use super::{Effective, Origin, SettingsError, Sources, show};
+
+type Table = Map<String, Value>;
+
+/// What a value that is shown instead of a secret looks like.
+const SECRET: &str = "\"[secret]\"";
+
+/// The keys that exist, taken from the embedded defaults.
+pub(super) struct Known {
+    defaults: Table,
+    /// Every key with its default.
+    keys: BTreeMap<String, ValueKind>,
+    secrets: &'static [&'static str],
+    open_tables: &'static [&'static str],
+}
+
+/// One layer, ready to be laid over the ones before it.
+#[derive(Debug, Clone)]
+pub(super) struct Layer(Table);
+
+impl Source for Layer {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Table, ConfigError> {
+        Ok(self.0.clone())
+    }
+}
+
+impl Known {
+    pub(super) fn from_defaults(sources: &Sources) -> Result<Self, SettingsError> {
+        let broken = |cause: &dyn std::fmt::Display| SettingsError::Defaults(cause.to_string());
+        let parsed: toml::Table = sources.defaults.parse().map_err(|cause| broken(&cause))?;
+        let defaults = with_origin(parsed, &Origin::Default);
+        let keys = flatten(&defaults).into_iter().map(|(key, value)| (key, value.kind.clone())).collect();
+        let known = Self { defaults, keys, secrets: sources.secrets, open_tables: sources.open_tables };
+        match known.secrets.iter().find(|secret| !known.keys.contains_key(**secret)) {
+            Some(secret) => Err(broken(&format!("secret key `{secret}` is not listed"))),
+            None => Ok(known),
+        }
+    }
+
+    pub(super) fn defaults(&self) -> Layer {
+        Layer(self.defaults.clone())
+    }
+
+    fn holds(&self, key: &str) -> bool {
+        self.keys.contains_key(key) || self.open_tables.iter().any(|table| is_below(key, table))
+    }
+
+    /// The secret that `key` names a file for.
+    fn secret_of_file(&self, key: &str) -> Option<&'static str> {
+        let secret = key.strip_suffix("_file")?;
+        self.secrets.iter().copied().find(|known| *known == secret && !self.keys.contains_key(key))
+    }
+
+    fn unknown(&self, key: &str, origin: Origin) -> SettingsError {
+        let keys: Vec<_> = self.keys.keys().map(String::as_str).collect();
+        SettingsError::Unknown {
+            key: key.to_owned(),
+            origin,
+            nearest: nearest(key, &keys).map(ToOwned::to_owned),
+        }
+    }
+}
+
+/// Reads the file named by `--config`.
+pub(super) fn file(path: &Path, known: &Known) -> Result<Layer, SettingsError> {
+    let text = fs::read_to_string(path)
+        .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
+    let table: toml::Table = text.parse().map_err(|cause: toml::de::Error| {
+        let start = cause.span().map_or(0, |span| span.start);
+        let line = text.get(..start).map_or(1, |before| before.split('\n').count());
+        SettingsError::Malformed { path: path.to_owned(), line, message: cause.message().to_owned() }
+    })?;
+
+    let origin = Origin::File(path.to_owned());
+    let mut layer = Table::new();
+    for (key, value) in flatten(&with_origin(table, &origin)) {
+        place(&mut layer, known, &key, value.clone(), &origin, &key)?;
+    }
+    Ok(Layer(layer))
+}
+
+/// Reads the variables that carry the prefix.
+pub(super) fn environment(sources: &Sources, known: &Known) -> Result<Layer, SettingsError> {
+    let prefix = format!("{}_", sources.env_prefix);
+    let mut layer = Table::new();
+    for (name, value) in &sources.env {
+        let Some(name) = name.to_str().filter(|name| name.starts_with(&prefix)) else { continue };
+        if sources.foreign_env.contains(&name) || from_kubernetes(&name[prefix.len()..], value) {
+            continue;
+        }
+        let text = value.to_str().ok_or_else(|| SettingsError::NotText(name.to_owned()))?;
+        let key = name[prefix.len()..].to_lowercase().replace("__", ".");
+        let origin = Origin::Environment(name.to_owned());
+        let value = typed(known.keys.get(&key), text, &origin);
+        place(&mut layer, known, &key, value, &origin, name)?;
+    }
+    Ok(Layer(layer))
+}
+
+/// The environment variable that sets `key`.
+pub(super) fn variable_name(prefix: &str, key: &str) -> String {
+    format!("{prefix}_{}", key.replace('.', "__").to_uppercase())
+}
+
+/// Every key with its value and origin, secrets hidden.
+pub(super) fn leaves(tree: &Value, known: &Known) -> Vec<Effective> {
+    let ValueKind::Table(table) = &tree.kind else { return Vec::new() };
+    let mut leaves: Vec<_> = flatten(table)
+        .into_iter()
+        .map(|(key, value)| {
+            let set = !unset(value);
+            let secret = known.secrets.contains(&key.as_str());
+            let text = set.then(|| if secret { SECRET.to_owned() } else { show(value) });
+            let origin = value.origin().map_or(Origin::Default, decode_origin);
+            Effective { key, value: text, origin }
+        })
+        .collect();
+    leaves.sort_by(|a, b| a.key.cmp(&b.key));
+    leaves
+}
+
+/// Removes the keys whose value is empty, so that an optional setting becomes `None` and a needed one is missing.
+pub(super) fn without_unset(mut tree: Value) -> Value {
+    if let ValueKind::Table(table) = &mut tree.kind {
+        let kept = std::mem::take(table).into_iter().filter(|(_, value)| !unset(value));
+        *table = kept.map(|(key, value)| (key, without_unset(value))).collect();
+    }
+    tree
+}
+
+fn unset(value: &Value) -> bool {
+    matches!(&value.kind, ValueKind::String(text) if text.is_empty())
+}
+
+/// Puts one value into a layer, after reading it from its file if it is a secret that names one.
+fn place(
+    layer: &mut Table,
+    known: &Known,
+    key: &str,
+    value: Value,
+    origin: &Origin,
+    given_as: &str,
+) -> Result<(), SettingsError> {
+    let (key, value) = match known.secret_of_file(key) {
+        Some(secret) if unset(&value) => (secret, value),
+        Some(secret) => (secret, from_file(secret, &value, known, given_as)?),
+        None if known.holds(key) => (key, value),
+        None => return Err(known.unknown(key, origin.clone())),
+    };
+    if insert(layer, key, value) && known.secrets.contains(&key) {
+        return Err(SettingsError::Twice { key: key.to_owned(), origin: origin.clone() });
+    }
+    Ok(())
+}
+
+/// Reads a secret from the file that a setting names. One line end is dropped: editors and `echo` add it.
+fn from_file(key: &str, path: &Value, known: &Known, named_by: &str) -> Result<Value, SettingsError> {
+    let path = Path::new(match &path.kind {
+        ValueKind::String(path) => path.as_str(),
+        _ => "",
+    });
+    let mut text = fs::read_to_string(path).map_err(|source| SettingsError::UnreadableSecret {
+        key: key.to_owned(),
+        path: path.to_owned(),
+        named_by: named_by.to_owned(),
+        source,
+    })?;
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    let origin = Origin::SecretFile { path: path.to_owned(), named_by: named_by.to_owned() };
+    Ok(typed(known.keys.get(key), &text, &origin))
+}
+
+/// Sets `key` in the tree; says whether it was there already.
+fn insert(table: &mut Table, key: &str, value: Value) -> bool {
+    let Some((section, rest)) = key.split_once('.') else {
+        return table.insert(key.to_owned(), value).is_some();
+    };
+    let inner = table.entry(section.to_owned()).or_insert_with(|| Table::new().into());
+    if !matches!(inner.kind, ValueKind::Table(_)) {
+        *inner = Table::new().into();
+    }
+    match &mut inner.kind {
+        ValueKind::Table(inner) => insert(inner, rest, value),
+        _ => false,
+    }
+}
+
+/// A text from the environment in the shape of its default: a list is written `a, b` or as a TOML array; all other
+/// texts are converted where they are read.
+fn typed(default: Option<&ValueKind>, text: &str, origin: &Origin) -> Value {
+    let origin = encode_origin(origin);
+    let list = matches!(default, Some(ValueKind::Array(_)));
+    if list || text.starts_with('[') {
+        let parsed =
+            format!("list = {text}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("list"));
+        if let Some(array @ toml::Value::Array(_)) = parsed {
+            return convert(array, &origin);
+        }
+    }
+    if !list {
+        return Value::new(Some(&origin), text);
+    }
+    let items = text.split([',', '\n']).map(str::trim).filter(|item| !item.is_empty());
+    let items: Vec<Value> = items.map(|item| Value::new(Some(&origin), item)).collect();
+    Value::new(Some(&origin), items)
+}
+
+/// Kubernetes puts `POSTERN_PORT=tcp://...` and the like into every container beside a Service named "postern".
+fn from_kubernetes(name: &str, value: &OsStr) -> bool {
+    let address =
+        value.to_str().is_some_and(|value| value.starts_with("tcp://") || value.starts_with("udp://"));
+    let port =
+        name.split_once("PORT_").is_some_and(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()));
+    !name.contains("__")
+        && (address || port || name.ends_with("SERVICE_HOST") || name.contains("SERVICE_PORT"))
+}
+
+fn is_below(key: &str, table: &str) -> bool {
+    key.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// The known key that `key` was probably meant to be: one that is spelled nearly so, or ends in the same word.
+fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
+    let allowed = 1 + key.len() / 4;
+    let distances = known.iter().map(|known| (strsim::damerau_levenshtein(key, known), *known));
+    let close = distances.filter(|(distance, _)| *distance <= allowed).min().map(|(_, known)| known);
+    let last = key.rsplit('.').next();
+    close.or_else(|| known.iter().copied().find(|known| known.rsplit('.').next() == last))
+}
+
+/// All leaves below `table` with their dotted keys. A list is a leaf.
+fn flatten(table: &Table) -> Vec<(String, &Value)> {
+    fn walk<'a>(prefix: &str, table: &'a Table, into: &mut Vec<(String, &'a Value)>) {
+        for (key, value) in table {
+            let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+            match &value.kind {
+                ValueKind::Table(inner) => walk(&key, inner, into),
+                _ => into.push((key, value)),
+            }
+        }
+    }
+    let mut leaves = Vec::new();
+    walk("", table, &mut leaves);
+    leaves
+}
+
+fn with_origin(table: toml::Table, origin: &Origin) -> Table {
+    let origin = encode_origin(origin);
+    table.into_iter().map(|(key, value)| (key, convert(value, &origin))).collect()
+}
+
+fn convert(value: toml::Value, origin: &String) -> Value {
+    match value {
+        toml::Value::String(text) => Value::new(Some(origin), text),
+        toml::Value::Integer(number) => Value::new(Some(origin), number),
+        toml::Value::Float(number) => Value::new(Some(origin), number),
+        toml::Value::Boolean(flag) => Value::new(Some(origin), flag),
+        toml::Value::Datetime(datetime) => Value::new(Some(origin), datetime.to_string()),
+        toml::Value::Array(items) => {
+            let items: Vec<_> = items.into_iter().map(|item| convert(item, origin)).collect();
+            Value::new(Some(origin), items)
+        }
+        toml::Value::Table(table) => {
+            let table: Table = table.into_iter().map(|(key, item)| (key, convert(item, origin))).collect();
+            Value::new(Some(origin), table)
+        }
+    }
+}
+
+// `config::Value` keeps its origin as one string; these two put ours into it and take it out again.
+
+fn encode_origin(origin: &Origin) -> String {
+    match origin {
+        Origin::Default => "default".to_owned(),
+        Origin::File(path) => format!("file\n{}", path.display()),
+        Origin::Environment(name) => format!("env\n{name}"),
+        Origin::SecretFile { path, named_by } => format!("secret\n{named_by}\n{}", path.display()),
+    }
+}
+
+fn decode_origin(text: &str) -> Origin {
+    let mut parts = text.splitn(3, '\n');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some("file"), Some(path), None) => Origin::File(path.into()),
+        (Some("env"), Some(name), None) => Origin::Environment(name.to_owned()),
+        (Some("secret"), Some(named_by), Some(path)) => {
+            Origin::SecretFile { path: path.into(), named_by: named_by.to_owned() }
+        }
+        _ => Origin::Default,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_key_is_found_by_spelling_then_by_its_last_word() {
+        let known = ["database.url", "http.listen", "http.metrics_listen", "telemetry.log"];
+        let nearest = |key| nearest(key, &known);
+        assert_eq!(nearest("http.listne"), Some("http.listen"));
+        assert_eq!(nearest("htpp.metrics_listen"), Some("http.metrics_listen"));
+        assert_eq!(nearest("server.url"), Some("database.url"));
+        assert_eq!(nearest("completely.different"), None);
+    }
+
+    #[test]
+    fn origins_survive_their_encoding() {
+        for origin in [
+            Origin::Default,
+            Origin::File("/etc/postern.toml".into()),
+            Origin::Environment("POSTERN_ISSUER".to_owned()),
+            Origin::SecretFile { path: "/run/secrets/key".into(), named_by: "secrets.key_file".to_owned() },
+        ] {
+            assert_eq!(decode_origin(&encode_origin(&origin)), origin);
+        }
+    }
+}

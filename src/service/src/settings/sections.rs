@@ -1,0 +1,112 @@
+//! Defines the sections that both binaries have: `[http]` and `[telemetry]`.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
+};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+
+use super::{ByteSize, Lifetime};
+
+/// `[http]`: where and how the binary listens.
+#[derive(Debug, Clone, Deserialize)]
+pub struct HttpSettings {
+    /// The address and port to listen on.
+    #[serde(deserialize_with = "address")]
+    pub listen: SocketAddr,
+    /// Another address for `/metrics`; on `listen` when it is not set.
+    #[serde(default, deserialize_with = "optional_address")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// Whether `/docs` and `/openapi.json` are served.
+    pub docs: bool,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    #[serde(deserialize_with = "networks")]
+    pub trusted_proxies: Vec<IpNet>,
+    /// How many connections may be open; further ones wait in the kernel's queue.
+    #[serde(deserialize_with = "from_one")]
+    pub max_connections: NonZeroU32,
+    /// How long a client may take to send the head of a request, from its first byte on.
+    pub header_timeout: Lifetime,
+    /// How long a client may take to send a body.
+    pub body_timeout: Lifetime,
+    /// How long a connection may stay open without a request.
+    pub idle_timeout: Lifetime,
+    /// How long a request may take altogether; answered with 503 afterwards.
+    pub request_timeout: Lifetime,
+    /// How long to go on accepting connections after a stop was asked for, while readiness says no.
+    pub shutdown_delay: Lifetime,
+    /// How long requests may go on after that.
+    pub shutdown_grace: Lifetime,
+    /// How long a body may be; answered with 413 when it is longer.
+    pub body_limit: ByteSize,
+}
+
+/// `[telemetry]`: what is logged, and how.
+#[derive(Debug, Clone, Deserialize)]
+pub struct TelemetrySettings {
+    /// What is logged: a level, or directives such as `info,postern_identity=debug`.
+    #[serde(deserialize_with = "log_filter")]
+    pub log: String,
+    /// How lines are written.
+    pub format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Pretty,
+    /// For programs: one JSON object a line.
+    Json,
+}
+
+impl TryFrom<String> for LogFormat {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.as_str() {
+            "auto" => Ok(Self::Auto),
+            "pretty" => Ok(Self::Pretty),
+            "json" => Ok(Self::Json),
+            _ => Err("must be auto, pretty or json"),
+        }
+    }
+}
+
+const ADDRESS: &str = "must be an IP address and a port, such as 127.0.0.1:7117 or [::]:7117";
+const NETWORK: &str = "must be a list of IP addresses or networks, such as 10.0.0.0/8";
+
+const LOG_FILTER: &str =
+    "must be a level (error, warn, info, debug, trace) or directives such as info,postern_identity=debug";
+
+fn log_filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match tracing_subscriber::EnvFilter::builder().parse(&text) {
+        Ok(_) => Ok(text),
+        Err(_) => Err(D::Error::custom(LOG_FILTER)),
+    }
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(|_| D::Error::custom(ADDRESS))
+}
+
+fn optional_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    address(deserializer).map(Some)
+}
+
+fn from_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroU32, D::Error> {
+    let number = u32::deserialize(deserializer)?;
+    NonZeroU32::new(number).ok_or_else(|| D::Error::custom("must be a whole number from 1"))
+}
+
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let network = |text: &String| text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    texts.iter().map(network).collect::<Option<_>>().ok_or_else(|| D::Error::custom(NETWORK))
+}

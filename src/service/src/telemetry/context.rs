@@ -1,0 +1,64 @@
+//! Defines what is known about the request that is being answered, wherever the code that asks is.
+//!
+//! The context travels with the task (a task-local), so that log lines, problems and refusals carry the same reference
+//! without every function handing it on. A spawned task has none.
+
+use std::fmt;
+
+use crate::random::Random;
+
+/// The reference of one request: 16 letters and digits that mean nothing, made here and never taken from a header.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RequestId([u8; 16]);
+
+impl RequestId {
+    /// Letters and digits that are not mistaken for one another when read aloud (without i, l, o, u).
+    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+    /// A new one of 80 random bits.
+    pub fn new(random: &Random) -> Self {
+        let bits = random.bytes::<16>();
+        Self(bits.map(|byte| Self::ALPHABET[usize::from(byte & 31)]))
+    }
+
+    /// As it is printed.
+    pub fn as_str(&self) -> &str {
+        // Only bytes of the alphabet are in it.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What is known about the request that is being answered. Also in the extensions of the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestContext {
+    /// Its reference: in `X-Request-Id`, in every log line, in problems and error pages.
+    pub id: RequestId,
+}
+
+tokio::task_local! {
+    static CURRENT: RequestContext;
+}
+
+impl RequestContext {
+    /// The request that this task answers.
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(|context| *context).ok()
+    }
+
+    /// Runs `future` as a part of this request: for a task that is spawned to answer it.
+    pub fn scope<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self, future)
+    }
+}

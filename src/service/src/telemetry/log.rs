@@ -1,0 +1,47 @@
+//! Turns events into lines.
+
+use std::cell::RefCell;
+
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::{Layer, layer::Context};
+
+use super::{
+    LogWriter,
+    format::{self, Style},
+};
+use crate::clock::Clock;
+
+/// Writes every event that the filters let through.
+pub(super) struct LogLayer {
+    style: Style,
+    writer: LogWriter,
+    clock: Clock,
+}
+
+impl LogLayer {
+    /// Log lines tell the machine's time, also where the service works with another clock.
+    pub(super) fn new(style: Style, writer: LogWriter) -> Self {
+        Self { style, writer, clock: Clock::system() }
+    }
+}
+
+thread_local! {
+    /// One buffer for each thread, so that a line costs no allocation.
+    static LINE: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+impl<S: Subscriber> Layer<S> for LogLayer {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let urgent = *event.metadata().level() <= Level::WARN;
+        let write = |line: &mut String| {
+            line.clear();
+            format::write(line, self.style, self.clock.now(), event);
+            self.writer.write(line.as_bytes(), urgent);
+        };
+        LINE.with(|line| match line.try_borrow_mut() {
+            Ok(mut line) => write(&mut line),
+            // A value that logs while it is being logged.
+            Err(_) => write(&mut String::new()),
+        });
+    }
+}

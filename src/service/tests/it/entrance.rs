@@ -1,0 +1,205 @@
+//! Answers what every request gets, whatever its endpoint does: a reference, limits, an answer, a line and a count.
+
+use std::future::pending;
+
+use poem::{Endpoint, EndpointExt, Request, Response, Route, http::StatusCode};
+use poem_openapi::{OpenApi, OpenApiService, param::Path};
+use postern_service::{
+    body::Json,
+    entrance::Entrance,
+    problem::Problem,
+    random::Random,
+    routing::Paths,
+    settings::{HttpSettings, LogFormat, TelemetrySettings},
+    telemetry::{self, LogWriter, Metrics, RequestContext},
+};
+use serde_json::Value;
+
+use crate::support::{Server, Sink, http_settings};
+
+struct Api;
+
+#[OpenApi]
+impl Api {
+    #[oai(path = "/lengths", method = "post")]
+    async fn length(&self, words: Json<Vec<String>>) -> Result<Json<usize>, Problem> {
+        tracing::info!("counted");
+        Ok(Json(words.0.len()))
+    }
+
+    /// The framework's own payload, to see that our limits hold for it.
+    #[oai(path = "/stock", method = "post")]
+    async fn stock(&self, words: poem_openapi::payload::Json<Vec<String>>) -> Json<usize> {
+        Json(words.0.len())
+    }
+
+    #[oai(path = "/entrance/:id/show", method = "get")]
+    async fn show(&self, id: Path<String>) -> Result<Json<String>, Problem> {
+        match id.0.as_str() {
+            "panic" => panic!("at the {}", "hunter2"),
+            "slow" => pending().await,
+            _ => Ok(Json(RequestContext::current().unwrap().id.to_string())),
+        }
+    }
+}
+
+fn entrance(settings: &HttpSettings) -> Entrance {
+    let api = OpenApiService::new(Api, "Test", "1");
+    let paths = Paths::of_document(&serde_json::from_str(&api.spec()).unwrap());
+    let endpoint = Route::new().nest("/", api).boxed();
+    Entrance::new(endpoint, settings, Random::system(), paths)
+}
+
+fn quick() -> HttpSettings {
+    let mut settings = http_settings();
+    settings.request_timeout = "100ms".parse().unwrap();
+    settings.body_timeout = "100ms".parse().unwrap();
+    settings
+}
+
+async fn body(response: Response) -> Value {
+    serde_json::from_slice(&response.into_body().into_bytes().await.unwrap()).unwrap()
+}
+
+fn get(path: &'static str) -> Request {
+    Request::builder().uri_str(path).header("x-request-id", "from-outside").finish()
+}
+
+#[tokio::test]
+async fn the_reference_is_made_here_and_told_everywhere() {
+    let entrance = entrance(&http_settings());
+    let response = entrance.get_response(get("/entrance/7/show")).await;
+    let id = response.header("x-request-id").unwrap().to_owned();
+    assert!(id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{id}");
+    assert_eq!(body(response).await, id.as_str());
+
+    let response = entrance.get_response(get("/nowhere")).await;
+    let id = response.header("x-request-id").unwrap().to_owned();
+    assert_eq!(body(response).await["instance"], format!("urn:postern:request:{id}"));
+}
+
+#[tokio::test]
+async fn a_panic_is_answered_and_the_next_request_too() {
+    let entrance = entrance(&http_settings());
+    let response = entrance.get_response(get("/entrance/panic/show")).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let problem = body(response).await;
+    assert_eq!(problem["type"], "urn:postern:problem:internal");
+    assert!(!problem.to_string().contains("hunter2"));
+    assert_eq!(entrance.get_response(get("/entrance/7/show")).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_answered() {
+    let response = entrance(&quick()).get_response(get("/entrance/slow/show")).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(response.header("retry-after").is_some());
+    assert_eq!(body(response).await["type"], "urn:postern:problem:unavailable");
+}
+
+#[tokio::test]
+async fn bodies_are_limited_however_they_are_read() {
+    let server = Server::start(&quick(), entrance(&quick()).boxed()).await;
+    let head = "Host: x\r\nContent-Type: application/json\r\nConnection: close\r\n";
+    for path in ["/lengths", "/stock"] {
+        let post = |rest: &str| format!("POST {path} HTTP/1.1\r\n{head}{rest}");
+        let good = server.exchange(&post("Content-Length: 9\r\n\r\n[\"a\",\"b\"]")).await;
+        assert!(good.starts_with("HTTP/1.1 200") && good.ends_with("\r\n\r\n2"), "{good}");
+
+        let announced = server.exchange(&post("Content-Length: 1000000000\r\n\r\n")).await;
+        assert!(announced.starts_with("HTTP/1.1 413"), "{announced}");
+        assert!(announced.contains("urn:postern:problem:body_too_large"));
+
+        let item = format!("\"{}\"", "a".repeat(2000));
+        let chunked =
+            post(&format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{item}\r\n0\r\n\r\n", item.len()));
+        let chunked = server.exchange(&chunked).await;
+        assert!(chunked.starts_with("HTTP/1.1 413"), "{chunked}");
+
+        let slow = server.exchange(&post("Content-Length: 9\r\n\r\n[")).await;
+        assert!(slow.starts_with("HTTP/1.1 408") || slow.starts_with("HTTP/1.1 503"), "{slow}");
+
+        let broken = server.exchange(&post("Transfer-Encoding: chunked\r\n\r\nzz\r\n")).await;
+        assert!(broken.starts_with("HTTP/1.1 400") && broken.contains("the body is incomplete"), "{broken}");
+    }
+    let unknown = server.exchange("POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n[").await;
+    assert!(unknown.starts_with("HTTP/1.1 404"), "{unknown}");
+}
+
+#[tokio::test]
+async fn a_slow_body_is_given_up_before_the_request_is() {
+    let mut settings = quick();
+    settings.request_timeout = "5s".parse().unwrap();
+    let server = Server::start(&settings, entrance(&settings).boxed()).await;
+    let request = "POST /lengths HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n[";
+    let answer = server.exchange(request).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+}
+
+#[tokio::test]
+async fn one_line_is_logged_and_no_secret_in_it() {
+    let sink = Sink::default();
+    let writer = LogWriter::start(Box::new(sink.clone()));
+    let settings = TelemetrySettings { log: "trace".to_owned(), format: LogFormat::Json };
+    let logging = tracing::subscriber::set_default(telemetry::subscriber(&settings, &writer, false).unwrap());
+    let entrance = entrance(&http_settings());
+    // Another test may be the first to log something at the same time, without a subscriber, and then it would stay
+    // switched off: once everything has been logged, who listens is asked again.
+    let first = Request::builder().method("POST".parse().unwrap()).uri_str("/lengths");
+    entrance.get_response(first.content_type("application/json").body("[]")).await;
+    tracing::callsite::rebuild_interest_cache();
+    let request = Request::builder()
+        .method("POST".parse().unwrap())
+        .uri_str("/lengths?code=hunter2")
+        .header("authorization", "Bearer hunter2")
+        .header("cookie", "session=hunter2")
+        .content_type("application/json")
+        .body("[\"hunter2\"]");
+    let response = entrance.get_response(request).await;
+    let id = response.header("x-request-id").unwrap().to_owned();
+    entrance.get_response(get("/%1b%0a%22/x?token=hunter2")).await;
+    drop((logging, writer));
+
+    let text = sink.text();
+    assert!(!text.contains("hunter2"), "{text}");
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let ours: Vec<_> = lines.iter().filter(|line| line["request_id"] == id.as_str()).collect();
+    assert_eq!(ours[0]["message"], "counted", "what is logged within carries the reference: {text}");
+    let line = ours[1];
+    assert_eq!((&line["message"], &line["level"]), (&"request".into(), &"INFO".into()));
+    assert_eq!(
+        (&line["method"], &line["path"], &line["status"]),
+        (&"POST".into(), &"/lengths".into(), &200.into())
+    );
+    assert!(line["micros"].is_u64() && ours.len() == 2);
+    assert_eq!(lines.last().unwrap()["path"], "/%1b%0a%22/x");
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_method_route_and_status() {
+    let metrics = Metrics::install();
+    let entrance = entrance(&http_settings());
+    for _ in 0..3 {
+        entrance.get_response(get("/entrance/7/show")).await;
+    }
+    entrance.get_response(get("/counted/nowhere")).await;
+    let strange = Request::builder().method("BREW".parse().unwrap()).uri_str("/entrance/7/show").finish();
+    assert_eq!(entrance.get_response(strange).await.header("allow"), Some("GET, HEAD"));
+
+    let text = metrics.render();
+    let count = |labels: &str| {
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(labels))
+            .unwrap_or_else(|| panic!("{labels} in {text}"));
+        line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
+    };
+    let route = "route=\"/entrance/{id}/show\"";
+    assert!(count(&format!("http_requests_total{{method=\"GET\",{route},status=\"200\"}}")) >= 3.0);
+    assert!(count(&format!("http_requests_total{{method=\"OTHER\",{route},status=\"405\"}}")) >= 1.0);
+    assert!(count("http_requests_total{method=\"GET\",route=\"unmatched\",status=\"404\"}") >= 1.0);
+    assert!(
+        count(&format!("http_request_duration_seconds_bucket{{method=\"GET\",{route},le=\"10\"}}")) >= 3.0
+    );
+    assert!(!text.contains("/counted/nowhere"), "a path that does not exist makes no series");
+}
