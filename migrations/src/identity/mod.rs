@@ -1,0 +1,30 @@
+//! Defines the provider's schema.
+
+mod m20261121_000001_accounts;
+mod m20261121_000002_clients;
+mod m20261121_000003_grants;
+mod m20261121_000004_sign_in;
+mod m20261121_000005_operations;
+
+use sea_orm_migration::prelude::*;
+
+/// The provider's steps, in order.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261121_000001_accounts::Migration),
+            Box::new(m20261121_000002_clients::Migration),
+            Box::new(m20261121_000003_grants::Migration),
+            Box::new(m20261121_000004_sign_in::Migration),
+            Box::new(m20261121_000005_operations::Migration),
+        ]
+    }
+
+    fn migration_table_name() -> DynIden {
+        "identity_migrations".into_iden()
+    }
+}

@@ -1,0 +1,24 @@
+//! Defines the provider's tables as sea-orm types, and nothing else.
+//!
+//! Columns that end in `_at` (and `auth_time`) are microseconds since the epoch, those that end in
+//! `_hash` SHA-256, in `_mac` HMAC-SHA-256 under a server key, in `_sealed` AES-256-GCM bound to the row.
+
+pub mod attempts;
+pub mod audit_events;
+pub mod authorization_codes;
+pub mod authorization_requests;
+pub mod change_versions;
+pub mod client_secrets;
+pub mod clients;
+pub mod consents;
+pub mod credentials;
+pub mod grants;
+pub mod jobs;
+pub mod operator_codes;
+pub mod rate_limits;
+pub mod refresh_tokens;
+pub mod resources;
+pub mod scopes;
+pub mod sessions;
+pub mod signing_keys;
+pub mod users;
