@@ -1,0 +1,196 @@
+//! Parses compact JWS strictly and checks its signature (RFC 7515 sections 5.2 and 7.1, RFC 8725 section 3).
+//!
+//! Owns the form of a token: three parts, canonical base64url, a header that is one JSON object, no header
+//! parameter that brings its own key or changes how the rest is read. Leaves to [`Verifier`](crate::Verifier)
+//! what the claims must say. The rule that must not be broken: which algorithm is used is decided by the key,
+//! never by the token; the token's `alg` can only agree or be refused.
+//!
+//! For tokens that are not access tokens, such as an ID token handed back as `id_token_hint`:
+//!
+//! ```
+//! # use postern_token_verifier::{jws::{Compact, JwsError}, KeySet};
+//! # fn example(token: &str, keys: &KeySet) -> Result<(), JwsError> {
+//! let verified = Compact::parse(token)?.verify(keys)?;
+//! assert_eq!(verified.header.alg, "RS256");
+//! let claims = verified.claims()?; // expired or not: that is for the caller to decide
+//! # Ok(())
+//! # }
+//! ```
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+
+use crate::claims::Claims;
+use crate::json;
+use crate::key::KeySet;
+
+/// The longest token that is looked at, in bytes (RFC 8725 section 3.4 asks for limits).
+pub const MAX_LENGTH: usize = 8 * 1024;
+
+/// Header parameters that are refused: they would bring a key from the token's sender (`jwk`, `jku`, `x5u`, `x5c`:
+/// RFC 8725 section 3.10), demand an extension that is not understood here (`crit`, `b64`: RFC 7515 section
+/// 4.1.11, RFC 7797), or belong to encryption (`enc`, `zip`).
+const REFUSED_PARAMETERS: [&str; 8] = ["crit", "b64", "jwk", "jku", "x5u", "x5c", "enc", "zip"];
+
+/// Why a text is not an acceptable JWS.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JwsError {
+    /// Longer than [`MAX_LENGTH`].
+    #[error("the token has {0} bytes, more than {MAX_LENGTH}")]
+    TooLong(usize),
+    /// Not exactly `header.payload.signature`; JSON serialisation and JWE end here too.
+    #[error("the token does not have exactly three parts")]
+    Parts,
+    /// A part is not canonical base64url without padding (RFC 7515 section 2). Names the part.
+    #[error("the {0} is not canonical base64url without padding")]
+    Encoding(&'static str),
+    /// Not one UTF-8 JSON object without duplicate members. Names the part.
+    #[error("the {0} is not a JSON object without duplicate members")]
+    Json(&'static str),
+    /// `alg`, `kid` or `typ` is not a string, or `alg` is missing (RFC 7515 section 4.1).
+    #[error("header parameter {0} must be a string")]
+    HeaderType(&'static str),
+    /// One of the header parameters that are never accepted.
+    #[error("header parameter {0} is not accepted")]
+    HeaderParameter(&'static str),
+    /// No key of the issuer has this `kid`, or the token names none.
+    #[error("no key of the issuer has the kid {}", shown(.0.as_deref()))]
+    UnknownKey(Option<String>),
+    /// `alg` is not the algorithm of the key that `kid` names.
+    #[error("the token says alg {}, its key is for {key}", shown(Some(.token)))]
+    Algorithm {
+        /// What the token says.
+        token: String,
+        /// What the key is for.
+        key: &'static str,
+    },
+    /// The signature is not the key's signature of this header and payload.
+    #[error("the signature does not match")]
+    Signature,
+}
+
+/// A value from a token as logs may show it: quoted, escaped and cut, since a stranger chose it.
+pub(crate) fn shown(value: Option<&str>) -> String {
+    const LONGEST: usize = 64;
+    match value {
+        None => "(none)".to_owned(),
+        Some(text) if text.chars().count() <= LONGEST => format!("{text:?}"),
+        Some(text) => format!("{:?} (cut)", text.chars().take(LONGEST).collect::<String>()),
+    }
+}
+
+/// The protected header.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Header {
+    /// The algorithm the token claims to be signed with. Never decides anything by itself.
+    pub alg: String,
+    /// The key it claims to be signed with.
+    pub kid: Option<String>,
+    /// The media type of the whole token (RFC 8725 section 3.11).
+    pub typ: Option<String>,
+    /// The other parameters, none of which this crate acts on.
+    pub rest: Map<String, Value>,
+}
+
+impl Header {
+    /// Whether `typ` is this media type (RFC 7515 section 4.1.9): compared without case, `application/` may be left out.
+    pub fn is_type(&self, media_type: &str) -> bool {
+        const PREFIX: &str = "application/";
+        let Some(typ) = self.typ.as_deref() else { return false };
+        let short = match typ.get(..PREFIX.len()) {
+            Some(start) if start.eq_ignore_ascii_case(PREFIX) => &typ[PREFIX.len()..],
+            _ => typ,
+        };
+        short.eq_ignore_ascii_case(media_type)
+    }
+
+    fn parse(text: &[u8]) -> Result<Self, JwsError> {
+        let mut members = json::object(text).ok_or(JwsError::Json("header"))?;
+        if let Some(refused) = REFUSED_PARAMETERS.into_iter().find(|name| members.contains_key(*name)) {
+            return Err(JwsError::HeaderParameter(refused));
+        }
+        let mut take = |name: &'static str| match members.remove(name) {
+            None => Ok(None),
+            Some(Value::String(value)) => Ok(Some(value)),
+            Some(_) => Err(JwsError::HeaderType(name)),
+        };
+        let alg = take("alg")?.ok_or(JwsError::HeaderType("alg"))?;
+        let (kid, typ) = (take("kid")?, take("typ")?);
+        Ok(Self { alg, kid, typ, rest: members })
+    }
+}
+
+/// A well-formed compact JWS whose signature has not been checked: only its header can be seen.
+///
+/// It has no `Debug`: header, payload and signature together are a credential.
+pub struct Compact<'token> {
+    header: Header,
+    payload: Vec<u8>,
+    signature: Vec<u8>,
+    /// `header.payload` as it stands in the token: what was signed (RFC 7515 section 5.2, step 8).
+    signing_input: &'token [u8],
+}
+
+/// A JWS whose signature was checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VerifiedJws {
+    /// The protected header.
+    pub header: Header,
+    /// The payload: any bytes, as JWS allows.
+    pub payload: Vec<u8>,
+}
+
+impl<'token> Compact<'token> {
+    /// Takes a token apart. Nothing in it may be believed yet.
+    pub fn parse(token: &'token str) -> Result<Self, JwsError> {
+        if token.len() > MAX_LENGTH {
+            return Err(JwsError::TooLong(token.len()));
+        }
+        let mut parts = token.split('.');
+        let (Some(header), Some(payload), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(JwsError::Parts);
+        };
+        Ok(Self {
+            header: Header::parse(&decode("header", header)?)?,
+            payload: decode("payload", payload)?,
+            signature: decode("signature", signature)?,
+            signing_input: &token.as_bytes()[..header.len() + 1 + payload.len()],
+        })
+    }
+
+    /// The header, unverified: good for choosing a key, for nothing else.
+    pub fn unverified_header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Checks the signature with the one key that `kid` names, by that key's algorithm.
+    ///
+    /// A token without `kid` is refused: trying keys one after the other lets the token choose (RFC 8725 section 3.1).
+    pub fn verify(self, keys: &KeySet) -> Result<VerifiedJws, JwsError> {
+        let kid = self.header.kid.as_deref();
+        let key =
+            kid.and_then(|kid| keys.get(kid)).ok_or_else(|| JwsError::UnknownKey(kid.map(str::to_owned)))?;
+        if self.header.alg != key.algorithm().name() {
+            return Err(JwsError::Algorithm { token: self.header.alg, key: key.algorithm().name() });
+        }
+        if !key.verifies(self.signing_input, &self.signature) {
+            return Err(JwsError::Signature);
+        }
+        Ok(VerifiedJws { header: self.header, payload: self.payload })
+    }
+}
+
+impl VerifiedJws {
+    /// The payload as claims: one JSON object (RFC 7519 section 7.2, step 10).
+    pub fn claims(&self) -> Result<Claims, JwsError> {
+        json::object(&self.payload).map(Claims::new).ok_or(JwsError::Json("payload"))
+    }
+}
+
+/// Base64url as RFC 7515 section 2 has it. The engine refuses padding, foreign characters and set bits after the end.
+fn decode(part: &'static str, text: &str) -> Result<Vec<u8>, JwsError> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| JwsError::Encoding(part))
+}

@@ -1,0 +1,189 @@
+//! Defines the keys of an issuer: [`Algorithm`], and [`KeySet`], a JWK set that was checked and made ready to verify
+//! (RFC 7517, RFC 7518 section 6).
+//!
+//! A set that holds a private or symmetric key, or one `kid` twice, is refused as a whole: it is compromised or
+//! ambiguous. A single key that cannot be used (for encryption, of an unknown kind, too weak) is left out, as RFC 7517
+//! section 5 asks. Each key is parsed once, here; parsing costs six times a verification.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use josekit::jwk::Jwk;
+use josekit::jws::{ES256, EdDSA, JwsVerifier, PS256, RS256};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{json, rsa};
+
+/// The most keys a set may have. An issuer has two or three; each costs a parse.
+const MAX_KEYS: usize = 64;
+
+/// Members that only a private or symmetric key has (RFC 7518 section 6).
+const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+/// A signature algorithm (RFC 7518 section 3.1, RFC 8037 section 3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Algorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    #[serde(rename = "RS256")]
+    Rs256,
+    /// RSASSA-PSS with SHA-256.
+    #[serde(rename = "PS256")]
+    Ps256,
+    /// ECDSA on P-256 with SHA-256.
+    #[serde(rename = "ES256")]
+    Es256,
+    /// Ed25519.
+    #[serde(rename = "EdDSA")]
+    EdDsa,
+}
+
+impl Algorithm {
+    /// The name in `alg`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Ps256 => "PS256",
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        [Self::Rs256, Self::Ps256, Self::Es256, Self::EdDsa].into_iter().find(|one| one.name() == name)
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// One public key with its one algorithm, parsed.
+pub struct Key {
+    algorithm: Algorithm,
+    verifier: Box<dyn JwsVerifier>,
+}
+
+impl Key {
+    /// The only algorithm this key verifies.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.verifier.verify(message, signature).is_ok()
+    }
+}
+
+/// The public keys of an issuer, by `kid`.
+pub struct KeySet {
+    keys: HashMap<String, Key>,
+    generation: u64,
+}
+
+/// Why a JWK set is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeySetError {
+    /// Not a JSON object with an array `keys` of objects, or a member is there twice.
+    #[error("not a JWK set")]
+    Malformed,
+    /// More than 64 keys.
+    #[error("the set has {0} keys, more than {MAX_KEYS}")]
+    TooManyKeys(usize),
+    /// A private or symmetric key was published.
+    #[error("the set holds a private or symmetric key")]
+    PrivateKey,
+    /// Two keys have the same `kid`.
+    #[error("two keys have the kid {0:?}")]
+    DuplicateKid(String),
+    /// Nothing in the set can verify a signature.
+    #[error("the set holds no key that can be used")]
+    NoUsableKey,
+}
+
+impl KeySet {
+    /// Reads a JWK set (RFC 7517 section 5), such as an issuer's `jwks.json`.
+    pub fn parse(jwks: &[u8]) -> Result<Self, KeySetError> {
+        let mut set = json::object(jwks).ok_or(KeySetError::Malformed)?;
+        let Some(Value::Array(jwks)) = set.remove("keys") else { return Err(KeySetError::Malformed) };
+        if jwks.len() > MAX_KEYS {
+            return Err(KeySetError::TooManyKeys(jwks.len()));
+        }
+        let mut keys = HashMap::new();
+        for jwk in jwks {
+            let Value::Object(jwk) = jwk else { return Err(KeySetError::Malformed) };
+            if is_private(&jwk) {
+                return Err(KeySetError::PrivateKey);
+            }
+            let Some(kid) = jwk.get("kid").and_then(Value::as_str).map(str::to_owned) else { continue };
+            let key = usable_key(jwk);
+            if keys.insert(kid.clone(), key).is_some() {
+                return Err(KeySetError::DuplicateKid(kid));
+            }
+        }
+        let keys: HashMap<_, _> = keys.into_iter().filter_map(|(kid, key)| Some((kid, key?))).collect();
+        if keys.is_empty() {
+            return Err(KeySetError::NoUsableKey);
+        }
+        Ok(Self { keys, generation: next_generation() })
+    }
+
+    /// The key with exactly this `kid`.
+    pub fn get(&self, kid: &str) -> Option<&Key> {
+        self.keys.get(kid)
+    }
+
+    /// A number that no other set of this process has, so that a result of one set is not used with another.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_map().entries(self.keys.iter().map(|(kid, key)| (kid, key.algorithm))).finish()
+    }
+}
+
+fn next_generation() -> u64 {
+    static GENERATION: AtomicU64 = AtomicU64::new(0);
+    GENERATION.fetch_add(1, Ordering::Relaxed)
+}
+
+fn is_private(jwk: &Map<String, Value>) -> bool {
+    jwk.get("kty").is_some_and(|kty| kty == "oct")
+        || PRIVATE_MEMBERS.iter().any(|name| jwk.contains_key(*name))
+}
+
+/// The key ready to verify, or nothing when it is not for that or not good enough.
+fn usable_key(jwk: Map<String, Value>) -> Option<Key> {
+    // Checks the types of the members, josekit's verifiers below their values, `use` and `key_ops`.
+    let jwk = Jwk::from_map(jwk).ok()?;
+    let algorithm = algorithm_of(&jwk)?;
+    let verifier: Box<dyn JwsVerifier> = match algorithm {
+        Algorithm::Rs256 | Algorithm::Ps256 if !rsa::is_sound(&jwk) => return None,
+        Algorithm::Rs256 => Box::new(RS256.verifier_from_jwk(&jwk).ok()?),
+        Algorithm::Ps256 => Box::new(PS256.verifier_from_jwk(&jwk).ok()?),
+        Algorithm::Es256 => Box::new(ES256.verifier_from_jwk(&jwk).ok()?),
+        // EdDSA also names Ed448, which nothing here was tested with.
+        Algorithm::EdDsa if jwk.curve() != Some("Ed25519") => return None,
+        Algorithm::EdDsa => Box::new(EdDSA.verifier_from_jwk(&jwk).ok()?),
+    };
+    Some(Key { algorithm, verifier })
+}
+
+/// The algorithm a key is for: its `alg`, else what its kind is commonly used with.
+fn algorithm_of(jwk: &Jwk) -> Option<Algorithm> {
+    match jwk.algorithm() {
+        Some(name) => Algorithm::from_name(name),
+        None => match jwk.key_type() {
+            "RSA" => Some(Algorithm::Rs256),
+            "EC" => Some(Algorithm::Es256),
+            "OKP" => Some(Algorithm::EdDsa),
+            _ => None,
+        },
+    }
+}

@@ -1,0 +1,189 @@
+//! Bearer tokens for operations of poem-openapi: [`Authorized`], whose type says which scope is needed.
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use ::poem::endpoint::BoxEndpoint;
+use ::poem::http::Method;
+use ::poem::{Request, RequestBody, Result};
+use poem_openapi::registry::{
+    MetaApi, MetaOAuthFlow, MetaOAuthFlows, MetaOAuthScope, MetaOperation, MetaSecurityScheme, Registry,
+};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, OpenApi};
+use serde_json::Value;
+
+use super::Bearer;
+use crate::access_token::AccessToken;
+
+/// The name of the security scheme in the document.
+const SCHEME: &str = "oauth2";
+
+/// A scope, as a type: what an operation needs.
+pub trait Scope: Send + Sync + 'static {
+    /// The scope as it stands in tokens. Empty: any acceptable token will do.
+    const NAME: &'static str;
+    /// What it allows, for the document.
+    const DESCRIPTION: &'static str;
+}
+
+/// No scope in particular: any acceptable token will do.
+#[derive(Debug, Clone, Copy)]
+pub enum AnyScope {}
+
+impl Scope for AnyScope {
+    const NAME: &'static str = "";
+    const DESCRIPTION: &'static str = "";
+}
+
+/// The access token of a request that grants the scope `S`, for operations of poem-openapi.
+///
+/// ```
+/// use poem_openapi::{OpenApi, OpenApiService, payload::PlainText};
+/// use postern_token_verifier::poem::{Authorized, Scope, Scoped};
+///
+/// enum GreetingsRead {}
+///
+/// impl Scope for GreetingsRead {
+///     const NAME: &'static str = "greetings:read";
+///     const DESCRIPTION: &'static str = "Be greeted";
+/// }
+///
+/// struct Greetings;
+///
+/// #[OpenApi]
+/// impl Greetings {
+///     #[oai(path = "/hello", method = "get")]
+///     async fn hello(&self, token: Authorized<GreetingsRead>) -> PlainText<String> {
+///         PlainText(format!("hello {}", token.sub))
+///     }
+/// }
+///
+/// // `Scoped` lets the document name the scopes.
+/// let service = OpenApiService::new(Scoped(Greetings), "Greetings", "1.0");
+/// assert!(service.spec().contains("greetings:read"));
+/// ```
+#[derive(Debug)]
+pub struct Authorized<S = AnyScope> {
+    token: Arc<AccessToken>,
+    scope: PhantomData<fn() -> S>,
+}
+
+impl<S> Authorized<S> {
+    /// The token itself, to keep.
+    pub fn into_token(self) -> Arc<AccessToken> {
+        self.token
+    }
+}
+
+impl<S> Deref for Authorized<S> {
+    type Target = AccessToken;
+
+    fn deref(&self) -> &AccessToken {
+        &self.token
+    }
+}
+
+impl<'a, S: Scope> ApiExtractor<'a> for Authorized<S> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        registry.create_security_scheme(SCHEME, security_scheme());
+        let flow = registry.security_schemes.get_mut(SCHEME).and_then(|scheme| scheme.flows.as_mut());
+        let Some(flow) = flow.and_then(|flows| flows.authorization_code.as_mut()) else { return };
+        if !S::NAME.is_empty() && flow.scopes.iter().all(|scope| scope.name != S::NAME) {
+            flow.scopes.push(MetaOAuthScope { name: S::NAME, description: Some(S::DESCRIPTION) });
+        }
+    }
+
+    /// The scheme and then, as if it were a second one, the scope: [`Scoped`] puts them together. poem-openapi itself
+    /// has no other way from an argument's type to the document.
+    fn security_schemes() -> Vec<&'static str> {
+        vec![SCHEME, S::NAME]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<Self::ParamType>,
+    ) -> Result<Self> {
+        let bearer = Bearer::of(request).await?;
+        if !S::NAME.is_empty() {
+            bearer.require_scope(S::NAME)?;
+        }
+        Ok(Self { token: bearer.into_token(), scope: PhantomData })
+    }
+}
+
+/// The addresses are relative to the document until [`point_to_issuer`] sets them.
+fn security_scheme() -> MetaSecurityScheme {
+    let authorization_code = MetaOAuthFlow {
+        authorization_url: Some("/oauth2/authorize"),
+        token_url: Some("/oauth2/token"),
+        refresh_url: None,
+        scopes: Vec::new(),
+    };
+    MetaSecurityScheme {
+        ty: "oauth2",
+        description: Some("An access token of the issuer, in the header `Authorization: Bearer` (RFC 6750)"),
+        name: None,
+        key_in: None,
+        scheme: None,
+        bearer_format: None,
+        flows: Some(MetaOAuthFlows {
+            implicit: None,
+            password: None,
+            client_credentials: None,
+            authorization_code: Some(authorization_code),
+        }),
+        openid_connect_url: None,
+    }
+}
+
+/// Sets the addresses of the issuer in a finished document, for a service that is not the issuer itself.
+pub fn point_to_issuer(document: &mut Value, authorization_endpoint: &str, token_endpoint: &str) {
+    let flow = document.pointer_mut("/components/securitySchemes/oauth2/flows/authorizationCode");
+    if let Some(Value::Object(flow)) = flow {
+        flow.insert("authorizationUrl".to_owned(), authorization_endpoint.into());
+        flow.insert("tokenUrl".to_owned(), token_endpoint.into());
+    }
+}
+
+/// An API whose document names the scope that each [`Authorized`] operation needs.
+///
+/// Wrap whatever is given to `OpenApiService::new`, one API or a tuple of them; requests are not touched.
+#[derive(Debug, Clone, Copy)]
+pub struct Scoped<A>(pub A);
+
+impl<A: OpenApi> OpenApi for Scoped<A> {
+    fn meta() -> Vec<MetaApi> {
+        let mut apis = A::meta();
+        let operations = apis.iter_mut().flat_map(|api| &mut api.paths).flat_map(|path| &mut path.operations);
+        operations.for_each(name_scope);
+        apis
+    }
+
+    fn register(registry: &mut Registry) {
+        A::register(registry);
+    }
+
+    fn add_routes(self, route_table: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {
+        self.0.add_routes(route_table);
+    }
+}
+
+/// Turns `[{oauth2: []}, {scope: []}]` into `[{oauth2: [scope]}]`.
+fn name_scope(operation: &mut MetaOperation) {
+    let mut schemes = std::mem::take(&mut operation.security).into_iter();
+    while let Some(mut scheme) = schemes.next() {
+        if let Some(scopes) = scheme.get_mut(SCHEME) {
+            let named = schemes.next().unwrap_or_default();
+            scopes.extend(named.into_keys().filter(|name| !name.is_empty()));
+        }
+        operation.security.push(scheme);
+    }
+}

@@ -1,0 +1,14 @@
+//! What a token must be to be accepted, case by case. One file per surface.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+#![expect(clippy::print_stdout, reason = "says which vectors ran")]
+#![expect(clippy::unused_async, reason = "poem's handlers and operations are async")]
+
+mod algorithms;
+mod bearer;
+mod cache;
+mod claims;
+mod form;
+mod policy;
+mod remote_keys;
+mod support;
+mod vectors;
