@@ -1,0 +1,241 @@
+//! Answers whether one value may be stored: pure rules, shared by the kinds of row.
+//!
+//! A rule says what must be so, in words that read on from the field's name.
+
+use url::{Host, Url};
+use uuid::Uuid;
+
+type Rule = Result<(), &'static str>;
+
+/// Schemes that a browser runs or resolves by itself: a redirect there would be an attack on the person.
+const FORBIDDEN_SCHEMES: [&str; 8] =
+    ["javascript", "data", "vbscript", "file", "blob", "about", "filesystem", "view-source"];
+
+/// What people call something.
+pub(super) fn name(text: &str) -> Rule {
+    let fits = (1..=100).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if fits && text.trim() == text {
+        Ok(())
+    } else {
+        Err("must be 1 to 100 characters without control characters or space around them")
+    }
+}
+
+/// A `client_id`: unreserved characters only (RFC 3986 section 2.3), so that it reads alike in a URL, a form, a header
+/// and a token; never a UUID, so that it cannot be taken for the `sub` of a user.
+pub(super) fn client_id(text: &str) -> Rule {
+    let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    if !(1..=128).contains(&text.len()) || !text.bytes().all(safe) {
+        return Err("must be 1 to 128 letters, digits, or the characters - . _ ~");
+    }
+    if Uuid::try_parse(text).is_ok() {
+        return Err("must not be a UUID: it could be taken for the sub of a user");
+    }
+    Ok(())
+}
+
+/// One scope value (RFC 6749 section 3.3).
+pub(super) fn scope(text: &str) -> Rule {
+    let allowed = |byte: u8| byte == 0x21 || (0x23..=0x5b).contains(&byte) || (0x5d..=0x7e).contains(&byte);
+    if (1..=128).contains(&text.len()) && text.bytes().all(allowed) {
+        Ok(())
+    } else {
+        Err("must be scope values of printable ASCII without space, quotation mark or backslash")
+    }
+}
+
+/// A resource's identifier: an absolute URI without a fragment (RFC 8707 section 2).
+pub(super) fn resource_identifier(text: &str) -> Rule {
+    let rule = Err("must be an absolute URI without a fragment, such as https://api.example.com");
+    match parse(text) {
+        Some(url) if url.fragment().is_none() && !text.ends_with('#') && text.len() <= 512 => Ok(()),
+        _ => rule,
+    }
+}
+
+/// Where a browser may be sent back to (RFC 6749 section 3.1.2, RFC 8252 section 7, RFC 9700 section 4.1.1).
+///
+/// `native` allows a private-use scheme: any app may claim one, so only a client without a secret has use for it.
+pub(super) fn redirect_uri(text: &str, native: bool) -> Rule {
+    let url = parse(text).ok_or("must be an absolute URI in ASCII without spaces or backslashes")?;
+    if url.fragment().is_some() || text.ends_with('#') {
+        return Err("must have no fragment");
+    }
+    if !url.username().is_empty() || url.password().is_some() || authority(text).contains('@') {
+        return Err("must have no user name or password");
+    }
+    if FORBIDDEN_SCHEMES.contains(&url.scheme()) {
+        return Err("must not use a scheme that a browser runs or resolves by itself");
+    }
+    match url.scheme() {
+        "https" => host_is_exact(&url),
+        "http" if is_loopback(&url) => Ok(()),
+        "http" => Err("must use https; http is for loopback addresses only"),
+        // RFC 8252 section 7.1: a domain name in reverse order, so that two apps do not meet by chance.
+        scheme if native && scheme.contains('.') => Ok(()),
+        _ if native => {
+            Err("must use https, http on a loopback address, or a private scheme with a dot in its name")
+        }
+        _ => Err("must use https, or http on a loopback address; private schemes are for public clients"),
+    }
+}
+
+/// A browser origin in its one serialised form (RFC 6454 section 6.2).
+pub(super) fn origin(text: &str) -> Rule {
+    let rule =
+        "must be an origin such as https://app.example.com: https (or http on a loopback address), no path";
+    let url = parse(text).ok_or(rule)?;
+    let exact = url.origin().ascii_serialization() == text;
+    let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
+    if exact && safe { host_is_exact(&url) } else { Err(rule) }
+}
+
+/// A page or picture that is shown to people.
+pub(super) fn web_page(text: &str) -> Rule {
+    match parse(text) {
+        Some(url) if url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)) => Ok(()),
+        _ => Err("must be an https URL"),
+    }
+}
+
+/// The parser of `url` forgives what other parsers do not; only what all of them read alike is taken.
+fn parse(text: &str) -> Option<Url> {
+    let plain = text.len() <= 2048 && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    if plain { Url::parse(text).ok() } else { None }
+}
+
+/// The part between `//` and the path, as written.
+fn authority(text: &str) -> &str {
+    let rest = text.split_once("//").map_or("", |(_, rest)| rest);
+    rest.split(['/', '?']).next().unwrap_or_default()
+}
+
+fn host_is_exact(url: &Url) -> Rule {
+    match url.host_str() {
+        Some(host) if !host.contains('*') => Ok(()),
+        _ => Err("must name its host in full, without a wildcard"),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_uri_leads_to_one_place_that_the_client_owns() {
+        for uri in [
+            "https://app.example.com/callback",
+            "https://app.example.com/callback?tenant=1",
+            "http://localhost:7118/",
+            "http://127.0.0.1/callback",
+            "http://[::1]:8080/",
+        ] {
+            assert_eq!(redirect_uri(uri, false), Ok(()), "{uri}");
+        }
+        for uri in ["com.example.app:/callback", "com.example.app://callback"] {
+            assert_eq!(redirect_uri(uri, true), Ok(()), "{uri}");
+            assert!(redirect_uri(uri, false).is_err(), "{uri}");
+        }
+        for uri in [
+            "",
+            "/callback",
+            "app.example.com",
+            "http://app.example.com/",
+            "https://app.example.com/#a",
+            "https://app.example.com/#",
+            "https://user@app.example.com/",
+            "https://@app.example.com/",
+            "https://user:password@app.example.com/",
+            "https://*.example.com/",
+            "javascript:alert(1)",
+            "myapp:/callback",
+            "data:text/html,x",
+            "file:///etc/passwd",
+            "https://app.example.com/a b",
+            "https:\\\\app.example.com",
+            "https://app.example.com/\n",
+            "https://äpp.example.com/",
+            "http://localhost.example.com/",
+            "https://",
+            "blob:https://app.example.com/1",
+            "http://127.0.0.1.example.com/",
+        ] {
+            assert!(redirect_uri(uri, true).is_err(), "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_client_id_reads_alike_everywhere_and_is_no_subject() {
+        for id in ["tasks-web", "a", "com.example.app", "A_1~x"] {
+            assert_eq!(client_id(id), Ok(()), "{id}");
+        }
+        for id in [
+            "",
+            "a b",
+            "a/b",
+            "a:b",
+            "ä",
+            "a\n",
+            "a%20",
+            "5f0c1b6e-6f0e-4a7c-9d39-1f6f1c1e6a10",
+            "5f0c1b6e6f0e4a7c9d391f6f1c1e6a10",
+            "5F0C1B6E-6F0E-4A7C-9D39-1F6F1C1E6A10",
+        ] {
+            assert!(client_id(id).is_err(), "{id}");
+        }
+        assert!(client_id(&"a".repeat(129)).is_err());
+    }
+
+    #[test]
+    fn a_scope_is_one_word() {
+        for value in ["openid", "tasks:read", "https://example.com/scope"] {
+            assert_eq!(scope(value), Ok(()), "{value}");
+        }
+        for value in ["", "a b", "a\"b", "a\\b", "ä", "a\tb", "a\u{7f}"] {
+            assert!(scope(value).is_err(), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn an_origin_has_one_form() {
+        for text in ["https://app.example.com", "http://localhost:7118", "https://app.example.com:8443"] {
+            assert_eq!(origin(text), Ok(()), "{text}");
+        }
+        for text in [
+            "https://app.example.com/",
+            "https://APP.example.com",
+            "http://app.example.com",
+            "null",
+            "*",
+            "https://*.a.b",
+            "https://app.example.com:443",
+            "https://user@app.example.com",
+            "com.example.app:",
+        ] {
+            assert!(origin(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_resource_identifier_is_an_absolute_uri() {
+        for text in
+            ["https://api.example.com", "http://localhost:7118", "urn:example:api", "https://a.b/c?d=e"]
+        {
+            assert_eq!(resource_identifier(text), Ok(()), "{text}");
+        }
+        for text in
+            ["", "api", "/api", "https://api.example.com#x", "https://api.example.com#", "https://a b"]
+        {
+            assert!(resource_identifier(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Adds, disables and removes users.
+//!
+//! Disabling ends every session and revokes every grant in the same write: nothing issued before is good afterwards
+//! (access tokens until their own end). Removing does the same by removing the rows.
+
+use postern_entities::users::{self as rows, Model};
+use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, EntityTrait as _, QuerySelect as _};
+use serde_json::json;
+
+use super::{ChangeError, rules};
+use crate::{
+    App,
+    audit::{Event, Origin},
+    grants, sessions,
+    users::{self, Email, Profile, User},
+};
+
+/// Adds a user.
+pub async fn add(
+    app: &App,
+    email: &str,
+    email_verified: bool,
+    profile: Profile,
+    origin: &Origin,
+) -> Result<User, ChangeError> {
+    let email = Email::parse(email)
+        .map_err(|rule| ChangeError::invalid("email", format!("{rule} (found {email:?})")))?;
+    check(&profile)?;
+    let now = app.clock.now();
+    let user = Model {
+        id: app.random.row_id(now),
+        subject: app.random.uuid(),
+        email: email.as_str().to_owned(),
+        email_verified,
+        profile: json!(profile),
+        disabled_at: None,
+        created_at: now.micros(),
+        updated_at: now.micros(),
+    };
+    app.db
+        .write(async |tx| {
+            rows::Entity::insert(rows::ActiveModel::from(user.clone()))
+                .exec_without_returning(tx)
+                .await
+                .map_err(|cause| ChangeError::of_insert(cause, "users.email", "user", email.as_str()))?;
+            Event::new("user.added").user(user.id).record(app, tx, origin, now).await?;
+            Ok::<_, ChangeError>(())
+        })
+        .await?;
+    Ok(user)
+}
+
+/// The user a person names by address or by `sub`.
+pub async fn find(app: &App, name: &str) -> Result<User, ChangeError> {
+    let db = app.db.reader();
+    let found = match (Email::parse(name), name.parse()) {
+        (Ok(email), _) => users::find_by_email(db, &email).await?,
+        (_, Ok(subject)) => users::find_by_subject(db, subject).await?,
+        _ => None,
+    };
+    found.ok_or_else(|| ChangeError::Unknown { kind: "user", name: name.to_owned() })
+}
+
+/// Locks a user out: ends all sessions and grants.
+pub async fn disable(app: &App, user: &User, origin: &Origin) -> Result<(), ChangeError> {
+    let now = app.clock.now();
+    app.db
+        .write(async |tx| {
+            let mut row = locked(tx, user).await?;
+            if row.disabled_at.as_ref().is_none() {
+                row.disabled_at = Set(Some(now.micros()));
+            }
+            row.updated_at = Set(now.micros());
+            row.update(tx).await?;
+            sessions::end_all_of_user(app, tx, user.id, "user_disabled", origin, now).await?;
+            grants::revoke_of_user(app, tx, user.id, "user_disabled", now).await?;
+            Event::new("user.disabled").user(user.id).record(app, tx, origin, now).await?;
+            Ok::<_, ChangeError>(())
+        })
+        .await
+}
+
+/// Lets a user sign in again.
+pub async fn enable(app: &App, user: &User, origin: &Origin) -> Result<(), ChangeError> {
+    let now = app.clock.now();
+    app.db
+        .write(async |tx| {
+            let mut row = locked(tx, user).await?;
+            row.disabled_at = Set(None);
+            row.updated_at = Set(now.micros());
+            row.update(tx).await?;
+            Event::new("user.enabled").user(user.id).record(app, tx, origin, now).await?;
+            Ok::<_, ChangeError>(())
+        })
+        .await
+}
+
+/// Removes a user with everything that hangs off the account. What was recorded of the account stays recorded, by the
+/// row's id.
+pub async fn remove(app: &App, user: &User, origin: &Origin) -> Result<(), ChangeError> {
+    let now = app.clock.now();
+    app.db
+        .write(async |tx| {
+            let gone = rows::Entity::delete_by_id(user.id).exec(tx).await?.rows_affected;
+            if gone == 0 {
+                return Err(unknown(user));
+            }
+            let details = json!({ "sub": user.subject });
+            Event::new("user.removed").user(user.id).details(details).record(app, tx, origin, now).await?;
+            Ok(())
+        })
+        .await
+}
+
+async fn locked(
+    tx: &postern_service::database::Transaction,
+    user: &User,
+) -> Result<rows::ActiveModel, ChangeError> {
+    let row = rows::Entity::find_by_id(user.id).lock_exclusive().one(tx).await?;
+    row.map(Into::into).ok_or_else(|| unknown(user))
+}
+
+fn unknown(user: &User) -> ChangeError {
+    ChangeError::Unknown { kind: "user", name: user.email.clone() }
+}
+
+fn check(profile: &Profile) -> Result<(), ChangeError> {
+    if let Some(name) = &profile.name {
+        rules::name(name).map_err(|rule| ChangeError::invalid("name", rule))?;
+    }
+    let pages = [("profile", &profile.profile), ("picture", &profile.picture), ("website", &profile.website)];
+    for (field, page) in pages {
+        if let Some(page) = page {
+            rules::web_page(page).map_err(|rule| ChangeError::invalid(field, rule))?;
+        }
+    }
+    Ok(())
+}

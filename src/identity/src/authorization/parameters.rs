@@ -1,0 +1,186 @@
+//! Defines the parameters of a request to the authorization and logout endpoints, as they came.
+//!
+//! Reading is strict: what two programs could read in two ways (a bad escape, text that is not UTF-8,
+//! control characters) is refused here, once, so that no check after it has to think of it.
+
+use std::{borrow::Cow, str};
+
+/// Why a query or form cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the parameters are not well-formed")]
+pub struct Malformed;
+
+/// A parameter that must come at most once came again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a parameter is repeated")]
+pub struct Repeated;
+
+/// Names and values in the order in which they came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// Reads `application/x-www-form-urlencoded` (RFC 6749 appendix B).
+    pub fn parse(encoded: &[u8]) -> Result<Self, Malformed> {
+        let pairs = encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
+        pairs.map(decode_pair).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The value of a parameter that may come once. One without a value counts as absent (RFC 6749
+    /// section 3.1), but two are two, whatever their values.
+    pub fn one(&self, name: &str) -> Result<Option<&str>, Repeated> {
+        let mut values = self.named(name);
+        match (values.next(), values.next()) {
+            (_, Some(_)) => Err(Repeated),
+            (value, None) => Ok(value.filter(|value| !value.is_empty())),
+        }
+    }
+
+    /// The values of a parameter that may be repeated, without the empty ones.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.named(name).filter(|value| !value.is_empty())
+    }
+
+    /// Whether it came at all, even without a value.
+    pub fn has(&self, name: &str) -> bool {
+        self.named(name).next().is_some()
+    }
+
+    /// Those with the given names, in their order.
+    pub fn only(&self, names: &[&str]) -> impl Iterator<Item = (&str, &str)> {
+        let kept = self.0.iter().filter(|(name, _)| names.contains(&name.as_str()));
+        kept.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Writes those with the given names again, in their order.
+    pub fn encode_only(&self, names: &[&str]) -> String {
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(self.only(names)).finish()
+    }
+
+    fn named(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(given, _)| given == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl<'a> FromIterator<(&'a str, &'a str)> for Parameters {
+    fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+}
+
+fn decode_pair(pair: &[u8]) -> Result<(String, String), Malformed> {
+    let mut halves = pair.splitn(2, |byte| *byte == b'=');
+    let name = halves.next().unwrap_or_default();
+    let value = halves.next().unwrap_or_default();
+    Ok((decode(name)?, decode(value)?))
+}
+
+fn decode(encoded: &[u8]) -> Result<String, Malformed> {
+    let mut decoded = Vec::with_capacity(encoded.len());
+    let mut rest = encoded;
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        match byte {
+            b'+' => decoded.push(b' '),
+            b'%' => {
+                let (digits, tail) = rest.split_at_checked(2).ok_or(Malformed)?;
+                decoded.push(hex(digits)?);
+                rest = tail;
+            }
+            _ => decoded.push(byte),
+        }
+    }
+    let text = String::from_utf8(decoded).map_err(|_| Malformed)?;
+    if text.chars().any(char::is_control) { Err(Malformed) } else { Ok(text) }
+}
+
+fn hex(digits: &[u8]) -> Result<u8, Malformed> {
+    // `from_str_radix` would take a sign.
+    let digits = str::from_utf8(digits).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    u8::from_str_radix(digits.ok_or(Malformed)?, 16).map_err(|_| Malformed)
+}
+
+/// Adds parameters to a URI that must not change otherwise: it is registered byte by byte.
+///
+/// A query that is there is kept (RFC 6749 section 3.1.2). The URI has no fragment.
+pub fn append<'a>(uri: &str, pairs: impl IntoIterator<Item = (&'a str, Cow<'a, str>)>) -> String {
+    let added = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    let joint = match uri.split_once('?') {
+        _ if added.is_empty() => "",
+        None => "?",
+        Some((_, query)) if query.is_empty() || query.ends_with('&') => "",
+        Some(_) => "&",
+    };
+    format!("{uri}{joint}{added}")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_parameter_is_read_once_and_empty_means_absent() {
+        let parameters = Parameters::parse(b"a=1&b=&c=2&c=&d=x+y%2Fz&&e").unwrap();
+        assert_eq!(parameters.one("a"), Ok(Some("1")));
+        assert_eq!(parameters.one("b"), Ok(None));
+        assert_eq!(parameters.one("c"), Err(Repeated));
+        assert_eq!(parameters.one("d"), Ok(Some("x y/z")));
+        assert_eq!(parameters.one("e"), Ok(None));
+        assert_eq!(parameters.one("f"), Ok(None));
+        assert_eq!(parameters.all("c").collect::<Vec<_>>(), ["2"]);
+    }
+
+    #[test]
+    fn what_can_be_read_in_two_ways_is_refused() {
+        for encoded in [
+            &b"a=%"[..],
+            b"a=%2",
+            b"a=%ZZ",
+            b"a=%+1",
+            b"a=%00",
+            b"a=%0D%0Ab",
+            b"a=%ff",
+            b"a=%C0%AF",
+            b"a=%ED%A0%80",
+            b"a=\xff",
+            b"%0a=1",
+            b"a=%7F",
+            b"a=%C2%85",
+        ] {
+            assert_eq!(Parameters::parse(encoded), Err(Malformed), "{:?}", String::from_utf8_lossy(encoded));
+        }
+    }
+
+    #[test]
+    fn what_is_appended_leaves_the_uri_as_it_was() {
+        let code = || [("code", Cow::from("a b"))];
+        assert_eq!(append("https://rp.test/cb", code()), "https://rp.test/cb?code=a+b");
+        assert_eq!(append("https://rp.test/cb?x=%7e", code()), "https://rp.test/cb?x=%7e&code=a+b");
+        assert_eq!(append("https://rp.test/cb?", code()), "https://rp.test/cb?code=a+b");
+        assert_eq!(append("https://rp.test/cb", []), "https://rp.test/cb");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(encoded: Vec<u8>) {
+            let _ = Parameters::parse(&encoded);
+        }
+
+        #[test]
+        fn what_was_written_is_read_back(pairs in proptest::collection::vec(("[a-z_]{1,9}", "\\PC{0,40}"), 0..9)) {
+            let encoded = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
+            prop_assert_eq!(Parameters::parse(encoded.as_bytes()), Ok(Parameters(pairs)));
+        }
+
+        #[test]
+        fn appended_parameters_come_back(uri in "https://rp\\.test/[a-z]{0,5}(\\?[a-z]=[a-z%0-9]{0,3})?", state in "\\PC{1,60}") {
+            let whole = append(&uri, [("state", Cow::from(state.as_str()))]);
+            prop_assert!(whole.starts_with(&uri));
+            let url = url::Url::parse(&whole).unwrap();
+            let found = url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+            prop_assert_eq!(found, state);
+        }
+    }
+}

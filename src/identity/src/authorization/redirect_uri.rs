@@ -1,0 +1,102 @@
+//! Answers whether a redirect URI is one that the client registered (RFC 9700 section 2.1).
+//!
+//! Compared as strings: no decoding, no case folding, no default port. The one exception is the port of
+//! a native app's loopback address (RFC 8252 section 7.3), which the app gets only when it starts.
+
+use crate::clients::Client;
+
+/// Whether `asked` is registered for `client`.
+pub(super) fn registered(client: &Client, asked: &str) -> bool {
+    client.redirect_uris.iter().any(|registered| {
+        registered == asked || (client.public() && same_but_for_loopback_port(registered, asked))
+    })
+}
+
+/// Whether an answer sent there reaches nobody but the client, whoever began the request: `https` goes
+/// to the host that proved its name (RFC 8252 section 8.6). A loopback port or an app's own scheme may be
+/// taken by any program on the person's device.
+pub(super) fn proves_client(redirect_uri: &str) -> bool {
+    redirect_uri.starts_with("https://")
+}
+
+fn same_but_for_loopback_port(registered: &str, asked: &str) -> bool {
+    match (without_loopback_port(registered), without_loopback_port(asked)) {
+        (Some(registered), Some(asked)) => registered == asked,
+        _ => false,
+    }
+}
+
+/// Host and what follows the port, of an `http` URI whose host is a loopback address in its usual form.
+/// Names such as `localhost` may resolve elsewhere and do not count (RFC 8252 section 8.3).
+fn without_loopback_port(uri: &str) -> Option<(&str, &str)> {
+    let after_scheme = uri.strip_prefix("http://")?;
+    let host = ["127.0.0.1", "[::1]"].into_iter().find(|host| after_scheme.starts_with(host))?;
+    let rest = &after_scheme[host.len()..];
+    let rest = match rest.strip_prefix(':') {
+        Some(rest) => {
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            rest[..digits].parse::<u16>().ok().filter(|port| *port > 0)?;
+            &rest[digits..]
+        }
+        None => rest,
+    };
+    // Anything else would make the host another one: `127.0.0.1.evil.test`, `127.0.0.1@evil.test`.
+    (rest.is_empty() || rest.starts_with(['/', '?'])).then_some((host, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn only_the_port_of_a_loopback_address_may_differ() {
+        for (registered, asked) in [
+            ("http://127.0.0.1/cb", "http://127.0.0.1:49152/cb"),
+            ("http://127.0.0.1:1234/cb?x=1", "http://127.0.0.1:65535/cb?x=1"),
+            ("http://127.0.0.1:1234/cb", "http://127.0.0.1/cb"),
+            ("http://[::1]/cb", "http://[::1]:8080/cb"),
+            ("http://127.0.0.1", "http://127.0.0.1:80"),
+        ] {
+            assert!(same_but_for_loopback_port(registered, asked), "{registered} {asked}");
+        }
+        for (registered, asked) in [
+            ("http://127.0.0.1/cb", "http://127.0.0.1:1/other"),
+            ("http://127.0.0.1/cb", "https://127.0.0.1:1/cb"),
+            ("http://127.0.0.1/cb", "http://[::1]:1/cb"),
+            ("http://127.0.0.1/cb", "http://127.0.0.2:1/cb"),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:0/cb"),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:65536/cb"),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:+1/cb"),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:/cb"),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:1@evil.test/cb"),
+            ("http://127.0.0.1/cb", "http://127.0.0.1@evil.test/cb"),
+            ("http://127.0.0.1/cb", "http://127.0.0.1.evil.test/cb"),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:1\\@evil.test/cb"),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:1/cb#f"),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:1/cb?x"),
+            ("http://127.0.0.1/cb", "HTTP://127.0.0.1:1/cb"),
+            ("http://127.0.0.1/cb", "http://127.1:1/cb"),
+            ("http://localhost/cb", "http://localhost:1/cb"),
+        ] {
+            assert!(!same_but_for_loopback_port(registered, asked), "{registered} {asked}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_compared_without_a_panic(asked in "\\PC{0,60}") {
+            let _ = same_but_for_loopback_port("http://127.0.0.1/cb", &asked);
+        }
+
+        #[test]
+        fn what_matches_still_points_to_the_loopback_address(tail in "[-:/?#@.a-z0-9\\\\%\\[\\]]{0,20}") {
+            let asked = format!("http://127.0.0.1{tail}");
+            if same_but_for_loopback_port("http://127.0.0.1/cb", &asked) {
+                let url = url::Url::parse(&asked).unwrap();
+                prop_assert_eq!((url.host_str(), url.path(), url.username()), (Some("127.0.0.1"), "/cb", ""));
+            }
+        }
+    }
+}

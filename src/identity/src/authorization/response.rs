@@ -1,0 +1,142 @@
+//! Answers authorization requests: with a code (RFC 6749 section 4.1.2) or an error (section 4.1.2.1).
+//!
+//! Every answer names the issuer (RFC 9207) and repeats `state`. A code is 256 random bits, stored
+//! hashed; it, its grant and the end of the waiting request are one write.
+
+use std::borrow::Cow;
+
+use postern_entities::authorization_codes as codes;
+use postern_service::{
+    clock::Timestamp,
+    database::{DatabaseError, Transaction},
+};
+use sea_orm::{ActiveValue::Set, EntityTrait};
+use uuid::Uuid;
+
+use super::{
+    AuthorizeError,
+    error::Refusal,
+    parameters::append,
+    pending::{self, Gone},
+    request::AuthorizationRequest,
+};
+use crate::{
+    App,
+    audit::{Event, Origin},
+    crypto,
+    grants::{self, Grant, NewGrant},
+    sessions::{self, SignedIn},
+};
+
+/// Grants what is asked for and answers with a code: the URI to go to.
+pub(super) async fn grant(
+    app: &App,
+    request: &AuthorizationRequest,
+    signed_in: &SignedIn,
+    waiting: Option<Uuid>,
+    origin: &Origin,
+) -> Result<String, AuthorizeError> {
+    let now = app.clock.now();
+    let code = app.random.token();
+    let new = NewGrant {
+        user_id: Some(signed_in.user.id),
+        client_id: request.client_id.clone(),
+        sid: Some(signed_in.session.sid),
+        scope: request.scope.to_string(),
+        resources: request.audiences.clone(),
+        auth_time: Some(Timestamp::from_micros(signed_in.session.auth_time)),
+        acr: Some(signed_in.session.acr.clone()),
+        amr: serde_json::from_value(signed_in.session.amr.clone()).unwrap_or_default(),
+    };
+    app.db
+        .write(async |tx| {
+            finish(tx, waiting, now).await?;
+            let grant = grants::create(app, tx, new, now).await?;
+            insert_code(tx, &code, request, &grant, now).await?;
+            sessions::seen(tx, &signed_in.session, now).await?;
+            Event::new("authorization.granted")
+                .user(signed_in.user.id)
+                .client(&request.client_id)
+                .session(signed_in.session.sid)
+                .grant(grant.id)
+                .details(serde_json::json!({ "scope": grant.scope }))
+                .record(app, tx, origin, now)
+                .await?;
+            Ok::<_, AuthorizeError>(())
+        })
+        .await?;
+    Ok(respond(app, &request.redirect_uri, request.state.as_deref(), [("code", Cow::from(code))]))
+}
+
+/// Answers with an error: the URI to go to.
+pub(super) async fn refuse(
+    app: &App,
+    request: &AuthorizationRequest,
+    refusal: Refusal,
+    waiting: Option<Uuid>,
+    origin: &Origin,
+) -> Result<String, AuthorizeError> {
+    if waiting.is_some() {
+        let now = app.clock.now();
+        app.db.write(async |tx| finish(tx, waiting, now).await).await?;
+    }
+    tracing::info!(client_id = request.client_id, error = refusal.error.word(), %refusal, "authorization refused");
+    Ok(error(app, &request.redirect_uri, request.state.as_deref(), refusal, origin))
+}
+
+/// An error response: the URI to go to.
+pub(super) fn error(
+    app: &App,
+    redirect_uri: &str,
+    state: Option<&str>,
+    refusal: Refusal,
+    origin: &Origin,
+) -> String {
+    // The reference under which the log knows the request.
+    let reference =
+        origin.request_id.as_ref().map(|id| ("error_uri", Cow::from(format!("urn:postern:request:{id}"))));
+    let error =
+        [("error", Cow::from(refusal.error.word())), ("error_description", Cow::from(refusal.description))];
+    respond(app, redirect_uri, state, error.into_iter().chain(reference))
+}
+
+fn respond<'a>(
+    app: &'a App,
+    redirect_uri: &str,
+    state: Option<&'a str>,
+    answer: impl IntoIterator<Item = (&'a str, Cow<'a, str>)>,
+) -> String {
+    let state = state.map(|state| ("state", Cow::from(state)));
+    let issuer = ("iss", Cow::from(app.config.issuer.as_str()));
+    append(redirect_uri, answer.into_iter().chain(state).chain([issuer]))
+}
+
+/// One request that waited gets one answer.
+async fn finish(tx: &Transaction, waiting: Option<Uuid>, now: Timestamp) -> Result<(), AuthorizeError> {
+    match waiting {
+        Some(id) if !pending::finish(tx, id, now).await? => Err(Gone::Finished.into()),
+        _ => Ok(()),
+    }
+}
+
+async fn insert_code(
+    tx: &Transaction,
+    code: &str,
+    request: &AuthorizationRequest,
+    grant: &Grant,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    let row = codes::ActiveModel {
+        code_hash: Set(crypto::token_hash(code)),
+        grant_id: Set(grant.id),
+        client_id: Set(request.client_id.clone()),
+        redirect_uri: Set(request.redirect_uri.clone()),
+        code_challenge: Set(Some(request.code_challenge.clone())),
+        nonce: Set(request.nonce.clone()),
+        issued_at: Set(now.micros()),
+        expires_at: Set(grant.expires_at),
+        redeemed_at: Set(None),
+    };
+    codes::Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(())
+}

@@ -1,0 +1,291 @@
+//! `postern client`: the apps that ask for tokens.
+
+use std::fmt::Write as _;
+
+use clap::{Args, Subcommand, builder::PossibleValuesParser, builder::TypedValueParser as _};
+use postern_service::{clock::Timestamp, settings::Lifetime};
+use secrecy::ExposeSecret as _;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::{
+    context::Context,
+    error::CommandError,
+    output::{Report, fields, table},
+};
+use crate::{
+    App,
+    administration::{
+        ChangeError,
+        clients::{self, NewSecret},
+        metadata::{Metadata, MetadataChange},
+    },
+    audit::Origin,
+    clients::{Client, ClientAuthMethod, GrantType},
+};
+
+/// What to do with clients.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Add a client. A confidential one gets a secret, which is shown once.
+    Add {
+        /// Its public name: letters, digits and - . _ ~, not a UUID.
+        client_id: String,
+        #[command(flatten)]
+        metadata: Box<MetadataFlags>,
+    },
+    /// List all clients.
+    List,
+    /// Show one client.
+    Show {
+        /// Its public name.
+        client_id: String,
+    },
+    /// Change what is given and leave the rest.
+    Update {
+        /// Its public name.
+        client_id: String,
+        #[command(flatten)]
+        metadata: Box<MetadataFlags>,
+        /// Whether it may ask for tokens at all.
+        #[arg(long, value_name = "BOOL")]
+        enabled: Option<bool>,
+    },
+    /// Remove a client with its grants.
+    Remove {
+        /// Its public name.
+        client_id: String,
+    },
+    /// Give a client another secret, which is shown once.
+    RotateSecret {
+        /// Its public name.
+        client_id: String,
+        /// How long the secret before it goes on working; 0s ends it now.
+        #[arg(long, default_value = "24h")]
+        overlap: Lifetime,
+    },
+}
+
+/// What a client says of itself. A list is given by repeating the flag and replaces the list before; one empty value
+/// empties it.
+#[derive(Debug, Args)]
+pub(super) struct MetadataFlags {
+    /// What people call it.
+    #[arg(long)]
+    name: Option<String>,
+    /// A public client: it has no secret (the same as `--auth-method none`).
+    #[arg(long, conflicts_with = "auth_method")]
+    public: bool,
+    /// How it authenticates at the token endpoint.
+    #[arg(long, value_parser = words::<ClientAuthMethod>(&["none", "client_secret_basic", "client_secret_post"]))]
+    auth_method: Option<ClientAuthMethod>,
+    /// Whether it may use the first-party API and skips consent.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    first_party: Option<bool>,
+    /// An exact URI to send people back to.
+    #[arg(long, value_name = "URI")]
+    redirect_uri: Option<Vec<String>>,
+    /// An exact URI to send people to after sign-out.
+    #[arg(long, value_name = "URI")]
+    post_logout_redirect_uri: Option<Vec<String>>,
+    /// A browser origin that may call the APIs.
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Option<Vec<String>>,
+    /// What the token endpoint accepts from it.
+    #[arg(long, value_parser = words::<GrantType>(&["authorization_code", "refresh_token", "client_credentials"]))]
+    grant_type: Option<Vec<GrantType>>,
+    /// A scope it may ask for.
+    #[arg(long)]
+    scope: Option<Vec<String>>,
+    /// A scope it gets when it names none.
+    #[arg(long, value_name = "SCOPE")]
+    default_scope: Option<Vec<String>>,
+    /// A login method people may use for it; none means all that are switched on.
+    #[arg(long, value_name = "METHOD")]
+    login_method: Option<Vec<String>>,
+    /// Least level of every sign-in for it: aal1, aal2 or phr.
+    #[arg(long, value_name = "ACR")]
+    required_acr: Option<String>,
+    /// Logo for the sign-in page.
+    #[arg(long, value_name = "URL")]
+    logo_uri: Option<String>,
+    /// Its privacy policy.
+    #[arg(long, value_name = "URL")]
+    policy_uri: Option<String>,
+    /// Its terms.
+    #[arg(long, value_name = "URL")]
+    tos_uri: Option<String>,
+}
+
+/// Parses one of a closed list of words into the type that reads them.
+fn words<T: DeserializeOwned + Clone + Send + Sync + 'static>(
+    list: &'static [&'static str],
+) -> impl clap::builder::TypedValueParser<Value = T> {
+    PossibleValuesParser::new(list).try_map(|word| serde_json::from_value(Value::String(word)))
+}
+
+impl From<MetadataFlags> for MetadataChange {
+    fn from(flags: MetadataFlags) -> Self {
+        // An empty value empties the list; scopes may also come as one space-separated value (RFC 6749 section 3.3).
+        let values = |list: Option<Vec<String>>| {
+            list.map(|values| values.into_iter().filter(|value| !value.is_empty()).collect::<Vec<_>>())
+        };
+        let scopes = |list: Option<Vec<String>>| {
+            list.map(|values| {
+                values.iter().flat_map(|value| value.split_whitespace()).map(str::to_owned).collect()
+            })
+        };
+        Self {
+            name: flags.name,
+            first_party: flags.first_party,
+            token_endpoint_auth_method: flags.auth_method.or(flags.public.then_some(ClientAuthMethod::None)),
+            redirect_uris: values(flags.redirect_uri),
+            post_logout_redirect_uris: values(flags.post_logout_redirect_uri),
+            origins: values(flags.origin),
+            grant_types: flags.grant_type,
+            scopes: scopes(flags.scope),
+            default_scopes: scopes(flags.default_scope),
+            login_methods: values(flags.login_method),
+            required_acr: flags.required_acr,
+            logo_uri: flags.logo_uri,
+            policy_uri: flags.policy_uri,
+            tos_uri: flags.tos_uri,
+        }
+    }
+}
+
+pub(super) async fn run(context: &Context, command: Command) -> Result<Report, CommandError> {
+    let app = context.app().await?;
+    let origin = Origin::command();
+    let report = match command {
+        Command::Add { client_id, metadata } => {
+            let secret = clients::add(&app, &client_id, (*metadata).into(), &origin).await?;
+            with_secret(&client_id, "added", secret.as_ref())
+        }
+        Command::List => list(&app)?,
+        Command::Show { client_id } => show(&find(&app, &client_id)?)?,
+        Command::Update { client_id, metadata, enabled } => {
+            update(&app, &client_id, (*metadata).into(), enabled, &origin).await?
+        }
+        Command::Remove { client_id } => {
+            clients::remove(&app, &client_id, &origin).await?;
+            Report::new(
+                format!("Client {client_id} was removed."),
+                json!({ "client_id": client_id, "removed": true }),
+            )
+        }
+        Command::RotateSecret { client_id, overlap } => {
+            let secret = clients::rotate_secret(&app, &client_id, overlap.duration(), &origin).await?;
+            with_secret(&client_id, "given another secret", Some(&secret))
+        }
+    };
+    app.db.close().await;
+    Ok(report)
+}
+
+async fn update(
+    app: &App,
+    client_id: &str,
+    change: MetadataChange,
+    enabled: Option<bool>,
+    origin: &Origin,
+) -> Result<Report, CommandError> {
+    if change == MetadataChange::default() && enabled.is_none() {
+        return Err(CommandError::Usage("nothing to change: see `postern client update --help`".to_owned()));
+    }
+    let mut secret = None;
+    if change != MetadataChange::default() {
+        secret = clients::update(app, client_id, change, origin).await?;
+    }
+    if let Some(enabled) = enabled {
+        clients::enable(app, client_id, enabled, origin).await?;
+    }
+    Ok(with_secret(client_id, "changed", secret.as_ref()))
+}
+
+/// Says what was done and, once, the secret.
+fn with_secret(client_id: &str, done: &str, secret: Option<&NewSecret>) -> Report {
+    let mut text = format!("Client {client_id} was {done}.");
+    let mut value = json!({ "client_id": client_id });
+    if let Some(secret) = secret {
+        let shown = secret.client_secret.expose_secret();
+        // A String takes every text.
+        let _ = write!(
+            text,
+            "\n\n    client_secret  {shown}\n\nKeep it now: it is stored hashed and is not shown again."
+        );
+        value["client_secret"] = json!(shown);
+        if let Some(end) = secret.previous_expires_at {
+            let _ = write!(text, "\nThe secret before it works until {end}.");
+            value["previous_secret_expires_at"] = json!(end.rfc3339());
+        }
+    }
+    Report::new(text, value)
+}
+
+fn find(app: &App, client_id: &str) -> Result<Client, CommandError> {
+    let clients = app.clients();
+    let found = clients.all().find(|client| client.client_id() == client_id);
+    let unknown = || ChangeError::Unknown { kind: "client", name: client_id.to_owned() };
+    Ok(found.ok_or_else(unknown)?.as_ref().clone())
+}
+
+fn list(app: &App) -> Result<Report, CommandError> {
+    let clients = app.clients();
+    let mut clients: Vec<_> = clients.all().collect();
+    clients.sort_by_key(|client| client.client_id());
+    let rows: Vec<_> = clients
+        .iter()
+        .map(|client| {
+            let kind = if client.public() { "public" } else { "confidential" };
+            let party = if client.row.first_party { "first party" } else { "" };
+            let state = if client.row.disabled_at.is_some() { "disabled" } else { "enabled" };
+            [client.client_id().to_owned(), client.row.name.clone(), kind.into(), party.into(), state.into()]
+        })
+        .collect();
+    let values = clients.iter().map(|client| as_json(client)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Report::new(table(["CLIENT_ID", "NAME", "TYPE", "", "STATE"], &rows), values))
+}
+
+fn as_json(client: &Client) -> Result<Value, CommandError> {
+    let mut value = json!(Metadata::of(&client.row)?);
+    value["client_id"] = json!(client.client_id());
+    value["enabled"] = json!(client.row.disabled_at.is_none());
+    value["created_at"] = json!(Timestamp::from_micros(client.row.created_at).rfc3339());
+    Ok(value)
+}
+
+fn show(client: &Client) -> Result<Report, CommandError> {
+    let value = as_json(client)?;
+    let field = |name: &'static str| (name, words_of(&value[name]));
+    let names = [
+        "client_id",
+        "name",
+        "enabled",
+        "first_party",
+        "token_endpoint_auth_method",
+        "grant_types",
+        "redirect_uris",
+        "post_logout_redirect_uris",
+        "origins",
+        "scopes",
+        "default_scopes",
+        "login_methods",
+        "required_acr",
+        "logo_uri",
+        "policy_uri",
+        "tos_uri",
+        "created_at",
+    ];
+    Ok(Report::new(fields(&names.map(field)), &value))
+}
+
+/// A JSON value as a person reads it.
+fn words_of(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(words_of).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,195 @@
+//! `postern dev`: the provider on this machine with everything seeded, and an inbox instead of mail.
+//!
+//! The same server as `serve`, on loopback addresses only. Its own settings go over the built-in defaults and under
+//! whatever a file or the environment says. Nothing here is reachable from `serve`.
+
+mod secrets;
+mod seeds;
+
+use std::{
+    fs, io,
+    net::TcpListener,
+    path::{Path, PathBuf},
+};
+
+use postern_migrations::identity::Migrator;
+use postern_service::{
+    clock::Clock,
+    database::{Database, migrate},
+    random::Random,
+    settings::{Loaded, Origin},
+    telemetry::{self, Metrics},
+};
+use serde_json::json;
+use url::{Host, Url};
+
+use self::secrets::Secrets;
+use super::{context::Context, error::CommandError, output, output::Report, serve};
+use crate::{App, config::Config, mail::Inbox};
+
+/// How to run it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Where database and secrets are kept between runs.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    data: PathBuf,
+    /// Forget what is kept there and start over.
+    #[arg(long)]
+    fresh: bool,
+    /// Where postern-tasks runs: its resource and its client `tasks-web` are seeded for this origin.
+    #[arg(long, value_name = "URL", default_value = "http://localhost:7118")]
+    tasks: String,
+}
+
+pub(super) async fn run(
+    context: &Context,
+    arguments: Arguments,
+    as_json: bool,
+) -> Result<Report, CommandError> {
+    let secrets_file = arguments.data.join("dev-secrets.toml");
+    let given = context.settings()?;
+    refuse_the_world(&given.settings)?;
+    if arguments.fresh {
+        forget(&given, &arguments.data, &secrets_file)?;
+    }
+    fs::create_dir_all(&arguments.data)?;
+    let mut secrets = Secrets::open(secrets_file)?;
+    let overlay = overlay(&given, &arguments.data, &secrets);
+    let settings_file = arguments.data.join("dev.toml");
+    secrets::write_for_owner(&settings_file, &settings_of(&given.settings, &overlay)?)?;
+    let environment = overlay.iter().map(|(key, value)| (variable(key).into(), value.into())).collect();
+    let config = context.settings_with(environment)?.settings;
+    let _log = telemetry::init(&config.telemetry)?;
+    Metrics::install();
+    let db = Database::open(&config.database).await?;
+    migrate::up::<Migrator>(&db).await?;
+    let app =
+        App::builder(config, db, Clock::system(), Random::system()).inbox(Inbox::default()).build().await?;
+    seeds::sow(&app, &arguments.tasks, &mut secrets).await?;
+    serve::until_stopped(&app, |_| {
+        output::print(&welcome(&app.config.issuer, &arguments.tasks, &secrets, &settings_file), as_json);
+    })
+    .await?;
+    Ok(Report::silent())
+}
+
+/// Seeded secrets and an open inbox are for this machine alone.
+fn refuse_the_world(config: &Config) -> Result<(), CommandError> {
+    let addresses = std::iter::once(config.http.listen).chain(config.http.metrics_listen);
+    if let Some(address) = addresses.into_iter().find(|address| !address.ip().is_loopback()) {
+        return Err(CommandError::Failed(format!(
+            "dev listens on loopback addresses only, not on {address}: use `postern serve`"
+        )));
+    }
+    let host = Url::parse(&config.issuer).ok().and_then(|issuer| issuer.host().map(|host| host.to_owned()));
+    let loopback = match host {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    if loopback {
+        return Ok(());
+    }
+    Err(CommandError::Failed(format!(
+        "dev serves a loopback issuer only, such as http://localhost:7117, not {}: use `postern serve`",
+        config.issuer
+    )))
+}
+
+/// Removes what earlier runs kept. The address is taken first, because a server may still be using it.
+fn forget(given: &Loaded<Config>, data: &Path, secrets: &Path) -> Result<(), CommandError> {
+    if !is_default(given, "database.url") {
+        let advice =
+            "--fresh removes the database under --data only: remove the one of database.url yourself";
+        return Err(CommandError::Usage(advice.to_owned()));
+    }
+    let address = given.settings.http.listen;
+    drop(TcpListener::bind(address).map_err(|cause| {
+        CommandError::Failed(format!("{address} is in use ({cause}): stop the server there before --fresh"))
+    })?);
+    let database = ["postern.db", "postern.db-wal", "postern.db-shm"].map(|name| data.join(name));
+    for file in database.iter().map(PathBuf::as_path).chain([secrets]) {
+        match fs::remove_file(file) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause.into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What dev sets where neither a file nor the environment did.
+fn overlay(given: &Loaded<Config>, data: &Path, secrets: &Secrets) -> Vec<(&'static str, String)> {
+    let database = format!("sqlite://{}", data.join("postern.db").display());
+    let settings = [
+        ("database.url", database.as_str()),
+        ("secrets.encryption_key", secrets.encryption_key()),
+        // So that `keys rotate` can be tried without an hour's wait.
+        ("keys.publish_before", "10s"),
+        // `code` sends its codes, too; the inbox takes the terminal's place.
+        ("login.code_delivery", "console"),
+        // One person tries everything, again and again.
+        ("limits.codes_per_recipient", "1000 per 15m per recipient"),
+        ("limits.codes_per_source", "1000 per 15m per ip"),
+    ];
+    let unset = settings.into_iter().filter(|(key, _)| is_default(given, key));
+    unset.map(|(key, value)| (key, value.to_owned())).collect()
+}
+
+/// A settings file for commands beside the server: `postern keys rotate --config data/dev.toml`.
+fn settings_of(config: &Config, overlay: &[(&'static str, String)]) -> Result<String, CommandError> {
+    let listen = ("http.listen", config.http.listen.to_string());
+    let mut file = toml::Table::new();
+    file.insert("issuer".to_owned(), config.issuer.clone().into());
+    for (key, value) in overlay.iter().chain([&listen]) {
+        let (section, key) = key.split_once('.').unwrap_or(("", key));
+        let section = file.entry(section).or_insert_with(|| toml::Table::new().into());
+        if let Some(section) = section.as_table_mut() {
+            section.insert(key.to_owned(), value.clone().into());
+        }
+    }
+    let text = toml::to_string(&file).map_err(io::Error::other)?;
+    Ok(format!(
+        "# Written by `postern dev` for commands beside it, such as `postern keys list --config FILE`.\n{text}"
+    ))
+}
+
+fn is_default(given: &Loaded<Config>, key: &str) -> bool {
+    given.explain().iter().any(|setting| setting.key == key && setting.origin == Origin::Default)
+}
+
+fn variable(key: &str) -> String {
+    format!("POSTERN_{}", key.replace('.', "__").to_uppercase())
+}
+
+/// What to open, and what was seeded.
+fn welcome(issuer: &str, tasks: &str, secrets: &Secrets, settings: &Path) -> Report {
+    let users = seeds::USERS.map(|user| user.email);
+    let demo = [("demo-web", secrets.demo_web()), ("demo-service", secrets.demo_service())];
+    let text = format!(
+        "Postern is ready, for this machine only.\n\n  \
+         Sign in as   {}\n  \
+         Codes        {issuer}/dev/inbox\n  \
+         Account      {issuer}/account\n  \
+         API          {issuer}/docs\n  \
+         Tasks        {tasks} (when postern-tasks runs)\n  \
+         Clients      tasks-web and docs (public)\n               {}\n  \
+         Secrets      {}\n  \
+         Commands     postern keys list --config {}\n",
+        users.join(", "),
+        demo.map(|(client, secret)| format!("{client} with secret {secret}")).join("\n               "),
+        secrets.path().display(),
+        settings.display(),
+    );
+    let value = json!({
+        "issuer": issuer,
+        "inbox": format!("{issuer}/dev/inbox"),
+        "docs": format!("{issuer}/docs"),
+        "tasks": tasks,
+        "users": users,
+        "clients": { "tasks-web": null, "docs": null, "demo-web": demo[0].1, "demo-service": demo[1].1 },
+        "secrets_file": secrets.path(),
+        "settings_file": settings,
+    });
+    Report::new(text, value)
+}

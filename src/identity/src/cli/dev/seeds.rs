@@ -1,0 +1,223 @@
+//! Defines what `postern dev` finds in place: users, the resource of postern-tasks, clients. Sowing twice changes nothing.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+
+use super::secrets::Secrets;
+use crate::{
+    App,
+    administration::{
+        ChangeError,
+        clients::{self, NewSecret},
+        metadata::MetadataChange,
+        resources::{self, ResourceChange},
+        users,
+    },
+    audit::Origin,
+    cli::error::CommandError,
+    clients::{ClientAuthMethod, GrantType},
+    http::serve::DOCS_CLIENT,
+    users::{Address, Profile},
+};
+
+/// A person of the seeds, as far as they differ.
+pub(super) struct SeedUser {
+    pub(super) email: &'static str,
+    given_name: &'static str,
+    middle_name: &'static str,
+    family_name: &'static str,
+    gender: &'static str,
+    birthdate: &'static str,
+    phone_number: &'static str,
+}
+
+pub(super) const USERS: [SeedUser; 3] = [
+    SeedUser {
+        email: "alice@example.test",
+        given_name: "Alice",
+        middle_name: "Mary",
+        family_name: "Adams",
+        gender: "female",
+        birthdate: "1990-04-01",
+        phone_number: "+49 30 901820 1",
+    },
+    SeedUser {
+        email: "bob@example.test",
+        given_name: "Bob",
+        middle_name: "James",
+        family_name: "Baker",
+        gender: "male",
+        birthdate: "1985-11-23",
+        phone_number: "+49 30 901820 2",
+    },
+    SeedUser {
+        email: "admin@example.test",
+        given_name: "Ada",
+        middle_name: "Grace",
+        family_name: "Admin",
+        gender: "female",
+        birthdate: "1978-07-15",
+        phone_number: "+49 30 901820 3",
+    },
+];
+
+const SCOPES_OF_PEOPLE: [&str; 8] =
+    ["openid", "profile", "email", "address", "phone", "offline_access", "tasks:read", "tasks:write"];
+/// Where a web app under development usually listens.
+const DEMO_WEB: &str = "http://localhost:3000";
+
+/// Puts everything in place that is not there.
+pub(super) async fn sow(app: &App, tasks: &str, secrets: &mut Secrets) -> Result<(), CommandError> {
+    for user in USERS {
+        there(users::add(app, user.email, true, user.profile(), &Origin::command()).await)?;
+    }
+    let tasks = tasks.trim_end_matches('/');
+    there(resources::add(app, tasks, tasks_resource(), &Origin::command()).await)?;
+    for (client_id, change) in [("tasks-web", tasks_web(tasks)), (DOCS_CLIENT, docs(app, tasks))] {
+        there(clients::add(app, client_id, change, &Origin::command()).await)?;
+    }
+    for (client_id, change) in [("demo-web", demo_web()), ("demo-service", demo_service())] {
+        confidential(app, client_id, change, secrets).await?;
+    }
+    Ok(())
+}
+
+/// What is there already is as good as added.
+fn there<T>(outcome: Result<T, ChangeError>) -> Result<Option<T>, ChangeError> {
+    match outcome {
+        Ok(added) => Ok(Some(added)),
+        Err(ChangeError::Taken { .. }) => Ok(None),
+        Err(cause) => Err(cause),
+    }
+}
+
+/// A client whose secret is kept beside the encryption key. One that was lost is replaced.
+async fn confidential(
+    app: &App,
+    client_id: &str,
+    change: MetadataChange,
+    secrets: &mut Secrets,
+) -> Result<(), CommandError> {
+    let added = there(clients::add(app, client_id, change, &Origin::command()).await)?.flatten();
+    let made = match added {
+        Some(made) => Some(made),
+        None if known(app, client_id, secrets) => None,
+        None => Some(clients::rotate_secret(app, client_id, Duration::ZERO, &Origin::command()).await?),
+    };
+    if let Some(NewSecret { client_secret, .. }) = made {
+        secrets.keep(client_id, client_secret.expose_secret())?;
+    }
+    Ok(())
+}
+
+fn known(app: &App, client_id: &str, secrets: &Secrets) -> bool {
+    let clients = app.clients();
+    let client = clients.all().find(|client| client.client_id() == client_id);
+    match (client, secrets.of(client_id)) {
+        (Some(client), Some(secret)) => client.knows_secret(secret, app.clock.now()),
+        _ => false,
+    }
+}
+
+fn texts<const N: usize>(values: [&str; N]) -> Vec<String> {
+    values.map(str::to_owned).to_vec()
+}
+
+fn tasks_resource() -> ResourceChange {
+    let scopes = [
+        ("tasks:read".to_owned(), "See your tasks".to_owned()),
+        ("tasks:write".to_owned(), "Add, change and delete your tasks".to_owned()),
+    ];
+    ResourceChange {
+        name: Some("Tasks".to_owned()),
+        scopes: Some(scopes.into()),
+        ..ResourceChange::default()
+    }
+}
+
+fn tasks_web(tasks: &str) -> MetadataChange {
+    let page = format!("{tasks}/");
+    MetadataChange {
+        name: Some("Tasks".to_owned()),
+        first_party: Some(true),
+        token_endpoint_auth_method: Some(ClientAuthMethod::None),
+        redirect_uris: Some(texts([&page])),
+        post_logout_redirect_uris: Some(texts([&page])),
+        origins: Some(texts([tasks])),
+        grant_types: Some(vec![GrantType::AuthorizationCode, GrantType::RefreshToken]),
+        scopes: Some(texts(SCOPES_OF_PEOPLE)),
+        default_scopes: Some(texts(["openid", "email", "tasks:read", "tasks:write"])),
+        ..MetadataChange::default()
+    }
+}
+
+/// The pages at `/docs` of both services sign in through it.
+fn docs(app: &App, tasks: &str) -> MetadataChange {
+    let back = |origin: &str| format!("{origin}/docs/oauth2-redirect.html");
+    let issuer = &app.config.issuer;
+    MetadataChange {
+        name: Some("API documentation".to_owned()),
+        token_endpoint_auth_method: Some(ClientAuthMethod::None),
+        redirect_uris: Some(texts([&back(issuer), &back(tasks)])),
+        origins: Some(texts([issuer, tasks])),
+        scopes: Some(texts(["openid", "profile", "email", "address", "phone", "tasks:read", "tasks:write"])),
+        ..MetadataChange::default()
+    }
+}
+
+fn demo_web() -> MetadataChange {
+    MetadataChange {
+        name: Some("Demo web app".to_owned()),
+        redirect_uris: Some(texts([&format!("{DEMO_WEB}/callback")])),
+        post_logout_redirect_uris: Some(texts([&format!("{DEMO_WEB}/")])),
+        grant_types: Some(vec![GrantType::AuthorizationCode, GrantType::RefreshToken]),
+        scopes: Some(texts(SCOPES_OF_PEOPLE)),
+        default_scopes: Some(texts(["openid"])),
+        ..MetadataChange::default()
+    }
+}
+
+fn demo_service() -> MetadataChange {
+    MetadataChange {
+        name: Some("Demo service".to_owned()),
+        grant_types: Some(vec![GrantType::ClientCredentials]),
+        scopes: Some(texts(["tasks:read", "tasks:write"])),
+        default_scopes: Some(texts(["tasks:read"])),
+        ..MetadataChange::default()
+    }
+}
+
+impl SeedUser {
+    /// Every standard claim (OpenID Connect Core section 5.1) but those the row itself has.
+    fn profile(&self) -> Profile {
+        let username = self.email.split('@').next().unwrap_or(self.email);
+        let page = |path: &str| Some(format!("https://example.test/{username}{path}"));
+        let text = |value: &str| Some(value.to_owned());
+        Profile {
+            name: Some(format!("{} {} {}", self.given_name, self.middle_name, self.family_name)),
+            given_name: text(self.given_name),
+            middle_name: text(self.middle_name),
+            family_name: text(self.family_name),
+            nickname: text(self.given_name),
+            preferred_username: text(username),
+            profile: page(""),
+            picture: page("/picture.png"),
+            website: page("/blog"),
+            gender: text(self.gender),
+            birthdate: text(self.birthdate),
+            zoneinfo: text("Europe/Berlin"),
+            locale: text("en"),
+            phone_number: text(&self.phone_number.replace(' ', "")),
+            phone_number_verified: Some(true),
+            address: Some(Address {
+                formatted: text("1 Example Street\n10115 Berlin\nGermany"),
+                street_address: text("1 Example Street"),
+                locality: text("Berlin"),
+                region: text("Berlin"),
+                postal_code: text("10115"),
+                country: text("Germany"),
+            }),
+        }
+    }
+}

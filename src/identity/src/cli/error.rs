@@ -1,0 +1,44 @@
+//! Defines how a command fails: what is said, and the exit code.
+
+use std::process::ExitCode;
+
+use postern_service::{database::DatabaseError, settings::SettingsError, telemetry::TelemetryError};
+
+use crate::{administration::ChangeError, app::StartError, http::serve::ServeError, tokens::keys::KeyError};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CommandError {
+    /// The command line asks for something that cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// It cannot be done as things are; says what to do.
+    #[error("{0}")]
+    Failed(String),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+impl CommandError {
+    /// 2 for wrong use, 1 for everything else.
+    pub(super) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) | Self::Change(ChangeError::Invalid { .. }) => ExitCode::from(2),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `postern keys`: the keys that sign tokens, and the key that seals them.
+
+use postern_service::{clock::Timestamp, random::Random};
+use serde_json::json;
+
+use super::{
+    context::Context,
+    error::CommandError,
+    output::{Report, table},
+};
+use crate::{
+    audit::Origin,
+    tokens::keys::{self, KeyError, KeyInfo},
+};
+
+/// What to do with keys.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// List the signing keys.
+    List,
+    /// Let the next key sign, and publish another next one.
+    Rotate {
+        /// Even if verifiers may not know the next key yet: some will refuse tokens for a while.
+        #[arg(long)]
+        now: bool,
+    },
+    /// Take a compromised key out of the published set at once: its tokens are refused from then on.
+    Retire {
+        /// The key ID.
+        kid: String,
+    },
+    /// Make a random encryption key for `secrets.encryption_key`. Writes nothing.
+    NewSecret,
+}
+
+pub(super) async fn run(context: &Context, command: Command) -> Result<Report, CommandError> {
+    if matches!(command, Command::NewSecret) {
+        return Ok(new_secret());
+    }
+    let app = context.app().await?;
+    let origin = Origin::command();
+    let report = match command {
+        Command::List => list(&keys::list(&app).await?),
+        Command::Rotate { now } => {
+            let rotated = keys::rotate(&app, now, &origin).await.map_err(advise)?;
+            let text = format!(
+                "{} signs now; {} follows; {} retires.",
+                rotated.active, rotated.next, rotated.retiring
+            );
+            Report::new(text, rotated)
+        }
+        Command::Retire { kid } => {
+            let key = keys::retire(&app, &kid, &origin).await.map_err(advise)?;
+            Report::new(format!("{kid} is not published any more."), key)
+        }
+        Command::NewSecret => new_secret(),
+    };
+    app.db.close().await;
+    Ok(report)
+}
+
+fn advise(cause: KeyError) -> CommandError {
+    match cause {
+        KeyError::TooYoung { .. } => CommandError::Failed(format!(
+            "{cause}, because verifiers may not know it: wait until then, or use --now if the key is compromised"
+        )),
+        cause => cause.into(),
+    }
+}
+
+/// 256 random bits, as `secrets.encryption_key` wants them. Only the secret goes to stdout, for `$(...)`.
+fn new_secret() -> Report {
+    let secret = Random::system().token();
+    Report::new(secret.clone(), json!({ "encryption_key": secret })).note(
+        "Set it as `secrets.encryption_key`, best in a file that POSTERN_SECRETS__ENCRYPTION_KEY_FILE names. Keep a \
+         copy apart from the database: without it the signing keys and TOTP seeds cannot be read.",
+    )
+}
+
+fn list(keys: &[KeyInfo]) -> Report {
+    let time = |at: Option<Timestamp>| at.map(Timestamp::rfc3339).unwrap_or_default();
+    let rows: Vec<_> = keys
+        .iter()
+        .map(|key| {
+            let state = format!("{:?}", key.state).to_lowercase();
+            [key.kid.clone(), key.algorithm.clone(), state, time(Some(key.created_at)), time(key.due_at)]
+        })
+        .collect();
+    Report::new(table(["KID", "ALGORITHM", "STATE", "PUBLISHED AT", "DUE AT"], &rows), keys)
+}

@@ -1,0 +1,49 @@
+//! `postern migrate`: the steps of the schema.
+
+use postern_migrations::identity::Migrator;
+use postern_service::database::migrate;
+use serde_json::json;
+
+use super::{context::Context, error::CommandError, output::Report};
+
+/// What to do with the schema.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Apply every step the database does not have yet.
+    Up,
+    /// Take back the last steps. Tables they made go with everything in them.
+    Down {
+        /// How many steps.
+        #[arg(long, default_value_t = 1)]
+        steps: u32,
+    },
+    /// List the steps.
+    Status,
+}
+
+pub(super) async fn run(context: &Context, command: Command) -> Result<Report, CommandError> {
+    let db = context.database().await?;
+    let report = match command {
+        Command::Up => changed("applied", &migrate::up::<Migrator>(&db).await?),
+        Command::Down { steps } => changed("taken back", &migrate::down::<Migrator>(&db, steps).await?),
+        Command::Status => status(&migrate::status::<Migrator>(&db).await?),
+    };
+    db.close().await;
+    Ok(report)
+}
+
+fn changed(what: &str, steps: &[String]) -> Report {
+    let text = match steps {
+        [] => "Nothing to do.".to_owned(),
+        steps => steps.iter().map(|step| format!("{what}: {step}")).collect::<Vec<_>>().join("\n"),
+    };
+    Report::new(text, json!({ what.replace(' ', "_"): steps }))
+}
+
+fn status(steps: &[migrate::Step]) -> Report {
+    let word = |step: &migrate::Step| if step.applied { "applied" } else { "pending" };
+    let lines: Vec<_> = steps.iter().map(|step| format!("{}  {}", word(step), step.name)).collect();
+    let list: Vec<_> =
+        steps.iter().map(|step| json!({ "name": step.name, "applied": step.applied })).collect();
+    Report::new(lines.join("\n"), list)
+}

@@ -1,0 +1,100 @@
+//! Defines how an outcome is printed: words for people, JSON for programs. Results go to stdout, everything else to
+//! stderr.
+
+use std::{
+    error::Error,
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// What a command has to say.
+#[derive(Debug)]
+pub(super) struct Report {
+    text: String,
+    json: Value,
+    note: Option<&'static str>,
+}
+
+impl Report {
+    /// The same outcome twice: for people and for programs.
+    pub(super) fn new(text: impl Into<String>, value: impl Serialize) -> Self {
+        Self { text: text.into(), json: json!(value), note: None }
+    }
+
+    /// Adds advice for people, which goes to stderr.
+    pub(super) fn note(mut self, note: &'static str) -> Self {
+        self.note = Some(note);
+        self
+    }
+
+    /// Nothing to say.
+    pub(super) fn silent() -> Self {
+        Self { text: String::new(), json: Value::Null, note: None }
+    }
+}
+
+/// Prints to stdout. A reader that went away (`| head`) is no failure.
+pub(super) fn print(report: &Report, as_json: bool) -> ExitCode {
+    let text = match &report.json {
+        Value::Null => String::new(),
+        json if as_json => format!("{json:#}"),
+        _ => report.text.clone(),
+    };
+    let written = match text.trim_end() {
+        "" => Ok(()),
+        text => writeln!(io::stdout(), "{text}"),
+    };
+    if let Some(note) = report.note.filter(|_| !as_json) {
+        // Advice that nobody can read is no failure either.
+        let _ = writeln!(io::stderr(), "{note}");
+    }
+    match written {
+        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Prints an error with its causes to stderr.
+pub(super) fn print_error(error: &dyn Error, as_json: bool) {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !message.ends_with(&cause_text) {
+            message = format!("{message}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    // Nobody is left to be told when stderr is gone.
+    let _ = if as_json {
+        writeln!(io::stderr(), "{}", json!({ "error": message }))
+    } else {
+        writeln!(io::stderr(), "postern: {message}")
+    };
+}
+
+/// Lines up rows under a heading.
+pub(super) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([heading[column].len()]).max().unwrap_or_default()
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let line = |cells: [&str; N]| {
+        let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let lines = rows.iter().map(|row| line(std::array::from_fn(|column| row[column].as_str())));
+    std::iter::once(line(heading)).chain(lines).collect::<Vec<_>>().join("\n")
+}
+
+/// One field a line; fields without a value are left out.
+pub(super) fn fields(pairs: &[(&str, String)]) -> String {
+    let pairs: Vec<_> = pairs.iter().filter(|(_, value)| !value.is_empty()).collect();
+    let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let lines = pairs.iter().map(|(name, value)| format!("{name:width$}  {value}"));
+    lines.collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,156 @@
+//! `postern resource`: the APIs that tokens are for.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{
+    context::Context,
+    error::CommandError,
+    output::{Report, fields, table},
+};
+use crate::{
+    administration::{
+        ChangeError,
+        resources::{self, ResourceChange},
+    },
+    audit::Origin,
+    resources::Resource,
+};
+
+/// What to do with resources.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Add a resource.
+    Add {
+        /// Its identifier, an absolute URI: the audience of its tokens.
+        identifier: String,
+        #[command(flatten)]
+        change: Flags,
+    },
+    /// List all resources.
+    List,
+    /// Show one resource with its scopes.
+    Show {
+        /// Its identifier.
+        identifier: String,
+    },
+    /// Change what is given and leave the rest.
+    Update {
+        /// Its identifier.
+        identifier: String,
+        #[command(flatten)]
+        change: Flags,
+    },
+    /// Remove a resource and its scopes.
+    Remove {
+        /// Its identifier.
+        identifier: String,
+    },
+}
+
+/// What a resource is.
+#[derive(Debug, clap::Args)]
+pub(super) struct Flags {
+    /// What people call it.
+    #[arg(long)]
+    name: Option<String>,
+    /// Algorithm of its access tokens.
+    #[arg(long, value_name = "ALG")]
+    signing_algorithm: Option<String>,
+    /// A scope and what the consent page says of it. Repeat the flag for each; all of them replace those before.
+    #[arg(long, value_name = "SCOPE=DESCRIPTION", value_parser = scope)]
+    scope: Option<Vec<(String, String)>>,
+}
+
+fn scope(text: &str) -> Result<(String, String), String> {
+    let (scope, description) =
+        text.split_once('=').ok_or("must read SCOPE=DESCRIPTION, such as `tasks:read=Read tasks`")?;
+    Ok((scope.to_owned(), description.to_owned()))
+}
+
+impl TryFrom<Flags> for ResourceChange {
+    type Error = CommandError;
+
+    fn try_from(flags: Flags) -> Result<Self, CommandError> {
+        let scopes = match flags.scope {
+            None => None,
+            Some(pairs) => {
+                let count = pairs.len();
+                let scopes: BTreeMap<_, _> = pairs.into_iter().collect();
+                if scopes.len() != count {
+                    return Err(CommandError::Usage("a scope is given twice".to_owned()));
+                }
+                Some(scopes)
+            }
+        };
+        Ok(Self { name: flags.name, signing_algorithm: flags.signing_algorithm, scopes })
+    }
+}
+
+pub(super) async fn run(context: &Context, command: Command) -> Result<Report, CommandError> {
+    let app = context.app().await?;
+    let origin = Origin::command();
+    let report = match command {
+        Command::Add { identifier, change } => {
+            resources::add(&app, &identifier, change.try_into()?, &origin).await?;
+            done(&identifier, "added")
+        }
+        Command::List => {
+            let resources = app.resources();
+            let rows: Vec<_> = resources.all().map(row).collect();
+            let values: Vec<_> = resources.all().map(as_json).collect();
+            Report::new(table(["IDENTIFIER", "NAME", "SCOPES"], &rows), values)
+        }
+        Command::Show { identifier } => {
+            let resources = app.resources();
+            let unknown = || ChangeError::Unknown { kind: "resource", name: identifier.clone() };
+            show(resources.find(&identifier).ok_or_else(unknown)?)
+        }
+        Command::Update { identifier, change } => {
+            let change = ResourceChange::try_from(change)?;
+            if change == ResourceChange::default() {
+                let advice = "nothing to change: see `postern resource update --help`";
+                return Err(CommandError::Usage(advice.to_owned()));
+            }
+            resources::update(&app, &identifier, change, &origin).await?;
+            done(&identifier, "changed")
+        }
+        Command::Remove { identifier } => {
+            resources::remove(&app, &identifier, &origin).await?;
+            done(&identifier, "removed")
+        }
+    };
+    app.db.close().await;
+    Ok(report)
+}
+
+fn done(identifier: &str, what: &str) -> Report {
+    Report::new(format!("Resource {identifier} was {what}."), json!({ "identifier": identifier }))
+}
+
+fn row(resource: &Resource) -> [String; 3] {
+    let scopes: Vec<_> = resource.scopes.keys().map(String::as_str).collect();
+    [resource.row.identifier.clone(), resource.row.name.clone(), scopes.join(" ")]
+}
+
+fn as_json(resource: &Resource) -> Value {
+    json!({
+        "identifier": resource.row.identifier,
+        "name": resource.row.name,
+        "signing_algorithm": resource.row.signing_algorithm,
+        "scopes": resource.scopes,
+    })
+}
+
+fn show(resource: &Resource) -> Report {
+    let mut pairs = vec![
+        ("identifier", resource.row.identifier.clone()),
+        ("name", resource.row.name.clone()),
+        ("signing_algorithm", resource.row.signing_algorithm.clone()),
+    ];
+    pairs.extend(
+        resource.scopes.iter().map(|(scope, description)| ("scope", format!("{scope}: {description}"))),
+    );
+    Report::new(fields(&pairs), as_json(resource))
+}

@@ -1,0 +1,43 @@
+//! `postern serve`: the provider, until a signal stops it.
+
+use std::net::SocketAddr;
+
+use postern_migrations::identity::Migrator;
+use postern_service::{
+    clock::Clock,
+    database::{Database, changes, migrate},
+    random::Random,
+    site::Stop,
+    telemetry::{self, Metrics},
+};
+
+use super::{context::Context, error::CommandError, output::Report};
+use crate::{App, http, jobs};
+
+/// Brings the schema up to date, under its lock, so that several nodes may start at once; then serves.
+pub(super) async fn run(context: &Context) -> Result<Report, CommandError> {
+    let config = context.settings()?.settings;
+    let _log = telemetry::init(&config.telemetry)?;
+    Metrics::install();
+    let db = Database::open(&config.database).await?;
+    migrate::up::<Migrator>(&db).await?;
+    let app = App::new(config, db, Clock::system(), Random::system()).await?;
+    until_stopped(&app, |address| tracing::info!(%address, issuer = app.config.issuer, "listening")).await?;
+    Ok(Report::silent())
+}
+
+/// Serves, runs jobs and takes over what other nodes and commands change, until SIGTERM or SIGINT.
+pub(super) async fn until_stopped(app: &App, ready: impl FnOnce(SocketAddr)) -> Result<(), CommandError> {
+    let stop = Stop::on_signals(app.config.http.shutdown_delay.duration())?;
+    let runner = tokio::spawn(jobs::runner::run(app.clone(), stop.asked.clone()));
+    tokio::select! {
+        served = http::serve::serve(app, &stop, ready) => served?,
+        // Never ends by itself.
+        () = changes::watch(&app.db, |topic| async move { app.reload(&topic).await }) => {}
+    }
+    if let Err(cause) = runner.await {
+        tracing::error!(%cause, "the runner of jobs failed");
+    }
+    app.db.close().await;
+    Ok(())
+}

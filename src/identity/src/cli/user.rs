@@ -1,0 +1,198 @@
+//! `postern user`: the people who sign in.
+
+use postern_service::clock::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::{
+    context::Context,
+    error::CommandError,
+    output::{Report, fields, table},
+};
+use crate::{
+    App,
+    administration::users,
+    audit::Origin,
+    login::code::create_operator_code,
+    users::{Profile, User, list},
+};
+
+/// What to do with users. A user is named by address or by `sub`.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Add a user.
+    Add {
+        /// The address the person signs in with.
+        email: String,
+        /// The person's full name.
+        #[arg(long)]
+        name: Option<String>,
+        /// The address is known to be the person's.
+        #[arg(long)]
+        email_verified: bool,
+        /// A standard claim, such as `given_name=Ada` or `address.country=DE`. Repeat the flag for each.
+        #[arg(long, value_name = "CLAIM=VALUE")]
+        claim: Vec<String>,
+    },
+    /// List users in the order of their addresses.
+    List {
+        /// Only addresses after this one.
+        #[arg(long, value_name = "EMAIL")]
+        after: Option<String>,
+        /// How many at most.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        limit: u64,
+    },
+    /// Show one user.
+    Show {
+        /// Address or `sub`.
+        user: String,
+    },
+    /// Lock a user out: every session and grant ends.
+    Disable {
+        /// Address or `sub`.
+        user: String,
+    },
+    /// Let a disabled user sign in again.
+    Enable {
+        /// Address or `sub`.
+        user: String,
+    },
+    /// Make a sign-in code for one user, to be handed over. Earlier ones stop working. It is shown once.
+    Code {
+        /// Address or `sub`.
+        user: String,
+    },
+    /// Remove a user with everything that hangs off the account.
+    Remove {
+        /// Address or `sub`.
+        user: String,
+    },
+}
+
+pub(super) async fn run(context: &Context, command: Command) -> Result<Report, CommandError> {
+    let app = context.app().await?;
+    let origin = Origin::command();
+    let report = match command {
+        Command::Add { email, name, email_verified, claim } => {
+            let user = users::add(&app, &email, email_verified, profile(name, &claim)?, &origin).await?;
+            Report::new(format!("User {} was added with sub {}.", user.email, user.subject), as_json(&user))
+        }
+        Command::List { after, limit } => list_of(&list(app.db.reader(), after.as_deref(), limit).await?),
+        Command::Show { user } => show(&users::find(&app, &user).await?),
+        Command::Disable { user } => {
+            let user = users::find(&app, &user).await?;
+            users::disable(&app, &user, &origin).await?;
+            done(&app, &user, "disabled: every session and grant has ended").await?
+        }
+        Command::Enable { user } => {
+            let user = users::find(&app, &user).await?;
+            users::enable(&app, &user, &origin).await?;
+            done(&app, &user, "enabled").await?
+        }
+        Command::Code { user } => {
+            let user = users::find(&app, &user).await?;
+            code(&app, &user, &origin).await?
+        }
+        Command::Remove { user } => {
+            let user = users::find(&app, &user).await?;
+            users::remove(&app, &user, &origin).await?;
+            Report::new(
+                format!("User {} was removed.", user.email),
+                json!({ "sub": user.subject, "removed": true }),
+            )
+        }
+    };
+    app.db.close().await;
+    Ok(report)
+}
+
+async fn code(app: &App, user: &User, origin: &Origin) -> Result<Report, CommandError> {
+    if user.disabled_at.is_some() {
+        let advice = format!("{0} is disabled: run `postern user enable {0}` first", user.email);
+        return Err(CommandError::Failed(advice));
+    }
+    if !app.config.login.methods.iter().any(|method| method == "code") {
+        let advice = "the login method `code` is switched off: add it to `login.methods`";
+        return Err(CommandError::Failed(advice.to_owned()));
+    }
+    let made = create_operator_code(app, user, "command", origin).await?;
+    let text = format!(
+        "Code for {}: {}\n\nIt signs this user in once, until {}, and is not shown again.",
+        user.email, made.code, made.expires_at
+    );
+    Ok(Report::new(
+        text,
+        json!({ "email": user.email, "code": made.code, "expires_at": made.expires_at.rfc3339() }),
+    ))
+}
+
+/// Builds the profile from flags; numbers and booleans are read as such where the claim has them.
+fn profile(name: Option<String>, claims: &[String]) -> Result<Profile, CommandError> {
+    let mut profile = Map::new();
+    if let Some(name) = name {
+        profile.insert("name".to_owned(), json!(name));
+    }
+    for claim in claims {
+        let (path, value) = claim
+            .split_once('=')
+            .ok_or_else(|| CommandError::Usage(format!("--claim must read CLAIM=VALUE (found {claim:?})")))?;
+        let value = match value {
+            "true" | "false" => json!(value == "true"),
+            text => json!(text),
+        };
+        match path.split_once('.') {
+            Some(("address", member)) => {
+                profile.entry("address").or_insert_with(|| json!({}))[member] = value;
+            }
+            _ => drop(profile.insert(path.to_owned(), value)),
+        }
+    }
+    serde_json::from_value(Value::Object(profile))
+        .map_err(|cause| CommandError::Usage(format!("--claim is not a standard claim: {cause}")))
+}
+
+async fn done(app: &App, user: &User, what: &str) -> Result<Report, CommandError> {
+    let user = users::find(app, &user.subject.to_string()).await?;
+    Ok(Report::new(format!("User {} was {what}.", user.email), as_json(&user)))
+}
+
+fn list_of(users: &[User]) -> Report {
+    let rows: Vec<_> = users
+        .iter()
+        .map(|user| {
+            let name = user.profile["name"].as_str().unwrap_or_default().to_owned();
+            [user.email.clone(), name, user.subject.to_string(), state(user).to_owned()]
+        })
+        .collect();
+    let values: Vec<_> = users.iter().map(as_json).collect();
+    Report::new(table(["EMAIL", "NAME", "SUB", "STATE"], &rows), values)
+}
+
+fn show(user: &User) -> Report {
+    let mut pairs = vec![
+        ("email", user.email.clone()),
+        ("email_verified", user.email_verified.to_string()),
+        ("sub", user.subject.to_string()),
+        ("state", state(user).to_owned()),
+        ("created_at", Timestamp::from_micros(user.created_at).rfc3339()),
+    ];
+    for (claim, value) in user.profile.as_object().into_iter().flatten() {
+        pairs.push((claim, value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+    }
+    Report::new(fields(&pairs), as_json(user))
+}
+
+fn state(user: &User) -> &'static str {
+    if user.disabled_at.is_some() { "disabled" } else { "enabled" }
+}
+
+fn as_json(user: &User) -> Value {
+    json!({
+        "sub": user.subject,
+        "email": user.email,
+        "email_verified": user.email_verified,
+        "enabled": user.disabled_at.is_none(),
+        "profile": user.profile,
+        "created_at": Timestamp::from_micros(user.created_at).rfc3339(),
+    })
+}

@@ -1,0 +1,288 @@
+//! Defines the settings of `postern`; `config/default.toml` explains each and gives its default.
+
+use std::{collections::BTreeSet, ffi::OsString, path::PathBuf};
+
+use postern_service::{
+    database::DatabaseSettings,
+    settings::{HttpSettings, Lifetime, Loaded, Rate, Secret, SettingsError, Sources, TelemetrySettings},
+};
+use postern_token_verifier::Algorithm;
+use serde::Deserialize;
+use url::Url;
+
+/// The defaults, and with them the list of every key.
+pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
+
+/// Keys whose value may also come from a file, named by the key with `_FILE`.
+pub const SECRET_KEYS: [&str; 4] =
+    ["database.url", "secrets.encryption_key", "login.code_webhook_secret", "mail.smtp_password"];
+
+/// What `scripts/test` tells the tests, whose commands inherit it.
+const FOREIGN_VARIABLES: [&str; 5] =
+    ["POSTERN_AXE", "POSTERN_CHROMIUM", "POSTERN_SCREENSHOTS", "POSTERN_TEST_POSTGRES", "POSTERN_VECTORS"];
+
+/// Every setting.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Origin of every URL this provider publishes; equals `iss` byte for byte.
+    pub issuer: String,
+    /// The listener.
+    pub http: HttpSettings,
+    /// The database.
+    pub database: DatabaseSettings,
+    /// What seals the secrets in the database.
+    pub secrets: SecretSettings,
+    /// Lives of tokens.
+    pub tokens: TokenSettings,
+    /// Signing keys.
+    pub keys: KeySettings,
+    /// Login methods.
+    pub login: LoginSettings,
+    /// Sessions.
+    pub session: SessionSettings,
+    /// Outgoing mail.
+    pub mail: MailSettings,
+    /// How often things may happen.
+    pub limits: LimitSettings,
+    /// Calls to other servers.
+    pub outbound: OutboundSettings,
+    /// What pages are made from.
+    pub pages: PageSettings,
+    /// Logs.
+    pub telemetry: TelemetrySettings,
+}
+
+/// What seals the secrets in the database.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretSettings {
+    /// 32 bytes, base64url; none until the operator makes one.
+    pub encryption_key: Option<Secret>,
+}
+
+/// Lives of tokens.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenSettings {
+    /// Life of an access token.
+    pub access_token_lifetime: Lifetime,
+    /// Life of an ID token.
+    pub id_token_lifetime: Lifetime,
+    /// Life of an authorization code.
+    pub code_lifetime: Lifetime,
+    /// Life of a refresh token without use.
+    pub refresh_token_idle_lifetime: Lifetime,
+    /// Absolute life of a grant.
+    pub refresh_token_lifetime: Lifetime,
+    /// How long a rotated refresh token still answers with its successor.
+    pub refresh_token_grace: Lifetime,
+}
+
+/// Signing keys.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeySettings {
+    /// Algorithm of new keys (RFC 7518 name).
+    pub algorithm: Algorithm,
+    /// Bits of an RSA key.
+    pub rsa_bits: u32,
+    /// Time between publication and first use.
+    pub publish_before: Lifetime,
+    /// Time a key signs.
+    pub rotate_every: Lifetime,
+}
+
+/// How the `code` method delivers its codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CodeDelivery {
+    /// An operator makes the code and hands it over.
+    Operator,
+    /// Written to the terminal of the node; loopback only.
+    Console,
+    /// Posted to the operator's own gateway.
+    Webhook,
+}
+
+/// Login methods.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoginSettings {
+    /// Methods that are switched on.
+    pub methods: Vec<String>,
+    /// Life of an authorization request that waits for a person.
+    pub request_lifetime: Lifetime,
+    /// Life of a login in progress.
+    pub attempt_lifetime: Lifetime,
+    /// Life of a sent code.
+    pub code_lifetime: Lifetime,
+    /// Tries at one code.
+    pub code_tries: u16,
+    /// How the `code` method delivers.
+    pub code_delivery: CodeDelivery,
+    /// Where the webhook posts to.
+    pub code_webhook_url: Option<Url>,
+    /// Signs what the webhook posts.
+    pub code_webhook_secret: Option<Secret>,
+}
+
+/// Sessions.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionSettings {
+    /// Life without being seen.
+    pub idle_lifetime: Lifetime,
+    /// Absolute life.
+    pub lifetime: Lifetime,
+}
+
+/// How the SMTP connection is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpTls {
+    /// Upgraded before anything else is said (RFC 3207), or not at all.
+    Starttls,
+    /// From the first byte (RFC 8314).
+    Tls,
+    /// Not at all; loopback only.
+    None,
+}
+
+/// Outgoing mail.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailSettings {
+    /// Server; none sends no mail.
+    pub smtp_host: Option<String>,
+    /// Its port.
+    pub smtp_port: u16,
+    /// Protection of the connection.
+    pub smtp_tls: SmtpTls,
+    /// User name.
+    pub smtp_username: Option<String>,
+    /// Password.
+    pub smtp_password: Option<Secret>,
+    /// Longest wait for the server.
+    pub smtp_timeout: Lifetime,
+    /// Sender of every message.
+    pub from: String,
+}
+
+/// How often things may happen.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitSettings {
+    /// Codes to one recipient.
+    pub codes_per_recipient: Rate,
+    /// Codes asked for from one address.
+    pub codes_per_source: Rate,
+    /// Failed proofs from one address.
+    pub failures_per_source: Rate,
+    /// Failed proofs against one account.
+    pub failures_per_account: Rate,
+    /// Refreshes of one grant.
+    pub refreshes_per_grant: Rate,
+    /// Failed client authentications from one address.
+    pub client_failures_per_source: Rate,
+}
+
+/// Calls to other servers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutboundSettings {
+    /// Hosts on private networks that may be called.
+    pub allow_hosts: BTreeSet<String>,
+    /// Longest wait for an answer.
+    pub timeout: Lifetime,
+}
+
+/// What pages are made from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PageSettings {
+    /// Directory whose files replace the built-in templates of the same name.
+    pub templates: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads the layers: defaults, then the file, then the environment; then checks what one key
+    /// alone cannot tell.
+    pub fn load(
+        file: Option<PathBuf>,
+        env: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Loaded<Self>, SettingsError> {
+        let loaded: Loaded<Self> = Sources {
+            defaults: DEFAULTS,
+            file,
+            env_prefix: "POSTERN",
+            env: env.into_iter().collect(),
+            secrets: &SECRET_KEYS,
+            open_tables: &[],
+            foreign_env: &FOREIGN_VARIABLES,
+        }
+        .load()?;
+        loaded.settings.check().map_err(|(key, rule)| loaded.refuse(key, rule))?;
+        Ok(loaded)
+    }
+
+    fn check(&self) -> Result<(), (&'static str, &'static str)> {
+        check_issuer(&self.issuer).map_err(|rule| ("issuer", rule))?;
+        if ![2048, 3072, 4096].contains(&self.keys.rsa_bits) {
+            return Err(("keys.rsa_bits", "must be 2048, 3072 or 4096"));
+        }
+        if self.mail.smtp_tls == SmtpTls::None && !self.mail.smtp_host.as_deref().is_none_or(loopback) {
+            return Err((
+                "mail.smtp_tls",
+                "\"none\" sends mail and password readable to all and is allowed for a server on this machine only",
+            ));
+        }
+        let login = &self.login;
+        if login.code_delivery == CodeDelivery::Webhook
+            && (login.code_webhook_url.is_none() || login.code_webhook_secret.is_none())
+        {
+            return Err((
+                "login.code_delivery",
+                "\"webhook\" needs login.code_webhook_url and login.code_webhook_secret",
+            ));
+        }
+        let console = self.login.code_delivery == CodeDelivery::Console;
+        if console && !self.http.listen.ip().is_loopback() {
+            return Err((
+                "login.code_delivery",
+                "\"console\" writes codes to the terminal and is allowed on a loopback address only",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether cookies carry `Secure` and the `__Host-` prefix: always, except for a loopback issuer
+    /// over http.
+    pub fn secure_cookies(&self) -> bool {
+        self.issuer.starts_with("https:")
+    }
+}
+
+/// Whether a host is this machine.
+fn loopback(host: &str) -> bool {
+    host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+}
+
+/// The issuer is an origin (RFC 8414 section 2), https unless it is this machine itself.
+fn check_issuer(issuer: &str) -> Result<(), &'static str> {
+    let url = Url::parse(issuer).map_err(|_| "must be an absolute URL, such as https://id.example.com")?;
+    if url.origin().ascii_serialization() != issuer {
+        return Err("must be an origin in its shortest form: no path, query or trailing slash");
+    }
+    let loopback = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if loopback => Ok(()),
+        _ => Err("must begin with https:// (http:// is allowed for this machine only)"),
+    }
+}

@@ -1,0 +1,207 @@
+//! Defines how secrets are kept: sealed, authenticated or hashed.
+//!
+//! Owns the operator's encryption key and everything derived from it (HKDF-SHA-256, RFC 5869).
+//! Sealed values are AES-256-GCM bound to the row they belong to, so that a value copied to another
+//! row does not open. Random 256-bit secrets (tokens, cookies) need no key: see [`token_hash`].
+
+use std::fmt;
+
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey},
+    constant_time, digest, hkdf, hmac,
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use secrecy::{ExposeSecret, SecretString};
+
+const VERSION: u8 = 1;
+const KEY_ID_LENGTH: usize = 4;
+const NONCE_LENGTH: usize = 12;
+const HEADER_LENGTH: usize = 1 + KEY_ID_LENGTH + NONCE_LENGTH;
+
+/// Why the encryption key cannot be used, or a sealed value not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum CryptoError {
+    /// The configured key is not 32 bytes of base64url.
+    #[error(
+        "the encryption key must be 32 random bytes in base64url; make one with `postern keys new-secret`"
+    )]
+    MalformedKey,
+    /// Sealed under another encryption key.
+    #[error("sealed with another encryption key than the configured one")]
+    OtherKey,
+    /// Altered, cut, or moved from another row.
+    #[error("the sealed value does not belong here or was altered")]
+    Altered,
+    /// The cryptographic library refused.
+    #[error("the cryptographic library refused")]
+    Library,
+}
+
+impl From<aws_lc_rs::error::Unspecified> for CryptoError {
+    fn from(_: aws_lc_rs::error::Unspecified) -> Self {
+        Self::Library
+    }
+}
+
+/// Seals and authenticates under keys derived from the operator's encryption key.
+pub struct Vault {
+    key_id: [u8; KEY_ID_LENGTH],
+    sealing: RandomizedNonceKey,
+    authenticating: hmac::Key,
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Vault")
+    }
+}
+
+impl Vault {
+    /// Derives the working keys from the configured encryption key.
+    pub fn from_key(encryption_key: &SecretString) -> Result<Self, CryptoError> {
+        let key =
+            URL_SAFE_NO_PAD.decode(encryption_key.expose_secret()).map_err(|_| CryptoError::MalformedKey)?;
+        if key.len() != 32 {
+            return Err(CryptoError::MalformedKey);
+        }
+        let mut key_id = [0; KEY_ID_LENGTH];
+        key_id.copy_from_slice(&derive(&key, b"postern key id")?[..KEY_ID_LENGTH]);
+        Ok(Self {
+            key_id,
+            sealing: RandomizedNonceKey::new(&AES_256_GCM, &derive(&key, b"postern seal")?)?,
+            authenticating: hmac::Key::new(hmac::HMAC_SHA256, &derive(&key, b"postern mac")?),
+        })
+    }
+
+    /// Seals `plain` for one place, such as `["signing_keys", kid]`.
+    ///
+    /// The form is version, key id, nonce, ciphertext with tag.
+    pub fn seal(&self, place: &[&str], plain: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        let mut body = plain.to_vec();
+        let nonce = self.sealing.seal_in_place_append_tag(Aad::from(join(place)), &mut body)?;
+        let mut sealed = Vec::with_capacity(HEADER_LENGTH + body.len());
+        sealed.push(VERSION);
+        sealed.extend_from_slice(&self.key_id);
+        sealed.extend_from_slice(nonce.as_ref());
+        sealed.append(&mut body);
+        Ok(sealed)
+    }
+
+    /// Opens what [`Vault::seal`] made for the same place.
+    pub fn open(&self, place: &[&str], sealed: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        let (header, body) = sealed.split_at_checked(HEADER_LENGTH).ok_or(CryptoError::Altered)?;
+        if header[0] != VERSION {
+            return Err(CryptoError::Altered);
+        }
+        if header[1..=KEY_ID_LENGTH] != self.key_id {
+            return Err(CryptoError::OtherKey);
+        }
+        let nonce = Nonce::try_assume_unique_for_key(&header[1 + KEY_ID_LENGTH..])?;
+        let mut body = body.to_vec();
+        let plain = self
+            .sealing
+            .open_in_place(nonce, Aad::from(join(place)), &mut body)
+            .map_err(|_| CryptoError::Altered)?;
+        Ok(plain.to_vec())
+    }
+
+    /// Authenticates short secrets (codes) that a plain hash would not protect from guessing.
+    pub fn mac(&self, parts: &[&[u8]]) -> Vec<u8> {
+        let mut context = hmac::Context::with_key(&self.authenticating);
+        for part in parts {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        context.sign().as_ref().to_vec()
+    }
+}
+
+/// Hash under which a random 256-bit secret (code, token, cookie) is stored and found.
+pub fn token_hash(secret: &str) -> Vec<u8> {
+    digest::digest(&digest::SHA256, secret.as_bytes()).as_ref().to_vec()
+}
+
+/// Compares secrets or their hashes in constant time.
+pub fn equal(a: &[u8], b: &[u8]) -> bool {
+    constant_time::verify_slices_are_equal(a, b).is_ok()
+}
+
+/// Seals `plain` under a key derived from `secret` itself: only who holds the secret can read it.
+pub fn seal_for_holder(secret: &str, plain: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    let key = holder_key(secret)?;
+    let mut body = plain.to_vec();
+    let nonce = key.seal_in_place_append_tag(Aad::empty(), &mut body)?;
+    Ok([nonce.as_ref().as_slice(), &body].concat())
+}
+
+/// Opens what [`seal_for_holder`] sealed for the same secret.
+pub fn open_as_holder(secret: &str, sealed: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    let (nonce, body) = sealed.split_at_checked(NONCE_LENGTH).ok_or(CryptoError::Altered)?;
+    let mut body = body.to_vec();
+    let nonce = Nonce::try_assume_unique_for_key(nonce)?;
+    let plain = holder_key(secret)?
+        .open_in_place(nonce, Aad::empty(), &mut body)
+        .map_err(|_| CryptoError::Altered)?;
+    Ok(plain.to_vec())
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |four: u8| char::from(DIGITS[usize::from(four)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+fn holder_key(secret: &str) -> Result<RandomizedNonceKey, CryptoError> {
+    Ok(RandomizedNonceKey::new(&AES_256_GCM, &derive(secret.as_bytes(), b"postern holder")?)?)
+}
+
+fn derive(key: &[u8], purpose: &[u8]) -> Result<[u8; 32], CryptoError> {
+    let mut derived = [0; 32];
+    hkdf::Salt::new(hkdf::HKDF_SHA256, b"postern")
+        .extract(key)
+        .expand(&[purpose], hkdf::HKDF_SHA256)?
+        .fill(&mut derived)?;
+    Ok(derived)
+}
+
+/// Joins the parts of a place so that no two places read alike.
+fn join(place: &[&str]) -> Vec<u8> {
+    place.iter().flat_map(|part| [&(part.len() as u64).to_be_bytes(), part.as_bytes()].concat()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vault(byte: u8) -> Vault {
+        Vault::from_key(&URL_SAFE_NO_PAD.encode([byte; 32]).into()).unwrap()
+    }
+
+    #[test]
+    fn a_sealed_value_opens_only_in_its_place_and_unaltered() {
+        let sealed = vault(1).seal(&["credentials", "a"], b"seed").unwrap();
+        assert_eq!(vault(1).open(&["credentials", "a"], &sealed).unwrap(), b"seed");
+        assert!(matches!(vault(1).open(&["credentials", "b"], &sealed), Err(CryptoError::Altered)));
+        assert!(matches!(vault(1).open(&["credentialsa"], &sealed), Err(CryptoError::Altered)));
+        assert!(matches!(vault(2).open(&["credentials", "a"], &sealed), Err(CryptoError::OtherKey)));
+        for at in 0..sealed.len() {
+            let mut altered = sealed.clone();
+            altered[at] ^= 1;
+            assert!(vault(1).open(&["credentials", "a"], &altered).is_err());
+            assert!(vault(1).open(&["credentials", "a"], &sealed[..at]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_value_sealed_for_its_holder_opens_for_nobody_else() {
+        let sealed = seal_for_holder("old token", b"new token").unwrap();
+        assert_eq!(open_as_holder("old token", &sealed).unwrap(), b"new token");
+        assert!(open_as_holder("other token", &sealed).is_err());
+    }
+
+    #[test]
+    fn a_mac_depends_on_where_its_parts_end() {
+        assert_ne!(vault(1).mac(&[b"ab", b"c"]), vault(1).mac(&[b"a", b"bc"]));
+    }
+}

@@ -1,0 +1,274 @@
+//! Answers what was allowed, and whether it still stands.
+//!
+//! A grant is one completed authorization or API sign-in. Codes, refresh tokens and access tokens hang off it: revoking
+//! it ends all of them, and nothing else has to be found or changed. [`standing`] is the one function that decides
+//! whether tokens may be issued or used now; every grant type, userinfo and introspection ask it.
+//!
+//! A client in its own right (client credentials, RFC 6749 section 4.4) has one grant without a user, kept in memory
+//! with the client, so that its tokens cost no statement.
+
+use postern_entities::{grants, sessions, users};
+use postern_service::{
+    clock::Timestamp,
+    database::{DatabaseError, Transaction, changes},
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationDef,
+    sea_query::{Expr, OnConflict},
+};
+use uuid::Uuid;
+
+use crate::{
+    App,
+    audit::{Event, Origin},
+    clients,
+    users::User,
+};
+
+/// One completed authorization or API sign-in, or what a client holds in its own right.
+pub type Grant = grants::Model;
+
+/// What is allowed to whom.
+#[derive(Clone, Debug, Default)]
+pub struct NewGrant {
+    /// The user; none for a client in its own right.
+    pub user_id: Option<Uuid>,
+    /// The client.
+    pub client_id: String,
+    /// The session it was made in.
+    pub sid: Option<Uuid>,
+    /// Granted scope, space separated (RFC 6749 section 3.3): `Scope::to_string()`.
+    pub scope: String,
+    /// Audiences allowed: `Resolved::audiences`.
+    pub resources: Vec<String>,
+    /// When the user proved who they are.
+    pub auth_time: Option<Timestamp>,
+    /// Level reached.
+    pub acr: Option<String>,
+    /// Methods used (RFC 8176).
+    pub amr: Vec<String>,
+}
+
+/// Writes a grant. It ends `tokens.refresh_token_lifetime` from now, however often it is used.
+pub async fn create(
+    app: &App,
+    tx: &Transaction,
+    new: NewGrant,
+    now: Timestamp,
+) -> Result<Grant, DatabaseError> {
+    let grant = Grant {
+        id: app.random.row_id(now),
+        user_id: new.user_id,
+        client_id: new.client_id,
+        sid: new.sid,
+        scope: new.scope,
+        resources: new.resources.into(),
+        auth_time: new.auth_time.map(Timestamp::micros),
+        acr: new.acr,
+        amr: new.amr.into(),
+        created_at: now.micros(),
+        expires_at: (now + app.config.tokens.refresh_token_lifetime.duration()).micros(),
+        revoked_at: None,
+        revoked_because: None,
+    };
+    grants::Entity::insert(grants::ActiveModel::from(grant.clone()).reset_all())
+        .exec_without_returning(tx)
+        .await?;
+    Ok(grant)
+}
+
+/// The grant with this id, whether it stands or not.
+pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Grant>, DatabaseError> {
+    Ok(grants::Entity::find_by_id(id).one(db).await?)
+}
+
+/// A grant that stands, with its user.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The grant.
+    pub grant: Grant,
+    /// Its user; none for a client in its own right.
+    pub user: Option<User>,
+}
+
+/// The grant, if tokens may be issued or used under it now: it is neither revoked nor past its end, its client is
+/// there and enabled, its user is enabled, and its session was not ended, unless it has `offline_access`. One statement.
+pub async fn standing(
+    app: &App,
+    db: &impl ConnectionTrait,
+    grant_id: Uuid,
+    now: Timestamp,
+) -> Result<Option<Standing>, DatabaseError> {
+    let found = grants::Entity::find_by_id(grant_id)
+        .select_also(users::Entity)
+        .join(JoinType::LeftJoin, to_user())
+        .join(JoinType::LeftJoin, to_session())
+        .filter(grants::Column::RevokedAt.is_null())
+        .filter(grants::Column::ExpiresAt.gt(now.micros()))
+        .filter(session_goes_on_or_offline_access())
+        .one(db)
+        .await?;
+    let Some((grant, user)) = found else { return Ok(None) };
+    let user_may = match (&user, grant.user_id) {
+        (Some(user), _) => user.disabled_at.is_none(),
+        (None, user_id) => user_id.is_none(),
+    };
+    let client_may = app.clients().find(&grant.client_id).is_some();
+    Ok((user_may && client_may).then_some(Standing { grant, user }))
+}
+
+fn to_user() -> RelationDef {
+    grants::Entity::belongs_to(users::Entity).from(grants::Column::UserId).to(users::Column::Id).into()
+}
+
+fn to_session() -> RelationDef {
+    grants::Entity::belongs_to(sessions::Entity).from(grants::Column::Sid).to(sessions::Column::Sid).into()
+}
+
+/// OpenID Connect Core section 11: `offline_access` is access while the user is not there.
+fn session_goes_on_or_offline_access() -> Condition {
+    Condition::any()
+        .add(sessions::Column::EndedAt.is_null())
+        .add(Expr::cust(r#"' ' || "grants"."scope" || ' ' LIKE '% offline_access %'"#))
+}
+
+/// Ends a grant and with it all its tokens. False when it had ended before.
+///
+/// `because` names the rule or the person for the record, such as `code_replayed`.
+pub async fn revoke(
+    _app: &App,
+    tx: &Transaction,
+    grant_id: Uuid,
+    because: &str,
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
+    Ok(revoke_where(tx, Condition::all().add(grants::Column::Id.eq(grant_id)), because, now).await? > 0)
+}
+
+/// Ends the grants of a session, except those with `offline_access`. Answers how many.
+pub async fn revoke_of_session(
+    _app: &App,
+    tx: &Transaction,
+    sid: Uuid,
+    because: &str,
+    now: Timestamp,
+) -> Result<u64, DatabaseError> {
+    let online = Expr::cust(r#"' ' || "scope" || ' ' NOT LIKE '% offline_access %'"#);
+    revoke_where(tx, Condition::all().add(grants::Column::Sid.eq(sid)).add(online), because, now).await
+}
+
+/// Ends every grant of a user. Answers how many.
+pub async fn revoke_of_user(
+    _app: &App,
+    tx: &Transaction,
+    user_id: Uuid,
+    because: &str,
+    now: Timestamp,
+) -> Result<u64, DatabaseError> {
+    revoke_where(tx, Condition::all().add(grants::Column::UserId.eq(user_id)), because, now).await
+}
+
+async fn revoke_where(
+    tx: &Transaction,
+    which: Condition,
+    because: &str,
+    now: Timestamp,
+) -> Result<u64, DatabaseError> {
+    let revoked = grants::Entity::update_many()
+        .col_expr(grants::Column::RevokedAt, Expr::value(now.micros()))
+        .col_expr(grants::Column::RevokedBecause, Expr::value(because))
+        .filter(which)
+        .filter(grants::Column::RevokedAt.is_null())
+        .exec(tx)
+        .await?;
+    Ok(revoked.rows_affected)
+}
+
+/// The grant that a client's own tokens hang off; made when there is none, and kept in memory with the client.
+///
+/// A partial unique index lets one such grant live per client, so of several nodes one makes it and all use it.
+pub async fn own(app: &App, client: &clients::Client, now: Timestamp) -> Result<Uuid, DatabaseError> {
+    if let Some(id) = client.own_grant {
+        return Ok(id);
+    }
+    let id = app.db.write(async |tx| own_in(app, tx, client.client_id(), now).await).await?;
+    app.reload(clients::TOPIC).await?;
+    Ok(id)
+}
+
+/// Ends a client's own grant and with it every token it got by client credentials; the next ones hang off a new grant.
+pub async fn renew_own(
+    app: &App,
+    tx: &Transaction,
+    grant: &Grant,
+    because: &'static str,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    if revoke_and_record(app, tx, grant, because, origin, now).await? {
+        own_in(app, tx, &grant.client_id, now).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn own_in(
+    app: &App,
+    tx: &Transaction,
+    client_id: &str,
+    now: Timestamp,
+) -> Result<Uuid, DatabaseError> {
+    let grant = grants::ActiveModel {
+        id: Set(app.random.row_id(now)),
+        user_id: Set(None),
+        client_id: Set(client_id.to_owned()),
+        sid: Set(None),
+        scope: Set(String::new()),
+        resources: Set(serde_json::json!([])),
+        auth_time: Set(None),
+        acr: Set(None),
+        amr: Set(serde_json::json!([])),
+        created_at: Set(now.micros()),
+        // It lives as long as its client.
+        expires_at: Set(i64::MAX),
+        revoked_at: Set(None),
+        revoked_because: Set(None),
+    };
+    grants::Entity::insert(grant)
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(tx)
+        .await?;
+    let own = grants::Entity::find()
+        .filter(grants::Column::ClientId.eq(client_id))
+        .filter(grants::Column::UserId.is_null())
+        .filter(grants::Column::RevokedAt.is_null())
+        .one(tx)
+        .await?
+        .ok_or_else(|| sea_orm::DbErr::RecordNotFound(format!("the own grant of {client_id}")))?;
+    changes::announce(tx, clients::TOPIC).await?;
+    Ok(own.id)
+}
+
+/// [`revoke`], and an event that names the cause. False when the grant had ended before.
+pub async fn revoke_and_record(
+    app: &App,
+    tx: &Transaction,
+    grant: &Grant,
+    because: &'static str,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
+    let revoked = revoke(app, tx, grant.id, because, now).await?;
+    if revoked {
+        Event::new("grant.revoked")
+            .user(grant.user_id)
+            .client(&grant.client_id)
+            .session(grant.sid)
+            .grant(grant.id)
+            .details(serde_json::json!({ "because": because }))
+            .record(app, tx, origin, now)
+            .await?;
+    }
+    Ok(revoked)
+}

@@ -1,0 +1,190 @@
+//! `/api/account/totp`: the authenticator app of one's own account.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use poem::{Request, http::StatusCode};
+use poem_openapi::{Object, OpenApi, types::Example};
+use postern_service::{
+    body::Json,
+    clock::Timestamp,
+    problem::{CONFLICT, Kind, Problem, Problems, TOO_MANY_REQUESTS},
+};
+
+use crate::{
+    App,
+    http::{
+        auth::{insufficient, language, user_token},
+        bearer::BearerHeader,
+        client_ip::origin,
+        uncached::Uncached,
+    },
+    login::{
+        LoginError,
+        policy::Acr,
+        totp::{self, EnrolError, Enrolment},
+    },
+    tokens::access_token::UserToken,
+};
+
+const WRONG_CODE: Kind = Kind::new("wrong_code", StatusCode::FORBIDDEN, "The code was not accepted");
+const NOT_BEGUN: Kind = Kind::new("enrolment_not_begun", StatusCode::CONFLICT, "No enrolment was begun");
+
+/// The authenticator API.
+pub struct TotpApi {
+    app: App,
+}
+
+impl TotpApi {
+    /// For this provider.
+    pub fn new(app: &App) -> Self {
+        Self { app: app.clone() }
+    }
+}
+
+/// Whether an authenticator is set up.
+#[derive(Object)]
+#[oai(example, skip_serializing_if_is_none, read_only_all)]
+struct TotpStatus {
+    /// Whether it is.
+    enrolled: bool,
+    /// Since when (RFC 3339).
+    enrolled_at: Option<String>,
+}
+
+impl Example for TotpStatus {
+    fn example() -> Self {
+        Self { enrolled: true, enrolled_at: Some("2026-11-20T14:57:16.000250Z".to_owned()) }
+    }
+}
+
+/// What an authenticator app must learn. It is shown this once.
+#[derive(Object)]
+#[oai(example, read_only_all)]
+struct TotpEnrolment {
+    /// The key, base32, for typing.
+    secret: String,
+    /// The key as `otpauth:` URI.
+    uri: String,
+    /// The same as a QR code: a `data:` URI with a PNG.
+    qr: String,
+}
+
+impl Example for TotpEnrolment {
+    fn example() -> Self {
+        Self {
+            secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP".to_owned(),
+            uri: "otpauth://totp/localhost:alice%40example.test?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=localhost"
+                .to_owned(),
+            qr: "data:image/png;base64,iVBORw0KGgo=".to_owned(),
+        }
+    }
+}
+
+impl From<Enrolment> for TotpEnrolment {
+    fn from(enrolment: Enrolment) -> Self {
+        let qr = format!("data:image/png;base64,{}", STANDARD.encode(&enrolment.qr_png));
+        Self { secret: enrolment.secret, uri: enrolment.uri, qr }
+    }
+}
+
+/// The first code.
+#[derive(Object)]
+#[oai(example)]
+struct TotpConfirmation {
+    /// Six digits, as the app shows them.
+    #[oai(validator(max_length = 64))]
+    code: String,
+}
+
+impl Example for TotpConfirmation {
+    fn example() -> Self {
+        Self { code: "492 039".to_owned() }
+    }
+}
+
+#[OpenApi(prefix_path = "/api/account", tag = "super::super::Tag::Account")]
+impl TotpApi {
+    /// Whether an authenticator is set up
+    #[oai(path = "/totp", method = "get", operation_id = "totp_status")]
+    async fn status(&self, bearer: BearerHeader) -> Result<Uncached<TotpStatus>, Problems<401, 403, 503>> {
+        let token = user_token(&self.app, bearer).await?;
+        Ok(Uncached(self.status_of(&token).await?))
+    }
+
+    /// Begin to set one up
+    ///
+    /// Needs a sign-in within the last 15 minutes. The key proves nothing before its first code is confirmed.
+    #[oai(path = "/totp", method = "post", operation_id = "totp_begin")]
+    async fn begin(
+        &self,
+        request: &Request,
+        bearer: BearerHeader,
+    ) -> Result<Uncached<TotpEnrolment>, Problems<401, 403, 409, 503>> {
+        let token = user_token(&self.app, bearer).await?;
+        self.must_be_recent(&token, false)?;
+        let enrolment = totp::enrol(&self.app, &token.user, &origin(request)).await.map_err(enrol_problem)?;
+        Ok(Uncached(enrolment.into()))
+    }
+
+    /// Confirm it by its first code
+    #[oai(path = "/totp/confirm", method = "post", operation_id = "totp_confirm")]
+    async fn confirm(
+        &self,
+        request: &Request,
+        bearer: BearerHeader,
+        body: Json<TotpConfirmation>,
+    ) -> Result<Uncached<TotpStatus>, Problems<400, 401, 403, 409, 429, 503>> {
+        let token = user_token(&self.app, bearer).await?;
+        self.must_be_recent(&token, false)?;
+        let language = language(&self.app, request);
+        totp::confirm(&self.app, &token.user, &body.0.code, &origin(request), &language)
+            .await
+            .map_err(enrol_problem)?;
+        Ok(Uncached(self.status_of(&token).await?))
+    }
+
+    /// Remove it
+    ///
+    /// Needs a sign-in within the last 15 minutes, with the authenticator itself if one is set up.
+    #[oai(path = "/totp", method = "delete", operation_id = "totp_remove")]
+    async fn remove(
+        &self,
+        request: &Request,
+        bearer: BearerHeader,
+    ) -> Result<Uncached<TotpStatus>, Problems<401, 403, 503>> {
+        let token = user_token(&self.app, bearer).await?;
+        let enrolled = totp::status(&self.app, &token.user).await?.is_some();
+        self.must_be_recent(&token, enrolled)?;
+        let language = language(&self.app, request);
+        totp::remove(&self.app, &token.user, &origin(request), &language).await.map_err(enrol_problem)?;
+        Ok(Uncached(self.status_of(&token).await?))
+    }
+}
+
+impl TotpApi {
+    async fn status_of(&self, token: &UserToken) -> Result<TotpStatus, Problem> {
+        let since = totp::status(&self.app, &token.user).await?;
+        Ok(TotpStatus { enrolled: since.is_some(), enrolled_at: since.map(Timestamp::rfc3339) })
+    }
+
+    /// RFC 9470 section 3.
+    fn must_be_recent(&self, token: &UserToken, with_authenticator: bool) -> Result<(), Problem> {
+        let requirement = totp::requirement_to_change(with_authenticator);
+        let acr = token.grant.acr.as_deref().and_then(|word| word.parse().ok()).unwrap_or(Acr::Aal1);
+        let auth_time = Timestamp::from_micros(token.grant.auth_time.unwrap_or(0));
+        if requirement.met_by(acr, auth_time, self.app.clock.now()) {
+            return Ok(());
+        }
+        Err(insufficient(&requirement))
+    }
+}
+
+fn enrol_problem(cause: EnrolError) -> Problem {
+    match cause {
+        EnrolError::AlreadyEnrolled => Problem::new(CONFLICT).detail("an authenticator is set up already"),
+        EnrolError::NotBegun => Problem::new(NOT_BEGUN),
+        EnrolError::WrongCode => Problem::new(WRONG_CODE),
+        EnrolError::Limited { retry_after } => Problem::new(TOO_MANY_REQUESTS).retry_after(retry_after),
+        EnrolError::Database(cause) | EnrolError::Login(LoginError::Database(cause)) => cause.into(),
+        EnrolError::Login(cause) => Problem::internal(&cause),
+    }
+}

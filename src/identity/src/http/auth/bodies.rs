@@ -1,0 +1,244 @@
+//! Defines the bodies of the first-party API.
+
+use poem_openapi::{
+    Object, Union,
+    types::{Any, Example},
+};
+use serde_json::Value;
+
+use crate::{
+    login::{Answer, attempt},
+    tokens::TokenResponse,
+};
+
+/// Begins an attempt with `identifier`, or goes on with `attempt`.
+#[derive(Default, Object)]
+#[oai(example)]
+pub(super) struct BeginRequest {
+    /// The client.
+    pub(super) client_id: String,
+    /// Its secret, if it is registered for `client_secret_post`.
+    pub(super) client_secret: Option<String>,
+    /// The address of whoever signs in.
+    #[oai(validator(max_length = 320))]
+    pub(super) identifier: Option<String>,
+    /// The attempt of an earlier answer, for its next factor or for another code.
+    #[oai(validator(max_length = 64))]
+    pub(super) attempt: Option<String>,
+    /// Binds the attempt to this browser by a cookie.
+    pub(super) cookies: Option<bool>,
+}
+
+impl Example for BeginRequest {
+    fn example() -> Self {
+        Self {
+            client_id: "tasks-web".to_owned(),
+            identifier: Some("alice@example.test".to_owned()),
+            ..Self::default()
+        }
+    }
+}
+
+/// An open challenge.
+#[derive(Object)]
+#[oai(example, skip_serializing_if_is_none, read_only_all)]
+pub(super) struct Begun {
+    /// Names the attempt; keep it secret.
+    attempt: String,
+    /// Seconds in which it can be answered.
+    expires_in: u64,
+    /// What the method asks for, if that is not just a code.
+    challenge: Option<Any<Value>>,
+}
+
+impl Example for Begun {
+    fn example() -> Self {
+        Self {
+            attempt: "bKE9UspwyIPg8LsQHkJaiehiTeUdstI5JZOvaoQRgJA".to_owned(),
+            expires_in: 600,
+            challenge: None,
+        }
+    }
+}
+
+impl From<attempt::Begun> for Begun {
+    fn from(begun: attempt::Begun) -> Self {
+        let challenge = (!begun.challenge.is_empty()).then(|| Any(Value::Object(begun.challenge)));
+        Self { attempt: begun.attempt, expires_in: begun.expires_in.as_secs(), challenge }
+    }
+}
+
+/// Proves an attempt.
+#[derive(Default, Object)]
+#[oai(example)]
+pub(super) struct VerifyRequest {
+    /// The client.
+    pub(super) client_id: String,
+    /// Its secret, if it is registered for `client_secret_post`.
+    pub(super) client_secret: Option<String>,
+    /// The attempt.
+    #[oai(validator(max_length = 64))]
+    pub(super) attempt: String,
+    /// The code, as typed.
+    #[oai(validator(max_length = 64))]
+    code: Option<String>,
+    /// The answer of a method that does not ask for a code.
+    answer: Option<Any<Value>>,
+    /// Scope of the access token; without it the client's default.
+    #[oai(validator(max_length = 4096))]
+    pub(super) scope: Option<String>,
+    /// Which resources the access token is for (RFC 8707).
+    pub(super) resource: Option<Resource>,
+    /// Keeps the refresh token in a cookie instead of the answer.
+    pub(super) cookies: Option<bool>,
+}
+
+impl VerifyRequest {
+    pub(super) fn answer(self) -> Answer {
+        Answer { code: self.code, own: self.answer.map(|answer| answer.0).unwrap_or_default() }
+    }
+}
+
+impl Example for VerifyRequest {
+    fn example() -> Self {
+        Self {
+            client_id: "tasks-web".to_owned(),
+            attempt: "bKE9UspwyIPg8LsQHkJaiehiTeUdstI5JZOvaoQRgJA".to_owned(),
+            code: Some("40281736".to_owned()),
+            ..Self::default()
+        }
+    }
+}
+
+/// One resource or several.
+#[derive(Clone, Union)]
+pub(super) enum Resource {
+    /// One.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+impl Resource {
+    pub(super) fn list(self) -> Vec<String> {
+        match self {
+            Self::One(resource) => vec![resource],
+            Self::Many(resources) => resources,
+        }
+    }
+}
+
+/// The tokens (RFC 6749 section 5.1).
+#[derive(Object)]
+#[oai(example, skip_serializing_if_is_none, read_only_all, rename = "SignInTokens")]
+pub(super) struct Tokens {
+    /// For the resources; opaque to the client.
+    access_token: String,
+    /// `Bearer`.
+    token_type: &'static str,
+    /// Life of the access token in seconds.
+    expires_in: u64,
+    /// Scope of the access token.
+    scope: String,
+    /// Who signed in, with the scope `openid`.
+    id_token: Option<String>,
+    /// For the next access token, once; not with `cookies`.
+    refresh_token: Option<String>,
+}
+
+impl Example for Tokens {
+    fn example() -> Self {
+        Self {
+            access_token: "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJSUzI1NiIsImtpZCI6Ii4uLiJ9...".to_owned(),
+            token_type: "Bearer",
+            expires_in: 900,
+            scope: "openid tasks:read tasks:write".to_owned(),
+            id_token: None,
+            refresh_token: Some("0pYzXTUyWbtO5IPm1LNYBs9PAXeBKWHZ0hIzKAEJrJ0".to_owned()),
+        }
+    }
+}
+
+impl From<TokenResponse> for Tokens {
+    fn from(issued: TokenResponse) -> Self {
+        Self {
+            access_token: issued.access_token,
+            token_type: "Bearer",
+            expires_in: issued.expires_in,
+            scope: issued.scope,
+            id_token: issued.id_token,
+            refresh_token: issued.refresh_token,
+        }
+    }
+}
+
+/// Asks for new tokens.
+#[derive(Default, Object)]
+#[oai(example)]
+pub(super) struct RefreshRequest {
+    /// The client.
+    pub(super) client_id: String,
+    /// Its secret, if it is registered for `client_secret_post`.
+    pub(super) client_secret: Option<String>,
+    /// The refresh token; without it the cookie is taken.
+    #[oai(validator(max_length = 256))]
+    pub(super) refresh_token: Option<String>,
+    /// Less than was granted.
+    #[oai(validator(max_length = 4096))]
+    pub(super) scope: Option<String>,
+}
+
+impl Example for RefreshRequest {
+    fn example() -> Self {
+        Self {
+            client_id: "tasks-web".to_owned(),
+            refresh_token: Some("0pYzXTUyWbtO5IPm1LNYBs9PAXeBKWHZ0hIzKAEJrJ0".to_owned()),
+            ..Self::default()
+        }
+    }
+}
+
+/// Signs out.
+#[derive(Object)]
+#[oai(example)]
+pub(super) struct LogoutRequest {
+    /// The client of the access token.
+    pub(super) client_id: String,
+    /// Another refresh token of the client that is to end too.
+    #[oai(validator(max_length = 256))]
+    pub(super) refresh_token: Option<String>,
+}
+
+impl Example for LogoutRequest {
+    fn example() -> Self {
+        Self { client_id: "tasks-web".to_owned(), refresh_token: None }
+    }
+}
+
+/// The session has ended.
+#[derive(Object)]
+#[oai(example, read_only_all)]
+pub(super) struct SignedOut {
+    /// Always true.
+    pub(super) signed_out: bool,
+}
+
+impl Example for SignedOut {
+    fn example() -> Self {
+        Self { signed_out: true }
+    }
+}
+
+/// What a client may offer.
+#[derive(Object)]
+#[oai(example, read_only_all)]
+pub(super) struct Methods {
+    /// Names for the paths, in the order in which they should be offered.
+    pub(super) methods: Vec<String>,
+}
+
+impl Example for Methods {
+    fn example() -> Self {
+        Self { methods: vec!["email-otp".to_owned(), "code".to_owned()] }
+    }
+}

@@ -1,0 +1,117 @@
+//! Answers which first-party client is calling, from where, and what its cookies hold.
+
+use std::{sync::Arc, time::Duration};
+
+use poem::{
+    Request,
+    http::header::ORIGIN,
+    web::cookie::{Cookie, CookieJar, SameSite},
+};
+use postern_service::problem::Problem;
+
+use super::{
+    super::oidc::client_authentication::{HeaderCredentials, authenticate},
+    errors, first_party, language, origin,
+};
+use crate::{App, audit::Origin, clients::Client, crypto};
+
+/// Whoever calls.
+pub(super) struct Caller {
+    pub(super) client: Arc<Client>,
+    pub(super) origin: Origin,
+    pub(super) language: String,
+}
+
+impl Caller {
+    /// A first-party client that authenticated as it is registered to.
+    pub(super) async fn of(
+        app: &App,
+        request: &Request,
+        header: &HeaderCredentials,
+        client_id: &str,
+        client_secret: Option<&str>,
+    ) -> Result<Self, Problem> {
+        let origin = origin(request);
+        let client = authenticate(app, header, Some(client_id), client_secret, &origin)
+            .await
+            .map_err(|refusal| errors::client(&refusal))?;
+        first_party(&client)?;
+        Ok(Self { client, origin, language: language(app, request) })
+    }
+
+    /// A first-party client that only says its name: where the name opens nothing.
+    pub(super) fn named(app: &App, request: &Request, client_id: &str) -> Result<Self, Problem> {
+        let client = app.clients().find(client_id).cloned().ok_or_else(errors::refused_client)?;
+        first_party(&client)?;
+        Ok(Self { client, origin: origin(request), language: language(app, request) })
+    }
+
+    /// Cookies are taken and set for pages of the client's own origins only: a browser sends the header
+    /// with every cross-site call, and with every call that is not a read.
+    pub(super) fn must_be_allowed_origin(&self, request: &Request) -> Result<(), Problem> {
+        let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok());
+        match origin {
+            Some(origin) if self.client.origins.iter().any(|own| own == origin) => Ok(()),
+            _ => Err(errors::origin_not_allowed()),
+        }
+    }
+}
+
+/// The cookies of one client: of several apps in one browser each has its own.
+pub(super) struct Cookies<'a> {
+    app: &'a App,
+    jar: &'a CookieJar,
+    client: String,
+}
+
+impl<'a> Cookies<'a> {
+    pub(super) fn new(app: &'a App, jar: &'a CookieJar, caller: &Caller) -> Self {
+        let hash = crypto::token_hash(caller.client.client_id());
+        Self { app, jar, client: crypto::hex(&hash[..8]) }
+    }
+
+    /// The refresh token.
+    pub(super) fn refresh(&self) -> Option<String> {
+        self.get("refresh")
+    }
+
+    pub(super) fn set_refresh(&self, token: &str) {
+        self.set("refresh", token, self.app.config.tokens.refresh_token_idle_lifetime.duration());
+    }
+
+    pub(super) fn clear_refresh(&self) {
+        self.set("refresh", "", Duration::ZERO);
+    }
+
+    /// What binds attempts to this browser.
+    pub(super) fn attempt(&self) -> Option<String> {
+        self.get("attempt")
+    }
+
+    pub(super) fn ensure_attempt(&self) -> String {
+        let secret = self.attempt().unwrap_or_else(|| self.app.random.token());
+        self.set("attempt", &secret, self.app.config.login.attempt_lifetime.duration());
+        secret
+    }
+
+    /// `__Host-` would need `Path=/` (RFC 6265bis section 4.1.3.2), and these belong to one path.
+    fn name(&self, kind: &str) -> String {
+        let prefix = if self.app.config.secure_cookies() { "__Secure-" } else { "" };
+        format!("{prefix}postern-{kind}-{}", self.client)
+    }
+
+    fn get(&self, kind: &str) -> Option<String> {
+        let value = self.jar.get(&self.name(kind))?.value_str().to_owned();
+        (!value.is_empty()).then_some(value)
+    }
+
+    fn set(&self, kind: &str, value: &str, lifetime: Duration) {
+        let mut cookie = Cookie::new_with_str(self.name(kind), value);
+        cookie.set_http_only(true);
+        cookie.set_same_site(SameSite::Strict);
+        cookie.set_path("/api/auth");
+        cookie.set_secure(self.app.config.secure_cookies());
+        cookie.set_max_age(lifetime);
+        self.jar.add(cookie);
+    }
+}

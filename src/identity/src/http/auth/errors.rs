@@ -1,0 +1,179 @@
+//! Defines the problems of the first-party API, and which causes become which.
+//!
+//! The caller learns the kind; the log learns the cause, once, here. All failed proofs are one kind.
+
+use std::time::Duration;
+
+use poem::http::{HeaderValue, StatusCode};
+use postern_service::problem::{self, Kind, Problem};
+
+use super::super::error::OAuthError;
+use crate::{
+    login::{LoginError, policy::Requirement},
+    tokens::{
+        IssueError, ScopeError, TokenError, access_token::BearerError, keys::SignError,
+        revocation::RevocationError,
+    },
+};
+
+const LOGIN_FAILED: Kind =
+    Kind::new("login_failed", StatusCode::UNAUTHORIZED, "The sign-in was not accepted");
+const MFA_REQUIRED: Kind = Kind::new("mfa_required", StatusCode::FORBIDDEN, "Another factor is needed");
+const INVALID_CLIENT: Kind =
+    Kind::new("invalid_client", StatusCode::UNAUTHORIZED, "The client is unknown or did not prove who it is");
+const NOT_FIRST_PARTY: Kind =
+    Kind::new("not_first_party", StatusCode::FORBIDDEN, "The client may not use this API");
+const ORIGIN_NOT_ALLOWED: Kind =
+    Kind::new("origin_not_allowed", StatusCode::FORBIDDEN, "The page's origin is not registered");
+const METHOD_NOT_OFFERED: Kind =
+    Kind::new("method_not_offered", StatusCode::NOT_FOUND, "The login method is not offered here");
+const INVALID_SCOPE: Kind = Kind::new("invalid_scope", StatusCode::BAD_REQUEST, "The scope is not available");
+const INVALID_TARGET: Kind =
+    Kind::new("invalid_target", StatusCode::BAD_REQUEST, "The resource is not available");
+const INVALID_GRANT: Kind =
+    Kind::new("invalid_grant", StatusCode::UNAUTHORIZED, "The refresh token is not valid");
+const UNAUTHORIZED_CLIENT: Kind =
+    Kind::new("unauthorized_client", StatusCode::FORBIDDEN, "The client may not refresh tokens");
+const INVALID_TOKEN: Kind =
+    Kind::new("invalid_token", StatusCode::UNAUTHORIZED, "The access token is not accepted");
+const INSUFFICIENT_SCOPE: Kind =
+    Kind::new("insufficient_scope", StatusCode::FORBIDDEN, "The access token lacks a scope");
+const INSUFFICIENT_AUTHENTICATION: Kind = Kind::new(
+    "insufficient_user_authentication",
+    StatusCode::UNAUTHORIZED,
+    "A newer or stronger sign-in is needed",
+);
+
+const SOON: Duration = Duration::from_secs(1);
+
+pub(super) fn login(cause: LoginError) -> Problem {
+    match cause {
+        LoginError::Refused | LoginError::Ended => {
+            tracing::info!(%cause, "sign-in refused");
+            Problem::new(LOGIN_FAILED)
+        }
+        LoginError::NotOffered => Problem::new(METHOD_NOT_OFFERED),
+        LoginError::MalformedIdentifier => Problem::new(problem::MALFORMED)
+            .field("identifier")
+            .detail("`identifier` is not an email address such as name@example.com"),
+        LoginError::Limited { retry_after } => {
+            Problem::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)
+        }
+        LoginError::Database(cause) => cause.into(),
+        LoginError::Crypto(_) | LoginError::Method(_) => Problem::internal(&cause),
+    }
+}
+
+pub(super) fn mfa_required(methods: Vec<String>, attempt: String) -> Problem {
+    let detail = if methods.is_empty() {
+        "the account has no second factor; set one up first"
+    } else {
+        "go on with one of `methods` and the same attempt"
+    };
+    Problem::new(MFA_REQUIRED).detail(detail).with("methods", methods).with("attempt", attempt)
+}
+
+pub(super) fn client(refusal: &OAuthError) -> Problem {
+    match refusal.code() {
+        StatusCode::BAD_REQUEST => {
+            Problem::new(problem::MALFORMED).detail("the client must authenticate in one way")
+        }
+        StatusCode::TOO_MANY_REQUESTS => Problem::new(problem::TOO_MANY_REQUESTS).retry_after(SOON),
+        status if status.is_server_error() => Problem::new(problem::UNAVAILABLE).retry_after(SOON),
+        _ => refused_client(),
+    }
+}
+
+pub(super) fn refused_client() -> Problem {
+    Problem::new(INVALID_CLIENT)
+}
+
+pub(super) fn not_first_party() -> Problem {
+    Problem::new(NOT_FIRST_PARTY)
+}
+
+pub(super) fn origin_not_allowed() -> Problem {
+    Problem::new(ORIGIN_NOT_ALLOWED).detail("cookies need an `Origin` that the client has registered")
+}
+
+pub(super) fn one_of(one: &'static str, other: &'static str) -> Problem {
+    Problem::new(problem::MALFORMED).field(one).detail(format!("give either `{one}` or `{other}`"))
+}
+
+pub(super) fn scope(cause: &ScopeError) -> Problem {
+    match cause {
+        ScopeError::Target => Problem::new(INVALID_TARGET).detail(cause.to_string()),
+        _ => Problem::new(INVALID_SCOPE).detail(cause.to_string()),
+    }
+}
+
+pub(super) fn refresh_refused() -> Problem {
+    Problem::new(INVALID_GRANT)
+}
+
+pub(super) fn token(cause: TokenError) -> Problem {
+    match cause {
+        TokenError::Database(cause) => cause.into(),
+        TokenError::Scope(cause) => scope(&cause),
+        TokenError::TooManyRequests { retry_after } => {
+            Problem::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)
+        }
+        TokenError::GrantTypeNotAllowed => Problem::new(UNAUTHORIZED_CLIENT),
+        TokenError::Issue(IssueError::Sign(SignError::Busy(cause))) => Problem::unavailable(&cause, SOON),
+        TokenError::Issue(_) | TokenError::Crypto(_) => Problem::internal(&cause),
+        _ => {
+            tracing::info!(%cause, "refresh refused");
+            refresh_refused()
+        }
+    }
+}
+
+pub(super) fn revocation(cause: RevocationError) -> Problem {
+    match cause {
+        RevocationError::OtherClient => refresh_refused(),
+        RevocationError::Database(cause) => cause.into(),
+    }
+}
+
+/// RFC 6750 section 3.1: without a token the challenge names no error.
+pub(super) fn no_token() -> Problem {
+    Problem::new(problem::UNAUTHENTICATED)
+        .www_authenticate(HeaderValue::from_static("Bearer realm=\"Postern\""))
+}
+
+pub(super) fn unusable_header() -> Problem {
+    Problem::new(problem::MALFORMED)
+        .detail("the Authorization header is not one Bearer token")
+        .www_authenticate(HeaderValue::from_static("Bearer realm=\"Postern\", error=\"invalid_request\""))
+}
+
+/// A refused access token.
+pub(in crate::http) fn bearer_problem(cause: BearerError) -> Problem {
+    match cause {
+        BearerError::Database(cause) => cause.into(),
+        BearerError::Scope(scope) => Problem::new(INSUFFICIENT_SCOPE)
+            .detail(format!("the scope `{scope}` is needed"))
+            .www_authenticate(challenge(&format!("error=\"insufficient_scope\", scope=\"{scope}\""))),
+        cause => {
+            tracing::info!(%cause, "access token refused");
+            Problem::new(INVALID_TOKEN).www_authenticate(challenge("error=\"invalid_token\""))
+        }
+    }
+}
+
+/// RFC 9470 section 3: what sign-in would be enough.
+pub(in crate::http) fn insufficient(requirement: &Requirement) -> Problem {
+    let mut parameters = "error=\"insufficient_user_authentication\"".to_owned();
+    if let Some(acr) = requirement.acr {
+        parameters = format!("{parameters}, acr_values=\"{}\"", acr.word());
+    }
+    if let Some(age) = requirement.max_age {
+        parameters = format!("{parameters}, max_age=\"{}\"", age.as_secs());
+    }
+    Problem::new(INSUFFICIENT_AUTHENTICATION).www_authenticate(challenge(&parameters))
+}
+
+fn challenge(parameters: &str) -> HeaderValue {
+    HeaderValue::try_from(format!("Bearer realm=\"Postern\", {parameters}"))
+        .unwrap_or(HeaderValue::from_static("Bearer realm=\"Postern\""))
+}

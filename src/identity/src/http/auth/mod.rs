@@ -1,0 +1,289 @@
+//! The first-party JSON API: sign-in and sign-out of the operator's own apps (design contract: `/api/auth`).
+//!
+//! Only for clients that an operator made first party. Every refused proof looks alike. With
+//! `"cookies": true` the refresh token lives in a cookie that scripts cannot read.
+
+mod bodies;
+mod caller;
+pub mod cors;
+mod errors;
+
+use poem::{Request, web::cookie::CookieJar};
+use poem_openapi::{
+    OpenApi,
+    param::{Path, Query},
+};
+use postern_service::{
+    body::Json,
+    problem::{Problem, Problems},
+};
+
+pub(super) use self::errors::{bearer_problem, insufficient};
+use self::{
+    bodies::{BeginRequest, Begun, LogoutRequest, Methods, RefreshRequest, Tokens, VerifyRequest},
+    caller::{Caller, Cookies},
+};
+use super::{
+    bearer::BearerHeader,
+    client_ip::origin,
+    oidc::{client_authentication::HeaderCredentials, userinfo::Claims},
+    uncached::Uncached,
+};
+use crate::{
+    App,
+    clients::Client,
+    login::{
+        self,
+        attempt::{self, Begin, Binding, Start, Verified, Verify},
+    },
+    sessions::SessionKind,
+    tokens::{
+        self, TokenResponse,
+        access_token::{self, UserToken},
+        api_session,
+        refresh_token::{self, Refresh},
+        userinfo,
+    },
+};
+
+/// The first-party API.
+pub struct AuthApi {
+    app: App,
+}
+
+impl AuthApi {
+    /// For this provider.
+    pub fn new(app: &App) -> Self {
+        Self { app: app.clone() }
+    }
+}
+
+#[expect(clippy::unused_async, reason = "poem-openapi wants every operation to be async")]
+#[OpenApi(prefix_path = "/api/auth", tag = "super::Tag::FirstParty")]
+impl AuthApi {
+    /// Begin a sign-in, or its next factor
+    ///
+    /// With `identifier` a new attempt; with `attempt` its next factor, or the same code once more. The answer is the
+    /// same whether or not somebody has this address. An attempt has five tries; a new code brings no new ones.
+    #[oai(path = "/:method/request", method = "post", operation_id = "auth_request")]
+    async fn request(
+        &self,
+        request: &Request,
+        jar: &CookieJar,
+        header: HeaderCredentials,
+        method: Path<String>,
+        body: Json<BeginRequest>,
+    ) -> Result<Uncached<Begun>, Problems<400, 401, 403, 404, 429, 503>> {
+        let body = body.0;
+        let caller =
+            Caller::of(&self.app, request, &header, &body.client_id, body.client_secret.as_deref()).await?;
+        let cookies = Cookies::new(&self.app, jar, &caller);
+        let start = match (&body.identifier, &body.attempt) {
+            (Some(identifier), None) => Start::New { identifier },
+            (None, Some(attempt)) => Start::Continue { attempt },
+            _ => return Err(errors::one_of("identifier", "attempt").into()),
+        };
+        let binding = if body.cookies.unwrap_or_default() {
+            caller.must_be_allowed_origin(request)?;
+            Some(cookies.ensure_attempt())
+        } else {
+            None
+        };
+        let begun = attempt::begin(
+            &self.app,
+            Begin {
+                client: Some(&caller.client),
+                method: &method.0,
+                start,
+                binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
+                requirement: login::requirement_of(&caller.client),
+                language: &caller.language,
+                origin: &caller.origin,
+            },
+        )
+        .await
+        .map_err(errors::login)?;
+        Ok(Uncached(begun.into()))
+    }
+
+    /// Prove who one is
+    ///
+    /// Answers with tokens, or with 403 `mfa_required`, the methods that may follow and the same attempt. Whatever was
+    /// wrong with a proof, the answer is 401 `login_failed`.
+    #[oai(path = "/:method/verify", method = "post", operation_id = "auth_verify")]
+    async fn verify(
+        &self,
+        request: &Request,
+        jar: &CookieJar,
+        header: HeaderCredentials,
+        method: Path<String>,
+        body: Json<VerifyRequest>,
+    ) -> Result<Uncached<Tokens>, Problems<400, 401, 403, 404, 429, 503>> {
+        let body = body.0;
+        let caller =
+            Caller::of(&self.app, request, &header, &body.client_id, body.client_secret.as_deref()).await?;
+        let cookies = Cookies::new(&self.app, jar, &caller);
+        let in_cookies = body.cookies.unwrap_or_default();
+        if in_cookies {
+            caller.must_be_allowed_origin(request)?;
+        }
+        // Before the proof is consumed: a wrong scope must not cost it.
+        let resources = body.resource.clone().map(bodies::Resource::list).unwrap_or_default();
+        let resolved = tokens::resolve(&self.app, &caller.client, body.scope.as_deref(), &resources)
+            .map_err(|cause| errors::scope(&cause))?;
+        let attempt = body.attempt.clone();
+        let binding = if in_cookies { cookies.attempt() } else { None };
+        let verified = attempt::verify(
+            &self.app,
+            Verify {
+                client: Some(&caller.client),
+                method: &method.0,
+                attempt: &attempt,
+                answer: body.answer(),
+                binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
+                session_kind: SessionKind::Api,
+                current: None,
+                origin: &caller.origin,
+            },
+        )
+        .await
+        .map_err(errors::login)?;
+        match verified {
+            Verified::More { methods } => Err(errors::mfa_required(methods, attempt).into()),
+            Verified::Done(now) => {
+                let issued = api_session::sign_in(
+                    &self.app,
+                    &caller.client,
+                    &now.session,
+                    &now.user,
+                    &resolved,
+                    &caller.origin,
+                )
+                .await
+                .map_err(errors::token)?;
+                Ok(answer(&cookies, issued, in_cookies))
+            }
+        }
+    }
+
+    /// New tokens for a refresh token
+    ///
+    /// A refresh token works once. Without one in the body the cookie is taken, and then an allowed `Origin` is needed.
+    #[oai(path = "/refresh", method = "post", operation_id = "auth_refresh")]
+    async fn refresh(
+        &self,
+        request: &Request,
+        jar: &CookieJar,
+        header: HeaderCredentials,
+        body: Json<RefreshRequest>,
+    ) -> Result<Uncached<Tokens>, Problems<400, 401, 403, 429, 503>> {
+        let body = body.0;
+        let caller =
+            Caller::of(&self.app, request, &header, &body.client_id, body.client_secret.as_deref()).await?;
+        let cookies = Cookies::new(&self.app, jar, &caller);
+        let (token, in_cookies) = refresh_token_of(&caller, request, &cookies, body.refresh_token)?;
+        let token = token.ok_or_else(errors::refresh_refused)?;
+        let refresh = Refresh { refresh_token: &token, scope: body.scope.as_deref(), resources: &[] };
+        let issued = refresh_token::rotate(&self.app, &caller.client, refresh, &caller.origin).await;
+        if issued.is_err() && in_cookies {
+            cookies.clear_refresh();
+        }
+        Ok(answer(&cookies, issued.map_err(errors::token)?, in_cookies))
+    }
+
+    /// Sign out
+    ///
+    /// Ends the session and the grant of the access token; refresh tokens under it are dead at once.
+    #[oai(path = "/logout", method = "post", operation_id = "auth_logout")]
+    async fn logout(
+        &self,
+        request: &Request,
+        jar: &CookieJar,
+        bearer: BearerHeader,
+        body: Json<LogoutRequest>,
+    ) -> Result<Uncached<bodies::SignedOut>, Problems<400, 401, 403, 503>> {
+        let body = body.0;
+        let UserToken { grant, .. } = user_token(&self.app, bearer).await?;
+        let caller = Caller::named(&self.app, request, &body.client_id)?;
+        if grant.client_id != caller.client.client_id() {
+            return Err(errors::refused_client().into());
+        }
+        let cookies = Cookies::new(&self.app, jar, &caller);
+        let (token, in_cookies) = refresh_token_of(&caller, request, &cookies, body.refresh_token)?;
+        if in_cookies {
+            cookies.clear_refresh();
+        }
+        api_session::sign_out(&self.app, &caller.client, &grant, token.as_deref(), &caller.origin)
+            .await
+            .map_err(errors::revocation)?;
+        Ok(Uncached(bodies::SignedOut { signed_out: true }))
+    }
+
+    /// Who is calling
+    ///
+    /// The claims that the access token releases, as at userinfo.
+    #[oai(path = "/me", method = "get", operation_id = "auth_me")]
+    async fn me(&self, bearer: BearerHeader) -> Result<Uncached<Claims>, Problems<401, 403, 503>> {
+        let token = user_token(&self.app, bearer).await?;
+        let released = userinfo::released(&token)?;
+        Ok(Uncached(released.into()))
+    }
+
+    /// What a client may offer
+    ///
+    /// The methods by which a sign-in for this client may begin.
+    #[oai(path = "/methods", method = "get", operation_id = "auth_methods")]
+    async fn methods(
+        &self,
+        request: &Request,
+        client_id: Query<String>,
+    ) -> Result<Uncached<Methods>, Problems<400, 401, 403>> {
+        let caller = Caller::named(&self.app, request, &client_id.0)?;
+        let methods = login::beginning(&self.app, &login::requirement_of(&caller.client));
+        Ok(Uncached(Methods { methods }))
+    }
+}
+
+/// The refresh token of the body or, from an allowed origin, of the cookie; and whether it is the cookie's.
+fn refresh_token_of(
+    caller: &Caller,
+    request: &Request,
+    cookies: &Cookies<'_>,
+    in_body: Option<String>,
+) -> Result<(Option<String>, bool), Problem> {
+    match (in_body, cookies.refresh()) {
+        (Some(token), _) => Ok((Some(token), false)),
+        (None, Some(token)) => {
+            caller.must_be_allowed_origin(request)?;
+            Ok((Some(token), true))
+        }
+        (None, None) => Ok((None, false)),
+    }
+}
+
+fn answer(cookies: &Cookies<'_>, mut issued: TokenResponse, in_cookies: bool) -> Uncached<Tokens> {
+    if in_cookies && let Some(token) = issued.refresh_token.take() {
+        cookies.set_refresh(&token);
+    }
+    Uncached(issued.into())
+}
+
+/// The user's access token in the header.
+pub(super) async fn user_token(app: &App, bearer: BearerHeader) -> Result<UserToken, Problem> {
+    match bearer {
+        BearerHeader::Token(token) => access_token::of_user(app, &token).await.map_err(bearer_problem),
+        BearerHeader::Absent => Err(errors::no_token()),
+        BearerHeader::Unusable => Err(errors::unusable_header()),
+    }
+}
+
+/// The language of whoever sent a request.
+pub(super) fn language(app: &App, request: &Request) -> String {
+    let accepted = request.headers().get("accept-language").and_then(|value| value.to_str().ok());
+    app.templates.language(None, accepted)
+}
+
+/// A first-party client, or a refusal.
+fn first_party(client: &Client) -> Result<(), Problem> {
+    if client.row.first_party { Ok(()) } else { Err(errors::not_first_party()) }
+}

@@ -1,0 +1,105 @@
+//! Answers where a request came from, as far as it is proven.
+//!
+//! The address is the peer's. Only a proxy of `http.trusted_proxies` may tell another one, in
+//! `X-Forwarded-For`: read from the right, past every trusted proxy, the first address is the client's;
+//! whatever stands further left, anybody may have written there. What does not read counts as not said.
+//! No other header is looked at.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use poem::{
+    Request,
+    http::{HeaderMap, header::USER_AGENT},
+};
+use postern_service::telemetry::RequestContext;
+
+use crate::{App, audit::Origin};
+
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// Addresses of one request that are looked at: a chain of proxies is not longer.
+const LONGEST_CHAIN: usize = 16;
+
+/// Where a request came from.
+pub fn origin(request: &Request) -> Origin {
+    let peer = request.remote_addr().as_socket_addr().map(|address| address.ip().to_canonical());
+    let trusted: &[IpNet] = match request.data::<App>() {
+        Some(app) => &app.config.http.trusted_proxies,
+        None => &[],
+    };
+    Origin {
+        ip: peer.map(|peer| client(peer, request.headers(), trusted)),
+        user_agent: user_agent(request.headers()),
+        request_id: RequestContext::current().map(|context| context.id.to_string()),
+    }
+}
+
+fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let trusts = |ip: &IpAddr| trusted.iter().any(|network| network.contains(ip));
+    if !trusts(&peer) {
+        return peer;
+    }
+    let lines = headers.get_all(FORWARDED_FOR).iter();
+    let entries: Vec<&str> =
+        lines.flat_map(|line| line.to_str().unwrap_or("?").split(',').map(str::trim)).collect();
+    let mut client = peer;
+    for entry in entries.iter().rev().take(LONGEST_CHAIN) {
+        match address(entry) {
+            Some(ip) => client = ip,
+            None => return peer,
+        }
+        if !trusts(&client) {
+            return client;
+        }
+    }
+    client
+}
+
+/// An address, with a port as some proxies write it.
+fn address(entry: &str) -> Option<IpAddr> {
+    let with_port = || entry.parse::<std::net::SocketAddr>().ok().map(|address| address.ip());
+    entry.parse().ok().or_else(with_port).map(|ip: IpAddr| ip.to_canonical())
+}
+
+fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(USER_AGENT)?.to_str().ok()?;
+    Some(text.chars().take(256).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client_of(peer: &str, forwarded: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for line in forwarded {
+            headers.append(FORWARDED_FOR, line.parse().unwrap());
+        }
+        headers.insert("x-real-ip", "203.0.113.66".parse().unwrap());
+        headers.insert("forwarded", "for=203.0.113.67".parse().unwrap());
+        client(peer.parse().unwrap(), &headers, &["10.0.0.0/8".parse().unwrap()]).to_string()
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_tells_the_address() {
+        assert_eq!(client_of("198.51.100.1", &["192.0.2.1"]), "198.51.100.1");
+        assert_eq!(client_of("10.0.0.1", &["192.0.2.1"]), "192.0.2.1");
+        assert_eq!(client_of("10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn the_rightmost_address_that_is_no_proxy_counts() {
+        assert_eq!(client_of("10.0.0.1", &["192.0.2.1, 192.0.2.2, 10.0.0.2"]), "192.0.2.2");
+        assert_eq!(client_of("10.0.0.1", &["192.0.2.1", "192.0.2.2"]), "192.0.2.2");
+        assert_eq!(client_of("10.0.0.1", &["192.0.2.2:5555"]), "192.0.2.2");
+        assert_eq!(client_of("10.0.0.1", &["2001:db8::1"]), "2001:db8::1");
+    }
+
+    #[test]
+    fn what_does_not_read_counts_as_not_said() {
+        for forwarded in ["a", "", "192.0.2.1,", "192.0.2.1, unknown", &"9".repeat(10_000)] {
+            assert_eq!(client_of("10.0.0.1", &[forwarded]), "10.0.0.1", "{forwarded:.20}");
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Defines `OAuthError`: the one error answer of the protocol's endpoints (RFC 6749 section 5.2).
+//!
+//! The caller learns the code, a sentence and a reference; the log learns the cause, once, where it becomes one of
+//! these. Causes that would tell a stranger what he holds share one sentence.
+
+use std::{borrow::Cow, error::Error as StdError, time::Duration};
+
+use poem::{
+    IntoResponse, Response,
+    http::{
+        HeaderName, HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE},
+    },
+};
+use poem_openapi::{
+    ApiResponse, Object,
+    registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
+    types::{Example, Type},
+};
+use postern_service::{body::BodyError, database::DatabaseError, telemetry::RequestContext};
+use serde::{Serialize, ser::SerializeMap};
+
+use crate::tokens::{IssueError, ScopeError, TokenError, keys::SignError, revocation::RevocationError};
+
+/// How long to wait for a database or a signature.
+const SOON: Duration = Duration::from_secs(1);
+
+/// An error answer of a protocol endpoint.
+#[derive(Clone, Debug)]
+pub struct OAuthError(Box<Parts>);
+
+#[derive(Clone, Debug)]
+struct Parts {
+    status: StatusCode,
+    error: &'static str,
+    description: Cow<'static, str>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl OAuthError {
+    /// An error with status 400. The description is for the client's developer: printable ASCII without quotes and
+    /// backslashes (RFC 6749 section 5.2), and nothing secret.
+    pub fn new(error: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
+        let description = description.into();
+        Self(Box::new(Parts { status: StatusCode::BAD_REQUEST, error, description, headers: Vec::new() }))
+    }
+
+    /// The request is malformed, or lacks a parameter.
+    pub fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new("invalid_request", description)
+    }
+
+    /// The client did not prove who it is. The challenge goes to who tried the header (RFC 6749 section 5.2).
+    pub fn invalid_client(by_header: bool) -> Self {
+        let error =
+            Self::new("invalid_client", "client authentication failed").status(StatusCode::UNAUTHORIZED);
+        if by_header {
+            return error.header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Postern\""));
+        }
+        error
+    }
+
+    /// Something that passes; the log gets the cause.
+    fn unavailable(cause: &dyn StdError) -> Self {
+        tracing::warn!(cause = %Chain(cause), "request refused for now");
+        Self::new("temporarily_unavailable", "try again later")
+            .status(StatusCode::SERVICE_UNAVAILABLE)
+            .retry_after(SOON)
+    }
+
+    /// A mistake of ours; the log gets the cause.
+    fn internal(cause: &dyn StdError) -> Self {
+        tracing::error!(cause = %Chain(cause), "request failed");
+        Self::new("server_error", "the request could not be answered")
+            .status(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Too often. RFC 6749 has no code for it; the status says it.
+    pub fn too_many_requests(retry_after: Duration) -> Self {
+        Self::new("temporarily_unavailable", "too many requests")
+            .status(StatusCode::TOO_MANY_REQUESTS)
+            .retry_after(retry_after)
+    }
+
+    /// Its status.
+    pub fn code(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// With another status.
+    #[must_use]
+    pub fn status(mut self, status: StatusCode) -> Self {
+        self.0.status = status;
+        self
+    }
+
+    /// With a header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.push((name, value));
+        self
+    }
+
+    fn retry_after(self, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        self.header(RETRY_AFTER, HeaderValue::from(seconds.max(1)))
+    }
+}
+
+impl From<TokenError> for OAuthError {
+    fn from(cause: TokenError) -> Self {
+        use TokenError as E;
+        match cause {
+            E::Database(cause) => return cause.into(),
+            E::Issue(IssueError::Sign(SignError::Busy(cause))) => return Self::unavailable(&cause),
+            E::Issue(_) | E::Crypto(_) => return Self::internal(&cause),
+            _ => tracing::info!(%cause, "token request refused"),
+        }
+        match cause {
+            E::GrantTypeNotAllowed => {
+                Self::new("unauthorized_client", "the client may not use this grant type")
+            }
+            E::TooManyRequests { retry_after } => Self::too_many_requests(retry_after),
+            E::Scope(cause @ ScopeError::Target) => Self::new("invalid_target", cause.to_string()),
+            E::Scope(cause) => Self::new("invalid_scope", cause.to_string()),
+            // RFC 6749 section 5.2 has one code for all of them; which one it was is nobody's business but the log's.
+            _ => Self::new("invalid_grant", "the code or refresh token is not valid for this request"),
+        }
+    }
+}
+
+impl From<RevocationError> for OAuthError {
+    fn from(cause: RevocationError) -> Self {
+        match cause {
+            RevocationError::OtherClient => {
+                tracing::info!(%cause, "revocation refused");
+                Self::new("invalid_grant", "the token was issued to another client")
+            }
+            RevocationError::Database(cause) => cause.into(),
+        }
+    }
+}
+
+impl From<DatabaseError> for OAuthError {
+    fn from(cause: DatabaseError) -> Self {
+        match cause {
+            DatabaseError::Unavailable(_) => Self::unavailable(&cause),
+            _ => Self::internal(&cause),
+        }
+    }
+}
+
+impl From<BodyError> for OAuthError {
+    fn from(cause: BodyError) -> Self {
+        let status = match cause {
+            BodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            BodyError::TimedOut => StatusCode::REQUEST_TIMEOUT,
+            BodyError::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            BodyError::Broken => StatusCode::BAD_REQUEST,
+        };
+        Self::invalid_request(cause.to_string()).status(status)
+    }
+}
+
+/// RFC 6749 section 5.2; `error_uri` is the reference under which the log knows the request.
+impl Serialize for OAuthError {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("error", self.0.error)?;
+        map.serialize_entry("error_description", &self.0.description)?;
+        if let Some(RequestContext { id, .. }) = RequestContext::current() {
+            map.serialize_entry("error_uri", &format_args!("urn:postern:request:{id}"))?;
+        }
+        map.end()
+    }
+}
+
+impl IntoResponse for OAuthError {
+    fn into_response(self) -> Response {
+        let mut response = Response::builder()
+            .status(self.0.status)
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+            .header(PRAGMA, HeaderValue::from_static("no-cache"))
+            .body(serde_json::to_vec(&self).unwrap_or_default());
+        for (name, value) in self.0.headers {
+            response.headers_mut().append(name, value);
+        }
+        response
+    }
+}
+
+/// A finished answer, so that the layers which give other errors their form leave it as it is.
+impl From<OAuthError> for poem::Error {
+    fn from(error: OAuthError) -> Self {
+        Self::from_response(error.into_response())
+    }
+}
+
+/// Why a request was refused (RFC 6749 section 5.2). Decide by `error`; the sentence may change.
+#[derive(Object)]
+#[oai(rename = "OAuthError", example, read_only_all)]
+struct Schema {
+    /// The kind of the error.
+    error: String,
+    /// A sentence for developers.
+    error_description: String,
+    /// The reference of the request, by which an operator finds it in the log.
+    #[oai(skip_serializing_if_is_none)]
+    error_uri: Option<String>,
+}
+
+impl Example for Schema {
+    fn example() -> Self {
+        Self {
+            error: "invalid_grant".to_owned(),
+            error_description: "the code or refresh token is not valid for this request".to_owned(),
+            error_uri: Some("urn:postern:request:7k2m9qxw4hd0t5vz".to_owned()),
+        }
+    }
+}
+
+/// The statuses that every protocol endpoint with a form may answer.
+impl ApiResponse for OAuthError {
+    fn meta() -> MetaResponses {
+        let answer = |(status, description)| MetaResponse {
+            description,
+            status: Some(status),
+            status_range: None,
+            content: vec![MetaMediaType { content_type: "application/json", schema: Schema::schema_ref() }],
+            headers: Vec::new(),
+        };
+        let answers = [
+            (400, "The request is malformed or cannot be granted; `error` says which."),
+            (401, "`invalid_client` or `invalid_token`: the credentials are missing or wrong."),
+            (403, "`insufficient_scope`: the access token does not allow this."),
+            (413, "The body is too large."),
+            (415, "The body is not a form."),
+            (429, "Too many requests; `Retry-After` says how long to wait."),
+            (503, "Not available just now; `Retry-After` says how long to wait."),
+        ];
+        MetaResponses { responses: answers.map(answer).into() }
+    }
+
+    fn register(registry: &mut Registry) {
+        Schema::register(registry);
+    }
+}
+
+/// An error with its sources, in one line.
+struct Chain<'e>(&'e dyn StdError);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! THE route table: every path in one place, and the order of the middlewares.
+//!
+//! Handlers parse, call one use case and map its outcome. `poem` and `poem_openapi` stay in here.
+
+pub mod account;
+pub mod auth;
+pub mod bearer;
+pub mod client_ip;
+pub mod cors;
+pub mod error;
+pub mod oauth_form;
+pub mod oidc;
+pub mod pages;
+pub mod security;
+pub mod serve;
+pub mod uncached;
+
+use std::sync::Arc;
+
+use poem::{EndpointExt, Response, Route, endpoint::BoxEndpoint, middleware::CookieJarManager};
+use poem_openapi::{OpenApi, OpenApiService, Tags};
+use postern_service::routing::{get, post};
+
+use self::pages::page;
+use crate::App;
+
+/// The chapters of the OpenAPI document.
+#[derive(Tags)]
+enum Tag {
+    /// What a client or resource server must know beforehand.
+    Metadata,
+    /// OAuth 2.0 and OpenID Connect.
+    Protocol,
+    /// Sign-in by the operator's own apps.
+    FirstParty,
+    /// What people change about their own account.
+    Account,
+}
+
+/// Every documented path: one API a surface.
+fn apis(app: &App) -> impl OpenApi + use<> {
+    (
+        oidc::discovery::DiscoveryApi::new(app),
+        oidc::jwks::JwksApi::new(app),
+        oidc::browser_document::BrowserApi,
+        oidc::token::TokenApi::new(app),
+        oidc::userinfo::UserinfoApi::new(app),
+        oidc::introspection::IntrospectionApi::new(app),
+        oidc::revocation::RevocationApi::new(app),
+        auth::AuthApi::new(app),
+        account::totp::TotpApi::new(app),
+    )
+}
+
+/// Every path of the provider. What all answers have in common comes around them: [`serve::endpoint`].
+fn routes(app: &App) -> BoxEndpoint<'static, Response> {
+    let documented = OpenApiService::new(apis(app), "Postern", env!("CARGO_PKG_VERSION"));
+    let documented = cors::PublicClients::new(app, documented.boxed()).boxed();
+    // Cookies outside: the origins' layer turns problems into answers, which may clear one.
+    let documented = auth::cors::FirstPartyOrigins::new(app, documented).with(CookieJarManager::new());
+    let documented = Arc::new(documented);
+    // Folder by folder: nested at the root it would take `/` from the home page.
+    let documented = |routes: Route, folder| routes.nest_no_strip(folder, Arc::clone(&documented));
+    let routes = ["/.well-known", "/oauth2", "/api"].into_iter().fold(Route::new(), documented);
+    let routes = routes
+        .at("/assets/:hash/:name", get(page(app, pages::assets::show)))
+        .at(
+            oidc::authorize::PATH,
+            get(page(app, oidc::authorize::show)).post(page(app, oidc::authorize::receive)),
+        )
+        .at(
+            oidc::end_session::PATH,
+            get(page(app, oidc::end_session::show)).post(page(app, oidc::end_session::submit)),
+        )
+        .at("/", get(page(app, pages::account::home)))
+        .at("/login", get(page(app, pages::login::show)).post(page(app, pages::login::begin)))
+        .at("/login/verify", post(page(app, pages::login::verify)))
+        .at("/login/give-up", post(page(app, pages::login::give_up)))
+        .at("/consent", get(page(app, pages::consent::show)).post(page(app, pages::consent::submit)))
+        .at("/logged-out", get(page(app, pages::logged_out::show)))
+        .at("/account", get(page(app, pages::account::show)))
+        .at("/account/sign-out", post(page(app, pages::account::sign_out)))
+        .at("/account/totp", get(page(app, pages::totp::show)).post(page(app, pages::totp::begin)))
+        .at("/account/totp/confirm", post(page(app, pages::totp::confirm)))
+        .at("/account/totp/remove", post(page(app, pages::totp::remove)));
+    let routes = pages::inbox::mount(app, routes);
+    pages::with_page_for_nothing(app, routes.data(app.clone()).map_to_response()).boxed()
+}

@@ -1,0 +1,115 @@
+//! `/oauth2/authorize` (RFC 6749 section 3.1, OpenID Connect Core section 3.1.2).
+//!
+//! A browser comes here twice: with a client's request, and from our pages with `resume`. Either way the
+//! answer is a 303 (RFC 9700 section 4.12), to a page of ours or back to the client, or an error page
+//! when nobody is proven to have asked.
+
+use poem::{
+    Request, Response,
+    http::{
+        HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY},
+    },
+};
+use postern_service::body;
+use uuid::Uuid;
+
+use super::origin;
+use crate::{
+    App,
+    authorization::{
+        self, AuthorizeError, Browser, Destination, Gone, Malformed, Parameters, Received, Untrusted,
+    },
+    http::{
+        pages::{Answer, PageError, Refusal, see_other},
+        security,
+    },
+};
+
+/// Where it is.
+pub const PATH: &str = "/oauth2/authorize";
+
+/// GET: a client's request, or one that goes on.
+pub async fn show(app: App, request: Request) -> Answer {
+    let parameters = Parameters::parse(request.uri().query().unwrap_or_default().as_bytes())?;
+    let browser_secret = security::ensure_browser(&app, &request);
+    let browser =
+        Browser { session_secret: security::session_secret(&app, &request), browser_secret: &browser_secret };
+    let origin = origin(&request);
+    let destination = match waiting(&parameters) {
+        Some(id) => authorization::resume(&app, id?, browser, &origin).await?,
+        None => authorization::begin(&app, &parameters, browser, &origin).await?,
+    };
+    let mut response = match destination {
+        Destination::Client(location) => return to_client(&location),
+        Destination::Login(id) | Destination::StepUp(id) => see_other(&format!("/login?request={id}")),
+        Destination::Consent(id) => see_other(&format!("/consent?request={id}")),
+    };
+    security::set_browser(&app, &mut response, &browser_secret);
+    Ok(response)
+}
+
+/// POST: a client's request in a form, which goes on as a GET.
+pub async fn receive(app: App, mut request: Request) -> Answer {
+    let parameters = read_form(&mut request).await?;
+    let origin = origin(&request);
+    match authorization::receive(&app, &parameters, &origin).await? {
+        Received::Kept(id) => Ok(see_other(&format!("{PATH}?resume={id}"))),
+        Received::Refused(location) => to_client(&location),
+    }
+}
+
+/// The request that goes on. One that names a client is a client's, whatever else it says.
+fn waiting(parameters: &Parameters) -> Option<Result<Uuid, AuthorizeError>> {
+    if parameters.has("client_id") {
+        return None;
+    }
+    let id = parameters.one("resume").transpose()?;
+    Some(id.ok().and_then(|id| id.parse().ok()).ok_or(Gone::Unknown.into()))
+}
+
+/// Reads a form that may come from any site.
+pub(super) async fn read_form(request: &mut Request) -> Result<Parameters, PageError> {
+    body::expect_media_type(request.headers(), "application/x-www-form-urlencoded")?;
+    let bytes = body::read(request.take_body()).await?;
+    Ok(Parameters::parse(&bytes)?)
+}
+
+/// A redirect to a URI that is registered for a client.
+pub(super) fn to_client(location: &str) -> Answer {
+    let location = HeaderValue::try_from(location).map_err(|cause| PageError::internal(&cause))?;
+    Ok(Response::builder()
+        .status(StatusCode::SEE_OTHER)
+        .header(LOCATION, location)
+        .header(CACHE_CONTROL, "no-store")
+        // The URL that led here holds `state` (RFC 9700 section 4.2.4).
+        .header(REFERRER_POLICY, "no-referrer")
+        .finish())
+}
+
+impl From<Malformed> for PageError {
+    fn from(_: Malformed) -> Self {
+        Refusal::Malformed.into()
+    }
+}
+
+impl From<AuthorizeError> for PageError {
+    fn from(cause: AuthorizeError) -> Self {
+        let refusal = match cause {
+            AuthorizeError::Untrusted(cause) | AuthorizeError::Gone(Gone::Untrusted(cause)) => {
+                untrusted(cause)
+            }
+            AuthorizeError::Gone(_) => Refusal::RequestGone,
+            AuthorizeError::Database(cause) => return cause.into(),
+        };
+        tracing::info!(%cause, "authorization refused on a page");
+        refusal.into()
+    }
+}
+
+const fn untrusted(cause: Untrusted) -> Refusal {
+    match cause {
+        Untrusted::ClientId | Untrusted::UnknownClient => Refusal::UnknownClient,
+        Untrusted::RedirectUri | Untrusted::UnregisteredRedirectUri => Refusal::InvalidRedirectUri,
+    }
+}

@@ -1,0 +1,187 @@
+//! The metadata documents (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2), made once.
+//!
+//! They tell the truth: what is announced works, what is not announced does not. An endpoint that lands adds its members
+//! here.
+
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use poem::http::HeaderMap;
+use poem_openapi::{Object, OpenApi, types::ToJSON};
+
+use super::{
+    authorize, end_session,
+    ready::{Answer, Ready, public_for},
+};
+use crate::{
+    App, crypto,
+    login::{self, policy::Acr},
+    resources::ISSUER_SCOPES,
+};
+
+/// How long the documents may be cached.
+const MAX_AGE: Duration = Duration::from_mins(5);
+
+/// Claims that tokens and userinfo may have (OpenID Connect Core sections 2 and 5.1).
+const CLAIMS: [&str; 31] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "sid",
+    "at_hash",
+    "name",
+    "given_name",
+    "family_name",
+    "middle_name",
+    "nickname",
+    "preferred_username",
+    "profile",
+    "picture",
+    "website",
+    "gender",
+    "birthdate",
+    "zoneinfo",
+    "locale",
+    "updated_at",
+    "email",
+    "email_verified",
+    "address",
+    "phone_number",
+    "phone_number_verified",
+    "client_id",
+];
+
+/// The metadata.
+pub struct DiscoveryApi(Ready);
+
+impl DiscoveryApi {
+    /// For this provider.
+    pub fn new(app: &App) -> Self {
+        let body = Metadata::of(app).to_json_string();
+        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(crypto::token_hash(&body)));
+        Self(Ready::new(body.into(), &etag, public_for(MAX_AGE)))
+    }
+}
+
+/// What this provider is and can do.
+#[expect(clippy::struct_excessive_bools, reason = "the members are those of the specifications")]
+#[derive(Object)]
+#[oai(rename = "ProviderMetadata", skip_serializing_if_is_none, read_only_all)]
+struct Metadata {
+    /// The issuer, as in every token.
+    issuer: String,
+    /// Where a person signs in and allows.
+    authorization_endpoint: String,
+    /// Where a person signs out (OpenID Connect RP-Initiated Logout 1.0).
+    end_session_endpoint: String,
+    /// Where tokens come from.
+    token_endpoint: String,
+    /// Where the claims of a user come from.
+    userinfo_endpoint: String,
+    /// The public keys.
+    jwks_uri: String,
+    /// Whether a token is active (RFC 7662).
+    introspection_endpoint: String,
+    /// Where tokens are ended (RFC 7009).
+    revocation_endpoint: String,
+    /// Scopes of the issuer itself; those of resources are theirs to tell.
+    scopes_supported: Vec<&'static str>,
+    /// What the authorization endpoint answers with.
+    response_types_supported: Vec<&'static str>,
+    /// How it answers.
+    response_modes_supported: Vec<&'static str>,
+    /// What the token endpoint accepts.
+    grant_types_supported: Vec<&'static str>,
+    /// `sub` is the same for every client.
+    subject_types_supported: Vec<&'static str>,
+    /// How ID tokens are signed.
+    id_token_signing_alg_values_supported: Vec<&'static str>,
+    /// How clients authenticate at the token endpoint.
+    token_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// How they authenticate to introspect.
+    introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// How they authenticate to revoke.
+    revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// How PKCE challenges are made (RFC 7636).
+    code_challenge_methods_supported: Vec<&'static str>,
+    /// Every authorization response names the issuer (RFC 9207).
+    authorization_response_iss_parameter_supported: bool,
+    /// What `prompt` may ask for.
+    prompt_values_supported: Vec<&'static str>,
+    /// Levels of sign-in that can be reached here.
+    acr_values_supported: Vec<&'static str>,
+    /// What ID tokens and userinfo may say.
+    claims_supported: Vec<&'static str>,
+    /// All claims are said by the issuer itself.
+    claim_types_supported: Vec<&'static str>,
+    /// Not understood.
+    claims_parameter_supported: bool,
+    /// Not understood.
+    request_parameter_supported: bool,
+    /// Not understood.
+    request_uri_parameter_supported: bool,
+}
+
+impl Metadata {
+    fn of(app: &App) -> Self {
+        let at = |path: &str| format!("{}{path}", app.config.issuer);
+        Self {
+            issuer: app.config.issuer.clone(),
+            authorization_endpoint: at(authorize::PATH),
+            end_session_endpoint: at(end_session::PATH),
+            token_endpoint: at("/oauth2/token"),
+            userinfo_endpoint: at("/oauth2/userinfo"),
+            jwks_uri: at("/.well-known/jwks.json"),
+            introspection_endpoint: at("/oauth2/introspect"),
+            revocation_endpoint: at("/oauth2/revoke"),
+            scopes_supported: ISSUER_SCOPES.into(),
+            response_types_supported: vec!["code"],
+            response_modes_supported: vec!["query"],
+            grant_types_supported: vec!["authorization_code", "refresh_token", "client_credentials"],
+            subject_types_supported: vec!["public"],
+            id_token_signing_alg_values_supported: vec![app.config.keys.algorithm.name()],
+            token_endpoint_auth_methods_supported: vec!["client_secret_basic", "client_secret_post", "none"],
+            introspection_endpoint_auth_methods_supported: vec!["client_secret_basic", "client_secret_post"],
+            revocation_endpoint_auth_methods_supported: vec![
+                "client_secret_basic",
+                "client_secret_post",
+                "none",
+            ],
+            code_challenge_methods_supported: vec!["S256"],
+            authorization_response_iss_parameter_supported: true,
+            prompt_values_supported: vec!["none", "login", "consent", "select_account"],
+            acr_values_supported: login::levels(app).into_iter().map(Acr::word).collect(),
+            claims_supported: CLAIMS.into(),
+            claim_types_supported: vec!["normal"],
+            claims_parameter_supported: false,
+            request_parameter_supported: false,
+            request_uri_parameter_supported: false,
+        }
+    }
+}
+
+#[expect(clippy::unused_async, reason = "poem-openapi wants every operation to be async")]
+#[OpenApi(prefix_path = "/.well-known", tag = "super::super::Tag::Metadata")]
+impl DiscoveryApi {
+    /// Metadata for OpenID Connect
+    ///
+    /// Everything a client needs to know of this provider (OpenID Connect Discovery 1.0 section 4).
+    #[oai(path = "/openid-configuration", method = "get", operation_id = "openid_configuration")]
+    async fn openid_configuration(&self, headers: &HeaderMap) -> Answer<Metadata> {
+        self.0.answer(headers).into()
+    }
+
+    /// Metadata for OAuth 2.0
+    ///
+    /// The same document where RFC 8414 section 3 has it.
+    #[oai(path = "/oauth-authorization-server", method = "get", operation_id = "oauth_authorization_server")]
+    async fn oauth_authorization_server(&self, headers: &HeaderMap) -> Answer<Metadata> {
+        self.0.answer(headers).into()
+    }
+}

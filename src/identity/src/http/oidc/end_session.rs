@@ -1,0 +1,92 @@
+//! `/oauth2/logout` (OpenID Connect RP-Initiated Logout 1.0).
+//!
+//! A POST from another site brings no `SameSite=Lax` cookie, so it goes on as a GET; only our own form,
+//! known by its token, is a confirmation.
+
+use minijinja::context;
+use poem::{Request, Response};
+
+use super::{
+    authorize::{read_form, to_client},
+    origin,
+};
+use crate::{
+    App,
+    authorization::{
+        Parameters,
+        logout::{self, LogoutRequest, LogoutStep},
+        parameters::Repeated,
+    },
+    http::{
+        pages::{Answer, Page, PageError, Refusal, asker::asker, see_other},
+        security,
+    },
+    sessions::SignedIn,
+};
+
+/// Where it is.
+pub const PATH: &str = "/oauth2/logout";
+
+/// GET: asks, or signs out at once for a client that may ask for it.
+pub async fn show(app: App, request: Request) -> Answer {
+    let parameters = Parameters::parse(request.uri().query().unwrap_or_default().as_bytes())?;
+    let logout = LogoutRequest::parse(&app, &parameters)?;
+    let origin = origin(&request);
+    let secret = security::session_secret(&app, &request);
+    match logout::begin(&app, logout, secret, &origin).await? {
+        LogoutStep::SignedOut { return_to } => signed_out(&app, &request, return_to),
+        LogoutStep::Confirm { request: logout, signed_in } => {
+            confirmation(&app, &request, &parameters, &logout, &signed_in)
+        }
+    }
+}
+
+/// POST: the answer to our question, or a client's request in a form.
+pub async fn submit(app: App, mut request: Request) -> Answer {
+    let parameters = read_form(&mut request).await?;
+    let Some(token) = parameters.one("form_token")? else {
+        return Ok(see_other(&format!("{PATH}?{}", parameters.encode_only(&logout::SINGLE))));
+    };
+    security::own_form(&app, &request, Some(token))?;
+    let logout = LogoutRequest::parse(&app, &parameters)?;
+    let origin = origin(&request);
+    let return_to = logout::confirm(&app, logout, security::session_secret(&app, &request), &origin).await?;
+    signed_out(&app, &request, return_to)
+}
+
+fn signed_out(app: &App, request: &Request, return_to: Option<String>) -> Answer {
+    let mut response: Response = match return_to {
+        Some(uri) => to_client(&uri)?,
+        None => see_other("/logged-out"),
+    };
+    // Not for a request that brought none: it may be a picture on another site.
+    if security::session_secret(app, request).is_some() {
+        security::clear_session(app, &mut response);
+    }
+    Ok(response)
+}
+
+fn confirmation(
+    app: &App,
+    request: &Request,
+    parameters: &Parameters,
+    logout: &LogoutRequest,
+    signed_in: &SignedIn,
+) -> Answer {
+    let page = Page::of(app, request, parameters.one("ui_locales")?);
+    let page = match &logout.return_to {
+        Some(uri) => page.returning_to(uri),
+        None => page,
+    };
+    let asker = logout.client.as_ref().map(|client| asker(app, client, None));
+    let fields = parameters.only(&logout::SINGLE);
+    let fields: Vec<_> = fields.map(|(name, value)| vec![name.to_owned(), value.to_owned()]).collect();
+    let user = &signed_in.user.email;
+    page.show("pages/logout.html", context! { asker, user, action => PATH, fields })
+}
+
+impl From<Repeated> for PageError {
+    fn from(_: Repeated) -> Self {
+        Refusal::Malformed.into()
+    }
+}

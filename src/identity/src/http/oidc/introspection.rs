@@ -1,0 +1,164 @@
+//! `POST /oauth2/introspect` (RFC 7662).
+
+use poem::Request;
+use poem_openapi::{Object, OpenApi, types::Example};
+use serde::Deserialize;
+
+use super::{
+    client_authentication::{HeaderCredentials, authenticate},
+    origin,
+};
+use crate::{
+    App,
+    http::{
+        error::OAuthError,
+        oauth_form::{OAuthForm, Parameters},
+        uncached::Uncached,
+    },
+    tokens::introspection::{self, Introspected},
+};
+
+/// The introspection endpoint.
+pub struct IntrospectionApi {
+    app: App,
+}
+
+impl IntrospectionApi {
+    /// For this provider.
+    pub fn new(app: &App) -> Self {
+        Self { app: app.clone() }
+    }
+}
+
+/// Which token to look at.
+#[derive(Default, Deserialize, Object)]
+#[serde(default)]
+struct IntrospectionRequest {
+    /// An access token or a refresh token.
+    token: String,
+    /// Not needed, and not looked at.
+    token_type_hint: Option<String>,
+    /// The client, unless it is in the header.
+    client_id: Option<String>,
+    /// Its secret, if it is registered for `client_secret_post`.
+    client_secret: Option<String>,
+}
+
+impl Parameters for IntrospectionRequest {}
+
+/// What the caller may know of the token (RFC 7662 section 2.2). Exactly `{"active":false}` for every token that is
+/// dead, unknown or none of the caller's business.
+#[derive(Default, Object)]
+#[oai(example, skip_serializing_if_is_none, skip_serializing_if_is_empty, read_only_all)]
+struct Introspection {
+    /// Whether the token is good now.
+    #[oai(skip_serializing_if_is_empty = false)]
+    active: bool,
+    /// Who issued it.
+    iss: Option<String>,
+    /// Whose it is: a user, or the client itself.
+    sub: Option<String>,
+    /// Whom an access token is for.
+    aud: Vec<String>,
+    /// Who it was issued to.
+    client_id: Option<String>,
+    /// What it allows.
+    scope: Option<String>,
+    /// `Bearer`, for an access token.
+    token_type: Option<&'static str>,
+    /// When it ends.
+    exp: Option<i64>,
+    /// When it was issued.
+    iat: Option<i64>,
+    /// Identifier of an access token.
+    jti: Option<String>,
+    /// The session.
+    sid: Option<String>,
+    /// When the user proved who they are.
+    auth_time: Option<i64>,
+    /// How strongly.
+    acr: Option<String>,
+    /// By which methods.
+    amr: Vec<String>,
+}
+
+impl Example for Introspection {
+    fn example() -> Self {
+        Self {
+            active: true,
+            iss: Some("https://id.example.com".to_owned()),
+            sub: Some("8f14e45f-ceea-467f-a8c3-0d5a2b1f0e11".to_owned()),
+            aud: vec!["https://tasks.example.com".to_owned()],
+            client_id: Some("tasks-web".to_owned()),
+            scope: Some("tasks:read".to_owned()),
+            token_type: Some("Bearer"),
+            exp: Some(1_767_226_500),
+            iat: Some(1_767_225_600),
+            ..Self::default()
+        }
+    }
+}
+
+impl Introspection {
+    fn of(issuer: &str, found: Introspected) -> Self {
+        match found {
+            Introspected::AccessToken(token) => Self {
+                active: true,
+                iss: Some(token.iss.clone()),
+                sub: Some(token.sub.clone()),
+                aud: token.aud.clone(),
+                client_id: Some(token.client_id.clone()),
+                scope: Some(token.scope.join(" ")),
+                token_type: Some("Bearer"),
+                exp: Some(token.exp),
+                iat: Some(token.iat),
+                jti: Some(token.jti.clone()),
+                sid: token.sid.clone(),
+                auth_time: token.auth_time,
+                acr: token.acr.clone(),
+                amr: token.amr.clone(),
+            },
+            Introspected::RefreshToken(token) => Self {
+                active: true,
+                iss: Some(issuer.to_owned()),
+                sub: token.standing.user.as_ref().map(|user| user.subject.to_string()),
+                client_id: Some(token.standing.grant.client_id),
+                scope: Some(token.standing.grant.scope),
+                exp: Some(token.expires_at.seconds()),
+                iat: Some(token.issued_at.seconds()),
+                sid: token.standing.grant.sid.map(|sid| sid.to_string()),
+                ..Self::default()
+            },
+        }
+    }
+}
+
+#[OpenApi(prefix_path = "/oauth2", tag = "super::super::Tag::Protocol")]
+impl IntrospectionApi {
+    /// Ask whether a token is active
+    ///
+    /// RFC 7662, for confidential clients. A client sees its own tokens; a resource server, which introspects as the client
+    /// whose `client_id` is the resource's identifier, also sees the access tokens that are for it.
+    #[oai(path = "/introspect", method = "post", operation_id = "introspect")]
+    async fn introspect(
+        &self,
+        request: &Request,
+        header: HeaderCredentials,
+        form: OAuthForm<IntrospectionRequest>,
+    ) -> Result<Uncached<Introspection>, OAuthError> {
+        let origin = origin(request);
+        let form = form.0;
+        let (client_id, secret) = (form.client_id.as_deref(), form.client_secret.as_deref());
+        let caller = authenticate(&self.app, &header, client_id, secret, &origin).await?;
+        // RFC 7662 section 2.1: without a secret anybody could fish for tokens.
+        if caller.public() {
+            return Err(OAuthError::invalid_client(false));
+        }
+        if form.token.is_empty() {
+            return Err(OAuthError::invalid_request("token is missing"));
+        }
+        let found = introspection::introspect(&self.app, &caller, &form.token).await?;
+        let told = found.map(|found| Introspection::of(&self.app.config.issuer, found)).unwrap_or_default();
+        Ok(Uncached(told))
+    }
+}

@@ -1,0 +1,70 @@
+//! `/.well-known/jwks.json`: the public keys (RFC 7517 section 5).
+
+use poem::http::{HeaderMap, HeaderValue};
+use poem_openapi::{Object, OpenApi};
+
+use super::ready::{Answer, Ready, public_for};
+use crate::{App, tokens::keys::jwks_max_age};
+
+/// The key set.
+pub struct JwksApi {
+    app: App,
+    cache_control: HeaderValue,
+}
+
+impl JwksApi {
+    /// For this provider.
+    pub fn new(app: &App) -> Self {
+        Self { app: app.clone(), cache_control: public_for(jwks_max_age(&app.config)) }
+    }
+}
+
+/// A JWK set (RFC 7517 section 5).
+#[derive(Object)]
+#[oai(read_only_all)]
+struct JwkSet {
+    /// The public keys: those that sign, that will sign next, and that signed until lately.
+    keys: Vec<PublicKey>,
+}
+
+/// A public key (RFC 7517 section 4).
+#[derive(Object)]
+#[oai(read_only_all)]
+struct PublicKey {
+    /// Key type.
+    #[oai(validator(pattern = "^(RSA|EC|OKP)$"))]
+    kty: String,
+    /// Key ID: the RFC 7638 thumbprint.
+    kid: String,
+    /// Always `sig`.
+    #[oai(rename = "use")]
+    key_use: String,
+    /// The only algorithm the key is for.
+    alg: String,
+    /// RSA modulus.
+    n: Option<String>,
+    /// RSA exponent.
+    e: Option<String>,
+    /// Curve.
+    crv: Option<String>,
+    /// First coordinate, or the public key.
+    x: Option<String>,
+    /// Second coordinate.
+    y: Option<String>,
+}
+
+#[expect(clippy::unused_async, reason = "poem-openapi wants every operation to be async")]
+#[OpenApi(tag = "super::super::Tag::Metadata")]
+impl JwksApi {
+    /// Public keys
+    ///
+    /// The keys that tokens of this provider are verified with (RFC 7517 section 5). A key is here before it signs and
+    /// until the last token signed with it is dead, so a verifier that refreshes within `Cache-Control` meets no
+    /// unknown `kid`.
+    #[oai(path = "/.well-known/jwks.json", method = "get", operation_id = "jwks")]
+    async fn jwks(&self, headers: &HeaderMap) -> Answer<JwkSet> {
+        let keys = self.app.keys();
+        let jwks = keys.jwks();
+        Ready::new(jwks.body.clone(), &jwks.etag, self.cache_control.clone()).answer(headers).into()
+    }
+}

@@ -1,0 +1,78 @@
+//! `POST /oauth2/revoke` (RFC 7009).
+
+use poem::Request;
+use poem_openapi::{ApiResponse, Object, OpenApi};
+use serde::Deserialize;
+
+use super::{
+    client_authentication::{HeaderCredentials, authenticate},
+    origin,
+};
+use crate::{
+    App,
+    http::{
+        error::OAuthError,
+        oauth_form::{OAuthForm, Parameters},
+    },
+    tokens::revocation,
+};
+
+/// The revocation endpoint.
+pub struct RevocationApi {
+    app: App,
+}
+
+impl RevocationApi {
+    /// For this provider.
+    pub fn new(app: &App) -> Self {
+        Self { app: app.clone() }
+    }
+}
+
+/// Which token to end.
+#[derive(Default, Deserialize, Object)]
+#[serde(default)]
+struct RevocationRequest {
+    /// An access token or a refresh token.
+    token: String,
+    /// Not needed, and not looked at.
+    token_type_hint: Option<String>,
+    /// The client, unless it is in the header.
+    client_id: Option<String>,
+    /// Its secret, if it is registered for `client_secret_post`.
+    client_secret: Option<String>,
+}
+
+impl Parameters for RevocationRequest {}
+
+#[derive(ApiResponse)]
+enum RevocationAnswer {
+    /// The token is dead, or was never alive.
+    #[oai(status = 200)]
+    Revoked,
+}
+
+#[OpenApi(prefix_path = "/oauth2", tag = "super::super::Tag::Protocol")]
+impl RevocationApi {
+    /// End a token
+    ///
+    /// RFC 7009. Ends the grant that the token hangs off, with all its access and refresh tokens. Resource servers that
+    /// verify access tokens by themselves accept one until it expires.
+    #[oai(path = "/revoke", method = "post", operation_id = "revoke")]
+    async fn revoke(
+        &self,
+        request: &Request,
+        header: HeaderCredentials,
+        form: OAuthForm<RevocationRequest>,
+    ) -> Result<RevocationAnswer, OAuthError> {
+        let origin = origin(request);
+        let form = form.0;
+        let (client_id, secret) = (form.client_id.as_deref(), form.client_secret.as_deref());
+        let client = authenticate(&self.app, &header, client_id, secret, &origin).await?;
+        if form.token.is_empty() {
+            return Err(OAuthError::invalid_request("token is missing"));
+        }
+        revocation::revoke(&self.app, &client, &form.token, &origin).await?;
+        Ok(RevocationAnswer::Revoked)
+    }
+}

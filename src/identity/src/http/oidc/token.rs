@@ -1,0 +1,173 @@
+//! `POST /oauth2/token` (RFC 6749 section 3.2).
+
+use poem::Request;
+use poem_openapi::{Object, OpenApi, types::Example};
+use serde::Deserialize;
+
+use super::{
+    client_authentication::{HeaderCredentials, authenticate},
+    origin,
+};
+use crate::{
+    App,
+    http::{
+        error::OAuthError,
+        oauth_form::{OAuthForm, Parameters},
+        uncached::Uncached,
+    },
+    tokens::{
+        TokenResponse,
+        authorization_code::{self, Redemption},
+        client_credentials,
+        refresh_token::{self, Refresh},
+    },
+};
+
+/// The token endpoint.
+pub struct TokenApi {
+    app: App,
+}
+
+impl TokenApi {
+    /// For this provider.
+    pub fn new(app: &App) -> Self {
+        Self { app: app.clone() }
+    }
+}
+
+/// A token request. Which members are needed depends on `grant_type`.
+#[derive(Default, Deserialize, Object)]
+#[serde(default)]
+#[oai(example)]
+struct TokenRequest {
+    /// `authorization_code`, `refresh_token` or `client_credentials`.
+    grant_type: String,
+    /// `authorization_code`: the code.
+    code: Option<String>,
+    /// `authorization_code`: as in the authorization request.
+    redirect_uri: Option<String>,
+    /// `authorization_code`: what the code challenge was made from (RFC 7636).
+    code_verifier: Option<String>,
+    /// `refresh_token`: the refresh token. It is used once; the answer has the next.
+    refresh_token: Option<String>,
+    /// `refresh_token`: less than was granted. `client_credentials`: less or other than the default.
+    scope: Option<String>,
+    /// Which resources the access token is for; may be given several times (RFC 8707).
+    #[oai(default)]
+    resource: Vec<String>,
+    /// The client, unless it is in the header.
+    client_id: Option<String>,
+    /// Its secret, if it is registered for `client_secret_post`.
+    client_secret: Option<String>,
+}
+
+impl Parameters for TokenRequest {
+    const REPEATABLE: &'static [&'static str] = &["resource"];
+}
+
+impl Example for TokenRequest {
+    fn example() -> Self {
+        Self {
+            grant_type: "authorization_code".to_owned(),
+            code: Some("mDn8mG4mCSBVqeZ5tq6iNzxLyRQc3T9fBGpDqSWbbFU".to_owned()),
+            redirect_uri: Some("http://localhost:7118/callback".to_owned()),
+            code_verifier: Some("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".to_owned()),
+            client_id: Some("tasks-web".to_owned()),
+            ..Self::default()
+        }
+    }
+}
+
+/// The tokens (RFC 6749 section 5.1).
+#[derive(Object)]
+#[oai(example, skip_serializing_if_is_none, read_only_all)]
+struct Tokens {
+    /// For the resources; a JWT (RFC 9068), but opaque to the client.
+    access_token: String,
+    /// `Bearer`.
+    token_type: &'static str,
+    /// Life of the access token in seconds.
+    expires_in: u64,
+    /// Scope of the access token.
+    scope: String,
+    /// Who signed in (OpenID Connect Core section 2), with the scope `openid`.
+    id_token: Option<String>,
+    /// For the next access token, once.
+    refresh_token: Option<String>,
+}
+
+impl Example for Tokens {
+    fn example() -> Self {
+        Self {
+            access_token: "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJSUzI1NiIsImtpZCI6Ii4uLiJ9...".to_owned(),
+            token_type: "Bearer",
+            expires_in: 900,
+            scope: "openid tasks:read tasks:write".to_owned(),
+            id_token: Some("eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiIsImtpZCI6Ii4uLiJ9...".to_owned()),
+            refresh_token: Some("0pYzXTUyWbtO5IPm1LNYBs9PAXeBKWHZ0hIzKAEJrJ0".to_owned()),
+        }
+    }
+}
+
+impl From<TokenResponse> for Tokens {
+    fn from(issued: TokenResponse) -> Self {
+        Self {
+            access_token: issued.access_token,
+            token_type: "Bearer",
+            expires_in: issued.expires_in,
+            scope: issued.scope,
+            id_token: issued.id_token,
+            refresh_token: issued.refresh_token,
+        }
+    }
+}
+
+#[OpenApi(prefix_path = "/oauth2", tag = "super::super::Tag::Protocol")]
+impl TokenApi {
+    /// Exchange a grant for tokens
+    ///
+    /// RFC 6749 section 3.2. A code and a refresh token work once; one that comes again ends everything that was issued
+    /// for it, except that for some seconds a refresh token answers with the same successor again.
+    #[oai(path = "/token", method = "post", operation_id = "token")]
+    async fn token(
+        &self,
+        request: &Request,
+        header: HeaderCredentials,
+        form: OAuthForm<TokenRequest>,
+    ) -> Result<Uncached<Tokens>, OAuthError> {
+        let origin = origin(request);
+        let form = form.0;
+        let (client_id, secret) = (form.client_id.as_deref(), form.client_secret.as_deref());
+        let client = authenticate(&self.app, &header, client_id, secret, &origin).await?;
+        let issued = match form.grant_type.as_str() {
+            "authorization_code" => {
+                let redemption = Redemption {
+                    code: required(form.code.as_deref(), "code")?,
+                    redirect_uri: form.redirect_uri.as_deref(),
+                    code_verifier: form.code_verifier.as_deref(),
+                    resources: &form.resource,
+                };
+                authorization_code::redeem(&self.app, &client, redemption, &origin).await?
+            }
+            "refresh_token" => {
+                let refresh = Refresh {
+                    refresh_token: required(form.refresh_token.as_deref(), "refresh_token")?,
+                    scope: form.scope.as_deref(),
+                    resources: &form.resource,
+                };
+                refresh_token::rotate(&self.app, &client, refresh, &origin).await?
+            }
+            "client_credentials" => {
+                client_credentials::issue_to(&self.app, &client, form.scope.as_deref(), &form.resource)
+                    .await?
+            }
+            "" => return Err(OAuthError::invalid_request("grant_type is missing")),
+            _ => return Err(OAuthError::new("unsupported_grant_type", "this grant_type is not supported")),
+        };
+        Ok(Uncached(issued.into()))
+    }
+}
+
+fn required<'f>(value: Option<&'f str>, name: &'static str) -> Result<&'f str, OAuthError> {
+    value.ok_or_else(|| OAuthError::invalid_request(format!("{name} is missing")))
+}

@@ -1,0 +1,84 @@
+//! `/` and `/account`: who one is here, and the way out.
+
+use minijinja::{Value, context};
+use poem::Request;
+
+use super::{
+    Answer, Form, Page, PageError,
+    login::{Destination, Need, need_of},
+    see_other,
+};
+use crate::{
+    App,
+    http::{client_ip, security},
+    login::totp,
+    sessions::{self, SignedIn},
+};
+
+/// `GET /`.
+pub async fn home(app: App, request: Request) -> Answer {
+    match signed_in(&app, &request).await? {
+        Some(_) => Ok(see_other(Destination::Account.path())),
+        None => Page::of(&app, &request, None).show("pages/home.html", context! {}),
+    }
+}
+
+/// `GET /account`.
+pub async fn show(app: App, request: Request) -> Answer {
+    let signed_in = match enter(&app, &request, Destination::Account).await? {
+        Ok(signed_in) => signed_in,
+        Err(sign_in) => return Ok(see_other(&sign_in)),
+    };
+    sessions::touch(&app, &signed_in.session).await?;
+    let user = &signed_in.user;
+    let page = Page::of(&app, &request, None);
+    let notice = match Form::of_query(&request)?.get("done") {
+        Some("totp-on") => page.message("totp-turned-on"),
+        Some("totp-off") => page.message("totp-turned-off"),
+        _ => None,
+    };
+    let values = context! {
+        here => "account",
+        notice,
+        email => user.email.as_str(),
+        name => user.profile.get("name").and_then(|name| name.as_str()).map(Value::from),
+        totp => totp::status(&app, user).await?.is_some(),
+    };
+    page.show("pages/account.html", values)
+}
+
+/// `POST /account/sign-out`.
+pub async fn sign_out(app: App, mut request: Request) -> Answer {
+    Form::read(&app, &mut request).await?;
+    if let Some(signed_in) = signed_in(&app, &request).await? {
+        let origin = client_ip::origin(&request);
+        let now = app.clock.now();
+        let sid = signed_in.session.sid;
+        app.db.write(async |tx| sessions::end(&app, tx, sid, "signed_out", &origin, now).await).await?;
+    }
+    let mut response = see_other("/logged-out");
+    security::clear_session(&app, &mut response);
+    Ok(response)
+}
+
+/// Who is signed in in this browser.
+pub(super) async fn signed_in(app: &App, request: &Request) -> Result<Option<SignedIn>, PageError> {
+    match security::session_secret(app, request) {
+        Some(secret) => Ok(sessions::find(app, secret).await?),
+        None => Ok(None),
+    }
+}
+
+/// Lets somebody into a page of ours, or says where to sign in for it first.
+pub(super) async fn enter(
+    app: &App,
+    request: &Request,
+    destination: Destination,
+) -> Result<Result<SignedIn, String>, PageError> {
+    let signed_in = signed_in(app, request).await?;
+    let (_, need) = need_of(app, destination, signed_in.as_ref()).await?;
+    Ok(match signed_in {
+        Some(signed_in) if need == Need::Nothing => Ok(signed_in),
+        _ => Err(format!("/login?to={}", destination.word())),
+    })
+}

@@ -1,0 +1,109 @@
+//! `/consent`: may this client have what it asks for?
+
+use std::time::Duration;
+
+use minijinja::{Value, context};
+use poem::Request;
+
+use super::{
+    Answer, Form, Page, PageError,
+    asker::asker,
+    login::{find_pending, page_of},
+    see_other,
+};
+use crate::{
+    App,
+    authorization::{self, InteractionError, Pending, Step},
+    clients::GrantType,
+    http::{client_ip, security},
+    sessions::{self, SignedIn},
+};
+
+/// `GET /consent`.
+pub async fn show(app: App, request: Request) -> Answer {
+    let (pending, signed_in) = load(&app, &request, &Form::of_query(&request)?).await?;
+    let page = page_of(&app, &request, &pending);
+    match (authorization::next_of(&app, &pending, signed_in.as_ref()).await?, signed_in) {
+        (Step::Consent, Some(signed_in)) => {
+            page.show("pages/consent.html", values(&app, &page, &pending, &signed_in))
+        }
+        // Another question comes first, or none is left.
+        _ => Ok(see_other(&onward(&pending))),
+    }
+}
+
+/// `POST /consent`.
+pub async fn submit(app: App, mut request: Request) -> Answer {
+    let form = Form::read(&app, &mut request).await?;
+    let (pending, signed_in) = load(&app, &request, &form).await?;
+    let onward = onward(&pending);
+    let Some(signed_in) = signed_in else { return Ok(see_other(&onward)) };
+    let allow = match form.get("answer") {
+        Some("allow") => true,
+        Some("deny") => false,
+        _ => return Err(super::Refusal::Malformed.into()),
+    };
+    let browser = security::browser_secret(&app, &request).unwrap_or_default();
+    let origin = client_ip::origin(&request);
+    match authorization::record_consent(&app, pending.id, browser, &signed_in, allow, &origin).await {
+        Ok(()) | Err(InteractionError::NotAsked) => Ok(see_other(&onward)),
+        Err(cause) => Err(cause.into()),
+    }
+}
+
+async fn load(app: &App, request: &Request, fields: &Form) -> Result<(Pending, Option<SignedIn>), PageError> {
+    let id = fields.get("request").unwrap_or_default();
+    let pending = find_pending(app, id, security::browser_secret(app, request)).await?;
+    let signed_in = match security::session_secret(app, request) {
+        Some(secret) => sessions::find(app, secret).await?,
+        None => None,
+    };
+    Ok((pending, signed_in))
+}
+
+fn onward(pending: &Pending) -> String {
+    format!("/oauth2/authorize?resume={}", pending.id)
+}
+
+fn values(app: &App, page: &Page, pending: &Pending, signed_in: &SignedIn) -> Value {
+    let request = pending.id.to_string();
+    let permissions: Vec<_> =
+        pending.request.scope.iter().map(|scope| permission(app, page, scope)).collect();
+    context! {
+        asker => asker(app, &pending.client, Some(&pending.request.redirect_uri)),
+        user => signed_in.user.email.as_str(),
+        permissions,
+        lifetime => pending.client.may_use(GrantType::RefreshToken).then(|| lifetime(app)),
+        flow => context! {
+            form_token => page.form_token(),
+            start_over => format!("/login?request={request}&start=over"),
+            request,
+            to => (),
+        },
+    }
+}
+
+/// A scope as a person understands it: the issuer's by message, a resource's by its own description.
+fn permission(app: &App, page: &Page, scope: &str) -> Value {
+    let resources = app.resources();
+    let Some(resource) = resources.of_scope(scope) else {
+        let title = page.message(&format!("scope-{scope}")).unwrap_or_else(|| scope.into());
+        return context! { title, detail => page.message(&format!("scope-{scope}-detail")) };
+    };
+    let description = resource.scopes.get(scope).filter(|text| !text.is_empty());
+    let name = [("name", Value::from(resource.row.name.as_str()))];
+    context! {
+        title => description.map_or(scope, String::as_str),
+        detail => page.message_with("at-resource", &name),
+    }
+}
+
+/// How long the client can go on without asking again.
+fn lifetime(app: &App) -> Value {
+    let days = |lifetime: Duration| lifetime.as_secs().div_ceil(24 * 60 * 60);
+    let tokens = &app.config.tokens;
+    context! {
+        idle => days(tokens.refresh_token_idle_lifetime.duration()),
+        days => days(tokens.refresh_token_lifetime.duration()),
+    }
+}

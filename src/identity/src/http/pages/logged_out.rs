@@ -1,0 +1,12 @@
+//! `/logged-out`: the end of a sign-out that leads nowhere else.
+
+use minijinja::context;
+use poem::Request;
+
+use super::{Answer, Page};
+use crate::App;
+
+/// `GET /logged-out`.
+pub async fn show(app: App, request: Request) -> Answer {
+    Page::of(&app, &request, None).show("pages/logged-out.html", context! {})
+}

@@ -1,0 +1,265 @@
+//! Defines the sign-in that a page is part of: for an authorization request, or for a page of ours.
+
+use std::time::Duration;
+
+use minijinja::{Value, context};
+use poem::{Request, Response, http::header::SET_COOKIE};
+use uuid::Uuid;
+
+use super::destination::Destination;
+use crate::{
+    App,
+    audit::Origin,
+    authorization::{self, Pending, Step},
+    clients::Client,
+    http::{
+        client_ip,
+        pages::{Form, Page, PageError, Refusal, asker::asker},
+        security,
+    },
+    login::{
+        attempt::{self, Binding, Look},
+        policy::Requirement,
+        totp,
+    },
+    sessions::{self, SignedIn},
+};
+
+/// Start of the name of the cookie that holds the secret of a login in progress.
+const ATTEMPT_COOKIE: &str = "postern-login-";
+
+/// A browser keeps so many logins in progress; the one of a forgotten tab gives way.
+const MOST_ATTEMPTS: usize = 8;
+
+/// What the sign-in is for.
+pub(super) enum Purpose {
+    /// A client's request.
+    Request(Box<Pending>),
+    /// A page of ours.
+    Own(Destination),
+}
+
+/// What the person has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http::pages) enum Need {
+    /// Sign in, again if need be.
+    SignIn,
+    /// Show another factor.
+    StepUp,
+    /// Nothing here.
+    Nothing,
+}
+
+/// A sign-in under way, as one request meets it.
+pub(super) struct Flow {
+    pub(super) app: App,
+    pub(super) page: Page,
+    pub(super) origin: Origin,
+    pub(super) purpose: Purpose,
+    pub(super) signed_in: Option<SignedIn>,
+    pub(super) requirement: Requirement,
+    pub(super) need: Need,
+    /// The secret of the login in progress, from its cookie.
+    pub(super) attempt: Option<String>,
+    browser: Option<String>,
+    /// Names of the other logins in progress of this browser.
+    other_attempts: Vec<String>,
+}
+
+impl Flow {
+    /// Reads what `request=ID` or `to=WORD` name, and who is there.
+    pub(super) async fn load(app: &App, request: &Request, fields: &Form) -> Result<Self, PageError> {
+        let browser = security::browser_secret(app, request).map(str::to_owned);
+        let signed_in = match security::session_secret(app, request) {
+            Some(secret) => sessions::find(app, secret).await?,
+            None => None,
+        };
+        let purpose = match fields.get("request") {
+            Some(id) => Purpose::Request(Box::new(find_pending(app, id, browser.as_deref()).await?)),
+            None => Purpose::Own(Destination::parse(fields.get("to"))),
+        };
+        let (requirement, need) = need(app, &purpose, signed_in.as_ref()).await?;
+        let cookie = purpose.attempt_cookie();
+        Ok(Self {
+            app: app.clone(),
+            page: purpose.page(app, request),
+            origin: client_ip::origin(request),
+            attempt: security::secret_in_cookie(app, request, &cookie).map(str::to_owned),
+            other_attempts: security::cookies_beginning_with(app, request, ATTEMPT_COOKIE)
+                .into_iter()
+                .filter(|name| *name != cookie)
+                .collect(),
+            purpose,
+            signed_in,
+            requirement,
+            need,
+            browser,
+        })
+    }
+
+    /// The client that asks; none for our own pages.
+    pub(super) fn client(&self) -> Option<&Client> {
+        match &self.purpose {
+            Purpose::Request(pending) => Some(&pending.client),
+            Purpose::Own(_) => None,
+        }
+    }
+
+    /// What a login in progress of this sign-in is bound to.
+    pub(super) fn binding(&self) -> Binding<'_> {
+        let authorization_request = match &self.purpose {
+            Purpose::Request(pending) => Some(pending.id),
+            Purpose::Own(_) => None,
+        };
+        Binding { authorization_request, browser_secret: self.browser.as_deref() }
+    }
+
+    /// The secret that names this browser; every form has been checked for it.
+    pub(super) fn browser(&self) -> &str {
+        self.browser.as_deref().unwrap_or_default()
+    }
+
+    /// The login in progress, if it is still that.
+    pub(super) async fn look(&self) -> Result<Option<Look>, PageError> {
+        let Some(attempt) = &self.attempt else { return Ok(None) };
+        Ok(attempt::look(&self.app, self.client(), attempt, &self.binding()).await?)
+    }
+
+    /// The address of this sign-in's page.
+    pub(super) fn path(&self) -> String {
+        match &self.purpose {
+            Purpose::Request(pending) => format!("/login?request={}", pending.id),
+            Purpose::Own(destination) => format!("/login?to={}", destination.word()),
+        }
+    }
+
+    /// Where to go when this page has no more to ask: the request decides what comes next.
+    pub(super) fn onward(&self) -> String {
+        match &self.purpose {
+            Purpose::Request(pending) => format!("/oauth2/authorize?resume={}", pending.id),
+            Purpose::Own(destination) => destination.path().to_owned(),
+        }
+    }
+
+    /// Where to type another address.
+    pub(super) fn start_over(&self) -> String {
+        format!("{}&start=over", self.path())
+    }
+
+    /// What the templates of every page of it need.
+    pub(super) fn values(&self) -> Value {
+        let (request, to, asks) = match &self.purpose {
+            Purpose::Request(pending) => {
+                let asks = asker(&self.app, &pending.client, Some(&pending.request.redirect_uri));
+                (Some(pending.id.to_string()), None, Some(asks))
+            }
+            Purpose::Own(destination) => (None, Some(destination.word()), None),
+        };
+        context! {
+            asker => asks,
+            flow => context! {
+                form_token => self.page.form_token(),
+                request, to,
+                path => self.path(),
+                other_way => format!("{}&way=other", self.path()),
+                // Stepping up, one is who one is.
+                start_over => (self.need != Need::StepUp).then(|| self.start_over()),
+            },
+        }
+    }
+
+    /// Hands the secret of a login in progress to the browser.
+    pub(super) fn set_attempt(&self, response: &mut Response, secret: &str) {
+        let lifetime = self.app.config.login.attempt_lifetime.duration();
+        self.set_cookie(response, &self.purpose.attempt_cookie(), secret, lifetime);
+        for name in self.other_attempts.iter().skip(MOST_ATTEMPTS - 1) {
+            self.set_cookie(response, name, "", Duration::ZERO);
+        }
+    }
+
+    /// Takes it away again.
+    pub(super) fn clear_attempt(&self, response: &mut Response) {
+        self.set_cookie(response, &self.purpose.attempt_cookie(), "", Duration::ZERO);
+    }
+
+    fn set_cookie(&self, response: &mut Response, name: &str, value: &str, lifetime: Duration) {
+        let cookie = security::set_cookie(&self.app, name, value, lifetime);
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+}
+
+impl Purpose {
+    fn attempt_cookie(&self) -> String {
+        match self {
+            Self::Request(pending) => format!("{ATTEMPT_COOKIE}{}", pending.id.simple()),
+            Self::Own(_) => format!("{ATTEMPT_COOKIE}own"),
+        }
+    }
+
+    fn page(&self, app: &App, request: &Request) -> Page {
+        match self {
+            Self::Request(pending) => page_of(app, request, pending),
+            Self::Own(_) => Page::of(app, request, None),
+        }
+    }
+}
+
+/// A page about a client's request: in the languages it asked for, and on its way to the redirect URI.
+pub(in crate::http::pages) fn page_of(app: &App, request: &Request, pending: &Pending) -> Page {
+    let asked = &pending.request;
+    Page::of(app, request, Some(&asked.ui_locales.join(" "))).returning_to(&asked.redirect_uri)
+}
+
+/// The request with this id that waits in this browser. Unknown, over and another browser's look alike.
+pub(in crate::http::pages) async fn find_pending(
+    app: &App,
+    id: &str,
+    browser: Option<&str>,
+) -> Result<Pending, PageError> {
+    let id: Uuid = id.parse().map_err(|_| Refusal::RequestGone)?;
+    let browser = browser.ok_or(Refusal::RequestGone)?;
+    Ok(authorization::pending(app, id, browser).await?.ok_or(Refusal::RequestGone)?)
+}
+
+/// What a sign-in for this must reach, and what there is to do for it.
+async fn need(
+    app: &App,
+    purpose: &Purpose,
+    signed_in: Option<&SignedIn>,
+) -> Result<(Requirement, Need), PageError> {
+    match purpose {
+        Purpose::Request(pending) => {
+            let need = match authorization::next_of(app, pending, signed_in).await? {
+                Step::Login => Need::SignIn,
+                Step::StepUp => Need::StepUp,
+                Step::Consent | Step::Respond(_) => Need::Nothing,
+            };
+            Ok((pending.requirement.clone(), need))
+        }
+        Purpose::Own(destination) => need_of(app, *destination, signed_in).await,
+    }
+}
+
+/// The same for a page of ours, which asks it too before it opens.
+pub(in crate::http::pages) async fn need_of(
+    app: &App,
+    destination: Destination,
+    signed_in: Option<&SignedIn>,
+) -> Result<(Requirement, Need), PageError> {
+    let Some(SignedIn { session, user }) = signed_in else {
+        return Ok((destination.requirement(false), Need::SignIn));
+    };
+    let second = totp::status(app, user).await?.is_some();
+    let requirement = destination.requirement(second);
+    let need = match session.acr.parse() {
+        Ok(acr) if requirement.met_by(acr, auth_time(session), app.clock.now()) => Need::Nothing,
+        // A step-up renews the time as well, and asks for what an old session lacks.
+        Ok(acr) if requirement.acr.is_some_and(|least| acr < least) => Need::StepUp,
+        _ => Need::SignIn,
+    };
+    Ok((requirement, need))
+}
+
+fn auth_time(session: &sessions::Session) -> postern_service::clock::Timestamp {
+    postern_service::clock::Timestamp::from_micros(session.auth_time)
+}

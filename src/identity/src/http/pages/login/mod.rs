@@ -1,0 +1,252 @@
+//! `/login`: who is there, and how well that is proven.
+//!
+//! ```text
+//!   address ──POST /login──► answer ──POST /login/verify──► onward (the request decides, or a page of ours)
+//!      ▲        begin          │  ▲          │
+//!      │                       │  └──────────┴─ wrong, or another factor
+//!      └──── start over ───────┴──► choice ──POST /login──► answer
+//! ```
+//!
+//! A GET changes nothing and shows where the login in progress stands; a POST begins or answers and
+//! leads to that GET, so that a page can be loaded again. A wrong answer is shown beside its field.
+
+mod destination;
+mod flow;
+mod show;
+
+use poem::{Request, Response};
+
+pub use self::destination::Destination;
+pub(super) use self::flow::{Need, find_pending, need_of, page_of};
+use self::{
+    flow::{Flow, Purpose},
+    show::Mistake,
+};
+use super::{Answer, Form, PageError, Refusal, error, see_other};
+use crate::{
+    App, authorization,
+    authorization::InteractionError,
+    http::security,
+    login::{
+        self, Answer as Answered, LoginError,
+        attempt::{self, Begin, Begun, Look, SignedInNow, Start, Verified, Verify},
+    },
+    sessions::SessionKind,
+};
+
+/// `GET /login`.
+pub async fn show(app: App, request: Request) -> Answer {
+    let query = Form::of_query(&request)?;
+    let flow = Flow::load(&app, &request, &query).await?;
+    if query.get("start") == Some("over") {
+        return show::address(&flow, Mistake::default());
+    }
+    let again = query.get("sent") == Some("again");
+    // A login in progress comes first: it may be that of somebody else than who is signed in.
+    let look = match standing(&flow).await? {
+        Some(standing) => standing.look,
+        None if flow.need == Need::Nothing => return Ok(see_other(&flow.onward())),
+        None => return show::address(&flow, Mistake::default()),
+    };
+    if look.methods.is_empty() {
+        return show::no_way(&flow);
+    }
+    match open_method(&app, &look).filter(|_| query.get("way") != Some("other")) {
+        Some(method) => show::answer(&flow, &method, &look, Mistake::default(), again),
+        None => show::choice(&flow, &look),
+    }
+}
+
+/// How far the person has come.
+struct Standing<'a> {
+    look: Look,
+    /// The secret of the login in progress; stepping up, there may be none yet.
+    attempt: Option<&'a str>,
+}
+
+async fn standing(flow: &Flow) -> Result<Option<Standing<'_>>, PageError> {
+    if let Some(look) = flow.look().await? {
+        return Ok(Some(Standing { look, attempt: flow.attempt.as_deref() }));
+    }
+    let Some(signed_in) = flow.signed_in.as_ref().filter(|_| flow.need == Need::StepUp) else {
+        return Ok(None);
+    };
+    let methods = attempt::step_up_methods(&flow.app, signed_in, &flow.requirement).await?;
+    let identifier = signed_in.user.email.clone();
+    let look = Look { identifier, methods, open: None, code_expires_at: None, proven: true };
+    Ok(Some(Standing { look, attempt: None }))
+}
+
+/// The method whose answer is asked for: the one that was begun, or the only one that may follow when
+/// it has nothing to begin.
+fn open_method(app: &App, look: &Look) -> Option<String> {
+    if let Some(open) = look.open.as_ref().filter(|open| look.methods.contains(open)) {
+        return Some(open.clone());
+    }
+    let [only] = look.methods.as_slice() else { return None };
+    app.login_methods.find(app, only).is_ok_and(|method| !method.challenges()).then(|| only.clone())
+}
+
+/// `POST /login`: begins with an address, with the next factor, or once more.
+pub async fn begin(app: App, mut request: Request) -> Answer {
+    let form = Form::read(&app, &mut request).await?;
+    let flow = Flow::load(&app, &request, &form).await?;
+    let Some(method) = form.get("method").map(str::to_owned).or_else(|| default_method(&flow)) else {
+        return Ok(see_other(&flow.path()));
+    };
+    let start = match (&flow.attempt, &flow.signed_in) {
+        _ if form.has("identifier") => Start::New { identifier: form.typed("identifier") },
+        (Some(attempt), _) => Start::Continue { attempt },
+        (None, Some(signed_in)) if flow.need == Need::StepUp => Start::StepUp { signed_in },
+        _ => return Ok(see_other(&flow.path())),
+    };
+    match open(&flow, &method, start).await {
+        Ok(begun) => {
+            let sent_again = if form.has("again") { "&sent=again" } else { "" };
+            let mut response = see_other(&format!("{}{sent_again}", flow.path()));
+            flow.set_attempt(&mut response, &begun.attempt);
+            Ok(response)
+        }
+        Err(LoginError::MalformedIdentifier) => {
+            let typed = form.typed("identifier");
+            let key = if typed.trim().is_empty() { "email-needed" } else { "email-malformed" };
+            show::address(&flow, Mistake { key: Some(key), typed })
+        }
+        Err(cause) => refuse(&flow, cause),
+    }
+}
+
+fn default_method(flow: &Flow) -> Option<String> {
+    login::beginning(&flow.app, &flow.requirement).into_iter().next()
+}
+
+async fn open(flow: &Flow, method: &str, start: Start<'_>) -> Result<Begun, LoginError> {
+    let begin = Begin {
+        client: flow.client(),
+        method,
+        start,
+        binding: flow.binding(),
+        requirement: flow.requirement.clone(),
+        language: flow.page.language(),
+        origin: &flow.origin,
+    };
+    attempt::begin(&flow.app, begin).await
+}
+
+/// `POST /login/verify`: an answer.
+pub async fn verify(app: App, mut request: Request) -> Answer {
+    let form = Form::read(&app, &mut request).await?;
+    let flow = Flow::load(&app, &request, &form).await?;
+    let (Some(Standing { look, attempt }), Some(method)) = (standing(&flow).await?, form.get("method"))
+    else {
+        return if flow.attempt.is_some() { Ok(over(&flow)) } else { Ok(see_other(&flow.path())) };
+    };
+    let typed = form.typed("code");
+    if typed.trim().is_empty() {
+        return show::answer(&flow, method, &look, Mistake { key: Some("code-needed"), typed }, false);
+    }
+    // Stepping up begins with the answer: there was nothing to send.
+    let (attempt, begun) = match (attempt, &flow.signed_in) {
+        (Some(attempt), _) => (attempt.to_owned(), false),
+        (None, Some(signed_in)) => match open(&flow, method, Start::StepUp { signed_in }).await {
+            Ok(begun) => (begun.attempt, true),
+            Err(cause) => return refuse(&flow, cause),
+        },
+        _ => return Ok(see_other(&flow.path())),
+    };
+    let verify = Verify {
+        client: flow.client(),
+        method,
+        attempt: &attempt,
+        answer: Answered::code(typed),
+        binding: flow.binding(),
+        session_kind: SessionKind::Browser,
+        current: flow.signed_in.as_ref(),
+        origin: &flow.origin,
+    };
+    let mut response = match attempt::verify(&app, verify).await {
+        Ok(Verified::Done(signed_in)) => return signed_in_now(&flow, &signed_in).await,
+        Ok(Verified::More { .. }) => see_other(&flow.path()),
+        Err(LoginError::Refused) => {
+            let key = if method == "totp" { "totp-wrong" } else { "code-wrong" };
+            show::answer(&flow, method, &look, Mistake { key: Some(key), typed }, false)?
+        }
+        Err(LoginError::Ended) => return Ok(over(&flow)),
+        Err(cause) => return refuse(&flow, cause),
+    };
+    if begun {
+        flow.set_attempt(&mut response, &attempt);
+    }
+    Ok(response)
+}
+
+/// The sign-in is complete: the browser gets its session whatever became of the request meanwhile.
+async fn signed_in_now(flow: &Flow, now: &SignedInNow) -> Answer {
+    let recorded = match &flow.purpose {
+        Purpose::Request(pending) => {
+            authorization::record_login(&flow.app, pending.id, flow.browser(), now.session.sid).await
+        }
+        Purpose::Own(_) => Ok(()),
+    };
+    let mut response = match recorded {
+        Ok(()) => see_other(&flow.onward()),
+        Err(cause) => error::show(&flow.page, &cause.into()),
+    };
+    if let Some(secret) = &now.cookie_secret {
+        security::set_session(&flow.app, &mut response, secret);
+    }
+    flow.clear_attempt(&mut response);
+    Ok(response)
+}
+
+/// `POST /login/give-up`: the client is told that what it asks for cannot be reached.
+pub async fn give_up(app: App, mut request: Request) -> Answer {
+    let form = Form::read(&app, &mut request).await?;
+    let flow = Flow::load(&app, &request, &form).await?;
+    if let Purpose::Request(pending) = &flow.purpose
+        && flow.need == Need::StepUp
+    {
+        authorization::record_unreachable(&app, pending.id, flow.browser()).await?;
+    }
+    Ok(see_other(&flow.onward()))
+}
+
+/// The login in progress is over: too many tries, or too late.
+fn over(flow: &Flow) -> Response {
+    let mut response: Response = error::show(&flow.page, &show::ended(flow));
+    flow.clear_attempt(&mut response);
+    response
+}
+
+fn refuse(flow: &Flow, cause: LoginError) -> Answer {
+    match cause {
+        LoginError::Limited { retry_after } => Ok(error::show(&flow.page, &show::limited(flow, retry_after))),
+        LoginError::Ended => Ok(over(flow)),
+        // Something else comes next by now, in another tab perhaps: that page knows.
+        LoginError::NotOffered | LoginError::Refused => Ok(see_other(&flow.path())),
+        cause => Err(cause.into()),
+    }
+}
+
+impl From<LoginError> for PageError {
+    fn from(cause: LoginError) -> Self {
+        match cause {
+            LoginError::Database(cause) => cause.into(),
+            LoginError::Limited { retry_after } => Self::retry_after(Refusal::TooMany, retry_after),
+            LoginError::Ended => Refusal::TriesUsedUp.into(),
+            LoginError::Refused | LoginError::NotOffered | LoginError::MalformedIdentifier => {
+                Refusal::Malformed.into()
+            }
+            cause @ (LoginError::Crypto(_) | LoginError::Method(_)) => Self::internal(&cause),
+        }
+    }
+}
+
+impl From<InteractionError> for PageError {
+    fn from(cause: InteractionError) -> Self {
+        match cause {
+            InteractionError::Gone(_) | InteractionError::NotAsked => Refusal::RequestGone.into(),
+            InteractionError::Database(cause) => cause.into(),
+        }
+    }
+}

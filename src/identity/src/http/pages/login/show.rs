@@ -1,0 +1,128 @@
+//! Shows the pages of a sign-in: the address, an answer to a method's challenge, the choice of another.
+
+use std::time::Duration;
+
+use minijinja::{Value, context};
+use poem::{IntoResponse as _, http::StatusCode};
+
+use super::{
+    super::{Answer, PageError, Refusal, error::minutes},
+    flow::{Flow, Need, Purpose},
+};
+use crate::{App, config::CodeDelivery, login, login::attempt::Look};
+
+/// What was wrong with what was typed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mistake<'a> {
+    /// Message key of what to say beside the field; none when nothing is wrong.
+    pub(super) key: Option<&'static str>,
+    /// What was typed, to be kept.
+    pub(super) typed: &'a str,
+}
+
+/// The field for the address, with the methods that may begin.
+pub(super) fn address(flow: &Flow, mistake: Mistake<'_>) -> Answer {
+    let methods: Vec<_> =
+        login::beginning(&flow.app, &flow.requirement).iter().map(|name| method(flow, name)).collect();
+    if methods.is_empty() {
+        return Err(Refusal::NoMethod.into());
+    }
+    let identifier = match mistake.key {
+        Some(_) => mistake.typed,
+        None => presumed(flow),
+    };
+    let values =
+        context! { identifier, methods, error => mistake.key.and_then(|key| flow.page.message(key)) };
+    show(flow, "pages/login.html", values, mistake.key)
+}
+
+/// Whose address is most likely: what the client hints at, or who is signed in already.
+fn presumed(flow: &Flow) -> &str {
+    let hint = match &flow.purpose {
+        Purpose::Request(pending) => pending.request.login_hint.as_deref(),
+        Purpose::Own(_) => flow.signed_in.as_ref().map(|signed_in| signed_in.user.email.as_str()),
+    };
+    hint.unwrap_or_default()
+}
+
+/// The field for the answer to a method.
+pub(super) fn answer(flow: &Flow, name: &str, look: &Look, mistake: Mistake<'_>, again: bool) -> Answer {
+    let left = look.code_expires_at.map(|end| end - flow.app.clock.now());
+    let sent = look.code_expires_at.is_some() && delivers(&flow.app, name);
+    let arguments = [
+        ("identifier", Value::from(look.identifier.as_str())),
+        ("lifetime", Value::from(flow.app.config.login.code_lifetime.duration().as_secs().div_ceil(60))),
+    ];
+    let values = context! {
+        title => method_text(flow, name, "-title", &[]),
+        intro => method_text(flow, name, "-intro", &arguments),
+        notice => again.then(|| flow.page.message("code-sent-again")).flatten(),
+        method => name,
+        digits => if name == "totp" { 6 } else { 8 },
+        typed => mistake.typed,
+        error => mistake.key.and_then(|key| flow.page.message(key)),
+        resend => sent,
+        others => look.methods.len() > 1,
+        minutes_left => left.map(minutes),
+        seconds_left => left.map(|left| left.as_secs()),
+    };
+    show(flow, "pages/code.html", values, mistake.key)
+}
+
+/// The ways to go on: other methods to begin with, or the factors that may follow.
+pub(super) fn choice(flow: &Flow, look: &Look) -> Answer {
+    let (title, intro) = if look.proven || flow.need == Need::StepUp {
+        ("another-factor-title", "another-factor-intro")
+    } else {
+        ("another-way-title", "another-way-intro")
+    };
+    let methods: Vec<_> = look.methods.iter().map(|name| method(flow, name)).collect();
+    let identifier = [("identifier", Value::from(look.identifier.as_str()))];
+    let values = context! {
+        title => flow.page.message(title),
+        intro => flow.page.message_with(intro, &identifier),
+        methods,
+    };
+    show(flow, "pages/methods.html", values, None)
+}
+
+/// What is asked for needs a factor that this account does not have.
+pub(super) fn no_way(flow: &Flow) -> Answer {
+    let client = flow.client().map(|client| client.row.name.clone());
+    show(flow, "pages/no-way.html", context! { client }, None)
+}
+
+fn show(flow: &Flow, template: &str, values: Value, mistake: Option<&str>) -> Answer {
+    let response = flow.page.show(template, context! { ..values, ..flow.values() })?;
+    Ok(match mistake {
+        Some(_) => response.with_status(StatusCode::BAD_REQUEST).into_response(),
+        None => response,
+    })
+}
+
+/// A method as templates see it: `name, label, hint`.
+fn method(flow: &Flow, name: &str) -> Value {
+    context! { name, label => method_text(flow, name, "", &[]), hint => method_text(flow, name, "-hint", &[]) }
+}
+
+/// A text of a method; one that was added without texts has those of `method-other`.
+fn method_text(flow: &Flow, name: &str, part: &str, arguments: &[(&'static str, Value)]) -> Option<Value> {
+    let key = if delivers(&flow.app, name) { name.to_owned() } else { format!("{name}-operator") };
+    let text = |name: &str| flow.page.message_with(&format!("method-{name}{part}"), arguments);
+    text(&key).or_else(|| text("other"))
+}
+
+/// Whether a method sends something; a code that an operator hands over was made before.
+fn delivers(app: &App, name: &str) -> bool {
+    name != "code" || app.config.login.code_delivery != CodeDelivery::Operator
+}
+
+/// For what must be told on a page of its own: how long to wait.
+pub(super) fn limited(flow: &Flow, wait: Duration) -> PageError {
+    PageError::retry_after(Refusal::TooMany, wait).way_on(flow.path(), "error-try-again")
+}
+
+/// A login in progress that accepts nothing more.
+pub(super) fn ended(flow: &Flow) -> PageError {
+    PageError::from(Refusal::TriesUsedUp).way_on(flow.start_over(), "error-sign-in-again")
+}

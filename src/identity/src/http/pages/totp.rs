@@ -1,0 +1,122 @@
+//! `/account/totp`: sets up and removes the authenticator app of one's own account.
+//!
+//! Only for somebody who proved who they are lately, by their second factor too if they have one
+//! (ASVS 6.2.3): see [`Destination::requirement`]. What is begun is shown again when the page is loaded
+//! again, to nobody but the account's owner, until it is confirmed by a first code.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use minijinja::{Value, context};
+use poem::{IntoResponse as _, Request, Response, http::StatusCode};
+
+use super::{Answer, Form, Page, PageError, Refusal, account::enter, login::Destination, see_other};
+use crate::{
+    App,
+    http::client_ip,
+    login::totp::{self, EnrolError, Enrolment},
+    users::User,
+};
+
+/// `GET /account/totp`.
+pub async fn show(app: App, request: Request) -> Answer {
+    let signed_in = match enter(&app, &request, Destination::Totp).await? {
+        Ok(signed_in) => signed_in,
+        Err(sign_in) => return Ok(see_other(&sign_in)),
+    };
+    render(&app, &request, &signed_in.user, None).await
+}
+
+/// `POST /account/totp`: begins, or begins anew.
+pub async fn begin(app: App, mut request: Request) -> Answer {
+    Form::read(&app, &mut request).await?;
+    let signed_in = match enter(&app, &request, Destination::Totp).await? {
+        Ok(signed_in) => signed_in,
+        Err(sign_in) => return Ok(see_other(&sign_in)),
+    };
+    match totp::enrol(&app, &signed_in.user, &client_ip::origin(&request)).await {
+        Ok(_) | Err(EnrolError::AlreadyEnrolled) => Ok(see_other(Destination::Totp.path())),
+        Err(cause) => Err(cause.into()),
+    }
+}
+
+/// `POST /account/totp/confirm`: the first code.
+pub async fn confirm(app: App, mut request: Request) -> Answer {
+    let form = Form::read(&app, &mut request).await?;
+    let signed_in = match enter(&app, &request, Destination::Totp).await? {
+        Ok(signed_in) => signed_in,
+        Err(sign_in) => return Ok(see_other(&sign_in)),
+    };
+    let typed = form.typed("code");
+    if typed.trim().is_empty() {
+        return render(&app, &request, &signed_in.user, Some(("code-needed", typed))).await;
+    }
+    let origin = client_ip::origin(&request);
+    let page = Page::of(&app, &request, None);
+    match totp::confirm(&app, &signed_in.user, typed, &origin, page.language()).await {
+        Ok(()) => Ok(see_other("/account?done=totp-on")),
+        Err(EnrolError::WrongCode) => {
+            render(&app, &request, &signed_in.user, Some(("totp-wrong", typed))).await
+        }
+        // Confirmed or begun anew in another tab: the page shows what holds now.
+        Err(EnrolError::NotBegun | EnrolError::AlreadyEnrolled) => Ok(see_other(Destination::Totp.path())),
+        Err(cause) => Err(cause.into()),
+    }
+}
+
+/// `POST /account/totp/remove`.
+pub async fn remove(app: App, mut request: Request) -> Answer {
+    Form::read(&app, &mut request).await?;
+    let signed_in = match enter(&app, &request, Destination::Totp).await? {
+        Ok(signed_in) => signed_in,
+        Err(sign_in) => return Ok(see_other(&sign_in)),
+    };
+    let page = Page::of(&app, &request, None);
+    totp::remove(&app, &signed_in.user, &client_ip::origin(&request), page.language()).await?;
+    Ok(see_other("/account?done=totp-off"))
+}
+
+/// The page as things stand; `mistake` is what to say about the code that was typed.
+async fn render(app: &App, request: &Request, user: &User, mistake: Option<(&str, &str)>) -> Answer {
+    let page = Page::of(app, request, None);
+    let enrolled = totp::status(app, user).await?.is_some();
+    let enrolment = if enrolled { None } else { totp::begun_enrolment(app, user).await? };
+    let values = context! {
+        here => "totp",
+        enrolled,
+        enrolment => enrolment.as_ref().map(picture),
+        error => mistake.and_then(|(key, _)| page.message(key)),
+        typed => mistake.map_or("", |(_, typed)| typed),
+    };
+    let response = page.show("pages/totp.html", values)?;
+    Ok(match mistake {
+        Some(_) => refused(response),
+        None => response,
+    })
+}
+
+fn refused(response: Response) -> Response {
+    response.with_status(StatusCode::BAD_REQUEST).into_response()
+}
+
+/// The key in groups of four, for typing, and as a picture.
+fn picture(enrolment: &Enrolment) -> Value {
+    let letters: Vec<char> = enrolment.secret.chars().collect();
+    let groups: Vec<String> = letters.chunks(4).map(|group| group.iter().collect()).collect();
+    context! {
+        key => groups.join(" "),
+        qr => format!("data:image/png;base64,{}", STANDARD.encode(&enrolment.qr_png)),
+    }
+}
+
+impl From<EnrolError> for PageError {
+    fn from(cause: EnrolError) -> Self {
+        match cause {
+            EnrolError::Limited { retry_after } => Self::retry_after(Refusal::TooMany, retry_after)
+                .way_on("/account/totp".to_owned(), "error-try-again"),
+            EnrolError::Database(cause) => cause.into(),
+            EnrolError::Login(cause) => cause.into(),
+            EnrolError::AlreadyEnrolled | EnrolError::NotBegun | EnrolError::WrongCode => {
+                Refusal::Malformed.into()
+            }
+        }
+    }
+}

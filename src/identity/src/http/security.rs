@@ -1,0 +1,271 @@
+//! Defines what every answer carries, the cookies, and who may post a form.
+//!
+//! Owns the headers (ASVS 3.4, RFC 9700 section 4.16), the two cookies and the defence against
+//! cross-site requests (ASVS 3.5). The *browser* cookie names a browser, signed in or not: requests
+//! for authorization, logins in progress and forms are bound to it. The *session* cookie is the
+//! sign-in itself and leads to a row of `sessions`.
+//!
+//! A form is taken when the browser says that it comes from a page of ours (`Sec-Fetch-Site`,
+//! `Origin`) and when it carries the token of that browser. Either alone would do in a current
+//! browser; together they survive a bug in one of them. A request that says neither where it comes
+//! from nor has the token is refused.
+
+use std::{fmt::Write as _, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use poem::{
+    Endpoint, IntoResponse, Request, Response,
+    http::{
+        HeaderMap, HeaderName, HeaderValue,
+        header::{
+            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, ORIGIN, REFERRER_POLICY,
+            SET_COOKIE, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+        },
+    },
+};
+use postern_service::random::Random;
+
+use crate::{App, crypto};
+
+/// How long a browser is remembered after its last page; far longer than any flow.
+const BROWSER_LIFETIME: Duration = Duration::from_hours(24);
+
+/// Length of a 256-bit secret in base64url.
+const SECRET_LENGTH: usize = 43;
+
+/// What anything but a page may do in a browser: nothing.
+const CSP_OF_DATA: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+
+/// Headers of every answer, pages or not. `Cache-Control` is `no-store` unless the handler knows better.
+const HEADERS: [(HeaderName, HeaderValue); 6] = [
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (CONTENT_SECURITY_POLICY, CSP_OF_DATA),
+];
+
+/// Wraps the whole route table: adds to every answer the headers it does not have yet.
+pub fn headers<E>(app: &App, endpoint: E) -> impl Endpoint<Output = Response> + use<E>
+where
+    E: Endpoint + 'static,
+{
+    let mut always = HeaderMap::from_iter(HEADERS);
+    if app.config.secure_cookies() {
+        // A year and every subdomain (ASVS 3.4.1); over http the header means nothing (RFC 6797 section 7.2).
+        let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        always.insert(STRICT_TRANSPORT_SECURITY, year);
+    }
+    WithHeaders { endpoint, always }
+}
+
+struct WithHeaders<E> {
+    endpoint: E,
+    always: HeaderMap,
+}
+
+impl<E: Endpoint> Endpoint for WithHeaders<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        let mut response = self.endpoint.get_response(request).await;
+        for (name, value) in &self.always {
+            if !response.headers().contains_key(name) {
+                response.headers_mut().insert(name, value.clone());
+            }
+        }
+        Ok(response)
+    }
+}
+
+/// The policy of a page: our own files only, never in a frame, and forms that lead back here or, as
+/// browsers follow `form-action` through redirects, to where the person is about to return.
+pub fn page_policy(returns_to: Option<&str>) -> HeaderValue {
+    let mut policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
+                      base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+        .to_owned();
+    if let Some(source) = returns_to.and_then(policy_source) {
+        let _ = write!(policy, " {source}");
+    }
+    HeaderValue::try_from(policy).unwrap_or(CSP_OF_DATA)
+}
+
+/// A redirect URI as a source of a policy (CSP3 section 2.3.1): its origin, or the scheme of an app's own.
+fn policy_source(uri: &str) -> Option<String> {
+    let url = url::Url::parse(uri).ok()?;
+    let source = match url.origin() {
+        url::Origin::Opaque(_) => format!("{}:", url.scheme()),
+        origin @ url::Origin::Tuple(..) => origin.ascii_serialization(),
+    };
+    // A host may hold a semicolon (URL Standard section 3.5), which would begin another directive.
+    let plain = source.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/.-+[]".contains(&byte));
+    plain.then_some(source)
+}
+
+/// The two cookies that last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CookieName {
+    /// The secret of a session.
+    Session,
+    /// The secret of a browser.
+    Browser,
+}
+
+impl CookieName {
+    fn plain(self) -> &'static str {
+        match self {
+            Self::Session => "postern-session",
+            Self::Browser => "postern-browser",
+        }
+    }
+}
+
+/// The full name of a cookie: `__Host-` pins it to this host and https (RFC 6265bis section 4.1.3.2);
+/// a loopback issuer over http cannot have it.
+pub fn cookie_name(app: &App, plain: &str) -> String {
+    if app.config.secure_cookies() { format!("__Host-{plain}") } else { plain.to_owned() }
+}
+
+/// The value of a cookie, if it is a 256-bit secret as we make them; anything else was not set here.
+pub fn secret_in_cookie<'r>(app: &App, request: &'r Request, plain: &str) -> Option<&'r str> {
+    let name = cookie_name(app, plain);
+    let lines = request.headers().get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let value = pairs.find(|(key, _)| *key == name)?.1;
+    let well_formed = value.len() == SECRET_LENGTH
+        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    well_formed.then_some(value)
+}
+
+/// Plain names of the cookies of ours that begin like this.
+pub fn cookies_beginning_with(app: &App, request: &Request, plain: &str) -> Vec<String> {
+    let prefix = cookie_name(app, "");
+    let lines = request.headers().get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let names = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    names
+        .filter_map(|(name, _)| name.strip_prefix(&prefix))
+        .filter(|name| name.starts_with(plain))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// A `Set-Cookie` that lasts for `lifetime`.
+pub fn set_cookie(app: &App, plain: &str, value: &str, lifetime: Duration) -> HeaderValue {
+    let secure = if app.config.secure_cookies() { "; Secure" } else { "" };
+    let name = cookie_name(app, plain);
+    let age = lifetime.as_secs();
+    let line = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}");
+    // A value of ours is base64url, so this cannot fail; an empty header would set nothing.
+    HeaderValue::try_from(line).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// A `Set-Cookie` that takes a cookie away.
+pub fn clear_cookie(app: &App, plain: &str) -> HeaderValue {
+    set_cookie(app, plain, "", Duration::ZERO)
+}
+
+/// The secret of the session cookie, for `sessions::find`.
+pub fn session_secret<'r>(app: &App, request: &'r Request) -> Option<&'r str> {
+    secret_in_cookie(app, request, CookieName::Session.plain())
+}
+
+/// Hands a new session to the browser.
+pub fn set_session(app: &App, response: &mut Response, secret: &str) {
+    let lifetime = app.config.session.lifetime.duration();
+    let cookie = set_cookie(app, CookieName::Session.plain(), secret, lifetime);
+    response.headers_mut().append(SET_COOKIE, cookie);
+}
+
+/// Takes the session from the browser.
+pub fn clear_session(app: &App, response: &mut Response) {
+    response.headers_mut().append(SET_COOKIE, clear_cookie(app, CookieName::Session.plain()));
+}
+
+/// The secret that names this browser.
+pub fn browser_secret<'r>(app: &App, request: &'r Request) -> Option<&'r str> {
+    secret_in_cookie(app, request, CookieName::Browser.plain())
+}
+
+/// The secret that names this browser, made now if it has none. Set it on the answer with
+/// [`set_browser`], also when it is not new: that keeps it alive.
+pub fn ensure_browser(app: &App, request: &Request) -> String {
+    browser_secret(app, request).map_or_else(|| new_secret(&app.random), str::to_owned)
+}
+
+fn new_secret(random: &Random) -> String {
+    random.token()
+}
+
+/// Lets the browser keep its name for another day.
+pub fn set_browser(app: &App, response: &mut Response, secret: &str) {
+    let cookie = set_cookie(app, CookieName::Browser.plain(), secret, BROWSER_LIFETIME);
+    response.headers_mut().append(SET_COOKIE, cookie);
+}
+
+/// The token that forms of this browser carry. It tells nothing about the cookie it is made from.
+pub fn form_token(app: &App, browser_secret: &str) -> String {
+    URL_SAFE_NO_PAD.encode(app.vault.mac(&[b"form token", browser_secret.as_bytes()]))
+}
+
+/// Why a form is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ForeignForm {
+    /// The browser says that the request comes from elsewhere, or does not say it at all.
+    #[error("the form does not come from a page of this provider")]
+    OtherSite,
+    /// No browser cookie came along.
+    #[error("the browser cookie is missing")]
+    NoCookie,
+    /// The token is missing or belongs to another browser.
+    #[error("the form token does not belong to this browser")]
+    WrongToken,
+}
+
+/// Whether a posted form comes from a page of ours in the same browser; its browser secret if so.
+pub fn own_form<'r>(app: &App, request: &'r Request, token: Option<&str>) -> Result<&'r str, ForeignForm> {
+    own_site(app, request.headers())?;
+    let browser = browser_secret(app, request).ok_or(ForeignForm::NoCookie)?;
+    let expected = form_token(app, browser);
+    let same = token.is_some_and(|token| crypto::equal(token.as_bytes(), expected.as_bytes()));
+    if same { Ok(browser) } else { Err(ForeignForm::WrongToken) }
+}
+
+/// Fetch metadata and `Origin`: what is there must name us, and one of the two must be there.
+pub fn own_site(app: &App, headers: &HeaderMap) -> Result<(), ForeignForm> {
+    let origin = headers.get(ORIGIN).map(|value| value.as_bytes() == app.config.issuer.as_bytes());
+    let site = headers.get("sec-fetch-site").map(|value| value.as_bytes() == b"same-origin");
+    match (origin, site) {
+        (Some(false), _) | (_, Some(false)) | (None, None) => Err(ForeignForm::OtherSite),
+        _ => Ok(()),
+    }
+}
+
+/// An HTML answer with the policy of a page.
+pub fn html(text: String, returns_to: Option<&str>) -> Response {
+    let mut response = text.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(CONTENT_SECURITY_POLICY, page_policy(returns_to));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::policy_source;
+
+    #[test]
+    fn a_policy_names_where_the_person_returns_and_nothing_else() {
+        for (uri, source) in [
+            ("https://notes.example.test/cb?x=1", "https://notes.example.test"),
+            ("http://127.0.0.1:4567/cb", "http://127.0.0.1:4567"),
+            ("com.example.app:/cb", "com.example.app:"),
+            ("https://a.test/;script-src *", "https://a.test"),
+        ] {
+            assert_eq!(policy_source(uri).as_deref(), Some(source));
+        }
+        for uri in ["nothing", "https://a;b.test/"] {
+            assert_eq!(policy_source(uri), None);
+        }
+    }
+}

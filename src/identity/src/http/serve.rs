@@ -1,0 +1,78 @@
+//! Serves the provider: its routes with health, metrics and documents behind one entrance.
+
+use std::net::SocketAddr;
+
+use poem::{EndpointExt as _, Response, Route, endpoint::BoxEndpoint};
+use poem_openapi::OpenApi;
+use postern_service::{
+    docs::{DocsOptions, described},
+    health::Health,
+    listener::ListenError,
+    site::{self, Site, Stop},
+};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::security;
+use crate::App;
+
+const TITLE: &str = "Postern";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The public client by which people sign in on `/docs`.
+pub const DOCS_CLIENT: &str = "docs";
+
+/// Why the provider does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The issuer cannot be shown in the documents.
+    #[error("the issuer is not a URL")]
+    Issuer(#[from] url::ParseError),
+    /// The address is taken or not ours.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+}
+
+/// Serves until `stop`. `ready` learns the address once connections are accepted.
+pub async fn serve(app: &App, stop: &Stop, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+    let endpoint = endpoint(app, stop.asked.clone())?;
+    Ok(site::serve(endpoint, &app.config.http, stop, ready).await?)
+}
+
+/// The whole provider behind one entrance. It is not ready any more once `stopping` is cancelled.
+pub fn endpoint(
+    app: &App,
+    stopping: CancellationToken,
+) -> Result<BoxEndpoint<'static, Response>, url::ParseError> {
+    let issuer = Url::parse(&app.config.issuer)?;
+    let db = app.db.clone();
+    let site = Site {
+        routes: Route::new().nest_no_strip("/", super::routes(app)),
+        document: document(),
+        docs: DocsOptions {
+            title: TITLE.to_owned(),
+            server: issuer.clone(),
+            issuer,
+            client_id: Some(DOCS_CLIENT.to_owned()),
+            scopes: vec!["openid".to_owned()],
+        },
+        health: Health::new(stopping).check("database", move || {
+            let db = db.clone();
+            async move { Ok(db.ping().await?) }
+        }),
+    };
+    // Outermost, so that errors have the headers too.
+    let endpoint = site.endpoint(&app.config.http, app.random.clone());
+    Ok(security::headers(app, endpoint).boxed())
+}
+
+/// The OpenAPI document, generated from the types alone.
+pub fn document() -> Value {
+    fn of<A: OpenApi>(_apis: fn(&App) -> A) -> String {
+        described::<A>(TITLE, VERSION)
+            .description("The OpenID Connect provider: metadata, protocol, first-party sign-in and account.")
+            .spec()
+    }
+    // What poem-openapi wrote is JSON.
+    serde_json::from_str(&of(super::apis)).unwrap_or_default()
+}

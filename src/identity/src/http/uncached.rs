@@ -1,0 +1,46 @@
+//! Defines `Uncached`: a JSON answer of which nobody keeps a copy (RFC 6749 section 5.1).
+
+use poem::{
+    IntoResponse, Response,
+    http::{
+        HeaderValue,
+        header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA},
+    },
+};
+use poem_openapi::{
+    ApiResponse,
+    registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
+    types::ToJSON,
+};
+
+/// A JSON answer with `Cache-Control: no-store`.
+pub struct Uncached<T>(pub T);
+
+impl<T: ToJSON> IntoResponse for Uncached<T> {
+    fn into_response(self) -> Response {
+        let mut response = self.0.to_json_string().into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+        response
+    }
+}
+
+impl<T: ToJSON> ApiResponse for Uncached<T> {
+    fn meta() -> MetaResponses {
+        let content = vec![MetaMediaType { content_type: "application/json", schema: T::schema_ref() }];
+        let answer = MetaResponse {
+            description: "The answer, with `Cache-Control: no-store`.",
+            status: Some(200),
+            status_range: None,
+            content,
+            headers: Vec::new(),
+        };
+        MetaResponses { responses: vec![answer] }
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}

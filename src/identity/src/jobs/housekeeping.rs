@@ -1,0 +1,79 @@
+//! Removes rows whose time is over, in small batches, so that no write is held up.
+//!
+//! Each table says when a row may go. Some are kept for a while after their end, because they still
+//! answer something: which session a late token was of, whether a code is replayed, what a job did.
+
+use std::time::Duration;
+
+use postern_service::{clock::Timestamp, database::DatabaseError};
+use sea_orm::{ConnectionTrait as _, Statement};
+
+use crate::app::App;
+
+/// The name of the job.
+pub const JOB: &str = "housekeeping";
+/// How often it runs.
+pub const EVERY: Duration = Duration::from_mins(1);
+
+/// Rows of one statement. One write holds up the others on SQLite.
+const BATCH: u32 = 500;
+/// Statements per table and run; the rest waits for the next minute.
+const BATCHES: u32 = 40;
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// Which rows of a table may go: those whose `column` lies further back than `kept_for`.
+struct Rule {
+    table: &'static str,
+    key: &'static str,
+    column: &'static str,
+    kept_for: Duration,
+}
+
+const fn rule(table: &'static str, key: &'static str, column: &'static str, kept_for: Duration) -> Rule {
+    Rule { table, key, column, kept_for }
+}
+
+/// Children before their parents. The audit record and keys are not in here.
+const RULES: [Rule; 10] = [
+    rule("rate_limits", "bucket", "window_ends_at", Duration::ZERO),
+    rule("attempts", "attempt_hash", "expires_at", Duration::ZERO),
+    rule("operator_codes", "id", "expires_at", Duration::ZERO),
+    rule("authorization_requests", "id", "expires_at", Duration::ZERO),
+    rule("authorization_codes", "code_hash", "expires_at", Duration::ZERO),
+    // A token that was rotated away stays as long as it would have lived, so that its reuse is seen.
+    rule("refresh_tokens", "token_hash", "expires_at", Duration::ZERO),
+    rule("grants", "id", "expires_at", DAY),
+    rule("sessions", "sid", "expires_at", DAY),
+    rule("jobs", "id", "finished_at", DAY),
+    // An enrolment that was never confirmed.
+    rule("credentials", "id", "CASE WHEN confirmed_at IS NULL THEN created_at END", DAY),
+];
+
+/// Removes what may go. How many rows that were.
+pub async fn sweep(app: &App) -> Result<u64, DatabaseError> {
+    let now = app.clock.now();
+    let mut removed = 0;
+    for rule in &RULES {
+        for _ in 0..BATCHES {
+            let batch = remove_batch(app, rule, now).await?;
+            removed += batch;
+            if batch < u64::from(BATCH) {
+                break;
+            }
+        }
+    }
+    metrics::counter!("postern_rows_removed_total").increment(removed);
+    Ok(removed)
+}
+
+async fn remove_batch(app: &App, rule: &Rule, now: Timestamp) -> Result<u64, DatabaseError> {
+    let Rule { table, key, column, kept_for } = rule;
+    let before = (now - *kept_for).micros();
+    // The names are ours; the moment is a parameter.
+    let sql = format!(
+        "DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {column} <= $1 LIMIT {BATCH})"
+    );
+    let statement = Statement::from_sql_and_values(app.db.backend(), sql, [before.into()]);
+    app.db.write(async |tx| Ok(tx.execute_raw(statement).await?.rows_affected())).await
+}

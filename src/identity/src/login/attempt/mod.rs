@@ -1,0 +1,353 @@
+//! Takes one sign-in from the first address typed to a session.
+//!
+//! An attempt is named by a 256-bit secret, stored hashed, and bound to the client and the browser that
+//! began it. It survives a restart. For a name that nobody has, or whose account is disabled, everything
+//! happens alike and nothing is ever accepted.
+//!
+//! ```text
+//!   begin ──► challenge open ──► verify: reserve a try ──► judge ──► accept ──► done: a session
+//!               ▲    │ resend       (committed alone)      │           │
+//!               ├────┘                                     ▼           ▼ more is needed
+//!               │                                       refused      begin the next factor
+//!               └──────────────────────────────────────────┴───────────┘
+//! ```
+//!
+//! The rules that must not be broken: a try is reserved by a conditional update before anything is
+//! compared, so that parallel guesses cannot share one; what a proof consumes, the attempt's progress
+//! and the session are one write, so that of parallel right answers one succeeds; whether a sign-in is
+//! done is computed from the proofs kept here and by [`policy`](super::policy) alone.
+
+mod accept;
+mod look;
+mod store;
+
+use std::time::Duration;
+
+use postern_entities::attempts;
+use postern_service::clock::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub use self::{
+    accept::{SignedInNow, Verified, Verify, verify},
+    look::{Look, look},
+};
+
+use super::{
+    Challenge, Context, LoginError, LoginMethod,
+    policy::{Decision, Factor, Requirement, Shown},
+};
+use crate::{
+    app::App,
+    audit::{Event, Origin},
+    clients::Client,
+    crypto, mail,
+    rate_limit::{self, Limit, Taken},
+    sessions::SignedIn,
+    users::{self, Email, User},
+};
+
+/// What stands for the earlier sign-in of a session among the proofs.
+const SESSION: &str = "session";
+
+/// What an attempt begins from.
+#[derive(Clone, Copy, Debug)]
+pub enum Start<'a> {
+    /// Somebody typed an address.
+    New {
+        /// As typed.
+        identifier: &'a str,
+    },
+    /// The next factor of an attempt, or its code once more.
+    Continue {
+        /// The attempt's secret.
+        attempt: &'a str,
+    },
+    /// Somebody who is signed in must prove more; what the session proved counts.
+    StepUp {
+        /// Their session.
+        signed_in: &'a SignedIn,
+    },
+}
+
+/// What an attempt is bound to besides its client.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Binding<'a> {
+    /// The authorization request it serves.
+    pub authorization_request: Option<Uuid>,
+    /// The cookie of the browser.
+    pub browser_secret: Option<&'a str>,
+}
+
+/// Input of [`begin`].
+pub struct Begin<'a> {
+    /// The client that asks; none for our own pages.
+    pub client: Option<&'a Client>,
+    /// Name of the method.
+    pub method: &'a str,
+    /// From what.
+    pub start: Start<'a>,
+    /// Bound to what.
+    pub binding: Binding<'a>,
+    /// What the sign-in must reach. Kept with a new attempt; ignored when one continues.
+    pub requirement: Requirement,
+    /// Language of the person, for what is sent.
+    pub language: &'a str,
+    /// Where the request came from.
+    pub origin: &'a Origin,
+}
+
+/// An open challenge.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    /// The attempt's secret, which also continues it.
+    pub attempt: String,
+    /// How long the challenge can be answered.
+    pub expires_in: Duration,
+    /// Members of the method's own, such as WebAuthn options.
+    pub challenge: serde_json::Map<String, Value>,
+}
+
+/// What is kept of the wish of whoever began it.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Asked {
+    requirement: Requirement,
+    /// The session that is stepped up.
+    step_up_of: Option<Uuid>,
+}
+
+/// An attempt as it is being worked on.
+struct Draft {
+    secret: String,
+    row: attempts::Model,
+    user: Option<User>,
+    new: bool,
+}
+
+/// Opens a challenge: of a new attempt, of the next factor of one, or the same one once more.
+///
+/// Takes the same steps whether or not the identifier names an account.
+pub async fn begin(app: &App, begin: Begin<'_>) -> Result<Begun, LoginError> {
+    let now = app.clock.now();
+    let method = app.login_methods.find(app, begin.method)?;
+    let draft = match begin.start {
+        Start::New { identifier } => named(app, &begin, identifier, now).await?,
+        Start::StepUp { signed_in } => stepping_up(app, &begin, signed_in, now),
+        Start::Continue { attempt } => continued(app, &begin, attempt, now).await?,
+    };
+    must_be_next(app, &**method, &draft.row, draft.user.as_ref()).await?;
+    let mut challenge = {
+        let cx = context(app, &draft.row, draft.user.as_ref(), begin.client, begin.language, now);
+        method.begin(&cx, draft.user.as_ref()).await?
+    };
+    let expires_in = match &challenge.code {
+        Some(code) => code.expires_at.min(ends_at(&draft.row)) - now,
+        None => ends_at(&draft.row) - now,
+    };
+    let shown = std::mem::take(&mut challenge.shown);
+    let message = challenge.message.take();
+    let secret = draft.secret.clone();
+    keep(app, &begin, &**method, draft, challenge, now).await?;
+    app.jobs.wake();
+    if let Some(message) = message {
+        mail::tell(app, message).map_err(|cause| LoginError::Method(Box::new(cause)))?;
+    }
+    Ok(Begun { attempt: secret, expires_in, challenge: shown })
+}
+
+async fn named(app: &App, begin: &Begin<'_>, identifier: &str, now: Timestamp) -> Result<Draft, LoginError> {
+    let email = Email::parse(identifier).map_err(|_| LoginError::MalformedIdentifier)?;
+    let user = users::find_by_email(app.db.reader(), &email).await?;
+    // A disabled account is nobody: not even its owner is told.
+    let user = user.filter(|user| user.disabled_at.is_none());
+    Ok(new_draft(app, begin, email.as_str(), user, None, now))
+}
+
+fn stepping_up(app: &App, begin: &Begin<'_>, signed_in: &SignedIn, now: Timestamp) -> Draft {
+    let SignedIn { session, user } = signed_in;
+    let mut draft = new_draft(app, begin, &user.email.clone(), Some(user.clone()), Some(session.sid), now);
+    let amr = serde_json::from_value(session.amr.clone()).unwrap_or_default();
+    draft.row.proofs = json!([Shown {
+        method: SESSION.to_owned(),
+        amr,
+        // Whatever it was, it counts as the least there is.
+        factor: Factor::Reads,
+        user_verified: false,
+        at: Timestamp::from_micros(session.auth_time),
+    }]);
+    draft
+}
+
+fn new_draft(
+    app: &App,
+    begin: &Begin<'_>,
+    identifier: &str,
+    user: Option<User>,
+    step_up_of: Option<Uuid>,
+    now: Timestamp,
+) -> Draft {
+    let secret = app.random.token();
+    let asked = Asked { requirement: begin.requirement.clone(), step_up_of };
+    let row = attempts::Model {
+        attempt_hash: crypto::token_hash(&secret),
+        client_id: begin.client.map(|client| client.client_id().to_owned()),
+        authorization_request_id: begin.binding.authorization_request,
+        browser_hash: begin.binding.browser_secret.map(crypto::token_hash),
+        identifier: identifier.to_owned(),
+        user_id: user.as_ref().map(|user| user.id),
+        requested: json!(asked),
+        proofs: json!([]),
+        method: None,
+        challenge: None,
+        code_mac: None,
+        code_expires_at: None,
+        tries_left: i32::from(app.config.login.code_tries),
+        created_at: now.micros(),
+        expires_at: (now + app.config.login.attempt_lifetime.duration()).micros(),
+        completed_at: None,
+    };
+    Draft { secret, row, user, new: true }
+}
+
+async fn continued(app: &App, begin: &Begin<'_>, attempt: &str, now: Timestamp) -> Result<Draft, LoginError> {
+    let bound = store::Bound::new(begin.client, &begin.binding, attempt);
+    let row = store::find(app, &bound, now).await?.ok_or(LoginError::Ended)?;
+    let user = store::user_of(app, &row).await?;
+    Ok(Draft { secret: attempt.to_owned(), row, user, new: false })
+}
+
+/// The method must be what comes next, by the policy and the proofs so far.
+async fn must_be_next(
+    app: &App,
+    method: &dyn LoginMethod,
+    row: &attempts::Model,
+    user: Option<&User>,
+) -> Result<(), LoginError> {
+    match super::decide(app, &asked(row)?.requirement, user, &proofs(row)?).await? {
+        Decision::More(names) if names.iter().any(|name| name == method.name()) => Ok(()),
+        _ => Err(LoginError::NotOffered),
+    }
+}
+
+fn context<'a>(
+    app: &'a App,
+    row: &'a attempts::Model,
+    user: Option<&'a User>,
+    client: Option<&'a Client>,
+    language: &'a str,
+    now: Timestamp,
+) -> Context<'a> {
+    Context {
+        app,
+        attempt_hash: &row.attempt_hash,
+        attempt_ends_at: ends_at(row),
+        identifier: &row.identifier,
+        user,
+        client,
+        language,
+        now,
+    }
+}
+
+/// Counts, keeps the challenge and enqueues what it sends, in one write.
+async fn keep(
+    app: &App,
+    begin: &Begin<'_>,
+    method: &dyn LoginMethod,
+    draft: Draft,
+    challenge: Challenge,
+    now: Timestamp,
+) -> Result<(), LoginError> {
+    let sends = challenge.code.is_some() || matches!(begin.start, Start::New { .. });
+    let Draft { row, user, new, .. } = draft;
+    let job = challenge.job.clone().map(|job| job.seal(app)).transpose()?;
+    let event = Event::new("login.begun")
+        .user(user.map(|user| user.id))
+        .details(json!({ "method": method.name(), "resumed": !new }));
+    // Our own pages sign in without a client.
+    let event = match &row.client_id {
+        Some(client_id) => event.client(client_id),
+        None => event,
+    };
+    let identifier = row.identifier.clone();
+    let limited: Option<Duration> = app
+        .db
+        .write(async |tx| -> Result<_, LoginError> {
+            if sends {
+                let limits = &app.config.limits;
+                let source = rate_limit::source(begin.origin.ip);
+                for (name, rate, subject) in [
+                    ("codes_per_source", limits.codes_per_source, &source),
+                    ("codes_per_recipient", limits.codes_per_recipient, &identifier),
+                ] {
+                    let taken = rate_limit::take(tx, Limit { name, rate }, subject, now).await?;
+                    if let Taken::Limited { retry_after, first } = taken {
+                        if first {
+                            record_limited(app, tx, name, begin.origin, now).await?;
+                        }
+                        return Ok(Some(retry_after));
+                    }
+                }
+            }
+            if !store::open_challenge(tx, row, method.name(), challenge, new, now).await? {
+                return Err(LoginError::Ended);
+            }
+            if let Some(job) = job {
+                job.enqueue(tx).await?;
+            }
+            event.record(app, tx, begin.origin, now).await?;
+            Ok(None)
+        })
+        .await?;
+    match limited {
+        Some(retry_after) => Err(LoginError::Limited { retry_after }),
+        None => Ok(()),
+    }
+}
+
+async fn record_limited(
+    app: &App,
+    tx: &postern_service::database::Transaction,
+    limit: &'static str,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<(), LoginError> {
+    let event = Event::new("login.limited").details(json!({ "limit": limit }));
+    Ok(event.record(app, tx, origin, now).await?)
+}
+
+fn asked(row: &attempts::Model) -> Result<Asked, LoginError> {
+    read(&row.requested)
+}
+
+fn proofs(row: &attempts::Model) -> Result<Vec<Shown>, LoginError> {
+    read(&row.proofs)
+}
+
+fn read<T: serde::de::DeserializeOwned>(column: &Value) -> Result<T, LoginError> {
+    T::deserialize(column).map_err(|cause| sea_orm::DbErr::Type(cause.to_string()).into())
+}
+
+fn ends_at(row: &attempts::Model) -> Timestamp {
+    Timestamp::from_micros(row.expires_at)
+}
+
+/// Methods that may follow for a session that must prove more; empty when the account has none.
+pub async fn step_up_methods(
+    app: &App,
+    signed_in: &SignedIn,
+    requirement: &Requirement,
+) -> Result<Vec<String>, LoginError> {
+    let shown = Shown {
+        method: SESSION.to_owned(),
+        amr: Vec::new(),
+        factor: Factor::Reads,
+        user_verified: false,
+        at: Timestamp::from_micros(signed_in.session.auth_time),
+    };
+    Ok(match super::decide(app, requirement, Some(&signed_in.user), &[shown]).await? {
+        Decision::More(names) => names,
+        Decision::Done(_) | Decision::Short(_) => Vec::new(),
+    })
+}

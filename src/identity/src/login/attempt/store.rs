@@ -1,0 +1,191 @@
+//! The statements on attempts. Every one that changes a row says in its condition what must hold.
+
+use postern_entities::attempts::{self, Column};
+use postern_service::{
+    clock::Timestamp,
+    database::{DatabaseError, Transaction},
+};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, Condition, EntityTrait, QueryFilter,
+    sea_query::{Expr, ExprTrait as _, SimpleExpr},
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::Binding;
+use crate::{
+    app::App,
+    clients::Client,
+    crypto,
+    login::{Challenge, CodeMac, policy::Shown},
+    users::{self, User},
+};
+
+/// What whoever names an attempt must match.
+pub(super) struct Bound {
+    attempt_hash: Vec<u8>,
+    client_id: Option<String>,
+    authorization_request: Option<Uuid>,
+    browser_hash: Option<Vec<u8>>,
+}
+
+impl Bound {
+    pub(super) fn new(client: Option<&Client>, binding: &Binding<'_>, attempt: &str) -> Self {
+        Self {
+            attempt_hash: crypto::token_hash(attempt),
+            client_id: client.map(|client| client.client_id().to_owned()),
+            authorization_request: binding.authorization_request,
+            browser_hash: binding.browser_secret.map(crypto::token_hash),
+        }
+    }
+
+    /// The attempt, for this client, request and browser, while it goes on.
+    fn live(&self, now: Timestamp) -> Condition {
+        Condition::all()
+            .add(Column::AttemptHash.eq(self.attempt_hash.clone()))
+            .add(same(Column::ClientId, self.client_id.clone()))
+            .add(same(Column::AuthorizationRequestId, self.authorization_request))
+            .add(self.browser())
+            .add(Column::CompletedAt.is_null())
+            .add(Column::ExpiresAt.gt(now.micros()))
+    }
+}
+
+impl Bound {
+    /// An attempt that was begun without a browser's cookie (by an app) may go on in one.
+    fn browser(&self) -> Condition {
+        let unbound = Condition::any().add(Column::BrowserHash.is_null());
+        match &self.browser_hash {
+            Some(hash) => unbound.add(Column::BrowserHash.eq(hash.clone())),
+            None => unbound,
+        }
+    }
+}
+
+fn same<V: Into<sea_orm::Value>>(column: Column, value: Option<V>) -> SimpleExpr {
+    match value {
+        Some(value) => column.eq(value),
+        None => column.is_null(),
+    }
+}
+
+pub(super) async fn find(
+    app: &App,
+    bound: &Bound,
+    now: Timestamp,
+) -> Result<Option<attempts::Model>, DatabaseError> {
+    Ok(attempts::Entity::find().filter(bound.live(now)).one(app.db.reader()).await?)
+}
+
+/// The user of an attempt, unless disabled. The same statement runs when it names nobody.
+pub(super) async fn user_of(app: &App, row: &attempts::Model) -> Result<Option<User>, DatabaseError> {
+    let user = users::find(app.db.reader(), row.user_id.unwrap_or(Uuid::nil())).await?;
+    Ok(user.filter(|user| user.disabled_at.is_none()))
+}
+
+/// Takes one of the tries that are left, and answers the attempt as it is then.
+pub(super) async fn reserve_try(
+    tx: &Transaction,
+    bound: &Bound,
+    now: Timestamp,
+) -> Result<Option<attempts::Model>, DatabaseError> {
+    let reserved = attempts::Entity::update_many()
+        .col_expr(Column::TriesLeft, Expr::col(Column::TriesLeft).sub(1))
+        .filter(bound.live(now))
+        .filter(Column::TriesLeft.gt(0))
+        .exec_with_returning(tx)
+        .await?;
+    Ok(reserved.into_iter().next())
+}
+
+/// Keeps an open challenge in a new attempt or in one that goes on; tries stay as they are. False when
+/// the attempt is over.
+pub(super) async fn open_challenge(
+    tx: &Transaction,
+    row: attempts::Model,
+    method: &str,
+    challenge: Challenge,
+    new: bool,
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
+    let code = challenge.code.unzip();
+    if new {
+        let row = attempts::Model {
+            method: Some(method.to_owned()),
+            challenge: challenge.memory,
+            code_mac: code.0,
+            code_expires_at: code.1,
+            ..row
+        };
+        attempts::Entity::insert(attempts::ActiveModel::from(row)).exec_without_returning(tx).await?;
+        return Ok(true);
+    }
+    let opened = attempts::Entity::update_many()
+        .set(attempts::ActiveModel {
+            method: Set(Some(method.to_owned())),
+            challenge: Set(challenge.memory),
+            code_mac: Set(code.0),
+            code_expires_at: Set(code.1),
+            ..Default::default()
+        })
+        .filter(Column::AttemptHash.eq(row.attempt_hash))
+        .filter(Column::CompletedAt.is_null())
+        .filter(Column::ExpiresAt.gt(now.micros()))
+        .filter(Column::TriesLeft.gt(0))
+        .exec(tx)
+        .await?;
+    Ok(opened.rows_affected == 1)
+}
+
+/// Splits what is kept of a code into its columns.
+trait Unzip {
+    fn unzip(self) -> (Option<Vec<u8>>, Option<i64>);
+}
+
+impl Unzip for Option<CodeMac> {
+    fn unzip(self) -> (Option<Vec<u8>>, Option<i64>) {
+        match self {
+            Some(code) => (Some(code.mac), Some(code.expires_at.micros())),
+            None => (None, None),
+        }
+    }
+}
+
+/// What follows from an accepted proof.
+pub(super) struct Progress {
+    /// All factors shown, the new one too.
+    pub(super) shown: Vec<Shown>,
+    /// Whether the attempt is over.
+    pub(super) completed: bool,
+    /// Tries for the next factor.
+    pub(super) tries: u16,
+}
+
+/// Records an accepted proof and consumes the code it answered. False when the attempt went on or
+/// ended since `row` was read: somebody else was faster.
+pub(super) async fn advance(
+    tx: &Transaction,
+    row: &attempts::Model,
+    progress: Progress,
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
+    let advanced = attempts::Entity::update_many()
+        .set(attempts::ActiveModel {
+            proofs: Set(json!(progress.shown)),
+            method: Set(None),
+            challenge: Set(None),
+            code_mac: Set(None),
+            code_expires_at: Set(None),
+            tries_left: Set(i32::from(progress.tries)),
+            completed_at: Set(progress.completed.then_some(now.micros())),
+            ..Default::default()
+        })
+        .filter(Column::AttemptHash.eq(row.attempt_hash.clone()))
+        .filter(same(Column::Method, row.method.clone()))
+        .filter(same(Column::CodeMac, row.code_mac.clone()))
+        .filter(Column::CompletedAt.is_null())
+        .exec(tx)
+        .await?;
+    Ok(advanced.rows_affected == 1)
+}

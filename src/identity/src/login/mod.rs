@@ -1,0 +1,269 @@
+//! Answers who somebody is and how well it was proven.
+//!
+//! Defines [`LoginMethod`], the pluggable part, and lists the built-in ones once, in [`methods`]. A
+//! method makes a challenge and judges an answer; it writes nothing, never opens a session and never
+//! knows what comes next: that is [`attempt`], by the rules of [`policy`]. Methods never import each
+//! other; what `code` and `email-otp` share is [`sent_code`]. Enrolment is plain functions in the
+//! method's file.
+
+pub mod attempt;
+pub mod code;
+pub mod email_otp;
+pub mod policy;
+pub mod sent_code;
+pub mod totp;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use postern_service::{
+    clock::Timestamp,
+    database::{DatabaseError, Transaction},
+};
+use serde_json::Value;
+
+use crate::{
+    app::App,
+    clients::Client,
+    config::Config,
+    crypto::CryptoError,
+    jobs::NewJob,
+    login::policy::{Acr, Decision, Factor, Offer, Requirement, Shown},
+    mail::Message,
+    users::User,
+};
+
+/// The built-in methods, in the order in which they are offered.
+pub fn methods() -> Vec<Arc<dyn LoginMethod>> {
+    vec![Arc::new(email_otp::EmailOtp), Arc::new(code::Code), Arc::new(totp::Totp)]
+}
+
+/// A way to show who one is.
+#[async_trait]
+pub trait LoginMethod: Send + Sync {
+    /// Its name in paths, settings and the audit record.
+    fn name(&self) -> &'static str;
+
+    /// What it adds to `amr` (RFC 8176).
+    fn amr(&self) -> &'static [&'static str];
+
+    /// What it shows.
+    fn kind(&self) -> Factor;
+
+    /// Whether the settings let it work; otherwise it is never offered.
+    fn ready(&self, _app: &App) -> bool {
+        true
+    }
+
+    /// Whether an answer makes sense only to a challenge. Without one, `verify` may come first.
+    fn challenges(&self) -> bool {
+        true
+    }
+
+    /// Whether the account is set up for it.
+    async fn enrolled(&self, _app: &App, _user: &User) -> Result<bool, LoginError> {
+        Ok(true)
+    }
+
+    /// Makes a challenge. Without a user it does the same work, for nobody.
+    async fn begin(&self, cx: &Context<'_>, user: Option<&User>) -> Result<Challenge, LoginError>;
+
+    /// Judges an answer; [`LoginError::Refused`] when it is wrong. Writes nothing: the try was counted
+    /// before, and what must be consumed is named by the proof.
+    async fn verify(
+        &self,
+        cx: &Context<'_>,
+        challenge: &Challenge,
+        answer: &Answer,
+    ) -> Result<Proof, LoginError>;
+}
+
+/// What a method works with.
+pub struct Context<'a> {
+    /// The application.
+    pub app: &'a App,
+    /// Hash of the attempt's secret.
+    pub attempt_hash: &'a [u8],
+    /// When the attempt ends.
+    pub attempt_ends_at: Timestamp,
+    /// The address somebody typed, normalised.
+    pub identifier: &'a str,
+    /// Whom it names, unless that account is disabled.
+    pub user: Option<&'a User>,
+    /// The client that asks; none for our own pages.
+    pub client: Option<&'a Client>,
+    /// Language of the person, for what is sent.
+    pub language: &'a str,
+    /// This moment.
+    pub now: Timestamp,
+}
+
+/// What a method asks for and what it must remember about it.
+#[derive(Default)]
+pub struct Challenge {
+    /// Kept with the attempt for `verify`.
+    pub memory: Option<Value>,
+    /// Members shown to the caller beside the attempt.
+    pub shown: serde_json::Map<String, Value>,
+    /// The code that answers it, if one is sent.
+    pub code: Option<CodeMac>,
+    /// Enqueued in the write that keeps the challenge.
+    pub job: Option<NewJob>,
+    /// Written to the terminal, or to the inbox of `dev`, after that write.
+    pub message: Option<Message>,
+}
+
+/// What is kept of a code that is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeMac {
+    /// Its MAC over the attempt.
+    pub mac: Vec<u8>,
+    /// Its end.
+    pub expires_at: Timestamp,
+}
+
+/// What somebody answers.
+#[derive(Clone, Default)]
+pub struct Answer {
+    /// A code, as typed.
+    pub code: Option<String>,
+    /// The method's own form of answer.
+    pub own: Value,
+}
+
+impl Answer {
+    /// A code, as typed.
+    pub fn code(code: impl Into<String>) -> Self {
+        Self { code: Some(code.into()), own: Value::Null }
+    }
+}
+
+/// An answer that was right, and what must be consumed so that it is right only once.
+#[derive(Default)]
+pub struct Proof {
+    /// Consumed in the write that accepts the proof. The attempt's own code is consumed with it.
+    pub consumes: Option<Box<dyn Consumable>>,
+    /// Whether the device verified its user (WebAuthn level 3 section 6.1).
+    pub user_verified: bool,
+}
+
+/// Something that proves once.
+#[async_trait]
+pub trait Consumable: Send + Sync {
+    /// Consumes it by a conditional update; false when somebody else did.
+    async fn consume(&self, app: &App, tx: &Transaction, now: Timestamp) -> Result<bool, DatabaseError>;
+}
+
+/// Why a sign-in does not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// The answer is wrong, was used, or comes too late; another one may be right.
+    #[error("the answer was not accepted")]
+    Refused,
+    /// There is no such attempt for this client and browser, or it is over.
+    #[error("there is no such attempt, or it is over")]
+    Ended,
+    /// The method is unknown, switched off, or not what comes next.
+    #[error("the method is not offered here")]
+    NotOffered,
+    /// Nobody can sign in by this name.
+    #[error("the identifier is not an email address")]
+    MalformedIdentifier,
+    /// Too often.
+    #[error("too many tries")]
+    Limited {
+        /// When it may be tried again.
+        retry_after: Duration,
+    },
+    /// The database did not do it.
+    #[error("the database failed")]
+    Database(#[from] DatabaseError),
+    /// A secret could not be sealed or opened.
+    #[error("a secret could not be sealed or opened")]
+    Crypto(#[from] CryptoError),
+    /// The method failed by itself.
+    #[error("the login method failed")]
+    Method(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<sea_orm::DbErr> for LoginError {
+    fn from(cause: sea_orm::DbErr) -> Self {
+        Self::Database(cause.into())
+    }
+}
+
+/// The methods of a provider.
+#[derive(Clone)]
+pub struct LoginMethods(Vec<Arc<dyn LoginMethod>>);
+
+impl LoginMethods {
+    /// Those that `login.methods` switches on, and the `added` ones, which need no switch.
+    pub fn new(config: &Config, added: Vec<Arc<dyn LoginMethod>>) -> Self {
+        let on =
+            |method: &Arc<dyn LoginMethod>| config.login.methods.iter().any(|name| name == method.name());
+        Self(methods().into_iter().filter(on).chain(added).collect())
+    }
+
+    /// Those that can work.
+    fn ready<'a>(&'a self, app: &'a App) -> impl Iterator<Item = &'a Arc<dyn LoginMethod>> {
+        self.0.iter().filter(move |method| method.ready(app))
+    }
+
+    /// The method with this name, if it can work.
+    pub(crate) fn find<'a>(
+        &'a self,
+        app: &'a App,
+        name: &str,
+    ) -> Result<&'a Arc<dyn LoginMethod>, LoginError> {
+        self.ready(app).find(|method| method.name() == name).ok_or(LoginError::NotOffered)
+    }
+}
+
+/// Names of the methods by which a sign-in may begin, in the order in which they are offered.
+pub fn beginning(app: &App, requirement: &Requirement) -> Vec<String> {
+    let offers: Vec<_> = app.login_methods.ready(app).map(|method| offer(method, false)).collect();
+    match policy::decide(requirement, &offers, &[]) {
+        Decision::More(names) => names,
+        Decision::Done(_) | Decision::Short(_) => Vec::new(),
+    }
+}
+
+/// Levels that somebody can reach here, lowest first: `acr_values_supported`.
+pub fn levels(app: &App) -> Vec<Acr> {
+    let factors: Vec<_> = app.login_methods.ready(app).map(|method| method.kind()).collect();
+    let second = factors.iter().any(|factor| matches!(factor, Factor::Has { .. }));
+    let resists = factors.iter().any(|factor| matches!(factor, Factor::Has { phishing_resistant: true }));
+    let levels = [Some(Acr::Aal1), second.then_some(Acr::Aal2), resists.then_some(Acr::Phr)];
+    levels.into_iter().flatten().collect()
+}
+
+/// What a client asks of every sign-in for it.
+pub fn requirement_of(client: &Client) -> Requirement {
+    Requirement {
+        acr: client.row.required_acr.as_deref().and_then(|word| word.parse().ok()),
+        max_age: None,
+        methods: client.login_methods.clone(),
+    }
+}
+
+fn offer(method: &Arc<dyn LoginMethod>, enrolled: bool) -> Offer<'_> {
+    Offer { name: method.name(), factor: method.kind(), enrolled }
+}
+
+/// Decides what comes next for this account.
+async fn decide(
+    app: &App,
+    requirement: &Requirement,
+    user: Option<&User>,
+    shown: &[Shown],
+) -> Result<Decision, LoginError> {
+    let mut offers = Vec::new();
+    for method in app.login_methods.ready(app) {
+        let enrolled = match user {
+            Some(user) if !shown.is_empty() => method.enrolled(app, user).await?,
+            _ => false,
+        };
+        offers.push(offer(method, enrolled));
+    }
+    Ok(policy::decide(requirement, &offers, shown))
+}

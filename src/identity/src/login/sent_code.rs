@@ -1,0 +1,213 @@
+//! Defines codes that are sent: what `code` and `email-otp` share.
+//!
+//! A code is 8 digits, works once, for `login.code_lifetime` counted from when it was sent, and only in
+//! the attempt it was made for. It is kept as a MAC under a server key over attempt and code, since a
+//! plain hash of eight digits is guessed in a moment. The code itself travels in the sealed payload of
+//! a job. For an unknown user everything happens alike, up to a job that sends nothing.
+
+use minijinja::context;
+use postern_entities::attempts;
+use postern_service::database::DatabaseError;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use url::Url;
+
+use super::{Answer, Challenge, CodeMac, Context};
+use crate::{
+    app::App,
+    jobs::{JobError, NewJob},
+    mail::{self, Message},
+    outbound,
+};
+
+/// The job that sends a code.
+pub const JOB: &str = "login.send_code";
+
+/// Digits of a code.
+pub const DIGITS: usize = 8;
+
+/// Header of a webhook's signature: `t=<seconds>,v1=<hex of HMAC-SHA-256 over "<seconds>.<body>">`.
+pub const SIGNATURE_HEADER: &str = "postern-signature";
+
+/// By which way a code goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Channel {
+    /// Mail.
+    Email,
+    /// The operator's own gateway.
+    Webhook,
+}
+
+/// What the job needs; sealed while it waits.
+#[derive(Serialize, Deserialize)]
+struct CodeToSend {
+    channel: Channel,
+    /// Nobody: a decoy.
+    to: Option<String>,
+    /// The account's `sub`, for a gateway that looks numbers up by it.
+    subject: Option<String>,
+    code: String,
+    attempt_hash: Vec<u8>,
+    client: Option<String>,
+    language: String,
+}
+
+/// Makes a code for the attempt and the job that sends it, to nobody when there is no user.
+pub(super) fn make(cx: &Context<'_>, channel: Channel) -> Challenge {
+    let (code, mac) = draw(cx);
+    let payload = CodeToSend {
+        channel,
+        to: cx.user.map(|user| user.email.clone()),
+        subject: cx.user.map(|user| user.subject.to_string()),
+        code,
+        attempt_hash: cx.attempt_hash.to_vec(),
+        client: cx.client.map(|client| client.row.name.clone()),
+        language: cx.language.to_owned(),
+    };
+    let job = NewJob { kind: JOB, payload: json!(payload), give_up_at: cx.attempt_ends_at };
+    Challenge { code: Some(mac), job: Some(job), ..Challenge::default() }
+}
+
+/// Makes a code for the attempt, and the message that tells it.
+pub(super) fn make_message(cx: &Context<'_>) -> Challenge {
+    let (code, mac) = draw(cx);
+    let message = cx.user.map(|user| Message {
+        to: user.email.clone(),
+        channel: "code",
+        subject: format!("{code} is the code for {}", user.email),
+        code: Some(code),
+        ..Message::default()
+    });
+    Challenge { code: Some(mac), message, ..Challenge::default() }
+}
+
+fn draw(cx: &Context<'_>) -> (String, CodeMac) {
+    let code = cx.app.random.digits(DIGITS);
+    let mac = mac(cx.app, cx.attempt_hash, &code);
+    (code, CodeMac { mac, expires_at: cx.now + cx.app.config.login.code_lifetime.duration() })
+}
+
+fn mac(app: &App, attempt_hash: &[u8], code: &str) -> Vec<u8> {
+    app.vault.mac(&[b"login code", attempt_hash, code.as_bytes()])
+}
+
+/// Whether the answer is the code that was sent, in time.
+pub(super) fn answers(cx: &Context<'_>, challenge: &Challenge, answer: &Answer) -> bool {
+    let Some(typed) = answer.code.as_deref().and_then(|code| normalise(code, DIGITS)) else { return false };
+    let typed = mac(cx.app, cx.attempt_hash, &typed);
+    challenge
+        .code
+        .as_ref()
+        .is_some_and(|sent| crate::crypto::equal(&sent.mac, &typed) && cx.now < sent.expires_at)
+}
+
+/// The digits of a typed code without the spaces and hyphens people put in; none when something else
+/// is there. Only ASCII digits count: others look alike and are not what was sent.
+pub fn normalise(typed: &str, digits: usize) -> Option<String> {
+    // Longer than any spelling of a code.
+    if typed.len() > 64 {
+        return None;
+    }
+    let code: String = typed.chars().filter(|c| !matches!(c, ' ' | '\t' | '\u{a0}' | '-')).collect();
+    (code.len() == digits && code.bytes().all(|byte| byte.is_ascii_digit())).then_some(code)
+}
+
+/// Runs the job: sends the code, then lets its life begin.
+pub(crate) async fn send(app: App, payload: serde_json::Value) -> Result<(), JobError> {
+    let code: CodeToSend = serde_json::from_value(payload).map_err(JobError::malformed)?;
+    if let Some(to) = &code.to {
+        match code.channel {
+            Channel::Email => send_mail(&app, to, &code).await?,
+            Channel::Webhook => post(&app, to, &code).await?,
+        }
+    }
+    Ok(begin_life(&app, &code).await?)
+}
+
+async fn send_mail(app: &App, to: &str, code: &CodeToSend) -> Result<(), JobError> {
+    let minutes = app.config.login.code_lifetime.duration().as_secs().div_ceil(60);
+    let values = context! {
+        code => &code.code, client => &code.client, minutes => minutes, issuer => &app.config.issuer,
+    };
+    let mut message = mail::compose(app, to, "sign-in-code", &code.language, values)?;
+    message.code = Some(code.code.clone());
+    mail::send(app, message).await
+}
+
+/// A code that waited for a mail server lives as long as any other, but never longer than its attempt.
+async fn begin_life(app: &App, code: &CodeToSend) -> Result<(), DatabaseError> {
+    let ends_at = app.clock.now() + app.config.login.code_lifetime.duration();
+    app.db
+        .write(async |tx| {
+            attempts::Entity::update_many()
+                .col_expr(attempts::Column::CodeExpiresAt, Expr::value(ends_at.micros()))
+                .filter(attempts::Column::AttemptHash.eq(code.attempt_hash.clone()))
+                .filter(attempts::Column::CodeMac.eq(mac(app, &code.attempt_hash, &code.code)))
+                .exec(tx)
+                .await?;
+            Ok(())
+        })
+        .await
+}
+
+/// What the operator's gateway gets.
+#[derive(Serialize)]
+struct Delivery<'a> {
+    /// `login.code`.
+    event: &'static str,
+    to: &'a str,
+    subject: Option<&'a str>,
+    code: &'a str,
+    client: Option<&'a str>,
+    language: &'a str,
+    expires_in: u64,
+}
+
+async fn post(app: &App, to: &str, code: &CodeToSend) -> Result<(), JobError> {
+    let settings = &app.config.login;
+    let (Some(url), Some(secret)) = (&settings.code_webhook_url, &settings.code_webhook_secret) else {
+        return Err(JobError::failed("login.code_webhook_url and login.code_webhook_secret are not set"));
+    };
+    let delivery = Delivery {
+        event: "login.code",
+        to,
+        subject: code.subject.as_deref(),
+        code: &code.code,
+        client: code.client.as_deref(),
+        language: &code.language,
+        expires_in: settings.code_lifetime.seconds(),
+    };
+    let body = serde_json::to_vec(&delivery).map_err(JobError::malformed)?;
+    let signature = outbound::signature(secret, app.clock.now(), &body);
+    call(app, url, body, signature).await
+}
+
+async fn call(app: &App, url: &Url, body: Vec<u8>, signature: String) -> Result<(), JobError> {
+    let answer = app
+        .outbound
+        .post_json(url, &[(SIGNATURE_HEADER, signature)], body)
+        .await
+        .map_err(|cause| JobError::from_source(&cause))?;
+    if answer.status.is_success() {
+        return Ok(());
+    }
+    Err(JobError::failed(format!("the gateway answered {}", answer.status)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normalise;
+
+    #[test]
+    fn codes_are_read_as_people_type_them() {
+        assert_eq!(normalise("1234 5678", 8).as_deref(), Some("12345678"));
+        assert_eq!(normalise(" 1234-5678\u{a0}", 8).as_deref(), Some("12345678"));
+        for typed in ["", "1234567", "123456789", "1234567a", "１２３４５６７８", "١٢٣٤٥٦٧٨", "+1234567"]
+        {
+            assert_eq!(normalise(typed, 8), None, "{typed}");
+        }
+        assert_eq!(normalise(&" ".repeat(100), 8), None);
+    }
+}

@@ -1,0 +1,144 @@
+//! Sends messages: mail over SMTP, or into the inbox of `postern dev`.
+//!
+//! Mail is always sent by a job ([`notice`], [`crate::jobs`]), never while somebody waits. TLS is
+//! required unless the settings say otherwise: a server that does not offer STARTTLS gets nothing
+//! (RFC 3207 section 6 warns of whoever strips the offer).
+
+mod inbox;
+mod smtp;
+
+use std::{io::Write as _, time::Duration};
+
+use minijinja::context;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+pub use self::{
+    inbox::{Inbox, Received},
+    smtp::{MailError, Smtp},
+};
+use crate::{
+    app::App,
+    crypto::CryptoError,
+    jobs::{self, JobError, NewJob, SealedJob},
+};
+
+/// The job that sends a notice.
+pub const JOB: &str = "mail.notice";
+
+/// A notice that could not be delivered by then is dropped.
+const NOTICE_GIVEN_UP_AFTER: Duration = Duration::from_hours(24);
+
+/// Where messages go.
+pub enum Mailer {
+    /// To a mail server.
+    Smtp(Box<Smtp>),
+    /// Into memory, for `dev` and tests.
+    Inbox(Inbox),
+    /// Nowhere: no server is set.
+    None,
+}
+
+impl Mailer {
+    /// Whether mail can reach anybody.
+    pub fn delivers(&self) -> bool {
+        !matches!(self, Self::None)
+    }
+}
+
+/// A message to one person.
+#[derive(Clone, Debug, Default)]
+pub struct Message {
+    /// The address, or whom an operator knows by it.
+    pub to: String,
+    /// `email`, or `code` for what is not mail.
+    pub channel: &'static str,
+    /// One line.
+    pub subject: String,
+    /// The plain part.
+    pub text: String,
+    /// The HTML part.
+    pub html: String,
+    /// The code in it, for the inbox.
+    pub code: Option<String>,
+    /// The link in it, for the inbox.
+    pub link: Option<String>,
+}
+
+/// Renders a mail from `mail/<template>.{subject,txt,html}`.
+pub fn compose(
+    app: &App,
+    to: &str,
+    template: &str,
+    language: &str,
+    values: minijinja::Value,
+) -> Result<Message, JobError> {
+    let text =
+        app.templates.mail(template, language, values).map_err(|cause| JobError::from_source(&cause))?;
+    Ok(Message {
+        to: to.to_owned(),
+        channel: "email",
+        subject: text.subject,
+        text: text.text,
+        html: text.html,
+        ..Message::default()
+    })
+}
+
+/// Sends a mail now. Only jobs call it.
+pub async fn send(app: &App, message: Message) -> Result<(), JobError> {
+    match &app.mailer {
+        Mailer::Smtp(smtp) => smtp.send(&app.config, &app.random, message).await.map_err(JobError::from),
+        Mailer::Inbox(inbox) => {
+            inbox.keep(message, app.clock.now());
+            Ok(())
+        }
+        Mailer::None => Err(JobError::failed("mail.smtp_host is not set")),
+    }
+}
+
+impl From<MailError> for JobError {
+    fn from(cause: MailError) -> Self {
+        match cause {
+            MailError::Unanswered(_) => Self::Interrupted(jobs::chain(&cause)),
+            MailError::Malformed(_) => Self::Hopeless(jobs::chain(&cause)),
+            _ => Self::from_source(&cause),
+        }
+    }
+}
+
+/// Writes a message to the terminal of this node, or into the inbox of `dev`; never to the log.
+pub fn tell(app: &App, message: Message) -> std::io::Result<()> {
+    if let Mailer::Inbox(inbox) = &app.mailer {
+        inbox.keep(message, app.clock.now());
+        return Ok(());
+    }
+    let mut terminal = std::io::stdout().lock();
+    writeln!(terminal, "{}", message.subject)?;
+    terminal.flush()
+}
+
+#[derive(Serialize, Deserialize)]
+struct Notice {
+    to: String,
+    template: String,
+    language: String,
+}
+
+/// A mail about a change of the account, ready to be enqueued in the write that makes the change.
+pub fn notice(app: &App, to: &str, template: &str, language: &str) -> Result<SealedJob, CryptoError> {
+    let notice = Notice { to: to.to_owned(), template: template.to_owned(), language: language.to_owned() };
+    let give_up_at = app.clock.now() + NOTICE_GIVEN_UP_AFTER;
+    NewJob { kind: JOB, payload: json!(notice), give_up_at }.seal(app)
+}
+
+/// Runs the job.
+pub(crate) async fn send_notice(app: App, payload: Value) -> Result<(), JobError> {
+    let notice: Notice = serde_json::from_value(payload).map_err(JobError::malformed)?;
+    if !app.mailer.delivers() {
+        tracing::warn!(template = notice.template, "a notice was not sent: mail.smtp_host is not set");
+        return Ok(());
+    }
+    let values = context! { issuer => &app.config.issuer };
+    send(&app, compose(&app, &notice.to, &notice.template, &notice.language, values)?).await
+}

@@ -1,0 +1,148 @@
+//! Speaks SMTP, one connection a mail.
+//!
+//! lettre's own transport does not say how far a conversation came. Here it is known whether the
+//! server may have taken the mail without our hearing of it, which decides whether it may be sent again.
+
+use std::time::Duration;
+
+use lettre::{
+    Message as Mail,
+    message::{
+        Mailbox, MultiPart,
+        header::{HeaderName, HeaderValue},
+    },
+    transport::smtp::{
+        Error as SmtpError,
+        authentication::{Credentials, Mechanism},
+        client::{AsyncSmtpConnection, TlsParameters},
+        extension::ClientId,
+    },
+};
+use postern_service::random::Random;
+use secrecy::ExposeSecret;
+use url::Url;
+
+use super::Message;
+use crate::config::{Config, MailSettings, SmtpTls};
+
+/// Keeps out-of-office replies away (RFC 3834 section 5).
+const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
+
+/// Why a mail was not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum MailError {
+    /// `mail.from` is not a mailbox.
+    #[error("mail.from must read like \"Postern <no-reply@example.com>\"")]
+    From,
+    /// The mail cannot be put together; it never will.
+    #[error("the mail cannot be put together: {0}")]
+    Malformed(String),
+    /// TLS cannot be prepared.
+    #[error("TLS to the mail server cannot be prepared")]
+    Tls(#[source] SmtpError),
+    /// The server does not offer STARTTLS.
+    #[error("the mail server does not offer STARTTLS, which mail.smtp_tls asks for")]
+    NoStartTls,
+    /// The server was not reached, or refused.
+    #[error("the mail server did not take the mail")]
+    Refused(#[source] SmtpError),
+    /// The server got the mail and did not say what it did with it.
+    #[error("the mail server did not answer")]
+    Unanswered(#[source] SmtpError),
+}
+
+/// A mail server.
+pub struct Smtp {
+    host: String,
+    port: u16,
+    tls: SmtpTls,
+    credentials: Option<Credentials>,
+    timeout: Duration,
+    from: Mailbox,
+}
+
+impl Smtp {
+    /// The server of `[mail]`; none when no host is set.
+    pub fn from_settings(settings: &MailSettings) -> Result<Option<Self>, MailError> {
+        let Some(host) = settings.smtp_host.clone() else { return Ok(None) };
+        let credentials = settings.smtp_username.clone().map(|user| {
+            let password = settings.smtp_password.as_ref().map(|secret| secret.expose_secret().to_owned());
+            Credentials::new(user, password.unwrap_or_default())
+        });
+        Ok(Some(Self {
+            host,
+            port: settings.smtp_port,
+            tls: settings.smtp_tls,
+            credentials,
+            timeout: settings.smtp_timeout.duration(),
+            from: settings.from.parse().map_err(|_| MailError::From)?,
+        }))
+    }
+
+    /// Hands a mail to the server.
+    pub(super) async fn send(
+        &self,
+        config: &Config,
+        random: &Random,
+        message: Message,
+    ) -> Result<(), MailError> {
+        let mail = self.build(config, random, message)?;
+        let name = hello_name(config);
+        let mut connection = self.connect(&name).await?;
+        let sent = connection.send(mail.envelope(), &mail.formatted()).await;
+        let outcome = match sent {
+            Ok(_) => Ok(()),
+            // An answer is a word; silence after the mail is not.
+            Err(cause) if cause.status().is_some() || cause.is_client() => Err(MailError::Refused(cause)),
+            Err(cause) => Err(MailError::Unanswered(cause)),
+        };
+        connection.abort().await;
+        outcome
+    }
+
+    async fn connect(&self, name: &ClientId) -> Result<AsyncSmtpConnection, MailError> {
+        let parameters = || TlsParameters::new(self.host.clone()).map_err(MailError::Tls);
+        let implicit = (self.tls == SmtpTls::Tls).then(parameters).transpose()?;
+        let server = (self.host.as_str(), self.port);
+        let mut connection =
+            AsyncSmtpConnection::connect_tokio1(server, Some(self.timeout), name, implicit, None)
+                .await
+                .map_err(MailError::Refused)?;
+        if self.tls == SmtpTls::Starttls {
+            if !connection.can_starttls() {
+                connection.abort().await;
+                return Err(MailError::NoStartTls);
+            }
+            connection.starttls(parameters()?, name).await.map_err(MailError::Refused)?;
+        }
+        if let Some(credentials) = &self.credentials {
+            let mechanisms = [Mechanism::Plain, Mechanism::Login];
+            connection.auth(&mechanisms, credentials).await.map_err(MailError::Refused)?;
+        }
+        Ok(connection)
+    }
+
+    fn build(&self, config: &Config, random: &Random, message: Message) -> Result<Mail, MailError> {
+        let malformed = |cause: &dyn std::error::Error| MailError::Malformed(cause.to_string());
+        let to: Mailbox = message.to.parse().map_err(|cause| malformed(&cause))?;
+        let domain = issuer_host(config);
+        Mail::builder()
+            .from(self.from.clone())
+            .to(to)
+            .subject(message.subject)
+            .message_id(Some(format!("<{}@{domain}>", random.uuid())))
+            .raw_header(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".to_owned()))
+            .multipart(MultiPart::alternative_plain_html(message.text, message.html))
+            .map_err(|cause| malformed(&cause))
+    }
+}
+
+/// How we introduce ourselves: by the issuer's host (RFC 5321 section 4.1.1.1).
+fn hello_name(config: &Config) -> ClientId {
+    ClientId::Domain(issuer_host(config))
+}
+
+fn issuer_host(config: &Config) -> String {
+    let host = Url::parse(&config.issuer).ok().and_then(|issuer| issuer.host_str().map(str::to_owned));
+    host.unwrap_or_else(|| "localhost".to_owned())
+}

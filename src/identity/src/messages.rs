@@ -1,0 +1,150 @@
+//! Answers what a person reads, in the best language there is.
+//!
+//! Every text has a key in `templates/messages/<language>.ftl` (Project Fluent). English is complete;
+//! another language is one file, and a key it lacks is read in English. A message is HTML when it is
+//! shown on a page: its arguments are escaped, the message itself is trusted like a template.
+
+use std::collections::BTreeMap;
+
+use fluent_bundle::{FluentArgs, FluentResource, concurrent::FluentBundle};
+use fluent_langneg::{NegotiationStrategy, convert_vec_str_to_langids_lossy, negotiate_languages};
+use unic_langid::LanguageIdentifier;
+
+/// The language every key exists in.
+const ENGLISH: &str = "en";
+
+/// Longest `ui_locales` or `Accept-Language` that is looked at.
+const LONGEST_WISH: usize = 256;
+
+/// Why a file of messages cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MessagesError {
+    /// The file's name is not a language.
+    #[error("`messages/{0}.ftl` is not named after a language, such as `de` or `pt-BR`")]
+    UnknownLanguage(String),
+    /// The file is not valid Fluent.
+    #[error("`messages/{language}.ftl` cannot be read: {reason}")]
+    Malformed {
+        /// Language of the file.
+        language: String,
+        /// First mistake in it.
+        reason: String,
+    },
+}
+
+/// The messages of all languages.
+pub struct Messages {
+    bundles: BTreeMap<String, FluentBundle<FluentResource>>,
+    languages: Vec<LanguageIdentifier>,
+}
+
+impl Messages {
+    /// Reads `(language, source)` pairs; of two for one language the later wins, key by key.
+    pub fn read(files: impl IntoIterator<Item = (String, String)>) -> Result<Self, MessagesError> {
+        let mut messages = Self { bundles: BTreeMap::new(), languages: Vec::new() };
+        for (language, source) in files {
+            messages.add(&language, source)?;
+        }
+        messages.languages = convert_vec_str_to_langids_lossy(messages.bundles.keys());
+        Ok(messages)
+    }
+
+    fn add(&mut self, language: &str, source: String) -> Result<(), MessagesError> {
+        let id: LanguageIdentifier =
+            language.parse().map_err(|_| MessagesError::UnknownLanguage(language.to_owned()))?;
+        let resource = FluentResource::try_new(source).map_err(|(_, mistakes)| MessagesError::Malformed {
+            language: language.to_owned(),
+            reason: mistakes.first().map(ToString::to_string).unwrap_or_default(),
+        })?;
+        let bundle = self.bundles.entry(id.to_string()).or_insert_with(|| {
+            let mut bundle = FluentBundle::new_concurrent(vec![id]);
+            // The marks would end up in subjects and in what people copy.
+            bundle.set_use_isolating(false);
+            bundle
+        });
+        bundle.add_resource_overriding(resource);
+        Ok(())
+    }
+
+    /// The language for a person: `ui_locales` (OpenID Connect Core section 3.1.2.1) before
+    /// `Accept-Language`, English when neither is spoken here.
+    pub fn choose(&self, ui_locales: Option<&str>, accept_language: Option<&str>) -> String {
+        let wishes =
+            |text: Option<&str>| text.filter(|text| text.len() <= LONGEST_WISH).unwrap_or("").to_owned();
+        let mut wanted = convert_vec_str_to_langids_lossy(wishes(ui_locales).split_ascii_whitespace());
+        wanted.extend(accepted(&wishes(accept_language)));
+        negotiate_languages(&wanted, &self.languages, None, NegotiationStrategy::Lookup)
+            .first()
+            .map_or_else(|| ENGLISH.to_owned(), ToString::to_string)
+    }
+
+    /// The text of a key, or none when no language has it.
+    pub fn text(&self, language: &str, key: &str, arguments: &FluentArgs) -> Option<String> {
+        let own = self.bundles.get(language).into_iter();
+        own.chain(self.bundles.get(ENGLISH)).find_map(|bundle| {
+            let pattern = bundle.get_message(key)?.value()?;
+            let mut mistakes = Vec::new();
+            let text = bundle.format_pattern(pattern, Some(arguments), &mut mistakes).into_owned();
+            if !mistakes.is_empty() {
+                tracing::warn!(language, key, ?mistakes, "a message could not be completed");
+            }
+            Some(text)
+        })
+    }
+}
+
+/// The languages of `Accept-Language`, the dearest first (RFC 9110 section 12.5.4); `q=0` means not at all.
+fn accepted(header: &str) -> Vec<LanguageIdentifier> {
+    let mut wishes: Vec<(f32, LanguageIdentifier)> = header
+        .split(',')
+        .filter_map(|wish| {
+            let (language, weight) = wish.split_once(';').unwrap_or((wish, "q=1"));
+            let weight = weight.trim().strip_prefix("q=")?.parse().ok()?;
+            Some((weight, language.trim().parse().ok()?))
+        })
+        .filter(|(weight, _)| *weight > 0.0)
+        .collect();
+    // Stable: equal weights keep the order in which they came.
+    wishes.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    wishes.into_iter().map(|(_, language)| language).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages() -> Messages {
+        let file = |language: &str, source: &str| (language.to_owned(), source.to_owned());
+        Messages::read([
+            file("en", "hello = Hello { $name }\nbye = Bye\n"),
+            file("de", "hello = Hallo { $name }\n"),
+            file("en", "bye = So long\n"),
+        ])
+        .unwrap()
+    }
+
+    #[test]
+    fn ui_locales_come_before_accept_language_and_english_is_the_last_resort() {
+        let messages = messages();
+        assert_eq!(messages.choose(Some("fr de-AT"), Some("en")), "de");
+        assert_eq!(messages.choose(None, Some("de;q=0.5, en-GB;q=0.8")), "en");
+        assert_eq!(messages.choose(None, Some("ja")), "en");
+        assert_eq!(messages.choose(Some("\u{0}<x>"), Some("*;;q=,,")), "en");
+        assert_eq!(messages.choose(Some(&"de ".repeat(200)), None), "en");
+    }
+
+    #[test]
+    fn a_missing_key_is_read_in_english_and_a_later_file_overrides() {
+        let messages = messages();
+        let arguments = FluentArgs::from_iter([("name", "Ada")]);
+        assert_eq!(messages.text("de", "hello", &arguments).unwrap(), "Hallo Ada");
+        assert_eq!(messages.text("de", "bye", &arguments).unwrap(), "So long");
+        assert_eq!(messages.text("de", "nothing", &arguments), None);
+    }
+
+    #[test]
+    fn a_broken_file_is_named() {
+        let broken = Messages::read([("de".to_owned(), "= nothing".to_owned())]);
+        assert!(matches!(broken, Err(MessagesError::Malformed { language, .. }) if language == "de"));
+    }
+}

@@ -1,0 +1,129 @@
+//! Answers how often something happened, and whether it may happen again now.
+//!
+//! Counted in the database, so that nodes share it: one row per rule and subject, one upsert per use.
+//! A use is taken before what it allows is tried, so that parallel tries cannot pass together; a try
+//! that turns out well gives it back. Whoever cannot count refuses: an error is never "allowed".
+
+use std::{net::IpAddr, time::Duration};
+
+use postern_entities::rate_limits;
+use postern_service::{
+    clock::Timestamp,
+    database::{DatabaseError, Transaction},
+    settings::Rate,
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement,
+    sea_query::{Expr, ExprTrait as _},
+};
+
+use crate::{app::App, crypto};
+
+/// A rule of `[limits]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    /// Name under which it counts.
+    pub name: &'static str,
+    /// How often.
+    pub rate: Rate,
+}
+
+/// What came of taking a use.
+#[derive(Clone, Debug)]
+pub enum Taken {
+    /// It was within the limit.
+    Within(Use),
+    /// It was one too many.
+    Limited {
+        /// Until the window ends.
+        retry_after: Duration,
+        /// Whether it is the first one too many in this window: the one to record, so that a flood
+        /// does not fill the record.
+        first: bool,
+    },
+}
+
+/// A use that was taken, so that it can be given back.
+#[derive(Clone, Debug)]
+pub struct Use {
+    bucket: Vec<u8>,
+    window_ends_at: i64,
+}
+
+/// A use and the window it fell into, in one statement: a window that is over begins anew.
+const TAKE: &str = "INSERT INTO rate_limits (bucket, used, window_ends_at) VALUES ($1, 1, $2) \
+    ON CONFLICT (bucket) DO UPDATE SET \
+    used = CASE WHEN rate_limits.window_ends_at <= $3 THEN 1 ELSE rate_limits.used + 1 END, \
+    window_ends_at = CASE WHEN rate_limits.window_ends_at <= $3 THEN $2 ELSE rate_limits.window_ends_at END \
+    RETURNING used, window_ends_at";
+
+/// Takes one use of a limit in the open write, which must commit also when the answer is `Limited`.
+pub async fn take(
+    tx: &Transaction,
+    limit: Limit,
+    subject: &str,
+    now: Timestamp,
+) -> Result<Taken, DatabaseError> {
+    let bucket = bucket(limit.name, subject);
+    let window_ends_at = now + limit.rate.period.duration();
+    let values = [bucket.clone().into(), window_ends_at.micros().into(), now.micros().into()];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), TAKE, values);
+    let row = tx.query_one_raw(statement).await?;
+    let row =
+        row.ok_or_else(|| sea_orm::DbErr::RecordNotFound("a counter that was just written".to_owned()))?;
+    let (used, window_ends_at): (i32, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+    if i64::from(used) <= i64::from(limit.rate.count.get()) {
+        return Ok(Taken::Within(Use { bucket, window_ends_at }));
+    }
+    metrics::counter!("postern_limited_total", "limit" => limit.name).increment(1);
+    let first = i64::from(used) == i64::from(limit.rate.count.get()) + 1;
+    Ok(Taken::Limited { retry_after: Timestamp::from_micros(window_ends_at) - now, first })
+}
+
+/// [`take`] in a write of its own.
+pub async fn take_now(app: &App, limit: Limit, subject: &str) -> Result<Taken, DatabaseError> {
+    let now = app.clock.now();
+    app.db.write(async |tx| take(tx, limit, subject, now).await).await
+}
+
+/// Gives a use back, in the write of what turned out well.
+pub async fn give_back(tx: &Transaction, taken: &Use) -> Result<(), DatabaseError> {
+    rate_limits::Entity::update_many()
+        .col_expr(rate_limits::Column::Used, Expr::col(rate_limits::Column::Used).sub(1))
+        .filter(rate_limits::Column::Bucket.eq(taken.bucket.clone()))
+        .filter(rate_limits::Column::WindowEndsAt.eq(taken.window_ends_at))
+        .filter(rate_limits::Column::Used.gt(0))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// The subject of limits per source: an IPv6 customer has a /64 to choose addresses from.
+pub fn source(ip: Option<IpAddr>) -> String {
+    match ip.map(|ip| ip.to_canonical()) {
+        Some(IpAddr::V4(ip)) => ip.to_string(),
+        Some(IpAddr::V6(ip)) => {
+            let [a, b, c, d, ..] = ip.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+        None => "unknown".to_owned(),
+    }
+}
+
+fn bucket(name: &str, subject: &str) -> Vec<u8> {
+    crypto::token_hash(&format!("{name}\n{subject}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::source;
+
+    #[test]
+    fn an_ipv6_customer_is_one_source() {
+        let source = |ip: &str| source(Some(ip.parse().unwrap()));
+        assert_eq!(source("2001:db8:1:2:3:4:5:6"), source("2001:db8:1:2:ffff::1"));
+        assert_ne!(source("2001:db8:1:2::1"), source("2001:db8:1:3::1"));
+        assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
+        assert_ne!(source("192.0.2.1"), source("192.0.2.2"));
+    }
+}

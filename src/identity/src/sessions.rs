@@ -1,0 +1,285 @@
+//! Answers who is signed in where, and until when.
+//!
+//! Owns the rows of `sessions` and the browser's cookie secret, which is stored hashed. A session ends
+//! when it is ended, when it was not seen for `session.idle_lifetime`, or at its absolute end; a
+//! disabled user has none. Signing in again and stepping up give the browser a new secret
+//! ([`renew`]), after which the old cookie is dead (OWASP ASVS 7.2.4).
+//!
+//! Reading a session never writes. [`seen`] moves the idle limit inside a write that happens anyway,
+//! and only when a minute has passed.
+
+use std::time::Duration;
+
+use postern_entities::{sessions, users};
+use postern_service::{
+    clock::Timestamp,
+    database::{DatabaseError, Transaction},
+};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, sea_query::Expr,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    audit::{Event, Origin},
+    crypto, grants,
+    users::User,
+};
+
+/// One sign-in of a user.
+pub type Session = sessions::Model;
+
+/// `last_seen_at` is written at most this often.
+const SEEN_AT_MOST_EVERY: Duration = Duration::from_mins(1);
+
+/// Through what the user signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionKind {
+    /// A browser with our cookie.
+    Browser,
+    /// An app through the first-party API; it has no cookie of this kind.
+    Api,
+}
+
+impl SessionKind {
+    /// As stored.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Browser => "browser",
+            Self::Api => "api",
+        }
+    }
+}
+
+/// A live session and whose it is.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// The session.
+    pub session: Session,
+    /// Its user, who is not disabled.
+    pub user: User,
+}
+
+/// What a new session begins with.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// Whose it is.
+    pub user_id: Uuid,
+    /// Through what.
+    pub kind: SessionKind,
+    /// The client that asked for the sign-in.
+    pub client_id: Option<String>,
+    /// What was proven, and when.
+    pub proven: Proven,
+    /// Where the sign-in came from.
+    pub origin: Origin,
+}
+
+/// How well somebody proved who they are.
+#[derive(Clone, Debug)]
+pub struct Proven {
+    /// When.
+    pub auth_time: Timestamp,
+    /// Level reached.
+    pub acr: String,
+    /// Methods used (RFC 8176).
+    pub amr: Vec<String>,
+}
+
+/// A session that was just opened.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The session.
+    pub session: Session,
+    /// What the browser's cookie must hold; none for API sign-ins.
+    pub cookie_secret: Option<String>,
+}
+
+/// The live session of a browser's cookie: one statement.
+pub async fn find(app: &App, cookie_secret: &str) -> Result<Option<SignedIn>, DatabaseError> {
+    let now = app.clock.now();
+    let idle_since = now - app.config.session.idle_lifetime.duration();
+    let found = sessions::Entity::find()
+        .join(JoinType::InnerJoin, user_of_session())
+        .select_also(users::Entity)
+        .filter(sessions::Column::CookieHash.eq(crypto::token_hash(cookie_secret)))
+        .filter(sessions::Column::EndedAt.is_null())
+        .filter(sessions::Column::ExpiresAt.gt(now.micros()))
+        .filter(sessions::Column::LastSeenAt.gt(idle_since.micros()))
+        .filter(users::Column::DisabledAt.is_null())
+        .one(app.db.reader())
+        .await?;
+    Ok(found.and_then(|(session, user)| Some(SignedIn { session, user: user? })))
+}
+
+fn user_of_session() -> sea_orm::RelationDef {
+    sessions::Entity::belongs_to(users::Entity).from(sessions::Column::UserId).to(users::Column::Id).into()
+}
+
+/// Opens a session in the caller's write.
+pub async fn open(
+    app: &App,
+    tx: &Transaction,
+    new: NewSession,
+    now: Timestamp,
+) -> Result<Opened, DatabaseError> {
+    let cookie_secret = (new.kind == SessionKind::Browser).then(|| app.random.token());
+    // An app holds no cookie but a refresh token, so its session lasts as long as that can.
+    let lifetime = match new.kind {
+        SessionKind::Browser => app.config.session.lifetime,
+        SessionKind::Api => app.config.tokens.refresh_token_lifetime,
+    };
+    let session = Session {
+        sid: app.random.uuid(),
+        cookie_hash: cookie_secret.as_deref().map(crypto::token_hash),
+        user_id: new.user_id,
+        kind: new.kind.word().to_owned(),
+        client_id: new.client_id,
+        auth_time: new.proven.auth_time.micros(),
+        acr: new.proven.acr,
+        amr: json!(new.proven.amr),
+        created_at: now.micros(),
+        last_seen_at: now.micros(),
+        expires_at: (now + lifetime.duration()).micros(),
+        ended_at: None,
+        ip: new.origin.ip.map(|ip| ip.to_string()),
+        user_agent: new.origin.user_agent.clone(),
+    };
+    let row: sessions::ActiveModel = session.clone().into();
+    sessions::Entity::insert(row).exec_without_returning(tx).await?;
+    event("session.started", &session)
+        .details(json!({ "kind": session.kind, "acr": session.acr, "amr": session.amr }))
+        .record(app, tx, &new.origin, now)
+        .await?;
+    Ok(Opened { session, cookie_secret })
+}
+
+/// Records that the user of a browser's session proved themselves again, and gives the browser a new
+/// secret: the session, and what hangs off its `sid`, goes on, the old cookie is dead.
+///
+/// `None` when the session ended meanwhile, or when somebody else renewed it first.
+pub async fn renew(
+    app: &App,
+    tx: &Transaction,
+    session: &Session,
+    proven: Proven,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<Option<Opened>, DatabaseError> {
+    let cookie_secret = app.random.token();
+    let renewed = Session {
+        cookie_hash: Some(crypto::token_hash(&cookie_secret)),
+        auth_time: proven.auth_time.micros(),
+        acr: proven.acr,
+        amr: json!(proven.amr),
+        last_seen_at: now.micros(),
+        ..session.clone()
+    };
+    let changed = sessions::Entity::update_many()
+        .set(sessions::ActiveModel {
+            cookie_hash: Set(renewed.cookie_hash.clone()),
+            auth_time: Set(renewed.auth_time),
+            acr: Set(renewed.acr.clone()),
+            amr: Set(renewed.amr.clone()),
+            last_seen_at: Set(renewed.last_seen_at),
+            ..Default::default()
+        })
+        .filter(sessions::Column::Sid.eq(session.sid))
+        .filter(sessions::Column::CookieHash.eq(session.cookie_hash.clone()))
+        .filter(sessions::Column::EndedAt.is_null())
+        .exec(tx)
+        .await?;
+    if changed.rows_affected != 1 {
+        return Ok(None);
+    }
+    event("session.renewed", &renewed)
+        .details(json!({ "acr": renewed.acr, "amr": renewed.amr }))
+        .record(app, tx, origin, now)
+        .await?;
+    Ok(Some(Opened { session: renewed, cookie_secret: Some(cookie_secret) }))
+}
+
+/// Moves the idle limit, in a write that happens anyway; nothing within a minute of the last time.
+pub async fn seen(tx: &Transaction, session: &Session, now: Timestamp) -> Result<(), DatabaseError> {
+    if !due(session, now) {
+        return Ok(());
+    }
+    sessions::Entity::update_many()
+        .col_expr(sessions::Column::LastSeenAt, Expr::value(now.micros()))
+        .filter(sessions::Column::Sid.eq(session.sid))
+        .filter(sessions::Column::LastSeenAt.lt(now.micros()))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// [`seen`] for a page that writes nothing else: at most one write a minute and session.
+pub async fn touch(app: &App, session: &Session) -> Result<(), DatabaseError> {
+    let now = app.clock.now();
+    if !due(session, now) {
+        return Ok(());
+    }
+    app.db.write(async |tx| seen(tx, session, now).await).await
+}
+
+fn due(session: &Session, now: Timestamp) -> bool {
+    now - Timestamp::from_micros(session.last_seen_at) >= SEEN_AT_MOST_EVERY
+}
+
+/// Ends a session and its grants, except those with `offline_access`. Whether it was live.
+pub async fn end(
+    app: &App,
+    tx: &Transaction,
+    sid: Uuid,
+    because: &'static str,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
+    let ended = sessions::Entity::update_many()
+        .col_expr(sessions::Column::EndedAt, Expr::value(now.micros()))
+        .filter(sessions::Column::Sid.eq(sid))
+        .filter(sessions::Column::EndedAt.is_null())
+        .exec_with_returning(tx)
+        .await?;
+    let Some(session) = ended.first() else { return Ok(false) };
+    grants::revoke_of_session(app, tx, sid, because, now).await?;
+    event("session.ended", session)
+        .details(json!({ "because": because }))
+        .record(app, tx, origin, now)
+        .await?;
+    Ok(true)
+}
+
+/// Ends every session of a user, with the same effect on grants. How many there were.
+pub async fn end_all_of_user(
+    app: &App,
+    tx: &Transaction,
+    user_id: Uuid,
+    because: &'static str,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<usize, DatabaseError> {
+    let live: Vec<Uuid> = sessions::Entity::find()
+        .select_only()
+        .column(sessions::Column::Sid)
+        .filter(sessions::Column::UserId.eq(user_id))
+        .filter(sessions::Column::EndedAt.is_null())
+        .into_tuple()
+        .all(tx)
+        .await?;
+    let mut ended = 0;
+    for sid in live {
+        ended += usize::from(end(app, tx, sid, because, origin, now).await?);
+    }
+    Ok(ended)
+}
+
+fn event(kind: &'static str, session: &Session) -> Event {
+    let event = Event::new(kind).user(session.user_id).session(session.sid);
+    match &session.client_id {
+        Some(client_id) => event.client(client_id),
+        None => event,
+    }
+}

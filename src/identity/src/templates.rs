@@ -1,0 +1,251 @@
+//! Defines what pages and mails are made from: the files under `templates/`.
+//!
+//! They are embedded; a file of the same name in the directory `pages.templates` takes its place, and
+//! a change there is seen at the next page. Whether they compile is checked when the provider starts.
+//! `.html` escapes by itself, an undefined variable is an error, and every text comes from
+//! [`messages`](crate::messages) by the function `t("key", argument = value)`.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use fluent_bundle::{FluentArgs, FluentValue};
+use minijinja::{
+    AutoEscape, Environment, ErrorKind, HtmlEscape, State, TemplateSource, UndefinedBehavior, Value, context,
+    value::{Kwargs, ValueKind},
+};
+use rust_embed::RustEmbed;
+
+use crate::{
+    assets::Assets,
+    messages::{Messages, MessagesError},
+};
+
+/// Steps of a template: far above what ours take, far below a loop without end.
+const FUEL: u64 = 200_000;
+
+#[derive(RustEmbed)]
+#[folder = "../../templates/"]
+struct BuiltIn;
+
+/// Why a page or mail cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum TemplateError {
+    /// The directory of the setting `pages.templates`, or a file in it, cannot be read.
+    #[error("`{}` of `pages.templates` cannot be read", .0.display())]
+    Unreadable(PathBuf, #[source] std::io::Error),
+    /// A template is broken.
+    #[error("a template is broken: {0:#}")]
+    Template(#[from] minijinja::Error),
+    /// A file of messages is broken.
+    #[error(transparent)]
+    Messages(#[from] MessagesError),
+}
+
+/// A mail in one language, without sender and recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailText {
+    /// One line.
+    pub subject: String,
+    /// The plain part.
+    pub text: String,
+    /// The HTML part.
+    pub html: String,
+}
+
+/// The templates, ready to render.
+pub struct Templates {
+    environment: Environment<'static>,
+    messages: Arc<Messages>,
+    assets: Arc<Assets>,
+    /// The operator may have broken a template.
+    overridden: bool,
+}
+
+impl Templates {
+    /// Reads the built-in files and those of `directory`, and compiles all of them once.
+    pub fn load(directory: Option<&Path>) -> Result<Self, TemplateError> {
+        let messages = Arc::new(Messages::read(message_files(directory)?)?);
+        let assets = Arc::new(assets(directory)?);
+        let environment = environment(directory, Arc::clone(&messages), Arc::clone(&assets));
+        let templates = Self { environment, messages, assets, overridden: directory.is_some() };
+        for name in
+            BuiltIn::iter().filter(|name| !name.starts_with("assets/") && !name.starts_with("messages/"))
+        {
+            templates.environment.get_template(&name)?;
+        }
+        Ok(templates)
+    }
+
+    /// The language for a person: see [`Messages::choose`].
+    pub fn language(&self, ui_locales: Option<&str>, accept_language: Option<&str>) -> String {
+        self.messages.choose(ui_locales, accept_language)
+    }
+
+    /// Renders a file such as `pages/login.html`.
+    ///
+    /// A file of the operator that fails while it renders gives way to the built-in one: a mistake in a
+    /// template must not lock people out. The log tells.
+    pub fn render(
+        &self,
+        name: &str,
+        language: &str,
+        values: impl Into<Value>,
+    ) -> Result<String, TemplateError> {
+        let values = context! { language, ..values.into() };
+        match self.environment.get_template(name).and_then(|template| template.render(&values)) {
+            Ok(text) => Ok(text),
+            Err(cause) if self.overridden => {
+                tracing::error!(template = name, cause = %format_args!("{cause:#}"), "an overridden template is broken");
+                let built_in = environment(None, Arc::clone(&self.messages), Arc::clone(&self.assets));
+                Ok(built_in.get_template(name)?.render(values)?)
+            }
+            Err(cause) => Err(cause.into()),
+        }
+    }
+
+    /// Renders the three files of a mail, such as `mail/sign-in-code.{subject,txt,html}`.
+    pub fn mail(
+        &self,
+        name: &str,
+        language: &str,
+        values: impl Into<Value>,
+    ) -> Result<MailText, TemplateError> {
+        let values: Value = values.into();
+        let part = |kind: &str| self.render(&format!("mail/{name}.{kind}"), language, values.clone());
+        Ok(MailText { subject: part("subject")?.trim().to_owned(), text: part("txt")?, html: part("html")? })
+    }
+
+    /// The files that pages load.
+    pub fn assets(&self) -> &Assets {
+        &self.assets
+    }
+
+    /// A message as HTML, for keys that are made up at run time; none when there is no such key.
+    pub fn text(&self, language: &str, key: &str, arguments: &[(&'static str, Value)]) -> Option<String> {
+        let arguments = arguments.iter().map(|(name, value)| (*name, argument(value, true)));
+        self.messages.text(language, key, &arguments.collect())
+    }
+}
+
+/// The built-in assets, each replaced by the operator's file of the same name, and the operator's own.
+fn assets(directory: Option<&Path>) -> Result<Assets, TemplateError> {
+    let built_in = BuiltIn::iter().filter_map(|name| {
+        let own_name = name.strip_prefix("assets/")?.to_owned();
+        Some((own_name, BuiltIn::get(&name)?.data.into_owned()))
+    });
+    let mut files: BTreeMap<_, _> = built_in.collect();
+    for path in directory.map(|directory| files_in(directory, "assets")).transpose()?.into_iter().flatten() {
+        if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
+            files.insert(name.to_owned(), read(&path)?);
+        }
+    }
+    Ok(Assets::keep(files))
+}
+
+/// The files in a folder of the operator's directory; the folder may be missing, the directory not.
+fn files_in(directory: &Path, folder: &str) -> Result<Vec<PathBuf>, TemplateError> {
+    let unreadable = |cause| TemplateError::Unreadable(directory.to_owned(), cause);
+    fs::read_dir(directory).map_err(unreadable)?;
+    let entries = fs::read_dir(directory.join(folder)).into_iter().flatten();
+    entries.map(|entry| Ok(entry.map_err(unreadable)?.path())).collect()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TemplateError> {
+    fs::read(path).map_err(|cause| TemplateError::Unreadable(path.to_owned(), cause))
+}
+
+/// `(language, source)` of every file of messages: the built-in ones first, then the operator's.
+fn message_files(directory: Option<&Path>) -> Result<Vec<(String, String)>, TemplateError> {
+    let built_in = BuiltIn::iter().filter_map(|name| {
+        let language = name.strip_prefix("messages/")?.strip_suffix(".ftl")?.to_owned();
+        Some((language, String::from_utf8_lossy(&BuiltIn::get(&name)?.data).into_owned()))
+    });
+    let mut files: Vec<_> = built_in.collect();
+    for path in directory.map(|directory| files_in(directory, "messages")).transpose()?.into_iter().flatten()
+    {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if let Some(language) = name.strip_suffix(".ftl") {
+            files.push((language.to_owned(), String::from_utf8_lossy(&read(&path)?).into_owned()));
+        }
+    }
+    Ok(files)
+}
+
+fn environment(
+    directory: Option<&Path>,
+    messages: Arc<Messages>,
+    assets: Arc<Assets>,
+) -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    environment.set_auto_escape_callback(|name| {
+        if Path::new(name).extension().is_some_and(|ending| ending == "html") {
+            AutoEscape::Html
+        } else {
+            AutoEscape::None
+        }
+    });
+    let directory = directory.map(Path::to_owned);
+    environment.set_loader(move |name| Ok(source(directory.as_deref(), name)));
+    environment.add_function("t", move |state: &State, key: &str, arguments: Kwargs| {
+        text(&messages, state, key, &arguments)
+    });
+    environment.add_function("asset", move |name: &str| {
+        let missing =
+            || minijinja::Error::new(ErrorKind::InvalidOperation, format!("there is no asset `{name}`"));
+        assets.path(name).map(Value::from_safe_string).ok_or_else(missing)
+    });
+    environment
+}
+
+/// The operator's file when there is one, else the built-in one; read again once the file has changed.
+fn source(directory: Option<&Path>, name: &str) -> Option<TemplateSource> {
+    let built_in = || Some(String::from_utf8_lossy(&BuiltIn::get(name)?.data).into_owned());
+    let Some(path) = directory.map(|directory| directory.join(name)) else {
+        return built_in().map(TemplateSource::new);
+    };
+    let seen = changed_at(&path);
+    let text = fs::read_to_string(&path).ok().or_else(built_in)?;
+    Some(TemplateSource::new(text).with_uptodate_check(move || changed_at(&path) == seen))
+}
+
+fn changed_at(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|file| file.modified()).ok()
+}
+
+/// `t("key", name = value)`: the message in the page's language.
+fn text(
+    messages: &Messages,
+    state: &State,
+    key: &str,
+    arguments: &Kwargs,
+) -> Result<Value, minijinja::Error> {
+    let language = state.lookup("language").map(|value| value.to_string()).unwrap_or_default();
+    let html = matches!(state.auto_escape(), AutoEscape::Html);
+    let mut values = FluentArgs::new();
+    for name in arguments.args() {
+        let value: Value = arguments.get(name)?;
+        values.set(name.to_owned(), argument(&value, html));
+    }
+    arguments.assert_all_used()?;
+    let text = messages.text(&language, key, &values).unwrap_or_else(|| {
+        tracing::error!(key, "there is no such message");
+        key.to_owned()
+    });
+    Ok(if html { Value::from_safe_string(text) } else { Value::from(text) })
+}
+
+/// Numbers stay numbers, for plural rules; everything else is text, escaped for a page.
+fn argument(value: &Value, html: bool) -> FluentValue<'static> {
+    match i64::try_from(value.clone()) {
+        Ok(number) if value.kind() == ValueKind::Number => FluentValue::from(number),
+        _ if html && !value.is_safe() => HtmlEscape(&value.to_string()).to_string().into(),
+        _ => value.to_string().into(),
+    }
+}

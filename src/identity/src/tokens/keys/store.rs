@@ -1,0 +1,114 @@
+//! Reads and writes the rows of signing keys. What they mean is the neighbours' business.
+
+use postern_entities::signing_keys;
+use postern_service::{
+    clock::Timestamp,
+    database::{DatabaseError, Transaction, changes},
+};
+use postern_token_verifier::Algorithm;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    sea_query::{Expr, OnConflict},
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{TOPIC, pair::KeyPair};
+
+/// Where a key is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Published, does not sign yet.
+    Next,
+    /// Signs.
+    Active,
+    /// Published until its last token is dead.
+    Retiring,
+}
+
+impl State {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Active => "active",
+            Self::Retiring => "retiring",
+        }
+    }
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        [Self::Next, Self::Active, Self::Retiring].into_iter().find(|state| state.name() == name)
+    }
+}
+
+/// Where a private key is sealed for: its row.
+pub(super) fn place(kid: &str) -> [&str; 2] {
+    ["signing_keys", kid]
+}
+
+/// Writes a key unless there is one in the same state, and tells the other nodes.
+pub(super) async fn insert(
+    tx: &Transaction,
+    pair: &KeyPair,
+    sealed: Vec<u8>,
+    state: State,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    let row = signing_keys::Model {
+        kid: pair.kid.clone(),
+        algorithm: pair.algorithm.name().to_owned(),
+        state: state.name().to_owned(),
+        public_jwk: Value::Object(pair.public_jwk.clone()),
+        private_sealed: sealed,
+        created_at: now.micros(),
+        activated_at: (state == State::Active).then_some(now.micros()),
+        retired_at: None,
+    };
+    signing_keys::Entity::insert(signing_keys::ActiveModel::from(row).reset_all())
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(tx)
+        .await?;
+    changes::announce(tx, TOPIC).await?;
+    Ok(())
+}
+
+/// Moves a key one state on. False when it was not in the state before.
+pub(super) async fn move_on(
+    tx: &Transaction,
+    kid: &str,
+    to: State,
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
+    let (from, stamp) = match to {
+        State::Active => (State::Next, signing_keys::Column::ActivatedAt),
+        State::Retiring | State::Next => (State::Active, signing_keys::Column::RetiredAt),
+    };
+    let moved = signing_keys::Entity::update_many()
+        .col_expr(signing_keys::Column::State, Expr::value(to.name()))
+        .col_expr(stamp, Expr::value(now.micros()))
+        .filter(signing_keys::Column::Kid.eq(kid))
+        .filter(signing_keys::Column::State.eq(from.name()))
+        .exec(tx)
+        .await?;
+    Ok(moved.rows_affected == 1)
+}
+
+/// Every key, the oldest first.
+pub(super) async fn load(db: &impl ConnectionTrait) -> Result<Vec<signing_keys::Model>, DatabaseError> {
+    let oldest_first = signing_keys::Entity::find().order_by_asc(signing_keys::Column::CreatedAt);
+    Ok(oldest_first.order_by_asc(signing_keys::Column::Kid).all(db).await?)
+}
+
+/// The key of an algorithm in a state that only one can be in.
+pub(super) fn find(
+    rows: &[signing_keys::Model],
+    algorithm: Algorithm,
+    state: State,
+) -> Option<&signing_keys::Model> {
+    rows.iter().find(|row| row.algorithm == algorithm.name() && row.state == state.name())
+}
+
+/// What a key is for; none for a name that this program does not know.
+pub(super) fn algorithm_of(row: &signing_keys::Model) -> Option<Algorithm> {
+    serde_json::from_value(json!(row.algorithm)).ok()
+}

@@ -1,0 +1,230 @@
+//! Issues and rotates refresh tokens (RFC 6749 section 6, RFC 9700 section 4.14.2).
+//!
+//! Owns rotation: the conditional update in [`mark_rotated`] decides which of several requests makes the successor. For
+//! `tokens.refresh_token_grace` the row keeps the successor, sealed under a key that only the presented token gives, so
+//! whoever lost the answer, or asked at the same time, gets the very same successor. Later reuse revokes the grant.
+//!
+//! A rotation is one write of five statements: the update that rotates, the joined read of grant, user and session, the
+//! count, the successor, the record.
+
+use postern_entities::refresh_tokens;
+use postern_service::{
+    clock::Timestamp,
+    database::{DatabaseError, Transaction},
+};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+
+use super::{
+    Issue, TokenError, TokenResponse, issue,
+    scope::{Resolved, narrow},
+};
+use crate::{
+    App,
+    audit::{Event, Origin},
+    clients::{Client, GrantType},
+    crypto,
+    grants::{self, Grant, Standing},
+    rate_limit::{self, Limit, Taken},
+};
+
+/// A token request with a refresh token (RFC 6749 section 6).
+#[derive(Clone, Copy)]
+pub struct Refresh<'a> {
+    /// `refresh_token`.
+    pub refresh_token: &'a str,
+    /// `scope`, to narrow the access token.
+    pub scope: Option<&'a str>,
+    /// `resource` (RFC 8707 section 2.2), to narrow the access token.
+    pub resources: &'a [String],
+}
+
+/// The first refresh token of a grant, in the open write; none for a client that may not refresh.
+pub async fn begin(
+    app: &App,
+    tx: &Transaction,
+    client: &Client,
+    grant: &Grant,
+    now: Timestamp,
+) -> Result<Option<String>, DatabaseError> {
+    if !client.may_use(GrantType::RefreshToken) {
+        return Ok(None);
+    }
+    let token = app.random.token();
+    store(app, tx, &token, grant, now).await?;
+    Ok(Some(token))
+}
+
+/// Whether a stored token may still be used, as far as its own row says.
+pub(super) fn live(row: &refresh_tokens::Model, now: Timestamp) -> bool {
+    row.rotated_at.is_none() && row.expires_at > now.micros()
+}
+
+/// What became of a refresh token. A refusal here must be committed.
+enum Rotated {
+    Once(Box<Won>),
+    Refused(TokenError),
+}
+
+struct Won {
+    standing: Standing,
+    resolved: Resolved,
+    successor: String,
+}
+
+/// Rotates a refresh token and issues new tokens.
+pub async fn rotate(
+    app: &App,
+    client: &Client,
+    request: Refresh<'_>,
+    origin: &Origin,
+) -> Result<TokenResponse, TokenError> {
+    if !client.may_use(GrantType::RefreshToken) {
+        return Err(TokenError::GrantTypeNotAllowed);
+    }
+    let presented = request.refresh_token;
+    let token_hash = crypto::token_hash(presented);
+    let successor = app.random.token();
+    let sealed = crypto::seal_for_holder(presented, successor.as_bytes())?;
+    let now = app.clock.now();
+    let rotated = app
+        .db
+        .write(async |tx| {
+            let row = mark_rotated(tx, &token_hash, &sealed, now).await?;
+            let first = row.is_some();
+            let row = match row {
+                Some(row) => row,
+                None => match used_before(app, tx, client, &token_hash, origin, now).await? {
+                    Ok(row) => row,
+                    Err(refusal) => return Ok(Rotated::Refused(refusal)),
+                },
+            };
+            let standing =
+                grants::standing(app, tx, row.grant_id, now).await?.ok_or(TokenError::GrantEnded)?;
+            // RFC 6749 section 6: bound to the client. An error undoes the rotation, so the token stays good for its own.
+            if standing.grant.client_id != client.client_id() {
+                return Err(TokenError::UnknownRefreshToken);
+            }
+            let resolved = narrow(app, client, &standing.grant, request.scope, request.resources)?;
+            if !first {
+                let successor = successor_of(&row, presented)?;
+                return Ok(Rotated::Once(Box::new(Won { standing, resolved, successor })));
+            }
+            count(app, tx, &standing.grant, now).await?;
+            store(app, tx, &successor, &standing.grant, now).await?;
+            record(app, tx, &standing.grant, origin, now).await?;
+            Ok(Rotated::Once(Box::new(Won { standing, resolved, successor })))
+        })
+        .await?;
+    match rotated {
+        Rotated::Refused(refusal) => Err(refusal),
+        Rotated::Once(won) => {
+            let what = Issue {
+                client,
+                grant: (&won.standing.grant).into(),
+                user: won.standing.user.as_ref(),
+                resolved: &won.resolved,
+                // OpenID Connect Core section 12.2: a refreshed ID token should not have a nonce.
+                nonce: None,
+                refresh_token: Some(won.successor),
+            };
+            Ok(issue(app, what).await?)
+        }
+    }
+}
+
+/// Rotates a live token, once. Nothing when it is unknown, expired or rotated.
+async fn mark_rotated(
+    tx: &Transaction,
+    token_hash: &[u8],
+    successor_sealed: &[u8],
+    now: Timestamp,
+) -> Result<Option<refresh_tokens::Model>, DatabaseError> {
+    let rotated = refresh_tokens::Entity::update_many()
+        .col_expr(refresh_tokens::Column::RotatedAt, Expr::value(now.micros()))
+        .col_expr(refresh_tokens::Column::SuccessorSealed, Expr::value(successor_sealed))
+        .filter(refresh_tokens::Column::TokenHash.eq(token_hash))
+        .filter(refresh_tokens::Column::RotatedAt.is_null())
+        .filter(refresh_tokens::Column::ExpiresAt.gt(now.micros()))
+        .exec_with_returning(tx)
+        .await?;
+    Ok(rotated.into_iter().next())
+}
+
+/// A token that could not be rotated: `Ok` with its row while its successor may still be handed out, otherwise the
+/// refusal, after the grant was revoked where the token was used before (RFC 9700 section 4.14.2).
+async fn used_before(
+    app: &App,
+    tx: &Transaction,
+    client: &Client,
+    token_hash: &[u8],
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<Result<refresh_tokens::Model, TokenError>, DatabaseError> {
+    let row = refresh_tokens::Entity::find_by_id(token_hash.to_vec()).one(tx).await?;
+    let Some(row) = row else { return Ok(Err(TokenError::UnknownRefreshToken)) };
+    let Some(rotated_at) = row.rotated_at else { return Ok(Err(TokenError::RefreshTokenExpired)) };
+    if now - Timestamp::from_micros(rotated_at) <= app.config.tokens.refresh_token_grace.duration() {
+        return Ok(Ok(row));
+    }
+    let grant = grants::find(tx, row.grant_id).await?;
+    // Another client that holds the token may not end the grant with it.
+    if let Some(grant) = grant.filter(|grant| grant.client_id == client.client_id()) {
+        grants::revoke_and_record(app, tx, &grant, "refresh_token_reused", origin, now).await?;
+        return Ok(Err(TokenError::RefreshTokenReused));
+    }
+    Ok(Err(TokenError::UnknownRefreshToken))
+}
+
+fn successor_of(row: &refresh_tokens::Model, presented: &str) -> Result<String, TokenError> {
+    let sealed = row.successor_sealed.as_deref().unwrap_or_default();
+    let successor = crypto::open_as_holder(presented, sealed)?;
+    String::from_utf8(successor).map_err(|_| crypto::CryptoError::Altered.into())
+}
+
+/// Stores a token that ends after `tokens.refresh_token_idle_lifetime` without use, and with its grant at the latest.
+async fn store(
+    app: &App,
+    tx: &Transaction,
+    token: &str,
+    grant: &Grant,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    let idle_end = now + app.config.tokens.refresh_token_idle_lifetime.duration();
+    let row = refresh_tokens::Model {
+        token_hash: crypto::token_hash(token),
+        grant_id: grant.id,
+        issued_at: now.micros(),
+        expires_at: idle_end.micros().min(grant.expires_at),
+        rotated_at: None,
+        successor_sealed: None,
+    };
+    refresh_tokens::Entity::insert(refresh_tokens::ActiveModel::from(row).reset_all())
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
+}
+
+/// Counts a rotation. An error undoes it, and the count with it, which stays where the next one is too many again.
+async fn count(app: &App, tx: &Transaction, grant: &Grant, now: Timestamp) -> Result<(), TokenError> {
+    let limit = Limit { name: "refreshes_per_grant", rate: app.config.limits.refreshes_per_grant };
+    match rate_limit::take(tx, limit, &grant.id.to_string(), now).await? {
+        Taken::Within(_) => Ok(()),
+        Taken::Limited { retry_after, .. } => Err(TokenError::TooManyRequests { retry_after }),
+    }
+}
+
+async fn record(
+    app: &App,
+    tx: &Transaction,
+    grant: &Grant,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    Event::new("refresh_token.rotated")
+        .user(grant.user_id)
+        .client(&grant.client_id)
+        .session(grant.sid)
+        .grant(grant.id)
+        .record(app, tx, origin, now)
+        .await
+}

@@ -1,0 +1,167 @@
+//! Holds the directions of calls inside the crate (the map in `lib.rs`): who may use whom, by their `use` lines.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Modules from the top down. One may use those of its own layer and of the layers below.
+const LAYERS: [&[&str]; 7] = [
+    &["cli"],
+    &["http"],
+    &["authorization", "consents", "login", "tokens", "administration"],
+    &["sessions"],
+    &["grants"],
+    &["clients", "users", "resources"],
+    &["audit", "rate_limit", "mail", "jobs", "outbound", "pool", "messages", "templates", "assets"],
+];
+/// What everything stands on. `app` holds the parts of all layers; `config` and `crypto` use none.
+const FOUNDATION: [&str; 3] = ["app", "config", "crypto"];
+
+struct Source {
+    /// Path below `src`, such as `tokens/keys/mod.rs`.
+    path: String,
+    text: String,
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path: PathBuf = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+                let text = fs::read_to_string(&path).unwrap();
+                // Tests of a file may look anywhere.
+                let text = text.split("#[cfg(test)]").next().unwrap().to_owned();
+                found.push(Source { path: name, text });
+            }
+        }
+    }
+    assert!(found.len() > 20, "the sources were not found");
+    found
+}
+
+impl Source {
+    /// The top-level module the file belongs to.
+    fn module(&self) -> &str {
+        self.path.split(['/', '.']).next().unwrap()
+    }
+
+    /// The code without comments, on one line.
+    fn code(&self) -> String {
+        let lines = self.text.lines().map(|line| line.split("//").next().unwrap_or_default());
+        lines.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The top-level modules named in `use crate::...` and `crate::...` paths.
+    fn uses(&self) -> BTreeSet<String> {
+        let code = self.code();
+        let mut names = BTreeSet::new();
+        for (at, _) in code.match_indices("crate::") {
+            let rest = &code[at + "crate::".len()..];
+            if let Some(group) = rest.strip_prefix('{') {
+                names.extend(first_words(group));
+            } else {
+                names.extend(word(rest));
+            }
+        }
+        names
+    }
+}
+
+fn word(text: &str) -> Option<String> {
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+    Some(text[..end].to_owned()).filter(|word| !word.is_empty())
+}
+
+/// The first words of the items of a `use` group, whose `{` has been read.
+fn first_words(group: &str) -> Vec<String> {
+    let (mut depth, mut words, mut item) = (0, Vec::new(), true);
+    for (at, character) in group.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => item = true,
+            c if item && !c.is_whitespace() => {
+                words.extend(word(&group[at..]));
+                item = false;
+            }
+            _ => {}
+        }
+    }
+    words
+}
+
+fn layer(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| layer.contains(&module))
+}
+
+#[test]
+fn modules_use_only_what_is_below_them() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        let Some(own) = layer(source.module()) else { continue };
+        // What runs a kind of job is its owner's; the foundation holds them together.
+        for used in source.uses() {
+            if layer(&used).is_some_and(|other| other < own) {
+                wrong.push(format!("{} uses {used}", source.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_module_has_its_place() {
+    let known: BTreeSet<_> = LAYERS.concat().into_iter().chain(FOUNDATION).chain(["lib", "main"]).collect();
+    let modules: BTreeSet<_> = sources().iter().map(|source| source.module().to_owned()).collect();
+    let lost: Vec<_> = modules.iter().filter(|module| !known.contains(module.as_str())).collect();
+    assert!(lost.is_empty(), "name the layer of {lost:?} in LAYERS");
+}
+
+#[test]
+fn the_web_stays_under_http_and_the_database_outside() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        let code = source.code();
+        let http = source.path.starts_with("http/");
+        if http && code.contains("sea_orm::") {
+            wrong.push(format!("{} uses sea_orm", source.path));
+        }
+        for web in ["poem::", "poem_openapi::"] {
+            if !http && code.contains(web) {
+                wrong.push(format!("{} uses {web}", source.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Each of these is one file that must not know the others.
+fn strangers(folder: &str, files: &[&str]) {
+    let sources = sources();
+    for file in files {
+        let Some(source) = sources.iter().find(|source| source.path == format!("{folder}/{file}.rs")) else {
+            panic!("{folder}/{file}.rs is gone: change the list");
+        };
+        let code = source.code();
+        for other in files.iter().filter(|other| *other != file) {
+            for path in [format!("super::{other}"), format!("{folder}::{other}")] {
+                assert!(!code.contains(&path), "{folder}/{file}.rs uses {other}");
+            }
+        }
+    }
+}
+
+#[test]
+fn login_methods_and_grant_types_do_not_know_each_other() {
+    strangers("login", &["code", "email_otp", "totp"]);
+    strangers("tokens", &["authorization_code", "refresh_token", "client_credentials"]);
+}

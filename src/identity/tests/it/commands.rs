@@ -1,0 +1,229 @@
+//! The binary `postern` as an operator runs it: what it prints, and how it exits.
+
+use std::process::{Command, Output};
+
+use postern_service::testing::TestDatabase;
+use serde_json::{Value, json};
+
+/// An operator's shell: one database, one encryption key.
+pub struct Shell {
+    database: TestDatabase,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Shell {
+    /// On a database without a schema.
+    pub async fn empty() -> Self {
+        Self { database: TestDatabase::fresh().await.unwrap() }
+    }
+
+    /// On a database with its schema.
+    pub async fn new() -> Self {
+        let shell = Self::empty().await;
+        shell.run(&["migrate", "up"]).succeeded();
+        shell
+    }
+
+    /// The command, ready to run with more of an environment.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_postern"));
+        command
+            .args(arguments)
+            .env("POSTERN_DATABASE__URL", self.database.url())
+            .env("POSTERN_SECRETS__ENCRYPTION_KEY", "A".repeat(43));
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Ended {
+        self.command(arguments).output().unwrap().into()
+    }
+
+    /// Runs with `--json` and reads the outcome.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let arguments: Vec<_> = arguments.iter().copied().chain(["--json"]).collect();
+        serde_json::from_str(&self.run(&arguments).succeeded()).unwrap()
+    }
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Ended {
+    #[track_caller]
+    pub fn succeeded(self) -> String {
+        assert_eq!(self.code, 0, "{self:?}");
+        self.out
+    }
+
+    /// Asserts the exit code and a part of what was said.
+    #[track_caller]
+    pub fn failed(self, code: i32, said: &str) {
+        assert_eq!(self.code, code, "{self:?}");
+        assert!(self.err.contains(said), "{said:?} not in {self:?}");
+        assert!(self.out.is_empty(), "{self:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_schema_goes_up_and_down_and_says_where_it_is() {
+    let shell = Shell::empty().await;
+    shell.run(&["client", "list"]).failed(1, "postern migrate up");
+    let up = shell.run(&["migrate", "up"]).succeeded();
+    assert!(up.contains("applied: m20261121_000001_accounts"), "{up}");
+    assert_eq!(shell.run(&["migrate", "up"]).succeeded(), "Nothing to do.\n");
+    let status = shell.json(&["migrate", "status"]);
+    assert!(status.as_array().unwrap().iter().all(|step| step["applied"] == true), "{status}");
+    shell.json(&["migrate", "down", "--steps", "100"]);
+    let status = shell.json(&["migrate", "status"]);
+    assert!(status.as_array().unwrap().iter().all(|step| step["applied"] == false), "{status}");
+}
+
+#[tokio::test]
+async fn a_client_is_added_shown_changed_and_removed() {
+    let shell = Shell::new().await;
+    shell
+        .run(&[
+            "resource",
+            "add",
+            "https://api.test",
+            "--scope",
+            "read=Read things",
+            "--scope",
+            "write=Write",
+        ])
+        .succeeded();
+    let added = shell.json(&[
+        "client",
+        "add",
+        "web",
+        "--name",
+        "Web",
+        "--redirect-uri",
+        "https://web.test/callback",
+        "--grant-type",
+        "authorization_code",
+        "--grant-type",
+        "refresh_token",
+        "--scope",
+        "openid read",
+        "--default-scope",
+        "openid",
+    ]);
+    assert_eq!(added["client_secret"].as_str().unwrap().len(), 43);
+    let shown = shell.json(&["client", "show", "web"]);
+    assert_eq!(shown["scopes"], json!(["openid", "read"]));
+    assert_eq!(shown["grant_types"], json!(["authorization_code", "refresh_token"]));
+    assert!(shown.get("client_secret").is_none());
+
+    shell.run(&["client", "update", "web", "--first-party", "--origin", "https://web.test"]).succeeded();
+    let shown = shell.json(&["client", "show", "web"]);
+    assert_eq!((&shown["first_party"], &shown["origins"]), (&json!(true), &json!(["https://web.test"])));
+    assert_eq!(shown["name"], "Web");
+    shell
+        .run(&["client", "update", "web", "--first-party=false", "--origin", "", "--enabled", "false"])
+        .succeeded();
+    let shown = shell.json(&["client", "show", "web"]);
+    assert_eq!((&shown["enabled"], &shown["origins"]), (&json!(false), &json!([])));
+
+    assert!(shell.run(&["client", "list"]).succeeded().contains("disabled"));
+    shell.run(&["client", "remove", "web"]).succeeded();
+    assert_eq!(shell.json(&["client", "list"]), json!([]));
+    shell.run(&["client", "show", "web"]).failed(1, "there is no client web");
+}
+
+#[tokio::test]
+async fn two_secrets_live_at_once_and_a_third_must_wait() {
+    let shell = Shell::new().await;
+    shell.run(&["client", "add", "web", "--redirect-uri", "https://web.test/"]).succeeded();
+    let rotated = shell.json(&["client", "rotate-secret", "web", "--overlap", "1h"]);
+    assert!(
+        rotated["client_secret"].is_string() && rotated["previous_secret_expires_at"].is_string(),
+        "{rotated}"
+    );
+    shell.run(&["client", "rotate-secret", "web"]).failed(1, "two live secrets until");
+    let rotated = shell.json(&["client", "rotate-secret", "web", "--overlap", "0s"]);
+    assert!(rotated.get("previous_secret_expires_at").is_none(), "{rotated}");
+
+    shell.run(&["client", "update", "web", "--public"]).succeeded();
+    shell.run(&["client", "rotate-secret", "web"]).failed(1, "public client");
+    let again = shell.json(&["client", "update", "web", "--auth-method", "client_secret_post"]);
+    assert!(again["client_secret"].is_string(), "{again}");
+}
+
+#[tokio::test]
+async fn users_are_added_locked_out_let_in_and_removed() {
+    let shell = Shell::new().await;
+    let ada = shell.json(&[
+        "user",
+        "add",
+        " Ada@Example.TEST",
+        "--name",
+        "Ada Lovelace",
+        "--claim",
+        "given_name=Ada",
+        "--claim",
+        "address.country=GB",
+        "--claim",
+        "phone_number_verified=true",
+        "--email-verified",
+    ]);
+    assert_eq!(ada["email"], "ada@example.test");
+    assert_eq!(ada["profile"]["address"]["country"], "GB");
+    shell.run(&["user", "add", "ada@example.test"]).failed(1, "there is already a user ada@example.test");
+    shell.run(&["user", "add", "ada"]).failed(2, "email");
+    shell.run(&["user", "add", "b@example.test", "--claim", "colour=red"]).failed(2, "colour");
+
+    assert_eq!(shell.json(&["user", "disable", "ada@example.test"])["enabled"], false);
+    assert_eq!(shell.json(&["user", "enable", ada["sub"].as_str().unwrap()])["enabled"], true);
+    shell.run(&["user", "add", "bob@example.test"]).succeeded();
+    let list = shell.json(&["user", "list", "--after", "ada@example.test"]);
+    assert_eq!(list.as_array().unwrap().len(), 1);
+    shell.run(&["user", "remove", "bob@example.test"]).succeeded();
+    shell.run(&["user", "show", "bob@example.test"]).failed(1, "there is no user bob@example.test");
+}
+
+#[tokio::test]
+async fn wrong_use_exits_with_2_and_names_the_rule() {
+    let shell = Shell::new().await;
+    shell.run(&[]).failed(2, "Usage: postern");
+    shell.run(&["client", "dance"]).failed(2, "unrecognized subcommand");
+    shell.run(&["client", "add"]).failed(2, "<CLIENT_ID>");
+    shell.run(&["client", "update", "web"]).failed(2, "nothing to change");
+    let json = shell.run(&["client", "show", "web", "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&json.err).unwrap()["error"], "there is no client web");
+    assert_eq!(json.code, 1);
+}
+
+#[tokio::test]
+async fn settings_are_checked_and_shown_without_a_database() {
+    let shell = Shell::empty().await;
+    assert_eq!(shell.run(&["config", "check"]).succeeded(), "The settings are good.\n");
+    let shown = shell.json(&["config", "show"]);
+    let setting = |key: &str| shown.as_array().unwrap().iter().find(|s| s["key"] == key).unwrap().clone();
+    assert_eq!(setting("secrets.encryption_key")["value"], "\"[secret]\"");
+    assert_eq!(setting("issuer")["value"], "\"http://localhost:7117\"");
+    assert!(!shown.to_string().contains("AAAA"));
+
+    let check = |key: &str, value: &str| {
+        Ended::from(shell.command(&["config", "check"]).env(key, value).output().unwrap())
+    };
+    check("POSTERN_ISSUER", "http://id.example.com").failed(1, "issuer");
+    check("POSTERN_SECRETS__ENCRYPTION_KEY", "short").failed(1, "postern keys new-secret");
+    check("POSTERN_SECRETS__ENCRYPTION_KEY", "").failed(1, "postern keys new-secret");
+    check("POSTERN_TOKENS__ACCESS_TOKEN_LIFETME", "1m").failed(1, "access_token_lifetime");
+    check("POSTERN_TOKENS__ACCESS_TOKEN_LIFETIME", "soon").failed(1, "must be a length of time");
+}

@@ -1,0 +1,196 @@
+//! `postern dev` and `postern serve` as processes: seeds, inbox, commands beside a running server, and how they stop.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use postern_service::testing::TestDatabase;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+/// A server in a process of its own, killed when the test ends.
+struct Server {
+    process: Child,
+    url: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn postern(arguments: &[&str], folder: &Path, port: u16) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_postern"));
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env("POSTERN_HTTP__LISTEN", format!("127.0.0.1:{port}"))
+        .env("POSTERN_ISSUER", format!("http://localhost:{port}"))
+        .stderr(Stdio::null());
+    command
+}
+
+impl Server {
+    /// Starts it and waits until it is ready.
+    async fn start(command: &mut Command, port: u16) -> Self {
+        let process = command.stdout(Stdio::piped()).spawn().unwrap();
+        let server = Self { process, url: format!("http://localhost:{port}") };
+        let end = Instant::now() + Duration::from_secs(20);
+        while !reqwest::get(format!("{}/health/ready", server.url)).await.is_ok_and(|a| a.status() == 200) {
+            assert!(Instant::now() < end, "the server is not ready");
+            sleep(Duration::from_millis(20)).await;
+        }
+        server
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        reqwest::get(format!("{}{path}", self.url)).await.unwrap().json().await.unwrap()
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        let request = reqwest::Client::new().post(format!("{}{path}", self.url)).json(&body);
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Asks it to stop as a service manager would; its exit code.
+    fn stop(mut self) -> Option<i32> {
+        Command::new("kill").arg(self.process.id().to_string()).status().unwrap();
+        self.process.wait().unwrap().code()
+    }
+
+    /// The token endpoint's answer to a client in its own right: 200, or what was wrong.
+    async fn own_token(&self, client_id: &str, secret: &str) -> u16 {
+        let request = reqwest::Client::new().post(format!("{}/oauth2/token", self.url));
+        let request =
+            request.basic_auth(client_id, Some(secret)).form(&[("grant_type", "client_credentials")]);
+        request.send().await.unwrap().status().as_u16()
+    }
+}
+
+#[tokio::test]
+async fn dev_seeds_once_keeps_its_secrets_and_shows_every_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let mut server = Server::start(&mut postern(&["dev", "--json"], folder.path(), port), port).await;
+    let begun = server
+        .post(
+            "/api/auth/code/request",
+            json!({ "client_id": "tasks-web", "identifier": "alice@example.test" }),
+        )
+        .await;
+    let inbox = server.get("/dev/inbox.json").await;
+    let mail = &inbox[0];
+    assert_eq!((&mail["to"], &mail["link"]), (&json!("alice@example.test"), &Value::Null));
+    let members: Vec<_> = mail.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(members.len(), 6, "{members:?}");
+    let tokens = server
+        .post(
+            "/api/auth/code/verify",
+            json!({ "client_id": "tasks-web", "attempt": begun["attempt"], "code": mail["code"] }),
+        )
+        .await;
+    assert_eq!(tokens["token_type"], "Bearer", "{tokens}");
+    let page = reqwest::get(format!("{}/dev/inbox", server.url)).await.unwrap().text().await.unwrap();
+    assert!(page.contains(mail["code"].as_str().unwrap()), "{page}");
+
+    let mut welcome = BufReader::new(server.process.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let text: String = welcome.by_ref().take_while(|line| line != "}").collect::<Vec<_>>().join("\n") + "}";
+    let welcome: Value = serde_json::from_str(&text).unwrap();
+    let secret = welcome["clients"]["demo-service"].as_str().unwrap().to_owned();
+    assert_eq!(server.own_token("demo-service", &secret).await, 200);
+    assert_eq!(server.stop(), Some(0));
+
+    let kept = folder.path().join("data/dev-secrets.toml");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&kept).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let again = Server::start(&mut postern(&["dev"], folder.path(), port), port).await;
+    assert_eq!(again.own_token("demo-service", &secret).await, 200);
+    assert_eq!(again.stop(), Some(0));
+    let fresh = Server::start(&mut postern(&["dev", "--fresh"], folder.path(), port), port).await;
+    assert_eq!(fresh.own_token("demo-service", &secret).await, 401);
+}
+
+#[test]
+fn dev_refuses_the_world() {
+    let folder = tempfile::tempdir().unwrap();
+    for (key, value) in
+        [("POSTERN_HTTP__LISTEN", "0.0.0.0:7117"), ("POSTERN_ISSUER", "https://id.example.com")]
+    {
+        let output =
+            postern(&["dev"], folder.path(), 1).env(key, value).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8(output.stderr).unwrap().contains("loopback"), "{key}");
+    }
+    assert!(!folder.path().join("data").exists(), "nothing was written");
+}
+
+#[tokio::test]
+async fn a_running_server_takes_over_what_a_command_changes() {
+    let database = TestDatabase::fresh().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let at = |arguments: &[&str]| {
+        let mut command = postern(arguments, folder.path(), port);
+        command
+            .env("POSTERN_DATABASE__URL", database.url())
+            .env("POSTERN_SECRETS__ENCRYPTION_KEY", "A".repeat(43));
+        command
+    };
+    let server = Server::start(&mut at(&["serve"]), port).await;
+    let run = |arguments: &[&str]| {
+        let output = at(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    run(&["resource", "add", "https://api.test", "--scope", "read=Read", "--json"]);
+    let added = run(&[
+        "client",
+        "add",
+        "machine",
+        "--grant-type",
+        "client_credentials",
+        "--scope",
+        "read",
+        "--default-scope",
+        "read",
+        "--json",
+    ]);
+    let secret = added["client_secret"].as_str().unwrap();
+    let known = async |wanted: u16| {
+        let end = Instant::now() + Duration::from_secs(2);
+        while server.own_token("machine", secret).await != wanted {
+            assert!(Instant::now() < end, "the change was not taken over");
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    known(200).await;
+    run(&["client", "update", "machine", "--enabled", "false", "--json"]);
+    known(401).await;
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn serve_stops_with_the_key_the_value_and_the_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    for (key, value, said) in [
+        ("POSTERN_KEYS__ROTATE_EVERY", "sometimes", "must be a length of time"),
+        ("POSTERN_HTTP__LISTEN", "everywhere", "must be an IP address and a port"),
+        ("POSTERN_SECRETS__ENCRYPTION_KEY", "", "postern keys new-secret"),
+    ] {
+        let output =
+            postern(&["serve"], folder.path(), 1).env(key, value).stderr(Stdio::piped()).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.contains(said) && text.contains(value), "{text}");
+    }
+}

@@ -1,0 +1,64 @@
+//! A login method of one's own: built in from outside, offered like the others.
+
+use async_trait::async_trait;
+use postern_identity::{
+    login::{Answer, Challenge, Context, LoginError, LoginMethod, Proof, policy::Factor},
+    users::User,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    sign_in::{ALICE, NOBODY, SignIn},
+    support::TestApp,
+};
+
+/// Asks for the address backwards.
+struct Backwards;
+
+#[async_trait]
+impl LoginMethod for Backwards {
+    fn name(&self) -> &'static str {
+        "backwards"
+    }
+
+    fn amr(&self) -> &'static [&'static str] {
+        &["kba"]
+    }
+
+    fn kind(&self) -> Factor {
+        Factor::Knows
+    }
+
+    async fn begin(&self, cx: &Context<'_>, _user: Option<&User>) -> Result<Challenge, LoginError> {
+        let shown = json!({ "hint": "backwards" }).as_object().cloned().unwrap_or_default();
+        Ok(Challenge { memory: Some(json!(cx.identifier)), shown, ..Challenge::default() })
+    }
+
+    async fn verify(
+        &self,
+        _: &Context<'_>,
+        challenge: &Challenge,
+        answer: &Answer,
+    ) -> Result<Proof, LoginError> {
+        let asked = challenge.memory.as_ref().and_then(Value::as_str).unwrap_or_default();
+        let right: String = asked.chars().rev().collect();
+        if answer.own["text"] == json!(right) { Ok(Proof::default()) } else { Err(LoginError::Refused) }
+    }
+}
+
+#[tokio::test]
+async fn a_method_of_ones_own_has_its_calls_and_is_offered() {
+    let sign_in = SignIn::on(TestApp::built(&[], |builder| builder.login_method(Backwards)).await).await;
+    let methods: Value = sign_in.app.get("/api/auth/methods?client_id=app").await.json();
+    assert_eq!(methods["methods"], json!(["email-otp", "code", "backwards"]));
+    for (identifier, status) in [(ALICE, 200), (NOBODY, 401)] {
+        let begun: Value = sign_in.request("backwards", identifier).await.json();
+        assert_eq!(begun["challenge"], json!({ "hint": "backwards" }));
+        let text: String = identifier.chars().rev().collect();
+        let body = json!({ "client_id": "app", "attempt": begun["attempt"], "answer": { "text": text } });
+        let answer = sign_in.app.post_json("/api/auth/backwards/verify", &body).await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+    }
+    let started = sign_in.app.audited("session.started").await;
+    assert_eq!(started, [json!({ "kind": "api", "acr": "aal1", "amr": ["kba"] })]);
+}

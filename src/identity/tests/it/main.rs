@@ -1,0 +1,55 @@
+//! The provider through its real router: one file a surface or RFC.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::default_trait_access,
+    clippy::unnecessary_wraps,
+    unreachable_pub,
+    reason = "a test panics where it fails, is short, and nobody else uses its helpers"
+)]
+
+mod account_totp;
+mod api_auth;
+mod architecture;
+mod authorize;
+mod authorize_errors;
+mod browser;
+mod chromium;
+mod clients;
+mod commands;
+mod consent;
+mod dev;
+mod discovery;
+mod document;
+mod flow;
+mod introspection;
+mod jobs;
+mod keys;
+mod limits;
+mod login_code;
+mod login_email_otp;
+mod login_methods;
+mod login_totp;
+mod logout;
+mod mail;
+mod pages_account;
+mod pages_csrf;
+mod pages_login;
+mod pages_messages;
+mod pages_security;
+mod person;
+mod prompt;
+mod redirect_uris;
+mod refresh;
+mod resources;
+mod revocation;
+mod seeds;
+mod sessions;
+mod sign_in;
+mod skeleton;
+mod smtp;
+mod support;
+mod token_client_credentials;
+mod token_code;
+mod token_requests;
+mod userinfo;

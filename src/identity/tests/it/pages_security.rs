@@ -1,0 +1,123 @@
+//! What every answer carries, what the assets carry, and what operators may override.
+
+use std::fs;
+
+use poem::{
+    Request,
+    http::{HeaderValue, StatusCode, header},
+};
+
+use crate::support::TestApp;
+
+/// An https issuer, as in production.
+const HTTPS: &[(&str, &str)] = &[("POSTERN_ISSUER", "https://id.example.test")];
+
+async fn asset_path(test: &TestApp, name: &str) -> String {
+    test.app.templates.assets().path(name).unwrap()
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_security_headers() {
+    let test = TestApp::with(HTTPS).await;
+    let stylesheet = asset_path(&test, "postern.css").await;
+    for path in [stylesheet.as_str(), "/assets/x/nothing.css", "/nothing"] {
+        let answer = test.get(path).await;
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.header("x-frame-options"), "DENY", "{path}");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin", "{path}");
+        assert_eq!(
+            answer.header("strict-transport-security"),
+            "max-age=31536000; includeSubDomains",
+            "{path}"
+        );
+        assert_eq!(answer.header("server"), "", "{path}");
+        let policy = answer.header("content-security-policy");
+        assert!(
+            policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+            "{path}: {policy}"
+        );
+        for weak in ["unsafe-inline", "unsafe-eval", "*", "http:"] {
+            assert!(!policy.contains(weak), "{path}: {policy}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_loopback_issuer_over_http_promises_no_https() {
+    let test = TestApp::new().await;
+    assert_eq!(test.get("/nothing").await.header("strict-transport-security"), "");
+}
+
+#[tokio::test]
+async fn an_asset_is_kept_for_ever_under_the_hash_of_its_content() {
+    let test = TestApp::new().await;
+    let path = asset_path(&test, "postern.css").await;
+    let answer = test.get(&path).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header("content-type"), "text/css; charset=utf-8");
+    assert_eq!(answer.header("cache-control"), "public, max-age=31536000, immutable");
+
+    let mut again = Request::builder().uri(path.parse().unwrap()).finish();
+    let etag = HeaderValue::from_str(answer.header("etag")).unwrap();
+    again.headers_mut().insert(header::IF_NONE_MATCH, etag);
+    assert_eq!(test.send(again).await.status, StatusCode::NOT_MODIFIED);
+
+    let other_version = test.get("/assets/0123456789abcdef/postern.css").await;
+    assert_eq!(other_version.status, StatusCode::OK);
+    assert_eq!(other_version.header("cache-control"), "public, no-cache");
+    assert_eq!(test.get("/assets/x/..%2f..%2flayout.html").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn an_error_page_says_what_to_do_and_nothing_of_the_inside() {
+    let test = TestApp::new().await;
+    let answer = test.get("/assets/x/nothing.css").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert!(answer.body.contains("There is nothing here") && answer.body.contains("error-way-on"));
+    assert!(!answer.body.contains("poem") && !answer.body.contains("nothing.css"));
+}
+
+#[tokio::test]
+async fn an_operators_files_take_the_place_of_ours_and_a_change_is_seen_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for sub in ["pages", "messages", "assets"] {
+        fs::create_dir(folder.path().join(sub)).unwrap();
+    }
+    fs::write(folder.path().join("messages/en.ftl"), "error-not-found = Nothing of Acme's here\n").unwrap();
+    fs::write(folder.path().join("messages/de.ftl"), "error-not-found = Hier ist nichts\n").unwrap();
+    fs::write(folder.path().join("assets/postern.css"), "/* Acme */").unwrap();
+    let test = TestApp::with(&[("POSTERN_PAGES__TEMPLATES", folder.path().to_str().unwrap())]).await;
+    let missing = "/assets/x/nothing.css";
+    assert!(test.get(missing).await.body.contains("Nothing of Acme's here"));
+    assert_eq!(test.get(&asset_path(&test, "postern.css").await).await.body, "/* Acme */");
+
+    let mut german = Request::builder().uri(missing.parse().unwrap()).finish();
+    german.headers_mut().insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static("de-AT,de;q=0.9,en;q=0.5"));
+    let german = test.send(german).await.body;
+    assert!(german.contains("Hier ist nichts") && german.contains("<html lang=\"de\""), "{german}");
+
+    let page = folder.path().join("pages/error.html");
+    fs::write(&page, "<p>Acme says: {{ title }}</p>").unwrap();
+    assert!(test.get(missing).await.body.contains("Acme says: Nothing of Acme's here"));
+    fs::write(&page, "{{ not_there }} still being written").unwrap();
+    let broken = test.get(missing).await;
+    assert!(broken.body.contains("<h1>Nothing of Acme's here</h1>"), "a mistake must not take the page away");
+    fs::remove_file(&page).unwrap();
+    assert!(test.get(missing).await.body.contains("<h1>Nothing of Acme's here</h1>"));
+}
+
+#[tokio::test]
+async fn where_nothing_is_a_person_gets_a_page_and_a_program_a_problem() {
+    let test = TestApp::new().await;
+    let mut person = Request::builder().uri("/nothing".parse().unwrap()).finish();
+    person.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("text/html,*/*;q=0.8"));
+    let page = test.send(person).await;
+    assert_eq!(page.status, StatusCode::NOT_FOUND);
+    assert!(page.body.contains("There is nothing here") && page.body.contains("id=\"reference\""));
+    let program = test.get("/nothing").await;
+    assert_eq!(program.status, StatusCode::NOT_FOUND);
+    assert_eq!(program.header("content-type"), "application/problem+json");
+}

@@ -1,0 +1,207 @@
+//! When a person is asked to sign in: `prompt`, `max_age`, `id_token_hint`, `acr_values` (OpenID Connect Core
+//! section 3.1.2.1, RFC 9470).
+
+use std::time::Duration;
+
+use postern_entities::grants;
+use postern_identity::{administration::metadata::MetadataChange, authorization};
+use sea_orm::EntityTrait;
+
+use crate::{
+    flow::{Ask, World, code, error, resume, waits_on},
+    support::Browser,
+};
+
+/// Signs in for a request as the pages do: a new proof, recorded, and back.
+async fn log_in_for(browser: &Browser<'_>, id: &str, user: &postern_identity::users::User, acr: &str) {
+    let session = browser.sign_in_at(user, acr).await;
+    let secret = browser.cookie("postern-browser").unwrap();
+    let app = &browser.app.app;
+    authorization::record_login(app, id.parse().unwrap(), &secret, session.sid).await.unwrap();
+}
+
+#[tokio::test]
+async fn without_a_session_the_person_signs_in_and_returns() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    let id = waits_on(&browser.get(&Ask::of("own").path()).await, "/login");
+    // Nothing changes by coming back without signing in.
+    assert_eq!(waits_on(&browser.get(&resume(&id)).await, "/login"), id);
+    log_in_for(&browser, &id, &world.alice, "aal1").await;
+    code(&browser.get(&resume(&id)).await);
+}
+
+#[tokio::test]
+async fn prompt_none_never_shows_a_page() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    let silent = |client: &str| Ask::of(client).with("prompt", "none");
+    assert_eq!(error(&browser.get(&silent("own").path()).await), "login_required");
+    browser.sign_in(&world.alice).await;
+    code(&browser.get(&silent("own").path()).await);
+    assert_eq!(error(&browser.get(&silent("rp").path()).await), "consent_required");
+    assert_eq!(
+        error(&browser.get(&silent("own").with("acr_values", "aal2").path()).await),
+        "interaction_required"
+    );
+    assert_eq!(error(&browser.get(&silent("own").with("max_age", "0").path()).await), "login_required");
+    world.app.clock.advance(Duration::from_secs(3));
+    assert_eq!(error(&browser.get(&silent("own").with("max_age", "2").path()).await), "login_required");
+    code(&browser.get(&silent("own").with("max_age", "3").path()).await);
+}
+
+/// AZ-13.
+#[tokio::test]
+async fn prompt_login_and_max_age_ask_once_for_a_fresh_sign_in() {
+    let world = World::new().await;
+    for (name, value) in
+        [("prompt", "login"), ("prompt", "select_account"), ("max_age", "0"), ("max_age", "1")]
+    {
+        let browser = world.app.browser();
+        browser.sign_in(&world.alice).await;
+        world.app.clock.advance(Duration::from_secs(3));
+        let id = waits_on(&browser.get(&Ask::of("own").with(name, value).path()).await, "/login");
+        // Coming back with the old session asks again.
+        assert_eq!(waits_on(&browser.get(&resume(&id)).await, "/login"), id);
+        log_in_for(&browser, &id, &world.alice, "aal1").await;
+        let now = world.app.app.clock.now();
+        // However long the person then takes, they are not asked a second time.
+        world.app.clock.advance(Duration::from_secs(60));
+        code(&browser.get(&resume(&id)).await);
+        let latest = grants::Entity::find()
+            .all(world.app.app.db.reader())
+            .await
+            .unwrap()
+            .into_iter()
+            .max_by_key(|g| g.created_at);
+        assert_eq!(latest.unwrap().auth_time, Some(now.micros()), "{name}={value}");
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_for_another_request_is_not_fresh_for_this_one() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    let ask = Ask::of("own").with("prompt", "login").path();
+    let first = waits_on(&browser.get(&ask).await, "/login");
+    let second = waits_on(&browser.get(&ask).await, "/login");
+    log_in_for(&browser, &first, &world.alice, "aal1").await;
+    assert_eq!(waits_on(&browser.get(&resume(&second)).await, "/login"), second);
+    code(&browser.get(&resume(&first)).await);
+}
+
+#[tokio::test]
+async fn a_sign_in_recorded_with_an_old_session_does_not_count() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    let session = browser.sign_in(&world.alice).await;
+    world.app.clock.advance(Duration::from_secs(1));
+    let id = waits_on(&browser.get(&Ask::of("own").with("prompt", "login").path()).await, "/login");
+    let secret = browser.cookie("postern-browser").unwrap();
+    authorization::record_login(&world.app.app, id.parse().unwrap(), &secret, session.sid).await.unwrap();
+    assert_eq!(waits_on(&browser.get(&resume(&id)).await, "/login"), id);
+}
+
+#[tokio::test]
+async fn a_level_that_is_not_reached_leads_to_another_factor() {
+    let world = World::new().await;
+    let change = MetadataChange {
+        required_acr: Some("aal2".to_owned()),
+        first_party: Some(true),
+        ..MetadataChange::default()
+    };
+    let app = &world.app.app;
+    postern_identity::administration::clients::update(app, "spa", change, &Default::default()).await.unwrap();
+    for ask in [
+        Ask::of("own").with("acr_values", "aal2"),
+        Ask::of("spa").with("redirect_uri", "https://spa.test/cb"),
+    ] {
+        let browser = world.app.browser();
+        browser.sign_in(&world.alice).await;
+        let id = waits_on(&browser.get(&ask.path()).await, "/login");
+        log_in_for(&browser, &id, &world.alice, "aal2").await;
+        let answer = browser.get(&resume(&id)).await;
+        assert!(answer.header("location").contains("code="), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn any_of_the_levels_asked_for_will_do_and_unknown_ones_are_ignored() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    browser.sign_in(&world.alice).await;
+    for values in ["phr aal1", "aal1", "1 2", "urn:mace:incommon:iap:silver"] {
+        code(&browser.get(&Ask::of("own").with("acr_values", values).path()).await);
+    }
+    waits_on(&browser.get(&Ask::of("own").with("acr_values", "phr aal2").path()).await, "/login");
+}
+
+#[tokio::test]
+async fn a_person_who_cannot_reach_the_level_leads_to_an_error() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    browser.sign_in(&world.alice).await;
+    let id = waits_on(&browser.get(&Ask::of("own").with("acr_values", "phr").path()).await, "/login");
+    let secret = browser.cookie("postern-browser").unwrap();
+    authorization::record_unreachable(&world.app.app, id.parse().unwrap(), &secret).await.unwrap();
+    assert_eq!(error(&browser.get(&resume(&id)).await), "unmet_authentication_requirements");
+}
+
+#[tokio::test]
+async fn wishes_are_never_an_error() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    browser.sign_in(&world.alice).await;
+    let long = "x".repeat(5000);
+    for (name, value) in [
+        ("login_hint", "buffy@localhost"),
+        ("login_hint", &long),
+        ("ui_locales", "se"),
+        ("ui_locales", "de-DE en \u{e9}"),
+        ("claims_locales", "se"),
+        ("display", "page"),
+        ("display", "popup"),
+        ("display", "hologram"),
+        ("claims", "{\"userinfo\":{\"name\":{\"essential\":true}}}"),
+        ("claims", "not json"),
+        ("extra", "foobar"),
+        ("resume", "x"),
+        ("acr_values", "  "),
+    ] {
+        code(&browser.get(&Ask::of("own").with(name, value).path()).await);
+    }
+    code(&browser.get(&Ask::of("own").without("nonce").without("state").without("scope").path()).await);
+}
+
+#[tokio::test]
+async fn an_id_token_hint_names_who_is_expected() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    let session = browser.sign_in(&world.alice).await;
+    let hint = world.app.id_token("own", &world.alice, session.sid).await;
+    world.app.clock.advance(Duration::from_secs(7200));
+    let ask = || Ask::of("own").with("id_token_hint", &hint);
+    code(&browser.get(&ask().with("prompt", "none").path()).await);
+
+    let others = world.app.browser();
+    others.sign_in(&world.bob).await;
+    assert_eq!(error(&others.get(&ask().with("prompt", "none").path()).await), "login_required");
+    // Asked to sign in, bob stays bob.
+    let id = waits_on(&others.get(&ask().path()).await, "/login");
+    log_in_for(&others, &id, &world.bob, "aal1").await;
+    assert_eq!(error(&others.get(&resume(&id)).await), "login_required");
+    // Or it is alice who comes.
+    let id = waits_on(&others.get(&ask().path()).await, "/login");
+    log_in_for(&others, &id, &world.alice, "aal1").await;
+    code(&others.get(&resume(&id)).await);
+}
+
+#[tokio::test]
+async fn the_id_token_of_another_client_is_no_hint() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    let session = browser.sign_in(&world.alice).await;
+    let hint = world.app.id_token("rp", &world.alice, session.sid).await;
+    let answer = browser.get(&Ask::of("own").with("id_token_hint", &hint).path()).await;
+    assert_eq!(error(&answer), "invalid_request");
+}

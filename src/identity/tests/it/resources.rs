@@ -1,0 +1,59 @@
+//! What a resource may be, and that a scope belongs to exactly one.
+
+use postern_identity::{
+    administration::{
+        ChangeError,
+        resources::{ResourceChange, add, remove, update},
+    },
+    audit::Origin,
+};
+
+use crate::support::{ISSUER, TestApp};
+
+fn with_scope(scope: &str) -> ResourceChange {
+    ResourceChange {
+        scopes: Some([(scope.to_owned(), "Do it".to_owned())].into()),
+        ..ResourceChange::default()
+    }
+}
+
+#[tokio::test]
+async fn a_scope_belongs_to_one_resource() {
+    let test = TestApp::new().await;
+    add(&test.app, "https://a.test", with_scope("read"), &Origin::command()).await.unwrap();
+    let taken = add(&test.app, "https://b.test", with_scope("read"), &Origin::command()).await;
+    assert!(matches!(taken, Err(ChangeError::Taken { kind: "scope", .. })), "{taken:?}");
+    assert!(test.app.resources().find("https://b.test").is_none(), "nothing half-written");
+    add(&test.app, "https://b.test", with_scope("write"), &Origin::command()).await.unwrap();
+    let taken = update(&test.app, "https://b.test", with_scope("read"), &Origin::command()).await;
+    assert!(matches!(taken, Err(ChangeError::Taken { kind: "scope", .. })), "{taken:?}");
+    assert_eq!(test.app.resources().of_scope("write").unwrap().row.identifier, "https://b.test");
+    remove(&test.app, "https://a.test", &Origin::command()).await.unwrap();
+    update(&test.app, "https://b.test", with_scope("read"), &Origin::command()).await.unwrap();
+    assert_eq!(test.app.resources().of_scope("read").unwrap().row.identifier, "https://b.test");
+    assert!(test.app.resources().of_scope("write").is_none());
+}
+
+#[tokio::test]
+async fn each_rule_names_its_field() {
+    let test = TestApp::new().await;
+    let origin = Origin::command();
+    for identifier in ["", "api", "https://a.test#x", ISSUER] {
+        let refused = add(&test.app, identifier, ResourceChange::default(), &origin).await;
+        assert!(
+            matches!(refused, Err(ChangeError::Invalid { field: "identifier", .. })),
+            "{identifier}: {refused:?}"
+        );
+    }
+    let none = ResourceChange { signing_algorithm: Some("none".to_owned()), ..ResourceChange::default() };
+    for (field, change) in
+        [("scopes", with_scope("a b")), ("scopes", with_scope("openid")), ("signing_algorithm", none)]
+    {
+        match add(&test.app, "https://a.test", change, &origin).await {
+            Err(ChangeError::Invalid { field: named, .. }) => assert_eq!(named, field),
+            other => panic!("{other:?}"),
+        }
+    }
+    let gone = remove(&test.app, "https://a.test", &origin).await;
+    assert!(matches!(gone, Err(ChangeError::Unknown { kind: "resource", .. })), "{gone:?}");
+}

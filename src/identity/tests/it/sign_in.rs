@@ -1,0 +1,169 @@
+//! Defines what tests of sign-in begin with: alice, first-party clients, and the two calls of the API.
+
+use std::time::Duration;
+
+use poem::http::header;
+use postern_identity::{
+    administration::{clients, metadata::MetadataChange, users},
+    audit::Origin,
+    clients::{ClientAuthMethod, GrantType},
+    login::totp::{self, Enrolment},
+    users::{Profile, User},
+};
+use serde_json::{Value, json};
+use totp_rs::{Builder, Secret};
+
+use crate::support::{Answer, TestApp, json_request};
+
+/// Her address.
+pub const ALICE: &str = "alice@example.test";
+/// An address that nobody has.
+pub const NOBODY: &str = "nobody@example.test";
+/// The page of `app`.
+pub const APP_ORIGIN: &str = "https://app.example.test";
+
+/// A provider with alice and three clients: `app` (first party), `other` (first party) and `stranger` (not).
+pub struct SignIn {
+    pub app: TestApp,
+    pub alice: User,
+}
+
+impl SignIn {
+    pub async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
+        Self::on(TestApp::with(settings).await).await
+    }
+
+    pub async fn on(app: TestApp) -> Self {
+        let origin = Origin::default();
+        let alice = users::add(&app.app, ALICE, true, Profile::default(), &origin).await.unwrap();
+        for (client_id, first_party, acr) in [
+            ("app", true, None),
+            ("other", true, None),
+            ("strong", true, Some("aal2")),
+            ("stranger", false, None),
+        ] {
+            let scopes = ["openid", "email", "profile", "offline_access"].map(str::to_owned).to_vec();
+            let change = MetadataChange {
+                first_party: Some(first_party),
+                token_endpoint_auth_method: Some(ClientAuthMethod::None),
+                redirect_uris: Some(vec![format!("https://{client_id}.example.test/callback")]),
+                origins: Some(vec![format!("https://{client_id}.example.test")]),
+                grant_types: Some(vec![GrantType::AuthorizationCode, GrantType::RefreshToken]),
+                default_scopes: Some(scopes[..2].to_vec()),
+                scopes: Some(scopes),
+                required_acr: acr.map(str::to_owned),
+                ..MetadataChange::default()
+            };
+            clients::add(&app.app, client_id, change, &origin).await.unwrap();
+        }
+        Self { app, alice }
+    }
+
+    /// Begins an attempt of `app`.
+    pub async fn request(&self, method: &str, identifier: &str) -> Answer {
+        self.request_of("app", method, identifier).await
+    }
+
+    pub async fn request_of(&self, client_id: &str, method: &str, identifier: &str) -> Answer {
+        let body = json!({ "client_id": client_id, "identifier": identifier });
+        self.app.post_json(&format!("/api/auth/{method}/request"), &body).await
+    }
+
+    /// Begins an attempt of `app` and answers its secret.
+    pub async fn attempt(&self, method: &str, identifier: &str) -> String {
+        attempt(&self.request(method, identifier).await)
+    }
+
+    /// Another code, or the next factor, of an attempt of `app`.
+    pub async fn again(&self, method: &str, attempt: &str) -> Answer {
+        let body = json!({ "client_id": "app", "attempt": attempt });
+        self.app.post_json(&format!("/api/auth/{method}/request"), &body).await
+    }
+
+    pub async fn verify(&self, method: &str, attempt: &str, code: &str) -> Answer {
+        verify(&self.app, "app", method, attempt, code).await
+    }
+
+    /// A whole sign-in by mail.
+    pub async fn tokens(&self) -> Value {
+        let attempt = self.attempt("email-otp", ALICE).await;
+        let answer = self.verify("email-otp", &attempt, &self.app.code_for(ALICE).await).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()
+    }
+
+    /// Sets up alice's authenticator; the clock stands two steps later then.
+    pub async fn enrol(&self) -> Authenticator {
+        let origin = Origin::default();
+        let enrolment = totp::enrol(&self.app.app, &self.alice, &origin).await.unwrap();
+        let authenticator = Authenticator::of(&enrolment);
+        let code = authenticator.code(&self.app, 0);
+        totp::confirm(&self.app.app, &self.alice, &code, &origin, "en").await.unwrap();
+        self.app.run_jobs().await;
+        self.app.clock.advance(Duration::from_secs(60));
+        authenticator
+    }
+}
+
+/// Proves an attempt of a client.
+pub async fn verify(app: &TestApp, client_id: &str, method: &str, attempt: &str, code: &str) -> Answer {
+    let body = json!({ "client_id": client_id, "attempt": attempt, "code": code });
+    app.post_json(&format!("/api/auth/{method}/verify"), &body).await
+}
+
+/// The attempt of an answer.
+pub fn attempt(answer: &Answer) -> String {
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.json::<Value>()["attempt"].as_str().unwrap().to_owned()
+}
+
+/// The kind of a problem.
+pub fn problem(answer: &Answer) -> String {
+    assert_eq!(answer.header("content-type"), "application/problem+json", "{}", answer.body);
+    let kind = answer.json::<Value>()["type"].as_str().unwrap().to_owned();
+    kind.strip_prefix("urn:postern:problem:").unwrap().to_owned()
+}
+
+/// A code that is not this one.
+pub fn other_than(code: &str) -> String {
+    let last = if code.ends_with('0') { '1' } else { '0' };
+    format!("{}{last}", &code[..code.len() - 1])
+}
+
+/// What follows from many answers to the same call: how often each status came.
+pub fn statuses(answers: &[Answer]) -> (usize, usize) {
+    let good = answers.iter().filter(|answer| answer.status == 200).count();
+    assert!(answers.iter().all(|answer| [200, 401, 429].contains(&answer.status.as_u16())), "{answers:?}");
+    (good, answers.len() - good)
+}
+
+/// Calls with the page's origin, and cookies.
+pub fn from_page(path: &str, body: &Value, origin: &str) -> poem::Request {
+    let mut request = json_request(path, body);
+    request.headers_mut().insert(header::ORIGIN, origin.parse().unwrap());
+    request
+}
+
+/// The app in alice's hand.
+pub struct Authenticator(totp_rs::Totp);
+
+impl Authenticator {
+    pub fn of(enrolment: &Enrolment) -> Self {
+        Self::of_secret(&enrolment.secret)
+    }
+
+    pub fn of_secret(secret: &str) -> Self {
+        let secret = Secret::try_from_base32(secret).unwrap();
+        Self(Builder::new().with_secret(secret).with_account_name("alice").build().unwrap())
+    }
+
+    /// The code that it shows so many steps from now.
+    pub fn code(&self, app: &TestApp, steps: i64) -> String {
+        let seconds = app.clock.now().seconds() + 30 * steps;
+        self.0.generate(seconds.try_into().unwrap()).to_string()
+    }
+}

@@ -1,0 +1,40 @@
+// Comfort only: every page does its job without this file.
+
+// "About 9 minutes" becomes a clock. Same element, same line: nothing moves.
+for (const clock of document.querySelectorAll("[data-seconds-left]")) {
+  const end = performance.now() + clock.dataset.secondsLeft * 1000;
+  const tick = () => {
+    const left = Math.max(0, Math.round((end - performance.now()) / 1000));
+    clock.textContent = Math.floor(left / 60) + ":" + String(left % 60).padStart(2, "0");
+    if (left > 0) setTimeout(tick, 1000);
+  };
+  tick();
+}
+
+// One press is enough.
+for (const form of document.forms) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) return event.preventDefault();
+    form.dataset.sent = "yes";
+    event.submitter?.setAttribute("aria-busy", "true");
+  });
+}
+
+// Back from the next page, the form may be sent again.
+addEventListener("pageshow", () => {
+  for (const form of document.forms) {
+    delete form.dataset.sent;
+    for (const button of form.elements) button.removeAttribute("aria-busy");
+  }
+});
+
+// A key is long: offer to copy it.
+for (const button of document.querySelectorAll("[data-copies]")) {
+  const source = document.getElementById(button.dataset.copies);
+  if (!navigator.clipboard || !source) continue;
+  button.disabled = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(source.textContent.replace(/\s/g, ""));
+    button.textContent = button.dataset.done;
+  });
+}

@@ -1,0 +1,187 @@
+# What people read, in English. To add a language, copy this file to `<language>.ftl` and translate it; what is left out is
+# read in English. On pages a message is HTML (`&amp;` for &), and its { $arguments } are escaped.
+
+# "ltr" or "rtl"
+direction = ltr
+
+# Shared
+signed-in-by = Signed in by Postern
+privacy = Privacy
+terms = Terms
+email = Email
+code = Code
+name = Name
+continue = Continue
+cancel = Cancel
+or = or
+sign-in = Sign in
+sign-out = Sign out
+to-continue-to = to continue to <strong>{ $name }</strong> at { $place }
+to-your-account = to your account
+for-client = for <strong>{ $name }</strong>
+as-user = as <strong>{ $email }</strong>
+reference = Reference:
+minutes = { $count ->
+    [one] about 1 minute
+   *[other] about { $count } minutes
+}
+
+# Sign in: the address
+email-needed = Enter your email address.
+email-malformed = Enter an email address such as name@example.com.
+
+# Login methods: the button that begins, the hint under the address, the page that asks
+method-email-otp = Email me a code
+method-email-otp-hint = We will email you a code.
+method-email-otp-title = Check your mail
+method-email-otp-intro = If an account uses <strong>{ $identifier }</strong>, we sent an 8-digit code to it. It works once, for { $lifetime } minutes, in this browser only.
+method-code = Send me a code
+method-code-hint = We will send you a code.
+method-code-title = Enter your code
+method-code-intro = If an account uses <strong>{ $identifier }</strong>, we sent it an 8-digit code. It works once, for { $lifetime } minutes, in this browser only.
+method-code-operator = Use a code I was given
+method-code-operator-hint = You need the code that your administrator gave you.
+method-code-operator-title = Enter your code
+method-code-operator-intro = Enter the 8-digit code that your administrator gave you for <strong>{ $identifier }</strong>.
+method-totp = Use my authenticator app
+method-totp-hint = You need your authenticator app.
+method-totp-title = One more step
+method-totp-intro = Enter the 6-digit code that your authenticator app shows for <strong>{ $identifier }</strong>.
+method-other-title = One more step
+method-other-intro = Enter your code for <strong>{ $identifier }</strong>.
+method-other-hint = You will be asked for one more thing.
+send-another-code = Send another code
+use-another-way = Use another way
+use-another-address = Use another address
+time-left = Time left:
+code-sent-again = If an account uses this address, another code is on its way. Only the newest code works.
+
+# Another way, and another factor
+another-way-title = Use another way
+another-way-intro = Choose how to sign in as <strong>{ $identifier }</strong>.
+another-factor-title = One more step
+another-factor-intro = Choose how to confirm that you are <strong>{ $identifier }</strong>.
+no-way-title = You need a second step
+no-way-text = What you are signing in to asks for a second step, and your account has none yet.
+no-way-set-up = Set up an authenticator app
+no-way-try-again = I have set it up
+no-way-give-up = Go back to { $name }
+
+# Wrong answers, beside the field
+code-needed = Enter the code.
+code-wrong = That code is not right or no longer works. Check it, or ask for another one.
+totp-wrong = That code is not right. Enter the one that your app shows now.
+
+# Consent
+allow-title = Allow { $name }?
+not-you = not you?
+asks-to = { $name } ({ $place }) asks to:
+allow = Allow
+deny = Deny
+consent-lifetime = It stays connected for { $idle } days without use, { $days } days at most.
+consent-after = Either way you return to { $place }.
+at-resource = at { $name }
+scope-openid = Know who you are
+scope-openid-detail = a number that stands for your account
+scope-profile = See your profile
+scope-profile-detail = your name and what else your profile says
+scope-email = See your email address
+scope-address = See your postal address
+scope-phone = See your phone number
+scope-offline_access = Stay connected when you are away
+scope-offline_access-detail = also after you sign out
+
+# Sign out
+sign-out-title = Sign out?
+sign-out-text = You will be signed out of Postern and of the apps that you used with it.
+sign-out-of-client = { $name } asks to sign you out. You will be signed out of Postern and of the apps that you used with it.
+stay-signed-in = Stay signed in
+signed-out = You are signed out
+signed-out-text = You can close this page. Apps that you allowed to stay connected when you are away still are.
+sign-in-again = Sign in again
+
+# Home and account
+home-title = This is Postern
+home-text = Apps send you here to sign in. You can also look at your own account.
+account = Account
+your-account = Your account
+about-you = About you
+signing-in = Signing in
+manage = Manage
+set-up = Set up
+authenticator = Authenticator app
+authenticator-text = A second step when you sign in to something that asks for it.
+authenticator-on-text = It is set up. You need it to sign in where a second step is asked for.
+authenticator-off-text = It is not set up. An app on your phone shows a new 6-digit code every 30 seconds; with it, your mail alone is not enough to sign in as you.
+totp-step-scan = Scan this picture with your authenticator app.
+totp-qr-alt = QR code with the key below
+totp-step-key = Or type this key into the app:
+totp-step-code = Enter the 6-digit code that the app shows.
+copy = Copy
+copied = Copied
+turn-on = Turn on
+turn-off = Turn off
+totp-turned-on = The authenticator app is set up.
+totp-turned-off = The authenticator app is turned off.
+
+# Errors: what happened, and what to do about it
+error-sign-in-again = Start again
+error-try-again = Try again
+error-to-account = To your account
+try-again-in = { $minutes ->
+    [one] Try again in about 1 minute.
+   *[other] Try again in about { $minutes } minutes.
+}
+error-not-found = There is nothing here
+error-not-found-text = The address may be misspelled, or the page is gone.
+error-method-not-allowed = This page cannot be used like that
+error-method-not-allowed-text = Go back and use the page's own buttons.
+error-request-gone = This sign-in cannot go on here
+error-request-gone-text = It took too long, is already finished, or was begun in another browser. Go back to the app that you came from and sign in again.
+error-invalid-redirect-uri = Invalid redirect URI
+error-invalid-redirect-uri-text = The app that sent you here asked to send you back to an address that is not registered for it, so we stopped. Tell the people who run the app.
+error-unknown-client = Unknown app
+error-unknown-client-text = The app that sent you here is not registered with us, so we stopped. Tell the people who run the app.
+error-malformed = We did not understand that
+error-malformed-text = Something in the request is missing or wrong. Go back and try again. If an app sent you here, tell the people who run it.
+error-other-site = That came from somewhere else
+error-other-site-text = For your safety we take forms from our own pages only. Go back, load the page again and repeat it there.
+error-no-cookie = Your browser keeps no cookie for us
+error-no-cookie-text = We need one to tell your sign-in from others. Allow cookies for this site, then go back to the app that you came from and sign in again.
+error-wrong-token = This page is out of date
+error-wrong-token-text = Nothing was done. Go back, load the page again and repeat it.
+error-too-large = That is too much
+error-too-large-text = What was sent is larger than we take. Go back and try again with less.
+error-media-type = We do not take that format
+error-media-type-text = Go back and use the page's own buttons.
+error-too-many = Too many tries
+error-too-many-text = To protect accounts we count tries. Nothing is locked; it just takes some time.
+error-tries-used-up = Start again
+error-tries-used-up-text = That was one try too many, or it took too long. Begin anew and we will send you a fresh code.
+error-no-method = There is no way to sign in here
+error-no-method-text = None of the ways to sign in that this app allows is switched on. Tell the people who run the app.
+error-unavailable = We cannot answer just now
+error-unavailable-text = It is our fault and should pass soon. Wait a moment, then try again.
+error-internal = Something went wrong here
+error-internal-text = It is our fault. Try again; if it happens again, tell us the reference below.
+
+# Development: the inbox of `postern dev`
+inbox = Inbox
+inbox-text = Mails and codes of this machine, kept in memory. The page renews itself.
+inbox-newest-first = Newest first
+inbox-empty = Nothing yet. Ask for a code and look again.
+
+# Mail
+mail-greeting = Hello,
+mail-footer = This message was sent by { $issuer }. Nobody reads answers to it.
+mail-code-subject = { $code } is your code
+mail-code-preview = It signs you in, once.
+mail-code-intro = here is the code to sign in:
+mail-code-intro-client = here is the code to sign in to { $client }:
+mail-code-lifetime = It works once, for { $minutes } minutes, in the browser where you asked for it.
+mail-code-not-you = If you did not ask for it, somebody typed your address; you can ignore this message. Never tell anybody this code.
+mail-totp-on-subject = An authenticator app was set up for your account
+mail-totp-on-text = An authenticator app was set up for your account. From now on you need it where a second step is asked for.
+mail-totp-off-subject = The authenticator app was removed from your account
+mail-totp-off-text = The authenticator app was removed from your account. Your mail alone is now enough to sign in.
+mail-not-you = If that was not you, somebody else has access to your account: tell your administrator at once.
