@@ -1,0 +1,162 @@
+//! Answers which command was asked: `serve`, `migrate`, `openapi`.
+//!
+//! Prints for people, or JSON with `--json`: results to stdout, errors to stderr. Exits with 0, 1 (it failed) or 2 (a
+//! command line that is none).
+
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use postern_migrations::tasks::Migrator;
+use postern_service::{
+    clock::Clock,
+    database::{Database, migrate},
+    random::Random,
+    settings::Loaded,
+    site::{self, Stop},
+    telemetry,
+};
+use postern_token_verifier::RemoteKeys;
+use serde_json::{Value, json};
+
+use crate::{App, config::Config, http};
+
+/// The tasks API, protected by access tokens of Postern.
+#[derive(Debug, Parser)]
+#[command(name = "postern-tasks", version, max_term_width = 100)]
+struct Arguments {
+    /// Settings that go over the built-in defaults; the environment goes over both.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print JSON for programs.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API and its page until SIGTERM or Ctrl-C.
+    Serve,
+    /// Create, take back or list the steps of the database's schema.
+    #[command(subcommand)]
+    Migrate(Migrate),
+    /// Print the OpenAPI document.
+    Openapi,
+}
+
+#[derive(Debug, Subcommand)]
+enum Migrate {
+    /// Apply every step the database does not have yet.
+    Up,
+    /// Take back the last steps. Tables they made go with everything in them.
+    Down {
+        /// How many steps.
+        #[arg(long, default_value_t = 1)]
+        steps: u32,
+    },
+    /// List the steps.
+    Status,
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // The TLS library takes its cryptography once and for all; a second call would only say that it was made.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    match run(&arguments) {
+        Ok(report) => print(&report, arguments.json),
+        Err(cause) => {
+            let message = format!("{cause:#}");
+            // Nobody is left to be told when stderr is gone.
+            let _ = if arguments.json {
+                writeln!(io::stderr(), "{}", json!({ "error": message }))
+            } else {
+                writeln!(io::stderr(), "postern-tasks: {message}")
+            };
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a command says: lines for people, and the same for programs.
+#[derive(Default)]
+struct Report {
+    text: String,
+    json: Value,
+}
+
+/// Prints to stdout. A reader that went away (`| head`) is no failure.
+fn print(report: &Report, as_json: bool) -> ExitCode {
+    let written = match report {
+        Report { json, .. } if as_json && !json.is_null() => writeln!(io::stdout(), "{json:#}"),
+        Report { text, .. } if !text.is_empty() => writeln!(io::stdout(), "{text}"),
+        _ => Ok(()),
+    };
+    match written {
+        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<Report> {
+    if matches!(arguments.command, Command::Openapi) {
+        let json = http::document();
+        return Ok(Report { text: format!("{json:#}"), json });
+    }
+    let loaded = Config::load(arguments.config.clone(), std::env::vars_os())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match &arguments.command {
+            Command::Migrate(command) => migrations(&loaded.settings, command).await,
+            _ => serve(loaded).await.map(|()| Report::default()),
+        }
+    })
+}
+
+async fn migrations(config: &Config, command: &Migrate) -> Result<Report> {
+    let db = Database::open(&config.database).await?;
+    let (text, json) = match command {
+        Migrate::Up => told("applied", &migrate::up::<Migrator>(&db).await?),
+        Migrate::Down { steps } => told("taken back", &migrate::down::<Migrator>(&db, *steps).await?),
+        Migrate::Status => {
+            let steps = migrate::status::<Migrator>(&db).await?;
+            let line = |step: &migrate::Step| {
+                format!("{}  {}", if step.applied { "applied" } else { "pending" }, step.name)
+            };
+            let list = steps.iter().map(|step| json!({ "name": step.name, "applied": step.applied }));
+            (steps.iter().map(line).collect::<Vec<_>>().join("\n"), list.collect())
+        }
+    };
+    db.close().await;
+    Ok(Report { text, json })
+}
+
+fn told(what: &str, steps: &[String]) -> (String, Value) {
+    let lines: Vec<_> = steps.iter().map(|step| format!("{what}: {step}")).collect();
+    let text = if lines.is_empty() { "Nothing to do.".to_owned() } else { lines.join("\n") };
+    (text, json!({ what.replace(' ', "_"): steps }))
+}
+
+/// Starts whether or not the provider answers: its keys are fetched when they are needed.
+async fn serve(loaded: Loaded<Config>) -> Result<()> {
+    let config = loaded.settings.clone();
+    let _log = telemetry::init(&config.telemetry)?;
+    telemetry::Metrics::install();
+    let db = Database::open(&config.database).await.context("the database cannot be opened")?;
+    migrate::up::<Migrator>(&db).await.context("the schema cannot be brought up to date")?;
+    let keys = RemoteKeys::start(config.tokens.jwks_url())
+        .map_err(|cause| loaded.refuse("tokens.jwks_url", cause.to_string()))?;
+    let app = App::new(config, db, Clock::system(), Random::system(), keys)?;
+    let http = &app.config.http;
+    let stop = Stop::on_signals(http.shutdown_delay.duration())?;
+    let endpoint = http::endpoint(&app, stop.asked.clone());
+    site::serve(endpoint, http, &stop, |address| tracing::info!(%address, "listening")).await?;
+    app.db.close().await;
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! THE route table of the tasks service, and the order of its middlewares.
+
+mod page;
+mod tasks;
+
+use poem::{
+    EndpointExt, Response, Result, Route,
+    endpoint::BoxEndpoint,
+    http::{
+        HeaderValue,
+        header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS},
+    },
+};
+use poem_openapi::{OpenApiService, Tags};
+use postern_service::{
+    docs::{DocsOptions, described},
+    health::Health,
+    site::Site,
+};
+use postern_token_verifier::poem::{Scope, Scoped};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use self::tasks::TasksApi;
+use crate::App;
+
+const TITLE: &str = "Postern tasks";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The public client by which the page at /docs signs in.
+const DOCS_CLIENT: &str = "docs";
+
+/// Groups of operations in the document.
+#[derive(Tags)]
+enum Tag {
+    /// What people have to do. Everybody sees and changes their own tasks only.
+    Tasks,
+}
+
+/// `tasks:read`.
+enum TasksRead {}
+
+impl Scope for TasksRead {
+    const NAME: &'static str = "tasks:read";
+    const DESCRIPTION: &'static str = "See your tasks";
+}
+
+/// `tasks:write`.
+enum TasksWrite {}
+
+impl Scope for TasksWrite {
+    const NAME: &'static str = "tasks:write";
+    const DESCRIPTION: &'static str = "Add, change and delete your tasks";
+}
+
+/// The whole service behind one entrance. It is not ready any more once `stopping` is cancelled.
+pub fn endpoint(app: &App, stopping: CancellationToken) -> BoxEndpoint<'static, Response> {
+    let tokens = &app.config.tokens;
+    let db = app.db.clone();
+    let site = Site {
+        routes: routes(app),
+        document: document(),
+        docs: DocsOptions {
+            title: TITLE.to_owned(),
+            server: tokens.audience.url().clone(),
+            issuer: tokens.issuer.url().clone(),
+            client_id: Some(DOCS_CLIENT.to_owned()),
+            scopes: vec![TasksRead::NAME.to_owned(), TasksWrite::NAME.to_owned()],
+        },
+        health: Health::new(stopping).check("database", move || {
+            let db = db.clone();
+            async move { Ok(db.ping().await?) }
+        }),
+    };
+    site.endpoint(&app.config.http, app.random.clone())
+}
+
+fn routes(app: &App) -> Route {
+    let api = OpenApiService::new(TasksApi { app: app.clone() }, TITLE, VERSION);
+    let api = api.data(app.verifier.clone()).after(async |answer: Result<Response>| answer.map(private));
+    page::routes(&app.config).nest_no_strip("/api", api)
+}
+
+/// What belongs to one person is not for a cache (RFC 9111 section 5.2.2.5), and is nothing but what it says it is.
+fn private(mut answer: Response) -> Response {
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
+}
+
+/// The OpenAPI document, generated.
+pub fn document() -> Value {
+    let service = described::<Scoped<TasksApi>>(TITLE, VERSION)
+        .description("Tasks of the signed-in person, protected by access tokens of the provider.");
+    // What poem-openapi wrote is JSON.
+    serde_json::from_str(&service.spec()).unwrap_or_default()
+}

@@ -1,0 +1,15 @@
+//! The tasks service through its real entrance: one file a surface.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+mod browser;
+mod chromium;
+mod commands;
+mod document;
+mod lists;
+mod outage;
+mod page;
+mod provider;
+mod refusals;
+mod support;
+mod tasks_api;

@@ -1,0 +1,148 @@
+//! What happens while the database or the provider is away, and afterwards.
+
+use std::time::{Duration, Instant};
+
+use poem::http::{Method, StatusCode};
+use postern_migrations::tasks::Migrator;
+use postern_resource_server::App;
+use postern_service::{
+    clock::Clock,
+    database::{Database, migrate},
+    random::Random,
+    testing::TestDatabase,
+};
+use postern_token_verifier::{
+    RemoteKeys,
+    testing::{Answer as KeysAnswer, Issuer},
+};
+use serde_json::json;
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    task::{JoinHandle, JoinSet},
+};
+use url::Url;
+
+use crate::support::{ALICE, Person, START, TestService, config, path_of};
+
+/// Passes bytes on until it is cut; then connections end and new ones are refused.
+struct Proxy {
+    address: String,
+    target: String,
+    task: JoinHandle<()>,
+}
+
+impl Proxy {
+    async fn at(address: &str, target: String) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let to = target.clone();
+        let task = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((mut near, _)) = listener.accept().await {
+                let to = to.clone();
+                connections.spawn(async move {
+                    let mut far = TcpStream::connect(to).await.unwrap();
+                    let _ = copy_bidirectional(&mut near, &mut far).await;
+                });
+            }
+        });
+        Self { address, target, task }
+    }
+
+    async fn cut(&mut self) {
+        self.task.abort();
+        // Aborted means gone only once it was joined; its connections go with it.
+        let _ = (&mut self.task).await;
+    }
+
+    async fn mend(self) -> Self {
+        Self::at(&self.address, self.target).await
+    }
+}
+
+/// A service that reaches its PostgreSQL through a proxy; `None` without a server to test on.
+async fn behind_a_proxy() -> Option<(TestService, Proxy)> {
+    let database = TestDatabase::postgres().await.unwrap()?;
+    let mut url = Url::parse(database.url()).unwrap();
+    let target = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
+    let proxy = Proxy::at("127.0.0.1:0", target).await;
+    let (host, port) = proxy.address.split_once(':').unwrap();
+    url.set_host(Some(host)).unwrap();
+    url.set_port(Some(port.parse().unwrap())).unwrap();
+    Some((TestService::on(database, url.as_str()).await, proxy))
+}
+
+async fn every_operation_fails_in_time(alice: &Person<'_>, path: &str) {
+    let body = json!({ "title": "Not kept" });
+    for (method, path) in [
+        (Method::GET, "/api/tasks"),
+        (Method::POST, "/api/tasks"),
+        (Method::GET, path),
+        (Method::PUT, path),
+        (Method::PATCH, path),
+        (Method::DELETE, path),
+    ] {
+        let begun = Instant::now();
+        let answer = alice.send(method.clone(), path, &body).await;
+        answer.refused(503, "");
+        assert!(answer.header("retry-after").parse::<u32>().unwrap() >= 1);
+        assert!(begun.elapsed() < Duration::from_secs(2), "{method} took {:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_gone_is_told_in_time_and_needs_no_restart() {
+    let Some((service, mut proxy)) = behind_a_proxy().await else { return };
+    let alice = service.person(ALICE);
+    let task = alice.add("Kept").await;
+    assert_eq!(service.get("/health/ready").await.status, StatusCode::OK);
+
+    proxy.cut().await;
+    every_operation_fails_in_time(&alice, &path_of(&task)).await;
+    service.get("/health/ready").await.refused(503, "");
+    for path in ["/health/live", "/", "/config.json", "/openapi.json"] {
+        assert_eq!(service.get(path).await.status, StatusCode::OK, "{path} needs no database");
+    }
+    service.get("/api/tasks").await.refused(401, "");
+
+    let _proxy = proxy.mend().await;
+    assert_eq!(alice.titles("").await, ["Kept"]);
+    assert_eq!(alice.delete(&path_of(&task)).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(service.get("/health/ready").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_provider_that_is_down_at_the_start_is_waited_for() {
+    let database = TestDatabase::fresh().await.unwrap();
+    let issuer = Issuer::serve().await;
+    issuer.answer(KeysAnswer::new(500));
+    let config = config(&[("TASKS_DATABASE__URL", database.url()), ("TASKS_TOKENS__ISSUER", issuer.url())]);
+    let db = Database::open(&config.database).await.unwrap();
+    migrate::up::<Migrator>(&db).await.unwrap();
+    let keys = RemoteKeys::start(config.tokens.jwks_url()).unwrap();
+    let clock = Clock::manual(START);
+    let app = App::new(config, db, clock.clone(), Random::seeded(1), keys).unwrap();
+    let service = TestService::of(app, clock, issuer.clone(), database);
+
+    let alice = service.person(ALICE);
+    for path in ["/health/live", "/health/ready", "/", "/docs", "/openapi.json"] {
+        assert_eq!(service.get(path).await.status, StatusCode::OK, "{path} needs no provider");
+    }
+    service.get("/api/tasks").await.refused(401, "");
+    // The token may be good, so it is not called bad.
+    let answer = alice.get("/api/tasks").await;
+    answer.refused(503, "");
+    assert!(!answer.headers.contains_key("www-authenticate"));
+    assert!(answer.headers.contains_key("retry-after"));
+
+    issuer.answer_with_keys();
+    let begun = Instant::now();
+    while alice.get("/api/tasks").await.status != StatusCode::OK {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the keys are not fetched again");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // And what is known goes on working while the provider is away again.
+    issuer.answer(KeysAnswer::silence());
+    assert_eq!(service.person(crate::support::BOB).get("/api/tasks").await.status, StatusCode::OK);
+}
