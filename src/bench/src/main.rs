@@ -1,0 +1,83 @@
+//! Measures what each hot path of the two services costs, beside the limits of the same machine in the same run.
+//!
+//! Costs are CPU microseconds of the server process for one operation (user and system time, read from `/proc`), since
+//! they hardly move with what else the machine does. Rounds are interleaved and the median counts. Exits with 1 when a
+//! must is missed.
+
+#![expect(clippy::print_stdout, reason = "the table is what this program is for")]
+
+mod drive;
+mod hello;
+mod limits;
+mod process;
+mod report;
+mod run;
+mod scenarios;
+mod sign_in;
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "postern-bench")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything and print the table.
+    Run {
+        /// The folder of the release binaries.
+        #[arg(long, default_value = "target/release")]
+        binaries: PathBuf,
+        /// Interleaved rounds; the median counts.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// Seconds that each path is measured in each round.
+        #[arg(long, default_value_t = 3)]
+        seconds: u64,
+        /// Requests to each service before its memory is read again.
+        #[arg(long, default_value_t = 1_000_000)]
+        memory_requests: u64,
+    },
+    /// Serve an empty handler behind our accept loop.
+    Hello {
+        /// Where to listen.
+        address: SocketAddr,
+    },
+    /// Serve a handler that only verifies a token.
+    Protected {
+        /// Where to listen.
+        address: SocketAddr,
+        /// Whose tokens.
+        issuer: String,
+        /// For whom.
+        audience: String,
+        /// How many verified tokens are remembered.
+        cache: u64,
+    },
+}
+
+fn main() -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match Arguments::parse().command {
+            Command::Hello { address } => hello::serve_hello(address).await?,
+            Command::Protected { address, issuer, audience, cache } => {
+                hello::serve_protected(address, &issuer, &audience, cache).await?;
+            }
+            Command::Run { binaries, rounds, seconds, memory_requests } => {
+                let plan =
+                    run::Plan { binaries, rounds, duration: Duration::from_secs(seconds), memory_requests };
+                if !run::run(&plan).await? {
+                    return Ok(ExitCode::FAILURE);
+                }
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
