@@ -10,6 +10,7 @@ mod error;
 mod group;
 pub mod migrate;
 mod postgres;
+mod reader;
 mod settings;
 mod sqlite;
 mod transaction;
@@ -18,12 +19,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::sqlite::SqliteConnectOptions;
 use tokio::time::timeout;
 
 pub use self::error::{DatabaseError, unique_violation};
+pub use self::reader::Reader;
 pub use self::settings::DatabaseSettings;
 pub use self::transaction::Transaction;
 
@@ -39,7 +41,7 @@ const PING_PATIENCE: Duration = Duration::from_secs(1);
 pub struct Database(Arc<Inner>);
 
 struct Inner {
-    reader: DatabaseConnection,
+    reader: Reader,
     writes: Writes,
 }
 
@@ -58,14 +60,14 @@ impl Database {
                 let options = sqlite::options(settings)?;
                 let writer = sqlite::writer(options.clone());
                 let connection = sqlite::connect(&writer).await?;
-                let reader = sqlite::readers(options.clone(), settings);
+                let reader = Reader::sqlite(sqlite::reader(options.clone()), settings);
                 let queue = Queue::start(writer, connection, settings.patience());
                 Inner { reader, writes: Writes::Sqlite { queue, options } }
             }
             Scheme::Postgres => {
                 let options = postgres::options(settings)?;
                 let pool = postgres::pool(options.clone(), settings).await?;
-                Inner { reader: pool.clone().into(), writes: Writes::Postgres { pool, options } }
+                Inner { reader: Reader::postgres(pool.clone()), writes: Writes::Postgres { pool, options } }
             }
         };
         Ok(Self(Arc::new(inner)))
@@ -80,7 +82,7 @@ impl Database {
     }
 
     /// For reading. Sees what was committed, each statement for itself. A statement that writes is refused.
-    pub fn reader(&self) -> &DatabaseConnection {
+    pub fn reader(&self) -> &Reader {
         &self.0.reader
     }
 
@@ -146,8 +148,7 @@ impl Database {
         if let Writes::Sqlite { queue, .. } = &self.0.writes {
             queue.close().await;
         }
-        // Closing a pool has no error to tell.
-        let _ = self.reader().close_by_ref().await;
+        self.reader().close().await;
     }
 }
 

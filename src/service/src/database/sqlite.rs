@@ -1,4 +1,4 @@
-//! Defines how SQLite is opened: one connection that writes, a pool that reads.
+//! Defines how SQLite is opened: one connection that writes, a few that read.
 //!
 //! Write-ahead log, so readers and the writer do not wait for each other; `synchronous=FULL`, so a commit is on the
 //! disk when it returns. Page caches are small, because the kernel caches the file anyway.
@@ -6,12 +6,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sea_orm::DatabaseConnection;
 use secrecy::ExposeSecret as _;
 use sqlx::ConnectOptions as _;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use tokio::time::{Instant, sleep};
 
 use super::error::{DatabaseError, sqlite_busy};
@@ -24,8 +21,6 @@ const WRITER_CACHE: &str = "-4096";
 const LOG_LIMIT: &str = "67108864";
 /// Readers wait only while another process recovers or deletes the log.
 const READER_BUSY: Duration = Duration::from_secs(1);
-/// A reader that nobody used for so long is closed, and its thread with it.
-const READER_IDLE: Duration = Duration::from_mins(1);
 /// How long opening waits for other processes that open the same new file.
 const OPEN_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -68,18 +63,9 @@ pub(super) async fn connect(writer: &SqliteConnectOptions) -> Result<SqliteConne
     }
 }
 
-/// The readers. Each is opened when it is first needed; none of them can write.
-pub(super) fn readers(options: SqliteConnectOptions, settings: &DatabaseSettings) -> DatabaseConnection {
-    let options =
-        options.busy_timeout(READER_BUSY).pragma("cache_size", READER_CACHE).pragma("query_only", "ON");
-    SqlitePoolOptions::new()
-        .max_connections(settings.connections.get())
-        .acquire_timeout(settings.patience())
-        .idle_timeout(READER_IDLE)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .connect_lazy_with(options)
-        .into()
+/// What readers add: none of them can write.
+pub(super) fn reader(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options.busy_timeout(READER_BUSY).pragma("cache_size", READER_CACHE).pragma("query_only", "ON")
 }
 
 /// Creates the file, and its directory, for nobody else to read. SQLite gives the log the same permissions.
