@@ -1,14 +1,23 @@
 //! Measures the limits that every figure is compared with, in the same run:
 //! a raw RSA-2048 signature, josekit's verification, a keyed read, a grouped write.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result};
 use josekit::jws::{JwsHeader, RS256};
 use openssl::{hash::MessageDigest, pkey::PKey, pkey_ctx::PkeyCtx, rsa::Padding, rsa::Rsa};
-use postern_service::database::{Database, DatabaseError, DatabaseSettings};
-use sea_orm::{ConnectionTrait, Statement};
+use postern_entities::{grants, refresh_tokens, users};
+use postern_migrations::identity::Migrator;
+use postern_service::database::{Database, DatabaseError, DatabaseSettings, migrate};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait as _, DatabaseConnection, EntityTrait as _, IntoActiveModel as _,
+};
+use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use crate::{drive::as_float, process::own_cpu};
 
@@ -81,48 +90,61 @@ fn repeat(times: u64, mut step: impl FnMut() -> Result<()>) -> Result<f64> {
     Ok(own_cpu()?.saturating_sub(before).as_secs_f64() * 1e6 / as_float(times))
 }
 
-/// A database of its own with as many rows as a small provider has.
+/// A provider's database, with as many users as a small one has.
 pub(crate) struct Storage {
     db: Database,
+    /// sea-orm on sqlx's own pool: what a read costs without anything of ours.
+    stock: DatabaseConnection,
+    users: Arc<[Uuid]>,
+    grant_id: Uuid,
     _directory: tempfile::TempDir,
 }
 
-const ROWS: i64 = 1_000;
+const USERS: usize = 1_000;
+/// Of the stock pool.
+const READERS: u32 = 8;
 
 impl Storage {
     /// Makes it.
     pub(crate) async fn new() -> Result<Self> {
         let directory = tempfile::tempdir_in(".")?;
         let url = format!("sqlite://{}/limits.db", directory.path().display());
-        let db = Database::open(&DatabaseSettings::at(url)).await?;
+        let db = Database::open(&DatabaseSettings::at(&url)).await?;
+        migrate::up::<Migrator>(&db).await?;
+        let rows: Vec<_> = (0..USERS).map(user).collect();
+        let users = rows.iter().map(|user| user.id).collect();
+        let grant = grant(&rows[0]);
+        let grant_id = grant.id;
         db.write(async |tx| -> Result<(), DatabaseError> {
-            tx.execute_unprepared(
-                "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT NOT NULL, at BIGINT NOT NULL)",
-            )
-            .await?;
-            for id in 0..ROWS {
-                insert(tx, id).await?;
+            for row in rows {
+                users::Entity::insert(row.into_active_model()).exec_without_returning(tx).await?;
             }
+            tx.execute_unprepared(CLIENT).await?;
+            grants::Entity::insert(grant.into_active_model()).exec_without_returning(tx).await?;
             Ok(())
         })
         .await?;
-        Ok(Self { db, _directory: directory })
+        let mut options = ConnectOptions::new(url);
+        options.max_connections(READERS).sqlx_logging(false);
+        let stock = sea_orm::Database::connect(options).await?;
+        Ok(Self { db, stock, users, grant_id, _directory: directory })
     }
 
-    /// CPU microseconds of one keyed read, 32 readers at once.
+    /// CPU microseconds of one keyed read, 32 readers at once: a user by the primary key, through sea-orm and sqlx's pool.
     pub(crate) async fn read(&self) -> Result<f64> {
-        let (cpu, _) = many(32, 600, self.db.clone(), |db, step| async move {
-            let sql = "SELECT id, name, at FROM things WHERE id = $1";
-            let statement = Statement::from_sql_and_values(db.backend(), sql, [((step * 7) % ROWS).into()]);
-            let row = db.reader().query_one_raw(statement).await?.context("the row is gone")?;
-            let _name: String = row.try_get("", "name")?;
-            Ok(())
-        })
-        .await?;
+        let (stock, users) = (self.stock.clone(), self.users.clone());
+        let (cpu, _) =
+            many(32, 600, move |step| {
+                let (stock, id) = (stock.clone(), users[step * 7 % USERS]);
+                async move {
+                    users::Entity::find_by_id(id).one(&stock).await?.context("the user is gone").map(drop)
+                }
+            })
+            .await?;
         Ok(cpu)
     }
 
-    /// CPU microseconds of one grouped write, and how many a second, 32 writers at once.
+    /// CPU microseconds of one grouped write, and how many a second, 32 writers at once: a refresh token each.
     pub(crate) async fn write(&self) -> Result<(f64, f64)> {
         self.writes(32, 150).await
     }
@@ -132,38 +154,83 @@ impl Storage {
         Ok(self.writes(1, 400).await?.1)
     }
 
-    async fn writes(&self, workers: i64, each: i64) -> Result<(f64, f64)> {
-        let sql = "SELECT COALESCE(MAX(id), 0) AS last FROM things";
-        let statement = Statement::from_string(self.db.backend(), sql);
-        let row = self.db.reader().query_one_raw(statement).await?.context("no row")?;
-        let first = row.try_get::<i64>("", "last")? + 1;
-        many(workers, each, self.db.clone(), move |db, step| async move {
-            Ok(db.write(async |tx| insert(tx, first + step).await).await?)
+    async fn writes(&self, workers: usize, each: usize) -> Result<(f64, f64)> {
+        let (db, grant_id) = (self.db.clone(), self.grant_id);
+        many(workers, each, move |_| {
+            let (db, token) = (db.clone(), refresh_token(grant_id));
+            async move {
+                let insert = refresh_tokens::Entity::insert(token.into_active_model());
+                db.write(async |tx| -> Result<_, DatabaseError> {
+                    Ok(insert.exec_without_returning(tx).await?)
+                })
+                .await?;
+                Ok(())
+            }
         })
         .await
     }
 }
 
-async fn insert(tx: &impl ConnectionTrait, id: i64) -> Result<(), DatabaseError> {
-    let values = [id.into(), "a row of usual size, as a refresh token or a grant would be".into(), id.into()];
-    let sql = "INSERT INTO things (id, name, at) VALUES ($1, $2, $3)";
-    tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values)).await?;
-    Ok(())
+const CLIENT: &str = "INSERT INTO clients (client_id, name, profile, first_party, token_endpoint_auth_method, \
+    redirect_uris, post_logout_redirect_uris, origins, grant_types, scopes, default_scopes, login_methods, \
+    created_at, updated_at) \
+    VALUES ('bench', 'Bench', 'strict', true, 'none', '[]', '[]', '[]', '[]', '[]', '[]', '[]', 0, 0)";
+
+fn user(number: usize) -> users::Model {
+    users::Model {
+        id: Uuid::now_v7(),
+        subject: Uuid::new_v4(),
+        email: format!("person-{number}@example.test"),
+        email_verified: true,
+        profile: serde_json::json!({ "name": "Somebody", "given_name": "Some", "locale": "en" }),
+        disabled_at: None,
+        created_at: 0,
+        updated_at: 0,
+    }
+}
+
+fn grant(user: &users::Model) -> grants::Model {
+    grants::Model {
+        id: Uuid::now_v7(),
+        user_id: Some(user.id),
+        client_id: "bench".to_owned(),
+        sid: None,
+        scope: "openid".to_owned(),
+        resources: serde_json::json!([]),
+        auth_time: None,
+        acr: None,
+        amr: serde_json::json!([]),
+        created_at: 0,
+        expires_at: i64::MAX,
+        revoked_at: None,
+        revoked_because: None,
+    }
+}
+
+fn refresh_token(grant_id: Uuid) -> refresh_tokens::Model {
+    refresh_tokens::Model {
+        token_hash: Sha256::digest(Uuid::new_v4()).to_vec(),
+        grant_id,
+        issued_at: 0,
+        expires_at: i64::MAX,
+        rotated_at: None,
+        successor_sealed: None,
+    }
 }
 
 /// Runs `step` from many workers at once: CPU microseconds of one, and how many a second.
-async fn many<F, S>(workers: i64, each: i64, db: Database, step: F) -> Result<(f64, f64)>
+async fn many<F, S>(workers: usize, each: usize, step: F) -> Result<(f64, f64)>
 where
-    F: Fn(Database, i64) -> S + Copy + Send + 'static,
+    F: Fn(usize) -> S + Clone + Send + 'static,
     S: Future<Output = Result<()>> + Send,
 {
     let (before, begun) = (own_cpu()?, Instant::now());
     let mut set = JoinSet::new();
     for worker in 0..workers {
-        let db = db.clone();
+        let step = step.clone();
         set.spawn(async move {
             for index in 0..each {
-                step(db.clone(), worker * each + index).await?;
+                step(worker * each + index).await?;
             }
             anyhow::Ok(())
         });
