@@ -4,7 +4,7 @@
 
 use postern_entities::audit_events;
 use postern_service::{clock::Timestamp, database::DatabaseError};
-use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, QueryTrait as _, sea_query::InsertStatement};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -88,6 +88,12 @@ impl Event {
         origin: &Origin,
         now: Timestamp,
     ) -> Result<(), DatabaseError> {
+        tx.execute(&self.insertion(app, origin, now)).await?;
+        Ok(())
+    }
+
+    /// What writes it, to go with other insertions.
+    pub fn insertion(self, app: &App, origin: &Origin, now: Timestamp) -> InsertStatement {
         let event = audit_events::ActiveModel {
             id: Set(app.random.row_id(now)),
             at: Set(now.micros()),
@@ -101,7 +107,6 @@ impl Event {
             request_id: Set(origin.request_id.clone()),
             details: Set(self.details),
         };
-        audit_events::Entity::insert(event).exec_without_returning(tx).await?;
-        Ok(())
+        audit_events::Entity::insert(event).into_query()
     }
 }

@@ -15,8 +15,9 @@ use postern_service::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationDef,
-    sea_query::{Expr, OnConflict},
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QuerySelect,
+    QueryTrait as _, RelationDef,
+    sea_query::{Expr, InsertStatement, OnConflict},
 };
 use uuid::Uuid;
 
@@ -51,14 +52,10 @@ pub struct NewGrant {
     pub amr: Vec<String>,
 }
 
-/// Writes a grant. It ends `tokens.refresh_token_lifetime` from now, however often it is used.
-pub async fn create(
-    app: &App,
-    tx: &Transaction,
-    new: NewGrant,
-    now: Timestamp,
-) -> Result<Grant, DatabaseError> {
-    let grant = Grant {
+/// A grant that is to be written, with its [`insertion`]. It ends `tokens.refresh_token_lifetime` from now, however
+/// often it is used.
+pub fn new(app: &App, new: NewGrant, now: Timestamp) -> Grant {
+    Grant {
         id: app.random.row_id(now),
         user_id: new.user_id,
         client_id: new.client_id,
@@ -72,11 +69,12 @@ pub async fn create(
         expires_at: (now + app.config.tokens.refresh_token_lifetime.duration()).micros(),
         revoked_at: None,
         revoked_because: None,
-    };
-    grants::Entity::insert(grants::ActiveModel::from(grant.clone()).reset_all())
-        .exec_without_returning(tx)
-        .await?;
-    Ok(grant)
+    }
+}
+
+/// What writes a grant, to go with other insertions.
+pub fn insertion(grant: &Grant) -> InsertStatement {
+    grants::Entity::insert(grants::ActiveModel::from(grant.clone()).reset_all()).into_query()
 }
 
 /// The grant with this id, whether it stands or not.

@@ -13,8 +13,8 @@ use postern_service::{
     settings::Rate,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement,
-    sea_query::{Expr, ExprTrait as _},
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryResult,
+    sea_query::{CaseStatement, Expr, ExprTrait as _, InsertStatement, OnConflict, Query},
 };
 
 use crate::{app::App, crypto};
@@ -50,13 +50,6 @@ pub struct Use {
     window_ends_at: i64,
 }
 
-/// A use and the window it fell into, in one statement: a window that is over begins anew.
-const TAKE: &str = "INSERT INTO rate_limits (bucket, used, window_ends_at) VALUES ($1, 1, $2) \
-    ON CONFLICT (bucket) DO UPDATE SET \
-    used = CASE WHEN rate_limits.window_ends_at <= $3 THEN 1 ELSE rate_limits.used + 1 END, \
-    window_ends_at = CASE WHEN rate_limits.window_ends_at <= $3 THEN $2 ELSE rate_limits.window_ends_at END \
-    RETURNING used, window_ends_at";
-
 /// Takes one use of a limit in the open write, which must commit also when the answer is `Limited`.
 pub async fn take(
     tx: &Transaction,
@@ -64,16 +57,39 @@ pub async fn take(
     subject: &str,
     now: Timestamp,
 ) -> Result<Taken, DatabaseError> {
-    let bucket = bucket(limit.name, subject);
-    let window_ends_at = now + limit.rate.period.duration();
-    let values = [bucket.clone().into(), window_ends_at.micros().into(), now.micros().into()];
-    let statement = Statement::from_sql_and_values(tx.get_database_backend(), TAKE, values);
-    let row = tx.query_one_raw(statement).await?;
-    let row =
-        row.ok_or_else(|| sea_orm::DbErr::RecordNotFound("a counter that was just written".to_owned()))?;
+    let counted = tx.query_one(&insertion(limit, subject, now)).await?;
+    judge(limit, subject, counted, now)
+}
+
+/// What takes one use, to be the last of several insertions; [`judge`] reads what it returns. A window that is over
+/// begins anew.
+pub fn insertion(limit: Limit, subject: &str, now: Timestamp) -> InsertStatement {
+    use rate_limits::Column::{Bucket, Used, WindowEndsAt};
+    let window_ends_at = (now + limit.rate.period.duration()).micros();
+    let stored = |column: rate_limits::Column| Expr::col((rate_limits::Entity, column));
+    let over = || stored(WindowEndsAt).lte(now.micros());
+    let used = CaseStatement::new().case(over(), 1).finally(stored(Used).add(1));
+    let ends = CaseStatement::new().case(over(), window_ends_at).finally(stored(WindowEndsAt));
+    Query::insert()
+        .into_table(rate_limits::Entity)
+        .columns([Bucket, Used, WindowEndsAt])
+        .values_panic([bucket(limit.name, subject).into(), 1.into(), window_ends_at.into()])
+        .on_conflict(OnConflict::column(Bucket).value(Used, used).value(WindowEndsAt, ends).to_owned())
+        .returning(Query::returning().columns([Used, WindowEndsAt]))
+        .to_owned()
+}
+
+/// What came of an [`insertion`], by the row that it returned.
+pub fn judge(
+    limit: Limit,
+    subject: &str,
+    counted: Option<QueryResult>,
+    now: Timestamp,
+) -> Result<Taken, DatabaseError> {
+    let row = counted.ok_or_else(|| DbErr::RecordNotFound("a counter that was just written".to_owned()))?;
     let (used, window_ends_at): (i32, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
     if i64::from(used) <= i64::from(limit.rate.count.get()) {
-        return Ok(Taken::Within(Use { bucket, window_ends_at }));
+        return Ok(Taken::Within(Use { bucket: bucket(limit.name, subject), window_ends_at }));
     }
     metrics::counter!("postern_limited_total", "limit" => limit.name).increment(1);
     let first = i64::from(used) == i64::from(limit.rate.count.get()) + 1;

@@ -5,12 +5,7 @@
 
 use std::borrow::Cow;
 
-use postern_entities::authorization_codes as codes;
-use postern_service::{
-    clock::Timestamp,
-    database::{DatabaseError, Transaction},
-};
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use postern_service::{clock::Timestamp, database::Transaction};
 use uuid::Uuid;
 
 use super::{
@@ -23,9 +18,9 @@ use super::{
 use crate::{
     App,
     audit::{Event, Origin},
-    crypto,
-    grants::{self, Grant, NewGrant},
+    grants::{self, NewGrant},
     sessions::{self, SignedIn},
+    tokens::authorization_code,
 };
 
 /// Grants what is asked for and answers with a code: the URI to go to.
@@ -48,20 +43,23 @@ pub(super) async fn grant(
         acr: Some(signed_in.session.acr.clone()),
         amr: serde_json::from_value(signed_in.session.amr.clone()).unwrap_or_default(),
     };
+    let grant = grants::new(app, new, now);
+    let event = Event::new("authorization.granted")
+        .user(signed_in.user.id)
+        .client(&request.client_id)
+        .session(signed_in.session.sid)
+        .grant(grant.id)
+        .details(serde_json::json!({ "scope": grant.scope }));
+    let insertions = [
+        grants::insertion(&grant),
+        authorization_code::insertion(&code, &grant, request, now),
+        event.insertion(app, origin, now),
+    ];
     app.db
         .write(async |tx| {
             finish(tx, waiting, now).await?;
-            let grant = grants::create(app, tx, new, now).await?;
-            insert_code(tx, &code, request, &grant, now).await?;
+            tx.insert_together(&insertions).await?;
             sessions::seen(tx, &signed_in.session, now).await?;
-            Event::new("authorization.granted")
-                .user(signed_in.user.id)
-                .client(&request.client_id)
-                .session(signed_in.session.sid)
-                .grant(grant.id)
-                .details(serde_json::json!({ "scope": grant.scope }))
-                .record(app, tx, origin, now)
-                .await?;
             Ok::<_, AuthorizeError>(())
         })
         .await?;
@@ -117,26 +115,4 @@ async fn finish(tx: &Transaction, waiting: Option<Uuid>, now: Timestamp) -> Resu
         Some(id) if !pending::finish(tx, id, now).await? => Err(Gone::Finished.into()),
         _ => Ok(()),
     }
-}
-
-async fn insert_code(
-    tx: &Transaction,
-    code: &str,
-    request: &AuthorizationRequest,
-    grant: &Grant,
-    now: Timestamp,
-) -> Result<(), DatabaseError> {
-    let row = codes::ActiveModel {
-        code_hash: Set(crypto::token_hash(code)),
-        grant_id: Set(grant.id),
-        client_id: Set(request.client_id.clone()),
-        redirect_uri: Set(request.redirect_uri.clone()),
-        code_challenge: Set(Some(request.code_challenge.clone())),
-        nonce: Set(request.nonce.clone()),
-        issued_at: Set(now.micros()),
-        expires_at: Set(grant.expires_at),
-        redeemed_at: Set(None),
-    };
-    codes::Entity::insert(row).exec_without_returning(tx).await?;
-    Ok(())
 }

@@ -34,22 +34,20 @@ pub async fn sign_in(
         acr: Some(session.acr.clone()),
         amr: crate::clients::read(session.amr.clone())?,
     };
-    let (grant, refresh_token) = app
-        .db
-        .write(async |tx| -> Result<_, DatabaseError> {
-            let grant = grants::create(app, tx, new, now).await?;
-            let refresh_token = refresh_token::begin(app, tx, client, &grant, now).await?;
-            Event::new("grant.created")
-                .user(user.id)
-                .client(client.client_id())
-                .session(session.sid)
-                .grant(grant.id)
-                .details(serde_json::json!({ "scope": grant.scope }))
-                .record(app, tx, origin, now)
-                .await?;
-            Ok((grant, refresh_token))
-        })
-        .await?;
+    let grant = grants::new(app, new, now);
+    let first = refresh_token::first(app, client, &grant, now);
+    let event = Event::new("grant.created")
+        .user(user.id)
+        .client(client.client_id())
+        .session(session.sid)
+        .grant(grant.id)
+        .details(serde_json::json!({ "scope": grant.scope }));
+    let mut insertions = vec![grants::insertion(&grant), event.insertion(app, origin, now)];
+    let refresh_token = first.map(|first| {
+        insertions.push(first.insertion);
+        first.token
+    });
+    app.db.write(async |tx| tx.insert_together(&insertions).await.map(drop)).await?;
     let what =
         Issue { client, grant: (&grant).into(), user: Some(user), resolved, nonce: None, refresh_token };
     Ok(issue(app, what).await?)

@@ -4,8 +4,8 @@
 //! its grant, at any time while the row is kept; a code that is redeemed too late, or with a wrong verifier or redirect
 //! URI, stays consumed. Leaves to `issue` what is minted.
 //!
-//! A redemption is one write of four statements: the update that takes the code, the joined read of grant, user and
-//! session, the refresh token, the record.
+//! A redemption is one write in three steps: the update that takes the code, the joined read of grant, user and session,
+//! and the insertions of refresh token and record together.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use postern_entities::authorization_codes;
@@ -13,7 +13,10 @@ use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Transaction},
 };
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryTrait as _,
+    sea_query::{Expr, InsertStatement},
+};
 
 use super::{
     Issue, TokenError, TokenResponse, issue, refresh_token,
@@ -22,49 +25,33 @@ use super::{
 use crate::{
     App,
     audit::{Event, Origin},
+    authorization::AuthorizationRequest,
     clients::{Client, GrantType},
     crypto,
     grants::{self, Grant, Standing},
 };
 
-/// What a code stands for.
-#[derive(Clone, Debug)]
-pub struct NewCode<'a> {
-    /// The grant.
-    pub grant: &'a Grant,
-    /// `redirect_uri` of the authorization request.
-    pub redirect_uri: &'a str,
-    /// `code_challenge`, method S256.
-    pub code_challenge: Option<&'a str>,
-    /// `nonce`, for the ID token.
-    pub nonce: Option<&'a str>,
-}
-
-/// Makes a code in the open write. Only its hash is stored.
+/// What writes a code, to go with the insertion of its grant. Only its hash is stored.
 ///
 /// The row is kept as long as the grant, so that a replay is seen whenever it comes.
-pub async fn create(
-    app: &App,
-    tx: &Transaction,
-    new: NewCode<'_>,
+pub fn insertion(
+    code: &str,
+    grant: &Grant,
+    request: &AuthorizationRequest,
     now: Timestamp,
-) -> Result<String, DatabaseError> {
-    let code = app.random.token();
+) -> InsertStatement {
     let row = authorization_codes::Model {
-        code_hash: crypto::token_hash(&code),
-        grant_id: new.grant.id,
-        client_id: new.grant.client_id.clone(),
-        redirect_uri: new.redirect_uri.to_owned(),
-        code_challenge: new.code_challenge.map(str::to_owned),
-        nonce: new.nonce.map(str::to_owned),
+        code_hash: crypto::token_hash(code),
+        grant_id: grant.id,
+        client_id: grant.client_id.clone(),
+        redirect_uri: request.redirect_uri.clone(),
+        code_challenge: Some(request.code_challenge.clone()),
+        nonce: request.nonce.clone(),
         issued_at: now.micros(),
-        expires_at: new.grant.expires_at,
+        expires_at: grant.expires_at,
         redeemed_at: None,
     };
-    authorization_codes::Entity::insert(authorization_codes::ActiveModel::from(row).reset_all())
-        .exec_without_returning(tx)
-        .await?;
-    Ok(code)
+    authorization_codes::Entity::insert(authorization_codes::ActiveModel::from(row).reset_all()).into_query()
 }
 
 /// A token request with a code (RFC 6749 section 4.1.3).
@@ -118,14 +105,17 @@ pub async fn redeem(
             let standing =
                 grants::standing(app, tx, code.grant_id, now).await?.ok_or(TokenError::GrantEnded)?;
             let resolved = narrow(app, client, &standing.grant, None, request.resources)?;
-            let refresh_token = refresh_token::begin(app, tx, client, &standing.grant, now).await?;
-            Event::new("code.redeemed")
+            let event = Event::new("code.redeemed")
                 .user(standing.grant.user_id)
                 .client(client.client_id())
                 .session(standing.grant.sid)
-                .grant(standing.grant.id)
-                .record(app, tx, origin, now)
-                .await?;
+                .grant(standing.grant.id);
+            let mut insertions = vec![event.insertion(app, origin, now)];
+            let refresh_token = refresh_token::first(app, client, &standing.grant, now).map(|first| {
+                insertions.push(first.insertion);
+                first.token
+            });
+            tx.insert_together(&insertions).await?;
             Ok(Redeemed::Once(Box::new(Won { standing, resolved, nonce: code.nonce, refresh_token })))
         })
         .await?;

@@ -4,15 +4,18 @@
 //! `tokens.refresh_token_grace` the row keeps the successor, sealed under a key that only the presented token gives, so
 //! whoever lost the answer, or asked at the same time, gets the very same successor. Later reuse revokes the grant.
 //!
-//! A rotation is one write of five statements: the update that rotates, the joined read of grant, user and session, the
-//! count, the successor, the record.
+//! A rotation is one write in three steps: the update that rotates, the joined read of grant, user and session, and
+//! the insertions of successor, record and count together.
 
 use postern_entities::refresh_tokens;
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Transaction},
 };
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryTrait as _,
+    sea_query::{Expr, InsertStatement},
+};
 
 use super::{
     Issue, TokenError, TokenResponse, issue,
@@ -38,20 +41,21 @@ pub struct Refresh<'a> {
     pub resources: &'a [String],
 }
 
-/// The first refresh token of a grant, in the open write; none for a client that may not refresh.
-pub async fn begin(
-    app: &App,
-    tx: &Transaction,
-    client: &Client,
-    grant: &Grant,
-    now: Timestamp,
-) -> Result<Option<String>, DatabaseError> {
-    if !client.may_use(GrantType::RefreshToken) {
-        return Ok(None);
-    }
-    let token = app.random.token();
-    store(app, tx, &token, grant, now).await?;
-    Ok(Some(token))
+/// A refresh token that is to be written.
+#[derive(Debug)]
+pub struct First {
+    /// The token.
+    pub token: String,
+    /// What writes it, to go with other insertions.
+    pub insertion: InsertStatement,
+}
+
+/// The first refresh token of a grant; none for a client that may not refresh.
+pub fn first(app: &App, client: &Client, grant: &Grant, now: Timestamp) -> Option<First> {
+    client.may_use(GrantType::RefreshToken).then(|| {
+        let token = app.random.token();
+        First { insertion: insertion(app, &token, grant, now), token }
+    })
 }
 
 /// Whether a stored token may still be used, as far as its own row says.
@@ -109,9 +113,7 @@ pub async fn rotate(
                 let successor = successor_of(&row, presented)?;
                 return Ok(Rotated::Once(Box::new(Won { standing, resolved, successor })));
             }
-            count(app, tx, &standing.grant, now).await?;
-            store(app, tx, &successor, &standing.grant, now).await?;
-            record(app, tx, &standing.grant, origin, now).await?;
+            store(app, tx, &successor, &standing.grant, origin, now).await?;
             Ok(Rotated::Once(Box::new(Won { standing, resolved, successor })))
         })
         .await?;
@@ -181,14 +183,37 @@ fn successor_of(row: &refresh_tokens::Model, presented: &str) -> Result<String, 
     String::from_utf8(successor).map_err(|_| crypto::CryptoError::Altered.into())
 }
 
-/// Stores a token that ends after `tokens.refresh_token_idle_lifetime` without use, and with its grant at the latest.
+/// Stores the successor, records the rotation and counts it. One too many is an error and undoes all of it, the count
+/// as well, which stays where the next rotation is too many again.
 async fn store(
     app: &App,
     tx: &Transaction,
-    token: &str,
+    successor: &str,
     grant: &Grant,
+    origin: &Origin,
     now: Timestamp,
-) -> Result<(), DatabaseError> {
+) -> Result<(), TokenError> {
+    let limit = Limit { name: "refreshes_per_grant", rate: app.config.limits.refreshes_per_grant };
+    let subject = grant.id.to_string();
+    let event = Event::new("refresh_token.rotated")
+        .user(grant.user_id)
+        .client(&grant.client_id)
+        .session(grant.sid)
+        .grant(grant.id);
+    let insertions = [
+        insertion(app, successor, grant, now),
+        event.insertion(app, origin, now),
+        rate_limit::insertion(limit, &subject, now),
+    ];
+    let counted = tx.insert_together(&insertions).await?;
+    match rate_limit::judge(limit, &subject, counted, now)? {
+        Taken::Within(_) => Ok(()),
+        Taken::Limited { retry_after, .. } => Err(TokenError::TooManyRequests { retry_after }),
+    }
+}
+
+/// What writes a token. It ends after `tokens.refresh_token_idle_lifetime` without use, and with its grant at the latest.
+fn insertion(app: &App, token: &str, grant: &Grant, now: Timestamp) -> InsertStatement {
     let idle_end = now + app.config.tokens.refresh_token_idle_lifetime.duration();
     let row = refresh_tokens::Model {
         token_hash: crypto::token_hash(token),
@@ -198,33 +223,5 @@ async fn store(
         rotated_at: None,
         successor_sealed: None,
     };
-    refresh_tokens::Entity::insert(refresh_tokens::ActiveModel::from(row).reset_all())
-        .exec_without_returning(tx)
-        .await?;
-    Ok(())
-}
-
-/// Counts a rotation. An error undoes it, and the count with it, which stays where the next one is too many again.
-async fn count(app: &App, tx: &Transaction, grant: &Grant, now: Timestamp) -> Result<(), TokenError> {
-    let limit = Limit { name: "refreshes_per_grant", rate: app.config.limits.refreshes_per_grant };
-    match rate_limit::take(tx, limit, &grant.id.to_string(), now).await? {
-        Taken::Within(_) => Ok(()),
-        Taken::Limited { retry_after, .. } => Err(TokenError::TooManyRequests { retry_after }),
-    }
-}
-
-async fn record(
-    app: &App,
-    tx: &Transaction,
-    grant: &Grant,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<(), DatabaseError> {
-    Event::new("refresh_token.rotated")
-        .user(grant.user_id)
-        .client(&grant.client_id)
-        .session(grant.sid)
-        .grant(grant.id)
-        .record(app, tx, origin, now)
-        .await
+    refresh_tokens::Entity::insert(refresh_tokens::ActiveModel::from(row).reset_all()).into_query()
 }

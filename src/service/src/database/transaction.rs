@@ -14,7 +14,10 @@
 //! transaction back by itself nothing runs outside of one. Let the database decide with `ON CONFLICT` or a
 //! conditional update instead of catching an error inside.
 
+use std::fmt::Write as _;
+
 use async_trait::async_trait;
+use sea_orm::sea_query::{InsertStatement, PostgresQueryBuilder, SqlWriterValues, SqliteQueryBuilder};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{AssertSqlSafe, Executor as _, IntoArguments, Postgres, Sqlite};
@@ -55,6 +58,15 @@ impl Transaction {
             Link::Postgres(_) => DbBackend::Postgres,
         };
         Self { backend, state: Mutex::new(State { link, health: Health::Sound }) }
+    }
+
+    /// Runs insertions in one round trip, as one step of this write. Answers the row that the last one returns, if it
+    /// returns any. None may need to see what another one wrote, except by a foreign key.
+    pub async fn insert_together(
+        &self,
+        insertions: &[InsertStatement],
+    ) -> Result<Option<QueryResult>, DatabaseError> {
+        Ok(self.query_one_raw(together(self.backend, insertions)).await?)
     }
 
     /// Makes the write durable. Only after this returned may anybody be told of it.
@@ -111,14 +123,45 @@ impl State {
     }
 }
 
+/// SQLite takes several statements as they are. PostgreSQL takes one: the last, `WITH` the others, and looks at foreign
+/// keys when it has run all of them.
+fn together(backend: DbBackend, insertions: &[InsertStatement]) -> Statement {
+    let (sql, values) = match backend {
+        DbBackend::Postgres => {
+            let mut sql = SqlWriterValues::new("$", true);
+            for (index, insertion) in insertions.iter().enumerate() {
+                let last = index + 1 == insertions.len();
+                // Writing into a string does not fail.
+                let _ = match (index, last) {
+                    (_, true) => Ok(()),
+                    (0, false) => write!(sql, "WITH i0 AS ("),
+                    (_, false) => write!(sql, ", i{index} AS ("),
+                };
+                insertion.build_collect_any_into(&PostgresQueryBuilder, &mut sql);
+                let _ = sql.write_str(if last { "" } else { ") " });
+            }
+            sql.into_parts()
+        }
+        _ => {
+            let mut sql = SqlWriterValues::new("?", false);
+            for insertion in insertions {
+                insertion.build_collect_any_into(&SqliteQueryBuilder, &mut sql);
+                let _ = sql.write_str("; ");
+            }
+            sql.into_parts()
+        }
+    };
+    Statement::from_sql_and_values(backend, sql, values)
+}
+
 /// How sea-orm tells errors of execution and of queries apart.
-type Kind = fn(RuntimeErr) -> DbErr;
+pub(super) type Kind = fn(RuntimeErr) -> DbErr;
 
 fn refused(why: &str) -> DbErr {
     DbErr::Exec(RuntimeErr::Internal(why.to_owned()))
 }
 
-fn bind<D>(statement: Statement) -> sqlx::query::Query<'static, D, SqlxValues>
+pub(super) fn bind<D>(statement: Statement) -> sqlx::query::Query<'static, D, SqlxValues>
 where
     D: sqlx::Database,
     SqlxValues: IntoArguments<D>,
