@@ -14,7 +14,6 @@ mod architecture;
 mod authorize;
 mod authorize_errors;
 mod browser;
-mod chromium;
 mod clients;
 mod commands;
 mod consent;

@@ -20,14 +20,17 @@ use postern_service::{
     listener::Listener,
     random::Random,
     settings::HttpSettings,
-    testing::TestDatabase,
+    testing::{
+        TestDatabase,
+        chromium::{Tab, in_chromium},
+    },
 };
 use postern_token_verifier::testing::Issuer;
 use serde_json::json;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    chromium::{Tab, in_chromium},
     provider::{Answers, Provider},
     support::{ALICE, START, config},
 };
@@ -38,7 +41,8 @@ struct Site {
     /// Where the page is.
     url: String,
     app: App,
-    service: CancellationToken,
+    /// Stops the service, and ends when it has stopped.
+    service: (CancellationToken, JoinHandle<()>),
     all: CancellationToken,
     _database: TestDatabase,
 }
@@ -60,9 +64,10 @@ impl Site {
         let app = App::new(config, db, clock.clone(), Random::seeded(1), issuer.local_keys()).unwrap();
         let provider = Provider::new(issuer, &url, clock);
         let all = CancellationToken::new();
-        let service = all.child_token();
+        let stop = all.child_token();
         let settings = &app.config.http;
-        listen(port, settings, http::endpoint(&app, CancellationToken::new()), &service).await;
+        let served = listen(port, settings, http::endpoint(&app, CancellationToken::new()), &stop).await;
+        let service = (stop, served);
         listen(issuer_port, settings, Answers(Arc::clone(&provider)).boxed(), &all).await;
         Self { provider, url, app, service, all, _database: database }
     }
@@ -74,6 +79,13 @@ impl Site {
         tab.click(who).await;
         tab.reads("#who", "alice@example.test").await;
         tab.until("document.getElementById('wait').hidden", true).await;
+    }
+
+    /// Returns when no connection to the service is left.
+    async fn stop_service(&mut self) {
+        let (stop, served) = &mut self.service;
+        stop.cancel();
+        served.await.unwrap();
     }
 }
 
@@ -92,9 +104,9 @@ async fn listen(
     settings: &HttpSettings,
     endpoint: BoxEndpoint<'static, Response>,
     stop: &CancellationToken,
-) {
+) -> JoinHandle<()> {
     let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), settings).await.unwrap();
-    tokio::spawn(listener.serve(endpoint, stop.clone()));
+    tokio::spawn(listener.serve(endpoint, stop.clone()))
 }
 
 async fn add(tab: &Tab, title: &str) {
@@ -113,11 +125,11 @@ fn a_person_signs_in_works_and_signs_out() {
         let site = Site::new().await;
         tab.goto(&site.url).await;
         tab.sees("#sign-in").await;
-        tab.look("signed-out").await;
+        tab.look("tasks-signed-out").await;
         site.open_as(tab, "#alice").await;
         tab.sees("#empty").await;
         assert_eq!(tab.evaluate("location.href").await, format!("{}/", site.url), "no code in the address");
-        tab.look("empty").await;
+        tab.look("tasks-empty").await;
         for title in [
             "Set up TOTP",
             "Invite Bob",
@@ -131,7 +143,7 @@ fn a_person_signs_in_works_and_signs_out() {
         tab.click("#list > li:last-child input").await;
         tab.reads("#count", "2 of 3 open").await;
         tab.sees("#list > li:last-child.done").await;
-        tab.look("list").await;
+        tab.look("tasks-list").await;
 
         tab.click("#list > li:first-child button").await;
         tab.until(ROWS, 2).await;
@@ -168,9 +180,10 @@ fn an_expired_access_token_is_refreshed_without_a_word() {
         // The first token is expired at once, and so is the next: one try, then the session counts as over.
         tab.reads("#sign-in-error", "Your session has ended. Sign in again.").await;
         assert_eq!(site.provider.refreshed.load(Relaxed), 1);
-        tab.look("session-ended").await;
+        tab.look("tasks-session-ended").await;
 
-        tab.click("#sign-in").await;
+        // The provider knows alice by now and leads straight back.
+        tab.follow("#sign-in").await;
         tab.reads("#sign-in-error", "Your session has ended. Sign in again.").await;
         let before = site.provider.refreshed.load(Relaxed);
         site.provider.lifetime.store(900, Relaxed);
@@ -205,7 +218,8 @@ fn a_provider_that_is_down_is_told_and_waited_for() {
         site.provider.down.store(true, Relaxed);
         tab.goto(&site.url).await;
         tab.reads("#sign-in-error", away).await;
-        tab.look("provider-down").await;
+        tab.look("tasks-provider-down").await;
+        tab.blank("#sign-in-error").await;
         tab.click("#sign-in").await;
         tab.reads("#sign-in-error", away).await;
         site.provider.down.store(false, Relaxed);
@@ -216,17 +230,17 @@ fn a_provider_that_is_down_is_told_and_waited_for() {
 #[test]
 fn a_service_that_is_down_is_told_where_the_person_looks_and_nothing_moves() {
     in_chromium(async |tab| {
-        let site = Site::new().await;
+        let mut site = Site::new().await;
         site.open_as(tab, "#alice").await;
         add(tab, "Still here").await;
         let place = "JSON.stringify(document.querySelector('#list > li').getBoundingClientRect())";
         let before = tab.evaluate(place).await;
-        site.service.cancel();
+        site.stop_service().await;
         tab.click("#list input").await;
         tab.reads("#error", "The tasks service does not answer just now. Try again in a moment.").await;
         tab.until("document.querySelector('#list input').checked", false).await;
         assert_eq!(tab.evaluate(place).await, before);
-        tab.look("service-down").await;
+        tab.look("tasks-service-down").await;
     });
 }
 
@@ -240,14 +254,16 @@ fn a_list_that_does_not_load_can_be_tried_again() {
         tab.goto(&site.url).await;
         tab.reads("#error", "The tasks service does not answer just now. Try again in a moment.").await;
         tab.sees("#retry").await;
+        tab.blank("#error").await;
         tab.click("#retry").await;
+        tab.reads("#error", "The tasks service does not answer just now. Try again in a moment.").await;
         tab.sees("#retry").await;
         assert_eq!(
             tab.evaluate("document.getElementById('empty').hidden").await,
             true,
             "not known to be empty"
         );
-        tab.look("list-down").await;
+        tab.look("tasks-list-down").await;
     });
 }
 

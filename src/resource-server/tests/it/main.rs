@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod browser;
-mod chromium;
 mod commands;
 mod document;
 mod lists;

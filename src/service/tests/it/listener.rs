@@ -130,20 +130,24 @@ async fn a_long_request_is_not_taken_for_idleness() {
 
 #[tokio::test]
 async fn an_answer_that_is_read_slowly_is_not_taken_for_idleness() {
-    const LENGTH: usize = 12 << 20;
-    let settings = settings(|s| s.idle_timeout = "1s".parse().unwrap());
-    let endpoint = make(|_| async { Ok::<_, poem::Error>(Response::builder().body(vec![b'x'; LENGTH])) });
+    const LENGTH: u32 = 16 << 20;
+    const LASTING: Duration = Duration::from_secs(4);
+    let settings = settings(|s| s.idle_timeout = "3s".parse().unwrap());
+    let body = || vec![b'x'; LENGTH as usize];
+    let endpoint = make(move |_| async move { Ok::<_, poem::Error>(Response::builder().body(body())) });
     let server = Server::start(&settings, endpoint.boxed()).await;
-    let mut client = server.connect().await;
+    let mut client = server.connect_with_little_room().await;
     client.send(LAST_GET).await;
     let start = Instant::now();
     let mut length = 0;
     loop {
         match client.read().await.len() {
             0 => break,
-            read => length += read,
+            read => length += u32::try_from(read).unwrap(),
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        // As much as is due by now: a machine that is slow for a moment makes no pause longer than that moment.
+        let due = LASTING * length / LENGTH;
+        tokio::time::sleep(due.saturating_sub(start.elapsed())).await;
     }
     assert!(length > LENGTH, "{length}");
     assert!(start.elapsed() > settings.idle_timeout.duration(), "{:?}", start.elapsed());

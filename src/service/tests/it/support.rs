@@ -11,7 +11,7 @@ use poem::{Response, endpoint::BoxEndpoint};
 use postern_service::{listener::Listener, settings::HttpSettings};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     task::JoinHandle,
     time::timeout,
 };
@@ -55,6 +55,13 @@ impl Server {
 
     pub(crate) async fn connect(&self) -> Client {
         Client(TcpStream::connect(self.address).await.unwrap())
+    }
+
+    /// A connection on which the server cannot be far ahead of its reader.
+    pub(crate) async fn connect_with_little_room(&self) -> Client {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(32 << 10).unwrap();
+        Client(socket.connect(self.address).await.unwrap())
     }
 
     /// The whole answer to one request on its own connection.

@@ -25,16 +25,16 @@ use postern_service::{
     listener::Listener,
     random::Random,
     settings::HttpSettings,
-    testing::TestDatabase,
+    testing::{
+        TestDatabase,
+        chromium::{Tab, in_chromium},
+    },
 };
 use postern_token_verifier::RemoteKeys;
 use tokio_util::sync::CancellationToken;
 
 use super::free_port;
-use crate::{
-    chromium::{Tab, in_chromium},
-    support::config,
-};
+use crate::support::config;
 
 /// Both services, listening, with what `postern dev` seeds for the page.
 struct Site {
@@ -65,12 +65,11 @@ impl Site {
         tab.goto(&self.url).await;
         tab.click("#sign-in").await;
         tab.type_into("#identifier", email).await;
-        tab.click("#login-submit").await;
-        tab.sees("#code").await;
+        tab.follow("#login-submit").await;
         runner::run_due(&self.identity).await.unwrap();
         let sent = self.inbox.newest_first().into_iter().find(|message| message.to == email);
         tab.type_into("#code", &sent.unwrap().code.unwrap()).await;
-        tab.click("#login-submit").await;
+        tab.follow("#login-submit").await;
         tab.reads("#who", email).await;
     }
 }
@@ -173,7 +172,7 @@ fn alice_signs_in_with_a_code_and_keeps_her_tasks_to_herself() {
         tab.reads("#count", "1 of 2 open").await;
         tab.click("#list > li:first-child button").await;
         tab.reads("#count", "1 of 1 open").await;
-        tab.look("real").await;
+        tab.look("tasks-real").await;
 
         // The session is remembered, the tokens are not.
         tab.goto(&site.url).await;

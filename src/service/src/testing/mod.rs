@@ -1,7 +1,11 @@
-//! Defines what tests of every crate share: [`TestDatabase`], a database of one's own for one test.
+//! Defines what tests of every crate share: [`TestDatabase`], a database of one's own for one test, and `chromium`, a
+//! browser for those with pages.
 //!
 //! With `POSTERN_TEST_POSTGRES` set, to the URL of a server and of a role that may create databases, it is a new
 //! database there, otherwise a new SQLite file. So the same suite runs on both. It is gone when the value is dropped.
+
+#[cfg(feature = "chromium")]
+pub mod chromium;
 
 use std::env;
 
