@@ -1,13 +1,15 @@
 //! Answers what was allowed, and whether it still stands.
 //!
 //! A grant is one completed authorization or API sign-in. Codes, refresh tokens and access tokens hang off it: revoking
-//! it ends all of them, and nothing else has to be found or changed. [`standing`] is the one function that decides
+//! it ends all of them, and nothing else has to be found or changed. [`Standing::read`] is the one function that decides
 //! whether tokens may be issued or used now; every grant type, userinfo and introspection ask it.
 //!
 //! A client in its own right (client credentials, RFC 6749 section 4.4) has one grant without a user, kept in memory
 //! with the client, so that its tokens cost no statement.
 
-use postern_entities::{grants, sessions, users};
+use std::sync::LazyLock;
+
+use postern_entities::grants;
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Transaction, changes},
@@ -15,9 +17,9 @@ use postern_service::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QuerySelect,
-    QueryTrait as _, RelationDef,
-    sea_query::{Expr, InsertStatement, OnConflict},
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter, QueryResult,
+    QueryTrait as _, Statement,
+    sea_query::{Expr, InsertStatement, OnConflict, Query},
 };
 use uuid::Uuid;
 
@@ -30,6 +32,8 @@ use crate::{
 
 /// One completed authorization or API sign-in, or what a client holds in its own right.
 pub type Grant = grants::Model;
+
+const OFFLINE_ACCESS: &str = "offline_access";
 
 /// What is allowed to whom.
 #[derive(Clone, Debug, Default)]
@@ -91,45 +95,63 @@ pub struct Standing {
     pub user: Option<User>,
 }
 
-/// The grant, if tokens may be issued or used under it now: it is neither revoked nor past its end, its client is
-/// there and enabled, its user is enabled, and its session was not ended, unless it has `offline_access`. One statement.
+impl Standing {
+    /// Selects what [`Standing::read`] needs, of grants `g` and [`Standing::JOINS`].
+    pub(crate) const COLUMNS: &str = "g.id AS g_id, g.user_id AS g_user_id, g.client_id AS g_client_id, \
+        g.sid AS g_sid, g.scope AS g_scope, g.resources AS g_resources, g.auth_time AS g_auth_time, g.acr AS g_acr, \
+        g.amr AS g_amr, g.created_at AS g_created_at, g.expires_at AS g_expires_at, g.revoked_at AS g_revoked_at, \
+        g.revoked_because AS g_revoked_because, s.ended_at AS s_ended_at, u.id AS u_id, u.subject AS u_subject, \
+        u.email AS u_email, u.email_verified AS u_email_verified, u.profile AS u_profile, \
+        u.disabled_at AS u_disabled_at, u.created_at AS u_created_at, u.updated_at AS u_updated_at";
+
+    /// The user and the session of a grant `g`.
+    pub(crate) const JOINS: &str =
+        "LEFT JOIN users u ON u.id = g.user_id LEFT JOIN sessions s ON s.sid = g.sid";
+
+    /// The grant of a row, if tokens may be issued or used under it now: it is neither revoked nor past its end, its
+    /// client is there and enabled, its user is enabled, and its session was not ended, unless it has `offline_access`,
+    /// which is access while the user is not there (OpenID Connect Core section 11).
+    pub(crate) fn read(app: &App, row: &QueryResult, now: Timestamp) -> Result<Option<Self>, DatabaseError> {
+        let grant = Grant::from_query_result(row, "g_")?;
+        let user = User::from_query_result_optional(row, "u_")?;
+        let session_ended: Option<i64> = row.try_get("s_", "ended_at")?;
+        let live = grant.revoked_at.is_none() && grant.expires_at > now.micros();
+        let present = session_ended.is_none() || grant.scope.split(' ').any(|scope| scope == OFFLINE_ACCESS);
+        let user_may = match (&user, grant.user_id) {
+            (Some(user), _) => user.disabled_at.is_none(),
+            (None, user_id) => user_id.is_none(),
+        };
+        let client_may = app.clients().find(&grant.client_id).is_some();
+        Ok((live && present && user_may && client_may).then_some(Self { grant, user }))
+    }
+}
+
+/// [`Standing::read`] of one grant: one statement.
 pub async fn standing(
     app: &App,
     db: &impl ConnectionTrait,
     grant_id: Uuid,
     now: Timestamp,
 ) -> Result<Option<Standing>, DatabaseError> {
-    let found = grants::Entity::find_by_id(grant_id)
-        .select_also(users::Entity)
-        .join(JoinType::LeftJoin, to_user())
-        .join(JoinType::LeftJoin, to_session())
-        .filter(grants::Column::RevokedAt.is_null())
-        .filter(grants::Column::ExpiresAt.gt(now.micros()))
-        .filter(session_goes_on_or_offline_access())
-        .one(db)
-        .await?;
-    let Some((grant, user)) = found else { return Ok(None) };
-    let user_may = match (&user, grant.user_id) {
-        (Some(user), _) => user.disabled_at.is_none(),
-        (None, user_id) => user_id.is_none(),
-    };
-    let client_may = app.clients().find(&grant.client_id).is_some();
-    Ok((user_may && client_may).then_some(Standing { grant, user }))
+    static BY_ID: LazyLock<String> = LazyLock::new(|| {
+        format!("SELECT {} FROM grants g {} WHERE g.id = $1", Standing::COLUMNS, Standing::JOINS)
+    });
+    let by_id = Statement::from_sql_and_values(db.get_database_backend(), &*BY_ID, [grant_id.into()]);
+    match db.query_one_raw(by_id).await? {
+        Some(row) => Standing::read(app, &row, now),
+        None => Ok(None),
+    }
 }
 
-fn to_user() -> RelationDef {
-    grants::Entity::belongs_to(users::Entity).from(grants::Column::UserId).to(users::Column::Id).into()
-}
-
-fn to_session() -> RelationDef {
-    grants::Entity::belongs_to(sessions::Entity).from(grants::Column::Sid).to(sessions::Column::Sid).into()
-}
-
-/// OpenID Connect Core section 11: `offline_access` is access while the user is not there.
-fn session_goes_on_or_offline_access() -> Condition {
-    Condition::any()
-        .add(sessions::Column::EndedAt.is_null())
-        .add(Expr::cust(r#"' ' || "grants"."scope" || ' ' LIKE '% offline_access %'"#))
+/// That a grant was not revoked, as a condition of a write: what was read before the write may have changed.
+pub(crate) fn not_revoked(grant_id: Uuid) -> Expr {
+    let not_revoked = Query::select()
+        .expr(Expr::value(1))
+        .from(grants::Entity)
+        .and_where(grants::Column::Id.eq(grant_id))
+        .and_where(grants::Column::RevokedAt.is_null())
+        .to_owned();
+    Expr::exists(not_revoked)
 }
 
 /// Ends a grant and with it all its tokens. False when it had ended before.

@@ -10,13 +10,14 @@
 
 use std::time::Duration;
 
-use postern_entities::{sessions, users};
+use postern_entities::sessions;
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Transaction},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait as _, EntityTrait, FromQueryResult as _, QueryFilter,
+    QuerySelect, Statement, sea_query::Expr,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -101,22 +102,24 @@ pub struct Opened {
 pub async fn find(app: &App, cookie_secret: &str) -> Result<Option<SignedIn>, DatabaseError> {
     let now = app.clock.now();
     let idle_since = now - app.config.session.idle_lifetime.duration();
-    let found = sessions::Entity::find()
-        .join(JoinType::InnerJoin, user_of_session())
-        .select_also(users::Entity)
-        .filter(sessions::Column::CookieHash.eq(crypto::token_hash(cookie_secret)))
-        .filter(sessions::Column::EndedAt.is_null())
-        .filter(sessions::Column::ExpiresAt.gt(now.micros()))
-        .filter(sessions::Column::LastSeenAt.gt(idle_since.micros()))
-        .filter(users::Column::DisabledAt.is_null())
-        .one(app.db.reader())
-        .await?;
-    Ok(found.and_then(|(session, user)| Some(SignedIn { session, user: user? })))
+    let values = [crypto::token_hash(cookie_secret).into(), now.micros().into(), idle_since.micros().into()];
+    let live = Statement::from_sql_and_values(app.db.backend(), LIVE, values);
+    let Some(row) = app.db.reader().query_one_raw(live).await? else { return Ok(None) };
+    let session = Session::from_query_result(&row, "s_")?;
+    let user = User::from_query_result(&row, "u_")?;
+    Ok(Some(SignedIn { session, user }))
 }
 
-fn user_of_session() -> sea_orm::RelationDef {
-    sessions::Entity::belongs_to(users::Entity).from(sessions::Column::UserId).to(users::Column::Id).into()
-}
+/// A live session and its user, by the hash of the cookie.
+const LIVE: &str = "SELECT s.sid AS s_sid, s.cookie_hash AS s_cookie_hash, s.user_id AS s_user_id, s.kind AS s_kind, \
+    s.client_id AS s_client_id, s.auth_time AS s_auth_time, s.acr AS s_acr, s.amr AS s_amr, \
+    s.created_at AS s_created_at, s.last_seen_at AS s_last_seen_at, s.expires_at AS s_expires_at, \
+    s.ended_at AS s_ended_at, s.ip AS s_ip, s.user_agent AS s_user_agent, u.id AS u_id, u.subject AS u_subject, \
+    u.email AS u_email, u.email_verified AS u_email_verified, u.profile AS u_profile, \
+    u.disabled_at AS u_disabled_at, u.created_at AS u_created_at, u.updated_at AS u_updated_at \
+    FROM sessions s JOIN users u ON u.id = s.user_id \
+    WHERE s.cookie_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.last_seen_at > $3 \
+    AND u.disabled_at IS NULL";
 
 /// Opens a session in the caller's write.
 pub async fn open(

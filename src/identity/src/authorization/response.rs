@@ -20,7 +20,7 @@ use crate::{
     audit::{Event, Origin},
     grants::{self, NewGrant},
     sessions::{self, SignedIn},
-    tokens::authorization_code,
+    tokens::authorization_code::{self, NewCode},
 };
 
 /// Grants what is asked for and answers with a code: the URI to go to.
@@ -50,15 +50,18 @@ pub(super) async fn grant(
         .session(signed_in.session.sid)
         .grant(grant.id)
         .details(serde_json::json!({ "scope": grant.scope }));
-    let insertions = [
-        grants::insertion(&grant),
-        authorization_code::insertion(&code, &grant, request, now),
-        event.insertion(app, origin, now),
-    ];
+    let new_code = NewCode {
+        grant: &grant,
+        redirect_uri: &request.redirect_uri,
+        code_challenge: Some(&request.code_challenge),
+        nonce: request.nonce.as_deref(),
+    };
+    let code_row = authorization_code::insertion(&code, new_code, now);
+    let (grant_row, event_row) = (grants::insertion(&grant), event.insertion(app, origin, now));
     app.db
         .write(async |tx| {
             finish(tx, waiting, now).await?;
-            tx.insert_together(&insertions).await?;
+            tx.together(&[&grant_row, &code_row, &event_row]).await?;
             sessions::seen(tx, &signed_in.session, now).await?;
             Ok::<_, AuthorizeError>(())
         })

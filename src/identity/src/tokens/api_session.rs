@@ -1,6 +1,7 @@
 //! Gives tokens to a sign-in through the first-party API, and takes them back at its sign-out.
 
 use postern_service::{clock::Timestamp, database::DatabaseError};
+use sea_orm::StatementBuilder;
 
 use super::{Issue, Resolved, TokenError, TokenResponse, issue, refresh_token, revocation};
 use crate::{
@@ -42,12 +43,11 @@ pub async fn sign_in(
         .session(session.sid)
         .grant(grant.id)
         .details(serde_json::json!({ "scope": grant.scope }));
-    let mut insertions = vec![grants::insertion(&grant), event.insertion(app, origin, now)];
-    let refresh_token = first.map(|first| {
-        insertions.push(first.insertion);
-        first.token
-    });
-    app.db.write(async |tx| tx.insert_together(&insertions).await.map(drop)).await?;
+    let (grant_row, event_row) = (grants::insertion(&grant), event.insertion(app, origin, now));
+    let mut rows: Vec<&dyn StatementBuilder> = vec![&grant_row, &event_row];
+    rows.extend(first.iter().map(|first| &first.insertion as &dyn StatementBuilder));
+    app.db.write(async |tx| tx.together(&rows).await.map(drop)).await?;
+    let refresh_token = first.map(|first| first.token);
     let what =
         Issue { client, grant: (&grant).into(), user: Some(user), resolved, nonce: None, refresh_token };
     Ok(issue(app, what).await?)

@@ -1,54 +1,65 @@
 //! Issues and redeems authorization codes (RFC 6749 section 4.1, PKCE RFC 7636).
 //!
-//! Owns the single use of a code: the conditional update in [`mark_redeemed`] is the only gate. A replayed code revokes
-//! its grant, at any time while the row is kept; a code that is redeemed too late, or with a wrong verifier or redirect
-//! URI, stays consumed. Leaves to `issue` what is minted.
+//! Owns the single use of a code: the conditional update in [`taking`] is the only gate. A replayed code revokes its
+//! grant, at any time while the row is kept; a code that is redeemed too late, or with a wrong verifier or redirect URI,
+//! stays consumed. Leaves to `issue` what is minted.
 //!
-//! A redemption is one write in three steps: the update that takes the code, the joined read of grant, user and session,
-//! and the insertions of refresh token and record together.
+//! A redemption is one joined read of code, grant, user and session, and one write in one step: the update that takes
+//! the code while the grant is not revoked, the refresh token, the record.
+
+use std::sync::LazyLock;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use postern_entities::authorization_codes;
 use postern_service::{
     clock::Timestamp,
-    database::{DatabaseError, Transaction},
+    database::{DatabaseError, Done},
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryTrait as _,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter,
+    QueryTrait as _, Statement, StatementBuilder, UpdateMany,
     sea_query::{Expr, InsertStatement},
 };
 
 use super::{
-    Issue, TokenError, TokenResponse, issue, refresh_token,
-    scope::{Resolved, narrow},
+    Issue, TokenError, TokenResponse, issue,
+    refresh_token::{self, First},
+    scope::narrow,
 };
 use crate::{
     App,
     audit::{Event, Origin},
-    authorization::AuthorizationRequest,
     clients::{Client, GrantType},
     crypto,
     grants::{self, Grant, Standing},
 };
 
+/// What a code stands for.
+#[derive(Clone, Debug)]
+pub struct NewCode<'a> {
+    /// The grant.
+    pub grant: &'a Grant,
+    /// `redirect_uri` of the authorization request.
+    pub redirect_uri: &'a str,
+    /// `code_challenge`, method S256.
+    pub code_challenge: Option<&'a str>,
+    /// `nonce`, for the ID token.
+    pub nonce: Option<&'a str>,
+}
+
 /// What writes a code, to go with the insertion of its grant. Only its hash is stored.
 ///
 /// The row is kept as long as the grant, so that a replay is seen whenever it comes.
-pub fn insertion(
-    code: &str,
-    grant: &Grant,
-    request: &AuthorizationRequest,
-    now: Timestamp,
-) -> InsertStatement {
+pub fn insertion(code: &str, new: NewCode<'_>, now: Timestamp) -> InsertStatement {
     let row = authorization_codes::Model {
         code_hash: crypto::token_hash(code),
-        grant_id: grant.id,
-        client_id: grant.client_id.clone(),
-        redirect_uri: request.redirect_uri.clone(),
-        code_challenge: Some(request.code_challenge.clone()),
-        nonce: request.nonce.clone(),
+        grant_id: new.grant.id,
+        client_id: new.grant.client_id.clone(),
+        redirect_uri: new.redirect_uri.to_owned(),
+        code_challenge: new.code_challenge.map(str::to_owned),
+        nonce: new.nonce.map(str::to_owned),
         issued_at: now.micros(),
-        expires_at: grant.expires_at,
+        expires_at: new.grant.expires_at,
         redeemed_at: None,
     };
     authorization_codes::Entity::insert(authorization_codes::ActiveModel::from(row).reset_all()).into_query()
@@ -67,19 +78,6 @@ pub struct Redemption<'a> {
     pub resources: &'a [String],
 }
 
-/// What became of a code. All but `Once` are refusals that must be committed.
-enum Redeemed {
-    Once(Box<Won>),
-    Refused(TokenError),
-}
-
-struct Won {
-    standing: Standing,
-    resolved: Resolved,
-    nonce: Option<String>,
-    refresh_token: Option<String>,
-}
-
 /// Redeems a code.
 pub async fn redeem(
     app: &App,
@@ -91,96 +89,155 @@ pub async fn redeem(
         return Err(TokenError::GrantTypeNotAllowed);
     }
     let code_hash = crypto::token_hash(request.code);
-    let challenge = request.code_verifier.and_then(s256);
     let now = app.clock.now();
-    let redeemed = app
-        .db
-        .write(async |tx| {
-            let Some(code) = mark_redeemed(tx, client, &code_hash, now).await? else {
-                return replayed(app, tx, client, &code_hash, origin, now).await.map(Redeemed::Refused);
-            };
-            if let Err(refusal) = check(app, &code, &request, challenge.as_deref(), now) {
-                return Ok(Redeemed::Refused(refusal));
-            }
-            let standing =
-                grants::standing(app, tx, code.grant_id, now).await?.ok_or(TokenError::GrantEnded)?;
-            let resolved = narrow(app, client, &standing.grant, None, request.resources)?;
-            let event = Event::new("code.redeemed")
-                .user(standing.grant.user_id)
-                .client(client.client_id())
-                .session(standing.grant.sid)
-                .grant(standing.grant.id);
-            let mut insertions = vec![event.insertion(app, origin, now)];
-            let refresh_token = refresh_token::first(app, client, &standing.grant, now).map(|first| {
-                insertions.push(first.insertion);
-                first.token
-            });
-            tx.insert_together(&insertions).await?;
-            Ok(Redeemed::Once(Box::new(Won { standing, resolved, nonce: code.nonce, refresh_token })))
-        })
-        .await?;
-    match redeemed {
-        Redeemed::Refused(refusal) => Err(refusal),
-        Redeemed::Once(won) => {
-            let what = Issue {
-                client,
-                grant: (&won.standing.grant).into(),
-                user: won.standing.user.as_ref(),
-                resolved: &won.resolved,
-                nonce: won.nonce.as_deref(),
-                refresh_token: won.refresh_token,
-            };
-            Ok(issue(app, what).await?)
-        }
+    let found = find(app, app.db.reader(), client, &code_hash, now).await?;
+    let (code, standing) = found.ok_or(TokenError::UnknownCode)?;
+    if code.redeemed_at.is_some() {
+        return Err(replayed(app, &code, origin, now).await?);
     }
+    if let Err(refusal) = check(app, &code, &request, now) {
+        return Err(consume(app, &code, origin, now).await?.unwrap_or(refusal));
+    }
+    let standing = standing.ok_or(TokenError::GrantEnded)?;
+    let resolved = narrow(app, client, &standing.grant, None, request.resources)?;
+    let first = refresh_token::first(app, client, &standing.grant, now);
+    if !take(app, &code, &standing.grant, first.as_ref(), origin, now).await? {
+        return Err(lost(app, client, &code_hash, origin, now).await?);
+    }
+    let what = Issue {
+        client,
+        grant: (&standing.grant).into(),
+        user: standing.user.as_ref(),
+        resolved: &resolved,
+        nonce: code.nonce.as_deref(),
+        refresh_token: first.map(|first| first.token),
+    };
+    Ok(issue(app, what).await?)
 }
 
-/// Takes the code, once. Nothing when it is unknown, another client's (RFC 6749 section 10.5) or taken.
-async fn mark_redeemed(
-    tx: &Transaction,
+type Code = authorization_codes::Model;
+
+/// The code of a client (RFC 6749 section 10.5) and what it stands for, if that stands.
+async fn find(
+    app: &App,
+    db: &impl ConnectionTrait,
     client: &Client,
     code_hash: &[u8],
     now: Timestamp,
-) -> Result<Option<authorization_codes::Model>, DatabaseError> {
-    let taken = authorization_codes::Entity::update_many()
+) -> Result<Option<(Code, Option<Standing>)>, DatabaseError> {
+    static BY_HASH: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "SELECT c.code_hash AS c_code_hash, c.grant_id AS c_grant_id, c.client_id AS c_client_id, \
+             c.redirect_uri AS c_redirect_uri, c.code_challenge AS c_code_challenge, c.nonce AS c_nonce, \
+             c.issued_at AS c_issued_at, c.expires_at AS c_expires_at, c.redeemed_at AS c_redeemed_at, {} \
+             FROM authorization_codes c JOIN grants g ON g.id = c.grant_id {} \
+             WHERE c.code_hash = $1 AND c.client_id = $2",
+            Standing::COLUMNS,
+            Standing::JOINS
+        )
+    });
+    let values = [code_hash.into(), client.client_id().into()];
+    let by_hash = Statement::from_sql_and_values(app.db.backend(), &*BY_HASH, values);
+    let Some(row) = db.query_one_raw(by_hash).await? else { return Ok(None) };
+    Ok(Some((Code::from_query_result(&row, "c_")?, Standing::read(app, &row, now)?)))
+}
+
+/// The update that takes a code, once: the only gate.
+fn taking(code: &Code, now: Timestamp) -> UpdateMany<authorization_codes::Entity> {
+    authorization_codes::Entity::update_many()
         .col_expr(authorization_codes::Column::RedeemedAt, Expr::value(now.micros()))
-        .filter(authorization_codes::Column::CodeHash.eq(code_hash))
-        .filter(authorization_codes::Column::ClientId.eq(client.client_id()))
+        .filter(authorization_codes::Column::CodeHash.eq(code.code_hash.as_slice()))
         .filter(authorization_codes::Column::RedeemedAt.is_null())
-        .exec_with_returning(tx)
-        .await?;
-    Ok(taken.into_iter().next())
+}
+
+/// Takes a code, and writes what it gives. False, with nothing written, when it was taken or its grant revoked meanwhile.
+async fn take(
+    app: &App,
+    code: &Code,
+    grant: &Grant,
+    first: Option<&First>,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
+    let taking = taking(code, now).filter(grants::not_revoked(grant.id)).into_query();
+    let event = Event::new("code.redeemed")
+        .user(grant.user_id)
+        .client(&grant.client_id)
+        .session(grant.sid)
+        .grant(grant.id)
+        .insertion(app, origin, now);
+    let mut statements: Vec<&dyn StatementBuilder> = vec![&taking, &event];
+    statements.extend(first.map(|first| &first.insertion as &dyn StatementBuilder));
+    let taken = app.db.write(async |tx| match &tx.together(&statements).await?[..] {
+        [Done { rows_affected: 1, .. }, ..] => Ok(()),
+        _ => Err(Undone::Lost),
+    });
+    match taken.await {
+        Ok(()) => Ok(true),
+        Err(Undone::Lost) => Ok(false),
+        Err(Undone::Database(cause)) => Err(cause),
+    }
+}
+
+/// Why a redemption was undone.
+enum Undone {
+    Lost,
+    Database(DatabaseError),
+}
+
+impl From<DatabaseError> for Undone {
+    fn from(cause: DatabaseError) -> Self {
+        Self::Database(cause)
+    }
+}
+
+/// Takes a code that gives nothing. Answers what to say instead when it was taken meanwhile.
+async fn consume(
+    app: &App,
+    code: &Code,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<Option<TokenError>, DatabaseError> {
+    let taken =
+        app.db.write(async |tx| -> Result<_, DatabaseError> { Ok(taking(code, now).exec(tx).await?) });
+    match taken.await?.rows_affected {
+        0 => replayed(app, code, origin, now).await.map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Somebody else was first, with the code or with ending its grant. Only a write sees what is not durable yet.
+async fn lost(
+    app: &App,
+    client: &Client,
+    code_hash: &[u8],
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<TokenError, DatabaseError> {
+    match app.db.write(async |tx| find(app, tx, client, code_hash, now).await).await? {
+        Some((code, _)) if code.redeemed_at.is_some() => replayed(app, &code, origin, now).await,
+        _ => Ok(TokenError::GrantEnded),
+    }
 }
 
 /// RFC 6749 section 4.1.2: a code that comes twice has leaked, so what was issued for it ends.
 async fn replayed(
     app: &App,
-    tx: &Transaction,
-    client: &Client,
-    code_hash: &[u8],
+    code: &Code,
     origin: &Origin,
     now: Timestamp,
-) -> Result<TokenError, TokenError> {
-    let code = authorization_codes::Entity::find_by_id(code_hash.to_vec())
-        .one(tx)
+) -> Result<TokenError, DatabaseError> {
+    app.db
+        .write(async |tx| {
+            if let Some(grant) = grants::find(tx, code.grant_id).await? {
+                grants::revoke_and_record(app, tx, &grant, "code_replayed", origin, now).await?;
+            }
+            Ok(TokenError::CodeReplayed)
+        })
         .await
-        .map_err(DatabaseError::from)?;
-    let Some(code) = code.filter(|code| code.client_id == client.client_id()) else {
-        return Ok(TokenError::UnknownCode);
-    };
-    if let Some(grant) = grants::find(tx, code.grant_id).await? {
-        grants::revoke_and_record(app, tx, &grant, "code_replayed", origin, now).await?;
-    }
-    Ok(TokenError::CodeReplayed)
 }
 
-fn check(
-    app: &App,
-    code: &authorization_codes::Model,
-    request: &Redemption<'_>,
-    challenge: Option<&str>,
-    now: Timestamp,
-) -> Result<(), TokenError> {
+fn check(app: &App, code: &Code, request: &Redemption<'_>, now: Timestamp) -> Result<(), TokenError> {
     if now - Timestamp::from_micros(code.issued_at) > app.config.tokens.code_lifetime.duration() {
         return Err(TokenError::CodeExpired);
     }
@@ -188,15 +245,15 @@ fn check(
     if request.redirect_uri != Some(code.redirect_uri.as_str()) {
         return Err(TokenError::RedirectUri);
     }
-    match (&code.code_challenge, request.code_verifier, challenge) {
+    let proven = match (&code.code_challenge, request.code_verifier) {
         // RFC 7636 section 4.6.
-        (Some(expected), Some(_), Some(shown)) if crypto::equal(expected.as_bytes(), shown.as_bytes()) => {
-            Ok(())
+        (Some(expected), Some(verifier)) => {
+            s256(verifier).is_some_and(|shown| crypto::equal(expected.as_bytes(), shown.as_bytes()))
         }
         // RFC 9700 section 4.8.2: a verifier without a challenge is a downgrade.
-        (None, None, _) => Ok(()),
-        _ => Err(TokenError::CodeVerifier),
-    }
+        (challenge, verifier) => challenge.is_none() && verifier.is_none(),
+    };
+    if proven { Ok(()) } else { Err(TokenError::CodeVerifier) }
 }
 
 /// The S256 challenge of a well-formed verifier (RFC 7636 sections 4.1 and 4.2).

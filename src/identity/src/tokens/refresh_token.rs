@@ -1,21 +1,22 @@
 //! Issues and rotates refresh tokens (RFC 6749 section 6, RFC 9700 section 4.14.2).
 //!
-//! Owns rotation: the conditional update in [`mark_rotated`] decides which of several requests makes the successor. For
+//! Owns rotation: the conditional update in [`take`] decides which of several requests makes the successor. For
 //! `tokens.refresh_token_grace` the row keeps the successor, sealed under a key that only the presented token gives, so
 //! whoever lost the answer, or asked at the same time, gets the very same successor. Later reuse revokes the grant.
 //!
-//! A rotation is one write in three steps: the update that rotates, the joined read of grant, user and session, and
-//! the insertions of successor, record and count together.
+//! A rotation is one joined read of token, grant, user and session, and one write in one step: the update that rotates
+//! while the grant is not revoked, the successor, the record, the count.
+
+use std::{sync::LazyLock, time::Duration};
 
 use postern_entities::refresh_tokens;
-use postern_service::{
-    clock::Timestamp,
-    database::{DatabaseError, Transaction},
-};
+use postern_service::{clock::Timestamp, database::DatabaseError};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryTrait as _,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter,
+    QueryTrait as _, Statement,
     sea_query::{Expr, InsertStatement},
 };
+use uuid::Uuid;
 
 use super::{
     Issue, TokenError, TokenResponse, issue,
@@ -63,18 +64,6 @@ pub(super) fn live(row: &refresh_tokens::Model, now: Timestamp) -> bool {
     row.rotated_at.is_none() && row.expires_at > now.micros()
 }
 
-/// What became of a refresh token. A refusal here must be committed.
-enum Rotated {
-    Once(Box<Won>),
-    Refused(TokenError),
-}
-
-struct Won {
-    standing: Standing,
-    resolved: Resolved,
-    successor: String,
-}
-
 /// Rotates a refresh token and issues new tokens.
 pub async fn rotate(
     app: &App,
@@ -85,131 +74,173 @@ pub async fn rotate(
     if !client.may_use(GrantType::RefreshToken) {
         return Err(TokenError::GrantTypeNotAllowed);
     }
-    let presented = request.refresh_token;
-    let token_hash = crypto::token_hash(presented);
-    let successor = app.random.token();
-    let sealed = crypto::seal_for_holder(presented, successor.as_bytes())?;
     let now = app.clock.now();
-    let rotated = app
-        .db
-        .write(async |tx| {
-            let row = mark_rotated(tx, &token_hash, &sealed, now).await?;
-            let first = row.is_some();
-            let row = match row {
-                Some(row) => row,
-                None => match used_before(app, tx, client, &token_hash, origin, now).await? {
-                    Ok(row) => row,
-                    Err(refusal) => return Ok(Rotated::Refused(refusal)),
-                },
-            };
-            let standing =
-                grants::standing(app, tx, row.grant_id, now).await?.ok_or(TokenError::GrantEnded)?;
-            // RFC 6749 section 6: bound to the client. An error undoes the rotation, so the token stays good for its own.
-            if standing.grant.client_id != client.client_id() {
-                return Err(TokenError::UnknownRefreshToken);
-            }
-            let resolved = narrow(app, client, &standing.grant, request.scope, request.resources)?;
-            if !first {
-                let successor = successor_of(&row, presented)?;
-                return Ok(Rotated::Once(Box::new(Won { standing, resolved, successor })));
-            }
-            store(app, tx, &successor, &standing.grant, origin, now).await?;
-            Ok(Rotated::Once(Box::new(Won { standing, resolved, successor })))
-        })
-        .await?;
-    match rotated {
-        Rotated::Refused(refusal) => Err(refusal),
-        Rotated::Once(won) => {
-            let what = Issue {
-                client,
-                grant: (&won.standing.grant).into(),
-                user: won.standing.user.as_ref(),
-                resolved: &won.resolved,
-                // OpenID Connect Core section 12.2: a refreshed ID token should not have a nonce.
-                nonce: None,
-                refresh_token: Some(won.successor),
-            };
-            Ok(issue(app, what).await?)
+    let found = find(app, app.db.reader(), client, request.refresh_token, now).await?;
+    let mut usable = usable(app, client, request, found, origin, now).await?;
+    if usable.successor.is_none() {
+        let successor = app.random.token();
+        usable = if take(app, request.refresh_token, &successor, &usable.standing.grant, origin, now).await? {
+            Usable { successor: Some(successor), ..usable }
+        } else {
+            // Somebody else was first, with the token or with ending its grant. Only a write sees what is not durable yet.
+            let look = app.db.write(async |tx| find(app, tx, client, request.refresh_token, now).await);
+            let found = look.await?;
+            self::usable(app, client, request, found, origin, now).await?
         }
     }
+    let what = Issue {
+        client,
+        grant: (&usable.standing.grant).into(),
+        user: usable.standing.user.as_ref(),
+        resolved: &usable.resolved,
+        // OpenID Connect Core section 12.2: a refreshed ID token should not have a nonce.
+        nonce: None,
+        refresh_token: Some(usable.successor.ok_or(TokenError::GrantEnded)?),
+    };
+    Ok(issue(app, what).await?)
 }
 
-/// Rotates a live token, once. Nothing when it is unknown, expired or rotated.
-async fn mark_rotated(
-    tx: &Transaction,
-    token_hash: &[u8],
-    successor_sealed: &[u8],
-    now: Timestamp,
-) -> Result<Option<refresh_tokens::Model>, DatabaseError> {
-    let rotated = refresh_tokens::Entity::update_many()
-        .col_expr(refresh_tokens::Column::RotatedAt, Expr::value(now.micros()))
-        .col_expr(refresh_tokens::Column::SuccessorSealed, Expr::value(successor_sealed))
-        .filter(refresh_tokens::Column::TokenHash.eq(token_hash))
-        .filter(refresh_tokens::Column::RotatedAt.is_null())
-        .filter(refresh_tokens::Column::ExpiresAt.gt(now.micros()))
-        .exec_with_returning(tx)
-        .await?;
-    Ok(rotated.into_iter().next())
+/// A refresh token that may be used now.
+struct Usable {
+    standing: Standing,
+    resolved: Resolved,
+    /// When it was used some seconds ago: what it got then.
+    successor: Option<String>,
 }
 
-/// A token that could not be rotated: `Ok` with its row while its successor may still be handed out, otherwise the
-/// refusal, after the grant was revoked where the token was used before (RFC 9700 section 4.14.2).
-async fn used_before(
+/// Judges a refresh token. One that was used before ends its grant (RFC 9700 section 4.14.2), unless it was a moment ago.
+async fn usable(
     app: &App,
-    tx: &Transaction,
     client: &Client,
-    token_hash: &[u8],
+    request: Refresh<'_>,
+    found: Option<Found>,
     origin: &Origin,
     now: Timestamp,
-) -> Result<Result<refresh_tokens::Model, TokenError>, DatabaseError> {
-    let row = refresh_tokens::Entity::find_by_id(token_hash.to_vec()).one(tx).await?;
-    let Some(row) = row else { return Ok(Err(TokenError::UnknownRefreshToken)) };
-    let Some(rotated_at) = row.rotated_at else { return Ok(Err(TokenError::RefreshTokenExpired)) };
-    if now - Timestamp::from_micros(rotated_at) <= app.config.tokens.refresh_token_grace.duration() {
-        return Ok(Ok(row));
+) -> Result<Usable, TokenError> {
+    let (row, standing) = found.ok_or(TokenError::UnknownRefreshToken)?;
+    let grace = app.config.tokens.refresh_token_grace.duration();
+    match row.rotated_at.map(Timestamp::from_micros) {
+        Some(rotated_at) if now - rotated_at > grace => {
+            end_grant(app, row.grant_id, origin, now).await?;
+            return Err(TokenError::RefreshTokenReused);
+        }
+        None if row.expires_at <= now.micros() => return Err(TokenError::RefreshTokenExpired),
+        _ => {}
     }
-    let grant = grants::find(tx, row.grant_id).await?;
-    // Another client that holds the token may not end the grant with it.
-    if let Some(grant) = grant.filter(|grant| grant.client_id == client.client_id()) {
-        grants::revoke_and_record(app, tx, &grant, "refresh_token_reused", origin, now).await?;
-        return Ok(Err(TokenError::RefreshTokenReused));
+    let standing = standing.ok_or(TokenError::GrantEnded)?;
+    let resolved = narrow(app, client, &standing.grant, request.scope, request.resources)?;
+    let successor = row.rotated_at.map(|_| successor_of(&row, request.refresh_token)).transpose()?;
+    Ok(Usable { standing, resolved, successor })
+}
+
+/// A stored refresh token and what it stands for, if that stands.
+type Found = (refresh_tokens::Model, Option<Standing>);
+
+/// The refresh token of a client: it is bound to it (RFC 6749 section 6).
+async fn find(
+    app: &App,
+    db: &impl ConnectionTrait,
+    client: &Client,
+    token: &str,
+    now: Timestamp,
+) -> Result<Option<Found>, DatabaseError> {
+    static BY_HASH: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "SELECT r.token_hash AS r_token_hash, r.grant_id AS r_grant_id, r.issued_at AS r_issued_at, \
+             r.expires_at AS r_expires_at, r.rotated_at AS r_rotated_at, \
+             r.successor_sealed AS r_successor_sealed, {} \
+             FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id {} \
+             WHERE r.token_hash = $1 AND g.client_id = $2",
+            Standing::COLUMNS,
+            Standing::JOINS
+        )
+    });
+    let values = [crypto::token_hash(token).into(), client.client_id().into()];
+    let by_hash = Statement::from_sql_and_values(app.db.backend(), &*BY_HASH, values);
+    let Some(row) = db.query_one_raw(by_hash).await? else { return Ok(None) };
+    let standing = Standing::read(app, &row, now)?;
+    Ok(Some((refresh_tokens::Model::from_query_result(&row, "r_")?, standing)))
+}
+
+async fn end_grant(app: &App, grant_id: Uuid, origin: &Origin, now: Timestamp) -> Result<(), DatabaseError> {
+    app.db
+        .write(async |tx| {
+            if let Some(grant) = grants::find(tx, grant_id).await? {
+                grants::revoke_and_record(app, tx, &grant, "refresh_token_reused", origin, now).await?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+/// Rotates a token, once; the conditional update is the only gate. Writes its successor, the record and the count with
+/// it. False, with nothing written, when it was rotated, expired, or its grant was revoked meanwhile.
+///
+/// One rotation too many is an error and undoes all of it, the count as well, which stays where the next rotation is too
+/// many again.
+async fn take(
+    app: &App,
+    presented: &str,
+    successor: &str,
+    grant: &Grant,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<bool, TokenError> {
+    let sealed = crypto::seal_for_holder(presented, successor.as_bytes())?;
+    let taking = refresh_tokens::Entity::update_many()
+        .col_expr(refresh_tokens::Column::RotatedAt, Expr::value(now.micros()))
+        .col_expr(refresh_tokens::Column::SuccessorSealed, Expr::value(sealed))
+        .filter(refresh_tokens::Column::TokenHash.eq(crypto::token_hash(presented)))
+        .filter(refresh_tokens::Column::RotatedAt.is_null())
+        .filter(refresh_tokens::Column::ExpiresAt.gt(now.micros()))
+        .filter(grants::not_revoked(grant.id))
+        .into_query();
+    let stored = insertion(app, successor, grant, now);
+    let event = Event::new("refresh_token.rotated")
+        .user(grant.user_id)
+        .client(&grant.client_id)
+        .session(grant.sid)
+        .grant(grant.id)
+        .insertion(app, origin, now);
+    let limit = Limit { name: "refreshes_per_grant", rate: app.config.limits.refreshes_per_grant };
+    let subject = grant.id.to_string();
+    let count = rate_limit::insertion(limit, &subject, now);
+    let written = app.db.write(async |tx| {
+        let mut done = tx.together(&[&taking, &stored, &event, &count]).await?;
+        if done.first().is_none_or(|taken| taken.rows_affected == 0) {
+            return Err(Undone::Lost);
+        }
+        let counted = done.pop().and_then(|count| count.row);
+        match rate_limit::judge(limit, &subject, counted, now)? {
+            Taken::Within(_) => Ok(()),
+            Taken::Limited { retry_after, .. } => Err(Undone::TooMany { retry_after }),
+        }
+    });
+    match written.await {
+        Ok(()) => Ok(true),
+        Err(Undone::Lost) => Ok(false),
+        Err(Undone::TooMany { retry_after }) => Err(TokenError::TooManyRequests { retry_after }),
+        Err(Undone::Database(cause)) => Err(cause.into()),
     }
-    Ok(Err(TokenError::UnknownRefreshToken))
+}
+
+/// Why a rotation was undone.
+enum Undone {
+    Lost,
+    TooMany { retry_after: Duration },
+    Database(DatabaseError),
+}
+
+impl From<DatabaseError> for Undone {
+    fn from(cause: DatabaseError) -> Self {
+        Self::Database(cause)
+    }
 }
 
 fn successor_of(row: &refresh_tokens::Model, presented: &str) -> Result<String, TokenError> {
     let sealed = row.successor_sealed.as_deref().unwrap_or_default();
     let successor = crypto::open_as_holder(presented, sealed)?;
     String::from_utf8(successor).map_err(|_| crypto::CryptoError::Altered.into())
-}
-
-/// Stores the successor, records the rotation and counts it. One too many is an error and undoes all of it, the count
-/// as well, which stays where the next rotation is too many again.
-async fn store(
-    app: &App,
-    tx: &Transaction,
-    successor: &str,
-    grant: &Grant,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<(), TokenError> {
-    let limit = Limit { name: "refreshes_per_grant", rate: app.config.limits.refreshes_per_grant };
-    let subject = grant.id.to_string();
-    let event = Event::new("refresh_token.rotated")
-        .user(grant.user_id)
-        .client(&grant.client_id)
-        .session(grant.sid)
-        .grant(grant.id);
-    let insertions = [
-        insertion(app, successor, grant, now),
-        event.insertion(app, origin, now),
-        rate_limit::insertion(limit, &subject, now),
-    ];
-    let counted = tx.insert_together(&insertions).await?;
-    match rate_limit::judge(limit, &subject, counted, now)? {
-        Taken::Within(_) => Ok(()),
-        Taken::Limited { retry_after, .. } => Err(TokenError::TooManyRequests { retry_after }),
-    }
 }
 
 /// What writes a token. It ends after `tokens.refresh_token_idle_lifetime` without use, and with its grant at the latest.

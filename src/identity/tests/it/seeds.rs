@@ -114,7 +114,10 @@ impl Seeds {
             acr: Some("aal1".to_owned()),
             amr: vec!["otp".to_owned()],
         };
-        app.db.write(async |tx| grants::create(app, tx, new, now).await).await.unwrap()
+        let grant = grants::new(app, new, now);
+        let row = grants::insertion(&grant);
+        app.db.write(async |tx| tx.together(&[&row]).await).await.unwrap();
+        grant
     }
 
     /// Stores a session as it is after its end.
@@ -152,8 +155,10 @@ impl Seeds {
             code_challenge: Some(CHALLENGE),
             nonce: Some("n-0S6_WzA2Mj"),
         };
-        let made = app.db.write(async |tx| authorization_code::create(app, tx, new, app.clock.now()).await);
-        made.await.map_err(|cause: DatabaseError| cause).unwrap()
+        let code = app.random.token();
+        let row = authorization_code::insertion(&code, new, app.clock.now());
+        app.db.write(async |tx| tx.together(&[&row]).await).await.unwrap();
+        code
     }
 
     /// What `mobile` gets for a fresh code.

@@ -27,7 +27,7 @@ use tokio::time::timeout;
 pub use self::error::{DatabaseError, unique_violation};
 pub use self::reader::Reader;
 pub use self::settings::DatabaseSettings;
-pub use self::transaction::Transaction;
+pub use self::transaction::{Done, Transaction};
 
 use self::group::Queue;
 use self::settings::Scheme;

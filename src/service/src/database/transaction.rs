@@ -14,13 +14,13 @@
 //! transaction back by itself nothing runs outside of one. Let the database decide with `ON CONFLICT` or a
 //! conditional update instead of catching an error inside.
 
-use std::fmt::Write as _;
-
 use async_trait::async_trait;
-use sea_orm::sea_query::{InsertStatement, PostgresQueryBuilder, SqlWriterValues, SqliteQueryBuilder};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+use futures_util::{Stream, TryStreamExt as _};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, StatementBuilder,
+};
 use sea_query_sqlx::SqlxValues;
-use sqlx::{AssertSqlSafe, Executor as _, IntoArguments, Postgres, Sqlite};
+use sqlx::{AssertSqlSafe, Either, Executor as _, IntoArguments, Postgres, Sqlite};
 use tokio::sync::Mutex;
 
 use super::DatabaseError;
@@ -60,13 +60,26 @@ impl Transaction {
         Self { backend, state: Mutex::new(State { link, health: Health::Sound }) }
     }
 
-    /// Runs insertions in one round trip, as one step of this write. Answers the row that the last one returns, if it
-    /// returns any. None may need to see what another one wrote, except by a foreign key.
-    pub async fn insert_together(
-        &self,
-        insertions: &[InsertStatement],
-    ) -> Result<Option<QueryResult>, DatabaseError> {
-        Ok(self.query_one_raw(together(self.backend, insertions)).await?)
+    /// Runs statements that need nothing of each other's answers, one after the other, as one step of this write: on
+    /// SQLite, where the way to the thread of the connection costs more than a statement, in one round trip. Answers
+    /// what each of them did.
+    pub async fn together(&self, statements: &[&dyn StatementBuilder]) -> Result<Vec<Done>, DatabaseError> {
+        let mut state = self.state.lock().await;
+        let result = match state.begin_statement()? {
+            Link::Sqlite(turn) => {
+                let joined = join(statements);
+                done(turn.connection().fetch_many(bind::<Sqlite>(joined)), statements.len()).await
+            }
+            Link::Postgres(transaction) => {
+                let mut all = Vec::with_capacity(statements.len());
+                for statement in statements {
+                    let query = bind::<Postgres>(statement.build(&DbBackend::Postgres));
+                    all.push(done((&mut **transaction).fetch_many(query), 1).await);
+                }
+                all.into_iter().collect::<Result<Vec<_>, _>>().map(|all| all.into_iter().flatten().collect())
+            }
+        };
+        Ok(state.end_statement(result, DbErr::Exec)?)
     }
 
     /// Makes the write durable. Only after this returned may anybody be told of it.
@@ -123,35 +136,47 @@ impl State {
     }
 }
 
-/// SQLite takes several statements as they are. PostgreSQL takes one: the last, `WITH` the others, and looks at foreign
-/// keys when it has run all of them.
-fn together(backend: DbBackend, insertions: &[InsertStatement]) -> Statement {
-    let (sql, values) = match backend {
-        DbBackend::Postgres => {
-            let mut sql = SqlWriterValues::new("$", true);
-            for (index, insertion) in insertions.iter().enumerate() {
-                let last = index + 1 == insertions.len();
-                // Writing into a string does not fail.
-                let _ = match (index, last) {
-                    (_, true) => Ok(()),
-                    (0, false) => write!(sql, "WITH i0 AS ("),
-                    (_, false) => write!(sql, ", i{index} AS ("),
-                };
-                insertion.build_collect_any_into(&PostgresQueryBuilder, &mut sql);
-                let _ = sql.write_str(if last { "" } else { ") " });
+/// What one of several statements did.
+pub struct Done {
+    /// How many rows it changed.
+    pub rows_affected: u64,
+    /// The first row that it returned.
+    pub row: Option<QueryResult>,
+}
+
+/// Several statements as one text. Their parameters are unnumbered on SQLite, so their values follow each other too.
+fn join(statements: &[&dyn StatementBuilder]) -> Statement {
+    let (mut sql, mut values) = (String::new(), Vec::new());
+    for statement in statements {
+        let built = statement.build(&DbBackend::Sqlite);
+        sql.push_str(&built.sql);
+        sql.push_str("; ");
+        values.extend(built.values.into_iter().flat_map(|values| values.0));
+    }
+    Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
+}
+
+/// Reads what `count` statements did: of each its rows, and then how many it changed.
+async fn done<R, Q>(
+    mut answers: impl Stream<Item = Result<Either<Q, R>, sqlx::Error>> + Unpin,
+    count: usize,
+) -> Result<Vec<Done>, sqlx::Error>
+where
+    QueryResult: From<R>,
+    ExecResult: From<Q>,
+{
+    let mut all = Vec::with_capacity(count);
+    let mut row = None;
+    while let Some(answer) = answers.try_next().await? {
+        match answer {
+            Either::Right(next) => row = row.or_else(|| Some(QueryResult::from(next))),
+            Either::Left(end) => {
+                let rows_affected = ExecResult::from(end).rows_affected();
+                all.push(Done { rows_affected, row: row.take() });
             }
-            sql.into_parts()
         }
-        _ => {
-            let mut sql = SqlWriterValues::new("?", false);
-            for insertion in insertions {
-                insertion.build_collect_any_into(&SqliteQueryBuilder, &mut sql);
-                let _ = sql.write_str("; ");
-            }
-            sql.into_parts()
-        }
-    };
-    Statement::from_sql_and_values(backend, sql, values)
+    }
+    Ok(all)
 }
 
 /// How sea-orm tells errors of execution and of queries apart.
