@@ -40,9 +40,18 @@ async function provider() {
   return metadata;
 }
 
-/** Goes to the provider, which leads back here with a code or an error. Does not return unless that is impossible. */
+let asking;
+
+/**
+ * Goes to the provider, which leads back here with a code or an error. Does not return unless that is impossible. Who
+ * asks again meanwhile asks the same question: only one `state` can be waiting for its answer.
+ */
 export async function signIn() {
-  location.assign(await authorizationUrl());
+  asking ??= authorizationUrl().catch((error) => {
+    asking = undefined;
+    throw error;
+  });
+  location.assign(await asking);
   return new Promise(() => {});
 }
 

@@ -118,6 +118,12 @@ at("more-button").addEventListener("click", () => attempt(at("more-button"), loa
 at("retry").addEventListener("click", start);
 at("sign-out").addEventListener("click", () => attempt(at("sign-out"), signOut));
 at("sign-in").addEventListener("click", () => signIn().catch((error) => showSignedOut(words(error))));
+// Brought back as it was left, the page would show the tasks of a session that may be over.
+addEventListener("pageshow", (event) => {
+  if (!event.persisted) return;
+  show("loading");
+  location.reload();
+});
 
 try {
   if (await begin()) {

@@ -26,7 +26,7 @@ use postern_service::{
     },
 };
 use postern_token_verifier::testing::Issuer;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -264,6 +264,57 @@ fn a_list_that_does_not_load_can_be_tried_again() {
             "not known to be empty"
         );
         tab.look("tasks-list-down").await;
+    });
+}
+
+#[test]
+fn what_does_not_work_yet_is_not_to_be_seen() {
+    in_chromium(async |tab| {
+        let site = Site::new().await;
+        tab.goto(&site.url).await;
+        tab.sees("#sign-in").await;
+        // As long as the page's own stylesheet is on its way, and before a script has run.
+        tab.evaluate("document.querySelector('[href=\"/tasks.css\"]').remove(); 0").await;
+        let seen = "['loading', 'signed-out', 'signed-in'].filter(id => document.getElementById(id).checkVisibility())";
+        assert_eq!(tab.evaluate(seen).await, json!(["signed-out"]));
+    });
+}
+
+#[test]
+fn two_presses_sign_in_as_one_does() {
+    in_chromium(async |tab| {
+        let site = Site::new().await;
+        tab.goto(&site.url).await;
+        tab.sees("#sign-in").await;
+        // The second press gets no further before the first one leaves the page.
+        let script = "const digest = crypto.subtle.digest.bind(crypto.subtle); let digests = 0;
+            crypto.subtle.digest = (...what) => digests++ ? new Promise(() => {}) : digest(...what);
+            for (let press = 0; press < 2; press++) document.getElementById('sign-in').click();
+            0";
+        tab.evaluate(script).await;
+        tab.click("#alice").await;
+        tab.reads("#who", "alice@example.test").await;
+    });
+}
+
+#[test]
+fn going_back_neither_shows_an_ended_session_nor_keeps_from_signing_in() {
+    in_chromium(async |tab| {
+        let site = Site::new().await;
+        tab.goto(&site.url).await;
+        tab.click("#sign-in").await;
+        tab.sees("#alice").await;
+        tab.evaluate("history.back(); 0").await;
+        tab.click("#sign-in").await;
+        tab.click("#alice").await;
+        tab.reads("#who", "alice@example.test").await;
+        add(tab, "Private").await;
+        tab.click("#sign-out").await;
+        tab.sees("#sign-in").await;
+        tab.evaluate("window.stale = true; history.back(); 0").await;
+        tab.until("window.stale", Value::Null).await;
+        tab.sees("#sign-in").await;
+        assert_eq!(tab.evaluate(ROWS).await, 0);
     });
 }
 
