@@ -78,7 +78,6 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        manager.create_index(index("audit_events", &["at"])).await?;
         manager.create_index(index("audit_events", &["user_id", "at"])).await?;
 
         manager

@@ -11,11 +11,13 @@ use josekit::jws::{JwsHeader, RS256};
 use openssl::{hash::MessageDigest, pkey::PKey, pkey_ctx::PkeyCtx, rsa::Padding, rsa::Rsa};
 use postern_entities::{grants, refresh_tokens, users};
 use postern_migrations::identity::Migrator;
-use postern_service::database::{Database, DatabaseError, DatabaseSettings, migrate};
+use postern_service::{
+    database::{Database, DatabaseError, DatabaseSettings, migrate},
+    random::Random,
+};
 use sea_orm::{
     ConnectOptions, ConnectionTrait as _, DatabaseConnection, EntityTrait as _, IntoActiveModel as _,
 };
-use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -95,6 +97,7 @@ pub(crate) struct Storage {
     db: Database,
     /// sea-orm on sqlx's own pool: what a read costs without anything of ours.
     stock: DatabaseConnection,
+    random: Random,
     users: Arc<[Uuid]>,
     grant_id: Uuid,
     _directory: tempfile::TempDir,
@@ -107,13 +110,14 @@ const READERS: u32 = 8;
 impl Storage {
     /// Makes it.
     pub(crate) async fn new() -> Result<Self> {
+        let random = Random::system();
         let directory = tempfile::tempdir_in(".")?;
         let url = format!("sqlite://{}/limits.db", directory.path().display());
         let db = Database::open(&DatabaseSettings::at(&url)).await?;
         migrate::up::<Migrator>(&db).await?;
-        let rows: Vec<_> = (0..USERS).map(user).collect();
+        let rows: Vec<_> = (0..USERS).map(|number| user(&random, number)).collect();
         let users = rows.iter().map(|user| user.id).collect();
-        let grant = grant(&rows[0]);
+        let grant = grant(&random, &rows[0]);
         let grant_id = grant.id;
         db.write(async |tx| -> Result<(), DatabaseError> {
             for row in rows {
@@ -127,7 +131,7 @@ impl Storage {
         let mut options = ConnectOptions::new(url);
         options.max_connections(READERS).sqlx_logging(false);
         let stock = sea_orm::Database::connect(options).await?;
-        Ok(Self { db, stock, users, grant_id, _directory: directory })
+        Ok(Self { db, stock, random, users, grant_id, _directory: directory })
     }
 
     /// CPU microseconds of one keyed read, 32 readers at once: a user by the primary key, through sea-orm and sqlx's pool.
@@ -155,9 +159,9 @@ impl Storage {
     }
 
     async fn writes(&self, workers: usize, each: usize) -> Result<(f64, f64)> {
-        let (db, grant_id) = (self.db.clone(), self.grant_id);
+        let (db, random, grant_id) = (self.db.clone(), self.random.clone(), self.grant_id);
         many(workers, each, move |_| {
-            let (db, token) = (db.clone(), refresh_token(grant_id));
+            let (db, token) = (db.clone(), refresh_token(&random, grant_id));
             async move {
                 let insert = refresh_tokens::Entity::insert(token.into_active_model());
                 db.write(async |tx| -> Result<_, DatabaseError> {
@@ -176,10 +180,10 @@ const CLIENT: &str = "INSERT INTO clients (client_id, name, profile, first_party
     created_at, updated_at) \
     VALUES ('bench', 'Bench', 'strict', true, 'none', '[]', '[]', '[]', '[]', '[]', '[]', '[]', 0, 0)";
 
-fn user(number: usize) -> users::Model {
+fn user(random: &Random, number: usize) -> users::Model {
     users::Model {
-        id: Uuid::now_v7(),
-        subject: Uuid::new_v4(),
+        id: random.uuid(),
+        subject: random.uuid(),
         email: format!("person-{number}@example.test"),
         email_verified: true,
         profile: serde_json::json!({ "name": "Somebody", "given_name": "Some", "locale": "en" }),
@@ -189,9 +193,9 @@ fn user(number: usize) -> users::Model {
     }
 }
 
-fn grant(user: &users::Model) -> grants::Model {
+fn grant(random: &Random, user: &users::Model) -> grants::Model {
     grants::Model {
-        id: Uuid::now_v7(),
+        id: random.uuid(),
         user_id: Some(user.id),
         client_id: "bench".to_owned(),
         sid: None,
@@ -207,9 +211,9 @@ fn grant(user: &users::Model) -> grants::Model {
     }
 }
 
-fn refresh_token(grant_id: Uuid) -> refresh_tokens::Model {
+fn refresh_token(random: &Random, grant_id: Uuid) -> refresh_tokens::Model {
     refresh_tokens::Model {
-        token_hash: Sha256::digest(Uuid::new_v4()).to_vec(),
+        token_hash: random.bytes::<32>().to_vec(),
         grant_id,
         issued_at: 0,
         expires_at: i64::MAX,

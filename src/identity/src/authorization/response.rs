@@ -56,7 +56,7 @@ pub(super) async fn grant(
         code_challenge: Some(&request.code_challenge),
         nonce: request.nonce.as_deref(),
     };
-    let code_row = authorization_code::insertion(&code, new_code, now);
+    let code_row = authorization_code::insertion(&code, &new_code, now);
     let (grant_row, event_row) = (grants::insertion(&grant), event.insertion(app, origin, now));
     app.db
         .write(async |tx| {

@@ -50,7 +50,7 @@ pub struct NewCode<'a> {
 /// What writes a code, to go with the insertion of its grant. Only its hash is stored.
 ///
 /// The row is kept as long as the grant, so that a replay is seen whenever it comes.
-pub fn insertion(code: &str, new: NewCode<'_>, now: Timestamp) -> InsertStatement {
+pub fn insertion(code: &str, new: &NewCode<'_>, now: Timestamp) -> InsertStatement {
     let row = authorization_codes::Model {
         code_hash: crypto::token_hash(code),
         grant_id: new.grant.id,

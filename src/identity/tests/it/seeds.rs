@@ -156,7 +156,7 @@ impl Seeds {
             nonce: Some("n-0S6_WzA2Mj"),
         };
         let code = app.random.token();
-        let row = authorization_code::insertion(&code, new, app.clock.now());
+        let row = authorization_code::insertion(&code, &new, app.clock.now());
         app.db.write(async |tx| tx.together(&[&row]).await).await.unwrap();
         code
     }

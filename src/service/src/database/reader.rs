@@ -28,7 +28,7 @@ const IDLE: Duration = Duration::from_mins(1);
 pub struct Reader(Source);
 
 enum Source {
-    Sqlite(Connections),
+    Sqlite(Box<Connections>),
     Postgres(DatabaseConnection),
 }
 
@@ -38,7 +38,7 @@ impl Reader {
         let most = usize::try_from(settings.connections.get()).unwrap_or(Semaphore::MAX_PERMITS);
         let turns = Semaphore::new(most.min(Semaphore::MAX_PERMITS));
         let patience = settings.patience();
-        Self(Source::Sqlite(Connections { options, turns, patience, idle: Mutex::default() }))
+        Self(Source::Sqlite(Box::new(Connections { options, turns, patience, idle: Mutex::default() })))
     }
 
     pub(super) fn postgres(pool: sqlx::PgPool) -> Self {

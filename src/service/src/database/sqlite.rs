@@ -19,6 +19,9 @@ const READER_CACHE: &str = "-1024";
 const WRITER_CACHE: &str = "-4096";
 /// The log is cut back to this many bytes after a checkpoint, if a burst made it longer.
 const LOG_LIMIT: &str = "67108864";
+/// The log is copied into the file when it has this many pages (32 MiB). What a burst writes touches the same pages again
+/// and again, and each is copied once.
+const CHECKPOINT_PAGES: &str = "8000";
 /// Readers wait only while another process recovers or deletes the log.
 const READER_BUSY: Duration = Duration::from_secs(1);
 /// How long opening waits for other processes that open the same new file.
@@ -46,6 +49,7 @@ pub(super) fn writer(options: SqliteConnectOptions) -> SqliteConnectOptions {
         .busy_timeout(Duration::ZERO)
         .pragma("cache_size", WRITER_CACHE)
         .pragma("journal_size_limit", LOG_LIMIT)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
 }
 
 /// Opens the connection that writes, and with it a new file. Changing a new file to a write-ahead log does not wait
