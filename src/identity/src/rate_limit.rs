@@ -58,11 +58,12 @@ pub async fn take(
     now: Timestamp,
 ) -> Result<Taken, DatabaseError> {
     let counted = tx.query_one(&insertion(limit, subject, now)).await?;
-    judge(limit, subject, counted, now)
+    let counted =
+        counted.ok_or_else(|| DbErr::RecordNotFound("a counter that was just written".to_owned()))?;
+    judge(limit, &counted, now)
 }
 
-/// What takes one use, to be the last of several insertions; [`judge`] reads what it returns. A window that is over
-/// begins anew.
+/// What takes one use, to go with other statements; [`judge`] reads what it returns. A window that is over begins anew.
 pub fn insertion(limit: Limit, subject: &str, now: Timestamp) -> InsertStatement {
     use rate_limits::Column::{Bucket, Used, WindowEndsAt};
     let window_ends_at = (now + limit.rate.period.duration()).micros();
@@ -75,22 +76,23 @@ pub fn insertion(limit: Limit, subject: &str, now: Timestamp) -> InsertStatement
         .columns([Bucket, Used, WindowEndsAt])
         .values_panic([bucket(limit.name, subject).into(), 1.into(), window_ends_at.into()])
         .on_conflict(OnConflict::column(Bucket).value(Used, used).value(WindowEndsAt, ends).to_owned())
-        .returning(Query::returning().columns([Used, WindowEndsAt]))
+        .returning(Query::returning().columns([Bucket, Used, WindowEndsAt]))
         .to_owned()
 }
 
+/// Whether the use that an [`insertion`] took was within the limit, by the row that it returned.
+pub fn within(limit: Limit, counted: &QueryResult) -> bool {
+    let used: Result<i32, _> = counted.try_get_by_index(1);
+    used.is_ok_and(|used| i64::from(used) <= i64::from(limit.rate.count.get()))
+}
+
 /// What came of an [`insertion`], by the row that it returned.
-pub fn judge(
-    limit: Limit,
-    subject: &str,
-    counted: Option<QueryResult>,
-    now: Timestamp,
-) -> Result<Taken, DatabaseError> {
-    let row = counted.ok_or_else(|| DbErr::RecordNotFound("a counter that was just written".to_owned()))?;
-    let (used, window_ends_at): (i32, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-    if i64::from(used) <= i64::from(limit.rate.count.get()) {
-        return Ok(Taken::Within(Use { bucket: bucket(limit.name, subject), window_ends_at }));
+pub fn judge(limit: Limit, counted: &QueryResult, now: Timestamp) -> Result<Taken, DatabaseError> {
+    let window_ends_at = counted.try_get_by_index(2)?;
+    if within(limit, counted) {
+        return Ok(Taken::Within(Use { bucket: counted.try_get_by_index(0)?, window_ends_at }));
     }
+    let used: i32 = counted.try_get_by_index(1)?;
     metrics::counter!("postern_limited_total", "limit" => limit.name).increment(1);
     let first = i64::from(used) == i64::from(limit.rate.count.get()) + 1;
     Ok(Taken::Limited { retry_after: Timestamp::from_micros(window_ends_at) - now, first })

@@ -5,7 +5,7 @@
 //! disabled user has none. Signing in again and stepping up give the browser a new secret
 //! ([`renew`]), after which the old cookie is dead (OWASP ASVS 7.2.4).
 //!
-//! Reading a session never writes. [`seen`] moves the idle limit inside a write that happens anyway,
+//! Reading a session never writes. [`seeing`] moves the idle limit inside a write that happens anyway,
 //! and only when a minute has passed.
 
 use std::time::Duration;
@@ -16,8 +16,10 @@ use postern_service::{
     database::{DatabaseError, Transaction},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait as _, EntityTrait, FromQueryResult as _, QueryFilter,
-    QuerySelect, Statement, sea_query::Expr,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait as _, EntityTrait, FromQueryResult as _, QueryFilter, QuerySelect,
+    QueryTrait as _, Statement,
+    sea_query::{Expr, UpdateStatement},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -204,31 +206,24 @@ pub async fn renew(
     Ok(Some(Opened { session: renewed, cookie_secret: Some(cookie_secret) }))
 }
 
-/// Moves the idle limit, in a write that happens anyway; nothing within a minute of the last time.
-pub async fn seen(tx: &Transaction, session: &Session, now: Timestamp) -> Result<(), DatabaseError> {
-    if !due(session, now) {
-        return Ok(());
-    }
-    sessions::Entity::update_many()
-        .col_expr(sessions::Column::LastSeenAt, Expr::value(now.micros()))
-        .filter(sessions::Column::Sid.eq(session.sid))
-        .filter(sessions::Column::LastSeenAt.lt(now.micros()))
-        .exec(tx)
-        .await?;
-    Ok(())
+/// What moves the idle limit, to go with what is written anyway; nothing within a minute of the last time.
+pub fn seeing(session: &Session, now: Timestamp) -> Option<UpdateStatement> {
+    let due = now - Timestamp::from_micros(session.last_seen_at) >= SEEN_AT_MOST_EVERY;
+    due.then(|| {
+        sessions::Entity::update_many()
+            .col_expr(sessions::Column::LastSeenAt, Expr::value(now.micros()))
+            .filter(sessions::Column::Sid.eq(session.sid))
+            .filter(sessions::Column::LastSeenAt.lt(now.micros()))
+            .into_query()
+    })
 }
 
-/// [`seen`] for a page that writes nothing else: at most one write a minute and session.
+/// [`seeing`] for a page that writes nothing else: at most one write a minute and session.
 pub async fn touch(app: &App, session: &Session) -> Result<(), DatabaseError> {
-    let now = app.clock.now();
-    if !due(session, now) {
-        return Ok(());
+    match seeing(session, app.clock.now()) {
+        Some(seeing) => app.db.write_together(&[&seeing], |_| true).await.map(drop),
+        None => Ok(()),
     }
-    app.db.write(async |tx| seen(tx, session, now).await).await
-}
-
-fn due(session: &Session, now: Timestamp) -> bool {
-    now - Timestamp::from_micros(session.last_seen_at) >= SEEN_AT_MOST_EVERY
 }
 
 /// Ends a session and its grants, except those with `offline_access`. Whether it was live.

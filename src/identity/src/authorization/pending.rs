@@ -17,7 +17,11 @@ use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Transaction},
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait as _,
+    sea_query::{Expr, UpdateStatement},
+};
 use uuid::Uuid;
 
 use super::{
@@ -216,15 +220,13 @@ pub async fn record_unreachable(app: &App, id: Uuid, browser_secret: &str) -> Re
     app.db.write(async |tx| pass(app, tx, id, browser_secret, PassedStep::Unreachable { at }).await).await
 }
 
-/// Marks the request as answered: the one gate to a code. Whether it was this call that did it.
-pub(super) async fn finish(tx: &Transaction, id: Uuid, now: Timestamp) -> Result<bool, DatabaseError> {
-    let finished = rows::Entity::update_many()
+/// What marks the request as answered: the one gate to a code. It changes a row once.
+pub(super) fn finishing(id: Uuid, now: Timestamp) -> UpdateStatement {
+    rows::Entity::update_many()
         .col_expr(rows::Column::FinishedAt, Expr::value(now.micros()))
         .filter(rows::Column::Id.eq(id))
         .filter(rows::Column::FinishedAt.is_null())
-        .exec(tx)
-        .await?;
-    Ok(finished.rows_affected == 1)
+        .into_query()
 }
 
 async fn pass(

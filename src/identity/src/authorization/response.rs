@@ -5,7 +5,8 @@
 
 use std::borrow::Cow;
 
-use postern_service::{clock::Timestamp, database::Transaction};
+use postern_service::{clock::Timestamp, database::Done};
+use sea_orm::StatementBuilder;
 use uuid::Uuid;
 
 use super::{
@@ -58,14 +59,10 @@ pub(super) async fn grant(
     };
     let code_row = authorization_code::insertion(&code, &new_code, now);
     let (grant_row, event_row) = (grants::insertion(&grant), event.insertion(app, origin, now));
-    app.db
-        .write(async |tx| {
-            finish(tx, waiting, now).await?;
-            tx.together(&[&grant_row, &code_row, &event_row]).await?;
-            sessions::seen(tx, &signed_in.session, now).await?;
-            Ok::<_, AuthorizeError>(())
-        })
-        .await?;
+    let seeing = sessions::seeing(&signed_in.session, now);
+    let mut statements: Vec<&dyn StatementBuilder> = vec![&grant_row, &code_row, &event_row];
+    statements.extend(seeing.as_ref().map(|seeing| seeing as &dyn StatementBuilder));
+    answer(app, waiting, &statements, now).await?;
     Ok(respond(app, &request.redirect_uri, request.state.as_deref(), [("code", Cow::from(code))]))
 }
 
@@ -78,8 +75,7 @@ pub(super) async fn refuse(
     origin: &Origin,
 ) -> Result<String, AuthorizeError> {
     if waiting.is_some() {
-        let now = app.clock.now();
-        app.db.write(async |tx| finish(tx, waiting, now).await).await?;
+        answer(app, waiting, &[], app.clock.now()).await?;
     }
     tracing::info!(client_id = request.client_id, error = refusal.error.word(), %refusal, "authorization refused");
     Ok(error(app, &request.redirect_uri, request.state.as_deref(), refusal, origin))
@@ -112,10 +108,20 @@ fn respond<'a>(
     append(redirect_uri, answer.into_iter().chain(state).chain([issuer]))
 }
 
-/// One request that waited gets one answer.
-async fn finish(tx: &Transaction, waiting: Option<Uuid>, now: Timestamp) -> Result<(), AuthorizeError> {
-    match waiting {
-        Some(id) if !pending::finish(tx, id, now).await? => Err(Gone::Finished.into()),
-        _ => Ok(()),
-    }
+/// Writes an answer. A request that waited gets one: when it has it, nothing is written.
+async fn answer(
+    app: &App,
+    waiting: Option<Uuid>,
+    statements: &[&dyn StatementBuilder],
+    now: Timestamp,
+) -> Result<(), AuthorizeError> {
+    let Some(id) = waiting else {
+        app.db.write_together(statements, |_| true).await?;
+        return Ok(());
+    };
+    let finishing = pending::finishing(id, now);
+    let statements = [&[&finishing as &dyn StatementBuilder], statements].concat();
+    let first = |done: &[Done]| done.first().is_some_and(|finished| finished.rows_affected == 1);
+    let done = app.db.write_together(&statements, first).await?;
+    if first(&done) { Ok(()) } else { Err(Gone::Finished.into()) }
 }

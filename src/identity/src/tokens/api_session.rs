@@ -46,7 +46,7 @@ pub async fn sign_in(
     let (grant_row, event_row) = (grants::insertion(&grant), event.insertion(app, origin, now));
     let mut rows: Vec<&dyn StatementBuilder> = vec![&grant_row, &event_row];
     rows.extend(first.iter().map(|first| &first.insertion as &dyn StatementBuilder));
-    app.db.write(async |tx| tx.together(&rows).await.map(drop)).await?;
+    app.db.write_together(&rows, |_| true).await?;
     let refresh_token = first.map(|first| first.token);
     let what =
         Issue { client, grant: (&grant).into(), user: Some(user), resolved, nonce: None, refresh_token };

@@ -168,27 +168,12 @@ async fn take(
         .insertion(app, origin, now);
     let mut statements: Vec<&dyn StatementBuilder> = vec![&taking, &event];
     statements.extend(first.map(|first| &first.insertion as &dyn StatementBuilder));
-    let taken = app.db.write(async |tx| match &tx.together(&statements).await?[..] {
-        [Done { rows_affected: 1, .. }, ..] => Ok(()),
-        _ => Err(Undone::Lost),
-    });
-    match taken.await {
-        Ok(()) => Ok(true),
-        Err(Undone::Lost) => Ok(false),
-        Err(Undone::Database(cause)) => Err(cause),
-    }
+    let done = app.db.write_together(&statements, first_changed_a_row).await?;
+    Ok(first_changed_a_row(&done))
 }
 
-/// Why a redemption was undone.
-enum Undone {
-    Lost,
-    Database(DatabaseError),
-}
-
-impl From<DatabaseError> for Undone {
-    fn from(cause: DatabaseError) -> Self {
-        Self::Database(cause)
-    }
+fn first_changed_a_row(done: &[Done]) -> bool {
+    done.first().is_some_and(|first| first.rows_affected == 1)
 }
 
 /// Takes a code that gives nothing. Answers what to say instead when it was taken meanwhile.

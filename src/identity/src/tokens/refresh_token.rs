@@ -7,13 +7,16 @@
 //! A rotation is one joined read of token, grant, user and session, and one write in one step: the update that rotates
 //! while the grant is not revoked, the successor, the record, the count.
 
-use std::{sync::LazyLock, time::Duration};
+use std::sync::LazyLock;
 
 use postern_entities::refresh_tokens;
-use postern_service::{clock::Timestamp, database::DatabaseError};
+use postern_service::{
+    clock::Timestamp,
+    database::{DatabaseError, Done},
+};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter,
-    QueryTrait as _, Statement,
+    QueryResult, QueryTrait as _, Statement,
     sea_query::{Expr, InsertStatement},
 };
 use uuid::Uuid;
@@ -203,37 +206,21 @@ async fn take(
         .grant(grant.id)
         .insertion(app, origin, now);
     let limit = Limit { name: "refreshes_per_grant", rate: app.config.limits.refreshes_per_grant };
-    let subject = grant.id.to_string();
-    let count = rate_limit::insertion(limit, &subject, now);
-    let written = app.db.write(async |tx| {
-        let mut done = tx.together(&[&taking, &stored, &event, &count]).await?;
-        if done.first().is_none_or(|taken| taken.rows_affected == 0) {
-            return Err(Undone::Lost);
-        }
-        let counted = done.pop().and_then(|count| count.row);
-        match rate_limit::judge(limit, &subject, counted, now)? {
-            Taken::Within(_) => Ok(()),
-            Taken::Limited { retry_after, .. } => Err(Undone::TooMany { retry_after }),
-        }
-    });
-    match written.await {
-        Ok(()) => Ok(true),
-        Err(Undone::Lost) => Ok(false),
-        Err(Undone::TooMany { retry_after }) => Err(TokenError::TooManyRequests { retry_after }),
-        Err(Undone::Database(cause)) => Err(cause.into()),
+    let count = rate_limit::insertion(limit, &grant.id.to_string(), now);
+    let keep = move |done: &[Done]| counted(done).is_some_and(|counted| rate_limit::within(limit, counted));
+    let done = app.db.write_together(&[&taking, &stored, &event, &count], keep).await?;
+    let Some(counted) = counted(&done) else { return Ok(false) };
+    match rate_limit::judge(limit, counted, now)? {
+        Taken::Within(_) => Ok(true),
+        Taken::Limited { retry_after, .. } => Err(TokenError::TooManyRequests { retry_after }),
     }
 }
 
-/// Why a rotation was undone.
-enum Undone {
-    Lost,
-    TooMany { retry_after: Duration },
-    Database(DatabaseError),
-}
-
-impl From<DatabaseError> for Undone {
-    fn from(cause: DatabaseError) -> Self {
-        Self::Database(cause)
+/// The count, if the token was rotated.
+fn counted(done: &[Done]) -> Option<&QueryResult> {
+    match done {
+        [Done { rows_affected: 1, .. }, .., count] => count.row.as_ref(),
+        _ => None,
     }
 }
 

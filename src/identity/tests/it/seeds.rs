@@ -116,7 +116,7 @@ impl Seeds {
         };
         let grant = grants::new(app, new, now);
         let row = grants::insertion(&grant);
-        app.db.write(async |tx| tx.together(&[&row]).await).await.unwrap();
+        app.db.write_together(&[&row], |_| true).await.unwrap();
         grant
     }
 
@@ -157,7 +157,7 @@ impl Seeds {
         };
         let code = app.random.token();
         let row = authorization_code::insertion(&code, &new, app.clock.now());
-        app.db.write(async |tx| tx.together(&[&row]).await).await.unwrap();
+        app.db.write_together(&[&row], |_| true).await.unwrap();
         code
     }
 

@@ -3,7 +3,8 @@
 //! A commit costs a wait for the disk, whatever is in it. So writes that come at the same time share one. One task,
 //! the *writer*, owns the one connection that writes. Callers queue; the writer lends the connection to one after
 //! the other, each inside a savepoint, and commits when nobody waits any more, or after [`GROUP_SIZE`] turns. The
-//! closure of a write runs in its caller's task, never in the writer.
+//! closure of a write runs in its caller's task, never in the writer. Statements that are known beforehand, a *batch*,
+//! the writer runs itself: one trip to the connection's thread, where lending takes one for each statement.
 //!
 //! ```text
 //!                        ┌──────────────◄─────────── lock held by another process: wait a little
@@ -11,10 +12,10 @@
 //!   somebody waits ──► BEGIN IMMEDIATE; SAVEPOINT turn
 //!                        │
 //!                        ▼
-//!               ┌──► lend the connection ──► caller: keep ──► RELEASE turn; SAVEPOINT turn ──┐ next waits
-//!               │        │                                                                   │ and group
-//!               │        └─► caller: error, ──► ROLLBACK TO turn ────────────────────────────┤ not full
-//!               │            panic or dropped                                                │
+//!               ┌──► lend the connection, ──► keep ──────► RELEASE turn; SAVEPOINT turn ─────┐ next waits
+//!               │    or run the batch                                                        │ and group
+//!               │        └─► error, panic, ──► ROLLBACK TO turn ─────────────────────────────┤ not full
+//!               │            dropped, refused                                                │
 //!               └────────────────────────────────────────────────────────────────────────────┘
 //!                                                                                            │ otherwise
 //!                                        tell all who kept ◄── COMMIT ◄──────────────────────┘
@@ -39,13 +40,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sea_orm::{DbErr, Statement};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Sqlite};
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::batch::{self, Done};
 use super::count_commit;
 use super::error::{Chain, DatabaseError, sqlite_busy};
+use super::transaction::{bind, told};
 
 /// How many turns share one commit at most. Bounds how long the first of them waits for its answer.
 const GROUP_SIZE: usize = 64;
@@ -60,13 +64,30 @@ type Outcome = Result<(), DatabaseError>;
 
 /// What callers say to the writer.
 enum Message {
-    /// Lend me the connection.
-    Turn(Request),
+    /// Do this for me, or let me do it.
+    Work(Work),
     /// Stop after those who came before; answered when the connection is closed.
     Close(oneshot::Sender<()>),
 }
 
+/// What a caller waits for.
+enum Work {
+    /// Lend me the connection.
+    Turn(Request),
+    /// Run these statements.
+    Batch(Batch),
+}
+
 type Request = oneshot::Sender<Result<Turn, DatabaseError>>;
+
+/// Statements that the writer runs itself, and what it does about what they did.
+struct Batch {
+    statement: Statement,
+    keep: batch::Keep,
+    answer: Answer,
+}
+
+type Answer = oneshot::Sender<Result<Vec<Done>, DatabaseError>>;
 
 /// The callers' end of the queue. Dropping the last one ends the writer.
 pub(super) struct Queue {
@@ -82,6 +103,40 @@ pub(super) struct Turn {
 
 /// "Keep what I wrote, and tell me here how the commit went."
 type Keep = oneshot::Sender<Outcome>;
+
+/// Who wants to keep what was written in the open group.
+enum Member {
+    Turn(Keep),
+    Batch(Answer, Vec<Done>),
+}
+
+impl Member {
+    fn tell(self, outcome: Outcome) {
+        // One that was dropped does not listen.
+        match self {
+            Self::Turn(keep) => drop(keep.send(outcome)),
+            Self::Batch(answer, done) => drop(answer.send(outcome.map(|()| done))),
+        }
+    }
+}
+
+impl Work {
+    /// Nobody waits for it any more.
+    fn is_closed(&self) -> bool {
+        match self {
+            Self::Turn(request) => request.is_closed(),
+            Self::Batch(batch) => batch.answer.is_closed(),
+        }
+    }
+
+    fn refuse(self, cause: DatabaseError) {
+        // Gone in this very moment, and so not interested.
+        match self {
+            Self::Turn(request) => drop(request.send(Err(cause))),
+            Self::Batch(batch) => drop(batch.answer.send(Err(cause))),
+        }
+    }
+}
 
 impl Queue {
     /// Starts the writer on an open connection. `patience` is how long callers wait for their turn.
@@ -107,9 +162,27 @@ impl Queue {
     /// Waits for a turn.
     pub(super) async fn turn(&self) -> Result<Turn, DatabaseError> {
         let (request, answer) = oneshot::channel();
-        self.messages.send(Message::Turn(request)).map_err(|_| DatabaseError::closed())?;
+        self.ask(Work::Turn(request), answer).await
+    }
+
+    /// Has the writer run statements; answers after the commit, or when `keep` refused them.
+    pub(super) async fn batch(
+        &self,
+        statement: Statement,
+        keep: batch::Keep,
+    ) -> Result<Vec<Done>, DatabaseError> {
+        let (request, answer) = oneshot::channel();
+        self.ask(Work::Batch(Batch { statement, keep, answer: request }), answer).await
+    }
+
+    async fn ask<T>(
+        &self,
+        work: Work,
+        answer: oneshot::Receiver<Result<T, DatabaseError>>,
+    ) -> Result<T, DatabaseError> {
+        self.messages.send(Message::Work(work)).map_err(|_| DatabaseError::closed())?;
         match timeout(self.patience, answer).await {
-            Ok(Ok(turn)) => turn,
+            Ok(Ok(answer)) => answer,
             Ok(Err(_writer_gone)) => Err(DatabaseError::closed()),
             Err(_elapsed) => Err(DatabaseError::timed_out()),
         }
@@ -173,11 +246,11 @@ impl Writer {
     }
 
     /// One group: from BEGIN to COMMIT.
-    async fn group(&mut self, first: Request) {
+    async fn group(&mut self, first: Work) {
         self.give_way().await;
         let Some((connection, first)) = self.begin(first).await else { return };
         let mut members = Vec::new();
-        let outcome = self.turns(&connection, first, &mut members).await;
+        let outcome = self.run_all(&connection, first, &mut members).await;
         if let Err(cause) = &outcome {
             tracing::error!(cause = %Chain(cause), writes = members.len(), "a group of writes failed");
             drop(connection);
@@ -187,8 +260,7 @@ impl Writer {
         }
         self.free_since = Instant::now();
         for member in members {
-            // A member that was dropped does not listen.
-            let _ = member.send(outcome.clone());
+            member.tell(outcome.clone());
         }
     }
 
@@ -205,7 +277,7 @@ impl Writer {
 
     /// Takes the write lock for the first caller that still waits then. While another process has the lock, callers
     /// leave when they have waited long enough; `None` when no one is left, or when there is no database to lock.
-    async fn begin(&mut self, mut first: Request) -> Option<(Shared, Request)> {
+    async fn begin(&mut self, mut first: Work) -> Option<(Shared, Work)> {
         loop {
             match self.try_begin().await {
                 Ok(connection) => return Some((connection, first)),
@@ -230,39 +302,43 @@ impl Writer {
             Some(connection) => connection,
             None => self.connection.insert(share(self.options.connect().await?)),
         };
-        execute(connection, "BEGIN IMMEDIATE; SAVEPOINT turn").await?;
+        try_execute(connection, "BEGIN IMMEDIATE; SAVEPOINT turn").await?;
         Ok(Arc::clone(connection))
     }
 
-    /// Lends the connection to `first` and to those who wait, and commits. Whoever wants to keep what it wrote is in
-    /// `members` afterwards, whatever the outcome.
-    async fn turns(&mut self, connection: &Shared, first: Request, members: &mut Vec<Keep>) -> Outcome {
+    /// Does `first` and what waits behind it, and commits. Whoever wants to keep what was written is in `members`
+    /// afterwards, whatever the outcome.
+    async fn run_all(&mut self, connection: &Shared, first: Work, members: &mut Vec<Member>) -> Outcome {
         let mut next = Some(first);
         let mut turns = 0;
-        while let Some(request) = next {
+        // Whether the open savepoint holds what a member keeps.
+        let mut kept = false;
+        while let Some(work) = next {
             turns += 1;
-            let kept = lend(connection, request).await;
-            next = if turns < GROUP_SIZE { self.next_waiting() } else { None };
-            let step = match (kept.is_some(), next.is_some()) {
-                (true, true) => "RELEASE turn; SAVEPOINT turn",
-                (true, false) => "COMMIT",
-                (false, true) => "ROLLBACK TO turn",
-                (false, false) if members.is_empty() => "ROLLBACK",
-                (false, false) => "ROLLBACK TO turn; COMMIT",
-            };
-            members.extend(kept);
-            if let Err(cause) = execute(connection, step).await.map_err(DatabaseError::connection) {
-                if let Some(waiting) = next {
-                    self.refuse(waiting, &cause);
+            let member = match work {
+                Work::Batch(batch) => {
+                    batch.run(connection, kept).await?.map(|(a, done)| Member::Batch(a, done))
                 }
-                return Err(cause);
+                Work::Turn(request) => {
+                    if kept && let Err(cause) = execute(connection, NEXT_TURN).await {
+                        self.refuse(Work::Turn(request), &cause);
+                        return Err(cause);
+                    }
+                    lend(connection, request).await.map(Member::Turn)
+                }
+            };
+            kept = member.is_some();
+            members.extend(member);
+            if !kept {
+                execute(connection, "ROLLBACK TO turn").await?;
             }
+            next = if turns < GROUP_SIZE { self.next_waiting() } else { None };
         }
-        Ok(())
+        execute(connection, if members.is_empty() { "ROLLBACK" } else { "COMMIT" }).await
     }
 
     /// The next caller in the queue, if one waits at this moment.
-    fn next_waiting(&mut self) -> Option<Request> {
+    fn next_waiting(&mut self) -> Option<Work> {
         loop {
             let message = self.inbox.try_recv().ok()?;
             if let Some(request) = self.waiting(message) {
@@ -271,10 +347,10 @@ impl Writer {
         }
     }
 
-    /// The request of a caller that still waits. After a close only those who are in the queue come.
-    fn waiting(&mut self, message: Message) -> Option<Request> {
+    /// The work of a caller that still waits. After a close only those who are in the queue come.
+    fn waiting(&mut self, message: Message) -> Option<Work> {
         match message {
-            Message::Turn(request) => Some(request).filter(|request| !request.is_closed()),
+            Message::Work(work) => Some(work).filter(|work| !work.is_closed()),
             Message::Close(done) => {
                 self.inbox.close();
                 self.closing.push(done);
@@ -284,11 +360,10 @@ impl Writer {
     }
 
     /// Tells `first` and everybody who waits behind it that there is no writing now.
-    fn refuse(&mut self, first: Request, cause: &DatabaseError) {
+    fn refuse(&mut self, first: Work, cause: &DatabaseError) {
         let mut next = Some(first);
-        while let Some(request) = next {
-            // Gone in this very moment, and so not interested.
-            let _ = request.send(Err(cause.clone()));
+        while let Some(work) = next {
+            work.refuse(cause.clone());
             next = self.next_waiting();
         }
     }
@@ -312,7 +387,48 @@ async fn lend(connection: &Shared, request: Request) -> Option<Keep> {
     kept.await.ok()
 }
 
-async fn execute(connection: &Shared, sql: &'static str) -> Result<(), sqlx::Error> {
+impl Batch {
+    /// Runs the statements in a savepoint of their own; `after` one that holds what a member keeps. Answers those who are
+    /// refused; the others hear of the commit. An error is one of the connection.
+    async fn run(
+        self,
+        connection: &Shared,
+        after: bool,
+    ) -> Result<Option<(Answer, Vec<Done>)>, DatabaseError> {
+        let mut statement = self.statement;
+        let begin = if after { NEXT_TURN } else { "" };
+        statement.sql.insert_str(0, begin);
+        let mut done = Vec::new();
+        let outcome = {
+            let mut connection = connection.lock().await;
+            batch::read(connection.fetch_many(bind::<Sqlite>(statement)), &mut done).await
+        };
+        let begun = begin.matches(';').count();
+        if let Err(cause) = outcome {
+            let in_beginning = done.len() < begun;
+            let cause =
+                if in_beginning { DatabaseError::connection(cause) } else { told(DbErr::Exec, cause).into() };
+            // One that was dropped does not listen.
+            let _ = self.answer.send(Err(cause.clone()));
+            return if in_beginning { Err(cause) } else { Ok(None) };
+        }
+        done.drain(..begun);
+        if (self.keep)(&done) {
+            return Ok(Some((self.answer, done)));
+        }
+        let _ = self.answer.send(Ok(done));
+        Ok(None)
+    }
+}
+
+/// Keeps what is in the savepoint, and opens the next one.
+const NEXT_TURN: &str = "RELEASE turn; SAVEPOINT turn; ";
+
+async fn execute(connection: &Shared, sql: &'static str) -> Outcome {
+    try_execute(connection, sql).await.map_err(DatabaseError::connection)
+}
+
+async fn try_execute(connection: &Shared, sql: &'static str) -> Result<(), sqlx::Error> {
     let mut connection = connection.lock().await;
     sqlx::query(sql).execute(&mut *connection).await.map(drop)
 }

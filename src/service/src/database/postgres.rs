@@ -6,11 +6,14 @@
 
 use std::time::Duration;
 
+use sea_orm::{DbBackend, DbErr, StatementBuilder};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, Postgres, Transaction};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Postgres, Transaction};
 
+use super::batch::{self, Done, Keep};
 use super::error::DatabaseError;
 use super::settings::DatabaseSettings;
+use super::transaction::{bind, told};
 
 /// What a server shows of connections whose URL gives no `application_name`.
 const APPLICATION: &str = "postern";
@@ -66,4 +69,26 @@ pub(super) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres
     let begun = pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
     // Boxed, or else its size would be part of every future that writes somewhere inside.
     Box::pin(begun).await.map_err(DatabaseError::connection)
+}
+
+/// [`Database::write_together`](super::Database::write_together), one statement after the other.
+pub(super) async fn write_together(
+    pool: &PgPool,
+    statements: &[&dyn StatementBuilder],
+    keep: Keep,
+) -> Result<Vec<Done>, DatabaseError> {
+    let mut transaction = begin(pool).await?;
+    let mut done = Vec::with_capacity(statements.len());
+    for statement in statements {
+        let query = bind::<Postgres>(statement.build(&DbBackend::Postgres));
+        batch::read((&mut *transaction).fetch_many(query), &mut done)
+            .await
+            .map_err(|cause| told(DbErr::Exec, cause))?;
+    }
+    if keep(&done) {
+        transaction.commit().await.map_err(DatabaseError::connection)?;
+    } else {
+        transaction.rollback().await.map_err(DatabaseError::connection)?;
+    }
+    Ok(done)
 }

@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::{
-    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult,
-    RuntimeErr, Statement,
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, Sqlite};
@@ -18,7 +17,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
 use super::settings::DatabaseSettings;
-use super::transaction::{Kind, bind};
+use super::transaction::{Kind, bind, told};
 
 /// A connection that nobody used for so long is closed, and its thread with it.
 const IDLE: Duration = Duration::from_mins(1);
@@ -120,10 +119,6 @@ impl Connections {
             let _ = unused.connection.close().await;
         }
     }
-}
-
-fn told(kind: Kind, cause: sqlx::Error) -> DbErr {
-    kind(RuntimeErr::SqlxError(cause.into()))
 }
 
 #[async_trait]

@@ -50,6 +50,8 @@ pub(super) fn writer(options: SqliteConnectOptions) -> SqliteConnectOptions {
         .pragma("cache_size", WRITER_CACHE)
         .pragma("journal_size_limit", LOG_LIMIT)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        // What a savepoint may have to undo is copied here, and would be copied to a file otherwise.
+        .pragma("temp_store", "MEMORY")
 }
 
 /// Opens the connection that writes, and with it a new file. Changing a new file to a write-ahead log does not wait

@@ -15,12 +15,9 @@
 //! conditional update instead of catching an error inside.
 
 use async_trait::async_trait;
-use futures_util::{Stream, TryStreamExt as _};
-use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, StatementBuilder,
-};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
-use sqlx::{AssertSqlSafe, Either, Executor as _, IntoArguments, Postgres, Sqlite};
+use sqlx::{AssertSqlSafe, Executor as _, IntoArguments, Postgres, Sqlite};
 use tokio::sync::Mutex;
 
 use super::DatabaseError;
@@ -58,28 +55,6 @@ impl Transaction {
             Link::Postgres(_) => DbBackend::Postgres,
         };
         Self { backend, state: Mutex::new(State { link, health: Health::Sound }) }
-    }
-
-    /// Runs statements that need nothing of each other's answers, one after the other, as one step of this write: on
-    /// SQLite, where the way to the thread of the connection costs more than a statement, in one round trip. Answers
-    /// what each of them did.
-    pub async fn together(&self, statements: &[&dyn StatementBuilder]) -> Result<Vec<Done>, DatabaseError> {
-        let mut state = self.state.lock().await;
-        let result = match state.begin_statement()? {
-            Link::Sqlite(turn) => {
-                let joined = join(statements);
-                done(turn.connection().fetch_many(bind::<Sqlite>(joined)), statements.len()).await
-            }
-            Link::Postgres(transaction) => {
-                let mut all = Vec::with_capacity(statements.len());
-                for statement in statements {
-                    let query = bind::<Postgres>(statement.build(&DbBackend::Postgres));
-                    all.push(done((&mut **transaction).fetch_many(query), 1).await);
-                }
-                all.into_iter().collect::<Result<Vec<_>, _>>().map(|all| all.into_iter().flatten().collect())
-            }
-        };
-        Ok(state.end_statement(result, DbErr::Exec)?)
     }
 
     /// Makes the write durable. Only after this returned may anybody be told of it.
@@ -126,7 +101,7 @@ impl State {
                 self.health = Health::Sound;
                 Ok(value)
             }
-            Err(cause) => Err(self.fail(kind(RuntimeErr::SqlxError(cause.into())))),
+            Err(cause) => Err(self.fail(told(kind, cause))),
         }
     }
 
@@ -136,51 +111,12 @@ impl State {
     }
 }
 
-/// What one of several statements did.
-pub struct Done {
-    /// How many rows it changed.
-    pub rows_affected: u64,
-    /// The first row that it returned.
-    pub row: Option<QueryResult>,
-}
-
-/// Several statements as one text. Their parameters are unnumbered on SQLite, so their values follow each other too.
-fn join(statements: &[&dyn StatementBuilder]) -> Statement {
-    let (mut sql, mut values) = (String::new(), Vec::new());
-    for statement in statements {
-        let built = statement.build(&DbBackend::Sqlite);
-        sql.push_str(&built.sql);
-        sql.push_str("; ");
-        values.extend(built.values.into_iter().flat_map(|values| values.0));
-    }
-    Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
-}
-
-/// Reads what `count` statements did: of each its rows, and then how many it changed.
-async fn done<R, Q>(
-    mut answers: impl Stream<Item = Result<Either<Q, R>, sqlx::Error>> + Unpin,
-    count: usize,
-) -> Result<Vec<Done>, sqlx::Error>
-where
-    QueryResult: From<R>,
-    ExecResult: From<Q>,
-{
-    let mut all = Vec::with_capacity(count);
-    let mut row = None;
-    while let Some(answer) = answers.try_next().await? {
-        match answer {
-            Either::Right(next) => row = row.or_else(|| Some(QueryResult::from(next))),
-            Either::Left(end) => {
-                let rows_affected = ExecResult::from(end).rows_affected();
-                all.push(Done { rows_affected, row: row.take() });
-            }
-        }
-    }
-    Ok(all)
-}
-
 /// How sea-orm tells errors of execution and of queries apart.
 pub(super) type Kind = fn(RuntimeErr) -> DbErr;
+
+pub(super) fn told(kind: Kind, cause: sqlx::Error) -> DbErr {
+    kind(RuntimeErr::SqlxError(cause.into()))
+}
 
 fn refused(why: &str) -> DbErr {
     DbErr::Exec(RuntimeErr::Internal(why.to_owned()))

@@ -7,4 +7,5 @@ mod migrations;
 mod opening;
 mod outage;
 mod support;
+mod together;
 mod writes;

@@ -1,0 +1,50 @@
+//! Defines a write that is known as a whole beforehand: several statements, none of which needs another one's answer.
+
+use futures_util::{Stream, TryStreamExt as _};
+use sea_orm::{DbBackend, ExecResult, QueryResult, Statement, StatementBuilder};
+use sqlx::Either;
+
+/// What one of the statements did.
+pub struct Done {
+    /// How many rows it changed.
+    pub rows_affected: u64,
+    /// The first row that it returned.
+    pub row: Option<QueryResult>,
+}
+
+/// Decides, by what the statements did, whether it stays.
+pub(super) type Keep = Box<dyn FnOnce(&[Done]) -> bool + Send>;
+
+/// The statements as one text for SQLite. Their parameters have no numbers there, so their values follow each other too.
+pub(super) fn join(statements: &[&dyn StatementBuilder]) -> Statement {
+    let (mut sql, mut values) = (String::new(), Vec::new());
+    for statement in statements {
+        let built = statement.build(&DbBackend::Sqlite);
+        sql.push_str(&built.sql);
+        sql.push_str("; ");
+        values.extend(built.values.into_iter().flat_map(|values| values.0));
+    }
+    Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
+}
+
+/// Reads what statements did, also those before one that fails: of each its rows, and then how many it changed.
+pub(super) async fn read<R, Q>(
+    mut answers: impl Stream<Item = Result<Either<Q, R>, sqlx::Error>> + Unpin,
+    done: &mut Vec<Done>,
+) -> Result<(), sqlx::Error>
+where
+    QueryResult: From<R>,
+    ExecResult: From<Q>,
+{
+    let mut row = None;
+    while let Some(answer) = answers.try_next().await? {
+        match answer {
+            Either::Right(next) => row = row.or_else(|| Some(QueryResult::from(next))),
+            Either::Left(end) => {
+                let rows_affected = ExecResult::from(end).rows_affected();
+                done.push(Done { rows_affected, row: row.take() });
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! Writes of several statements that go to the database together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use postern_service::database::{DatabaseError, Done};
+use postern_service::random::Random;
+use sea_orm::StatementBuilder;
+use sea_orm::sea_query::{Expr, ExprTrait as _, InsertStatement, Query, UpdateStatement};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::support::{Counters, increment, insert};
+
+const SOON: Duration = Duration::from_secs(20);
+
+fn row(name: &str, value: i64) -> InsertStatement {
+    Query::insert()
+        .into_table("counters")
+        .columns(["name", "value"])
+        .values_panic([name.into(), value.into()])
+        .to_owned()
+}
+
+/// Adds one to the rows with this value, and returns their names.
+fn next(value: i64) -> UpdateStatement {
+    Query::update()
+        .table("counters")
+        .value("value", Expr::col("value").add(1))
+        .and_where(Expr::col("value").eq(value))
+        .returning_col("name")
+        .to_owned()
+}
+
+fn rows(done: &[Done]) -> Vec<u64> {
+    done.iter().map(|done| done.rows_affected).collect()
+}
+
+#[tokio::test]
+async fn each_statement_says_what_it_did() {
+    let counters = Counters::in_fresh().await;
+    let (one, two, update) = (row("one", 7), row("two", 7), next(7));
+    let statements: [&dyn StatementBuilder; 4] = [&update, &one, &two, &update];
+    let done = counters.db.write_together(&statements, |_| true).await.unwrap();
+    assert_eq!(rows(&done), [0, 1, 1, 2]);
+    assert!(done[..3].iter().all(|done| done.row.is_none()));
+    let name: String = done[3].row.as_ref().unwrap().try_get_by_index(0).unwrap();
+    assert!(["one", "two"].contains(&name.as_str()), "{name}");
+    assert_eq!((counters.value("one").await, counters.value("two").await), (Some(8), Some(8)));
+}
+
+#[tokio::test]
+async fn what_is_not_to_be_kept_leaves_nothing() {
+    let counters = Counters::in_fresh().await;
+    let keep = |done: &[Done]| done[1].rows_affected == 2;
+    let done = counters.db.write_together(&[&row("one", 1), &next(0)], keep).await.unwrap();
+    assert_eq!(rows(&done), [1, 1], "what would have been done is told");
+    assert_eq!((counters.value("one").await, counters.value("hits").await), (None, Some(0)));
+}
+
+#[tokio::test]
+async fn a_statement_that_fails_undoes_all_of_them_and_nothing_of_others() {
+    let counters = Counters::in_fresh().await;
+    let (same, other, update) = (row("hits", 1), row("other", 0), next(0));
+    let good: [&dyn StatementBuilder; 1] = [&other];
+    let bad: [&dyn StatementBuilder; 3] = [&update, &same, &update];
+    let (before, failed, after) = tokio::join!(
+        counters.db.write_together(&good, |_| true),
+        counters.db.write_together(&bad, |_| true),
+        counters.hit(),
+    );
+    assert_eq!(rows(&before.unwrap()), [1]);
+    let violated = failed.err().unwrap().unique_violation();
+    assert_eq!(violated.as_deref(), Some("counters.name"));
+    after.unwrap();
+    assert_eq!((counters.value("other").await, counters.value("hits").await), (Some(0), Some(1)));
+}
+
+/// Both kinds of writes in the same groups, some refused, some failing, some dropped: whoever was told is right.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn among_other_writes_every_answer_is_true() {
+    let counters = Arc::new(Counters::in_fresh().await);
+    let random = Random::seeded(12);
+    let mut tasks = JoinSet::new();
+    for n in 0..300_i64 {
+        let counters = Arc::clone(&counters);
+        let [start_after, fate, drop_after] = random.bytes::<3>();
+        tasks.spawn(async move {
+            sleep(Duration::from_millis(u64::from(start_after / 2))).await;
+            let name = format!("row {n}");
+            let patience =
+                if fate % 4 == 0 { Duration::from_micros(u64::from(drop_after) * 50) } else { SOON };
+            let work = async {
+                match fate % 5 {
+                    0 => {
+                        let work = async |tx: &_| {
+                            insert(tx, &name, 100 + n).await?;
+                            increment(tx, "hits").await
+                        };
+                        counters.db.write(work).await.map(|()| true)
+                    }
+                    1 => {
+                        let failing: [&dyn StatementBuilder; 2] = [&row(&name, 100 + n), &row("hits", 1)];
+                        counters.db.write_together(&failing, |_| true).await.map(|_| true)
+                    }
+                    2 => counters.db.write_together(&[&row(&name, 100 + n)], |_| false).await.map(|_| false),
+                    _ => counters.db.write_together(&[&row(&name, 100 + n)], |_| true).await.map(|_| true),
+                }
+            };
+            let told: Option<Result<bool, DatabaseError>> = timeout(patience, work).await.ok();
+            let there = counters.value(&name).await.is_some();
+            match told {
+                Some(Ok(kept)) => assert_eq!(there, kept, "{name}"),
+                Some(Err(_)) => assert!(!there && fate % 5 == 1, "{name}"),
+                // Nobody was told; it may still be on its way.
+                None => {}
+            }
+            usize::from(told.is_some())
+        });
+    }
+    let told: usize = timeout(3 * SOON, tasks.join_all()).await.unwrap().into_iter().sum();
+    assert!((100..300).contains(&told), "{told} were told");
+    timeout(SOON, counters.hit()).await.unwrap().unwrap();
+}
