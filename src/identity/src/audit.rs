@@ -3,8 +3,11 @@
 //! An event names who, what, when and from where, and never holds a secret.
 
 use postern_entities::audit_events;
-use postern_service::{clock::Timestamp, database::DatabaseError};
-use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, QueryTrait as _, sea_query::InsertStatement};
+use postern_service::{
+    clock::Timestamp,
+    database::{DatabaseError, Insertion},
+};
+use sea_orm::{ActiveValue::Set, ConnectionTrait};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -93,7 +96,7 @@ impl Event {
     }
 
     /// What writes it, to go with other insertions.
-    pub fn insertion(self, app: &App, origin: &Origin, now: Timestamp) -> InsertStatement {
+    pub fn insertion(self, app: &App, origin: &Origin, now: Timestamp) -> Insertion {
         let event = audit_events::ActiveModel {
             id: Set(app.random.row_id(now)),
             at: Set(now.micros()),
@@ -107,6 +110,6 @@ impl Event {
             request_id: Set(origin.request_id.clone()),
             details: Set(self.details),
         };
-        audit_events::Entity::insert(event).into_query()
+        Insertion::of(event)
     }
 }

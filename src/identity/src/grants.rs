@@ -12,14 +12,13 @@ use std::sync::LazyLock;
 use postern_entities::grants;
 use postern_service::{
     clock::Timestamp,
-    database::{DatabaseError, Transaction, changes},
+    database::{DatabaseError, Insertion, Transaction, changes},
 };
 use sea_orm::{
-    ActiveModelTrait,
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter, QueryResult,
-    QueryTrait as _, Statement,
-    sea_query::{Expr, InsertStatement, OnConflict, Query},
+    Statement,
+    sea_query::{Expr, OnConflict, Query},
 };
 use uuid::Uuid;
 
@@ -77,8 +76,8 @@ pub fn new(app: &App, new: NewGrant, now: Timestamp) -> Grant {
 }
 
 /// What writes a grant, to go with other insertions.
-pub fn insertion(grant: &Grant) -> InsertStatement {
-    grants::Entity::insert(grants::ActiveModel::from(grant.clone()).reset_all()).into_query()
+pub fn insertion(grant: &Grant) -> Insertion {
+    Insertion::of(grants::ActiveModel::from(grant.clone()))
 }
 
 /// The grant with this id, whether it stands or not.

@@ -13,12 +13,11 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use postern_entities::authorization_codes;
 use postern_service::{
     clock::Timestamp,
-    database::{DatabaseError, Done},
+    database::{DatabaseError, Done, Insertion},
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter,
-    QueryTrait as _, Statement, StatementBuilder, UpdateMany,
-    sea_query::{Expr, InsertStatement},
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter, QueryTrait as _, Statement,
+    StatementBuilder, UpdateMany, sea_query::Expr,
 };
 
 use super::{
@@ -50,7 +49,7 @@ pub struct NewCode<'a> {
 /// What writes a code, to go with the insertion of its grant. Only its hash is stored.
 ///
 /// The row is kept as long as the grant, so that a replay is seen whenever it comes.
-pub fn insertion(code: &str, new: &NewCode<'_>, now: Timestamp) -> InsertStatement {
+pub fn insertion(code: &str, new: &NewCode<'_>, now: Timestamp) -> Insertion {
     let row = authorization_codes::Model {
         code_hash: crypto::token_hash(code),
         grant_id: new.grant.id,
@@ -62,7 +61,7 @@ pub fn insertion(code: &str, new: &NewCode<'_>, now: Timestamp) -> InsertStateme
         expires_at: new.grant.expires_at,
         redeemed_at: None,
     };
-    authorization_codes::Entity::insert(authorization_codes::ActiveModel::from(row).reset_all()).into_query()
+    Insertion::of(authorization_codes::ActiveModel::from(row))
 }
 
 /// A token request with a code (RFC 6749 section 4.1.3).

@@ -12,12 +12,11 @@ use std::sync::LazyLock;
 use postern_entities::refresh_tokens;
 use postern_service::{
     clock::Timestamp,
-    database::{DatabaseError, Done},
+    database::{DatabaseError, Done, Insertion},
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter,
-    QueryResult, QueryTrait as _, Statement,
-    sea_query::{Expr, InsertStatement},
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter, QueryResult,
+    QueryTrait as _, Statement, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -51,7 +50,7 @@ pub struct First {
     /// The token.
     pub token: String,
     /// What writes it, to go with other insertions.
-    pub insertion: InsertStatement,
+    pub insertion: Insertion,
 }
 
 /// The first refresh token of a grant; none for a client that may not refresh.
@@ -231,7 +230,7 @@ fn successor_of(row: &refresh_tokens::Model, presented: &str) -> Result<String, 
 }
 
 /// What writes a token. It ends after `tokens.refresh_token_idle_lifetime` without use, and with its grant at the latest.
-fn insertion(app: &App, token: &str, grant: &Grant, now: Timestamp) -> InsertStatement {
+fn insertion(app: &App, token: &str, grant: &Grant, now: Timestamp) -> Insertion {
     let idle_end = now + app.config.tokens.refresh_token_idle_lifetime.duration();
     let row = refresh_tokens::Model {
         token_hash: crypto::token_hash(token),
@@ -241,5 +240,5 @@ fn insertion(app: &App, token: &str, grant: &Grant, now: Timestamp) -> InsertSta
         rotated_at: None,
         successor_sealed: None,
     };
-    refresh_tokens::Entity::insert(refresh_tokens::ActiveModel::from(row).reset_all()).into_query()
+    Insertion::of(refresh_tokens::ActiveModel::from(row))
 }

@@ -9,12 +9,14 @@ mod batch;
 pub mod changes;
 mod error;
 mod group;
+mod insertion;
 pub mod migrate;
 mod postgres;
 mod reader;
 mod settings;
 mod sqlite;
 mod transaction;
+mod work;
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,6 +29,7 @@ use tokio::time::timeout;
 
 pub use self::batch::Done;
 pub use self::error::{DatabaseError, unique_violation};
+pub use self::insertion::Insertion;
 pub use self::reader::Reader;
 pub use self::settings::DatabaseSettings;
 pub use self::transaction::Transaction;

@@ -21,7 +21,7 @@ use sqlx::{AssertSqlSafe, Executor as _, IntoArguments, Postgres, Sqlite};
 use tokio::sync::Mutex;
 
 use super::DatabaseError;
-use super::group::Turn;
+use super::work::Turn;
 
 /// An open write. Implements [`ConnectionTrait`], so every query of sea-orm takes it. It cannot be kept, and it
 /// cannot begin or commit: that is [`Database::write`](super::Database::write)'s.
