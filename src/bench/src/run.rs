@@ -55,6 +55,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<bool> {
     let storage = Storage::new().await?;
     let (rows, limits, writes) = measure(plan, &servers, &setup, &storage).await?;
     let mut met = print_table(&rows, &limits, &writes);
+    println!("\nD through db.reader(): {:.0}", storage.own_read().await?);
     met &= print_sizes(plan, servers, idle, &setup).await?;
     println!("\n{}", if met { "Every must is met." } else { "A must is missed." });
     Ok(met)
