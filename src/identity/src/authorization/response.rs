@@ -121,7 +121,6 @@ async fn answer(
     };
     let finishing = pending::finishing(id, now);
     let statements = [&[&finishing as &dyn StatementBuilder], statements].concat();
-    let first = |done: &[Done]| done.first().is_some_and(|finished| finished.rows_affected == 1);
-    let done = app.db.write_together(&statements, first).await?;
-    if first(&done) { Ok(()) } else { Err(Gone::Finished.into()) }
+    let done = app.db.write_together(&statements, Done::first_changed_a_row).await?;
+    if Done::first_changed_a_row(&done) { Ok(()) } else { Err(Gone::Finished.into()) }
 }

@@ -167,12 +167,8 @@ async fn take(
         .insertion(app, origin, now);
     let mut statements: Vec<&dyn StatementBuilder> = vec![&taking, &event];
     statements.extend(first.map(|first| &first.insertion as &dyn StatementBuilder));
-    let done = app.db.write_together(&statements, first_changed_a_row).await?;
-    Ok(first_changed_a_row(&done))
-}
-
-fn first_changed_a_row(done: &[Done]) -> bool {
-    done.first().is_some_and(|first| first.rows_affected == 1)
+    let done = app.db.write_together(&statements, Done::first_changed_a_row).await?;
+    Ok(Done::first_changed_a_row(&done))
 }
 
 /// Takes a code that gives nothing. Answers what to say instead when it was taken meanwhile.

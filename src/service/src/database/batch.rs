@@ -12,6 +12,13 @@ pub struct Done {
     pub row: Option<QueryResult>,
 }
 
+impl Done {
+    /// Whether the first statement changed a row: what to keep a write by whose first statement is its gate.
+    pub fn first_changed_a_row(done: &[Self]) -> bool {
+        done.first().is_some_and(|first| first.rows_affected == 1)
+    }
+}
+
 /// Decides, by what the statements did, whether it stays.
 pub(super) type Keep = Box<dyn FnOnce(&[Done]) -> bool + Send>;
 

@@ -38,6 +38,7 @@
 //!   writer leaves the lock free for [`PAUSE`], which is longer than the [`POLL`] of another writer that waits for it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sea_orm::Statement;
@@ -98,30 +99,33 @@ impl Queue {
     /// Waits for a turn.
     pub(super) async fn turn(&self) -> Result<Turn, DatabaseError> {
         let (request, answer) = oneshot::channel();
-        self.ask(Work::Turn(request), answer).await
+        self.ask(Work::Turn(request))?;
+        match timeout(self.patience, answer).await {
+            Ok(answer) => answer.unwrap_or_else(|_writer_gone| Err(DatabaseError::closed())),
+            Err(_elapsed) => Err(DatabaseError::timed_out()),
+        }
     }
 
-    /// Has the writer run statements; answers after the commit, or when `keep` refused them.
+    /// Has the writer run statements; answers after the commit, or when `keep` refused them. Patience is for their turn:
+    /// what has begun is waited for.
     pub(super) async fn batch(
         &self,
         statement: Statement,
         keep: batch::Keep,
     ) -> Result<Vec<Done>, DatabaseError> {
-        let (request, answer) = oneshot::channel();
-        self.ask(Work::Batch(Batch { statement, keep, answer: request }), answer).await
+        let (request, mut answer) = oneshot::channel();
+        let begun = Arc::new(AtomicBool::new(false));
+        self.ask(Work::Batch(Batch { statement, keep, begun: Arc::clone(&begun), answer: request }))?;
+        let answer = match timeout(self.patience, &mut answer).await {
+            Ok(answer) => answer,
+            Err(_elapsed) if begun.load(Ordering::Relaxed) => answer.await,
+            Err(_elapsed) => return Err(DatabaseError::timed_out()),
+        };
+        answer.unwrap_or_else(|_writer_gone| Err(DatabaseError::closed()))
     }
 
-    async fn ask<T>(
-        &self,
-        work: Work,
-        answer: oneshot::Receiver<Result<T, DatabaseError>>,
-    ) -> Result<T, DatabaseError> {
-        self.messages.send(Message::Work(work)).map_err(|_| DatabaseError::closed())?;
-        match timeout(self.patience, answer).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_writer_gone)) => Err(DatabaseError::closed()),
-            Err(_elapsed) => Err(DatabaseError::timed_out()),
-        }
+    fn ask(&self, work: Work) -> Outcome {
+        self.messages.send(Message::Work(work)).map_err(|_| DatabaseError::closed())
     }
 
     /// Lets those who wait write, then closes the connection. Later turns are refused.

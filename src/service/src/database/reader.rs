@@ -101,11 +101,12 @@ impl Connections {
     }
 
     fn give_back(&self, connection: SqliteConnection) {
+        let now = Instant::now();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // Asked under the lock: what is put back after the end would stay.
         if self.turns.is_closed() {
             return;
         }
-        let now = Instant::now();
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.push_back(Idle { connection, since: now });
         let unused = idle.front().is_some_and(|first| now - first.since >= IDLE);
         drop(unused.then(|| idle.pop_front()));

@@ -1,6 +1,7 @@
 //! Defines what callers ask of the writer of `group`, and how it is done on the open connection.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sea_orm::{DbErr, Statement};
 use sqlx::sqlite::SqliteConnection;
@@ -27,6 +28,8 @@ pub(super) type Request = oneshot::Sender<Result<Turn, DatabaseError>>;
 pub(super) struct Batch {
     pub(super) statement: Statement,
     pub(super) keep: batch::Keep,
+    /// Set when the statements begin, so that their caller waits for the answer however long it takes.
+    pub(super) begun: Arc<AtomicBool>,
     pub(super) answer: Answer,
 }
 
@@ -114,6 +117,7 @@ impl Batch {
         connection: &Shared,
         after: bool,
     ) -> Result<Option<(Answer, Vec<Done>)>, DatabaseError> {
+        self.begun.store(true, Ordering::Relaxed);
         let mut statement = self.statement;
         let begin = if after { NEXT_TURN } else { "" };
         statement.sql.insert_str(0, begin);

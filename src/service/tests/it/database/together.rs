@@ -1,12 +1,13 @@
 //! Writes of several statements that go to the database together.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use postern_service::database::{DatabaseError, Done};
+use postern_service::database::{Database, DatabaseError, DatabaseSettings, Done};
 use postern_service::random::Random;
-use sea_orm::StatementBuilder;
+use postern_service::settings::Lifetime;
 use sea_orm::sea_query::{Expr, ExprTrait as _, InsertStatement, Query, UpdateStatement};
+use sea_orm::{DbBackend, Statement, StatementBuilder};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -74,6 +75,39 @@ async fn a_statement_that_fails_undoes_all_of_them_and_nothing_of_others() {
     assert_eq!(violated.as_deref(), Some("counters.name"));
     after.unwrap();
     assert_eq!((counters.value("other").await, counters.value("hits").await), (Some(0), Some(1)));
+}
+
+/// Text that needs no building.
+struct Raw(&'static str);
+
+impl StatementBuilder for Raw {
+    fn build(&self, backend: &DbBackend) -> Statement {
+        Statement::from_string(*backend, self.0)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn patience_is_for_the_turn_and_what_has_begun_is_waited_for() {
+    let counters = Counters::in_sqlite().await;
+    let mut settings = DatabaseSettings::at(counters.home.url());
+    settings.acquire_timeout = Lifetime::from_millis(20);
+    let db = Database::open(&settings).await.unwrap();
+    let slow = Raw(
+        "INSERT INTO counters (name, value) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000000) \
+         SELECT 'slow', count(*) FROM n",
+    );
+    let begun = Instant::now();
+    let first = async { (db.write_together(&[&slow], |_| true).await, begun.elapsed()) };
+    let behind = async {
+        sleep(Duration::from_millis(5)).await;
+        db.write_together(&[&row("behind", 1)], |_| true).await
+    };
+    let ((first, took), behind) = tokio::join!(first, behind);
+    assert_eq!(rows(&first.unwrap()), [1]);
+    assert!(took > Duration::from_millis(20), "the statement was not slow enough to show anything: {took:?}");
+    assert!(matches!(behind, Err(DatabaseError::Unavailable(_))), "it had no turn in time");
+    counters.hit().await.unwrap();
+    assert_eq!((counters.value("slow").await, counters.value("behind").await), (Some(3_000_000), None));
 }
 
 /// Both kinds of writes in the same groups, some refused, some failing, some dropped: whoever was told is right.
