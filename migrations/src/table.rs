@@ -2,7 +2,7 @@
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
-/// A table that is only ever read by its key: on SQLite the rows live in the key's own tree.
+/// A table that is mostly read by its key: on SQLite the rows live in the key's own tree, which saves a second one.
 pub(crate) fn keyed(manager: &SchemaManager<'_>, name: &'static str) -> TableCreateStatement {
     let mut table = Table::create();
     table.table(name);

@@ -49,6 +49,9 @@ impl MigrationTrait for Migration {
         let one_totp = "CREATE UNIQUE INDEX credentials_one_totp ON credentials (user_id) \
                         WHERE kind = 'totp' AND confirmed_at IS NOT NULL";
         manager.get_connection().execute_unprepared(one_totp).await?;
+        let unconfirmed =
+            "CREATE INDEX credentials_unconfirmed ON credentials (created_at) WHERE confirmed_at IS NULL";
+        manager.get_connection().execute_unprepared(unconfirmed).await?;
         Ok(())
     }
 

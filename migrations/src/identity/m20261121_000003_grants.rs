@@ -40,7 +40,7 @@ impl MigrationTrait for Migration {
 
         manager
             .create_table(
-                table("grants")
+                keyed(manager, "grants")
                     .col(key("id", UUID))
                     .col(optional("user_id", UUID))
                     .col(column("client_id", TEXT))
@@ -71,35 +71,32 @@ impl MigrationTrait for Migration {
         manager
             .create_table(
                 keyed(manager, "authorization_codes")
-                    .col(key("code_hash", BYTES))
-                    .col(column("grant_id", UUID))
-                    .col(column("client_id", TEXT))
+                    .col(key("grant_id", UUID))
+                    .col(column("code_hash", BYTES))
                     .col(column("redirect_uri", TEXT))
                     .col(optional("code_challenge", TEXT))
                     .col(optional("nonce", TEXT))
                     .col(column("issued_at", TIME))
-                    .col(column("expires_at", TIME))
                     .col(optional("redeemed_at", TIME))
                     .foreign_key(&mut belongs_to("authorization_codes", "grant_id", "grants", "id"))
                     .to_owned(),
             )
             .await?;
-        manager.create_index(index("authorization_codes", &["grant_id"])).await?;
 
         manager
             .create_table(
                 keyed(manager, "refresh_tokens")
-                    .col(key("token_hash", BYTES))
                     .col(column("grant_id", UUID))
+                    .col(column("token_hash", BYTES))
                     .col(column("issued_at", TIME))
                     .col(column("expires_at", TIME))
                     .col(optional("rotated_at", TIME))
                     .col(optional("successor_sealed", BYTES))
+                    .primary_key(Index::create().col("grant_id").col("token_hash"))
                     .foreign_key(&mut belongs_to("refresh_tokens", "grant_id", "grants", "id"))
                     .to_owned(),
             )
             .await?;
-        manager.create_index(index("refresh_tokens", &["grant_id"])).await?;
         manager.create_index(index("refresh_tokens", &["expires_at"])).await?;
 
         manager

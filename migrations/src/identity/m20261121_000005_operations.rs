@@ -63,7 +63,7 @@ impl MigrationTrait for Migration {
 
         manager
             .create_table(
-                table("audit_events")
+                keyed(manager, "audit_events")
                     .col(key("id", UUID))
                     .col(column("at", TIME))
                     .col(column("kind", TEXT))

@@ -6,13 +6,11 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "authorization_codes")]
 pub struct Model {
-    /// Hash of the code.
+    /// The grant; the code names it.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub code_hash: Vec<u8>,
-    /// The grant.
     pub grant_id: Uuid,
-    /// The client.
-    pub client_id: String,
+    /// Hash of the code.
+    pub code_hash: Vec<u8>,
     /// Must be repeated at the token endpoint.
     pub redirect_uri: String,
     /// PKCE challenge, method S256.
@@ -21,8 +19,6 @@ pub struct Model {
     pub nonce: Option<String>,
     /// Start of its 60 seconds.
     pub issued_at: i64,
-    /// When the row may go: kept while the grant lives, so that a replay is seen.
-    pub expires_at: i64,
     /// Set once by the only redemption.
     pub redeemed_at: Option<i64>,
 }

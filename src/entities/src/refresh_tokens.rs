@@ -6,11 +6,12 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "refresh_tokens")]
 pub struct Model {
+    /// The grant; the token names it.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub grant_id: Uuid,
     /// Hash of the token.
     #[sea_orm(primary_key, auto_increment = false)]
     pub token_hash: Vec<u8>,
-    /// The grant.
-    pub grant_id: Uuid,
     /// When it was issued.
     pub issued_at: i64,
     /// End without use.

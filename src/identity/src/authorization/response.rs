@@ -33,7 +33,6 @@ pub(super) async fn grant(
     origin: &Origin,
 ) -> Result<String, AuthorizeError> {
     let now = app.clock.now();
-    let code = app.random.token();
     let new = NewGrant {
         user_id: Some(signed_in.user.id),
         client_id: request.client_id.clone(),
@@ -57,7 +56,7 @@ pub(super) async fn grant(
         code_challenge: Some(&request.code_challenge),
         nonce: request.nonce.as_deref(),
     };
-    let code_row = authorization_code::insertion(&code, &new_code, now);
+    let (code, code_row) = authorization_code::new(app, &new_code, now);
     let (grant_row, event_row) = (grants::insertion(&grant), event.insertion(app, origin, now));
     let seeing = sessions::seeing(&signed_in.session, now);
     let mut statements: Vec<&dyn StatementBuilder> = vec![&grant_row, &code_row, &event_row];

@@ -22,7 +22,7 @@ const BATCHES: u32 = 40;
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// Which rows of a table may go: those whose `column` lies further back than `kept_for`.
+/// Which rows of a table may go: those whose `column` lies further back than `kept_for`. Each has an index to find them.
 struct Rule {
     table: &'static str,
     key: &'static str,
@@ -34,20 +34,19 @@ const fn rule(table: &'static str, key: &'static str, column: &'static str, kept
     Rule { table, key, column, kept_for }
 }
 
-/// Children before their parents. The audit record and keys are not in here.
-const RULES: [Rule; 10] = [
+/// Children before their parents; codes go with their grants. The audit record and keys are not in here.
+const RULES: [Rule; 9] = [
     rule("rate_limits", "bucket", "window_ends_at", Duration::ZERO),
     rule("attempts", "attempt_hash", "expires_at", Duration::ZERO),
     rule("operator_codes", "id", "expires_at", Duration::ZERO),
     rule("authorization_requests", "id", "expires_at", Duration::ZERO),
-    rule("authorization_codes", "code_hash", "expires_at", Duration::ZERO),
     // A token that was rotated away stays as long as it would have lived, so that its reuse is seen.
-    rule("refresh_tokens", "token_hash", "expires_at", Duration::ZERO),
+    rule("refresh_tokens", "grant_id, token_hash", "expires_at", Duration::ZERO),
     rule("grants", "id", "expires_at", DAY),
     rule("sessions", "sid", "expires_at", DAY),
     rule("jobs", "id", "finished_at", DAY),
     // An enrolment that was never confirmed.
-    rule("credentials", "id", "CASE WHEN confirmed_at IS NULL THEN created_at END", DAY),
+    rule("credentials", "id", "confirmed_at IS NULL AND created_at", DAY),
 ];
 
 /// Removes what may go. How many rows that were.
@@ -72,7 +71,7 @@ async fn remove_batch(app: &App, rule: &Rule, now: Timestamp) -> Result<u64, Dat
     let before = (now - *kept_for).micros();
     // The names are ours; the moment is a parameter.
     let sql = format!(
-        "DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {column} <= $1 LIMIT {BATCH})"
+        "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {column} <= $1 LIMIT {BATCH})"
     );
     let statement = Statement::from_sql_and_values(app.db.backend(), sql, [before.into()]);
     app.db.write(async |tx| Ok(tx.execute_raw(statement).await?.rows_affected())).await

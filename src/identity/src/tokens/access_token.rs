@@ -8,7 +8,7 @@ use std::sync::Arc;
 use postern_service::database::DatabaseError;
 use postern_token_verifier::{AccessToken, Refusal};
 
-use super::{issue::grant_of, scope::OPENID};
+use super::{handle::grant_of_jti, scope::OPENID};
 use crate::{
     App,
     grants::{self, Grant, Standing},
@@ -63,6 +63,6 @@ pub async fn of_user(app: &App, text: &str) -> Result<UserToken, BearerError> {
 
 /// The grant of a verified token, if it stands.
 pub(super) async fn standing(app: &App, token: &AccessToken) -> Result<Option<Standing>, DatabaseError> {
-    let Some(grant_id) = grant_of(&token.jti) else { return Ok(None) };
+    let Some(grant_id) = grant_of_jti(&token.jti) else { return Ok(None) };
     grants::standing(app, app.db.reader(), grant_id, app.clock.now()).await
 }

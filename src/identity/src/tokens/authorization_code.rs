@@ -21,7 +21,7 @@ use sea_orm::{
 };
 
 use super::{
-    Issue, TokenError, TokenResponse, issue,
+    Issue, TokenError, TokenResponse, handle, issue,
     refresh_token::{self, First},
     scope::narrow,
 };
@@ -46,22 +46,21 @@ pub struct NewCode<'a> {
     pub nonce: Option<&'a str>,
 }
 
-/// What writes a code, to go with the insertion of its grant. Only its hash is stored.
+/// A code, and what writes it, to go with the insertion of its grant. Only its hash is stored.
 ///
-/// The row is kept as long as the grant, so that a replay is seen whenever it comes.
-pub fn insertion(code: &str, new: &NewCode<'_>, now: Timestamp) -> Insertion {
+/// The row goes with its grant, so that a replay is seen whenever it comes.
+pub fn new(app: &App, new: &NewCode<'_>, now: Timestamp) -> (String, Insertion) {
+    let code = handle::secret(app, new.grant.id);
     let row = authorization_codes::Model {
-        code_hash: crypto::token_hash(code),
         grant_id: new.grant.id,
-        client_id: new.grant.client_id.clone(),
+        code_hash: crypto::token_hash(&code),
         redirect_uri: new.redirect_uri.to_owned(),
         code_challenge: new.code_challenge.map(str::to_owned),
         nonce: new.nonce.map(str::to_owned),
         issued_at: now.micros(),
-        expires_at: new.grant.expires_at,
         redeemed_at: None,
     };
-    Insertion::of(authorization_codes::ActiveModel::from(row))
+    (code, Insertion::of(authorization_codes::ActiveModel::from(row)))
 }
 
 /// A token request with a code (RFC 6749 section 4.1.3).
@@ -87,9 +86,8 @@ pub async fn redeem(
     if !client.may_use(GrantType::AuthorizationCode) {
         return Err(TokenError::GrantTypeNotAllowed);
     }
-    let code_hash = crypto::token_hash(request.code);
     let now = app.clock.now();
-    let found = find(app, app.db.reader(), client, &code_hash, now).await?;
+    let found = find(app, app.db.reader(), client, request.code, now).await?;
     let (code, standing) = found.ok_or(TokenError::UnknownCode)?;
     if code.redeemed_at.is_some() {
         return Err(replayed(app, &code, origin, now).await?);
@@ -101,7 +99,7 @@ pub async fn redeem(
     let resolved = narrow(app, client, &standing.grant, None, request.resources)?;
     let first = refresh_token::first(app, client, &standing.grant, now);
     if !take(app, &code, &standing.grant, first.as_ref(), origin, now).await? {
-        return Err(lost(app, client, &code_hash, origin, now).await?);
+        return Err(lost(app, client, request.code, origin, now).await?);
     }
     let what = Issue {
         client,
@@ -121,23 +119,24 @@ async fn find(
     app: &App,
     db: &impl ConnectionTrait,
     client: &Client,
-    code_hash: &[u8],
+    code: &str,
     now: Timestamp,
 ) -> Result<Option<(Code, Option<Standing>)>, DatabaseError> {
-    static BY_HASH: LazyLock<String> = LazyLock::new(|| {
+    static BY_KEY: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "SELECT c.code_hash AS c_code_hash, c.grant_id AS c_grant_id, c.client_id AS c_client_id, \
-             c.redirect_uri AS c_redirect_uri, c.code_challenge AS c_code_challenge, c.nonce AS c_nonce, \
-             c.issued_at AS c_issued_at, c.expires_at AS c_expires_at, c.redeemed_at AS c_redeemed_at, {} \
+            "SELECT c.grant_id AS c_grant_id, c.code_hash AS c_code_hash, c.redirect_uri AS c_redirect_uri, \
+             c.code_challenge AS c_code_challenge, c.nonce AS c_nonce, c.issued_at AS c_issued_at, \
+             c.redeemed_at AS c_redeemed_at, {} \
              FROM authorization_codes c JOIN grants g ON g.id = c.grant_id {} \
-             WHERE c.code_hash = $1 AND c.client_id = $2",
+             WHERE c.grant_id = $1 AND c.code_hash = $2 AND g.client_id = $3",
             Standing::COLUMNS,
             Standing::JOINS
         )
     });
-    let values = [code_hash.into(), client.client_id().into()];
-    let by_hash = Statement::from_sql_and_values(app.db.backend(), &*BY_HASH, values);
-    let Some(row) = db.query_one_raw(by_hash).await? else { return Ok(None) };
+    let Some(grant_id) = handle::grant_of_secret(code) else { return Ok(None) };
+    let values = [grant_id.into(), crypto::token_hash(code).into(), client.client_id().into()];
+    let by_key = Statement::from_sql_and_values(app.db.backend(), &*BY_KEY, values);
+    let Some(row) = db.query_one_raw(by_key).await? else { return Ok(None) };
     Ok(Some((Code::from_query_result(&row, "c_")?, Standing::read(app, &row, now)?)))
 }
 
@@ -145,7 +144,7 @@ async fn find(
 fn taking(code: &Code, now: Timestamp) -> UpdateMany<authorization_codes::Entity> {
     authorization_codes::Entity::update_many()
         .col_expr(authorization_codes::Column::RedeemedAt, Expr::value(now.micros()))
-        .filter(authorization_codes::Column::CodeHash.eq(code.code_hash.as_slice()))
+        .filter(authorization_codes::Column::GrantId.eq(code.grant_id))
         .filter(authorization_codes::Column::RedeemedAt.is_null())
 }
 
@@ -190,11 +189,11 @@ async fn consume(
 async fn lost(
     app: &App,
     client: &Client,
-    code_hash: &[u8],
+    code: &str,
     origin: &Origin,
     now: Timestamp,
 ) -> Result<TokenError, DatabaseError> {
-    match app.db.write(async |tx| find(app, tx, client, code_hash, now).await).await? {
+    match app.db.write(async |tx| find(app, tx, client, code, now).await).await? {
         Some((code, _)) if code.redeemed_at.is_some() => replayed(app, &code, origin, now).await,
         _ => Ok(TokenError::GrantEnded),
     }

@@ -7,16 +7,13 @@
 
 use std::sync::Arc;
 
-use postern_entities::refresh_tokens;
 use postern_service::{clock::Timestamp, database::DatabaseError};
 use postern_token_verifier::AccessToken;
-use sea_orm::EntityTrait;
 
 use super::{access_token, refresh_token};
 use crate::{
     App,
     clients::Client,
-    crypto,
     grants::{self, Standing},
 };
 
@@ -72,7 +69,7 @@ async fn refresh_token(
     token: &str,
 ) -> Result<Option<Introspected>, DatabaseError> {
     let now = app.clock.now();
-    let row = refresh_tokens::Entity::find_by_id(crypto::token_hash(token)).one(app.db.reader()).await?;
+    let row = refresh_token::stored(app.db.reader(), token).await?;
     let Some(row) = row.filter(|row| refresh_token::live(row, now)) else { return Ok(None) };
     let standing = grants::standing(app, app.db.reader(), row.grant_id, now).await?;
     let Some(standing) = standing.filter(|standing| standing.grant.client_id == caller.client_id()) else {

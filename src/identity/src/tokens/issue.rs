@@ -1,8 +1,8 @@
 //! Signs access tokens (RFC 9068) and ID tokens (OpenID Connect Core section 2). Writes nothing.
 //!
 //! `aud` is a string when there is one audience and an array otherwise: both are legal (RFC 7519 section 4.1.3) and
-//! every verifier we test with reads both. `jti` holds the grant's id and a random part, so that introspection and
-//! revocation find the grant without a row per access token; to others it is opaque.
+//! every verifier we test with reads both. `jti` names the grant, so that introspection and revocation
+//! find it without a row per access token.
 
 use std::fmt;
 
@@ -13,13 +13,11 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
+    handle,
     keys::{SignError, TokenType, sign},
     scope::{OPENID, Resolved},
 };
 use crate::{App, clients::Client, grants::Grant, users::User};
-
-const GRANT_ID_LENGTH: usize = 16;
-const RANDOM_LENGTH: usize = 16;
 
 /// What to issue, to whom.
 #[derive(Debug)]
@@ -112,7 +110,7 @@ pub async fn issue(app: &App, what: Issue<'_>) -> Result<TokenResponse, IssueErr
             client_id: what.client.client_id(),
             exp: end(now, lifetime),
             iat: now.seconds(),
-            jti: new_jti(app, what.grant.id),
+            jti: handle::jti(app, what.grant.id),
             scope: &scope,
             sid: what.grant.sid,
             auth_time: what.grant.auth_time.map(Timestamp::seconds),
@@ -233,19 +231,6 @@ fn algorithm_for(app: &App, audiences: &[String]) -> Algorithm {
 
 fn end(now: Timestamp, lifetime: u64) -> i64 {
     now.seconds().saturating_add_unsigned(lifetime)
-}
-
-fn new_jti(app: &App, grant_id: Uuid) -> String {
-    let mut bytes = [0; GRANT_ID_LENGTH + RANDOM_LENGTH];
-    bytes[..GRANT_ID_LENGTH].copy_from_slice(grant_id.as_bytes());
-    bytes[GRANT_ID_LENGTH..].copy_from_slice(&app.random.bytes::<RANDOM_LENGTH>());
-    URL_SAFE_NO_PAD.encode(bytes)
-}
-
-/// The grant that an access token of ours hangs off.
-pub(super) fn grant_of(jti: &str) -> Option<Uuid> {
-    let bytes: [u8; GRANT_ID_LENGTH + RANDOM_LENGTH] = URL_SAFE_NO_PAD.decode(jti).ok()?.try_into().ok()?;
-    Uuid::from_slice(&bytes[..GRANT_ID_LENGTH]).ok()
 }
 
 /// OpenID Connect Core section 3.1.3.6: the left half of the hash that the ID token's algorithm uses; SHA-512 for

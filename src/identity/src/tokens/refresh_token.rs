@@ -21,7 +21,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    Issue, TokenError, TokenResponse, issue,
+    Issue, TokenError, TokenResponse, handle, issue,
     scope::{Resolved, narrow},
 };
 use crate::{
@@ -56,9 +56,18 @@ pub struct First {
 /// The first refresh token of a grant; none for a client that may not refresh.
 pub fn first(app: &App, client: &Client, grant: &Grant, now: Timestamp) -> Option<First> {
     client.may_use(GrantType::RefreshToken).then(|| {
-        let token = app.random.token();
+        let token = handle::secret(app, grant.id);
         First { insertion: insertion(app, &token, grant, now), token }
     })
+}
+
+/// The row of a token, whoever's it is.
+pub(super) async fn stored(
+    db: &impl ConnectionTrait,
+    token: &str,
+) -> Result<Option<refresh_tokens::Model>, DatabaseError> {
+    let Some(grant_id) = handle::grant_of_secret(token) else { return Ok(None) };
+    Ok(refresh_tokens::Entity::find_by_id((grant_id, crypto::token_hash(token))).one(db).await?)
 }
 
 /// Whether a stored token may still be used, as far as its own row says.
@@ -80,7 +89,7 @@ pub async fn rotate(
     let found = find(app, app.db.reader(), client, request.refresh_token, now).await?;
     let mut usable = usable(app, client, request, found, origin, now).await?;
     if usable.successor.is_none() {
-        let successor = app.random.token();
+        let successor = handle::secret(app, usable.standing.grant.id);
         usable = if take(app, request.refresh_token, &successor, &usable.standing.grant, origin, now).await? {
             Usable { successor: Some(successor), ..usable }
         } else {
@@ -146,20 +155,21 @@ async fn find(
     token: &str,
     now: Timestamp,
 ) -> Result<Option<Found>, DatabaseError> {
-    static BY_HASH: LazyLock<String> = LazyLock::new(|| {
+    static BY_KEY: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "SELECT r.token_hash AS r_token_hash, r.grant_id AS r_grant_id, r.issued_at AS r_issued_at, \
+            "SELECT r.grant_id AS r_grant_id, r.token_hash AS r_token_hash, r.issued_at AS r_issued_at, \
              r.expires_at AS r_expires_at, r.rotated_at AS r_rotated_at, \
              r.successor_sealed AS r_successor_sealed, {} \
              FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id {} \
-             WHERE r.token_hash = $1 AND g.client_id = $2",
+             WHERE r.grant_id = $1 AND r.token_hash = $2 AND g.client_id = $3",
             Standing::COLUMNS,
             Standing::JOINS
         )
     });
-    let values = [crypto::token_hash(token).into(), client.client_id().into()];
-    let by_hash = Statement::from_sql_and_values(app.db.backend(), &*BY_HASH, values);
-    let Some(row) = db.query_one_raw(by_hash).await? else { return Ok(None) };
+    let Some(grant_id) = handle::grant_of_secret(token) else { return Ok(None) };
+    let values = [grant_id.into(), crypto::token_hash(token).into(), client.client_id().into()];
+    let by_key = Statement::from_sql_and_values(app.db.backend(), &*BY_KEY, values);
+    let Some(row) = db.query_one_raw(by_key).await? else { return Ok(None) };
     let standing = Standing::read(app, &row, now)?;
     Ok(Some((refresh_tokens::Model::from_query_result(&row, "r_")?, standing)))
 }
@@ -192,6 +202,7 @@ async fn take(
     let taking = refresh_tokens::Entity::update_many()
         .col_expr(refresh_tokens::Column::RotatedAt, Expr::value(now.micros()))
         .col_expr(refresh_tokens::Column::SuccessorSealed, Expr::value(sealed))
+        .filter(refresh_tokens::Column::GrantId.eq(grant.id))
         .filter(refresh_tokens::Column::TokenHash.eq(crypto::token_hash(presented)))
         .filter(refresh_tokens::Column::RotatedAt.is_null())
         .filter(refresh_tokens::Column::ExpiresAt.gt(now.micros()))
@@ -233,8 +244,8 @@ fn successor_of(row: &refresh_tokens::Model, presented: &str) -> Result<String, 
 fn insertion(app: &App, token: &str, grant: &Grant, now: Timestamp) -> Insertion {
     let idle_end = now + app.config.tokens.refresh_token_idle_lifetime.duration();
     let row = refresh_tokens::Model {
-        token_hash: crypto::token_hash(token),
         grant_id: grant.id,
+        token_hash: crypto::token_hash(token),
         issued_at: now.micros(),
         expires_at: idle_end.micros().min(grant.expires_at),
         rotated_at: None,

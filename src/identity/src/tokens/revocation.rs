@@ -4,18 +4,15 @@
 //! it (section 2.1). For a token that a client holds in its own right, that is all of its own tokens; its next one hangs
 //! off a new grant. `token_type_hint` is not needed to find a token, and is not looked at.
 
-use postern_entities::refresh_tokens;
 use postern_service::database::{DatabaseError, Transaction};
 use postern_token_verifier::{KeySource as _, jws::Compact};
-use sea_orm::EntityTrait;
 use uuid::Uuid;
 
-use super::issue::grant_of;
+use super::{handle::grant_of_jti, refresh_token};
 use crate::{
     App,
     audit::Origin,
     clients::{self, Client},
-    crypto,
     grants::{self, Grant},
 };
 
@@ -60,22 +57,19 @@ pub async fn revoke(app: &App, client: &Client, token: &str, origin: &Origin) ->
 /// The grant of an access token of ours. An expired one counts: its client may mean the grant.
 async fn access_token_grant(app: &App, token: &str) -> Option<Uuid> {
     if let Ok(token) = app.verifier.verify(token).await {
-        return grant_of(&token.jti);
+        return grant_of_jti(&token.jti);
     }
     let jws = Compact::parse(token).ok()?.verify(&*app.own_keys.current()?).ok()?;
     if !jws.header.is_type("at+jwt") {
         return None;
     }
-    grant_of(&jws.claims().ok()?.require_string("jti").ok()?)
+    grant_of_jti(&jws.claims().ok()?.require_string("jti").ok()?)
 }
 
 async fn grant_in(tx: &Transaction, own: Option<Uuid>, token: &str) -> Result<Option<Grant>, DatabaseError> {
     let grant_id = match own {
         Some(id) => Some(id),
-        None => refresh_tokens::Entity::find_by_id(crypto::token_hash(token))
-            .one(tx)
-            .await?
-            .map(|row| row.grant_id),
+        None => refresh_token::stored(tx, token).await?.map(|row| row.grant_id),
     };
     let Some(id) = grant_id else { return Ok(None) };
     grants::find(tx, id).await

@@ -183,7 +183,7 @@ async fn the_registered_one_is_answered() {
     let world = World::new().await;
     let browser = world.app.browser();
     browser.sign_in(&world.alice).await;
-    assert_eq!(code(&browser.get(&Ask::of("own").path()).await).len(), 43);
+    assert_eq!(code(&browser.get(&Ask::of("own").path()).await).len(), 64);
 }
 
 #[tokio::test]

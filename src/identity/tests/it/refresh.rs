@@ -142,7 +142,7 @@ async fn another_client_can_neither_use_nor_burn_a_refresh_token() {
 async fn no_altered_refresh_token_is_accepted() {
     let seeds = Seeds::new().await;
     let token = first(&seeds).await;
-    for altered in [&token[..42], &format!("{token}="), &format!("{token}A"), &token.to_lowercase(), "x"] {
+    for altered in [&token[..63], &format!("{token}="), &format!("{token}A"), &token.to_lowercase(), "x"] {
         assert_eq!(error(&seeds.refresh(altered, &[]).await), "invalid_grant");
     }
     assert_eq!(seeds.refresh(&token, &[]).await.status, 200);

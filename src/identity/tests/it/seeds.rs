@@ -155,8 +155,7 @@ impl Seeds {
             code_challenge: Some(CHALLENGE),
             nonce: Some("n-0S6_WzA2Mj"),
         };
-        let code = app.random.token();
-        let row = authorization_code::insertion(&code, &new, app.clock.now());
+        let (code, row) = authorization_code::new(app, &new, app.clock.now());
         app.db.write_together(&[&row], |_| true).await.unwrap();
         code
     }

@@ -20,7 +20,7 @@ async fn a_code_gives_tokens_that_say_who_and_for_what() {
     let tokens: Value = answer.json();
     assert_eq!((&tokens["token_type"], &tokens["expires_in"]), (&json!("Bearer"), &json!(900)));
     assert_eq!(tokens["scope"], FULL_SCOPE);
-    assert_eq!(tokens["refresh_token"].as_str().unwrap().len(), 43);
+    assert_eq!(tokens["refresh_token"].as_str().unwrap().len(), 64);
 
     let mut access = seeds.claims(&tokens["access_token"]).await;
     let jti = access["jti"].take();
@@ -170,7 +170,7 @@ async fn no_altered_code_is_accepted() {
         .chars()
         .map(|c| if c.is_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() })
         .collect();
-    for altered in [&code[..42], &format!("{code}="), &format!("{code}A"), &mixed] {
+    for altered in [&code[..63], &format!("{code}="), &format!("{code}A"), &mixed] {
         assert_eq!(error(&seeds.redeem(altered, &[]).await), "invalid_grant");
     }
     assert_eq!(seeds.redeem(&code, &[]).await.status, 200);
