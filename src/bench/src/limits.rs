@@ -34,8 +34,10 @@ pub(crate) struct Limits {
     pub(crate) verify: f64,
     /// One keyed read.
     pub(crate) read: f64,
-    /// One grouped write.
+    /// One grouped write: two keyed reads, and an insertion that shares its commit.
     pub(crate) write: f64,
+    /// The insertion alone.
+    pub(crate) insertion: f64,
 }
 
 /// Writes a second, alone and grouped.
@@ -156,31 +158,49 @@ impl Storage {
         Ok(cpu)
     }
 
-    /// CPU microseconds of one grouped write, and how many a second, 32 writers at once: a refresh token each.
-    pub(crate) async fn write(&self) -> Result<(f64, f64)> {
-        self.writes(32, 150).await
+    /// CPU microseconds of one grouped write, 32 writers at once: what a sign-in reads, and then a refresh token.
+    pub(crate) async fn write(&self) -> Result<f64> {
+        let (stock, users) = (self.stock.clone(), self.users.clone());
+        let (db, random, grant_id) = (self.db.clone(), self.random.clone(), self.grant_id);
+        let (cpu, _) = many(32, 150, move |step| {
+            let (stock, users) = (stock.clone(), users.clone());
+            let (db, token) = (db.clone(), refresh_token(&random, grant_id));
+            async move {
+                for read in 0..2 {
+                    let id = users[(step * 7 + read) % USERS];
+                    found(users::Entity::find_by_id(id).one(&stock).await?)?;
+                }
+                insert(&db, token).await
+            }
+        })
+        .await?;
+        Ok(cpu)
     }
 
-    /// Writes a second, each waiting for its own commit.
-    pub(crate) async fn write_one_by_one(&self) -> Result<f64> {
-        Ok(self.writes(1, 400).await?.1)
+    /// CPU microseconds of the insertion alone, and how many a second, 32 writers at once.
+    pub(crate) async fn insertion(&self) -> Result<(f64, f64)> {
+        self.insertions(32, 150).await
     }
 
-    async fn writes(&self, workers: usize, each: usize) -> Result<(f64, f64)> {
+    /// Insertions a second, each waiting for its own commit.
+    pub(crate) async fn insertion_one_by_one(&self) -> Result<f64> {
+        Ok(self.insertions(1, 400).await?.1)
+    }
+
+    async fn insertions(&self, workers: usize, each: usize) -> Result<(f64, f64)> {
         let (db, random, grant_id) = (self.db.clone(), self.random.clone(), self.grant_id);
         many(workers, each, move |_| {
             let (db, token) = (db.clone(), refresh_token(&random, grant_id));
-            async move {
-                let insert = refresh_tokens::Entity::insert(token.into_active_model());
-                db.write(async |tx| -> Result<_, DatabaseError> {
-                    Ok(insert.exec_without_returning(tx).await?)
-                })
-                .await?;
-                Ok(())
-            }
+            async move { insert(&db, token).await }
         })
         .await
     }
+}
+
+async fn insert(db: &Database, token: refresh_tokens::Model) -> Result<()> {
+    let insert = refresh_tokens::Entity::insert(token.into_active_model());
+    db.write(async |tx| -> Result<_, DatabaseError> { Ok(insert.exec_without_returning(tx).await?) }).await?;
+    Ok(())
 }
 
 fn found(user: Option<users::Model>) -> Result<()> {
@@ -225,8 +245,8 @@ fn grant(random: &Random, user: &users::Model) -> grants::Model {
 
 fn refresh_token(random: &Random, grant_id: Uuid) -> refresh_tokens::Model {
     refresh_tokens::Model {
-        token_hash: random.bytes::<32>().to_vec(),
         grant_id,
+        token_hash: random.bytes::<32>().to_vec(),
         issued_at: 0,
         expires_at: i64::MAX,
         rotated_at: None,

@@ -166,15 +166,16 @@ async fn measure(plan: &Plan, servers: &Servers, setup: &Arc<Setup>, storage: &S
     for round in 1..=plan.rounds {
         eprintln!("round {round} of {}", plan.rounds);
         let load = Load { connections: CONNECTIONS, warm_up: plan.duration / 6, duration: plan.duration };
-        let (write, write_rate) = storage.write().await?;
-        grouped.push(write_rate);
-        alone.push(storage.write_one_by_one().await?);
+        let (insertion, rate) = storage.insertion().await?;
+        grouped.push(rate);
+        alone.push(storage.insertion_one_by_one().await?);
         let hello = run_one(Get { path: "/".to_owned(), headers: Vec::new() }, &servers.hello, load).await?;
         limits.push(Limits {
             sign: limits::sign()?,
             verify: limits::verify()?,
             read: storage.read().await?,
-            write,
+            write: storage.write().await?,
+            insertion,
             hello: hello.micros_per_operation(),
         });
         for (row, result) in rows.iter_mut().zip(drive_all(servers, setup, &tokens, load).await?) {
@@ -188,6 +189,7 @@ async fn measure(plan: &Plan, servers: &Servers, setup: &Arc<Setup>, storage: &S
         verify: middle(|l| l.verify),
         read: middle(|l| l.read),
         write: middle(|l| l.write),
+        insertion: middle(|l| l.insertion),
     };
     let writes = Writes { one_by_one: median(alone.into_iter()), grouped: median(grouped.into_iter()) };
     Ok((rows, limits, writes))
@@ -277,9 +279,10 @@ fn rows() -> Vec<Row> {
 }
 
 fn print_table(rows: &[Row], limits: &Limits, writes: &Writes) -> bool {
-    let Limits { sign, hello, verify, read, write } = limits;
+    let Limits { sign, hello, verify, read, write, insertion } = limits;
     println!(
-        "CPU µs of one: S signature {sign:.0}, H hello {hello:.1}, V verify {verify:.1}, D read {read:.0}, W grouped write {write:.0}"
+        "CPU µs of one: S signature {sign:.0}, H hello {hello:.1}, V verify {verify:.1}, D read {read:.0}, W grouped write {write:.0} \
+         (two reads and an insertion; the insertion alone {insertion:.0})"
     );
     println!(
         "SQLite, durable: {:.0} writes/s through db.write with {CONNECTIONS} callers, {:.0} one by one ({:.1} ×)\n",
