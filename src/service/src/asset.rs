@@ -13,7 +13,7 @@ use poem::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
         header::{
             ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-            IF_NONE_MATCH, VARY, X_CONTENT_TYPE_OPTIONS,
+            IF_NONE_MATCH, VARY,
         },
     },
 };
@@ -38,7 +38,6 @@ impl Asset {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(ETAG, etag.clone());
         Self { compressed: compress(content).into(), headers, etag }
     }

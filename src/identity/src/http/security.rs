@@ -19,7 +19,7 @@ use poem::{
         HeaderMap, HeaderName, HeaderValue,
         header::{
             CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, ORIGIN, REFERRER_POLICY,
-            SET_COOKIE, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+            SET_COOKIE, STRICT_TRANSPORT_SECURITY, X_FRAME_OPTIONS,
         },
     },
 };
@@ -37,8 +37,7 @@ const SECRET_LENGTH: usize = 43;
 const CSP_OF_DATA: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
 /// Headers of every answer, pages or not. `Cache-Control` is `no-store` unless the handler knows better.
-const HEADERS: [(HeaderName, HeaderValue); 6] = [
-    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+const HEADERS: [(HeaderName, HeaderValue); 5] = [
     (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),

@@ -6,10 +6,7 @@ mod tasks;
 use poem::{
     EndpointExt, Response, Result, Route,
     endpoint::BoxEndpoint,
-    http::{
-        HeaderValue,
-        header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS},
-    },
+    http::{HeaderValue, header::CACHE_CONTROL},
 };
 use poem_openapi::{OpenApiService, Tags};
 use postern_service::{
@@ -81,10 +78,9 @@ fn routes(app: &App) -> Route {
     page::routes(&app.config).nest_no_strip("/api", api)
 }
 
-/// What belongs to one person is not for a cache (RFC 9111 section 5.2.2.5), and is nothing but what it says it is.
+/// What belongs to one person is not for a cache (RFC 9111 section 5.2.2.5).
 fn private(mut answer: Response) -> Response {
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     answer
 }
 

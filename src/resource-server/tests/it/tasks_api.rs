@@ -26,7 +26,9 @@ async fn a_new_task_is_where_the_answer_says() {
     assert_eq!((read.status, read.json()), (StatusCode::OK, task));
     assert_eq!(read.header("content-type"), "application/json");
     assert_eq!(read.header("cache-control"), "no-store");
-    assert_eq!(read.header("x-content-type-options"), "nosniff");
+    for answer in [read, alice.get("/api/tasks/nothing").await, alice.get("/nothing").await] {
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{answer:?}");
+    }
 }
 
 #[tokio::test]

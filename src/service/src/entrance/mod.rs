@@ -17,7 +17,7 @@ use std::{
 use poem::{
     Endpoint, PathPattern, Request, Response, Result,
     endpoint::BoxEndpoint,
-    http::{HeaderName, HeaderValue},
+    http::{HeaderName, HeaderValue, header::X_CONTENT_TYPE_OPTIONS},
 };
 use tokio::time::timeout;
 
@@ -96,9 +96,12 @@ impl Endpoint for Entrance {
 
         let context = RequestContext { id };
         let mut response = context.scope(self.answer(request)).await;
+        let headers = response.headers_mut();
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-            response.headers_mut().insert(REQUEST_ID, value);
+            headers.insert(REQUEST_ID, value);
         }
+        // Every answer, errors too, is what it says it is (ASVS 3.4.4).
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 
         let took = began.elapsed();
         let status = response.status().as_u16();
