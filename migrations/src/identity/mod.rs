@@ -5,6 +5,7 @@ mod m20261121_000002_clients;
 mod m20261121_000003_grants;
 mod m20261121_000004_sign_in;
 mod m20261121_000005_operations;
+mod m20261121_000006_self_service;
 
 use sea_orm_migration::prelude::*;
 
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000003_grants::Migration),
             Box::new(m20261121_000004_sign_in::Migration),
             Box::new(m20261121_000005_operations::Migration),
+            Box::new(m20261121_000006_self_service::Migration),
         ]
     }
 

@@ -14,6 +14,7 @@ pub mod consents;
 pub mod credentials;
 pub mod grants;
 pub mod jobs;
+pub mod links;
 pub mod operator_codes;
 pub mod rate_limits;
 pub mod refresh_tokens;

@@ -18,6 +18,7 @@ use crate::{
     login::{LoginMethod, LoginMethods, sent_code},
     mail::{self, Inbox, MailError, Mailer, Smtp},
     outbound::{Outbound, OutboundError},
+    passwords::{HashError, Hasher},
     pool::Pool,
     resources::{self, Resources},
     templates::{TemplateError, Templates},
@@ -47,6 +48,9 @@ pub enum StartError {
     /// The HTTP client cannot be built.
     #[error(transparent)]
     Outbound(#[from] OutboundError),
+    /// The threads that hash passwords cannot be started.
+    #[error("passwords cannot be hashed")]
+    Hasher(#[from] HashError),
     /// The issuer is not one that tokens can name.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -79,6 +83,8 @@ pub struct Parts {
     pub outbound: Outbound,
     /// The kinds of job, and the bell of the runner.
     pub jobs: Jobs,
+    /// Where passwords are hashed.
+    pub hasher: Hasher,
     /// Where slow signatures run.
     pub signatures: Pool,
     /// The provider's own public keys.
@@ -142,7 +148,9 @@ impl Builder {
             (None, Some(smtp)) => Mailer::Smtp(Box::new(smtp)),
             (None, None) => Mailer::None,
         };
+        let hasher = Hasher::new(&config.password)?;
         Ok(App(Arc::new(Parts {
+            hasher,
             login_methods: LoginMethods::new(&config, self.login_methods),
             mailer,
             outbound: Outbound::new(&config.outbound)?,

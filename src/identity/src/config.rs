@@ -39,6 +39,10 @@ pub struct Config {
     pub keys: KeySettings,
     /// Login methods.
     pub login: LoginSettings,
+    /// Passwords.
+    pub password: PasswordSettings,
+    /// Registration.
+    pub registration: RegistrationSettings,
     /// Sessions.
     pub session: SessionSettings,
     /// Outgoing mail.
@@ -127,6 +131,44 @@ pub struct LoginSettings {
     pub code_webhook_secret: Option<Secret>,
 }
 
+/// Passwords.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordSettings {
+    /// Fewest characters of one that stands alone.
+    pub min_length: usize,
+    /// Fewest characters of one that is used beside a second factor.
+    pub min_length_with_second_factor: usize,
+    /// Least strength of zxcvbn, 0 to 4.
+    pub min_strength: u8,
+    /// Argon2id: KiB of memory.
+    pub memory_kib: u32,
+    /// Argon2id: passes over the memory.
+    pub iterations: u32,
+    /// Argon2id: lanes.
+    pub parallelism: u32,
+}
+
+/// Who may make an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Registration {
+    /// Everybody with an address.
+    Open,
+    /// Nobody; operators add users.
+    Closed,
+}
+
+/// Registration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistrationSettings {
+    /// Who may.
+    pub mode: Registration,
+    /// Life of the links that are mailed to verify an address or to reset a password.
+    pub link_lifetime: Lifetime,
+}
+
 /// Sessions.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -183,6 +225,8 @@ pub struct LimitSettings {
     pub failures_per_account: Rate,
     /// Refreshes of one grant.
     pub refreshes_per_grant: Rate,
+    /// Registrations from one address.
+    pub registrations_per_source: Rate,
     /// Failed client authentications from one address.
     pub client_failures_per_source: Rate,
 }
@@ -235,6 +279,20 @@ impl Config {
             return Err((
                 "mail.smtp_tls",
                 "\"none\" sends mail and password readable to all and is allowed for a server on this machine only",
+            ));
+        }
+        let password = &self.password;
+        if password.min_length.min(password.min_length_with_second_factor) < 8 {
+            return Err(("password.min_length", "must be at least 8, with a second factor or without"));
+        }
+        if password.min_strength > 4 {
+            return Err(("password.min_strength", "must be 0 to 4"));
+        }
+        if argon2::Params::new(password.memory_kib, password.iterations, password.parallelism, None).is_err()
+        {
+            return Err((
+                "password.memory_kib",
+                "is out of the range of Argon2id with these iterations and lanes",
             ));
         }
         let login = &self.login;

@@ -120,14 +120,39 @@ pub fn tell(app: &App, message: Message) -> std::io::Result<()> {
 
 #[derive(Serialize, Deserialize)]
 struct Notice {
-    to: String,
+    /// Nobody: a decoy.
+    to: Option<String>,
     template: String,
     language: String,
+    link: Option<String>,
+}
+
+/// A mail with a link to a page of ours.
+#[derive(Clone, Copy, Debug)]
+pub struct Letter<'a> {
+    /// The address; none for a decoy, which is enqueued like any other and goes nowhere.
+    pub to: Option<&'a str>,
+    /// Its template.
+    pub template: &'a str,
+    /// Its language.
+    pub language: &'a str,
+    /// Path and query of the page; the rest of the link is the issuer.
+    pub path: Option<&'a str>,
 }
 
 /// A mail about a change of the account, ready to be enqueued in the write that makes the change.
 pub fn notice(app: &App, to: &str, template: &str, language: &str) -> Result<SealedJob, CryptoError> {
-    let notice = Notice { to: to.to_owned(), template: template.to_owned(), language: language.to_owned() };
+    letter(app, Letter { to: Some(to), template, language, path: None })
+}
+
+/// A mail, ready to be enqueued in the write that makes it necessary.
+pub fn letter(app: &App, letter: Letter<'_>) -> Result<SealedJob, CryptoError> {
+    let notice = Notice {
+        to: letter.to.map(str::to_owned),
+        template: letter.template.to_owned(),
+        language: letter.language.to_owned(),
+        link: letter.path.map(|path| format!("{}{path}", app.config.issuer)),
+    };
     let give_up_at = app.clock.now() + NOTICE_GIVEN_UP_AFTER;
     NewJob { kind: JOB, payload: json!(notice), give_up_at }.seal(app)
 }
@@ -139,6 +164,10 @@ pub(crate) async fn send_notice(app: App, payload: Value) -> Result<(), JobError
         tracing::warn!(template = notice.template, "a notice was not sent: mail.smtp_host is not set");
         return Ok(());
     }
-    let values = context! { issuer => &app.config.issuer };
-    send(&app, compose(&app, &notice.to, &notice.template, &notice.language, values)?).await
+    let Some(to) = &notice.to else { return Ok(()) };
+    let minutes = app.config.registration.link_lifetime.duration().as_secs().div_ceil(60);
+    let values = context! { issuer => &app.config.issuer, link => &notice.link, minutes };
+    let mut message = compose(&app, to, &notice.template, &notice.language, values)?;
+    message.link = notice.link;
+    send(&app, message).await
 }

@@ -124,7 +124,7 @@ fn unknown(user: &User) -> ChangeError {
     ChangeError::Unknown { kind: "user", name: user.email.clone() }
 }
 
-fn check(profile: &Profile) -> Result<(), ChangeError> {
+pub(crate) fn check(profile: &Profile) -> Result<(), ChangeError> {
     if let Some(name) = &profile.name {
         rules::name(name).map_err(|rule| ChangeError::invalid("name", rule))?;
     }

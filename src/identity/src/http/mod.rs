@@ -48,6 +48,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         oidc::introspection::IntrospectionApi::new(app),
         oidc::revocation::RevocationApi::new(app),
         auth::AuthApi::new(app),
+        auth::accounts::AccountsApi::new(app),
         account::totp::TotpApi::new(app),
     )
 }
@@ -76,6 +77,23 @@ fn routes(app: &App) -> BoxEndpoint<'static, Response> {
         .at("/login", get(page(app, pages::login::show)).post(page(app, pages::login::begin)))
         .at("/login/verify", post(page(app, pages::login::verify)))
         .at("/login/give-up", post(page(app, pages::login::give_up)))
+        .at(
+            "/register",
+            get(page(app, pages::accounts::register)).post(page(app, pages::accounts::submit_registration)),
+        )
+        .at(
+            "/verify-email",
+            get(page(app, pages::accounts::verify_email))
+                .post(page(app, pages::accounts::submit_verification)),
+        )
+        .at(
+            "/forgot-password",
+            get(page(app, pages::accounts::forgot)).post(page(app, pages::accounts::submit_forgot)),
+        )
+        .at(
+            "/reset-password",
+            get(page(app, pages::accounts::reset)).post(page(app, pages::accounts::submit_reset)),
+        )
         .at("/consent", get(page(app, pages::consent::show)).post(page(app, pages::consent::submit)))
         .at("/logged-out", get(page(app, pages::logged_out::show)))
         .at("/account", get(page(app, pages::account::show)))

@@ -9,6 +9,7 @@
 pub mod attempt;
 pub mod code;
 pub mod email_otp;
+pub mod password;
 pub mod policy;
 pub mod sent_code;
 pub mod totp;
@@ -33,9 +34,14 @@ use crate::{
     users::User,
 };
 
-/// The built-in methods, in the order in which they are offered.
+/// The built-in methods.
 pub fn methods() -> Vec<Arc<dyn LoginMethod>> {
-    vec![Arc::new(email_otp::EmailOtp), Arc::new(code::Code), Arc::new(totp::Totp)]
+    vec![
+        Arc::new(email_otp::EmailOtp),
+        Arc::new(code::Code),
+        Arc::new(password::ByPassword),
+        Arc::new(totp::Totp),
+    ]
 }
 
 /// A way to show who one is.
@@ -175,6 +181,9 @@ pub enum LoginError {
         /// When it may be tried again.
         retry_after: Duration,
     },
+    /// Too many passwords are being hashed.
+    #[error("too many passwords are being hashed")]
+    Busy,
     /// The database did not do it.
     #[error("the database failed")]
     Database(#[from] DatabaseError),
@@ -197,11 +206,11 @@ impl From<sea_orm::DbErr> for LoginError {
 pub struct LoginMethods(Vec<Arc<dyn LoginMethod>>);
 
 impl LoginMethods {
-    /// Those that `login.methods` switches on, and the `added` ones, which need no switch.
+    /// Those that `login.methods` switches on, in its order, and the `added` ones, which need no switch.
     pub fn new(config: &Config, added: Vec<Arc<dyn LoginMethod>>) -> Self {
-        let on =
-            |method: &Arc<dyn LoginMethod>| config.login.methods.iter().any(|name| name == method.name());
-        Self(methods().into_iter().filter(on).chain(added).collect())
+        let built_in = methods();
+        let named = |name: &String| built_in.iter().find(|method| method.name() == name).cloned();
+        Self(config.login.methods.iter().filter_map(named).chain(added).collect())
     }
 
     /// Those that can work.

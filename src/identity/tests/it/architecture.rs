@@ -10,10 +10,10 @@ use std::{
 const LAYERS: [&[&str]; 7] = [
     &["cli"],
     &["http"],
-    &["authorization", "consents", "login", "tokens", "administration"],
+    &["accounts", "authorization", "consents", "login", "tokens", "administration"],
     &["sessions"],
     &["grants"],
-    &["clients", "users", "resources"],
+    &["clients", "users", "resources", "passwords"],
     &["audit", "rate_limit", "mail", "jobs", "outbound", "pool", "messages", "templates", "assets"],
 ];
 /// What everything stands on. `app` holds the parts of all layers; `config` and `crypto` use none.

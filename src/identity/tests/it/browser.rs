@@ -180,6 +180,62 @@ fn every_page_looks_right_in_every_size_and_colour() {
 }
 
 #[test]
+fn the_pages_of_registration_and_recovery_look_right_and_lead_on() {
+    in_chromium(async |tab| {
+        let site = Site::new().await;
+        tab.goto(&site.at("/login?to=account")).await;
+        tab.follow("#login-register").await;
+        tab.sees("#register-submit").await;
+        tab.look("register").await;
+        tab.type_into("#email", "carol@example.test").await;
+        tab.type_into("#password", "passwordpassword").await;
+        tab.follow("#register-submit").await;
+        tab.sees("#password-error").await;
+        tab.look("register-error").await;
+        tab.type_into("#password", "seven brass lamps upstream").await;
+        tab.follow("#register-submit").await;
+        tab.sees("#sent-sign-in").await;
+        tab.look("letter-sent").await;
+        tab.goto(&newest_link(&site).await).await;
+        tab.sees("#verify-submit").await;
+        tab.look("verify-email").await;
+        tab.follow("#verify-submit").await;
+        tab.sees("#done-sign-in").await;
+        tab.look("registered").await;
+
+        tab.goto(&site.at("/forgot-password")).await;
+        tab.look("forgot-password").await;
+        tab.type_into("#email", "carol@example.test").await;
+        tab.follow("#forgot-submit").await;
+        tab.sees("#sent-sign-in").await;
+        let link = newest_link(&site).await;
+        tab.goto(&link).await;
+        tab.sees("#reset-submit").await;
+        tab.look("reset-password").await;
+        tab.type_into("#password", "a violet tram in wet gravel").await;
+        tab.follow("#reset-submit").await;
+        tab.sees("#done-sign-in").await;
+        tab.goto(&link).await;
+        tab.look("link-over").await;
+
+        tab.goto(&site.at("/login?to=account")).await;
+        tab.type_into("#identifier", "carol@example.test").await;
+        tab.follow("#login-password").await;
+        tab.sees("#password").await;
+        tab.look("password").await;
+        tab.type_into("#password", "a violet tram in wet gravel").await;
+        tab.follow("#login-submit").await;
+        tab.sees("#account-totp").await;
+    });
+}
+
+/// The newest link that was mailed.
+async fn newest_link(site: &Site) -> String {
+    site.test.run_jobs().await;
+    site.test.inbox.newest_first().into_iter().find_map(|message| message.link).unwrap()
+}
+
+#[test]
 fn nothing_moves_when_the_clock_starts() {
     in_chromium(async |tab| {
         let site = Site::new().await;

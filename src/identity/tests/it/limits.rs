@@ -65,7 +65,7 @@ async fn one_source_asks_for_twenty_codes_whatever_its_headers_say() {
 
 #[tokio::test]
 async fn an_account_is_guessed_at_ten_times_also_in_parallel_and_on_two_nodes() {
-    let sign_in = SignIn::new().await;
+    let sign_in = SignIn::with(&[("POSTERN_LIMITS__FAILURES_PER_SOURCE", "100 per 15m per ip")]).await;
     let other = sign_in.app.another_node().await;
     let mut attempts = Vec::new();
     for _ in 0..4 {

@@ -9,6 +9,7 @@
 )]
 
 mod account_totp;
+mod accounts;
 mod api_auth;
 mod architecture;
 mod authorize;
@@ -32,6 +33,7 @@ mod login_totp;
 mod logout;
 mod mail;
 mod pages_account;
+mod pages_accounts;
 mod pages_csrf;
 mod pages_login;
 mod pages_messages;

@@ -82,6 +82,12 @@ fn another_language_has_no_key_that_english_lacks() {
 }
 
 #[test]
+fn german_lacks_nothing() {
+    let missing: Vec<_> = keys_of("en").difference(&keys_of("de")).cloned().collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
 fn no_page_has_inline_style_or_script_or_anything_from_elsewhere() {
     for path in files(&root().join("templates"), &[".html"]) {
         if path.components().any(|part| part.as_os_str() == "mail") {

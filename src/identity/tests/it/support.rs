@@ -83,6 +83,13 @@ impl TestApp {
         Self::node(database, env, self.clock.clone(), 2, |builder| builder).await
     }
 
+    /// Another node on the same database whose settings differ.
+    pub async fn another_node_with(&self, settings: &[(&str, &str)]) -> Self {
+        let mut env = self.env.clone();
+        env.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        Self::node(Arc::clone(&self.database), env, self.clock.clone(), 3, |builder| builder).await
+    }
+
     async fn node(
         database: Arc<TestDatabase>,
         env: Vec<(String, String)>,
@@ -161,7 +168,7 @@ impl TestApp {
 
     /// A browser without cookies.
     pub fn browser(&self) -> Browser<'_> {
-        Browser { app: self, cookies: Mutex::default() }
+        Browser { app: self, cookies: Mutex::default(), languages: Mutex::default() }
     }
 
     /// Sends one request through the router, without cookies.
@@ -258,6 +265,7 @@ pub fn form_request(path: &str, form: &[(&str, &str)]) -> Request {
 pub struct Browser<'a> {
     pub app: &'a TestApp,
     cookies: Mutex<BTreeMap<String, String>>,
+    languages: Mutex<Option<String>>,
 }
 
 impl Browser<'_> {
@@ -294,7 +302,16 @@ impl Browser<'_> {
 
     /// Another tab's view of the same browser, on another node.
     pub fn on<'b>(&self, node: &'b TestApp) -> Browser<'b> {
-        Browser { app: node, cookies: Mutex::new(self.cookies.lock().unwrap().clone()) }
+        Browser {
+            app: node,
+            cookies: Mutex::new(self.cookies.lock().unwrap().clone()),
+            languages: Mutex::default(),
+        }
+    }
+
+    /// Asks for these languages from now on, as `Accept-Language` has them.
+    pub fn speaks(&self, languages: &str) {
+        *self.languages.lock().unwrap() = Some(languages.to_owned());
     }
 
     /// GET with the cookies so far.
@@ -316,6 +333,9 @@ impl Browser<'_> {
         let cookies = self.cookie_header();
         if !cookies.is_empty() {
             request.headers_mut().insert(header::COOKIE, cookies.parse().unwrap());
+        }
+        if let Some(languages) = &*self.languages.lock().unwrap() {
+            request.headers_mut().insert(header::ACCEPT_LANGUAGE, languages.parse().unwrap());
         }
         let answer = self.app.send(request).await;
         self.keep(&answer.headers);

@@ -110,6 +110,40 @@ impl Example for VerifyRequest {
     }
 }
 
+/// Signs in by password.
+#[derive(Default, Object)]
+#[oai(example)]
+pub(super) struct LoginRequest {
+    /// The client.
+    pub(super) client_id: String,
+    /// Its secret, if it is registered for `client_secret_post`.
+    pub(super) client_secret: Option<String>,
+    /// The address of whoever signs in.
+    #[oai(validator(max_length = 320))]
+    pub(super) email: String,
+    /// The password.
+    #[oai(validator(max_length = 4096))]
+    pub(super) password: String,
+    /// Scope of the access token; without it the client's default.
+    #[oai(validator(max_length = 4096))]
+    pub(super) scope: Option<String>,
+    /// Which resources the access token is for (RFC 8707).
+    pub(super) resource: Option<Resource>,
+    /// Keeps the refresh token in a cookie instead of the answer.
+    pub(super) cookies: Option<bool>,
+}
+
+impl Example for LoginRequest {
+    fn example() -> Self {
+        Self {
+            client_id: "tasks-web".to_owned(),
+            email: "alice@example.test".to_owned(),
+            password: "seven brass lamps upstream".to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
 /// One resource or several.
 #[derive(Clone, Union)]
 pub(super) enum Resource {

@@ -9,11 +9,13 @@ use postern_service::problem::{self, Kind, Problem};
 
 use super::super::error::OAuthError;
 use crate::{
+    accounts::AccountError,
     login::{LoginError, policy::Requirement},
     tokens::{
         IssueError, ScopeError, TokenError, access_token::BearerError, keys::SignError,
         revocation::RevocationError,
     },
+    users::NotAnEmail,
 };
 
 const LOGIN_FAILED: Kind =
@@ -44,6 +46,10 @@ const INSUFFICIENT_AUTHENTICATION: Kind = Kind::new(
     "A newer or stronger sign-in is needed",
 );
 
+const REGISTRATION_CLOSED: Kind =
+    Kind::new("registration_closed", StatusCode::FORBIDDEN, "Nobody can register here");
+const LINK_OVER: Kind = Kind::new("link_over", StatusCode::BAD_REQUEST, "The link does not work any more");
+
 const SOON: Duration = Duration::from_secs(1);
 
 pub(super) fn login(cause: LoginError) -> Problem {
@@ -59,9 +65,34 @@ pub(super) fn login(cause: LoginError) -> Problem {
         LoginError::Limited { retry_after } => {
             Problem::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)
         }
+        LoginError::Busy => Problem::unavailable(&cause, SOON),
         LoginError::Database(cause) => cause.into(),
         LoginError::Crypto(_) | LoginError::Method(_) => Problem::internal(&cause),
     }
+}
+
+/// What people asked for about their account and did not get.
+pub(in crate::http) fn account(cause: AccountError) -> Problem {
+    let malformed = |field: &'static str, rule: &dyn std::fmt::Display| {
+        Problem::new(problem::MALFORMED).field(field).detail(format!("`{field}` {rule}"))
+    };
+    match cause {
+        AccountError::Closed => Problem::new(REGISTRATION_CLOSED),
+        AccountError::MalformedEmail => malformed("email", &NotAnEmail),
+        AccountError::Password(rule) => malformed("password", &rule),
+        AccountError::Profile { field, rule } => malformed(field, &rule),
+        AccountError::LinkOver => Problem::new(LINK_OVER).detail("ask for a new one"),
+        AccountError::Limited { retry_after } => {
+            Problem::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)
+        }
+        AccountError::Busy(cause) => Problem::unavailable(&cause, SOON),
+        AccountError::Database(cause) => cause.into(),
+        AccountError::Hash(_) | AccountError::Crypto(_) => Problem::internal(&cause),
+    }
+}
+
+pub(super) fn malformed_email() -> Problem {
+    account(AccountError::MalformedEmail)
 }
 
 pub(super) fn mfa_required(methods: Vec<String>, attempt: String) -> Problem {

@@ -3,6 +3,7 @@
 //! Only for clients that an operator made first party. Every refused proof looks alike. With
 //! `"cookies": true` the refresh token lives in a cookie that scripts cannot read.
 
+pub mod accounts;
 mod bodies;
 mod caller;
 pub mod cors;
@@ -20,7 +21,10 @@ use postern_service::{
 
 pub(super) use self::errors::{bearer_problem, insufficient};
 use self::{
-    bodies::{BeginRequest, Begun, LogoutRequest, Methods, RefreshRequest, Tokens, VerifyRequest},
+    bodies::{
+        BeginRequest, Begun, LoginRequest, LogoutRequest, Methods, RefreshRequest, Resource, Tokens,
+        VerifyRequest,
+    },
     caller::{Caller, Cookies},
 };
 use super::{
@@ -33,18 +37,21 @@ use crate::{
     App,
     clients::Client,
     login::{
-        self,
-        attempt::{self, Begin, Binding, Start, Verified, Verify},
+        self, Answer, LoginError,
+        attempt::{self, Begin, Binding, SignedInNow, Start, Verified, Verify},
     },
     sessions::SessionKind,
     tokens::{
-        self, TokenResponse,
+        self, Resolved, TokenResponse,
         access_token::{self, UserToken},
         api_session,
         refresh_token::{self, Refresh},
         userinfo,
     },
 };
+
+/// The method that has a short form.
+const PASSWORD: &str = "password";
 
 /// The first-party API.
 pub struct AuthApi {
@@ -128,42 +135,51 @@ impl AuthApi {
             caller.must_be_allowed_origin(request)?;
         }
         // Before the proof is consumed: a wrong scope must not cost it.
-        let resources = body.resource.clone().map(bodies::Resource::list).unwrap_or_default();
-        let resolved = tokens::resolve(&self.app, &caller.client, body.scope.as_deref(), &resources)
-            .map_err(|cause| errors::scope(&cause))?;
+        let resolved = self.resolve(&caller, body.scope.as_deref(), body.resource.clone())?;
         let attempt = body.attempt.clone();
-        let binding = if in_cookies { cookies.attempt() } else { None };
-        let verified = attempt::verify(
-            &self.app,
-            Verify {
-                client: Some(&caller.client),
-                method: &method.0,
-                attempt: &attempt,
-                answer: body.answer(),
-                binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
-                session_kind: SessionKind::Api,
-                current: None,
-                origin: &caller.origin,
-            },
-        )
-        .await
-        .map_err(errors::login)?;
-        match verified {
-            Verified::More { methods } => Err(errors::mfa_required(methods, attempt).into()),
-            Verified::Done(now) => {
-                let issued = api_session::sign_in(
-                    &self.app,
-                    &caller.client,
-                    &now.session,
-                    &now.user,
-                    &resolved,
-                    &caller.origin,
-                )
-                .await
-                .map_err(errors::token)?;
-                Ok(answer(&cookies, issued, in_cookies))
-            }
+        let answer = body.answer();
+        let proof = Proof { method: &method.0, attempt, answer, resolved, in_cookies };
+        Ok(self.prove(&caller, &cookies, proof).await?)
+    }
+
+    /// Sign in by password
+    ///
+    /// The short form of the method `password`. A wrong password and an address that nobody has look alike: 401
+    /// `login_failed`. Whoever has a second factor gets 403 `mfa_required` and an attempt to go on with.
+    #[oai(path = "/login", method = "post", operation_id = "auth_login")]
+    async fn login(
+        &self,
+        request: &Request,
+        jar: &CookieJar,
+        header: HeaderCredentials,
+        body: Json<LoginRequest>,
+    ) -> Result<Uncached<Tokens>, Problems<400, 401, 403, 404, 429, 503>> {
+        let body = body.0;
+        let caller =
+            Caller::of(&self.app, request, &header, &body.client_id, body.client_secret.as_deref()).await?;
+        let cookies = Cookies::new(&self.app, jar, &caller);
+        let in_cookies = body.cookies.unwrap_or_default();
+        if in_cookies {
+            caller.must_be_allowed_origin(request)?;
         }
+        let resolved = self.resolve(&caller, body.scope.as_deref(), body.resource)?;
+        let binding = in_cookies.then(|| cookies.ensure_attempt());
+        let begin = Begin {
+            client: Some(&caller.client),
+            method: PASSWORD,
+            start: Start::New { identifier: &body.email },
+            binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
+            requirement: login::requirement_of(&caller.client),
+            language: &caller.language,
+            origin: &caller.origin,
+        };
+        let begun = attempt::begin(&self.app, begin).await.map_err(|cause| match cause {
+            LoginError::MalformedIdentifier => errors::malformed_email(),
+            cause => errors::login(cause),
+        })?;
+        let answer = Answer { own: body.password.into(), ..Answer::default() };
+        let proof = Proof { method: PASSWORD, attempt: begun.attempt, answer, resolved, in_cookies };
+        Ok(self.prove(&caller, &cookies, proof).await?)
     }
 
     /// New tokens for a refresh token
@@ -241,6 +257,57 @@ impl AuthApi {
         let caller = Caller::named(&self.app, request, &client_id.0)?;
         let methods = login::beginning(&self.app, &login::requirement_of(&caller.client));
         Ok(Uncached(Methods { methods }))
+    }
+}
+
+/// An answer to an attempt, and what it is to give.
+struct Proof<'a> {
+    method: &'a str,
+    attempt: String,
+    answer: Answer,
+    resolved: Resolved,
+    in_cookies: bool,
+}
+
+impl AuthApi {
+    fn resolve(
+        &self,
+        caller: &Caller,
+        scope: Option<&str>,
+        resource: Option<Resource>,
+    ) -> Result<Resolved, Problem> {
+        let resources = resource.map(Resource::list).unwrap_or_default();
+        tokens::resolve(&self.app, &caller.client, scope, &resources).map_err(|cause| errors::scope(&cause))
+    }
+
+    /// Tokens for a proof that completes its attempt.
+    async fn prove(
+        &self,
+        caller: &Caller,
+        cookies: &Cookies<'_>,
+        proof: Proof<'_>,
+    ) -> Result<Uncached<Tokens>, Problem> {
+        let Proof { method, attempt, answer, resolved, in_cookies } = proof;
+        let binding = if in_cookies { cookies.attempt() } else { None };
+        let verify = Verify {
+            client: Some(&caller.client),
+            method,
+            attempt: &attempt,
+            answer,
+            binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
+            session_kind: SessionKind::Api,
+            current: None,
+            origin: &caller.origin,
+        };
+        match attempt::verify(&self.app, verify).await.map_err(errors::login)? {
+            Verified::More { methods } => Err(errors::mfa_required(methods, attempt)),
+            Verified::Done(now) => {
+                let SignedInNow { session, user, .. } = &*now;
+                let issued =
+                    api_session::sign_in(&self.app, &caller.client, session, user, &resolved, &caller.origin);
+                Ok(self::answer(cookies, issued.await.map_err(errors::token)?, in_cookies))
+            }
+        }
     }
 }
 

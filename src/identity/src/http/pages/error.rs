@@ -52,6 +52,10 @@ pub enum Refusal {
     TriesUsedUp,
     /// No login method that is switched on may begin a sign-in for this client.
     NoMethod,
+    /// Nobody makes an account here.
+    RegistrationClosed,
+    /// A mailed link was used, or has ended.
+    LinkOver,
     /// Not now: the database does not answer.
     Unavailable,
     /// Our fault.
@@ -60,7 +64,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, for the tests that look at every page.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Malformed,
@@ -75,6 +79,8 @@ impl Refusal {
         Self::TooMany,
         Self::TriesUsedUp,
         Self::NoMethod,
+        Self::RegistrationClosed,
+        Self::LinkOver,
         Self::Unavailable,
         Self::Internal,
     ];
@@ -101,6 +107,10 @@ impl Refusal {
             Self::TooMany => (S::TOO_MANY_REQUESTS, "error-too-many", "error-too-many-text"),
             Self::TriesUsedUp => (S::BAD_REQUEST, "error-tries-used-up", "error-tries-used-up-text"),
             Self::NoMethod => (S::FORBIDDEN, "error-no-method", "error-no-method-text"),
+            Self::RegistrationClosed => {
+                (S::FORBIDDEN, "error-registration-closed", "error-registration-closed-text")
+            }
+            Self::LinkOver => (S::BAD_REQUEST, "error-link-over", "error-link-over-text"),
             Self::Unavailable => (S::SERVICE_UNAVAILABLE, "error-unavailable", "error-unavailable-text"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "error-internal", "error-internal-text"),
         }

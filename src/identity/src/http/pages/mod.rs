@@ -11,6 +11,7 @@
 //! shows is read from the attempt on the server, so that a reload shows the same.
 
 pub mod account;
+pub mod accounts;
 pub mod asker;
 pub mod assets;
 pub mod consent;

@@ -259,7 +259,9 @@ async fn keep(
     challenge: Challenge,
     now: Timestamp,
 ) -> Result<(), LoginError> {
-    let sends = challenge.code.is_some() || matches!(begin.start, Start::New { .. });
+    // What is read has been sent to somebody, by us or by an operator.
+    let sends = method.kind() == Factor::Reads
+        && (challenge.code.is_some() || matches!(begin.start, Start::New { .. }));
     let Draft { row, user, new, .. } = draft;
     let job = challenge.job.clone().map(|job| job.seal(app)).transpose()?;
     let event = Event::new("login.begun")

@@ -22,6 +22,8 @@ use self::{
     flow::{Flow, Purpose},
     show::Mistake,
 };
+use std::time::Duration;
+
 use super::{Answer, Form, PageError, Refusal, error, see_other};
 use crate::{
     App, authorization,
@@ -33,6 +35,9 @@ use crate::{
     },
     sessions::SessionKind,
 };
+
+/// After so long there may be room again.
+const SOON: Duration = Duration::from_secs(1);
 
 /// `GET /login`.
 pub async fn show(app: App, request: Request) -> Answer {
@@ -141,9 +146,14 @@ pub async fn verify(app: App, mut request: Request) -> Answer {
     else {
         return if flow.attempt.is_some() { Ok(over(&flow)) } else { Ok(see_other(&flow.path())) };
     };
-    let typed = form.typed("code");
+    let (field, needed, wrong) = match method {
+        show::PASSWORD => ("password", "password-needed", "password-wrong"),
+        "totp" => ("code", "code-needed", "totp-wrong"),
+        _ => ("code", "code-needed", "code-wrong"),
+    };
+    let typed = form.typed(field);
     if typed.trim().is_empty() {
-        return show::answer(&flow, method, &look, Mistake { key: Some("code-needed"), typed }, false);
+        return show::answer(&flow, method, &look, Mistake { key: Some(needed), typed }, false);
     }
     // Stepping up begins with the answer: there was nothing to send.
     let (attempt, begun) = match (attempt, &flow.signed_in) {
@@ -158,7 +168,10 @@ pub async fn verify(app: App, mut request: Request) -> Answer {
         client: flow.client(),
         method,
         attempt: &attempt,
-        answer: Answered::code(typed),
+        answer: match method {
+            show::PASSWORD => Answered { own: typed.into(), ..Answered::default() },
+            _ => Answered::code(typed),
+        },
         binding: flow.binding(),
         session_kind: SessionKind::Browser,
         current: flow.signed_in.as_ref(),
@@ -168,8 +181,7 @@ pub async fn verify(app: App, mut request: Request) -> Answer {
         Ok(Verified::Done(signed_in)) => return signed_in_now(&flow, &signed_in).await,
         Ok(Verified::More { .. }) => see_other(&flow.path()),
         Err(LoginError::Refused) => {
-            let key = if method == "totp" { "totp-wrong" } else { "code-wrong" };
-            show::answer(&flow, method, &look, Mistake { key: Some(key), typed }, false)?
+            show::answer(&flow, method, &look, Mistake { key: Some(wrong), typed }, false)?
         }
         Err(LoginError::Ended) => return Ok(over(&flow)),
         Err(cause) => return refuse(&flow, cause),
@@ -233,6 +245,7 @@ impl From<LoginError> for PageError {
         match cause {
             LoginError::Database(cause) => cause.into(),
             LoginError::Limited { retry_after } => Self::retry_after(Refusal::TooMany, retry_after),
+            LoginError::Busy => Self::retry_after(Refusal::Unavailable, SOON),
             LoginError::Ended => Refusal::TriesUsedUp.into(),
             LoginError::Refused | LoginError::NotOffered | LoginError::MalformedIdentifier => {
                 Refusal::Malformed.into()

@@ -9,7 +9,10 @@ use super::{
     super::{Answer, PageError, Refusal, error::minutes},
     flow::{Flow, Need, Purpose},
 };
-use crate::{App, config::CodeDelivery, login, login::attempt::Look};
+use crate::{App, accounts::registration, config::CodeDelivery, login, login::attempt::Look};
+
+/// The method whose answer is not a code.
+pub(super) const PASSWORD: &str = "password";
 
 /// What was wrong with what was typed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,8 +34,12 @@ pub(super) fn address(flow: &Flow, mistake: Mistake<'_>) -> Answer {
         Some(_) => mistake.typed,
         None => presumed(flow),
     };
-    let values =
-        context! { identifier, methods, error => mistake.key.and_then(|key| flow.page.message(key)) };
+    let values = context! {
+        identifier,
+        methods,
+        error => mistake.key.and_then(|key| flow.page.message(key)),
+        registers => registration::open(&flow.app),
+    };
     show(flow, "pages/login.html", values, mistake.key)
 }
 
@@ -58,6 +65,7 @@ pub(super) fn answer(flow: &Flow, name: &str, look: &Look, mistake: Mistake<'_>,
         intro => method_text(flow, name, "-intro", &arguments),
         notice => again.then(|| flow.page.message("code-sent-again")).flatten(),
         method => name,
+        identifier => look.identifier.as_str(),
         digits => if name == "totp" { 6 } else { 8 },
         typed => mistake.typed,
         error => mistake.key.and_then(|key| flow.page.message(key)),
@@ -66,7 +74,8 @@ pub(super) fn answer(flow: &Flow, name: &str, look: &Look, mistake: Mistake<'_>,
         minutes_left => left.map(minutes),
         seconds_left => left.map(|left| left.as_secs()),
     };
-    show(flow, "pages/code.html", values, mistake.key)
+    let template = if name == PASSWORD { "pages/password.html" } else { "pages/code.html" };
+    show(flow, template, values, mistake.key)
 }
 
 /// The ways to go on: other methods to begin with, or the factors that may follow.

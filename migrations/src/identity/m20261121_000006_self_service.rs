@@ -1,0 +1,45 @@
+//! What people do for themselves: passwords, and the links that are mailed to them.
+
+use sea_orm_migration::prelude::*;
+
+use crate::table::{BYTES, TEXT, TIME, UUID, belongs_to, column, index, key, keyed, optional};
+
+/// This step.
+#[derive(Debug, DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        // An account has one password: of two set at once, the database keeps the one that came first.
+        let one_password = "CREATE UNIQUE INDEX credentials_one_password ON credentials (user_id) \
+                            WHERE kind = 'password'";
+        manager.get_connection().execute_unprepared(one_password).await?;
+
+        manager
+            .create_table(
+                keyed(manager, "links")
+                    .col(key("token_hash", BYTES))
+                    .col(column("purpose", TEXT))
+                    .col(optional("user_id", UUID))
+                    .col(column("email", TEXT))
+                    .col(optional("payload_sealed", BYTES))
+                    .col(column("created_at", TIME))
+                    .col(column("expires_at", TIME))
+                    .col(optional("used_at", TIME))
+                    .foreign_key(&mut belongs_to("links", "user_id", "users", "id"))
+                    .to_owned(),
+            )
+            .await?;
+        manager.create_index(index("links", &["user_id"])).await?;
+        manager.create_index(index("links", &["expires_at"])).await?;
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_table(Table::drop().table("links").to_owned()).await?;
+        manager
+            .drop_index(Index::drop().name("credentials_one_password").table("credentials").to_owned())
+            .await
+    }
+}

@@ -1,0 +1,145 @@
+//! Answers how people come by an account and back into it, by links that are mailed to them.
+//!
+//! ```text
+//!   register ──link──► verify_email ──► an account          (nothing is stored as true before)
+//!   forgot ────link──► reset ──► a new password; every session and grant of the account has ended
+//! ```
+//!
+//! Whether an address has an account is told to nobody but to who reads its mail: both cases take the same steps, write
+//! as many rows and give the same answer. Links are made from the configured issuer and from nothing that a request says.
+
+mod links;
+pub mod recovery;
+pub mod registration;
+
+use std::time::Duration;
+
+use postern_service::{
+    clock::Timestamp,
+    database::{DatabaseError, Transaction},
+};
+use serde_json::json;
+
+use self::links::LinkError;
+use crate::{
+    App,
+    administration::ChangeError,
+    audit::{Event, Origin},
+    crypto::CryptoError,
+    passwords::{HashError, Weakness},
+    pool::Busy,
+    rate_limit::{self, Limit, Taken},
+    users::Email,
+};
+
+/// Why a person did not get what they asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// Only operators add users here, or no mail can be sent.
+    #[error("registration is closed")]
+    Closed,
+    /// Nobody can have this address.
+    #[error("email is not an email address such as name@example.com")]
+    MalformedEmail,
+    /// The password may not be set.
+    #[error("password {0}")]
+    Password(#[from] Weakness),
+    /// A claim of the profile breaks a rule.
+    #[error("{field} {rule}")]
+    Profile {
+        /// The claim.
+        field: &'static str,
+        /// The rule.
+        rule: String,
+    },
+    /// The link was used, has ended, or never was.
+    #[error("the link does not work any more")]
+    LinkOver,
+    /// Too often.
+    #[error("too many requests")]
+    Limited {
+        /// When it may be tried again.
+        retry_after: Duration,
+    },
+    /// Too many passwords are being hashed.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// A password could not be hashed.
+    #[error("a password could not be hashed")]
+    Hash(#[source] HashError),
+    /// Something could not be sealed or opened.
+    #[error("a secret could not be sealed or opened")]
+    Crypto(#[from] CryptoError),
+    /// The database did not answer.
+    #[error("the database did not answer")]
+    Database(#[from] DatabaseError),
+}
+
+impl From<sea_orm::DbErr> for AccountError {
+    fn from(cause: sea_orm::DbErr) -> Self {
+        Self::Database(cause.into())
+    }
+}
+
+impl From<HashError> for AccountError {
+    fn from(cause: HashError) -> Self {
+        match cause {
+            HashError::Busy(busy) => Self::Busy(busy),
+            HashError::Stored | HashError::Parameters(_) => Self::Hash(cause),
+        }
+    }
+}
+
+impl From<LinkError> for AccountError {
+    fn from(cause: LinkError) -> Self {
+        match cause {
+            LinkError::Crypto(cause) => cause.into(),
+            LinkError::Database(cause) => cause.into(),
+        }
+    }
+}
+
+impl From<ChangeError> for AccountError {
+    fn from(cause: ChangeError) -> Self {
+        match cause {
+            ChangeError::Invalid { field, rule } => Self::Profile { field, rule },
+            ChangeError::Database(cause) => cause.into(),
+            // Somebody else took the address first.
+            ChangeError::Taken { .. } | ChangeError::Unknown { .. } | ChangeError::Refused(_) => {
+                Self::LinkOver
+            }
+        }
+    }
+}
+
+/// Counts a mail to an address that a stranger named. The write must commit when the answer is "too often".
+async fn count_mail(
+    app: &App,
+    tx: &Transaction,
+    more: Option<Limit>,
+    email: &Email,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<Option<Duration>, DatabaseError> {
+    let limits = &app.config.limits;
+    let source = rate_limit::source(origin.ip);
+    let sent = Limit { name: "codes_per_source", rate: limits.codes_per_source };
+    let received = Limit { name: "codes_per_recipient", rate: limits.codes_per_recipient };
+    let of_source = more.into_iter().chain([sent]).map(|limit| (limit, source.as_str()));
+    for (limit, subject) in of_source.chain([(received, email.as_str())]) {
+        if let Taken::Limited { retry_after, first } = rate_limit::take(tx, limit, subject, now).await? {
+            if first {
+                let event = Event::new("login.limited").details(json!({ "limit": limit.name }));
+                event.record(app, tx, origin, now).await?;
+            }
+            return Ok(Some(retry_after));
+        }
+    }
+    Ok(None)
+}
+
+/// What everybody knows about an account, and so no part of its password.
+fn known_words<'a>(app: &'a App, email: &'a str, name: Option<&'a str>) -> Vec<&'a str> {
+    let host = app.config.issuer.split("://").last().unwrap_or_default();
+    [email, host, "Postern"].into_iter().chain(name).collect()
+}

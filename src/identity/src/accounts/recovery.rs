@@ -1,0 +1,109 @@
+//! Lets people who forgot their password set a new one.
+//!
+//! Whoever follows the link proves that they read the account's mail, and nothing more: a reset opens no session and
+//! stands in for no second factor. It ends whatever the account had open, and the account is told.
+
+use postern_entities::users as rows;
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use serde_json::json;
+
+use super::{
+    AccountError, count_mail, known_words,
+    links::{self, NewLink, Purpose},
+};
+use crate::{
+    App,
+    audit::{Event, Origin},
+    grants,
+    login::totp,
+    mail::{self, Letter},
+    passwords::{self, Password, Weakness},
+    sessions,
+    users::{self, Email, User},
+};
+
+const BECAUSE: &str = "password_reset";
+
+/// Mails a link to set a new password, if the address has an account; otherwise the same, to nobody.
+pub async fn forgot(app: &App, email: &str, language: &str, origin: &Origin) -> Result<(), AccountError> {
+    let email = Email::parse(email).map_err(|_| AccountError::MalformedEmail)?;
+    let now = app.clock.now();
+    let user = users::find_by_email(app.db.reader(), &email).await?;
+    let user = user.filter(|user| user.disabled_at.is_none());
+    let purpose = if user.is_some() { Purpose::Reset } else { Purpose::Nothing };
+    let link = NewLink::new(app, purpose, user.as_ref().map(|user| user.id), &email, &(), now)?;
+    let path = format!("/reset-password?token={}", link.token);
+    let to = user.as_ref().map(|user| user.email.as_str());
+    let letter = mail::letter(app, Letter { to, template: "reset-password", language, path: Some(&path) })?;
+    let event = Event::new("password.reset_asked").user(user.as_ref().map(|user| user.id));
+    let limited = app
+        .db
+        .write(async |tx| -> Result<_, AccountError> {
+            let limited = count_mail(app, tx, None, &email, origin, now).await?;
+            if limited.is_none() {
+                link.store(tx).await?;
+                letter.enqueue(tx).await?;
+                event.record(app, tx, origin, now).await?;
+            }
+            Ok(limited)
+        })
+        .await?;
+    app.jobs.wake();
+    limited.map_or(Ok(()), |retry_after| Err(AccountError::Limited { retry_after }))
+}
+
+/// Whether a link to set a new password still works: for the page that asks for it.
+pub async fn works(app: &App, token: &str) -> Result<bool, AccountError> {
+    Ok(links::find::<()>(app, Purpose::Reset, token, app.clock.now()).await?.is_some())
+}
+
+/// Sets a new password by a mailed link, and ends every session and grant of the account.
+pub async fn reset(
+    app: &App,
+    token: &str,
+    password: &str,
+    language: &str,
+    origin: &Origin,
+) -> Result<(), AccountError> {
+    let now = app.clock.now();
+    let link = links::find::<()>(app, Purpose::Reset, token, now).await?.ok_or(AccountError::LinkOver)?;
+    let user = match link.user_id {
+        Some(id) => users::find(app.db.reader(), id).await?,
+        None => None,
+    };
+    let user = user.filter(|user| user.disabled_at.is_none()).ok_or(AccountError::LinkOver)?;
+    // Before the link is used: a weak password must not cost it.
+    let password = checked(app, &user, password).await?;
+    let password = passwords::seal(app, user.id, &passwords::hash(app, &password).await?, now)?;
+    let told = Letter { to: Some(&user.email), template: "password-changed", language, path: None };
+    let told = mail::letter(app, told)?;
+    let proven =
+        rows::ActiveModel { email_verified: Set(true), updated_at: Set(now.micros()), ..Default::default() };
+    app.db
+        .write(async |tx| {
+            if !link.consume(tx, now).await? {
+                return Err(AccountError::LinkOver);
+            }
+            links::end_of_user(tx, user.id, now).await?;
+            password.store(tx).await?;
+            rows::Entity::update_many().set(proven).filter(rows::Column::Id.eq(user.id)).exec(tx).await?;
+            sessions::end_all_of_user(app, tx, user.id, BECAUSE, origin, now).await?;
+            grants::revoke_of_user(app, tx, user.id, BECAUSE, now).await?;
+            let event = Event::new("credential.changed").user(user.id);
+            let event = event.details(json!({ "method": "password", "by": BECAUSE }));
+            event.record(app, tx, origin, now).await?;
+            told.enqueue(tx).await?;
+            Ok(())
+        })
+        .await?;
+    app.jobs.wake();
+    Ok(())
+}
+
+async fn checked(app: &App, user: &User, typed: &str) -> Result<Password, AccountError> {
+    let password = Password::typed(typed).ok_or(Weakness::TooLong)?;
+    let second_factor = totp::status(app, user).await?.is_some();
+    let name = user.profile["name"].as_str();
+    password.check(&app.config.password, second_factor, &known_words(app, &user.email, name))?;
+    Ok(password)
+}

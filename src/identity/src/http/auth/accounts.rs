@@ -1,0 +1,248 @@
+//! The part of the first-party API by which people come by an account and back into it.
+
+use poem::Request;
+use poem_openapi::{Object, OpenApi, types::Example};
+use postern_service::{body::Json, problem::Problems};
+
+use super::{super::uncached::Uncached, caller::Caller, errors};
+use crate::{
+    App,
+    accounts::{
+        recovery,
+        registration::{self, NewAccount},
+    },
+    users::Profile,
+};
+
+/// Registration and recovery.
+pub struct AccountsApi {
+    app: App,
+}
+
+impl AccountsApi {
+    /// For this provider.
+    pub fn new(app: &App) -> Self {
+        Self { app: app.clone() }
+    }
+}
+
+/// Asks for an account.
+#[derive(Default, Object)]
+#[oai(example)]
+struct RegisterRequest {
+    /// The client.
+    client_id: String,
+    /// The address, which is also the name to sign in by.
+    #[oai(validator(max_length = 320))]
+    email: String,
+    /// The password: 15 to 256 characters of any kind, hard to guess.
+    #[oai(validator(max_length = 4096))]
+    password: String,
+    /// Full name.
+    name: Option<String>,
+    /// Given name.
+    given_name: Option<String>,
+    /// Family name.
+    family_name: Option<String>,
+    /// Casual name.
+    nickname: Option<String>,
+    /// Short name; not unique.
+    preferred_username: Option<String>,
+    /// Locale (BCP 47).
+    locale: Option<String>,
+    /// Time zone (IANA).
+    zoneinfo: Option<String>,
+}
+
+impl Example for RegisterRequest {
+    fn example() -> Self {
+        Self {
+            client_id: "tasks-web".to_owned(),
+            email: "carol@example.test".to_owned(),
+            password: "seven brass lamps upstream".to_owned(),
+            name: Some("Carol Clark".to_owned()),
+            ..Self::default()
+        }
+    }
+}
+
+/// Uses a mailed link.
+#[derive(Object)]
+#[oai(example)]
+struct LinkRequest {
+    /// The client.
+    client_id: String,
+    /// `token` of the link.
+    #[oai(validator(max_length = 64))]
+    token: String,
+}
+
+impl Example for LinkRequest {
+    fn example() -> Self {
+        Self {
+            client_id: "tasks-web".to_owned(),
+            token: "Wl3bUqS2ZT0b5pZJm9eB7cQXyK4nA1sVtG8hRfLdOiM".to_owned(),
+        }
+    }
+}
+
+/// Asks for a link to set a new password.
+#[derive(Object)]
+#[oai(example)]
+struct ForgotRequest {
+    /// The client.
+    client_id: String,
+    /// The address of the account.
+    #[oai(validator(max_length = 320))]
+    email: String,
+}
+
+impl Example for ForgotRequest {
+    fn example() -> Self {
+        Self { client_id: "tasks-web".to_owned(), email: "alice@example.test".to_owned() }
+    }
+}
+
+/// Sets a new password.
+#[derive(Object)]
+#[oai(example)]
+struct ResetRequest {
+    /// The client.
+    client_id: String,
+    /// `token` of the link.
+    #[oai(validator(max_length = 64))]
+    token: String,
+    /// The new password.
+    #[oai(validator(max_length = 4096))]
+    password: String,
+}
+
+impl Example for ResetRequest {
+    fn example() -> Self {
+        let LinkRequest { client_id, token } = LinkRequest::example();
+        Self { client_id, token, password: "seven brass lamps upstream".to_owned() }
+    }
+}
+
+/// A mail is on its way, if there is anybody to write to.
+#[derive(Object)]
+#[oai(example, read_only_all)]
+struct Sent {
+    /// Always true, whoever has the address.
+    sent: bool,
+}
+
+impl Example for Sent {
+    fn example() -> Self {
+        Self { sent: true }
+    }
+}
+
+/// The address is proven.
+#[derive(Object)]
+#[oai(example, read_only_all)]
+struct Verified {
+    /// The address that can sign in now.
+    email: String,
+}
+
+impl Example for Verified {
+    fn example() -> Self {
+        Self { email: "carol@example.test".to_owned() }
+    }
+}
+
+/// The password is set.
+#[derive(Object)]
+#[oai(example, read_only_all)]
+struct Changed {
+    /// Always true. Every session of the account has ended.
+    changed: bool,
+}
+
+impl Example for Changed {
+    fn example() -> Self {
+        Self { changed: true }
+    }
+}
+
+#[OpenApi(prefix_path = "/api/auth", tag = "super::super::Tag::FirstParty")]
+impl AccountsApi {
+    /// Make an account
+    ///
+    /// Mails a link that completes it. The answer is the same when somebody has the address, who is told instead.
+    #[oai(path = "/register", method = "post", operation_id = "auth_register")]
+    async fn register(
+        &self,
+        request: &Request,
+        body: Json<RegisterRequest>,
+    ) -> Result<Uncached<Sent>, Problems<400, 401, 403, 429, 503>> {
+        let body = body.0;
+        let caller = Caller::named(&self.app, request, &body.client_id)?;
+        let profile = Profile {
+            name: body.name,
+            given_name: body.given_name,
+            family_name: body.family_name,
+            nickname: body.nickname,
+            preferred_username: body.preferred_username,
+            locale: body.locale,
+            zoneinfo: body.zoneinfo,
+            ..Profile::default()
+        };
+        let new = NewAccount { email: &body.email, password: &body.password, profile };
+        registration::register(&self.app, new, &caller.language, &caller.origin)
+            .await
+            .map_err(errors::account)?;
+        Ok(Uncached(Sent { sent: true }))
+    }
+
+    /// Complete a registration
+    ///
+    /// With the token of the mailed link, once. The person can sign in afterwards.
+    #[oai(path = "/email/verify", method = "post", operation_id = "auth_email_verify")]
+    async fn verify_email(
+        &self,
+        request: &Request,
+        body: Json<LinkRequest>,
+    ) -> Result<Uncached<Verified>, Problems<400, 401, 403, 503>> {
+        let caller = Caller::named(&self.app, request, &body.0.client_id)?;
+        let user = registration::verify_email(&self.app, &body.0.token, &caller.origin)
+            .await
+            .map_err(errors::account)?;
+        Ok(Uncached(Verified { email: user.email }))
+    }
+
+    /// Ask for a link to set a new password
+    ///
+    /// The answer is the same whether or not somebody has this address.
+    #[oai(path = "/password/forgot", method = "post", operation_id = "auth_password_forgot")]
+    async fn forgot(
+        &self,
+        request: &Request,
+        body: Json<ForgotRequest>,
+    ) -> Result<Uncached<Sent>, Problems<400, 401, 403, 429, 503>> {
+        let caller = Caller::named(&self.app, request, &body.0.client_id)?;
+        recovery::forgot(&self.app, &body.0.email, &caller.language, &caller.origin)
+            .await
+            .map_err(errors::account)?;
+        Ok(Uncached(Sent { sent: true }))
+    }
+
+    /// Set a new password
+    ///
+    /// With the token of the mailed link, once. Ends every session and grant of the account; a second factor is asked
+    /// for at the next sign-in as before.
+    #[oai(path = "/password/reset", method = "post", operation_id = "auth_password_reset")]
+    async fn reset(
+        &self,
+        request: &Request,
+        body: Json<ResetRequest>,
+    ) -> Result<Uncached<Changed>, Problems<400, 401, 403, 503>> {
+        let body = body.0;
+        let caller = Caller::named(&self.app, request, &body.client_id)?;
+        recovery::reset(&self.app, &body.token, &body.password, &caller.language, &caller.origin)
+            .await
+            .map_err(errors::account)?;
+        Ok(Uncached(Changed { changed: true }))
+    }
+}

@@ -1,0 +1,130 @@
+//! Answers whether a password is somebody's, and which ones may be.
+//!
+//! Owns the `credentials` rows of kind `password`: an Argon2id hash with its parameters (PHC string), sealed for its row,
+//! so that a copy of the database alone gives nothing to guess at. [`hasher`] is where hashes are made, [`rules`] what a
+//! password must be. How a sign-in by password goes is `login::password`; who may set one is `accounts`.
+
+pub mod hasher;
+pub mod rules;
+
+use postern_entities::credentials::{self, Column};
+use postern_service::{
+    clock::Timestamp,
+    database::{DatabaseError, Transaction},
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    sea_query::{Expr, OnConflict},
+};
+use uuid::Uuid;
+
+pub use self::{
+    hasher::{HashError, Hasher, Verdict},
+    rules::{Password, Weakness},
+};
+use crate::{App, crypto::CryptoError};
+
+const KIND: &str = "password";
+
+/// A hash of a password, ready to be stored for one account.
+#[derive(Clone)]
+pub struct NewPassword {
+    row: credentials::Model,
+}
+
+/// The stored hash of an account.
+pub struct StoredPassword {
+    id: Uuid,
+    sealed: Vec<u8>,
+    /// The PHC string.
+    pub hash: String,
+}
+
+/// Why a password was not hashed or read.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordError {
+    /// It was not hashed.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// It could not be sealed or opened.
+    #[error(transparent)]
+    Crypto(#[from] CryptoError),
+    /// The database did not answer.
+    #[error("the database did not answer")]
+    Database(#[from] DatabaseError),
+}
+
+/// Hashes a password.
+pub async fn hash(app: &App, password: &Password) -> Result<String, HashError> {
+    app.hasher.hash(password.text(), app.random.bytes()).await
+}
+
+/// Seals a hash for an account, before the write that stores it.
+pub fn seal(app: &App, user_id: Uuid, hash: &str, now: Timestamp) -> Result<NewPassword, CryptoError> {
+    let id = app.random.row_id(now);
+    let row = credentials::Model {
+        id,
+        user_id,
+        kind: KIND.to_owned(),
+        secret_sealed: app.vault.seal(&place(&id.to_string()), hash.as_bytes())?,
+        confirmed_at: Some(now.micros()),
+        last_used_step: None,
+        created_at: now.micros(),
+    };
+    Ok(NewPassword { row })
+}
+
+impl NewPassword {
+    /// Stores it; the account's former password is none any more.
+    pub async fn store(self, tx: &Transaction) -> Result<(), DatabaseError> {
+        of_user(self.row.user_id).exec(tx).await?;
+        let row: credentials::ActiveModel = self.row.into();
+        credentials::Entity::insert(row)
+            .on_conflict(OnConflict::new().do_nothing().to_owned())
+            .exec_without_returning(tx)
+            .await?;
+        Ok(())
+    }
+}
+
+fn of_user(user_id: Uuid) -> sea_orm::DeleteMany<credentials::Entity> {
+    credentials::Entity::delete_many().filter(Column::UserId.eq(user_id)).filter(Column::Kind.eq(KIND))
+}
+
+/// The password of an account; the same statement runs when there is no account.
+pub async fn find(
+    app: &App,
+    db: &impl ConnectionTrait,
+    user_id: Option<Uuid>,
+) -> Result<Option<StoredPassword>, PasswordError> {
+    let row = credentials::Entity::find()
+        .filter(Column::UserId.eq(user_id.unwrap_or(Uuid::nil())))
+        .filter(Column::Kind.eq(KIND))
+        .one(db)
+        .await
+        .map_err(DatabaseError::from)?;
+    let Some(row) = row else { return Ok(None) };
+    let hash = app.vault.open(&place(&row.id.to_string()), &row.secret_sealed)?;
+    let hash = String::from_utf8(hash).map_err(|_| CryptoError::Altered)?;
+    Ok(Some(StoredPassword { id: row.id, sealed: row.secret_sealed, hash }))
+}
+
+/// Replaces an outdated hash by one of the same password; nothing when it was replaced meanwhile.
+pub async fn renew(tx: &Transaction, stored: &StoredPassword, sealed: &[u8]) -> Result<(), DatabaseError> {
+    credentials::Entity::update_many()
+        .col_expr(Column::SecretSealed, Expr::value(sealed.to_vec()))
+        .filter(Column::Id.eq(stored.id))
+        .filter(Column::SecretSealed.eq(stored.sealed.clone()))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Seals a new hash for the row of an outdated one.
+pub fn seal_again(app: &App, stored: &StoredPassword, hash: &str) -> Result<Vec<u8>, CryptoError> {
+    app.vault.seal(&place(&stored.id.to_string()), hash.as_bytes())
+}
+
+fn place(id: &str) -> [&str; 2] {
+    ["credentials", id]
+}

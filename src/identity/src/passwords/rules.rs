@@ -1,0 +1,138 @@
+//! Answers which passwords may be set (NIST SP 800-63B-4 section 3.1.1.2): long enough, hard enough to guess, and not
+//! made of what everybody knows about the account. No rule asks for kinds of characters.
+
+use unicode_normalization::UnicodeNormalization as _;
+use zeroize::Zeroizing;
+use zxcvbn::zxcvbn;
+
+use crate::config::PasswordSettings;
+
+/// Longest password, in characters.
+pub const LONGEST: usize = 256;
+/// Words of the context that are shorter prove nothing when they are found in a password.
+const SHORTEST_WORD: usize = 4;
+/// What must be left of a password without the words of its context, in characters.
+const LEAST_WITHOUT_WORDS: usize = 8;
+
+/// A password as it is hashed: in Unicode's normal form C, so that it is the same from every keyboard.
+#[derive(Clone)]
+pub struct Password(Zeroizing<String>);
+
+/// Why a password may not be set; the text reads on from "the password".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Weakness {
+    /// Too few characters.
+    #[error("must have at least {least} characters")]
+    TooShort {
+        /// The rule.
+        least: usize,
+    },
+    /// Too many characters.
+    #[error("must have at most {LONGEST} characters")]
+    TooLong,
+    /// Control characters, which no keyboard gives.
+    #[error("must not have control characters")]
+    Control,
+    /// It is mostly the address, the name or the service.
+    #[error("must not be made of the address, the name or the name of this service")]
+    Context,
+    /// It is one of those that are tried first.
+    #[error(
+        "is easy to guess: choose a longer one, such as several words that have nothing to do with each other"
+    )]
+    Guessable,
+}
+
+impl Password {
+    /// A typed password, normalised. Too long a one is none: nobody has it.
+    pub fn typed(text: &str) -> Option<Self> {
+        // Before it is normalised: four bytes a character, and none of its characters may be many.
+        if text.len() > LONGEST * 16 {
+            return None;
+        }
+        let normal: String = text.nfc().collect();
+        (normal.chars().count() <= LONGEST).then(|| Self(Zeroizing::new(normal)))
+    }
+
+    /// The text that is hashed.
+    pub fn text(&self) -> Zeroizing<String> {
+        self.0.clone()
+    }
+
+    /// Whether it may be set. `second_factor` says whether it is used beside one; `words` are what everybody knows.
+    pub fn check(
+        &self,
+        settings: &PasswordSettings,
+        second_factor: bool,
+        words: &[&str],
+    ) -> Result<(), Weakness> {
+        let least = if second_factor { settings.min_length_with_second_factor } else { settings.min_length };
+        if self.0.chars().count() < least {
+            return Err(Weakness::TooShort { least });
+        }
+        if self.0.chars().any(char::is_control) {
+            return Err(Weakness::Control);
+        }
+        if self.without(words) < LEAST_WITHOUT_WORDS {
+            return Err(Weakness::Context);
+        }
+        let score: u8 = zxcvbn(&self.0, words).score().into();
+        if score < settings.min_strength { Err(Weakness::Guessable) } else { Ok(()) }
+    }
+
+    /// Characters that are left without the words of the context.
+    fn without(&self, words: &[&str]) -> usize {
+        let mut rest = Zeroizing::new(self.0.to_lowercase());
+        for part in words.iter().flat_map(|word| word.split(|c: char| !c.is_alphanumeric())) {
+            if part.chars().count() >= SHORTEST_WORD {
+                rest = Zeroizing::new(rest.replace(&part.to_lowercase(), ""));
+            }
+        }
+        rest.chars().count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LONGEST, Password, Weakness};
+    use crate::config::PasswordSettings;
+
+    fn check(text: &str) -> Result<(), Weakness> {
+        let settings = PasswordSettings {
+            min_length: 15,
+            min_length_with_second_factor: 8,
+            min_strength: 3,
+            memory_kib: 8,
+            iterations: 1,
+            parallelism: 1,
+        };
+        let password = Password::typed(text).ok_or(Weakness::TooLong)?;
+        password.check(&settings, false, &["alice@example.test", "Alice Adams", "Postern"])
+    }
+
+    #[test]
+    fn length_is_counted_in_characters() {
+        assert_eq!(check("kx9 Vq2 mZp4tw"), Err(Weakness::TooShort { least: 15 }));
+        assert_eq!(check("kx9 Vq2 mZp4tw7"), Ok(()));
+        assert_eq!(check("жираф летит на"), Err(Weakness::TooShort { least: 15 }));
+        assert_eq!(check("жираф летит на юг"), Ok(()));
+        assert_eq!(check(&"ab3🌱 xq".repeat(32)), Ok(()));
+        assert_eq!(check(&"a".repeat(LONGEST + 1)), Err(Weakness::TooLong));
+    }
+
+    #[test]
+    fn both_forms_of_a_letter_are_one_password() {
+        let (composed, decomposed) =
+            (Password::typed("caf\u{e9}").unwrap(), Password::typed("cafe\u{301}").unwrap());
+        assert_eq!(composed.text(), decomposed.text());
+    }
+
+    #[test]
+    fn what_is_tried_first_is_refused() {
+        for guessable in ["passwordpassword", "aaaaaaaaaaaaaaa", "123456789012345", "qwertyuiopasdfgh"] {
+            assert_eq!(check(guessable), Err(Weakness::Guessable), "{guessable}");
+        }
+        assert_eq!(check("Alice-Adams-Postern!"), Err(Weakness::Context));
+        assert_eq!(check("tree\u{0}house river moon"), Err(Weakness::Control));
+    }
+}

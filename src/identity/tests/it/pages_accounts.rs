@@ -1,0 +1,84 @@
+//! Registration, sign-in by password and recovery, as a person without scripts has them.
+
+use crate::{person::open, support::TestApp};
+
+const CAROL: &str = "carol@example.test";
+const PASSWORD: &str = "seven brass lamps upstream";
+const ANOTHER: &str = "a violet tram in wet gravel";
+
+/// Path and query of the newest link to this address.
+async fn mailed(app: &TestApp, email: &str) -> String {
+    app.run_jobs().await;
+    let messages = app.inbox.newest_first();
+    let message = messages.iter().find(|message| message.to == email).unwrap();
+    message.link.as_ref().unwrap().strip_prefix("http://localhost:7117").unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_person_registers_signs_in_and_sets_a_new_password() {
+    let app = TestApp::new().await;
+    let browser = app.browser();
+    let page = open(&browser, "/login?to=account").await.click("#login-register").await;
+    let sent =
+        page.press("#register-submit", &[("email", CAROL), ("password", PASSWORD), ("name", "Carol")]).await;
+    assert_eq!(sent.text("h1"), "Check your mail");
+    let confirm = open(&browser, &mailed(&app, CAROL).await).await;
+    let done = confirm.press("#verify-submit", &[]).await;
+    assert_eq!(done.text("h1"), "Your account is ready");
+    let address = done.click("#done-sign-in").await;
+    let asked = address.press("#login-password", &[("identifier", CAROL)]).await;
+    assert_eq!(asked.text("h1"), "Enter your password");
+    let wrong = asked.press("#login-submit", &[("password", ANOTHER)]).await;
+    assert_eq!(wrong.answer.status, 400);
+    assert!(wrong.has("#password-error") && !wrong.answer.body.contains(ANOTHER));
+    let account = wrong.press("#login-submit", &[("password", PASSWORD)]).await;
+    assert_eq!(account.path, "/account");
+
+    let elsewhere = app.browser();
+    let forgot = open(&elsewhere, "/forgot-password").await;
+    let sent = forgot.press("#forgot-submit", &[("email", CAROL)]).await;
+    assert_eq!(sent.text("h1"), "Check your mail");
+    let path = mailed(&app, CAROL).await;
+    let weak = open(&elsewhere, &path).await.press("#reset-submit", &[("password", "too short")]).await;
+    assert_eq!(
+        (weak.answer.status.as_u16(), weak.text("#password-error").as_str()),
+        (400, "Use at least 15 characters.")
+    );
+    let done = weak.press("#reset-submit", &[("password", ANOTHER)]).await;
+    assert_eq!(done.text("h1"), "Your password is set");
+    let over = open(&elsewhere, &path).await;
+    assert_eq!(
+        (over.answer.status.as_u16(), over.text("h1").as_str()),
+        (400, "This link does not work any more")
+    );
+    assert_eq!(open(&browser, "/account").await.path, "/login?to=account", "signed out everywhere");
+}
+
+#[tokio::test]
+async fn what_is_wrong_stands_beside_its_field_and_the_rest_stays() {
+    let app = TestApp::new().await;
+    let browser = app.browser();
+    let page = open(&browser, "/register").await;
+    let wrong = page
+        .press("#register-submit", &[("email", "carol"), ("password", PASSWORD), ("name", "Carol")])
+        .await;
+    assert_eq!((wrong.answer.status.as_u16(), wrong.attribute("#email", "value").as_str()), (400, "carol"));
+    assert!(wrong.text("#email-error").contains("name@example.com"));
+    assert_eq!(wrong.attribute("#name", "value"), "Carol");
+    let guessable =
+        wrong.press("#register-submit", &[("email", CAROL), ("password", "passwordpassword")]).await;
+    assert!(guessable.text("#password-error").contains("easy to guess"));
+    assert!(!guessable.answer.body.contains("passwordpassword"));
+}
+
+#[tokio::test]
+async fn pages_and_mails_speak_german_to_who_asks_for_it() {
+    let app = TestApp::new().await;
+    let browser = app.browser();
+    browser.speaks("de-AT, en;q=0.5");
+    let page = open(&browser, "/register").await;
+    assert_eq!((page.text("h1").as_str(), page.attribute("html", "lang").as_str()), ("Konto anlegen", "de"));
+    page.press("#register-submit", &[("email", CAROL), ("password", PASSWORD)]).await;
+    app.run_jobs().await;
+    assert_eq!(app.inbox.newest_first()[0].subject, "Bestätigen Sie Ihre Adresse");
+}

@@ -1,0 +1,244 @@
+# What people read, in German. To add a language, copy this file to `<language>.ftl` and translate it; what is left out is
+# read in English. On pages a message is HTML (`&amp;` for &), and its { $arguments } are escaped.
+
+# "ltr" or "rtl"
+direction = ltr
+
+# Shared
+signed-in-by = Anmeldung mit Postern
+privacy = Datenschutz
+terms = Nutzungsbedingungen
+email = E-Mail-Adresse
+code = Code
+name = Name
+continue = Weiter
+cancel = Abbrechen
+or = oder
+sign-in = Anmelden
+sign-out = Abmelden
+to-continue-to = weiter zu <strong>{ $name }</strong> auf { $place }
+to-your-account = weiter zu Ihrem Konto
+for-client = für <strong>{ $name }</strong>
+as-user = als <strong>{ $email }</strong>
+reference = Referenz:
+minutes = { $count ->
+    [one] etwa 1 Minute
+   *[other] etwa { $count } Minuten
+}
+
+# Sign in: the address
+email-needed = Geben Sie Ihre E-Mail-Adresse ein.
+email-malformed = Geben Sie eine E-Mail-Adresse wie name@example.com ein.
+
+# Login methods: the button that begins, the hint under the address, the page that asks
+method-email-otp = Code per E-Mail senden
+method-email-otp-hint = Wir senden Ihnen einen Code per E-Mail.
+method-email-otp-title = Sehen Sie in Ihr Postfach
+method-email-otp-intro = Wenn es ein Konto mit <strong>{ $identifier }</strong> gibt, haben wir einen 8-stelligen Code dorthin gesendet. Er gilt einmal, { $lifetime } Minuten lang und nur in diesem Browser.
+method-code = Code senden
+method-code-hint = Wir senden Ihnen einen Code.
+method-code-title = Geben Sie Ihren Code ein
+method-code-intro = Wenn es ein Konto mit <strong>{ $identifier }</strong> gibt, haben wir ihm einen 8-stelligen Code gesendet. Er gilt einmal, { $lifetime } Minuten lang und nur in diesem Browser.
+method-code-operator = Ich habe einen Code erhalten
+method-code-operator-hint = Sie brauchen den Code, den Ihre Administration Ihnen gegeben hat.
+method-code-operator-title = Geben Sie Ihren Code ein
+method-code-operator-intro = Geben Sie den 8-stelligen Code ein, den Ihre Administration Ihnen für <strong>{ $identifier }</strong> gegeben hat.
+method-totp = Authenticator-App verwenden
+method-totp-hint = Sie brauchen Ihre Authenticator-App.
+method-totp-title = Noch ein Schritt
+method-totp-intro = Geben Sie den 6-stelligen Code ein, den Ihre Authenticator-App für <strong>{ $identifier }</strong> anzeigt.
+method-password = Mein Passwort verwenden
+method-password-hint = Sie brauchen Ihr Passwort.
+method-password-title = Passwort eingeben
+method-password-intro = Geben Sie das Passwort für <strong>{ $identifier }</strong> ein.
+method-other-title = Noch ein Schritt
+method-other-intro = Geben Sie Ihren Code für <strong>{ $identifier }</strong> ein.
+method-other-hint = Wir fragen Sie gleich noch etwas.
+send-another-code = Neuen Code senden
+use-another-way = Anderen Weg wählen
+use-another-address = Andere Adresse verwenden
+time-left = Verbleibende Zeit:
+code-sent-again = Wenn es ein Konto mit dieser Adresse gibt, ist ein neuer Code unterwegs. Nur der neueste Code gilt.
+
+# Another way, and another factor
+another-way-title = Anderen Weg wählen
+another-way-intro = Wählen Sie, wie Sie sich als <strong>{ $identifier }</strong> anmelden möchten.
+another-factor-title = Noch ein Schritt
+another-factor-intro = Wählen Sie, wie Sie bestätigen möchten, dass Sie <strong>{ $identifier }</strong> sind.
+no-way-title = Sie brauchen einen zweiten Schritt
+no-way-text = Für diese Anmeldung ist ein zweiter Schritt nötig, und für Ihr Konto ist noch keiner eingerichtet.
+no-way-set-up = Authenticator-App einrichten
+no-way-try-again = Ich habe sie eingerichtet
+no-way-give-up = Zurück zu { $name }
+
+# Wrong answers, beside the field
+code-needed = Geben Sie den Code ein.
+code-wrong = Dieser Code stimmt nicht oder gilt nicht mehr. Prüfen Sie ihn oder fordern Sie einen neuen an.
+totp-wrong = Dieser Code stimmt nicht. Geben Sie den ein, den Ihre App jetzt anzeigt.
+password-needed = Geben Sie das Passwort ein.
+password-wrong = Adresse und Passwort gehören nicht zusammen. Prüfen Sie das Passwort, oder setzen Sie ein neues.
+
+# Consent
+allow-title = Zugriff für { $name } erlauben?
+not-you = nicht Sie?
+asks-to = { $name } ({ $place }) bittet um Folgendes:
+allow = Erlauben
+deny = Ablehnen
+consent-lifetime = Die Verbindung bleibt ohne Nutzung { $idle } Tage bestehen, insgesamt höchstens { $days } Tage.
+consent-after = In beiden Fällen kehren Sie zu { $place } zurück.
+at-resource = bei { $name }
+scope-openid = Wissen, wer Sie sind
+scope-openid-detail = eine Nummer, die für Ihr Konto steht
+scope-profile = Ihr Profil sehen
+scope-profile-detail = Ihren Namen und was sonst in Ihrem Profil steht
+scope-email = Ihre E-Mail-Adresse sehen
+scope-address = Ihre Postanschrift sehen
+scope-phone = Ihre Telefonnummer sehen
+scope-offline_access = Auch in Ihrer Abwesenheit verbunden bleiben
+scope-offline_access-detail = auch nach dem Abmelden
+
+# Sign out
+sign-out-title = Abmelden?
+sign-out-text = Sie werden bei Postern abgemeldet und bei den Apps, die Sie damit genutzt haben.
+sign-out-of-client = { $name } möchte Sie abmelden. Sie werden bei Postern abgemeldet und bei den Apps, die Sie damit genutzt haben.
+stay-signed-in = Angemeldet bleiben
+signed-out = Sie sind abgemeldet
+signed-out-text = Sie können diese Seite schließen. Apps, denen Sie das erlaubt haben, bleiben auch in Ihrer Abwesenheit verbunden.
+sign-in-again = Wieder anmelden
+
+# Home and account
+home-title = Das ist Postern
+home-text = Apps schicken Sie hierher, damit Sie sich anmelden. Sie können auch Ihr eigenes Konto ansehen.
+account = Konto
+your-account = Ihr Konto
+about-you = Über Sie
+signing-in = Anmeldung
+manage = Verwalten
+set-up = Einrichten
+authenticator = Authenticator-App
+authenticator-text = Ein zweiter Schritt, wenn eine Anmeldung ihn verlangt.
+authenticator-on-text = Eingerichtet. Sie brauchen die App, wo bei der Anmeldung ein zweiter Schritt verlangt wird.
+authenticator-off-text = Nicht eingerichtet. Die App auf Ihrem Telefon zeigt alle 30 Sekunden einen neuen 6-stelligen Code; mit ihr genügt Ihr Postfach allein nicht, um sich bei Ihrem Konto anzumelden.
+totp-step-scan = Scannen Sie dieses Bild mit Ihrer Authenticator-App.
+totp-qr-alt = QR-Code mit dem Schlüssel unten
+totp-step-key = Oder geben Sie diesen Schlüssel in die App ein:
+totp-step-code = Geben Sie den 6-stelligen Code ein, den die App anzeigt.
+copy = Kopieren
+copied = Kopiert
+turn-on = Einschalten
+turn-off = Ausschalten
+totp-turned-on = Die Authenticator-App ist eingerichtet.
+totp-turned-off = Die Authenticator-App ist ausgeschaltet.
+
+# Errors: what happened, and what to do about it
+error-sign-in-again = Neu beginnen
+error-try-again = Erneut versuchen
+error-to-account = Zu Ihrem Konto
+try-again-in = { $minutes ->
+    [one] Versuchen Sie es in etwa 1 Minute noch einmal.
+   *[other] Versuchen Sie es in etwa { $minutes } Minuten noch einmal.
+}
+error-not-found = Hier gibt es nichts
+error-not-found-text = Vielleicht ist die Adresse falsch geschrieben, oder die Seite gibt es nicht mehr.
+error-method-not-allowed = So lässt sich diese Seite nicht verwenden
+error-method-not-allowed-text = Gehen Sie zurück und verwenden Sie die Knöpfe der Seite.
+error-request-gone = Diese Anmeldung geht hier nicht weiter
+error-request-gone-text = Sie hat zu lange gedauert, ist schon abgeschlossen oder wurde in einem anderen Browser begonnen. Gehen Sie zurück zu der App, von der Sie kommen, und melden Sie sich neu an.
+error-invalid-redirect-uri = Ungültige Redirect-URI
+error-invalid-redirect-uri-text = Die App, von der Sie kommen, wollte Sie an eine Adresse zurückschicken, die nicht für sie registriert ist. Deshalb haben wir abgebrochen. Sagen Sie es den Betreibern der App.
+error-unknown-client = Unbekannte App
+error-unknown-client-text = Die App, von der Sie kommen, ist bei uns nicht registriert. Deshalb haben wir abgebrochen. Sagen Sie es den Betreibern der App.
+error-malformed = Das haben wir nicht verstanden
+error-malformed-text = In der Anfrage fehlt etwas, oder etwas darin ist falsch. Gehen Sie zurück und versuchen Sie es noch einmal. Wenn Sie von einer App kommen, sagen Sie es deren Betreibern.
+error-other-site = Das kam von woanders
+error-other-site-text = Zu Ihrer Sicherheit nehmen wir Formulare nur von unseren eigenen Seiten an. Gehen Sie zurück, laden Sie die Seite neu und versuchen Sie es dort noch einmal.
+error-no-cookie = Ihr Browser speichert kein Cookie von uns
+error-no-cookie-text = Wir brauchen eines, um Ihre Anmeldung von anderen zu unterscheiden. Erlauben Sie Cookies für diese Website, gehen Sie dann zurück zu der App, von der Sie kommen, und melden Sie sich neu an.
+error-wrong-token = Diese Seite ist veraltet
+error-wrong-token-text = Es ist nichts geschehen. Gehen Sie zurück, laden Sie die Seite neu und versuchen Sie es noch einmal.
+error-too-large = Das ist zu viel
+error-too-large-text = Es wurde mehr gesendet, als wir annehmen. Gehen Sie zurück und versuchen Sie es mit weniger.
+error-media-type = Dieses Format nehmen wir nicht an
+error-media-type-text = Gehen Sie zurück und verwenden Sie die Knöpfe der Seite.
+error-too-many = Zu viele Versuche
+error-too-many-text = Um Konten zu schützen, zählen wir Versuche. Es ist nichts gesperrt; es dauert nur etwas.
+error-tries-used-up = Beginnen Sie neu
+error-tries-used-up-text = Das war ein Versuch zu viel, oder es hat zu lange gedauert. Beginnen Sie neu, dann senden wir Ihnen einen frischen Code.
+error-no-method = Hier kann man sich nicht anmelden
+error-no-method-text = Keiner der Wege, die diese App zum Anmelden erlaubt, ist eingeschaltet. Sagen Sie es den Betreibern der App.
+error-unavailable = Wir können gerade nicht antworten
+error-unavailable-text = Das liegt an uns und sollte bald vorbei sein. Warten Sie einen Moment und versuchen Sie es dann noch einmal.
+error-internal = Bei uns ist etwas schiefgegangen
+error-internal-text = Das liegt an uns. Versuchen Sie es noch einmal; wenn es wieder geschieht, nennen Sie uns die Referenz unten.
+error-registration-closed = Hier kann sich niemand registrieren
+error-registration-closed-text = Konten legt Ihre Verwaltung an. Fragen Sie dort danach.
+error-link-over = Dieser Link funktioniert nicht mehr
+error-link-over-text = Er wurde schon benutzt, oder es ist zu viel Zeit vergangen. Fordern Sie einen neuen an.
+
+# Development: the inbox of `postern dev`
+inbox = Posteingang
+inbox-text = E-Mails und Codes dieses Rechners, nur im Arbeitsspeicher. Die Seite erneuert sich von selbst.
+inbox-newest-first = Neueste zuerst
+inbox-empty = Noch nichts da. Fordern Sie einen Code an und sehen Sie wieder nach.
+
+# Konten: Registrierung, und ein neues Passwort
+password = Passwort
+new-password = Neues Passwort
+password-hint = Mindestens { $least } Zeichen. Mehrere Wörter, die nichts miteinander zu tun haben, sind leicht zu merken und schwer zu erraten.
+password-too-short = Verwenden Sie mindestens { $least } Zeichen.
+password-too-long = Verwenden Sie höchstens { $most } Zeichen.
+password-control = Lassen Sie Steuerzeichen weg.
+password-context = Bilden Sie es nicht aus Ihrer Adresse, Ihrem Namen oder dem Namen dieses Dienstes.
+password-guessable = Dieses ist leicht zu erraten. Verwenden Sie ein längeres, etwa mehrere Wörter, die nichts miteinander zu tun haben.
+name-optional = Name (freiwillig)
+name-malformed = Geben Sie einen kürzeren Namen ohne Steuerzeichen ein.
+register = Konto anlegen
+register-under = Ihre Adresse bestätigen Sie per E-Mail.
+registered-text = Wenn diese Adresse noch kein Konto hat, haben wir ihr einen Link geschickt, der die Registrierung abschließt. Sonst haben wir ihr das mitgeteilt.
+have-an-account = Ich habe ein Konto
+make-an-account = Konto anlegen
+verify-email = Adresse bestätigen
+verify-email-text = Ein Schritt fehlt noch: Bestätigen Sie, dass diese Adresse Ihre ist.
+confirm-address = Bestätigen
+email-verified = Ihr Konto ist fertig
+email-verified-text = Ihre Adresse ist bestätigt. Sie können sich jetzt anmelden.
+forgot-password = Passwort vergessen?
+forgot-password-under = Wir schicken Ihnen einen Link, um ein neues zu setzen.
+send-link = Link schicken
+reset-sent-text = Wenn ein Konto diese Adresse verwendet, haben wir ihr einen Link geschickt, um ein neues Passwort zu setzen.
+reset-password = Neues Passwort setzen
+reset-password-under = Sie werden überall abgemeldet.
+set-password = Passwort setzen
+password-changed = Ihr Passwort ist gesetzt
+password-changed-text = Sie wurden überall abgemeldet. Melden Sie sich mit dem neuen Passwort an.
+letter-sent = Prüfen Sie Ihre E-Mail
+back-to-sign-in = Zurück zur Anmeldung
+
+# Mail
+mail-greeting = Guten Tag,
+mail-footer = Diese Nachricht wurde von { $issuer } gesendet. Antworten darauf liest niemand.
+mail-code-subject = { $code } ist Ihr Code
+mail-code-preview = Damit melden Sie sich an, ein einziges Mal.
+mail-code-intro = hier ist der Code für Ihre Anmeldung:
+mail-code-intro-client = hier ist der Code für Ihre Anmeldung bei { $client }:
+mail-code-lifetime = Er gilt einmal, { $minutes } Minuten lang und nur in dem Browser, in dem Sie ihn angefordert haben.
+mail-code-not-you = Wenn Sie ihn nicht angefordert haben, hat jemand Ihre Adresse eingegeben; Sie können diese Nachricht ignorieren. Verraten Sie diesen Code niemandem.
+mail-totp-on-subject = Für Ihr Konto wurde eine Authenticator-App eingerichtet
+mail-totp-on-text = für Ihr Konto wurde eine Authenticator-App eingerichtet. Ab jetzt brauchen Sie die App, wo ein zweiter Schritt verlangt wird.
+mail-totp-off-subject = Die Authenticator-App wurde aus Ihrem Konto entfernt
+mail-totp-off-text = die Authenticator-App wurde aus Ihrem Konto entfernt. Ihr Postfach allein genügt nun, um sich anzumelden.
+mail-verify-email-subject = Bestätigen Sie Ihre Adresse
+mail-verify-email-text = jemand, vermutlich Sie, möchte ein Konto mit dieser Adresse anlegen. Folgen Sie dem Link, um sie zu bestätigen:
+mail-verify-email-button = Adresse bestätigen
+mail-verify-email-ignore = Der Link funktioniert einmal, { $minutes } Minuten lang. Wenn Sie das nicht waren, übergehen Sie diese Nachricht: Es wurde nichts angelegt.
+mail-already-registered-subject = Sie haben schon ein Konto
+mail-already-registered-text = jemand, vermutlich Sie, wollte ein Konto mit dieser Adresse anlegen. Es gibt schon eines. Wenn Sie das Passwort vergessen haben, setzen Sie ein neues:
+mail-already-registered-button = Neues Passwort setzen
+mail-already-registered-ignore = Wenn Sie das nicht waren, übergehen Sie diese Nachricht: Es wurde nichts geändert.
+mail-reset-password-subject = Setzen Sie ein neues Passwort
+mail-reset-password-text = jemand, vermutlich Sie, möchte ein neues Passwort für Ihr Konto setzen. Folgen Sie dem Link:
+mail-reset-password-button = Neues Passwort setzen
+mail-reset-password-ignore = Der Link funktioniert einmal, { $minutes } Minuten lang. Wenn Sie das nicht waren, übergehen Sie diese Nachricht: Es wurde nichts geändert.
+mail-password-changed-subject = Das Passwort Ihres Kontos wurde geändert
+mail-password-changed-text = Das Passwort Ihres Kontos wurde geändert, und Sie wurden überall abgemeldet.
+mail-not-you = Wenn Sie das nicht waren, hat jemand anderes Zugang zu Ihrem Konto: Sagen Sie es sofort Ihrer Administration.
