@@ -51,3 +51,9 @@ pub async fn remember(
         .await?;
     Ok(())
 }
+
+/// Forgets what the user has allowed the client: it must ask again. Whether there was anything.
+pub async fn forget(tx: &Transaction, user_id: Uuid, client_id: &str) -> Result<bool, DatabaseError> {
+    let forgotten = consents::Entity::delete_by_id((user_id, client_id.to_owned())).exec(tx).await?;
+    Ok(forgotten.rows_affected > 0)
+}

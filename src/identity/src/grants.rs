@@ -189,6 +189,20 @@ pub async fn revoke_of_user(
     revoke_where(tx, Condition::all().add(grants::Column::UserId.eq(user_id)), because, now).await
 }
 
+/// Ends every grant that a client has of a user. Answers how many.
+pub async fn revoke_of_client(
+    _app: &App,
+    tx: &Transaction,
+    user_id: Uuid,
+    client_id: &str,
+    because: &str,
+    now: Timestamp,
+) -> Result<u64, DatabaseError> {
+    let which =
+        Condition::all().add(grants::Column::UserId.eq(user_id)).add(grants::Column::ClientId.eq(client_id));
+    revoke_where(tx, which, because, now).await
+}
+
 async fn revoke_where(
     tx: &Transaction,
     which: Condition,

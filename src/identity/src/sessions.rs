@@ -17,8 +17,8 @@ use postern_service::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait as _, EntityTrait, FromQueryResult as _, QueryFilter, QuerySelect,
-    QueryTrait as _, Statement,
+    ColumnTrait, Condition, ConnectionTrait as _, EntityTrait, FromQueryResult as _, QueryFilter,
+    QueryOrder as _, QuerySelect, QueryTrait as _, Statement,
     sea_query::{Expr, UpdateStatement},
 };
 use serde_json::json;
@@ -33,6 +33,9 @@ use crate::{
 
 /// One sign-in of a user.
 pub type Session = sessions::Model;
+
+/// Of the sessions of one user, so many are shown.
+const MOST_SHOWN: u64 = 100;
 
 /// `last_seen_at` is written at most this often.
 const SEEN_AT_MOST_EVERY: Duration = Duration::from_mins(1);
@@ -250,11 +253,69 @@ pub async fn end(
     Ok(true)
 }
 
+/// The live sessions of a user, the one seen last first.
+pub async fn live_of_user(app: &App, user_id: Uuid) -> Result<Vec<Session>, DatabaseError> {
+    let now = app.clock.now();
+    let idle_since = now - app.config.session.idle_lifetime.duration();
+    // An app is not seen at its session: it lasts as long as its tokens.
+    let seen = Condition::any()
+        .add(sessions::Column::LastSeenAt.gt(idle_since.micros()))
+        .add(sessions::Column::Kind.eq(SessionKind::Api.word()));
+    let live = sessions::Entity::find()
+        .filter(sessions::Column::UserId.eq(user_id))
+        .filter(sessions::Column::EndedAt.is_null())
+        .filter(sessions::Column::ExpiresAt.gt(now.micros()))
+        .filter(seen)
+        .order_by_desc(sessions::Column::LastSeenAt)
+        .limit(MOST_SHOWN)
+        .all(app.db.reader())
+        .await?;
+    Ok(live)
+}
+
+/// Ends one session of a user, on their own wish. False when it was not theirs, or had ended.
+pub async fn end_own(app: &App, user: &User, sid: Uuid, origin: &Origin) -> Result<bool, DatabaseError> {
+    let now = app.clock.now();
+    app.db
+        .write(async |tx| {
+            let theirs = sessions::Entity::find_by_id(sid).filter(sessions::Column::UserId.eq(user.id));
+            if theirs.one(tx).await?.is_none() {
+                return Ok(false);
+            }
+            end(app, tx, sid, "ended_by_user", origin, now).await
+        })
+        .await
+}
+
+/// Ends every other session of a user, on their own wish. How many there were.
+pub async fn end_others(
+    app: &App,
+    user: &User,
+    kept: Option<Uuid>,
+    origin: &Origin,
+) -> Result<usize, DatabaseError> {
+    let now = app.clock.now();
+    app.db.write(async |tx| end_all_but(app, tx, user.id, kept, "ended_by_user", origin, now).await).await
+}
+
 /// Ends every session of a user, with the same effect on grants. How many there were.
 pub async fn end_all_of_user(
     app: &App,
     tx: &Transaction,
     user_id: Uuid,
+    because: &'static str,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<usize, DatabaseError> {
+    end_all_but(app, tx, user_id, None, because, origin, now).await
+}
+
+/// The same, but for one of them.
+pub async fn end_all_but(
+    app: &App,
+    tx: &Transaction,
+    user_id: Uuid,
+    kept: Option<Uuid>,
     because: &'static str,
     origin: &Origin,
     now: Timestamp,
@@ -268,7 +329,7 @@ pub async fn end_all_of_user(
         .all(tx)
         .await?;
     let mut ended = 0;
-    for sid in live {
+    for sid in live.into_iter().filter(|sid| Some(*sid) != kept) {
         ended += usize::from(end(app, tx, sid, because, origin, now).await?);
     }
     Ok(ended)

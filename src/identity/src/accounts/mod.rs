@@ -1,4 +1,5 @@
-//! Answers how people come by an account and back into it, by links that are mailed to them.
+//! Answers how people come by an account and back into it, by links that are mailed to them, and what they keep of it in
+//! their own hands: [`password`], [`applications`].
 //!
 //! ```text
 //!   register ──link──► verify_email ──► an account          (nothing is stored as true before)
@@ -8,7 +9,9 @@
 //! Whether an address has an account is told to nobody but to who reads its mail: both cases take the same steps, write
 //! as many rows and give the same answer. Links are made from the configured issuer and from nothing that a request says.
 
+pub mod applications;
 mod links;
+pub mod password;
 pub mod recovery;
 pub mod registration;
 
@@ -26,7 +29,7 @@ use crate::{
     administration::ChangeError,
     audit::{Event, Origin},
     crypto::CryptoError,
-    passwords::{HashError, Weakness},
+    passwords::{HashError, PasswordError, Weakness},
     pool::Busy,
     rate_limit::{self, Limit, Taken},
     users::Email,
@@ -86,6 +89,16 @@ impl From<HashError> for AccountError {
         match cause {
             HashError::Busy(busy) => Self::Busy(busy),
             HashError::Stored | HashError::Parameters(_) => Self::Hash(cause),
+        }
+    }
+}
+
+impl From<PasswordError> for AccountError {
+    fn from(cause: PasswordError) -> Self {
+        match cause {
+            PasswordError::Hash(cause) => cause.into(),
+            PasswordError::Crypto(cause) => cause.into(),
+            PasswordError::Database(cause) => cause.into(),
         }
     }
 }

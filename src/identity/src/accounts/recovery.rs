@@ -8,18 +8,17 @@ use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter 
 use serde_json::json;
 
 use super::{
-    AccountError, count_mail, known_words,
+    AccountError, count_mail,
     links::{self, NewLink, Purpose},
+    password::checked,
 };
 use crate::{
     App,
     audit::{Event, Origin},
     grants,
-    login::totp,
     mail::{self, Letter},
-    passwords::{self, Password, Weakness},
-    sessions,
-    users::{self, Email, User},
+    passwords, sessions,
+    users::{self, Email},
 };
 
 const BECAUSE: &str = "password_reset";
@@ -98,12 +97,4 @@ pub async fn reset(
         .await?;
     app.jobs.wake();
     Ok(())
-}
-
-async fn checked(app: &App, user: &User, typed: &str) -> Result<Password, AccountError> {
-    let password = Password::typed(typed).ok_or(Weakness::TooLong)?;
-    let second_factor = totp::status(app, user).await?.is_some();
-    let name = user.profile["name"].as_str();
-    password.check(&app.config.password, second_factor, &known_words(app, &user.email, name))?;
-    Ok(password)
 }

@@ -50,6 +50,9 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         auth::AuthApi::new(app),
         auth::accounts::AccountsApi::new(app),
         account::totp::TotpApi::new(app),
+        account::password::PasswordApi::new(app),
+        account::sessions::SessionsApi::new(app),
+        account::applications::ApplicationsApi::new(app),
     )
 }
 
@@ -98,6 +101,14 @@ fn routes(app: &App) -> BoxEndpoint<'static, Response> {
         .at("/logged-out", get(page(app, pages::logged_out::show)))
         .at("/account", get(page(app, pages::account::show)))
         .at("/account/sign-out", post(page(app, pages::account::sign_out)))
+        .at(
+            "/account/password",
+            get(page(app, pages::accounts::password)).post(page(app, pages::accounts::submit_password)),
+        )
+        .at("/account/sessions", get(page(app, pages::sessions::show)))
+        .at("/account/sessions/end", post(page(app, pages::sessions::end)))
+        .at("/account/applications", get(page(app, pages::applications::show)))
+        .at("/account/applications/remove", post(page(app, pages::applications::remove)))
         .at("/account/totp", get(page(app, pages::totp::show)).post(page(app, pages::totp::begin)))
         .at("/account/totp/confirm", post(page(app, pages::totp::confirm)))
         .at("/account/totp/remove", post(page(app, pages::totp::remove)));

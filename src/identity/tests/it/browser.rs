@@ -4,6 +4,7 @@ mod site;
 
 use std::time::Duration;
 
+use postern_identity::users::{self, Email};
 use postern_service::testing::chromium::in_chromium;
 
 use self::site::{Site, answered};
@@ -226,6 +227,17 @@ fn the_pages_of_registration_and_recovery_look_right_and_lead_on() {
         tab.type_into("#password", "a violet tram in wet gravel").await;
         tab.follow("#login-submit").await;
         tab.sees("#account-totp").await;
+        let carol = Email::parse("carol@example.test").unwrap();
+        let carol = users::find_by_email(site.test.app.db.reader(), &carol).await.unwrap().unwrap();
+        site.test.browser().sign_in(&carol).await;
+        tab.goto(&site.at("/account/sessions")).await;
+        tab.sees("#end-others").await;
+        tab.look("sessions").await;
+        tab.goto(&site.at("/account/applications")).await;
+        tab.look("applications").await;
+        tab.goto(&site.at("/account/password")).await;
+        tab.sees("#password-submit").await;
+        tab.look("account-password").await;
     });
 }
 

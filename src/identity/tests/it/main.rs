@@ -8,6 +8,7 @@
     reason = "a test panics where it fails, is short, and nobody else uses its helpers"
 )]
 
+mod account_access;
 mod account_totp;
 mod accounts;
 mod api_auth;

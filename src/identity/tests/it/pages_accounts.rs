@@ -1,6 +1,10 @@
 //! Registration, sign-in by password and recovery, as a person without scripts has them.
 
-use crate::{person::open, support::TestApp};
+use crate::{
+    flow::{Ask, World},
+    person::open,
+    support::TestApp,
+};
 
 const CAROL: &str = "carol@example.test";
 const PASSWORD: &str = "seven brass lamps upstream";
@@ -81,4 +85,45 @@ async fn pages_and_mails_speak_german_to_who_asks_for_it() {
     page.press("#register-submit", &[("email", CAROL), ("password", PASSWORD)]).await;
     app.run_jobs().await;
     assert_eq!(app.inbox.newest_first()[0].subject, "Bestätigen Sie Ihre Adresse");
+}
+
+#[tokio::test]
+async fn a_person_ends_other_sessions_and_shows_applications_out() {
+    let world = World::new().await;
+    let (here, there) = (world.app.browser(), world.app.browser());
+    open(&here, &Ask::of("rp").path())
+        .await
+        .sign_in("alice@example.test")
+        .await
+        .press("#consent-allow", &[])
+        .await;
+    there.sign_in(&world.alice).await;
+    let page = open(&here, "/account").await.click("#account-sessions").await;
+    let page = page.press("#end-1", &[]).await;
+    assert!(page.text(".note").contains("Ended") && !page.has("#end-1"));
+    assert_eq!(there.get("/account").await.header("location"), "/login?to=account");
+
+    let page = open(&here, "/account").await.click("#account-applications").await;
+    assert!(page.has("#remove-1"), "{}", page.answer.body);
+    let page = page.press("#remove-1", &[]).await;
+    assert!(page.text(".note").contains("Removed") && !page.has("#remove-1"));
+    let asked = open(&here, &Ask::of("rp").path()).await;
+    assert!(asked.has("#consent-allow"), "it must ask again");
+}
+
+#[tokio::test]
+async fn a_password_is_changed_by_who_signed_in_lately() {
+    let app = TestApp::new().await;
+    let user = app.user("alice@example.test").await;
+    let (browser, other) = (app.browser(), app.browser());
+    browser.sign_in(&user).await;
+    other.sign_in(&user).await;
+    let page = open(&browser, "/account").await.click("#account-password").await;
+    let weak = page.press("#password-submit", &[("password", "too short")]).await;
+    assert!(weak.has("#password-error"));
+    let done = weak.press("#password-submit", &[("password", PASSWORD)]).await;
+    assert!(done.text(".note").contains("Your password is set"), "{}", done.answer.body);
+    assert_eq!(other.get("/account").await.header("location"), "/login?to=account");
+    app.clock.advance(std::time::Duration::from_mins(16));
+    assert_eq!(open(&browser, "/account/password").await.path, "/login?to=password");
 }

@@ -12,14 +12,14 @@ use postern_service::{
 use crate::{
     App,
     http::{
-        auth::{insufficient, language, user_token},
+        account::must_be_recent,
+        auth::{language, user_token},
         bearer::BearerHeader,
         client_ip::origin,
         uncached::Uncached,
     },
     login::{
         LoginError,
-        policy::Acr,
         totp::{self, EnrolError, Enrolment},
     },
     tokens::access_token::UserToken,
@@ -120,7 +120,7 @@ impl TotpApi {
         bearer: BearerHeader,
     ) -> Result<Uncached<TotpEnrolment>, Problems<401, 403, 409, 503>> {
         let token = user_token(&self.app, bearer).await?;
-        self.must_be_recent(&token, false)?;
+        must_be_recent(&self.app, &token, false)?;
         let enrolment = totp::enrol(&self.app, &token.user, &origin(request)).await.map_err(enrol_problem)?;
         Ok(Uncached(enrolment.into()))
     }
@@ -134,7 +134,7 @@ impl TotpApi {
         body: Json<TotpConfirmation>,
     ) -> Result<Uncached<TotpStatus>, Problems<400, 401, 403, 409, 429, 503>> {
         let token = user_token(&self.app, bearer).await?;
-        self.must_be_recent(&token, false)?;
+        must_be_recent(&self.app, &token, false)?;
         let language = language(&self.app, request);
         totp::confirm(&self.app, &token.user, &body.0.code, &origin(request), &language)
             .await
@@ -153,7 +153,7 @@ impl TotpApi {
     ) -> Result<Uncached<TotpStatus>, Problems<401, 403, 503>> {
         let token = user_token(&self.app, bearer).await?;
         let enrolled = totp::status(&self.app, &token.user).await?.is_some();
-        self.must_be_recent(&token, enrolled)?;
+        must_be_recent(&self.app, &token, enrolled)?;
         let language = language(&self.app, request);
         totp::remove(&self.app, &token.user, &origin(request), &language).await.map_err(enrol_problem)?;
         Ok(Uncached(self.status_of(&token).await?))
@@ -164,17 +164,6 @@ impl TotpApi {
     async fn status_of(&self, token: &UserToken) -> Result<TotpStatus, Problem> {
         let since = totp::status(&self.app, &token.user).await?;
         Ok(TotpStatus { enrolled: since.is_some(), enrolled_at: since.map(Timestamp::rfc3339) })
-    }
-
-    /// RFC 9470 section 3.
-    fn must_be_recent(&self, token: &UserToken, with_authenticator: bool) -> Result<(), Problem> {
-        let requirement = totp::requirement_to_change(with_authenticator);
-        let acr = token.grant.acr.as_deref().and_then(|word| word.parse().ok()).unwrap_or(Acr::Aal1);
-        let auth_time = Timestamp::from_micros(token.grant.auth_time.unwrap_or(0));
-        if requirement.met_by(acr, auth_time, self.app.clock.now()) {
-            return Ok(());
-        }
-        Err(insufficient(&requirement))
     }
 }
 

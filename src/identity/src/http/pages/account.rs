@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     App,
+    accounts::password,
     http::{client_ip, security},
     login::totp,
     sessions::{self, SignedIn},
@@ -35,6 +36,7 @@ pub async fn show(app: App, request: Request) -> Answer {
     let notice = match Form::of_query(&request)?.get("done") {
         Some("totp-on") => page.message("totp-turned-on"),
         Some("totp-off") => page.message("totp-turned-off"),
+        Some("password") => page.message("password-set"),
         _ => None,
     };
     let values = context! {
@@ -43,6 +45,7 @@ pub async fn show(app: App, request: Request) -> Answer {
         email => user.email.as_str(),
         name => user.profile.get("name").and_then(|name| name.as_str()).map(Value::from),
         totp => totp::status(&app, user).await?.is_some(),
+        password => password::set(&app, user).await?,
     };
     page.show("pages/account.html", values)
 }

@@ -1,4 +1,5 @@
-//! `/register`, `/verify-email`, `/forgot-password`, `/reset-password`: how people come by an account and back into it.
+//! `/register`, `/verify-email`, `/forgot-password`, `/reset-password`: how people come by an account and back into it;
+//! and `/account/password`, where they set its password while they are signed in.
 //!
 //! ```text
 //!   /register ────────► a mail ──► /verify-email ──► done: sign in
@@ -12,15 +13,16 @@ use std::time::Duration;
 use minijinja::{Value, context};
 use poem::{IntoResponse as _, Request, Response, http::StatusCode};
 
-use super::{Answer, Form, Page, PageError, Refusal, see_other};
+use super::{Answer, Form, Page, PageError, Refusal, account::enter, login::Destination, see_other};
 use crate::{
     App,
     accounts::{
-        AccountError, recovery,
+        AccountError, password, recovery,
         registration::{self, NewAccount},
     },
     http::client_ip::origin,
     passwords::{Weakness, rules::LONGEST},
+    sessions::SignedIn,
     users::Profile,
 };
 
@@ -139,6 +141,37 @@ pub async fn submit_reset(app: App, mut request: Request) -> Answer {
 fn show_reset(app: &App, page: &Page, token: &str, mistake: Option<Mistake>) -> Answer {
     let hint = length_hint(page, app.config.password.min_length);
     show(page, "pages/reset-password.html", context! { token, hint }, mistake)
+}
+
+/// `GET /account/password`.
+pub async fn password(app: App, request: Request) -> Answer {
+    match enter(&app, &request, Destination::Password).await? {
+        Ok(_) => show_password(&app, &Page::of(&app, &request, None), None),
+        Err(sign_in) => Ok(see_other(&sign_in)),
+    }
+}
+
+/// `POST /account/password`.
+pub async fn submit_password(app: App, mut request: Request) -> Answer {
+    let form = Form::read(&app, &mut request).await?;
+    let SignedIn { session, user } = match enter(&app, &request, Destination::Password).await? {
+        Ok(signed_in) => signed_in,
+        Err(sign_in) => return Ok(see_other(&sign_in)),
+    };
+    let page = Page::of(&app, &request, None);
+    let (typed, origin) = (form.typed("password"), origin(&request));
+    match password::change(&app, &user, Some(session.sid), typed, page.language(), &origin).await {
+        Ok(()) => Ok(see_other("/account?done=password")),
+        Err(cause) => match mistake(&page, &cause) {
+            Some(mistake) => show_password(&app, &page, Some(mistake)),
+            None => Err(cause.into()),
+        },
+    }
+}
+
+fn show_password(app: &App, page: &Page, mistake: Option<Mistake>) -> Answer {
+    let hint = length_hint(page, app.config.password.min_length);
+    show(page, "pages/account-password.html", context! { here => "password", hint }, mistake)
 }
 
 fn length_hint(page: &Page, least: usize) -> Option<Value> {

@@ -83,19 +83,28 @@ fn values(app: &App, page: &Page, pending: &Pending, signed_in: &SignedIn) -> Va
     }
 }
 
+/// What a scope allows, in a few words.
+pub(super) fn title(app: &App, page: &Page, scope: &str) -> Value {
+    let resources = app.resources();
+    match resources.of_scope(scope) {
+        None => page.message(&format!("scope-{scope}")).unwrap_or_else(|| scope.into()),
+        Some(resource) => {
+            let description = resource.scopes.get(scope).filter(|text| !text.is_empty());
+            description.map_or_else(|| scope.into(), |text| text.as_str().into())
+        }
+    }
+}
+
 /// A scope as a person understands it: the issuer's by message, a resource's by its own description.
 fn permission(app: &App, page: &Page, scope: &str) -> Value {
     let resources = app.resources();
-    let Some(resource) = resources.of_scope(scope) else {
-        let title = page.message(&format!("scope-{scope}")).unwrap_or_else(|| scope.into());
-        return context! { title, detail => page.message(&format!("scope-{scope}-detail")) };
+    let detail = match resources.of_scope(scope) {
+        None => page.message(&format!("scope-{scope}-detail")),
+        Some(resource) => {
+            page.message_with("at-resource", &[("name", Value::from(resource.row.name.as_str()))])
+        }
     };
-    let description = resource.scopes.get(scope).filter(|text| !text.is_empty());
-    let name = [("name", Value::from(resource.row.name.as_str()))];
-    context! {
-        title => description.map_or(scope, String::as_str),
-        detail => page.message_with("at-resource", &name),
-    }
+    context! { title => title(app, page, scope), detail }
 }
 
 /// How long the client can go on without asking again.

@@ -12,6 +12,7 @@
 
 pub mod account;
 pub mod accounts;
+pub mod applications;
 pub mod asker;
 pub mod assets;
 pub mod consent;
@@ -20,6 +21,7 @@ mod form;
 pub mod inbox;
 pub mod logged_out;
 pub mod login;
+pub mod sessions;
 pub mod totp;
 
 use minijinja::{Value, context};

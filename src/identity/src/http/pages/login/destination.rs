@@ -10,6 +10,12 @@ pub enum Destination {
     Account,
     /// The authenticator app of one's own account.
     Totp,
+    /// Its password.
+    Password,
+    /// Where it is signed in.
+    Sessions,
+    /// What it has let in.
+    Applications,
 }
 
 impl Destination {
@@ -17,6 +23,9 @@ impl Destination {
     pub fn parse(word: Option<&str>) -> Self {
         match word {
             Some("totp") => Self::Totp,
+            Some("password") => Self::Password,
+            Some("sessions") => Self::Sessions,
+            Some("applications") => Self::Applications,
             _ => Self::Account,
         }
     }
@@ -26,6 +35,9 @@ impl Destination {
         match self {
             Self::Account => "account",
             Self::Totp => "totp",
+            Self::Password => "password",
+            Self::Sessions => "sessions",
+            Self::Applications => "applications",
         }
     }
 
@@ -34,14 +46,17 @@ impl Destination {
         match self {
             Self::Account => "/account",
             Self::Totp => "/account/totp",
+            Self::Password => "/account/password",
+            Self::Sessions => "/account/sessions",
+            Self::Applications => "/account/applications",
         }
     }
 
     /// What a session must have shown to be let in. `second` is whether the account has a second factor.
     pub fn requirement(self, second: bool) -> Requirement {
         match self {
-            Self::Account => Requirement::default(),
-            Self::Totp => totp::requirement_to_change(second),
+            Self::Account | Self::Sessions | Self::Applications => Requirement::default(),
+            Self::Totp | Self::Password => totp::requirement_to_change(second),
         }
     }
 }

@@ -1,0 +1,114 @@
+//! `/api/account/applications`: what one has let in.
+
+use poem::Request;
+use poem_openapi::{Object, OpenApi, param::Path, types::Example};
+use postern_service::problem::{NOT_FOUND, Problem, Problems};
+
+use crate::{
+    App,
+    accounts::applications,
+    http::{auth::user_token, bearer::BearerHeader, client_ip::origin, uncached::Uncached},
+};
+
+/// The applications API.
+pub struct ApplicationsApi {
+    app: App,
+}
+
+impl ApplicationsApi {
+    /// For this provider.
+    pub fn new(app: &App) -> Self {
+        Self { app: app.clone() }
+    }
+}
+
+/// An application that was let in.
+#[derive(Object)]
+#[oai(example, read_only_all)]
+struct Application {
+    /// Its `client_id`.
+    client_id: String,
+    /// What people call it.
+    name: String,
+    /// All that it may do, space separated.
+    scope: String,
+    /// When it was let in first, of what it still has (RFC 3339).
+    since: String,
+    /// When it was let in last (RFC 3339).
+    last: String,
+}
+
+impl Example for Application {
+    fn example() -> Self {
+        Self {
+            client_id: "tasks-web".to_owned(),
+            name: "Tasks".to_owned(),
+            scope: "openid tasks:read".to_owned(),
+            since: "2026-11-20T14:57:16.000250Z".to_owned(),
+            last: "2026-11-20T14:57:16.000250Z".to_owned(),
+        }
+    }
+}
+
+/// What was let in.
+#[derive(Object)]
+#[oai(example, read_only_all)]
+struct Applications {
+    /// The one that was let in last first.
+    applications: Vec<Application>,
+}
+
+impl Example for Applications {
+    fn example() -> Self {
+        Self { applications: vec![Application::example()] }
+    }
+}
+
+/// It was shown out.
+#[derive(Object)]
+#[oai(example, read_only_all)]
+struct Removed {
+    /// Always true.
+    removed: bool,
+}
+
+impl Example for Removed {
+    fn example() -> Self {
+        Self { removed: true }
+    }
+}
+
+#[OpenApi(prefix_path = "/api/account", tag = "super::super::Tag::Account")]
+impl ApplicationsApi {
+    /// What was let in
+    #[oai(path = "/applications", method = "get", operation_id = "applications_list")]
+    async fn list(&self, bearer: BearerHeader) -> Result<Uncached<Applications>, Problems<401, 403, 503>> {
+        let token = user_token(&self.app, bearer).await?;
+        let found = applications::list(&self.app, &token.user).await?;
+        let applications = found.into_iter().map(|one| Application {
+            client_id: one.client_id,
+            name: one.name,
+            scope: one.scope.to_string(),
+            since: one.since.rfc3339(),
+            last: one.last.rfc3339(),
+        });
+        Ok(Uncached(Applications { applications: applications.collect() }))
+    }
+
+    /// Show one out
+    ///
+    /// Ends every grant it has, its refresh tokens at once, and forgets the consent: it must ask again.
+    #[oai(path = "/applications/:client_id", method = "delete", operation_id = "application_remove")]
+    async fn remove(
+        &self,
+        request: &Request,
+        bearer: BearerHeader,
+        client_id: Path<String>,
+    ) -> Result<Uncached<Removed>, Problems<401, 403, 404, 503>> {
+        let token = user_token(&self.app, bearer).await?;
+        if !applications::remove(&self.app, &token.user, &client_id.0, &origin(request)).await? {
+            return Err(Problem::new(NOT_FOUND).into());
+        }
+        Ok(Uncached(Removed { removed: true }))
+    }
+}

@@ -1,0 +1,82 @@
+//! `/api/account/password`: the password of one's own account.
+
+use poem::Request;
+use poem_openapi::{Object, OpenApi, types::Example};
+use postern_service::{body::Json, problem::Problems};
+
+use super::must_be_recent;
+use crate::{
+    App,
+    accounts::password,
+    http::{
+        auth::{account_problem, language, user_token},
+        bearer::BearerHeader,
+        client_ip::origin,
+        uncached::Uncached,
+    },
+    login::totp,
+};
+
+/// The password API.
+pub struct PasswordApi {
+    app: App,
+}
+
+impl PasswordApi {
+    /// For this provider.
+    pub fn new(app: &App) -> Self {
+        Self { app: app.clone() }
+    }
+}
+
+/// A new password.
+#[derive(Object)]
+#[oai(example)]
+struct PasswordRequest {
+    /// 15 to 256 characters of any kind, hard to guess; beside a second factor 8 are enough.
+    #[oai(validator(max_length = 4096))]
+    password: String,
+}
+
+impl Example for PasswordRequest {
+    fn example() -> Self {
+        Self { password: "seven brass lamps upstream".to_owned() }
+    }
+}
+
+/// The password is set.
+#[derive(Object)]
+#[oai(example, read_only_all)]
+struct PasswordSet {
+    /// Always true. Every other session and every grant has ended, this token's too.
+    changed: bool,
+}
+
+impl Example for PasswordSet {
+    fn example() -> Self {
+        Self { changed: true }
+    }
+}
+
+#[OpenApi(prefix_path = "/api/account", tag = "super::super::Tag::Account")]
+impl PasswordApi {
+    /// Set the password
+    ///
+    /// Needs a sign-in within the last 15 minutes, by the second factor if there is one. Ends every other session and
+    /// every grant; the account is told by mail.
+    #[oai(path = "/password", method = "put", operation_id = "password_set")]
+    async fn set(
+        &self,
+        request: &Request,
+        bearer: BearerHeader,
+        body: Json<PasswordRequest>,
+    ) -> Result<Uncached<PasswordSet>, Problems<400, 401, 403, 503>> {
+        let token = user_token(&self.app, bearer).await?;
+        must_be_recent(&self.app, &token, totp::status(&self.app, &token.user).await?.is_some())?;
+        let (language, origin) = (language(&self.app, request), origin(request));
+        password::change(&self.app, &token.user, token.grant.sid, &body.0.password, &language, &origin)
+            .await
+            .map_err(account_problem)?;
+        Ok(Uncached(PasswordSet { changed: true }))
+    }
+}

@@ -1,0 +1,158 @@
+//! `/api/account/sessions`: where one is signed in.
+
+use poem::Request;
+use poem_openapi::{Object, OpenApi, param::Path, types::Example};
+use postern_service::{
+    clock::Timestamp,
+    problem::{NOT_FOUND, Problem, Problems},
+};
+use uuid::Uuid;
+
+use crate::{
+    App,
+    http::{auth::user_token, bearer::BearerHeader, client_ip::origin, uncached::Uncached},
+    sessions::{self, Session},
+};
+
+/// The sessions API.
+pub struct SessionsApi {
+    app: App,
+}
+
+impl SessionsApi {
+    /// For this provider.
+    pub fn new(app: &App) -> Self {
+        Self { app: app.clone() }
+    }
+}
+
+/// A place where the account is signed in.
+#[derive(Object)]
+#[oai(example, skip_serializing_if_is_none, read_only_all, rename = "AccountSession")]
+struct OwnSession {
+    /// The session; `sid` of its tokens.
+    sid: Uuid,
+    /// Whether it is the one that asks.
+    current: bool,
+    /// `browser` or `api`.
+    kind: String,
+    /// The client of an app's own sign-in.
+    client_id: Option<String>,
+    /// When it began (RFC 3339).
+    created_at: String,
+    /// When it was last seen, to the minute (RFC 3339).
+    last_seen_at: String,
+    /// When its user last proved who they are (RFC 3339).
+    auth_time: String,
+    /// Level reached.
+    acr: String,
+    /// Address where it began.
+    ip: Option<String>,
+    /// What it began with.
+    user_agent: Option<String>,
+}
+
+impl OwnSession {
+    fn of(session: Session, current: Option<Uuid>) -> Self {
+        let time = |micros| Timestamp::from_micros(micros).rfc3339();
+        Self {
+            current: Some(session.sid) == current,
+            sid: session.sid,
+            kind: session.kind,
+            client_id: session.client_id,
+            created_at: time(session.created_at),
+            last_seen_at: time(session.last_seen_at),
+            auth_time: time(session.auth_time),
+            acr: session.acr,
+            ip: session.ip,
+            user_agent: session.user_agent,
+        }
+    }
+}
+
+impl Example for OwnSession {
+    fn example() -> Self {
+        let at = "2026-11-20T14:57:16.000250Z".to_owned();
+        Self {
+            sid: Uuid::from_u128(0x0d5f_3d0e_8b36_4c45_a5ae_04fd_8f7a_76de),
+            current: true,
+            kind: "browser".to_owned(),
+            client_id: None,
+            created_at: at.clone(),
+            last_seen_at: at.clone(),
+            auth_time: at,
+            acr: "aal1".to_owned(),
+            ip: Some("203.0.113.7".to_owned()),
+            user_agent: Some("Mozilla/5.0".to_owned()),
+        }
+    }
+}
+
+/// Where the account is signed in.
+#[derive(Object)]
+#[oai(example, read_only_all)]
+struct OwnSessions {
+    /// The session seen last first, at most a hundred.
+    sessions: Vec<OwnSession>,
+}
+
+impl Example for OwnSessions {
+    fn example() -> Self {
+        Self { sessions: vec![OwnSession::example()] }
+    }
+}
+
+/// How many sessions were ended.
+#[derive(Object)]
+#[oai(example, read_only_all)]
+struct Ended {
+    /// The count.
+    ended: usize,
+}
+
+impl Example for Ended {
+    fn example() -> Self {
+        Self { ended: 1 }
+    }
+}
+
+#[OpenApi(prefix_path = "/api/account", tag = "super::super::Tag::Account")]
+impl SessionsApi {
+    /// Where one is signed in
+    #[oai(path = "/sessions", method = "get", operation_id = "sessions_list")]
+    async fn list(&self, bearer: BearerHeader) -> Result<Uncached<OwnSessions>, Problems<401, 403, 503>> {
+        let token = user_token(&self.app, bearer).await?;
+        let live = sessions::live_of_user(&self.app, token.user.id).await?;
+        let sessions = live.into_iter().map(|session| OwnSession::of(session, token.grant.sid)).collect();
+        Ok(Uncached(OwnSessions { sessions }))
+    }
+
+    /// End every other session
+    #[oai(path = "/sessions", method = "delete", operation_id = "sessions_end_others")]
+    async fn end_others(
+        &self,
+        request: &Request,
+        bearer: BearerHeader,
+    ) -> Result<Uncached<Ended>, Problems<401, 403, 503>> {
+        let token = user_token(&self.app, bearer).await?;
+        let ended = sessions::end_others(&self.app, &token.user, token.grant.sid, &origin(request)).await?;
+        Ok(Uncached(Ended { ended }))
+    }
+
+    /// End a session
+    ///
+    /// One's own too. What hangs off it ends with it, except what has `offline_access`.
+    #[oai(path = "/sessions/:sid", method = "delete", operation_id = "session_end")]
+    async fn end(
+        &self,
+        request: &Request,
+        bearer: BearerHeader,
+        sid: Path<Uuid>,
+    ) -> Result<Uncached<Ended>, Problems<400, 401, 403, 404, 503>> {
+        let token = user_token(&self.app, bearer).await?;
+        if !sessions::end_own(&self.app, &token.user, sid.0, &origin(request)).await? {
+            return Err(Problem::new(NOT_FOUND).into());
+        }
+        Ok(Uncached(Ended { ended: 1 }))
+    }
+}
