@@ -47,6 +47,10 @@ method-totp = Authenticator-App verwenden
 method-totp-hint = Sie brauchen Ihre Authenticator-App.
 method-totp-title = Noch ein Schritt
 method-totp-intro = Geben Sie den 6-stelligen Code ein, den Ihre Authenticator-App für <strong>{ $identifier }</strong> anzeigt.
+method-recovery-code = Wiederherstellungscode verwenden
+method-recovery-code-hint = Sie brauchen einen Ihrer Wiederherstellungscodes.
+method-recovery-code-title = Wiederherstellungscode eingeben
+method-recovery-code-intro = Geben Sie einen der Wiederherstellungscodes ein, die Sie für <strong>{ $identifier }</strong> aufbewahrt haben. Jeder gilt einmal.
 method-password = Mein Passwort verwenden
 method-password-hint = Sie brauchen Ihr Passwort.
 method-password-title = Passwort eingeben
@@ -75,6 +79,7 @@ no-way-give-up = Zurück zu { $name }
 code-needed = Geben Sie den Code ein.
 code-wrong = Dieser Code stimmt nicht oder gilt nicht mehr. Prüfen Sie ihn oder fordern Sie einen neuen an.
 totp-wrong = Dieser Code stimmt nicht. Geben Sie den ein, den Ihre App jetzt anzeigt.
+recovery-code-wrong = Dieser Code stimmt nicht oder wurde schon benutzt. Prüfen Sie ihn, oder nehmen Sie einen anderen.
 password-needed = Geben Sie das Passwort ein.
 password-wrong = Adresse und Passwort gehören nicht zusammen. Prüfen Sie das Passwort, oder setzen Sie ein neues.
 
@@ -216,6 +221,16 @@ back-to-sign-in = Zurück zur Anmeldung
 password-on-text = Es ist gesetzt. Sie können sich damit anmelden.
 password-off-text = Es ist nicht gesetzt. Mit einem Passwort melden Sie sich ohne E-Mail an.
 password-set = Ihr Passwort ist gesetzt. Sie wurden überall sonst abgemeldet.
+recovery-codes = Wiederherstellungscodes
+recovery-codes-text = Jeder ersetzt einmal ein Gerät, das verloren ist. Bewahren Sie sie getrennt davon auf.
+recovery-codes-left = { $count ->
+    [0] Sie haben keine Codes.
+    [one] 1 Code ist übrig.
+   *[other] { $count } Codes sind übrig.
+}
+recovery-codes-renew = Neue Codes anlegen
+recovery-codes-made = Das sind Ihre Codes. Sie werden nur dieses Mal gezeigt und beenden die vorigen.
+download = Herunterladen
 change-password-text = Sie werden überall sonst abgemeldet, und Anwendungen müssen neu fragen.
 sessions = Geräte
 sessions-text = Wo Ihr Konto angemeldet ist.
@@ -249,6 +264,8 @@ mail-totp-on-subject = Für Ihr Konto wurde eine Authenticator-App eingerichtet
 mail-totp-on-text = für Ihr Konto wurde eine Authenticator-App eingerichtet. Ab jetzt brauchen Sie die App, wo ein zweiter Schritt verlangt wird.
 mail-totp-off-subject = Die Authenticator-App wurde aus Ihrem Konto entfernt
 mail-totp-off-text = die Authenticator-App wurde aus Ihrem Konto entfernt. Ihr Postfach allein genügt nun, um sich anzumelden.
+mail-recovery-codes-subject = Für Ihr Konto wurden neue Wiederherstellungscodes angelegt
+mail-recovery-codes-text = Für Ihr Konto wurden neue Wiederherstellungscodes angelegt. Die vorigen gelten nicht mehr.
 mail-verify-email-subject = Bestätigen Sie Ihre Adresse
 mail-verify-email-text = jemand, vermutlich Sie, möchte ein Konto mit dieser Adresse anlegen. Folgen Sie dem Link, um sie zu bestätigen:
 mail-verify-email-button = Adresse bestätigen

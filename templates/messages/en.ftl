@@ -47,6 +47,10 @@ method-totp = Use my authenticator app
 method-totp-hint = You need your authenticator app.
 method-totp-title = One more step
 method-totp-intro = Enter the 6-digit code that your authenticator app shows for <strong>{ $identifier }</strong>.
+method-recovery-code = Use a recovery code
+method-recovery-code-hint = You need one of your recovery codes.
+method-recovery-code-title = Enter a recovery code
+method-recovery-code-intro = Enter one of the recovery codes you kept for <strong>{ $identifier }</strong>. Each works once.
 method-password = Use my password
 method-password-hint = You need your password.
 method-password-title = Enter your password
@@ -75,6 +79,7 @@ no-way-give-up = Go back to { $name }
 code-needed = Enter the code.
 code-wrong = That code is not right or no longer works. Check it, or ask for another one.
 totp-wrong = That code is not right. Enter the one that your app shows now.
+recovery-code-wrong = That code is not right or was used already. Check it, or use another one.
 password-needed = Enter the password.
 password-wrong = That address and password do not belong together. Check the password, or set a new one.
 
@@ -216,6 +221,16 @@ back-to-sign-in = Back to sign-in
 password-on-text = It is set. You can sign in by it.
 password-off-text = It is not set. With one you can sign in without a mail.
 password-set = Your password is set. You were signed out everywhere else.
+recovery-codes = Recovery codes
+recovery-codes-text = Each stands in once for a device that is lost. Keep them apart from it.
+recovery-codes-left = { $count ->
+    [0] You have no codes.
+    [one] 1 code is left.
+   *[other] { $count } codes are left.
+}
+recovery-codes-renew = Make new codes
+recovery-codes-made = These are your codes. They are shown this once, and end the ones before.
+download = Download
 change-password-text = You will be signed out everywhere else, and applications must ask again.
 sessions = Devices
 sessions-text = Where your account is signed in.
@@ -249,6 +264,8 @@ mail-totp-on-subject = An authenticator app was set up for your account
 mail-totp-on-text = An authenticator app was set up for your account. From now on you need it where a second step is asked for.
 mail-totp-off-subject = The authenticator app was removed from your account
 mail-totp-off-text = The authenticator app was removed from your account. Your mail alone is now enough to sign in.
+mail-recovery-codes-subject = New recovery codes were made for your account
+mail-recovery-codes-text = New recovery codes were made for your account. The ones before do not work any more.
 mail-verify-email-subject = Confirm your address
 mail-verify-email-text = somebody, probably you, wants to make an account with this address. Follow the link to confirm it:
 mail-verify-email-button = Confirm the address

@@ -33,11 +33,26 @@ impl MigrationTrait for Migration {
             .await?;
         manager.create_index(index("links", &["user_id"])).await?;
         manager.create_index(index("links", &["expires_at"])).await?;
+
+        manager
+            .create_table(
+                keyed(manager, "recovery_codes")
+                    .col(column("user_id", UUID))
+                    .col(column("code_mac", BYTES))
+                    .col(column("created_at", TIME))
+                    .col(optional("used_at", TIME))
+                    .primary_key(Index::create().col("user_id").col("code_mac"))
+                    .foreign_key(&mut belongs_to("recovery_codes", "user_id", "users", "id"))
+                    .to_owned(),
+            )
+            .await?;
         Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table("links").to_owned()).await?;
+        for table in ["recovery_codes", "links"] {
+            manager.drop_table(Table::drop().table(table).to_owned()).await?;
+        }
         manager
             .drop_index(Index::drop().name("credentials_one_password").table("credentials").to_owned())
             .await

@@ -17,6 +17,7 @@ pub mod jobs;
 pub mod links;
 pub mod operator_codes;
 pub mod rate_limits;
+pub mod recovery_codes;
 pub mod refresh_tokens;
 pub mod resources;
 pub mod scopes;

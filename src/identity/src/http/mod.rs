@@ -50,6 +50,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         auth::AuthApi::new(app),
         auth::accounts::AccountsApi::new(app),
         account::totp::TotpApi::new(app),
+        account::recovery_codes::RecoveryCodesApi::new(app),
         account::password::PasswordApi::new(app),
         account::sessions::SessionsApi::new(app),
         account::applications::ApplicationsApi::new(app),
@@ -104,6 +105,10 @@ fn routes(app: &App) -> BoxEndpoint<'static, Response> {
         .at(
             "/account/password",
             get(page(app, pages::accounts::password)).post(page(app, pages::accounts::submit_password)),
+        )
+        .at(
+            "/account/recovery-codes",
+            get(page(app, pages::recovery_codes::show)).post(page(app, pages::recovery_codes::renew)),
         )
         .at("/account/sessions", get(page(app, pages::sessions::show)))
         .at("/account/sessions/end", post(page(app, pages::sessions::end)))

@@ -35,8 +35,9 @@ const fn rule(table: &'static str, key: &'static str, column: &'static str, kept
 }
 
 /// Children before their parents; codes go with their grants. The audit record and keys are not in here.
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 10] = [
     rule("rate_limits", "bucket", "window_ends_at", Duration::ZERO),
+    rule("links", "token_hash", "expires_at", Duration::ZERO),
     rule("attempts", "attempt_hash", "expires_at", Duration::ZERO),
     rule("operator_codes", "id", "expires_at", Duration::ZERO),
     rule("authorization_requests", "id", "expires_at", Duration::ZERO),

@@ -11,6 +11,7 @@ pub mod code;
 pub mod email_otp;
 pub mod password;
 pub mod policy;
+pub mod recovery_code;
 pub mod sent_code;
 pub mod totp;
 
@@ -41,6 +42,7 @@ pub fn methods() -> Vec<Arc<dyn LoginMethod>> {
         Arc::new(code::Code),
         Arc::new(password::ByPassword),
         Arc::new(totp::Totp),
+        Arc::new(recovery_code::RecoveryCode),
     ]
 }
 

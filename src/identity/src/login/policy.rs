@@ -66,6 +66,8 @@ pub enum Factor {
     Is,
     /// That they read what is sent to an address or handed over by an operator.
     Reads,
+    /// A secret that stands in for a device that is lost.
+    Recovers,
 }
 
 impl Factor {
@@ -76,6 +78,11 @@ impl Factor {
 
     /// Whether it makes another method's proof a second factor.
     const fn seconds(self) -> bool {
+        matches!(self, Self::Has { .. } | Self::Recovers)
+    }
+
+    /// Whether an account that is set up for it shows a second factor at every sign-in.
+    const fn demands_second(self) -> bool {
         matches!(self, Self::Has { .. })
     }
 }
@@ -153,7 +160,7 @@ pub fn decide(requirement: &Requirement, offers: &[Offer<'_>], shown: &[Shown]) 
     let Some(reached) = reached(shown) else {
         return Decision::More(names(offers, |offer| offer.factor.begins() && allowed(requirement, offer)));
     };
-    let can_second = offers.iter().any(|offer| offer.enrolled && offer.factor.seconds());
+    let can_second = offers.iter().any(|offer| offer.enrolled && offer.factor.demands_second());
     let wanted = requirement.acr.unwrap_or(Acr::Aal1).max(if can_second { Acr::Aal2 } else { Acr::Aal1 });
     if reached.acr >= wanted {
         return Decision::Done(reached);

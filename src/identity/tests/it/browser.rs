@@ -235,6 +235,10 @@ fn the_pages_of_registration_and_recovery_look_right_and_lead_on() {
         tab.look("sessions").await;
         tab.goto(&site.at("/account/applications")).await;
         tab.look("applications").await;
+        tab.goto(&site.at("/account/recovery-codes")).await;
+        tab.follow("#recovery-codes-renew").await;
+        tab.sees("#recovery-codes-download").await;
+        tab.look("recovery-codes").await;
         tab.goto(&site.at("/account/password")).await;
         tab.sees("#password-submit").await;
         tab.look("account-password").await;

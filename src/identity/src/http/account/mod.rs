@@ -2,6 +2,7 @@
 
 pub mod applications;
 pub mod password;
+pub mod recovery_codes;
 pub mod sessions;
 pub mod totp;
 

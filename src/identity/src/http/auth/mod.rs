@@ -19,7 +19,9 @@ use postern_service::{
     problem::{Problem, Problems},
 };
 
-pub(super) use self::errors::{account as account_problem, bearer_problem, insufficient};
+pub(super) use self::errors::{
+    account as account_problem, bearer_problem, insufficient, login as login_problem,
+};
 use self::{
     bodies::{
         BeginRequest, Begun, LoginRequest, LogoutRequest, Methods, RefreshRequest, Resource, Tokens,

@@ -21,6 +21,7 @@ mod form;
 pub mod inbox;
 pub mod logged_out;
 pub mod login;
+pub mod recovery_codes;
 pub mod sessions;
 pub mod totp;
 

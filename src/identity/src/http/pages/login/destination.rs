@@ -10,6 +10,8 @@ pub enum Destination {
     Account,
     /// The authenticator app of one's own account.
     Totp,
+    /// The codes that stand in for it.
+    RecoveryCodes,
     /// Its password.
     Password,
     /// Where it is signed in.
@@ -23,6 +25,7 @@ impl Destination {
     pub fn parse(word: Option<&str>) -> Self {
         match word {
             Some("totp") => Self::Totp,
+            Some("recovery-codes") => Self::RecoveryCodes,
             Some("password") => Self::Password,
             Some("sessions") => Self::Sessions,
             Some("applications") => Self::Applications,
@@ -35,6 +38,7 @@ impl Destination {
         match self {
             Self::Account => "account",
             Self::Totp => "totp",
+            Self::RecoveryCodes => "recovery-codes",
             Self::Password => "password",
             Self::Sessions => "sessions",
             Self::Applications => "applications",
@@ -46,6 +50,7 @@ impl Destination {
         match self {
             Self::Account => "/account",
             Self::Totp => "/account/totp",
+            Self::RecoveryCodes => "/account/recovery-codes",
             Self::Password => "/account/password",
             Self::Sessions => "/account/sessions",
             Self::Applications => "/account/applications",
@@ -56,7 +61,7 @@ impl Destination {
     pub fn requirement(self, second: bool) -> Requirement {
         match self {
             Self::Account | Self::Sessions | Self::Applications => Requirement::default(),
-            Self::Totp | Self::Password => totp::requirement_to_change(second),
+            Self::Totp | Self::RecoveryCodes | Self::Password => totp::requirement_to_change(second),
         }
     }
 }

@@ -149,6 +149,7 @@ pub async fn verify(app: App, mut request: Request) -> Answer {
     let (field, needed, wrong) = match method {
         show::PASSWORD => ("password", "password-needed", "password-wrong"),
         "totp" => ("code", "code-needed", "totp-wrong"),
+        "recovery-code" => ("code", "code-needed", "recovery-code-wrong"),
         _ => ("code", "code-needed", "code-wrong"),
     };
     let typed = form.typed(field);

@@ -1,0 +1,84 @@
+//! `/api/account/recovery-codes`: codes for the day when the device is lost.
+
+use poem::Request;
+use poem_openapi::{Object, OpenApi, types::Example};
+use postern_service::problem::Problems;
+
+use super::must_be_recent;
+use crate::{
+    App,
+    http::{
+        auth::{language, login_problem, user_token},
+        bearer::BearerHeader,
+        client_ip::origin,
+        uncached::Uncached,
+    },
+    login::{recovery_code, totp},
+};
+
+/// The recovery codes API.
+pub struct RecoveryCodesApi {
+    app: App,
+}
+
+impl RecoveryCodesApi {
+    /// For this provider.
+    pub fn new(app: &App) -> Self {
+        Self { app: app.clone() }
+    }
+}
+
+/// How many codes still work.
+#[derive(Object)]
+#[oai(example, read_only_all)]
+struct CodesLeft {
+    /// The count, of ten.
+    left: usize,
+}
+
+impl Example for CodesLeft {
+    fn example() -> Self {
+        Self { left: 9 }
+    }
+}
+
+/// A new set. It is shown this once.
+#[derive(Object)]
+#[oai(example, read_only_all)]
+struct NewCodes {
+    /// Ten codes, each for one sign-in.
+    codes: Vec<String>,
+}
+
+impl Example for NewCodes {
+    fn example() -> Self {
+        Self { codes: vec!["7k2mq-0xv9d".to_owned()] }
+    }
+}
+
+#[OpenApi(prefix_path = "/api/account", tag = "super::super::Tag::Account")]
+impl RecoveryCodesApi {
+    /// How many recovery codes still work
+    #[oai(path = "/recovery-codes", method = "get", operation_id = "recovery_codes_left")]
+    async fn left(&self, bearer: BearerHeader) -> Result<Uncached<CodesLeft>, Problems<401, 403, 503>> {
+        let token = user_token(&self.app, bearer).await?;
+        Ok(Uncached(CodesLeft { left: recovery_code::left(&self.app, &token.user).await? }))
+    }
+
+    /// Make a new set
+    ///
+    /// Needs a sign-in within the last 15 minutes, by the second factor if there is one. The set before ends.
+    #[oai(path = "/recovery-codes", method = "post", operation_id = "recovery_codes_renew")]
+    async fn renew(
+        &self,
+        request: &Request,
+        bearer: BearerHeader,
+    ) -> Result<Uncached<NewCodes>, Problems<401, 403, 503>> {
+        let token = user_token(&self.app, bearer).await?;
+        must_be_recent(&self.app, &token, totp::status(&self.app, &token.user).await?.is_some())?;
+        let (language, origin) = (language(&self.app, request), origin(request));
+        let codes =
+            recovery_code::renew(&self.app, &token.user, &origin, &language).await.map_err(login_problem)?;
+        Ok(Uncached(NewCodes { codes }))
+    }
+}

@@ -1,0 +1,30 @@
+//! `/account/recovery-codes`: codes for the day when the device is lost, shown once.
+
+use minijinja::context;
+use poem::Request;
+
+use super::{Answer, Form, Page, account::enter, login::Destination, see_other};
+use crate::{App, http::client_ip::origin, login::recovery_code};
+
+/// `GET /account/recovery-codes`.
+pub async fn show(app: App, request: Request) -> Answer {
+    let signed_in = match enter(&app, &request, Destination::RecoveryCodes).await? {
+        Ok(signed_in) => signed_in,
+        Err(sign_in) => return Ok(see_other(&sign_in)),
+    };
+    let left = recovery_code::left(&app, &signed_in.user).await?;
+    let page = Page::of(&app, &request, None);
+    page.show("pages/recovery-codes.html", context! { here => "recovery-codes", left, codes => () })
+}
+
+/// `POST /account/recovery-codes`: makes a new set, and shows it in the answer: it cannot be shown again.
+pub async fn renew(app: App, mut request: Request) -> Answer {
+    Form::read(&app, &mut request).await?;
+    let signed_in = match enter(&app, &request, Destination::RecoveryCodes).await? {
+        Ok(signed_in) => signed_in,
+        Err(sign_in) => return Ok(see_other(&sign_in)),
+    };
+    let page = Page::of(&app, &request, None);
+    let codes = recovery_code::renew(&app, &signed_in.user, &origin(&request), page.language()).await?;
+    page.show("pages/recovery-codes.html", context! { here => "recovery-codes", left => codes.len(), codes })
+}
