@@ -153,10 +153,10 @@ pub struct PasswordSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Registration {
-    /// Everybody with an address.
-    Open,
     /// Nobody; operators add users.
     Closed,
+    /// Everybody with an address.
+    Open,
 }
 
 /// Registration.

@@ -18,7 +18,7 @@ use crate::{
 const BECAUSE: &str = "password_changed";
 
 /// Whether the account has one.
-pub async fn set(app: &App, user: &User) -> Result<bool, AccountError> {
+pub async fn is_set(app: &App, user: &User) -> Result<bool, AccountError> {
     Ok(passwords::find(app, app.db.reader(), Some(user.id)).await?.is_some())
 }
 

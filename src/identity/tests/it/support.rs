@@ -72,6 +72,7 @@ impl TestApp {
         let mut env = vec![
             ("POSTERN_DATABASE__URL".to_owned(), database.url().to_owned()),
             ("POSTERN_SECRETS__ENCRYPTION_KEY".to_owned(), "A".repeat(43)),
+            ("POSTERN_REGISTRATION__MODE".to_owned(), "open".to_owned()),
         ];
         env.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         Self::node(database, env, Clock::manual(START), 1, add).await

@@ -128,7 +128,11 @@ fn overlay(given: &Loaded<Config>, data: &Path, secrets: &Secrets) -> Vec<(&'sta
         ("keys.publish_before", "10s"),
         // `code` sends its codes, too; the inbox takes the terminal's place.
         ("login.code_delivery", "console"),
+        // Everything that there is can be tried.
+        ("registration.mode", "open"),
         // One person tries everything, again and again.
+        ("limits.failures_per_source", "1000 per 15m per ip"),
+        ("limits.registrations_per_source", "1000 per 1h per ip"),
         ("limits.codes_per_recipient", "1000 per 15m per recipient"),
         ("limits.codes_per_source", "1000 per 15m per ip"),
     ];

@@ -45,7 +45,7 @@ pub async fn show(app: App, request: Request) -> Answer {
         email => user.email.as_str(),
         name => user.profile.get("name").and_then(|name| name.as_str()).map(Value::from),
         totp => totp::status(&app, user).await?.is_some(),
-        password => password::set(&app, user).await?,
+        password => password::is_set(&app, user).await?,
     };
     page.show("pages/account.html", values)
 }

@@ -2,6 +2,7 @@
 
 use minijinja::{Value, context};
 use poem::Request;
+use postern_service::clock::Timestamp;
 
 use super::{
     Answer, Form, Page, Refusal,
@@ -37,23 +38,22 @@ pub async fn show(app: App, request: Request) -> Answer {
 fn shown(app: &App, session: &Session) -> Value {
     let clients = app.clients();
     let client = session.client_id.as_deref().and_then(|id| clients.find(id)).map(|it| it.row.name.clone());
-    let day = |micros: i64| micros / 1_000_000;
+    let time = |micros| minute(Timestamp::from_micros(micros));
     context! {
         sid => session.sid.to_string(),
         api => session.kind == SessionKind::Api.word(),
         client,
         device => session.user_agent.as_deref().map(device),
         ip => session.ip.as_deref(),
-        since => time(day(session.created_at)),
-        seen => time(day(session.last_seen_at)),
+        since => time(session.created_at),
+        seen => time(session.last_seen_at),
     }
 }
 
-/// A moment as people read it, in UTC; the machine form is RFC 3339.
-fn time(seconds: i64) -> String {
-    let text = postern_service::clock::Timestamp::from_seconds(seconds).rfc3339();
-    // 2026-01-01T00:00:00.000000Z
-    text.get(..16).map_or_else(|| text.clone(), |minute| format!("{} UTC", minute.replace('T', " ")))
+/// A moment as people read it, in UTC: `2026-01-01 00:00 UTC`.
+fn minute(at: Timestamp) -> String {
+    let text = at.rfc3339().replace('T', " ");
+    format!("{} UTC", text.get(..16).unwrap_or(&text))
 }
 
 /// Browser and system, as far as a user agent tells: for recognition, not for statistics.
