@@ -39,13 +39,17 @@ impl MigrationTrait for Migration {
                 keyed(manager, "recovery_codes")
                     .col(column("user_id", UUID))
                     .col(column("code_mac", BYTES))
+                    .col(column("credential_id", UUID))
                     .col(column("created_at", TIME))
                     .col(optional("used_at", TIME))
                     .primary_key(Index::create().col("user_id").col("code_mac"))
                     .foreign_key(&mut belongs_to("recovery_codes", "user_id", "users", "id"))
+                    .foreign_key(&mut belongs_to("recovery_codes", "credential_id", "credentials", "id"))
                     .to_owned(),
             )
             .await?;
+        manager.create_index(index("recovery_codes", &["credential_id"])).await?;
+        manager.create_index(index("attempts", &["user_id"])).await?;
         Ok(())
     }
 
@@ -53,6 +57,7 @@ impl MigrationTrait for Migration {
         for table in ["recovery_codes", "links"] {
             manager.drop_table(Table::drop().table(table).to_owned()).await?;
         }
+        manager.drop_index(Index::drop().name("attempts_user_id_index").table("attempts").to_owned()).await?;
         manager
             .drop_index(Index::drop().name("credentials_one_password").table("credentials").to_owned())
             .await

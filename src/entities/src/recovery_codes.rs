@@ -12,6 +12,8 @@ pub struct Model {
     /// MAC of the code over the user.
     #[sea_orm(primary_key, auto_increment = false)]
     pub code_mac: Vec<u8>,
+    /// The device it stands in for, and goes with.
+    pub credential_id: Uuid,
     /// When it was made.
     pub created_at: i64,
     /// Set once.

@@ -104,6 +104,38 @@ pub async fn take_now(app: &App, limit: Limit, subject: &str) -> Result<Taken, D
     app.db.write(async |tx| take(tx, limit, subject, now).await).await
 }
 
+/// What was counted in the window that runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted {
+    /// Uses that were not given back.
+    pub used: u32,
+    /// End of the window.
+    pub ends_at: Timestamp,
+}
+
+/// What was counted for a subject; nothing when no window runs.
+pub async fn look(
+    db: &impl ConnectionTrait,
+    limit: Limit,
+    subject: &str,
+    now: Timestamp,
+) -> Result<Option<Counted>, DatabaseError> {
+    let row = rate_limits::Entity::find_by_id(bucket(limit.name, subject))
+        .filter(rate_limits::Column::WindowEndsAt.gt(now.micros()))
+        .one(db)
+        .await?;
+    Ok(row.map(|row| Counted {
+        used: u32::try_from(row.used).unwrap_or(0),
+        ends_at: Timestamp::from_micros(row.window_ends_at),
+    }))
+}
+
+/// Forgets what was counted for a subject.
+pub async fn forget(tx: &Transaction, limit: Limit, subject: &str) -> Result<(), DatabaseError> {
+    rate_limits::Entity::delete_by_id(bucket(limit.name, subject)).exec(tx).await?;
+    Ok(())
+}
+
 /// Gives a use back, in the write of what turned out well.
 pub async fn give_back(tx: &Transaction, taken: &Use) -> Result<(), DatabaseError> {
     rate_limits::Entity::update_many()

@@ -273,6 +273,16 @@ pub async fn live_of_user(app: &App, user_id: Uuid) -> Result<Vec<Session>, Data
     Ok(live)
 }
 
+/// When a user proved last who they are, of the sessions that are kept.
+pub async fn last_auth_time(app: &App, user_id: Uuid) -> Result<Option<Timestamp>, DatabaseError> {
+    let last = sessions::Entity::find()
+        .filter(sessions::Column::UserId.eq(user_id))
+        .order_by_desc(sessions::Column::AuthTime)
+        .one(app.db.reader())
+        .await?;
+    Ok(last.map(|session| Timestamp::from_micros(session.auth_time)))
+}
+
 /// Ends one session of a user, on their own wish. False when it was not theirs, or had ended.
 pub async fn end_own(app: &App, user: &User, sid: Uuid, origin: &Origin) -> Result<bool, DatabaseError> {
     let now = app.clock.now();

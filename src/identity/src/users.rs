@@ -3,7 +3,7 @@
 mod profile;
 
 use postern_entities::users;
-use postern_service::database::DatabaseError;
+use postern_service::database::{DatabaseError, Transaction};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -20,6 +20,12 @@ pub async fn find_by_email(db: &impl ConnectionTrait, email: &Email) -> Result<O
 /// The user with this row identifier.
 pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<User>, DatabaseError> {
     Ok(users::Entity::find_by_id(id).one(db).await?)
+}
+
+/// Holds a user until the write ends: of two changes to what an account signs in with, the second sees the first.
+pub async fn lock(tx: &Transaction, id: Uuid) -> Result<(), DatabaseError> {
+    users::Entity::find_by_id(id).lock_exclusive().one(tx).await?;
+    Ok(())
 }
 
 /// The user tokens call by this `sub`.

@@ -13,6 +13,7 @@ pub mod applications;
 mod links;
 pub mod password;
 pub mod recovery;
+pub mod recovery_codes;
 pub mod registration;
 
 use std::time::Duration;
@@ -29,6 +30,7 @@ use crate::{
     administration::ChangeError,
     audit::{Event, Origin},
     crypto::CryptoError,
+    login::LoginError,
     passwords::{HashError, PasswordError, Weakness},
     pool::Busy,
     rate_limit::{self, Limit, Taken},
@@ -58,6 +60,15 @@ pub enum AccountError {
     /// The link was used, has ended, or never was.
     #[error("the link does not work any more")]
     LinkOver,
+    /// The password is not the one that the registration began with.
+    #[error("is not the one that the registration began with")]
+    WrongPassword,
+    /// There is no authenticator for which codes could stand in.
+    #[error("there is no authenticator")]
+    NoAuthenticator,
+    /// A login method failed.
+    #[error(transparent)]
+    Login(LoginError),
     /// Too often.
     #[error("too many requests")]
     Limited {

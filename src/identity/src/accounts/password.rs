@@ -8,7 +8,7 @@ use crate::{
     App,
     audit::{Event, Origin},
     grants,
-    login::totp,
+    login::{attempt, totp},
     mail::{self, Letter},
     passwords::{self, Password, Weakness},
     sessions,
@@ -41,6 +41,7 @@ pub async fn change(
         .write(async |tx| -> Result<(), AccountError> {
             password.store(tx).await?;
             links::end_of_user(tx, user.id, now).await?;
+            attempt::end_of_user(tx, user.id, now).await?;
             sessions::end_all_but(app, tx, user.id, kept, BECAUSE, origin, now).await?;
             grants::revoke_of_user(app, tx, user.id, BECAUSE, now).await?;
             let event = Event::new("credential.changed").user(user.id).session(kept);
@@ -59,6 +60,6 @@ pub(super) async fn checked(app: &App, user: &User, typed: &str) -> Result<Passw
     let password = Password::typed(typed).ok_or(Weakness::TooLong)?;
     let second_factor = totp::status(app, user).await?.is_some();
     let name = user.profile["name"].as_str();
-    password.check(&app.config.password, second_factor, &known_words(app, &user.email, name))?;
+    passwords::check(app, &password, second_factor, &known_words(app, &user.email, name)).await??;
     Ok(password)
 }

@@ -16,6 +16,7 @@ use crate::{
     App,
     audit::{Event, Origin},
     grants,
+    login::attempt,
     mail::{self, Letter},
     passwords, sessions,
     users::{self, Email},
@@ -84,6 +85,7 @@ pub async fn reset(
                 return Err(AccountError::LinkOver);
             }
             links::end_of_user(tx, user.id, now).await?;
+            attempt::end_of_user(tx, user.id, now).await?;
             password.store(tx).await?;
             rows::Entity::update_many().set(proven).filter(rows::Column::Id.eq(user.id)).exec(tx).await?;
             sessions::end_all_of_user(app, tx, user.id, BECAUSE, origin, now).await?;

@@ -1,7 +1,7 @@
 //! Makes accounts for people who come by themselves.
 //!
 //! The account begins when its address is proven: until then the registration, with the hash of its password, lies sealed
-//! in the link. So nobody can prepare an account for somebody else's address and wait for its owner to confirm it.
+//! in the link.
 
 use postern_entities::users as rows;
 use postern_service::clock::Timestamp;
@@ -18,8 +18,8 @@ use crate::{
     audit::{Event, Origin},
     config::Registration,
     mail::{self, Letter},
-    passwords::{self, Password, Weakness},
-    rate_limit::Limit,
+    passwords::{self, Password, Verdict, Weakness},
+    rate_limit::{self, Limit, Taken},
     users::{self, Email, Profile, User},
 };
 
@@ -40,9 +40,20 @@ struct Registered {
     profile: Profile,
 }
 
+/// Counts what makes us hash a password for a stranger, in a write of its own.
+async fn count_try(app: &App, origin: &Origin, now: Timestamp) -> Result<(), AccountError> {
+    let limit = Limit { name: "registration_tries_per_source", rate: app.config.limits.codes_per_source };
+    let source = rate_limit::source(origin.ip);
+    match app.db.write(async |tx| rate_limit::take(tx, limit, &source, now).await).await? {
+        Taken::Within(_) => Ok(()),
+        Taken::Limited { retry_after, .. } => Err(AccountError::Limited { retry_after }),
+    }
+}
+
 /// Whether people may make accounts here.
 pub fn open(app: &App) -> bool {
-    app.config.registration.mode == Registration::Open && app.mailer.delivers()
+    let by_password = app.config.login.methods.iter().any(|method| method == "password");
+    app.config.registration.mode == Registration::Open && by_password && app.mailer.delivers()
 }
 
 /// Mails a link that completes the registration or, to an address that has an account, a letter that says so.
@@ -58,12 +69,13 @@ pub async fn register(
     let email = Email::parse(new.email).map_err(|_| AccountError::MalformedEmail)?;
     administration::users::check(&new.profile)?;
     let password = Password::typed(new.password).ok_or(Weakness::TooLong)?;
+    let now = app.clock.now();
+    // Counted before anything slow, and for a taken address as for a free one.
+    count_try(app, origin, now).await?;
     let words = known_words(app, email.as_str(), new.profile.name.as_deref());
-    password.check(&app.config.password, false, &words)?;
-    // Hashed for a taken address too: both take as long.
+    passwords::check(app, &password, false, &words).await??;
     let registered =
         Registered { password_hash: passwords::hash(app, &password).await?, profile: new.profile };
-    let now = app.clock.now();
     let user = users::find_by_email(app.db.reader(), &email).await?;
     let (purpose, template) = match user {
         None => (Purpose::Register, "verify-email"),
@@ -106,10 +118,29 @@ async fn keep(
 }
 
 /// Completes a registration: from now on there is an account, with its address proven.
-pub async fn verify_email(app: &App, token: &str, origin: &Origin) -> Result<User, AccountError> {
+///
+/// On a page it asks for the password too: whoever reads the mailbox may press a button in a mail that somebody else
+/// asked for, but does not know the password that this one chose.
+pub async fn verify_email(
+    app: &App,
+    token: &str,
+    password: Option<&str>,
+    origin: &Origin,
+) -> Result<User, AccountError> {
+    if !open(app) {
+        return Err(AccountError::Closed);
+    }
     let now = app.clock.now();
     let link = links::find::<Registered>(app, Purpose::Register, token, now).await?;
     let link = link.ok_or(AccountError::LinkOver)?;
+    if let Some(password) = password {
+        count_try(app, origin, now).await?;
+        let password = Password::typed(password).ok_or(AccountError::WrongPassword)?;
+        let verdict = app.hasher.verify(password.text(), Some(&link.payload.password_hash)).await?;
+        if verdict == Verdict::Wrong {
+            return Err(AccountError::WrongPassword);
+        }
+    }
     let user = User {
         id: app.random.row_id(now),
         subject: app.random.uuid(),

@@ -50,38 +50,40 @@ impl LoginMethod for ByPassword {
         let stored = passwords::find(cx.app, cx.app.db.reader(), cx.user.map(|user| user.id)).await?;
         let hash = stored.as_ref().map(|stored| stored.hash.as_str());
         let verdict = cx.app.hasher.verify(password.text(), hash).await?;
-        let consumes: Option<Box<dyn Consumable>> = match (verdict, stored) {
-            (Verdict::Right, Some(_)) => None,
-            (Verdict::Outdated, Some(stored)) => {
-                Some(Box::new(hashed_again(cx.app, stored, &password).await?))
-            }
+        let sealed = match (verdict, &stored) {
+            (Verdict::Right, _) => None,
+            (Verdict::Outdated, Some(stored)) => Some(sealed_again(cx.app, stored, &password).await?),
             _ => return Err(LoginError::Refused),
         };
-        Ok(Proof { consumes, ..Proof::default() })
+        let proven = Proven { stored: stored.ok_or(LoginError::Refused)?, sealed };
+        Ok(Proof { consumes: Some(Box::new(proven)), ..Proof::default() })
     }
 }
 
-async fn hashed_again(
+/// The same password, hashed as the settings say now.
+async fn sealed_again(
     app: &App,
-    stored: StoredPassword,
+    stored: &StoredPassword,
     password: &Password,
-) -> Result<HashedAgain, LoginError> {
+) -> Result<Vec<u8>, LoginError> {
     let hash = passwords::hash(app, password).await?;
-    let sealed = passwords::seal_again(app, &stored, &hash)?;
-    Ok(HashedAgain { stored, sealed })
+    Ok(passwords::seal_again(app, stored, &hash)?)
 }
 
-/// The same password, hashed as the settings say now; stored with the sign-in that proved it.
-struct HashedAgain {
+/// A password that was right a moment ago: it must still be the account's when the sign-in is written.
+struct Proven {
     stored: StoredPassword,
-    sealed: Vec<u8>,
+    /// Stored with the sign-in that proved it.
+    sealed: Option<Vec<u8>>,
 }
 
 #[async_trait]
-impl Consumable for HashedAgain {
+impl Consumable for Proven {
     async fn consume(&self, _: &App, tx: &Transaction, _: Timestamp) -> Result<bool, DatabaseError> {
-        passwords::renew(tx, &self.stored, &self.sealed).await?;
-        Ok(true)
+        if let Some(sealed) = &self.sealed {
+            passwords::renew(tx, &self.stored, sealed).await?;
+        }
+        passwords::still(tx, &self.stored).await
     }
 }
 

@@ -165,9 +165,13 @@ pub fn decide(requirement: &Requirement, offers: &[Offer<'_>], shown: &[Shown]) 
     if reached.acr >= wanted {
         return Decision::Done(reached);
     }
-    let more = names(offers, |offer| offer.enrolled && raises(offer, wanted, reached.acr, shown));
-    if !more.is_empty() {
-        return Decision::More(more);
+    // What cannot be reached does not excuse from what can.
+    let steps = [Some(wanted), can_second.then_some(Acr::Aal2)];
+    for step in steps.into_iter().flatten() {
+        let more = names(offers, |offer| offer.enrolled && raises(offer, step, reached.acr, shown));
+        if !more.is_empty() {
+            return Decision::More(more);
+        }
     }
     match requirement.acr {
         Some(least) if reached.acr < least => Decision::Short(reached),
@@ -299,6 +303,9 @@ mod tests {
             (None, WITH_TOTP, &["email-otp", "totp"], false, "done aal2"),
             (Some(Aal2), WITH_TOTP, &["code", "totp"], false, "done aal2"),
             (Some(Phr), WITH_TOTP, &["email-otp", "totp"], false, "short aal2"),
+            // Asking for what the account cannot reach does not get around it.
+            (Some(Phr), WITH_TOTP, &["email-otp"], false, "totp"),
+            (Some(Phr), WITH_TOTP, &["password"], false, "totp"),
             // A passkey with user verification is enough for everything.
             (None, ALL, &["passkey"], true, "done phr"),
             (Some(Aal2), ALL, &["passkey"], true, "done phr"),

@@ -18,7 +18,7 @@ use crate::{
     app::App,
     audit::{Event, Origin},
     mail,
-    users::User,
+    users::{self, User},
 };
 
 const KIND: &str = "recovery-code";
@@ -104,19 +104,22 @@ pub async fn left(app: &App, user: &User) -> Result<usize, DatabaseError> {
     Ok(macs.len())
 }
 
-/// Makes a new set, which exists nowhere else; the one before ends, and the account is told by mail.
+/// Makes a new set, which exists nowhere else, for a device that is set up: it goes with it. The set before ends, and
+/// the account is told by mail.
 pub async fn renew(
     app: &App,
     user: &User,
+    device: Uuid,
     origin: &Origin,
     language: &str,
 ) -> Result<Vec<String>, LoginError> {
     let now = app.clock.now();
     let codes: Vec<String> = (0..COUNT).map(|_| draw(app)).collect();
-    let rows: Vec<_> = codes.iter().map(|code| row(app, user, code, now)).collect();
+    let rows: Vec<_> = codes.iter().map(|code| row(app, user, device, code, now)).collect();
     let notice = mail::notice(app, &user.email, "recovery-codes", language)?;
     app.db
         .write(async |tx| -> Result<(), LoginError> {
+            users::lock(tx, user.id).await?;
             recovery_codes::Entity::delete_many().filter(Column::UserId.eq(user.id)).exec(tx).await?;
             recovery_codes::Entity::insert_many(rows).exec_without_returning(tx).await?;
             let event = Event::new("credential.enrolled").user(user.id);
@@ -134,10 +137,11 @@ fn draw(app: &App) -> String {
     bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect()
 }
 
-fn row(app: &App, user: &User, code: &str, now: Timestamp) -> recovery_codes::ActiveModel {
+fn row(app: &App, user: &User, device: Uuid, code: &str, now: Timestamp) -> recovery_codes::ActiveModel {
     let row = recovery_codes::Model {
         user_id: user.id,
         code_mac: mac(app, user.id, code),
+        credential_id: device,
         created_at: now.micros(),
         used_at: None,
     };

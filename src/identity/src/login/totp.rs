@@ -162,6 +162,11 @@ pub async fn status(app: &App, user: &User) -> Result<Option<Timestamp>, Databas
     Ok(credential.and_then(|credential| credential.confirmed_at).map(Timestamp::from_micros))
 }
 
+/// The account's authenticator, for what goes with it.
+pub async fn device(app: &App, user: &User) -> Result<Option<Uuid>, DatabaseError> {
+    Ok(confirmed(app.db.reader(), user.id).await?.map(|credential| credential.id))
+}
+
 /// Begins an enrolment: a new seed, which proves nothing before [`confirm`]. One begun before is dropped.
 pub async fn enrol(app: &App, user: &User, origin: &Origin) -> Result<Enrolment, EnrolError> {
     let now = app.clock.now();

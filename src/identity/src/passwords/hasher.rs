@@ -122,12 +122,25 @@ impl Hasher {
         })
     }
 
+    /// Judges a password where hashes are made: its strength takes long to estimate, too.
+    pub(super) async fn judge<T: Send + 'static>(
+        &self,
+        judge: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Busy> {
+        self.run(|_| judge()).await
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Arena) -> T + Send + 'static,
     ) -> Result<T, Busy> {
         let (answer, answered) = oneshot::channel();
-        let work: Work = Box::new(move |arena| drop(answer.send(work(arena))));
+        // For who has left nothing is hashed.
+        let work: Work = Box::new(move |arena| {
+            if !answer.is_closed() {
+                drop(answer.send(work(arena)));
+            }
+        });
         self.queue.try_send(work).map_err(|_full| Busy)?;
         answered.await.map_err(|_| Busy)
     }

@@ -12,17 +12,14 @@ use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Transaction},
 };
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
-    sea_query::{Expr, OnConflict},
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use uuid::Uuid;
 
 pub use self::{
     hasher::{HashError, Hasher, Verdict},
     rules::{Password, Weakness},
 };
-use crate::{App, crypto::CryptoError};
+use crate::{App, crypto::CryptoError, pool::Busy, users};
 
 const KIND: &str = "password";
 
@@ -54,6 +51,22 @@ pub enum PasswordError {
     Database(#[from] DatabaseError),
 }
 
+/// Whether a password may be set: see [`Password::check`].
+pub async fn check(
+    app: &App,
+    password: &Password,
+    second_factor: bool,
+    words: &[&str],
+) -> Result<Result<(), Weakness>, Busy> {
+    let (password, settings) = (password.clone(), app.config.password.clone());
+    let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+    let judge = move || {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        password.check(&settings, second_factor, &words)
+    };
+    app.hasher.judge(judge).await
+}
+
 /// Hashes a password.
 pub async fn hash(app: &App, password: &Password) -> Result<String, HashError> {
     app.hasher.hash(password.text(), app.random.bytes()).await
@@ -77,12 +90,10 @@ pub fn seal(app: &App, user_id: Uuid, hash: &str, now: Timestamp) -> Result<NewP
 impl NewPassword {
     /// Stores it; the account's former password is none any more.
     pub async fn store(self, tx: &Transaction) -> Result<(), DatabaseError> {
+        users::lock(tx, self.row.user_id).await?;
         of_user(self.row.user_id).exec(tx).await?;
         let row: credentials::ActiveModel = self.row.into();
-        credentials::Entity::insert(row)
-            .on_conflict(OnConflict::new().do_nothing().to_owned())
-            .exec_without_returning(tx)
-            .await?;
+        credentials::Entity::insert(row).exec_without_returning(tx).await?;
         Ok(())
     }
 }
@@ -118,6 +129,17 @@ pub async fn renew(tx: &Transaction, stored: &StoredPassword, sealed: &[u8]) -> 
         .exec(tx)
         .await?;
     Ok(())
+}
+
+/// Whether this is still the account's password. Holds it until the write ends: who changes it meanwhile waits, and then
+/// ends what this write opens.
+pub async fn still(tx: &Transaction, stored: &StoredPassword) -> Result<bool, DatabaseError> {
+    let held = credentials::Entity::update_many()
+        .col_expr(Column::ConfirmedAt, Expr::col(Column::ConfirmedAt))
+        .filter(Column::Id.eq(stored.id))
+        .exec(tx)
+        .await?;
+    Ok(held.rows_affected == 1)
 }
 
 /// Seals a new hash for the row of an outdated one.

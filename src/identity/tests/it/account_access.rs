@@ -7,6 +7,7 @@ use poem::{
 use serde_json::{Value, json};
 
 use crate::{
+    seeds::Seeds,
     sign_in::{ALICE, SignIn, problem},
     support::Answer,
 };
@@ -135,5 +136,17 @@ async fn the_account_calls_need_a_token_of_its_user() {
     let sign_in = SignIn::new().await;
     for path in ["/api/account/sessions", "/api/account/applications"] {
         assert_eq!(sign_in.app.get(path).await.status, 401, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_app_of_somebody_else_does_not_manage_the_account() {
+    let seeds = Seeds::new().await;
+    let tokens = seeds.tokens("openid").await;
+    let token = tokens["access_token"].as_str().unwrap();
+    assert_eq!(seeds.app.get_as(token, "/api/auth/me").await.status, 200);
+    for path in ["sessions", "applications", "recovery-codes", "totp"] {
+        let answer = seeds.app.get_as(token, &format!("/api/account/{path}")).await;
+        assert_eq!((answer.status.as_u16(), problem(&answer).as_str()), (403, "not_first_party"), "{path}");
     }
 }

@@ -170,6 +170,10 @@ fn every_page_looks_right_in_every_size_and_colour() {
         tab.goto(&site.at("/account/totp")).await;
         tab.sees("#totp-remove").await;
         tab.look("totp-on").await;
+        tab.goto(&site.at("/account/recovery-codes")).await;
+        tab.follow("#recovery-codes-renew").await;
+        tab.sees("#recovery-codes-download").await;
+        tab.look("recovery-codes").await;
         tab.goto(&site.at("/oauth2/logout")).await;
         tab.look("logout").await;
         tab.follow("#logout-yes").await;
@@ -200,6 +204,7 @@ fn the_pages_of_registration_and_recovery_look_right_and_lead_on() {
         tab.goto(&newest_link(&site).await).await;
         tab.sees("#verify-submit").await;
         tab.look("verify-email").await;
+        tab.type_into("#password", "seven brass lamps upstream").await;
         tab.follow("#verify-submit").await;
         tab.sees("#done-sign-in").await;
         tab.look("registered").await;
@@ -235,10 +240,6 @@ fn the_pages_of_registration_and_recovery_look_right_and_lead_on() {
         tab.look("sessions").await;
         tab.goto(&site.at("/account/applications")).await;
         tab.look("applications").await;
-        tab.goto(&site.at("/account/recovery-codes")).await;
-        tab.follow("#recovery-codes-renew").await;
-        tab.sees("#recovery-codes-download").await;
-        tab.look("recovery-codes").await;
         tab.goto(&site.at("/account/password")).await;
         tab.sees("#password-submit").await;
         tab.look("account-password").await;

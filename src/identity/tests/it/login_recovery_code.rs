@@ -5,10 +5,14 @@ use poem::{
     Request,
     http::{Method, header},
 };
+use postern_identity::{
+    audit::Origin,
+    login::{recovery_code, totp},
+};
 use serde_json::{Value, json};
 
 use crate::{
-    sign_in::{ALICE, SignIn, problem, statuses},
+    sign_in::{ALICE, Authenticator, SignIn, problem, statuses},
     support::Answer,
 };
 
@@ -21,10 +25,20 @@ async fn renew(sign_in: &SignIn, token: &Value) -> Answer {
     sign_in.app.send(request).await
 }
 
-async fn codes(sign_in: &SignIn, token: &Value) -> Vec<String> {
+async fn codes_of(sign_in: &SignIn, token: &Value) -> Vec<String> {
     let answer = renew(sign_in, token).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     serde_json::from_value(answer.json::<Value>()["codes"].clone()).unwrap()
+}
+
+/// What alice gets by both factors, and so may make codes with.
+async fn strong_tokens(sign_in: &SignIn, authenticator: &Authenticator, steps: i64) -> Value {
+    let attempt = sign_in.attempt("email-otp", ALICE).await;
+    let code = sign_in.app.code_for(ALICE).await;
+    sign_in.verify("email-otp", &attempt, &code).await;
+    let answer = sign_in.verify("totp", &attempt, &authenticator.code(&sign_in.app, steps)).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.json()
 }
 
 /// An attempt of alice with an authenticator, after her mailed code.
@@ -39,10 +53,9 @@ async fn first_factor(sign_in: &SignIn) -> String {
 #[tokio::test]
 async fn a_code_stands_in_for_the_lost_device_once() {
     let sign_in = SignIn::new().await;
-    let token = sign_in.tokens().await;
-    let codes = codes(&sign_in, &token).await;
+    let authenticator = sign_in.enrol().await;
+    let codes = codes_of(&sign_in, &strong_tokens(&sign_in, &authenticator, 1).await).await;
     assert_eq!(codes.len(), 10);
-    sign_in.enrol().await;
     let attempt = first_factor(&sign_in).await;
     let other = sign_in.app.another_node().await;
     let spelled = codes[0].to_uppercase().replace('-', " ");
@@ -69,10 +82,10 @@ async fn a_code_stands_in_for_the_lost_device_once() {
 #[tokio::test]
 async fn a_new_set_ends_the_one_before_and_the_account_is_told() {
     let sign_in = SignIn::new().await;
-    let token = sign_in.tokens().await;
-    let old = codes(&sign_in, &token).await;
-    let new = codes(&sign_in, &token).await;
-    sign_in.enrol().await;
+    let authenticator = sign_in.enrol().await;
+    let token = strong_tokens(&sign_in, &authenticator, 1).await;
+    let old = codes_of(&sign_in, &token).await;
+    let new = codes_of(&sign_in, &token).await;
     let attempt = first_factor(&sign_in).await;
     assert_eq!(sign_in.verify("recovery-code", &attempt, &old[0]).await.status, 401);
     assert_eq!(sign_in.verify("recovery-code", &attempt, &new[0]).await.status, 200);
@@ -84,12 +97,22 @@ async fn a_new_set_ends_the_one_before_and_the_account_is_told() {
 }
 
 #[tokio::test]
-async fn codes_alone_neither_begin_a_sign_in_nor_demand_a_second_step() {
+async fn codes_need_an_authenticator_and_go_with_it() {
     let sign_in = SignIn::new().await;
-    let token = sign_in.tokens().await;
-    codes(&sign_in, &token).await;
-    sign_in.tokens().await;
-    assert_eq!(sign_in.request("recovery-code", ALICE).await.status, 404);
+    let refused = renew(&sign_in, &sign_in.tokens().await).await;
+    assert_eq!(refused.status, 409, "{}", refused.body);
+    let authenticator = sign_in.enrol().await;
+    let codes = codes_of(&sign_in, &strong_tokens(&sign_in, &authenticator, 1).await).await;
+    let app = &sign_in.app.app;
+    totp::remove(app, &sign_in.alice, &Origin::default(), "en").await.unwrap();
+    assert_eq!(recovery_code::left(app, &sign_in.alice).await.unwrap(), 0);
+    sign_in.enrol().await;
+    let attempt = sign_in.attempt("email-otp", ALICE).await;
+    let code = sign_in.app.code_for(ALICE).await;
+    let told: Value = sign_in.verify("email-otp", &attempt, &code).await.json();
+    assert_eq!(told["methods"], json!(["totp"]), "those of the old one are gone");
+    assert_ne!(sign_in.verify("recovery-code", &attempt, &codes[0]).await.status, 200);
+    assert_eq!(sign_in.request("recovery-code", ALICE).await.status, 404, "nothing begins with one");
 }
 
 #[tokio::test]

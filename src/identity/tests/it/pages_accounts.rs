@@ -27,7 +27,9 @@ async fn a_person_registers_signs_in_and_sets_a_new_password() {
         page.press("#register-submit", &[("email", CAROL), ("password", PASSWORD), ("name", "Carol")]).await;
     assert_eq!(sent.text("h1"), "Check your mail");
     let confirm = open(&browser, &mailed(&app, CAROL).await).await;
-    let done = confirm.press("#verify-submit", &[]).await;
+    let wrong = confirm.press("#verify-submit", &[("password", ANOTHER)]).await;
+    assert!(wrong.text("#password-error").contains("not the password this registration began with"));
+    let done = wrong.press("#verify-submit", &[("password", PASSWORD)]).await;
     assert_eq!(done.text("h1"), "Your account is ready");
     let address = done.click("#done-sign-in").await;
     let asked = address.press("#login-password", &[("identifier", CAROL)]).await;

@@ -7,7 +7,7 @@ use postern_service::problem::{NOT_FOUND, Problem, Problems};
 use crate::{
     App,
     accounts::applications,
-    http::{auth::user_token, bearer::BearerHeader, client_ip::origin, uncached::Uncached},
+    http::{account::own_token, bearer::BearerHeader, client_ip::origin, uncached::Uncached},
 };
 
 /// The applications API.
@@ -83,7 +83,7 @@ impl ApplicationsApi {
     /// What was let in
     #[oai(path = "/applications", method = "get", operation_id = "applications_list")]
     async fn list(&self, bearer: BearerHeader) -> Result<Uncached<Applications>, Problems<401, 403, 503>> {
-        let token = user_token(&self.app, bearer).await?;
+        let token = own_token(&self.app, bearer).await?;
         let found = applications::list(&self.app, &token.user).await?;
         let applications = found.into_iter().map(|one| Application {
             client_id: one.client_id,
@@ -105,7 +105,7 @@ impl ApplicationsApi {
         bearer: BearerHeader,
         client_id: Path<String>,
     ) -> Result<Uncached<Removed>, Problems<401, 403, 404, 503>> {
-        let token = user_token(&self.app, bearer).await?;
+        let token = own_token(&self.app, bearer).await?;
         if !applications::remove(&self.app, &token.user, &client_id.0, &origin(request)).await? {
             return Err(Problem::new(NOT_FOUND).into());
         }

@@ -1,4 +1,4 @@
-//! The JSON API of one's own account. Bearer access tokens with the issuer as audience.
+//! The JSON API of one's own account. Bearer access tokens of first-party clients, with the issuer as audience.
 
 pub mod applications;
 pub mod password;
@@ -8,12 +8,25 @@ pub mod totp;
 
 use postern_service::{clock::Timestamp, problem::Problem};
 
-use super::auth::insufficient;
+use super::{
+    auth::{insufficient, not_first_party, user_token},
+    bearer::BearerHeader,
+};
 use crate::{
     App,
     login::{policy::Acr, totp::requirement_to_change},
     tokens::access_token::UserToken,
 };
+
+/// The token of a first-party client: one that only signs people in does not manage their accounts.
+async fn own_token(app: &App, bearer: BearerHeader) -> Result<UserToken, Problem> {
+    let token = user_token(app, bearer).await?;
+    let clients = app.clients();
+    match clients.find(&token.grant.client_id) {
+        Some(client) if client.row.first_party => Ok(token),
+        _ => Err(not_first_party()),
+    }
+}
 
 /// RFC 9470 section 3: what changes how one signs in needs a recent sign-in, by the second factor if there is one.
 fn must_be_recent(app: &App, token: &UserToken, with_authenticator: bool) -> Result<(), Problem> {

@@ -4,12 +4,12 @@ use poem::Request;
 use poem_openapi::{Object, OpenApi, types::Example};
 use postern_service::{body::Json, problem::Problems};
 
-use super::must_be_recent;
+use super::{must_be_recent, own_token};
 use crate::{
     App,
     accounts::password,
     http::{
-        auth::{account_problem, language, user_token},
+        auth::{account_problem, language},
         bearer::BearerHeader,
         client_ip::origin,
         uncached::Uncached,
@@ -71,7 +71,7 @@ impl PasswordApi {
         bearer: BearerHeader,
         body: Json<PasswordRequest>,
     ) -> Result<Uncached<PasswordSet>, Problems<400, 401, 403, 503>> {
-        let token = user_token(&self.app, bearer).await?;
+        let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token, totp::status(&self.app, &token.user).await?.is_some())?;
         let (language, origin) = (language(&self.app, request), origin(request));
         password::change(&self.app, &token.user, token.grant.sid, &body.0.password, &language, &origin)

@@ -4,11 +4,12 @@ use poem::Request;
 use poem_openapi::{Object, OpenApi, types::Example};
 use postern_service::problem::Problems;
 
-use super::must_be_recent;
+use super::{must_be_recent, own_token};
 use crate::{
     App,
+    accounts::recovery_codes,
     http::{
-        auth::{language, login_problem, user_token},
+        auth::{account_problem, language},
         bearer::BearerHeader,
         client_ip::origin,
         uncached::Uncached,
@@ -61,24 +62,26 @@ impl RecoveryCodesApi {
     /// How many recovery codes still work
     #[oai(path = "/recovery-codes", method = "get", operation_id = "recovery_codes_left")]
     async fn left(&self, bearer: BearerHeader) -> Result<Uncached<CodesLeft>, Problems<401, 403, 503>> {
-        let token = user_token(&self.app, bearer).await?;
+        let token = own_token(&self.app, bearer).await?;
         Ok(Uncached(CodesLeft { left: recovery_code::left(&self.app, &token.user).await? }))
     }
 
     /// Make a new set
     ///
-    /// Needs a sign-in within the last 15 minutes, by the second factor if there is one. The set before ends.
+    /// For an account with an authenticator, which they stand in for and go with. Needs a sign-in within the last 15
+    /// minutes, by the second factor. The set before ends.
     #[oai(path = "/recovery-codes", method = "post", operation_id = "recovery_codes_renew")]
     async fn renew(
         &self,
         request: &Request,
         bearer: BearerHeader,
-    ) -> Result<Uncached<NewCodes>, Problems<401, 403, 503>> {
-        let token = user_token(&self.app, bearer).await?;
+    ) -> Result<Uncached<NewCodes>, Problems<401, 403, 409, 503>> {
+        let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token, totp::status(&self.app, &token.user).await?.is_some())?;
         let (language, origin) = (language(&self.app, request), origin(request));
-        let codes =
-            recovery_code::renew(&self.app, &token.user, &origin, &language).await.map_err(login_problem)?;
+        let codes = recovery_codes::renew(&self.app, &token.user, &origin, &language)
+            .await
+            .map_err(account_problem)?;
         Ok(Uncached(NewCodes { codes }))
     }
 }

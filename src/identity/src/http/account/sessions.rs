@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     App,
-    http::{auth::user_token, bearer::BearerHeader, client_ip::origin, uncached::Uncached},
+    http::{account::own_token, bearer::BearerHeader, client_ip::origin, uncached::Uncached},
     sessions::{self, Session},
 };
 
@@ -121,7 +121,7 @@ impl SessionsApi {
     /// Where one is signed in
     #[oai(path = "/sessions", method = "get", operation_id = "sessions_list")]
     async fn list(&self, bearer: BearerHeader) -> Result<Uncached<OwnSessions>, Problems<401, 403, 503>> {
-        let token = user_token(&self.app, bearer).await?;
+        let token = own_token(&self.app, bearer).await?;
         let live = sessions::live_of_user(&self.app, token.user.id).await?;
         let sessions = live.into_iter().map(|session| OwnSession::of(session, token.grant.sid)).collect();
         Ok(Uncached(OwnSessions { sessions }))
@@ -134,7 +134,7 @@ impl SessionsApi {
         request: &Request,
         bearer: BearerHeader,
     ) -> Result<Uncached<Ended>, Problems<401, 403, 503>> {
-        let token = user_token(&self.app, bearer).await?;
+        let token = own_token(&self.app, bearer).await?;
         let ended = sessions::end_others(&self.app, &token.user, token.grant.sid, &origin(request)).await?;
         Ok(Uncached(Ended { ended }))
     }
@@ -149,7 +149,7 @@ impl SessionsApi {
         bearer: BearerHeader,
         sid: Path<Uuid>,
     ) -> Result<Uncached<Ended>, Problems<400, 401, 403, 404, 503>> {
-        let token = user_token(&self.app, bearer).await?;
+        let token = own_token(&self.app, bearer).await?;
         if !sessions::end_own(&self.app, &token.user, sid.0, &origin(request)).await? {
             return Err(Problem::new(NOT_FOUND).into());
         }

@@ -12,8 +12,8 @@ use postern_service::{
 use crate::{
     App,
     http::{
-        account::must_be_recent,
-        auth::{language, user_token},
+        account::{must_be_recent, own_token},
+        auth::language,
         bearer::BearerHeader,
         client_ip::origin,
         uncached::Uncached,
@@ -106,7 +106,7 @@ impl TotpApi {
     /// Whether an authenticator is set up
     #[oai(path = "/totp", method = "get", operation_id = "totp_status")]
     async fn status(&self, bearer: BearerHeader) -> Result<Uncached<TotpStatus>, Problems<401, 403, 503>> {
-        let token = user_token(&self.app, bearer).await?;
+        let token = own_token(&self.app, bearer).await?;
         Ok(Uncached(self.status_of(&token).await?))
     }
 
@@ -119,7 +119,7 @@ impl TotpApi {
         request: &Request,
         bearer: BearerHeader,
     ) -> Result<Uncached<TotpEnrolment>, Problems<401, 403, 409, 503>> {
-        let token = user_token(&self.app, bearer).await?;
+        let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token, false)?;
         let enrolment = totp::enrol(&self.app, &token.user, &origin(request)).await.map_err(enrol_problem)?;
         Ok(Uncached(enrolment.into()))
@@ -133,7 +133,7 @@ impl TotpApi {
         bearer: BearerHeader,
         body: Json<TotpConfirmation>,
     ) -> Result<Uncached<TotpStatus>, Problems<400, 401, 403, 409, 429, 503>> {
-        let token = user_token(&self.app, bearer).await?;
+        let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token, false)?;
         let language = language(&self.app, request);
         totp::confirm(&self.app, &token.user, &body.0.code, &origin(request), &language)
@@ -151,7 +151,7 @@ impl TotpApi {
         request: &Request,
         bearer: BearerHeader,
     ) -> Result<Uncached<TotpStatus>, Problems<401, 403, 503>> {
-        let token = user_token(&self.app, bearer).await?;
+        let token = own_token(&self.app, bearer).await?;
         let enrolled = totp::status(&self.app, &token.user).await?.is_some();
         must_be_recent(&self.app, &token, enrolled)?;
         let language = language(&self.app, request);

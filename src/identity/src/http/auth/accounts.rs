@@ -39,18 +39,25 @@ struct RegisterRequest {
     #[oai(validator(max_length = 4096))]
     password: String,
     /// Full name.
+    #[oai(validator(max_length = 200))]
     name: Option<String>,
     /// Given name.
+    #[oai(validator(max_length = 200))]
     given_name: Option<String>,
     /// Family name.
+    #[oai(validator(max_length = 200))]
     family_name: Option<String>,
     /// Casual name.
+    #[oai(validator(max_length = 200))]
     nickname: Option<String>,
     /// Short name; not unique.
+    #[oai(validator(max_length = 200))]
     preferred_username: Option<String>,
     /// Locale (BCP 47).
+    #[oai(validator(max_length = 200))]
     locale: Option<String>,
     /// Time zone (IANA).
+    #[oai(validator(max_length = 200))]
     zoneinfo: Option<String>,
 }
 
@@ -206,7 +213,7 @@ impl AccountsApi {
         body: Json<LinkRequest>,
     ) -> Result<Uncached<Verified>, Problems<400, 401, 403, 503>> {
         let caller = Caller::named(&self.app, request, &body.0.client_id)?;
-        let user = registration::verify_email(&self.app, &body.0.token, &caller.origin)
+        let user = registration::verify_email(&self.app, &body.0.token, None, &caller.origin)
             .await
             .map_err(errors::account)?;
         Ok(Uncached(Verified { email: user.email }))

@@ -52,7 +52,7 @@ const LINK_OVER: Kind = Kind::new("link_over", StatusCode::BAD_REQUEST, "The lin
 
 const SOON: Duration = Duration::from_secs(1);
 
-pub(in crate::http) fn login(cause: LoginError) -> Problem {
+pub(super) fn login(cause: LoginError) -> Problem {
     match cause {
         LoginError::Refused | LoginError::Ended => {
             tracing::info!(%cause, "sign-in refused");
@@ -81,6 +81,11 @@ pub(in crate::http) fn account(cause: AccountError) -> Problem {
         AccountError::MalformedEmail => malformed("email", &NotAnEmail),
         AccountError::Password(rule) => malformed("password", &rule),
         AccountError::Profile { field, rule } => malformed(field, &rule),
+        AccountError::WrongPassword => malformed("password", &cause),
+        AccountError::NoAuthenticator => {
+            Problem::new(problem::CONFLICT).detail("set up an authenticator first: the codes stand in for it")
+        }
+        AccountError::Login(cause) => login(cause),
         AccountError::LinkOver => Problem::new(LINK_OVER).detail("ask for a new one"),
         AccountError::Limited { retry_after } => {
             Problem::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)
@@ -119,7 +124,7 @@ pub(super) fn refused_client() -> Problem {
     Problem::new(INVALID_CLIENT)
 }
 
-pub(super) fn not_first_party() -> Problem {
+pub(in crate::http) fn not_first_party() -> Problem {
     Problem::new(NOT_FIRST_PARTY)
 }
 

@@ -19,9 +19,7 @@ use postern_service::{
     problem::{Problem, Problems},
 };
 
-pub(super) use self::errors::{
-    account as account_problem, bearer_problem, insufficient, login as login_problem,
-};
+pub(super) use self::errors::{account as account_problem, bearer_problem, insufficient, not_first_party};
 use self::{
     bodies::{
         BeginRequest, Begun, LoginRequest, LogoutRequest, Methods, RefreshRequest, Resource, Tokens,

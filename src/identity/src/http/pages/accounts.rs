@@ -72,18 +72,26 @@ fn show_register(app: &App, page: &Page, email: &str, name: &str, mistake: Optio
 pub async fn verify_email(app: App, request: Request) -> Answer {
     let query = Form::of_query(&request)?;
     let token = query.get("token").ok_or_else(registration_over)?;
-    Page::of(&app, &request, None).show("pages/verify-email.html", context! { token })
+    show_verification(&Page::of(&app, &request, None), token, None)
 }
 
 /// `POST /verify-email`.
 pub async fn submit_verification(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
-    match registration::verify_email(&app, form.typed("token"), &origin(&request)).await {
-        Ok(_) => {}
-        Err(AccountError::LinkOver) => return Err(registration_over()),
-        Err(cause) => return Err(cause.into()),
+    let page = Page::of(&app, &request, None);
+    let (token, password) = (form.typed("token"), form.typed("password"));
+    match registration::verify_email(&app, token, Some(password), &origin(&request)).await {
+        Ok(_) => done(&page, "email-verified", "email-verified-text"),
+        Err(AccountError::LinkOver) => Err(registration_over()),
+        Err(cause) => match mistake(&page, &cause) {
+            Some(mistake) => show_verification(&page, token, Some(mistake)),
+            None => Err(cause.into()),
+        },
     }
-    done(&Page::of(&app, &request, None), "email-verified", "email-verified-text")
+}
+
+fn show_verification(page: &Page, token: &str, mistake: Option<Mistake>) -> Answer {
+    show(page, "pages/verify-email.html", context! { token }, mistake)
 }
 
 /// A link of a registration that does not work any more: it can be asked for again.
@@ -194,6 +202,7 @@ fn show(page: &Page, template: &str, values: Value, mistake: Option<Mistake>) ->
 fn mistake(page: &Page, cause: &AccountError) -> Option<Mistake> {
     let (field, key, arguments) = match cause {
         AccountError::MalformedEmail => ("email", "email-malformed", Vec::new()),
+        AccountError::WrongPassword => ("password", "verify-password-wrong", Vec::new()),
         AccountError::Profile { field, .. } => (*field, "name-malformed", Vec::new()),
         AccountError::Password(weakness) => match weakness {
             Weakness::TooShort { least } => {
@@ -216,9 +225,12 @@ impl From<AccountError> for PageError {
             AccountError::LinkOver => {
                 Self::from(Refusal::LinkOver).way_on("/forgot-password".to_owned(), "forgot-password")
             }
-            AccountError::MalformedEmail | AccountError::Password(_) | AccountError::Profile { .. } => {
-                Refusal::Malformed.into()
-            }
+            AccountError::Login(cause) => cause.into(),
+            AccountError::MalformedEmail
+            | AccountError::Password(_)
+            | AccountError::WrongPassword
+            | AccountError::NoAuthenticator
+            | AccountError::Profile { .. } => Refusal::Malformed.into(),
             AccountError::Limited { retry_after } => Self::retry_after(Refusal::TooMany, retry_after),
             AccountError::Busy(_) => Self::retry_after(Refusal::Unavailable, SOON),
             AccountError::Database(cause) => cause.into(),

@@ -4,7 +4,12 @@ use minijinja::context;
 use poem::Request;
 
 use super::{Answer, Form, Page, account::enter, login::Destination, see_other};
-use crate::{App, http::client_ip::origin, login::recovery_code};
+use crate::{
+    App,
+    accounts::recovery_codes,
+    http::client_ip::origin,
+    login::{recovery_code, totp},
+};
 
 /// `GET /account/recovery-codes`.
 pub async fn show(app: App, request: Request) -> Answer {
@@ -12,6 +17,9 @@ pub async fn show(app: App, request: Request) -> Answer {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
+    if totp::status(&app, &signed_in.user).await?.is_none() {
+        return Ok(see_other(Destination::Totp.path()));
+    }
     let left = recovery_code::left(&app, &signed_in.user).await?;
     let page = Page::of(&app, &request, None);
     page.show("pages/recovery-codes.html", context! { here => "recovery-codes", left, codes => () })
@@ -25,6 +33,6 @@ pub async fn renew(app: App, mut request: Request) -> Answer {
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
     let page = Page::of(&app, &request, None);
-    let codes = recovery_code::renew(&app, &signed_in.user, &origin(&request), page.language()).await?;
+    let codes = recovery_codes::renew(&app, &signed_in.user, &origin(&request), page.language()).await?;
     page.show("pages/recovery-codes.html", context! { here => "recovery-codes", left => codes.len(), codes })
 }

@@ -90,6 +90,10 @@ pub async fn verify(app: &App, verify: Verify<'_>) -> Result<Verified, LoginErro
     let Reserved { row, counted } = reserve(app, &verify, now).await?;
     let user = store::user_of(app, &row).await?;
     let outcome = judge(app, &verify, &**method, &row, user.as_ref(), now).await;
+    if let Err(LoginError::Busy) = outcome {
+        // Nothing was compared.
+        app.db.write(async |tx| store::give_back(tx, &row, &counted).await).await?;
+    }
     let outcome = match (outcome, user) {
         (Ok(proof), Some(user)) => accept(app, &verify, &**method, &row, user, proof, counted, now).await,
         // The code of a decoy is told to nobody; who guesses it has still not named an account.
@@ -116,15 +120,16 @@ async fn reserve(app: &App, verify: &Verify<'_>, now: Timestamp) -> Result<Reser
         .write(async |tx| -> Result<_, LoginError> {
             let Some(row) = store::reserve_try(tx, &bound, now).await? else { return Ok(Reservation::Ended) };
             let mut counted = Vec::new();
-            for (name, rate, subject) in [
-                ("failures_per_source", limits.failures_per_source, source.as_str()),
-                ("failures_per_account", limits.failures_per_account, row.identifier.as_str()),
+            let of_source = Limit { name: "failures_per_source", rate: limits.failures_per_source };
+            for (limit, subject) in [
+                (of_source, source.as_str()),
+                (failures_of_account(app, verify.method), row.identifier.as_str()),
             ] {
-                match rate_limit::take(tx, Limit { name, rate }, subject, now).await? {
+                match rate_limit::take(tx, limit, subject, now).await? {
                     Taken::Within(taken) => counted.push(taken),
                     Taken::Limited { retry_after, first } => {
                         if first {
-                            record_limited(app, tx, name, verify.origin, now).await?;
+                            record_limited(app, tx, limit.name, verify.origin, now).await?;
                         }
                         return Ok(Reservation::Limited(retry_after));
                     }
@@ -138,6 +143,13 @@ async fn reserve(app: &App, verify: &Verify<'_>, now: Timestamp) -> Result<Reser
         Reservation::Limited(retry_after) => Err(LoginError::Limited { retry_after }),
         Reservation::Ended => Err(LoginError::Ended),
     }
+}
+
+/// What limits the failed proofs of one account, by its address. Guesses at its password are counted by themselves, so
+/// that they bar nobody from signing in another way.
+pub fn failures_of_account(app: &App, method: &str) -> Limit {
+    let name = if method == "password" { "password_failures_per_account" } else { "failures_per_account" };
+    Limit { name, rate: app.config.limits.failures_per_account }
 }
 
 async fn judge(

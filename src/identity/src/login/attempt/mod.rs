@@ -24,13 +24,16 @@ mod store;
 use std::time::Duration;
 
 use postern_entities::attempts;
-use postern_service::clock::Timestamp;
+use postern_service::{
+    clock::Timestamp,
+    database::{DatabaseError, Transaction},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use self::{
-    accept::{SignedInNow, Verified, Verify, verify},
+    accept::{SignedInNow, Verified, Verify, failures_of_account, verify},
     look::{Look, look},
 };
 
@@ -317,6 +320,11 @@ async fn record_limited(
 ) -> Result<(), LoginError> {
     let event = Event::new("login.limited").details(json!({ "limit": limit }));
     Ok(event.record(app, tx, origin, now).await?)
+}
+
+/// Ends the attempts of a user that go on, because what they signed in with was changed.
+pub async fn end_of_user(tx: &Transaction, user_id: Uuid, now: Timestamp) -> Result<(), DatabaseError> {
+    store::end_of_user(tx, user_id, now).await
 }
 
 fn asked(row: &attempts::Model) -> Result<Asked, LoginError> {

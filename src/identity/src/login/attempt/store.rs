@@ -19,6 +19,7 @@ use crate::{
     clients::Client,
     crypto,
     login::{Challenge, CodeMac, policy::Shown},
+    rate_limit::{self, Use},
     users::{self, User},
 };
 
@@ -99,6 +100,23 @@ pub(super) async fn reserve_try(
     Ok(reserved.into_iter().next())
 }
 
+/// Gives a try back that was not judged, and what was counted with it.
+pub(super) async fn give_back(
+    tx: &Transaction,
+    row: &attempts::Model,
+    counted: &[Use],
+) -> Result<(), DatabaseError> {
+    attempts::Entity::update_many()
+        .col_expr(Column::TriesLeft, Expr::col(Column::TriesLeft).add(1))
+        .filter(Column::AttemptHash.eq(row.attempt_hash.clone()))
+        .exec(tx)
+        .await?;
+    for taken in counted {
+        rate_limit::give_back(tx, taken).await?;
+    }
+    Ok(())
+}
+
 /// Keeps an open challenge in a new attempt or in one that goes on; tries stay as they are. False when
 /// the attempt is over.
 pub(super) async fn open_challenge(
@@ -150,6 +168,21 @@ impl Unzip for Option<CodeMac> {
             None => (None, None),
         }
     }
+}
+
+/// Ends the attempts of a user that go on: what they proved so far does not count any more.
+pub(super) async fn end_of_user(
+    tx: &Transaction,
+    user_id: Uuid,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    attempts::Entity::update_many()
+        .col_expr(Column::CompletedAt, Expr::value(now.micros()))
+        .filter(Column::UserId.eq(user_id))
+        .filter(Column::CompletedAt.is_null())
+        .exec(tx)
+        .await?;
+    Ok(())
 }
 
 /// What follows from an accepted proof.
