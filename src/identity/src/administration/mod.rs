@@ -9,6 +9,7 @@ pub mod clients;
 pub mod metadata;
 pub mod resources;
 mod rules;
+pub mod sign_in;
 pub mod users;
 
 use postern_service::database::DatabaseError;

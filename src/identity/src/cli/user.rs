@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     App,
-    administration::users,
+    administration::{
+        sign_in::{self, SignInState},
+        users,
+    },
     audit::Origin,
     login::code::create_operator_code,
     users::{Profile, User, list},
@@ -42,7 +45,7 @@ pub(super) enum Command {
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
         limit: u64,
     },
-    /// Show one user.
+    /// Show one user, and how the account signs in.
     Show {
         /// Address or `sub`.
         user: String,
@@ -54,6 +57,17 @@ pub(super) enum Command {
     },
     /// Let a disabled user sign in again.
     Enable {
+        /// Address or `sub`.
+        user: String,
+    },
+    /// Forget the failed sign-ins of an account that is locked.
+    Unlock {
+        /// Address or `sub`.
+        user: String,
+    },
+    /// Take back what an account signs in with, but for its mail: password, authenticator, recovery codes. Every session
+    /// and grant ends.
+    Reset {
         /// Address or `sub`.
         user: String,
     },
@@ -78,7 +92,20 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
             Report::new(format!("User {} was added with sub {}.", user.email, user.subject), as_json(&user))
         }
         Command::List { after, limit } => list_of(&list(app.db.reader(), after.as_deref(), limit).await?),
-        Command::Show { user } => show(&users::find(&app, &user).await?),
+        Command::Show { user } => {
+            let user = users::find(&app, &user).await?;
+            show(&user, &sign_in::state(&app, &user).await?)
+        }
+        Command::Unlock { user } => {
+            let user = users::find(&app, &user).await?;
+            sign_in::unlock(&app, &user, &origin).await?;
+            done(&app, &user, "unlocked").await?
+        }
+        Command::Reset { user } => {
+            let user = users::find(&app, &user).await?;
+            sign_in::reset(&app, &user, &origin).await?;
+            done(&app, &user, "reset: the account signs in by mail, and can set the rest up again").await?
+        }
         Command::Disable { user } => {
             let user = users::find(&app, &user).await?;
             users::disable(&app, &user, &origin).await?;
@@ -168,18 +195,36 @@ fn list_of(users: &[User]) -> Report {
     Report::new(table(["EMAIL", "NAME", "SUB", "STATE"], &rows), values)
 }
 
-fn show(user: &User) -> Report {
+fn show(user: &User, sign_in: &SignInState) -> Report {
+    let time = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), Timestamp::rfc3339);
     let mut pairs = vec![
         ("email", user.email.clone()),
         ("email_verified", user.email_verified.to_string()),
         ("sub", user.subject.to_string()),
         ("state", state(user).to_owned()),
         ("created_at", Timestamp::from_micros(user.created_at).rfc3339()),
+        ("password", sign_in.password.to_string()),
+        ("totp", sign_in.totp.to_string()),
+        ("recovery_codes", sign_in.recovery_codes.to_string()),
+        ("failed_attempts", sign_in.failed_attempts.to_string()),
+        ("locked_until", time(sign_in.locked_until)),
+        ("last_sign_in", time(sign_in.last_sign_in)),
+        ("sessions", sign_in.sessions.to_string()),
     ];
     for (claim, value) in user.profile.as_object().into_iter().flatten() {
         pairs.push((claim, value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
     }
-    Report::new(fields(&pairs), as_json(user))
+    let mut value = as_json(user);
+    value["sign_in"] = json!({
+        "password": sign_in.password,
+        "totp": sign_in.totp,
+        "recovery_codes": sign_in.recovery_codes,
+        "failed_attempts": sign_in.failed_attempts,
+        "locked_until": sign_in.locked_until.map(Timestamp::rfc3339),
+        "last_sign_in": sign_in.last_sign_in.map(Timestamp::rfc3339),
+        "sessions": sign_in.sessions,
+    });
+    Report::new(fields(&pairs), value)
 }
 
 fn state(user: &User) -> &'static str {

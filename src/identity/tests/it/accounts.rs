@@ -1,11 +1,12 @@
 //! Registration, sign-in by password and recovery, as the first-party API has them.
 
 use poem::http::{HeaderName, HeaderValue};
+use postern_identity::{administration::sign_in as operators, audit::Origin};
 use serde_json::{Value, json};
 
 use crate::{
     sign_in::{ALICE, NOBODY, SignIn, problem},
-    support::{Answer, TestApp, from_peer, json_request},
+    support::{Answer, START, TestApp, from_peer, json_request},
 };
 
 const CAROL: &str = "carol@example.test";
@@ -335,4 +336,59 @@ async fn guesses_at_a_password_are_limited_before_they_are_hashed() {
     let hashed = answers.iter().filter(|answer| answer.status == 401).count();
     assert_eq!(hashed, 10, "failures_per_account");
     assert!(answers.iter().filter(|answer| answer.status != 401).all(|answer| answer.status == 429));
+}
+
+#[tokio::test]
+async fn operators_see_how_an_account_signs_in_and_open_or_reset_it() {
+    let sign_in = with_password().await;
+    let app = &sign_in.app;
+    let state = async || operators::state(&app.app, &sign_in.alice).await.unwrap();
+    assert_eq!((state().await.password, state().await.totp, state().await.last_sign_in), (true, false, None));
+    let tokens: Value = login(app, ALICE, PASSWORD).await.json();
+    for call in 0..12 {
+        let body = json!({ "client_id": "app", "email": ALICE, "password": ANOTHER });
+        app.send(from_peer(json_request("/api/auth/login", &body), &format!("198.51.100.{call}"))).await;
+    }
+    let locked = state().await;
+    assert_eq!((locked.failed_attempts >= 10, locked.sessions), (true, 1));
+    assert_eq!(locked.last_sign_in, Some(START));
+    assert_eq!(locked.locked_until, Some(START + std::time::Duration::from_mins(15)));
+    assert_eq!(login(app, ALICE, PASSWORD).await.status, 429);
+    operators::unlock(&app.app, &sign_in.alice, &Origin::default()).await.unwrap();
+    assert_eq!(state().await.locked_until, None);
+    assert_eq!(login(app, ALICE, PASSWORD).await.status, 200);
+
+    operators::reset(&app.app, &sign_in.alice, &Origin::default()).await.unwrap();
+    let reset = state().await;
+    assert_eq!((reset.password, reset.totp, reset.recovery_codes, reset.sessions), (false, false, 0, 0));
+    assert_eq!(login(app, ALICE, PASSWORD).await.status, 401);
+    assert_eq!(app.get_as(tokens["access_token"].as_str().unwrap(), "/api/auth/me").await.status, 401);
+    sign_in.tokens().await;
+}
+
+#[tokio::test]
+async fn a_sign_in_that_waits_for_its_second_step_ends_with_the_password_that_began_it() {
+    let sign_in = with_password().await;
+    let authenticator = sign_in.enrol().await;
+    let app = &sign_in.app;
+    let told: Value = login(app, ALICE, PASSWORD).await.json();
+    let attempt = told["attempt"].as_str().unwrap();
+    forgot(app, ALICE).await;
+    assert_eq!(reset(app, &token_for(app, ALICE).await, ANOTHER).await.status, 200);
+    let late = sign_in.verify("totp", attempt, &authenticator.code(app, 1)).await;
+    assert_eq!(late.status, 401, "{}", late.body);
+}
+
+#[tokio::test]
+async fn guesses_at_the_password_bar_nobody_from_the_mailed_code() {
+    let sign_in = with_password().await;
+    for call in 0..12 {
+        let body = json!({ "client_id": "app", "email": ALICE, "password": ANOTHER });
+        sign_in
+            .app
+            .send(from_peer(json_request("/api/auth/login", &body), &format!("198.51.100.{call}")))
+            .await;
+    }
+    assert_eq!(login(&sign_in.app, ALICE, PASSWORD).await.status, 429);
+    sign_in.tokens().await;
 }

@@ -189,6 +189,13 @@ async fn users_are_added_locked_out_let_in_and_removed() {
 
     assert_eq!(shell.json(&["user", "disable", "ada@example.test"])["enabled"], false);
     assert_eq!(shell.json(&["user", "enable", ada["sub"].as_str().unwrap()])["enabled"], true);
+    let shown = shell.json(&["user", "show", "ada@example.test"]);
+    assert_eq!(
+        (&shown["sign_in"]["password"], &shown["sign_in"]["failed_attempts"]),
+        (&false.into(), &0.into())
+    );
+    shell.run(&["user", "unlock", "ada@example.test"]).succeeded();
+    shell.run(&["user", "reset", "ada@example.test"]).succeeded();
     shell.run(&["user", "add", "bob@example.test"]).succeeded();
     let list = shell.json(&["user", "list", "--after", "ada@example.test"]);
     assert_eq!(list.as_array().unwrap().len(), 1);
