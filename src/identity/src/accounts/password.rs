@@ -1,5 +1,6 @@
 //! Lets people set the password of their own account while they are signed in.
 
+use postern_service::{clock::Timestamp, database::Transaction};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -8,9 +9,10 @@ use crate::{
     App,
     audit::{Event, Origin},
     grants,
+    jobs::SealedJob,
     login::{attempt, totp},
     mail::{self, Letter},
-    passwords::{self, Password, Weakness},
+    passwords::{self, NewPassword, Password, Weakness},
     sessions,
     users::User,
 };
@@ -32,31 +34,64 @@ pub async fn change(
     language: &str,
     origin: &Origin,
 ) -> Result<(), AccountError> {
+    let replacement = Replacement::new(app, user, password, language).await?;
     let now = app.clock.now();
-    let password = checked(app, user, password).await?;
-    let password = passwords::seal(app, user.id, &passwords::hash(app, &password).await?, now)?;
-    let told = Letter { to: Some(&user.email), template: "password-changed", language, path: None };
-    let told = mail::letter(app, told)?;
-    app.db
-        .write(async |tx| -> Result<(), AccountError> {
-            password.store(tx).await?;
-            links::end_of_user(tx, user.id, now).await?;
-            attempt::end_of_user(tx, user.id, now).await?;
-            sessions::end_all_but(app, tx, user.id, kept, BECAUSE, origin, now).await?;
-            grants::revoke_of_user(app, tx, user.id, BECAUSE, now).await?;
-            let event = Event::new("credential.changed").user(user.id).session(kept);
-            let event = event.details(json!({ "method": "password", "by": BECAUSE }));
-            event.record(app, tx, origin, now).await?;
-            told.enqueue(tx).await?;
-            Ok(())
-        })
-        .await?;
+    app.db.write(async |tx| replacement.write(app, tx, kept, BECAUSE, origin, now).await).await?;
     app.jobs.wake();
     Ok(())
 }
 
+/// A password that takes the place of an account's former one, and the mail that tells of it.
+pub(super) struct Replacement {
+    user_id: Uuid,
+    password: NewPassword,
+    told: SealedJob,
+}
+
+impl Replacement {
+    /// Judges and hashes it, before the write.
+    pub(super) async fn new(
+        app: &App,
+        user: &User,
+        typed: &str,
+        language: &str,
+    ) -> Result<Self, AccountError> {
+        let password = checked(app, user, typed).await?;
+        let hash = passwords::hash(app, &password).await?;
+        let letter = Letter { to: Some(&user.email), template: "password-changed", language, path: None };
+        Ok(Self {
+            user_id: user.id,
+            password: passwords::seal(app, user.id, &hash, app.clock.now())?,
+            told: mail::letter(app, letter)?,
+        })
+    }
+
+    /// Stores it, and ends what the former one may have opened, but for one session. The rows are taken in the order in
+    /// which a sign-in takes them, so that neither waits for the other in a circle.
+    pub(super) async fn write(
+        self,
+        app: &App,
+        tx: &Transaction,
+        kept: Option<Uuid>,
+        because: &'static str,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Result<(), AccountError> {
+        let Self { user_id, password, told } = self;
+        password.store(tx).await?;
+        links::end_of_user(tx, user_id, now).await?;
+        attempt::end_of_user(tx, user_id, now).await?;
+        sessions::end_all_but(app, tx, user_id, kept, because, origin, now).await?;
+        grants::revoke_of_user(app, tx, user_id, because, now).await?;
+        let event = Event::new("credential.changed").user(user_id).session(kept);
+        let event = event.details(json!({ "method": "password", "by": because }));
+        event.record(app, tx, origin, now).await?;
+        Ok(told.enqueue(tx).await?)
+    }
+}
+
 /// A typed password that this account may have.
-pub(super) async fn checked(app: &App, user: &User, typed: &str) -> Result<Password, AccountError> {
+async fn checked(app: &App, user: &User, typed: &str) -> Result<Password, AccountError> {
     let password = Password::typed(typed).ok_or(Weakness::TooLong)?;
     let second_factor = totp::status(app, user).await?.is_some();
     let name = user.profile["name"].as_str();

@@ -5,20 +5,16 @@
 
 use postern_entities::users as rows;
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
-use serde_json::json;
 
 use super::{
     AccountError, count_mail,
     links::{self, NewLink, Purpose},
-    password::checked,
+    password::Replacement,
 };
 use crate::{
     App,
     audit::{Event, Origin},
-    grants,
-    login::attempt,
     mail::{self, Letter},
-    passwords, sessions,
     users::{self, Email},
 };
 
@@ -73,28 +69,18 @@ pub async fn reset(
     };
     let user = user.filter(|user| user.disabled_at.is_none()).ok_or(AccountError::LinkOver)?;
     // Before the link is used: a weak password must not cost it.
-    let password = checked(app, &user, password).await?;
-    let password = passwords::seal(app, user.id, &passwords::hash(app, &password).await?, now)?;
-    let told = Letter { to: Some(&user.email), template: "password-changed", language, path: None };
-    let told = mail::letter(app, told)?;
+    let replacement = Replacement::new(app, &user, password, language).await?;
     let proven =
         rows::ActiveModel { email_verified: Set(true), updated_at: Set(now.micros()), ..Default::default() };
     app.db
         .write(async |tx| {
+            // First, as in every change of what an account signs in with.
+            users::lock(tx, user.id).await?;
             if !link.consume(tx, now).await? {
                 return Err(AccountError::LinkOver);
             }
-            links::end_of_user(tx, user.id, now).await?;
-            attempt::end_of_user(tx, user.id, now).await?;
-            password.store(tx).await?;
             rows::Entity::update_many().set(proven).filter(rows::Column::Id.eq(user.id)).exec(tx).await?;
-            sessions::end_all_of_user(app, tx, user.id, BECAUSE, origin, now).await?;
-            grants::revoke_of_user(app, tx, user.id, BECAUSE, now).await?;
-            let event = Event::new("credential.changed").user(user.id);
-            let event = event.details(json!({ "method": "password", "by": BECAUSE }));
-            event.record(app, tx, origin, now).await?;
-            told.enqueue(tx).await?;
-            Ok(())
+            replacement.write(app, tx, None, BECAUSE, origin, now).await
         })
         .await?;
     app.jobs.wake();

@@ -11,10 +11,13 @@ use crate::{
     accounts::{AccountError, password},
     audit::{Event, Origin},
     grants,
-    login::{attempt::failures_of_account, recovery_code, totp},
+    login::{
+        attempt::{self, failures_of_account},
+        recovery_code, totp,
+    },
     rate_limit::{self, Limit},
     sessions,
-    users::User,
+    users::{self, User},
 };
 
 const BECAUSE: &str = "reset_by_operator";
@@ -89,10 +92,12 @@ pub async fn reset(app: &App, user: &User, origin: &Origin) -> Result<(), Change
     let now = app.clock.now();
     app.db
         .write(async |tx| {
+            users::lock(tx, user.id).await?;
             let of_user = credentials::Column::UserId.eq(user.id);
             credentials::Entity::delete_many().filter(of_user).exec(tx).await?;
             let of_user = recovery_codes::Column::UserId.eq(user.id);
             recovery_codes::Entity::delete_many().filter(of_user).exec(tx).await?;
+            attempt::end_of_user(tx, user.id, now).await?;
             for limit in limits(app) {
                 rate_limit::forget(tx, limit, &user.email).await?;
             }

@@ -1,7 +1,7 @@
 //! Registration, sign-in by password and recovery, as the first-party API has them.
 
 use poem::http::{HeaderName, HeaderValue};
-use postern_identity::{administration::sign_in as operators, audit::Origin};
+use postern_identity::{accounts::password, administration::sign_in as operators, audit::Origin};
 use serde_json::{Value, json};
 
 use crate::{
@@ -391,4 +391,50 @@ async fn guesses_at_the_password_bar_nobody_from_the_mailed_code() {
     }
     assert_eq!(login(&sign_in.app, ALICE, PASSWORD).await.status, 429);
     sign_in.tokens().await;
+}
+
+#[tokio::test]
+async fn a_sign_in_that_waits_for_its_second_step_ends_with_a_reset_by_an_operator() {
+    let sign_in = with_password().await;
+    sign_in.enrol().await;
+    let told: Value = login(&sign_in.app, ALICE, PASSWORD).await.json();
+    operators::reset(&sign_in.app.app, &sign_in.alice, &Origin::default()).await.unwrap();
+    let authenticator = sign_in.enrol().await;
+    let code = authenticator.code(&sign_in.app, 1);
+    let late = sign_in.verify("totp", told["attempt"].as_str().unwrap(), &code).await;
+    assert_eq!(late.status, 401, "{}", late.body);
+}
+
+#[tokio::test]
+async fn of_changes_resets_and_sign_ins_at_once_none_is_torn_and_one_password_stays() {
+    let sign_in = with_password().await;
+    let (app, other) = (&sign_in.app, sign_in.app.another_node().await);
+    forgot(app, ALICE).await;
+    let token = token_for(app, ALICE).await;
+    let origin = Origin::default();
+    let (app, other, origin, alice) = (app, &other, &origin, &sign_in.alice);
+    let changes = (0..6).map(|call| async move {
+        let (node, new) = if call % 2 == 0 { (app, ANOTHER) } else { (other, "one brown kettle overhead") };
+        password::change(&node.app, alice, None, new, "en", origin).await.unwrap();
+    });
+    let sign_ins = (0..4).map(|call| async move {
+        let answer = login(if call % 2 == 0 { app } else { other }, ALICE, PASSWORD).await;
+        assert!([200, 401].contains(&answer.status.as_u16()), "{}", answer.body);
+    });
+    let by_link = async {
+        let answer = reset(other, &token, "nine pale doors inland").await;
+        assert!([200, 400].contains(&answer.status.as_u16()), "{}", answer.body);
+    };
+    let (changes, sign_ins) =
+        (futures_util::future::join_all(changes), futures_util::future::join_all(sign_ins));
+    tokio::join!(changes, sign_ins, by_link);
+    let mut open = Vec::new();
+    let passwords = [PASSWORD, ANOTHER, "one brown kettle overhead", "nine pale doors inland"];
+    for (call, password) in passwords.into_iter().enumerate() {
+        let body = json!({ "client_id": "app", "email": ALICE, "password": password });
+        let request = from_peer(json_request("/api/auth/login", &body), &format!("198.51.100.{call}"));
+        open.push(app.send(request).await.status.as_u16());
+    }
+    assert_eq!(open[0], 401, "the old one");
+    assert_eq!(open.iter().filter(|status| **status == 200).count(), 1, "{open:?}");
 }
