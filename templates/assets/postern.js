@@ -38,3 +38,55 @@ for (const button of document.querySelectorAll("[data-copies]")) {
     button.textContent = button.dataset.done;
   });
 }
+
+// Passkeys: a button asks the provider for a challenge, the browser for an answer, and sends that with its form.
+async function challenge(form, address) {
+  const answer = await fetch(address, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+  // A newer sign-in is needed first.
+  if (answer.redirected) return location.assign(answer.url);
+  if (!answer.ok) throw new Error("no challenge");
+  return (await answer.json()).publicKey;
+}
+
+// The one wait that is under way: a browser has one at a time.
+let waiting;
+
+async function usePasskey(form, mediation) {
+  waiting?.abort();
+  const { signal } = (waiting = new AbortController());
+  const { creation, challenge: assertion } = form.dataset;
+  const asked = await challenge(form, creation ?? assertion);
+  if (!asked || signal.aborted) return;
+  const credential = creation
+    ? await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(asked), signal })
+    : await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(asked), signal, mediation });
+  form.elements.answer.value = JSON.stringify(credential.toJSON());
+  form.requestSubmit();
+}
+
+for (const button of document.querySelectorAll("[data-passkey]")) {
+  const form = document.getElementById(button.dataset.passkey);
+  const problem = document.getElementById("passkey-error");
+  if (!globalThis.PublicKeyCredential?.parseRequestOptionsFromJSON) {
+    if (button.disabled) problem.textContent = problem.dataset.missing;
+    continue;
+  }
+  button.disabled = false;
+  button.addEventListener("click", async (event) => {
+    event.preventDefault();
+    problem.textContent = "";
+    button.setAttribute("aria-busy", "true");
+    try {
+      await usePasskey(form);
+    } catch {
+      problem.textContent = problem.dataset.failed;
+      button.removeAttribute("aria-busy");
+    }
+  });
+  // The browser offers passkeys among the addresses it knows.
+  if (form.dataset.fills) {
+    PublicKeyCredential.isConditionalMediationAvailable?.().then((available) => {
+      if (available) usePasskey(form, "conditional").catch(() => {});
+    });
+  }
+}

@@ -1,8 +1,8 @@
-//! What an account holds to prove itself beyond codes: a TOTP seed so far.
+//! What an account holds to prove itself beyond codes: a password, a TOTP seed, a passkey.
 
 use sea_orm::entity::prelude::*;
 
-/// What an account holds to prove itself beyond codes: a TOTP seed so far.
+/// What an account holds to prove itself beyond codes: a password, a TOTP seed, a passkey.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "credentials")]
 pub struct Model {
@@ -11,11 +11,11 @@ pub struct Model {
     pub id: Uuid,
     /// The user.
     pub user_id: Uuid,
-    /// Login method that understands it: `totp`.
+    /// Login method that understands it: `password`, `totp`, `passkey`.
     pub kind: String,
-    /// The seed.
+    /// The hash, the seed or the public key; of a passkey that is being set up, the challenge.
     pub secret_sealed: Vec<u8>,
-    /// When its first code was shown; before that it proves nothing.
+    /// When it was first shown; before that it proves nothing.
     pub confirmed_at: Option<i64>,
     /// Last TOTP time step accepted: the same or an earlier one is refused.
     pub last_used_step: Option<i64>,

@@ -16,6 +16,7 @@ pub mod grants;
 pub mod jobs;
 pub mod links;
 pub mod operator_codes;
+pub mod passkeys;
 pub mod rate_limits;
 pub mod recovery_codes;
 pub mod refresh_tokens;

@@ -9,13 +9,14 @@ use postern_service::{
     random::Random,
 };
 use postern_token_verifier::{Algorithm, Audience, LocalKeys, Policy, PolicyError, Verifier};
+use webauthn_rs::Webauthn;
 
 use crate::{
     clients::{self, Clients},
     config::Config,
     crypto::{CryptoError, Vault},
     jobs::{JobError, Jobs, Kind, housekeeping},
-    login::{LoginMethod, LoginMethods, sent_code},
+    login::{LoginMethod, LoginMethods, passkey, sent_code},
     mail::{self, Inbox, MailError, Mailer, Smtp},
     outbound::{Outbound, OutboundError},
     passwords::{HashError, Hasher},
@@ -77,6 +78,8 @@ pub struct Parts {
     pub vault: Vault,
     /// The login methods that are switched on.
     pub login_methods: LoginMethods,
+    /// What judges passkeys; none where the issuer can have none.
+    pub webauthn: Option<Webauthn>,
     /// Where messages go.
     pub mailer: Mailer,
     /// Calls other servers.
@@ -151,6 +154,7 @@ impl Builder {
         let hasher = Hasher::new(&config.password)?;
         Ok(App(Arc::new(Parts {
             hasher,
+            webauthn: passkey::relying_party(&config.issuer),
             login_methods: LoginMethods::new(&config, self.login_methods),
             mailer,
             outbound: Outbound::new(&config.outbound)?,

@@ -219,6 +219,8 @@ pub struct LimitSettings {
     pub codes_per_recipient: Rate,
     /// Codes asked for from one address.
     pub codes_per_source: Rate,
+    /// Sign-ins begun without an address, of one address (IPv6: one /64).
+    pub challenges_per_source: Rate,
     /// Failed proofs from one address.
     pub failures_per_source: Rate,
     /// Failed proofs against one account.

@@ -1,20 +1,20 @@
-//! Gives people codes that stand in for their authenticator. Without one there is nothing to stand in for.
+//! Gives people codes that stand in for their devices. Without one there is nothing to stand in for.
 
 use super::AccountError;
 use crate::{
     App,
     audit::Origin,
-    login::{recovery_code, totp},
+    login::{devices, recovery_code},
     users::User,
 };
 
-/// A new set of codes, shown once; for somebody who proved lately who they are ([`totp::requirement_to_change`]).
+/// A new set of codes, shown once; for somebody who proved lately who they are ([`devices::requirement_to_change`]).
 pub async fn renew(
     app: &App,
     user: &User,
     origin: &Origin,
     language: &str,
 ) -> Result<Vec<String>, AccountError> {
-    let device = totp::device(app, user).await?.ok_or(AccountError::NoAuthenticator)?;
+    let device = devices::first(app, user).await?.ok_or(AccountError::NoAuthenticator)?;
     recovery_code::renew(app, user, device, origin, language).await.map_err(AccountError::Login)
 }

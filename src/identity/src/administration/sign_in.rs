@@ -13,6 +13,7 @@ use crate::{
     grants,
     login::{
         attempt::{self, failures_of_account},
+        passkey::enrolment,
         recovery_code, totp,
     },
     rate_limit::{self, Limit},
@@ -29,6 +30,8 @@ pub struct SignInState {
     pub password: bool,
     /// Whether it has an authenticator.
     pub totp: bool,
+    /// How many passkeys it has.
+    pub passkeys: usize,
     /// How many recovery codes are left.
     pub recovery_codes: usize,
     /// Failed proofs in the window that runs.
@@ -52,6 +55,7 @@ pub async fn state(app: &App, user: &User) -> Result<SignInState, ChangeError> {
     Ok(SignInState {
         password: password::is_set(app, user).await.map_err(told)?,
         totp: totp::status(app, user).await?.is_some(),
+        passkeys: enrolment::list(app, user).await?.len(),
         recovery_codes: recovery_code::left(app, user).await?,
         failed_attempts: failures.iter().map(|failures| failures.used).sum(),
         locked_until: failures.iter().filter(|it| it.used >= most).map(|it| it.ends_at).max(),

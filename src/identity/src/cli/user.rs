@@ -205,6 +205,7 @@ fn show(user: &User, sign_in: &SignInState) -> Report {
         ("created_at", Timestamp::from_micros(user.created_at).rfc3339()),
         ("password", sign_in.password.to_string()),
         ("totp", sign_in.totp.to_string()),
+        ("passkeys", sign_in.passkeys.to_string()),
         ("recovery_codes", sign_in.recovery_codes.to_string()),
         ("failed_attempts", sign_in.failed_attempts.to_string()),
         ("locked_until", time(sign_in.locked_until)),
@@ -218,6 +219,7 @@ fn show(user: &User, sign_in: &SignInState) -> Report {
     value["sign_in"] = json!({
         "password": sign_in.password,
         "totp": sign_in.totp,
+        "passkeys": sign_in.passkeys,
         "recovery_codes": sign_in.recovery_codes,
         "failed_attempts": sign_in.failed_attempts,
         "locked_until": sign_in.locked_until.map(Timestamp::rfc3339),

@@ -50,6 +50,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         auth::AuthApi::new(app),
         auth::accounts::AccountsApi::new(app),
         account::totp::TotpApi::new(app),
+        account::passkeys::PasskeysApi::new(app),
         account::recovery_codes::RecoveryCodesApi::new(app),
         account::password::PasswordApi::new(app),
         account::sessions::SessionsApi::new(app),
@@ -80,6 +81,7 @@ fn routes(app: &App) -> BoxEndpoint<'static, Response> {
         .at("/", get(page(app, pages::account::home)))
         .at("/login", get(page(app, pages::login::show)).post(page(app, pages::login::begin)))
         .at("/login/verify", post(page(app, pages::login::verify)))
+        .at("/login/challenge", post(page(app, pages::login::challenge)))
         .at("/login/give-up", post(page(app, pages::login::give_up)))
         .at(
             "/register",
@@ -110,6 +112,13 @@ fn routes(app: &App) -> BoxEndpoint<'static, Response> {
             "/account/recovery-codes",
             get(page(app, pages::recovery_codes::show)).post(page(app, pages::recovery_codes::renew)),
         )
+        .at(
+            "/account/passkeys",
+            get(page(app, pages::passkeys::show)).post(page(app, pages::passkeys::begin)),
+        )
+        .at("/account/passkeys/confirm", post(page(app, pages::passkeys::confirm)))
+        .at("/account/passkeys/rename", post(page(app, pages::passkeys::rename)))
+        .at("/account/passkeys/remove", post(page(app, pages::passkeys::remove)))
         .at("/account/sessions", get(page(app, pages::sessions::show)))
         .at("/account/sessions/end", post(page(app, pages::sessions::end)))
         .at("/account/applications", get(page(app, pages::applications::show)))

@@ -81,9 +81,10 @@ impl<E: Endpoint> Endpoint for WithHeaders<E> {
 /// The policy of a page: our own files only, never in a frame, and forms that lead back here or, as
 /// browsers follow `form-action` through redirects, to where the person is about to return.
 pub fn page_policy(returns_to: Option<&str>) -> HeaderValue {
-    let mut policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
+    let mut policy =
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
                       base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
-        .to_owned();
+            .to_owned();
     if let Some(source) = returns_to.and_then(policy_source) {
         let _ = write!(policy, " {source}");
     }

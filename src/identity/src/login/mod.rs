@@ -8,7 +8,9 @@
 
 pub mod attempt;
 pub mod code;
+pub mod devices;
 pub mod email_otp;
+pub mod passkey;
 pub mod password;
 pub mod policy;
 pub mod recovery_code;
@@ -26,6 +28,7 @@ use serde_json::Value;
 
 use crate::{
     app::App,
+    audit::Origin,
     clients::Client,
     config::Config,
     crypto::CryptoError,
@@ -41,6 +44,7 @@ pub fn methods() -> Vec<Arc<dyn LoginMethod>> {
         Arc::new(email_otp::EmailOtp),
         Arc::new(code::Code),
         Arc::new(password::ByPassword),
+        Arc::new(passkey::ByPasskey),
         Arc::new(totp::Totp),
         Arc::new(recovery_code::RecoveryCode),
     ]
@@ -66,6 +70,11 @@ pub trait LoginMethod: Send + Sync {
     /// Whether an answer makes sense only to a challenge. Without one, `verify` may come first.
     fn challenges(&self) -> bool {
         true
+    }
+
+    /// Whether an answer says whose it is, so that a sign-in may begin without an address.
+    fn names_its_user(&self) -> bool {
+        false
     }
 
     /// Whether the account is set up for it.
@@ -94,14 +103,18 @@ pub struct Context<'a> {
     pub attempt_hash: &'a [u8],
     /// When the attempt ends.
     pub attempt_ends_at: Timestamp,
-    /// The address somebody typed, normalised.
+    /// The address somebody typed, normalised; empty when nobody did.
     pub identifier: &'a str,
     /// Whom it names, unless that account is disabled.
     pub user: Option<&'a User>,
+    /// Whether a factor was shown already, so that the answer may tell what the account has.
+    pub proven: bool,
     /// The client that asks; none for our own pages.
     pub client: Option<&'a Client>,
     /// Language of the person, for what is sent.
     pub language: &'a str,
+    /// Where the request came from.
+    pub origin: &'a Origin,
     /// This moment.
     pub now: Timestamp,
 }
@@ -153,6 +166,10 @@ pub struct Proof {
     pub consumes: Option<Box<dyn Consumable>>,
     /// Whether the device verified its user (WebAuthn level 3 section 6.1).
     pub user_verified: bool,
+    /// What it adds to `amr` beside what the method always adds.
+    pub amr: Vec<&'static str>,
+    /// Whose it is, where the answer says so itself ([`LoginMethod::names_its_user`]).
+    pub user: Option<User>,
 }
 
 /// Something that proves once.

@@ -82,7 +82,7 @@ impl Factor {
     }
 
     /// Whether an account that is set up for it shows a second factor at every sign-in.
-    const fn demands_second(self) -> bool {
+    pub const fn demands_second(self) -> bool {
         matches!(self, Self::Has { .. })
     }
 }

@@ -24,8 +24,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    Answer, Challenge, Consumable, Context, LoginError, LoginMethod, Proof,
-    policy::{Acr, Factor, Requirement},
+    Answer, Challenge, Consumable, Context, LoginError, LoginMethod, Proof, devices, policy::Factor,
     sent_code::normalise,
 };
 use crate::{
@@ -33,7 +32,7 @@ use crate::{
     audit::{Event, Origin},
     mail,
     rate_limit::{self, Limit, Taken},
-    users::User,
+    users::{self, User},
 };
 
 const KIND: &str = "totp";
@@ -105,15 +104,6 @@ impl Consumable for Step {
     }
 }
 
-/// How recent a sign-in must be to change how one signs in.
-const RECENT: Duration = Duration::from_mins(15);
-
-/// What a sign-in must have been to change an account's authenticator: recent, and with the
-/// authenticator that is to be replaced (OWASP ASVS 6.2.3, 7.5.1).
-pub fn requirement_to_change(enrolled: bool) -> Requirement {
-    Requirement { acr: enrolled.then_some(Acr::Aal2), max_age: Some(RECENT), methods: Vec::new() }
-}
-
 /// Why enrolment does not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum EnrolError {
@@ -160,11 +150,6 @@ pub struct Enrolment {
 pub async fn status(app: &App, user: &User) -> Result<Option<Timestamp>, DatabaseError> {
     let credential = confirmed(app.db.reader(), user.id).await?;
     Ok(credential.and_then(|credential| credential.confirmed_at).map(Timestamp::from_micros))
-}
-
-/// The account's authenticator, for what goes with it.
-pub async fn device(app: &App, user: &User) -> Result<Option<Uuid>, DatabaseError> {
-    Ok(confirmed(app.db.reader(), user.id).await?.map(|credential| credential.id))
 }
 
 /// Begins an enrolment: a new seed, which proves nothing before [`confirm`]. One begun before is dropped.
@@ -259,7 +244,11 @@ pub async fn remove(app: &App, user: &User, origin: &Origin, language: &str) -> 
     let removed = app
         .db
         .write(async |tx| -> Result<bool, EnrolError> {
+            users::lock(tx, user.id).await?;
             unconfirmed_of(user.id).exec(tx).await?;
+            if let Some(confirmed) = confirmed(tx, user.id).await? {
+                devices::hand_over_codes(tx, user.id, confirmed.id).await?;
+            }
             let removed = credentials::Entity::delete_many()
                 .filter(credentials::Column::UserId.eq(user.id))
                 .filter(credentials::Column::Kind.eq(KIND))

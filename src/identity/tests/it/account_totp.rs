@@ -51,8 +51,10 @@ async fn an_authenticator_is_set_up_by_its_first_code_and_told_by_mail() {
     let confirmed = confirm(&code).await;
     assert_eq!(confirmed.status, 200, "{}", confirmed.body);
     assert_eq!(confirmed.json::<Value>()["enrolled"], true);
-    assert_eq!(problem(&confirm(&code).await), "enrolment_not_begun");
-    assert_eq!(problem(&call(&sign_in, Method::POST, TOTP, &token, None).await), "conflict");
+    // From now on the account has a second factor, and changing it asks for that.
+    assert_eq!(problem(&confirm(&code).await), "insufficient_user_authentication");
+    let again = call(&sign_in, Method::POST, TOTP, &token, None).await;
+    assert_eq!(problem(&again), "insufficient_user_authentication");
 
     sign_in.app.run_jobs().await;
     let notice = &sign_in.app.inbox.newest_first()[0];

@@ -151,7 +151,7 @@ async fn only_first_party_origins_may_read_the_answers() {
 async fn methods_tells_what_a_client_may_offer() {
     let sign_in = SignIn::new().await;
     let methods: Value = sign_in.app.get("/api/auth/methods?client_id=app").await.json();
-    assert_eq!(methods, json!({ "methods": ["email-otp", "code", "password"] }));
+    assert_eq!(methods, json!({ "methods": ["email-otp", "code", "password", "passkey"] }));
     assert_eq!(sign_in.app.get("/api/auth/methods").await.status, 400);
 }
 

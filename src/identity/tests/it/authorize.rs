@@ -269,7 +269,7 @@ async fn the_metadata_announces_what_is_here() {
     assert_eq!(metadata["response_modes_supported"], json!(["query"]));
     assert_eq!(metadata["code_challenge_methods_supported"], json!(["S256"]));
     assert_eq!(metadata["prompt_values_supported"], json!(["none", "login", "consent", "select_account"]));
-    assert_eq!(metadata["acr_values_supported"], json!(["aal1", "aal2"]));
+    assert_eq!(metadata["acr_values_supported"], json!(["aal1", "aal2", "phr"]));
     for unsupported in
         ["request_parameter_supported", "request_uri_parameter_supported", "claims_parameter_supported"]
     {

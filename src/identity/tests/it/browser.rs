@@ -66,6 +66,54 @@ fn a_person_sets_up_an_authenticator_and_steps_up() {
 }
 
 #[test]
+fn a_person_sets_up_a_passkey_and_signs_in_by_it_alone() {
+    in_chromium(async |tab| {
+        let site = Site::new().await;
+        let device = tab.plug_in_authenticator().await;
+        tab.goto(&site.at("/account/passkeys")).await;
+        site.sign_in(tab, "alice@example.test").await;
+        tab.look("identity-passkeys-none").await;
+        tab.type_into("#name", "Phone").await;
+        tab.touches(&device, true).await;
+        tab.follow("#passkey-add").await;
+        tab.reads(".note", "The passkey is set up.").await;
+        tab.look("identity-passkeys").await;
+        tab.touches(&device, false).await;
+
+        tab.goto(&site.at("/account")).await;
+        tab.follow("#sign-out").await;
+        tab.goto(&site.asks("notes", &[("acr_values", "phr")])).await;
+        tab.look("identity-login-with-passkeys").await;
+        tab.touches(&device, true).await;
+        tab.follow("#login-passkey").await;
+        tab.reads("h1", "Allow Acme Notes?").await;
+        tab.follow("#consent-allow").await;
+        assert!(answered(tab).await.contains_key("code"));
+
+        // The browser offers it beside the addresses that it knows: nothing is to be pressed.
+        tab.goto(&site.at("/account")).await;
+        tab.follow("#sign-out").await;
+        tab.goto(&site.asks("own", &[])).await;
+        assert!(answered(tab).await.contains_key("code"));
+        tab.touches(&device, false).await;
+
+        // The mail alone is not enough any more: the passkey is the second step.
+        tab.goto(&site.at("/account")).await;
+        tab.follow("#sign-out").await;
+        tab.goto(&site.at("/login?to=account")).await;
+        site.sign_in(tab, "alice@example.test").await;
+        tab.reads("h1", "Use your passkey").await;
+        tab.look("identity-login-passkey").await;
+        tab.touches(&device, true).await;
+        tab.follow("#login-submit").await;
+        tab.reads("h1", "alice@example.test").await;
+        tab.goto(&site.at("/account/passkeys")).await;
+        tab.follow("#passkey-remove-1").await;
+        tab.reads(".note", "The passkey is removed.").await;
+    });
+}
+
+#[test]
 fn everything_works_without_scripts() {
     in_chromium(async |tab| {
         let site = Site::new().await;

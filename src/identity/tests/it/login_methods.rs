@@ -50,7 +50,7 @@ impl LoginMethod for Backwards {
 async fn a_method_of_ones_own_has_its_calls_and_is_offered() {
     let sign_in = SignIn::on(TestApp::built(&[], |builder| builder.login_method(Backwards)).await).await;
     let methods: Value = sign_in.app.get("/api/auth/methods?client_id=app").await.json();
-    assert_eq!(methods["methods"], json!(["email-otp", "code", "password", "backwards"]));
+    assert_eq!(methods["methods"], json!(["email-otp", "code", "password", "passkey", "backwards"]));
     for (identifier, status) in [(ALICE, 200), (NOBODY, 401)] {
         let begun: Value = sign_in.request("backwards", identifier).await.json();
         assert_eq!(begun["challenge"], json!({ "hint": "backwards" }));

@@ -35,6 +35,11 @@ use chromiumoxide::{
             input::{DispatchKeyEventParams, DispatchKeyEventType},
             log::{EventEntryAdded, LogEntryLevel, LogEntrySource},
             target::{CreateBrowserContextParams, CreateTargetParams},
+            web_authn::{
+                AddVirtualAuthenticatorParams, AuthenticatorId, AuthenticatorProtocol,
+                AuthenticatorTransport, EnableParams, SetAutomaticPresenceSimulationParams,
+                VirtualAuthenticatorOptions,
+            },
         },
         js_protocol::runtime::{EvaluateParams, EventExceptionThrown},
     },
@@ -203,6 +208,25 @@ impl Tab {
             self.complaints(),
             self.scene().await
         );
+    }
+
+    /// Puts a device that holds passkeys and knows its owner into this tab's machine. It waits for a touch.
+    pub async fn plug_in_authenticator(&self) -> AuthenticatorId {
+        self.page.execute(EnableParams::default()).await.unwrap();
+        let mut options =
+            VirtualAuthenticatorOptions::new(AuthenticatorProtocol::Ctap2, AuthenticatorTransport::Internal);
+        options.has_resident_key = Some(true);
+        options.has_user_verification = Some(true);
+        options.is_user_verified = Some(true);
+        options.automatic_presence_simulation = Some(false);
+        let added = self.page.execute(AddVirtualAuthenticatorParams::new(options)).await.unwrap();
+        added.result.authenticator_id.clone()
+    }
+
+    /// From now on, its owner touches that device whenever it asks, or lets it wait.
+    pub async fn touches(&self, authenticator: &AuthenticatorId, touches: bool) {
+        let touches = SetAutomaticPresenceSimulationParams::new(authenticator.clone(), touches);
+        self.page.execute(touches).await.unwrap();
     }
 
     /// From now on, no page runs scripts of its own.

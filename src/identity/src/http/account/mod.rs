@@ -1,6 +1,7 @@
 //! The JSON API of one's own account. Bearer access tokens of first-party clients, with the issuer as audience.
 
 pub mod applications;
+pub mod passkeys;
 pub mod password;
 pub mod recovery_codes;
 pub mod sessions;
@@ -9,12 +10,12 @@ pub mod totp;
 use postern_service::{clock::Timestamp, problem::Problem};
 
 use super::{
-    auth::{insufficient, not_first_party, user_token},
+    auth::{insufficient, login_problem, not_first_party, user_token},
     bearer::BearerHeader,
 };
 use crate::{
     App,
-    login::{policy::Acr, totp::requirement_to_change},
+    login::{devices, policy::Acr},
     tokens::access_token::UserToken,
 };
 
@@ -29,8 +30,9 @@ async fn own_token(app: &App, bearer: BearerHeader) -> Result<UserToken, Problem
 }
 
 /// RFC 9470 section 3: what changes how one signs in needs a recent sign-in, by the second factor if there is one.
-fn must_be_recent(app: &App, token: &UserToken, with_authenticator: bool) -> Result<(), Problem> {
-    let requirement = requirement_to_change(with_authenticator);
+async fn must_be_recent(app: &App, token: &UserToken) -> Result<(), Problem> {
+    let second_factor = devices::has_second_factor(app, &token.user).await.map_err(login_problem)?;
+    let requirement = devices::requirement_to_change(second_factor);
     let acr = token.grant.acr.as_deref().and_then(|word| word.parse().ok()).unwrap_or(Acr::Aal1);
     let auth_time = Timestamp::from_micros(token.grant.auth_time.unwrap_or(0));
     if requirement.met_by(acr, auth_time, app.clock.now()) {

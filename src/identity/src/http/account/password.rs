@@ -14,7 +14,6 @@ use crate::{
         client_ip::origin,
         uncached::Uncached,
     },
-    login::totp,
 };
 
 /// The password API.
@@ -72,7 +71,7 @@ impl PasswordApi {
         body: Json<PasswordRequest>,
     ) -> Result<Uncached<PasswordSet>, Problems<400, 401, 403, 503>> {
         let token = own_token(&self.app, bearer).await?;
-        must_be_recent(&self.app, &token, totp::status(&self.app, &token.user).await?.is_some())?;
+        must_be_recent(&self.app, &token).await?;
         let (language, origin) = (language(&self.app, request), origin(request));
         password::change(&self.app, &token.user, token.grant.sid, &body.0.password, &language, &origin)
             .await

@@ -14,7 +14,7 @@ use crate::{
         client_ip::origin,
         uncached::Uncached,
     },
-    login::{recovery_code, totp},
+    login::recovery_code,
 };
 
 /// The recovery codes API.
@@ -68,7 +68,7 @@ impl RecoveryCodesApi {
 
     /// Make a new set
     ///
-    /// For an account with an authenticator, which they stand in for and go with. Needs a sign-in within the last 15
+    /// For an account with an authenticator or a passkey, which they stand in for and go with. Needs a sign-in within the last 15
     /// minutes, by the second factor. The set before ends.
     #[oai(path = "/recovery-codes", method = "post", operation_id = "recovery_codes_renew")]
     async fn renew(
@@ -77,7 +77,7 @@ impl RecoveryCodesApi {
         bearer: BearerHeader,
     ) -> Result<Uncached<NewCodes>, Problems<401, 403, 409, 503>> {
         let token = own_token(&self.app, bearer).await?;
-        must_be_recent(&self.app, &token, totp::status(&self.app, &token.user).await?.is_some())?;
+        must_be_recent(&self.app, &token).await?;
         let (language, origin) = (language(&self.app, request), origin(request));
         let codes = recovery_codes::renew(&self.app, &token.user, &origin, &language)
             .await

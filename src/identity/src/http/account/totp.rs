@@ -120,7 +120,7 @@ impl TotpApi {
         bearer: BearerHeader,
     ) -> Result<Uncached<TotpEnrolment>, Problems<401, 403, 409, 503>> {
         let token = own_token(&self.app, bearer).await?;
-        must_be_recent(&self.app, &token, false)?;
+        must_be_recent(&self.app, &token).await?;
         let enrolment = totp::enrol(&self.app, &token.user, &origin(request)).await.map_err(enrol_problem)?;
         Ok(Uncached(enrolment.into()))
     }
@@ -134,7 +134,7 @@ impl TotpApi {
         body: Json<TotpConfirmation>,
     ) -> Result<Uncached<TotpStatus>, Problems<400, 401, 403, 409, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
-        must_be_recent(&self.app, &token, false)?;
+        must_be_recent(&self.app, &token).await?;
         let language = language(&self.app, request);
         totp::confirm(&self.app, &token.user, &body.0.code, &origin(request), &language)
             .await
@@ -152,8 +152,7 @@ impl TotpApi {
         bearer: BearerHeader,
     ) -> Result<Uncached<TotpStatus>, Problems<401, 403, 503>> {
         let token = own_token(&self.app, bearer).await?;
-        let enrolled = totp::status(&self.app, &token.user).await?.is_some();
-        must_be_recent(&self.app, &token, enrolled)?;
+        must_be_recent(&self.app, &token).await?;
         let language = language(&self.app, request);
         totp::remove(&self.app, &token.user, &origin(request), &language).await.map_err(enrol_problem)?;
         Ok(Uncached(self.status_of(&token).await?))

@@ -11,7 +11,7 @@ use crate::{
     tokens::TokenResponse,
 };
 
-/// Begins an attempt with `identifier`, or goes on with `attempt`.
+/// Begins an attempt with `identifier`, or goes on with `attempt`; neither begins one by passkey.
 #[derive(Default, Object)]
 #[oai(example)]
 pub(super) struct BeginRequest {

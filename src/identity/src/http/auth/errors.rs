@@ -52,7 +52,8 @@ const LINK_OVER: Kind = Kind::new("link_over", StatusCode::BAD_REQUEST, "The lin
 
 const SOON: Duration = Duration::from_secs(1);
 
-pub(super) fn login(cause: LoginError) -> Problem {
+/// Why a sign-in does not go on.
+pub(in crate::http) fn login(cause: LoginError) -> Problem {
     match cause {
         LoginError::Refused | LoginError::Ended => {
             tracing::info!(%cause, "sign-in refused");

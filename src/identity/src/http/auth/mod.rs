@@ -19,7 +19,9 @@ use postern_service::{
     problem::{Problem, Problems},
 };
 
-pub(super) use self::errors::{account as account_problem, bearer_problem, insufficient, not_first_party};
+pub(super) use self::errors::{
+    account as account_problem, bearer_problem, insufficient, login as login_problem, not_first_party,
+};
 use self::{
     bodies::{
         BeginRequest, Begun, LoginRequest, LogoutRequest, Methods, RefreshRequest, Resource, Tokens,
@@ -70,8 +72,8 @@ impl AuthApi {
 impl AuthApi {
     /// Begin a sign-in, or its next factor
     ///
-    /// With `identifier` a new attempt; with `attempt` its next factor, or the same code once more. The answer is the
-    /// same whether or not somebody has this address. An attempt has five tries; a new code brings no new ones.
+    /// With `identifier` a new attempt; with `attempt` its next factor, or the same code once more; a passkey needs
+    /// neither. The answer is the same whether or not somebody has this address. An attempt has five tries; a new code brings no new ones.
     #[oai(path = "/:method/request", method = "post", operation_id = "auth_request")]
     async fn request(
         &self,
@@ -88,6 +90,7 @@ impl AuthApi {
         let start = match (&body.identifier, &body.attempt) {
             (Some(identifier), None) => Start::New { identifier },
             (None, Some(attempt)) => Start::Continue { attempt },
+            (None, None) if self.names_its_user(&method.0) => Start::Unnamed,
             _ => return Err(errors::one_of("identifier", "attempt").into()),
         };
         let binding = if body.cookies.unwrap_or_default() {
@@ -270,6 +273,10 @@ struct Proof<'a> {
 }
 
 impl AuthApi {
+    fn names_its_user(&self, method: &str) -> bool {
+        self.app.login_methods.find(&self.app, method).is_ok_and(|method| method.names_its_user())
+    }
+
     fn resolve(
         &self,
         caller: &Caller,

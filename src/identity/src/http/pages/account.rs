@@ -12,7 +12,7 @@ use crate::{
     App,
     accounts::password,
     http::{client_ip, security},
-    login::totp,
+    login::{devices, passkey, totp},
     sessions::{self, SignedIn},
 };
 
@@ -45,6 +45,9 @@ pub async fn show(app: App, request: Request) -> Answer {
         email => user.email.as_str(),
         name => user.profile.get("name").and_then(|name| name.as_str()).map(Value::from),
         totp => totp::status(&app, user).await?.is_some(),
+        passkeys => passkey::enrolment::list(&app, user).await?.len(),
+        offers_passkeys => app.webauthn.is_some(),
+        device => devices::first(&app, user).await?.is_some(),
         password => password::is_set(&app, user).await?,
     };
     page.show("pages/account.html", values)

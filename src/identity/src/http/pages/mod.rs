@@ -21,6 +21,7 @@ mod form;
 pub mod inbox;
 pub mod logged_out;
 pub mod login;
+pub mod passkeys;
 pub mod recovery_codes;
 pub mod sessions;
 pub mod totp;
@@ -31,7 +32,7 @@ use poem::{
     error::NotFoundError,
     http::{
         HeaderValue, StatusCode,
-        header::{ACCEPT, ACCEPT_LANGUAGE, LOCATION},
+        header::{ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, LOCATION},
     },
 };
 
@@ -171,6 +172,14 @@ impl<E: Endpoint<Output = Response>> Endpoint for WithPageForNothing<E> {
             answer => answer,
         }
     }
+}
+
+/// An answer for a page's own script.
+pub fn json(value: &serde_json::Value) -> Response {
+    Response::builder()
+        .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+        .content_type("application/json")
+        .body(value.to_string())
 }
 
 /// A redirect within this provider, after a form (RFC 9700 section 4.12).

@@ -12,7 +12,7 @@ use super::{
         Answer, Challenge, CodeMac, LoginError, LoginMethod, Proof,
         policy::{Decision, Reached, Shown},
     },
-    Asked, Binding, asked, context, must_be_next, proofs, record_limited,
+    Asked, Binding, From, asked, context, must_be_next, proofs, record_limited,
     store::{self, Bound, Progress},
 };
 use crate::{
@@ -94,6 +94,13 @@ pub async fn verify(app: &App, verify: Verify<'_>) -> Result<Verified, LoginErro
         // Nothing was compared.
         app.db.write(async |tx| store::give_back(tx, &row, &counted).await).await?;
     }
+    let (row, user) = match &outcome {
+        Ok(Proof { user: Some(named), .. }) if row.identifier.is_empty() => {
+            let row = attempts::Model { identifier: named.email.clone(), user_id: Some(named.id), ..row };
+            (row, Some(named.clone()))
+        }
+        _ => (row, user),
+    };
     let outcome = match (outcome, user) {
         (Ok(proof), Some(user)) => accept(app, &verify, &**method, &row, user, proof, counted, now).await,
         // The code of a decoy is told to nobody; who guesses it has still not named an account.
@@ -125,6 +132,10 @@ async fn reserve(app: &App, verify: &Verify<'_>, now: Timestamp) -> Result<Reser
                 (of_source, source.as_str()),
                 (failures_of_account(app, verify.method), row.identifier.as_str()),
             ] {
+                // An answer that says itself whose it is guesses at no account.
+                if subject.is_empty() {
+                    continue;
+                }
                 match rate_limit::take(tx, limit, subject, now).await? {
                     Taken::Within(taken) => counted.push(taken),
                     Taken::Limited { retry_after, first } => {
@@ -170,7 +181,8 @@ async fn judge(
         code: code.map(|(mac, end)| CodeMac { mac, expires_at: Timestamp::from_micros(end) }),
         ..Challenge::default()
     };
-    method.verify(&context(app, row, user, verify.client, "en", now), &challenge, &verify.answer).await
+    let from = From { client: verify.client, language: "en", origin: verify.origin };
+    method.verify(&context(app, row, user, from, now)?, &challenge, &verify.answer).await
 }
 
 /// Consumes the proof, records it and opens the session, in one write.
@@ -189,7 +201,7 @@ async fn accept(
     let mut shown = proofs(row)?;
     shown.push(Shown {
         method: method.name().to_owned(),
-        amr: method.amr().iter().map(|word| (*word).to_owned()).collect(),
+        amr: method.amr().iter().chain(&proof.amr).map(|word| (*word).to_owned()).collect(),
         factor: method.kind(),
         user_verified: proof.user_verified,
         at: now,

@@ -12,7 +12,7 @@ use crate::{app::App, clients::Client};
 /// What a page may show of a login in progress. Before the first proof it is the same for every name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// The address somebody typed, normalised.
+    /// The address somebody typed, normalised; empty when nobody did.
     pub identifier: String,
     /// Methods that may come next.
     pub methods: Vec<String>,

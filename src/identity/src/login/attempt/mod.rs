@@ -62,6 +62,8 @@ pub enum Start<'a> {
         /// As typed.
         identifier: &'a str,
     },
+    /// Somebody whom the answer will name.
+    Unnamed,
     /// The next factor of an attempt, or its code once more.
     Continue {
         /// The attempt's secret.
@@ -137,11 +139,16 @@ pub async fn begin(app: &App, begin: Begin<'_>) -> Result<Begun, LoginError> {
     let draft = match begin.start {
         Start::New { identifier } => named(app, &begin, identifier, now).await?,
         Start::StepUp { signed_in } => stepping_up(app, &begin, signed_in, now),
+        Start::Unnamed => new_draft(app, &begin, "", None, None, now),
         Start::Continue { attempt } => continued(app, &begin, attempt, now).await?,
     };
+    if draft.row.identifier.is_empty() && !method.names_its_user() {
+        return Err(LoginError::MalformedIdentifier);
+    }
     must_be_next(app, &**method, &draft.row, draft.user.as_ref()).await?;
     let mut challenge = {
-        let cx = context(app, &draft.row, draft.user.as_ref(), begin.client, begin.language, now);
+        let from = From { client: begin.client, language: begin.language, origin: begin.origin };
+        let cx = context(app, &draft.row, draft.user.as_ref(), from, now)?;
         method.begin(&cx, draft.user.as_ref()).await?
     };
     let expires_in = match &challenge.code {
@@ -233,24 +240,34 @@ async fn must_be_next(
     }
 }
 
+/// What a request says of whoever sent it.
+#[derive(Clone, Copy)]
+struct From<'a> {
+    client: Option<&'a Client>,
+    language: &'a str,
+    origin: &'a Origin,
+}
+
 fn context<'a>(
     app: &'a App,
     row: &'a attempts::Model,
     user: Option<&'a User>,
-    client: Option<&'a Client>,
-    language: &'a str,
+    from: From<'a>,
     now: Timestamp,
-) -> Context<'a> {
-    Context {
+) -> Result<Context<'a>, LoginError> {
+    let From { client, language, origin } = from;
+    Ok(Context {
         app,
         attempt_hash: &row.attempt_hash,
         attempt_ends_at: ends_at(row),
         identifier: &row.identifier,
         user,
+        proven: !proofs(row)?.is_empty(),
         client,
         language,
+        origin,
         now,
-    }
+    })
 }
 
 /// Counts, keeps the challenge and enqueues what it sends, in one write.
@@ -276,23 +293,26 @@ async fn keep(
         None => event,
     };
     let identifier = row.identifier.clone();
+    let source = rate_limit::source(begin.origin.ip);
+    let rates = &app.config.limits;
+    let limits = match begin.start {
+        _ if sends => vec![
+            ("codes_per_source", rates.codes_per_source, &source),
+            ("codes_per_recipient", rates.codes_per_recipient, &identifier),
+        ],
+        Start::Unnamed => vec![("challenges_per_source", rates.challenges_per_source, &source)],
+        _ => Vec::new(),
+    };
     let limited: Option<Duration> = app
         .db
         .write(async |tx| -> Result<_, LoginError> {
-            if sends {
-                let limits = &app.config.limits;
-                let source = rate_limit::source(begin.origin.ip);
-                for (name, rate, subject) in [
-                    ("codes_per_source", limits.codes_per_source, &source),
-                    ("codes_per_recipient", limits.codes_per_recipient, &identifier),
-                ] {
-                    let taken = rate_limit::take(tx, Limit { name, rate }, subject, now).await?;
-                    if let Taken::Limited { retry_after, first } = taken {
-                        if first {
-                            record_limited(app, tx, name, begin.origin, now).await?;
-                        }
-                        return Ok(Some(retry_after));
+            for (name, rate, subject) in limits {
+                let taken = rate_limit::take(tx, Limit { name, rate }, subject, now).await?;
+                if let Taken::Limited { retry_after, first } = taken {
+                    if first {
+                        record_limited(app, tx, name, begin.origin, now).await?;
                     }
+                    return Ok(Some(retry_after));
                 }
             }
             if !store::open_challenge(tx, row, method.name(), challenge, new, now).await? {

@@ -205,6 +205,8 @@ pub(super) async fn advance(
 ) -> Result<bool, DatabaseError> {
     let advanced = attempts::Entity::update_many()
         .set(attempts::ActiveModel {
+            identifier: Set(row.identifier.clone()),
+            user_id: Set(row.user_id),
             proofs: Set(json!(progress.shown)),
             method: Set(None),
             challenge: Set(None),

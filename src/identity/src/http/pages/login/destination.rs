@@ -1,7 +1,7 @@
 //! Defines where a sign-in without an authorization request may lead: a closed list, so that no
 //! parameter can name another place (ASVS 3.7.2).
 
-use crate::login::{policy::Requirement, totp};
+use crate::login::{devices, policy::Requirement};
 
 /// A page of ours that needs somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,7 +10,11 @@ pub enum Destination {
     Account,
     /// The authenticator app of one's own account.
     Totp,
-    /// The codes that stand in for it.
+    /// Its passkeys.
+    Passkeys,
+    /// The same page, to change them.
+    ChangePasskeys,
+    /// The codes that stand in for a device.
     RecoveryCodes,
     /// Its password.
     Password,
@@ -25,6 +29,8 @@ impl Destination {
     pub fn parse(word: Option<&str>) -> Self {
         match word {
             Some("totp") => Self::Totp,
+            Some("passkeys") => Self::Passkeys,
+            Some("change-passkeys") => Self::ChangePasskeys,
             Some("recovery-codes") => Self::RecoveryCodes,
             Some("password") => Self::Password,
             Some("sessions") => Self::Sessions,
@@ -38,6 +44,8 @@ impl Destination {
         match self {
             Self::Account => "account",
             Self::Totp => "totp",
+            Self::Passkeys => "passkeys",
+            Self::ChangePasskeys => "change-passkeys",
             Self::RecoveryCodes => "recovery-codes",
             Self::Password => "password",
             Self::Sessions => "sessions",
@@ -50,6 +58,7 @@ impl Destination {
         match self {
             Self::Account => "/account",
             Self::Totp => "/account/totp",
+            Self::Passkeys | Self::ChangePasskeys => "/account/passkeys",
             Self::RecoveryCodes => "/account/recovery-codes",
             Self::Password => "/account/password",
             Self::Sessions => "/account/sessions",
@@ -60,8 +69,10 @@ impl Destination {
     /// What a session must have shown to be let in. `second` is whether the account has a second factor.
     pub fn requirement(self, second: bool) -> Requirement {
         match self {
-            Self::Account | Self::Sessions | Self::Applications => Requirement::default(),
-            Self::Totp | Self::RecoveryCodes | Self::Password => totp::requirement_to_change(second),
+            Self::Account | Self::Passkeys | Self::Sessions | Self::Applications => Requirement::default(),
+            Self::Totp | Self::ChangePasskeys | Self::RecoveryCodes | Self::Password => {
+                devices::requirement_to_change(second)
+            }
         }
     }
 }

@@ -24,7 +24,7 @@ use self::{
 };
 use std::time::Duration;
 
-use super::{Answer, Form, PageError, Refusal, error, see_other};
+use super::{Answer, Form, PageError, Refusal, error, json, see_other};
 use crate::{
     App, authorization,
     authorization::InteractionError,
@@ -49,6 +49,10 @@ pub async fn show(app: App, request: Request) -> Answer {
     let again = query.get("sent") == Some("again");
     // A login in progress comes first: it may be that of somebody else than who is signed in.
     let look = match standing(&flow).await? {
+        // Begun by a script of the page with the address, which was not left for it.
+        Some(Standing { look, .. }) if look.identifier.is_empty() && query.get("way") != Some("passkey") => {
+            return show::address(&flow, Mistake::default());
+        }
         Some(standing) => standing.look,
         None if flow.need == Need::Nothing => return Ok(see_other(&flow.onward())),
         None => return show::address(&flow, Mistake::default()),
@@ -83,13 +87,15 @@ async fn standing(flow: &Flow) -> Result<Option<Standing<'_>>, PageError> {
 }
 
 /// The method whose answer is asked for: the one that was begun, or the only one that may follow when
-/// it has nothing to begin.
+/// it has nothing to begin, or its page begins by itself.
 fn open_method(app: &App, look: &Look) -> Option<String> {
     if let Some(open) = look.open.as_ref().filter(|open| look.methods.contains(open)) {
         return Some(open.clone());
     }
     let [only] = look.methods.as_slice() else { return None };
-    app.login_methods.find(app, only).is_ok_and(|method| !method.challenges()).then(|| only.clone())
+    let asks_itself = only == show::PASSKEY;
+    let nothing_to_begin = app.login_methods.find(app, only).is_ok_and(|method| !method.challenges());
+    (asks_itself || nothing_to_begin).then(|| only.clone())
 }
 
 /// `POST /login`: begins with an address, with the next factor, or once more.
@@ -99,16 +105,15 @@ pub async fn begin(app: App, mut request: Request) -> Answer {
     let Some(method) = form.get("method").map(str::to_owned).or_else(|| default_method(&flow)) else {
         return Ok(see_other(&flow.path()));
     };
-    let start = match (&flow.attempt, &flow.signed_in) {
-        _ if form.has("identifier") => Start::New { identifier: form.typed("identifier") },
-        (Some(attempt), _) => Start::Continue { attempt },
-        (None, Some(signed_in)) if flow.need == Need::StepUp => Start::StepUp { signed_in },
-        _ => return Ok(see_other(&flow.path())),
-    };
+    let Some(start) = start(&flow, &form, &method) else { return Ok(see_other(&flow.path())) };
     match open(&flow, &method, start).await {
         Ok(begun) => {
-            let sent_again = if form.has("again") { "&sent=again" } else { "" };
-            let mut response = see_other(&format!("{}{sent_again}", flow.path()));
+            let then = match start {
+                Start::Unnamed => "&way=passkey",
+                _ if form.has("again") => "&sent=again",
+                _ => "",
+            };
+            let mut response = see_other(&format!("{}{then}", flow.path()));
             flow.set_attempt(&mut response, &begun.attempt);
             Ok(response)
         }
@@ -118,6 +123,33 @@ pub async fn begin(app: App, mut request: Request) -> Answer {
             show::address(&flow, Mistake { key: Some(key), typed })
         }
         Err(cause) => refuse(&flow, cause),
+    }
+}
+
+/// `POST /login/challenge`, by script: the challenge that the method asks the browser to answer.
+pub async fn challenge(app: App, mut request: Request) -> Answer {
+    let form = Form::read(&app, &mut request).await?;
+    let flow = Flow::load(&app, &request, &form).await?;
+    let method = form.typed("method");
+    let start = start(&flow, &form, method).ok_or(Refusal::RequestGone)?;
+    let begun = open(&flow, method, start).await?;
+    let mut response = json(&begun.challenge.into());
+    flow.set_attempt(&mut response, &begun.attempt);
+    Ok(response)
+}
+
+/// What a form begins: somebody new, the next factor, or a step up.
+fn start<'a>(flow: &'a Flow, form: &'a Form, method: &str) -> Option<Start<'a>> {
+    let names_its_user = || {
+        let method = flow.app.login_methods.find(&flow.app, method);
+        method.is_ok_and(|method| method.names_its_user())
+    };
+    match (&flow.attempt, &flow.signed_in) {
+        _ if form.has("identifier") && names_its_user() => Some(Start::Unnamed),
+        _ if form.has("identifier") => Some(Start::New { identifier: form.typed("identifier") }),
+        (Some(attempt), _) => Some(Start::Continue { attempt }),
+        (None, Some(signed_in)) if flow.need == Need::StepUp => Some(Start::StepUp { signed_in }),
+        _ => None,
     }
 }
 
@@ -148,6 +180,7 @@ pub async fn verify(app: App, mut request: Request) -> Answer {
     };
     let (field, needed, wrong) = match method {
         show::PASSWORD => ("password", "password-needed", "password-wrong"),
+        show::PASSKEY => ("answer", "passkey-needed", "passkey-wrong"),
         "totp" => ("code", "code-needed", "totp-wrong"),
         "recovery-code" => ("code", "code-needed", "recovery-code-wrong"),
         _ => ("code", "code-needed", "code-wrong"),
@@ -171,6 +204,9 @@ pub async fn verify(app: App, mut request: Request) -> Answer {
         attempt: &attempt,
         answer: match method {
             show::PASSWORD => Answered { own: typed.into(), ..Answered::default() },
+            show::PASSKEY => {
+                Answered { own: serde_json::from_str(typed).unwrap_or_default(), ..Answered::default() }
+            }
             _ => Answered::code(typed),
         },
         binding: flow.binding(),

@@ -13,6 +13,8 @@ use crate::{App, accounts::registration, config::CodeDelivery, login, login::att
 
 /// The method whose answer is not a code.
 pub(super) const PASSWORD: &str = "password";
+/// The method whose answer a script makes.
+pub(super) const PASSKEY: &str = "passkey";
 
 /// What was wrong with what was typed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,6 +40,7 @@ pub(super) fn address(flow: &Flow, mistake: Mistake<'_>) -> Answer {
         identifier,
         methods,
         error => mistake.key.and_then(|key| flow.page.message(key)),
+        passkeys => login::beginning(&flow.app, &flow.requirement).iter().any(|name| name == PASSKEY),
         registers => registration::open(&flow.app),
     };
     show(flow, "pages/login.html", values, mistake.key)
@@ -79,7 +82,11 @@ pub(super) fn answer(flow: &Flow, name: &str, look: &Look, mistake: Mistake<'_>,
         minutes_left => left.map(minutes),
         seconds_left => left.map(|left| left.as_secs()),
     };
-    let template = if name == PASSWORD { "pages/password.html" } else { "pages/code.html" };
+    let template = match name {
+        PASSWORD => "pages/password.html",
+        PASSKEY => "pages/passkey.html",
+        _ => "pages/code.html",
+    };
     show(flow, template, values, mistake.key)
 }
 

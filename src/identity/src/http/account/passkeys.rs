@@ -1,0 +1,247 @@
+//! `/api/account/passkeys`: the passkeys of one's own account.
+
+use poem::{Request, http::StatusCode};
+use poem_openapi::{
+    Object, OpenApi,
+    param::Path,
+    types::{Any, Example},
+};
+use postern_service::{
+    body::Json,
+    clock::Timestamp,
+    problem::{self, CONFLICT, Kind, NOT_FOUND, Problem, Problems},
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{must_be_recent, own_token};
+use crate::{
+    App,
+    http::{
+        auth::{language, login_problem},
+        bearer::BearerHeader,
+        client_ip::origin,
+        uncached::Uncached,
+    },
+    login::passkey::enrolment::{self, EnrolError, Row},
+};
+
+const REFUSED: Kind = Kind::new("passkey_refused", StatusCode::FORBIDDEN, "The passkey was not accepted");
+const NOT_BEGUN: Kind = Kind::new("enrolment_not_begun", StatusCode::CONFLICT, "No enrolment was begun");
+
+/// The passkeys API.
+pub struct PasskeysApi {
+    app: App,
+}
+
+impl PasskeysApi {
+    /// For this provider.
+    pub fn new(app: &App) -> Self {
+        Self { app: app.clone() }
+    }
+}
+
+/// A passkey.
+#[derive(Object)]
+#[oai(example, skip_serializing_if_is_none, read_only_all)]
+struct OwnPasskey {
+    /// Names it.
+    id: Uuid,
+    /// What its owner calls it.
+    name: String,
+    /// When it was set up (RFC 3339).
+    created_at: String,
+    /// When it was used last (RFC 3339).
+    last_used_at: Option<String>,
+    /// When its count of signatures went back: there may be a copy of it (RFC 3339).
+    flagged_at: Option<String>,
+}
+
+impl From<Row> for OwnPasskey {
+    fn from(row: Row) -> Self {
+        let time = |micros| Timestamp::from_micros(micros).rfc3339();
+        Self {
+            id: row.id,
+            name: row.name,
+            created_at: time(row.created_at),
+            last_used_at: row.last_used_at.map(time),
+            flagged_at: row.flagged_at.map(time),
+        }
+    }
+}
+
+impl Example for OwnPasskey {
+    fn example() -> Self {
+        Self {
+            id: Uuid::from_u128(0x0192_f3a1_6c2d_7b10_9c0e_2f41_5d6a_7b8c),
+            name: "Phone".to_owned(),
+            created_at: "2026-11-20T14:57:16.000250Z".to_owned(),
+            last_used_at: None,
+            flagged_at: None,
+        }
+    }
+}
+
+/// The passkeys of an account.
+#[derive(Object)]
+#[oai(example, read_only_all)]
+struct OwnPasskeys {
+    /// The newest last.
+    passkeys: Vec<OwnPasskey>,
+}
+
+impl Example for OwnPasskeys {
+    fn example() -> Self {
+        Self { passkeys: vec![OwnPasskey::example()] }
+    }
+}
+
+/// What the browser must be asked.
+#[derive(Object)]
+#[oai(example, skip_serializing_if_is_none, read_only_all)]
+struct PasskeyOptions {
+    /// For `PublicKeyCredential.parseCreationOptionsFromJSON()` (WebAuthn level 3 section 5.1.9).
+    #[oai(rename = "publicKey")]
+    public_key: Option<Any<Value>>,
+}
+
+impl Example for PasskeyOptions {
+    fn example() -> Self {
+        let relying_party = json!({ "id": "id.example.com", "name": "id.example.com" });
+        Self { public_key: Some(Any(json!({ "rp": relying_party }))) }
+    }
+}
+
+/// What the browser answered.
+#[derive(Object)]
+#[oai(example)]
+struct NewPasskey {
+    /// The credential, as its `toJSON()` makes it.
+    credential: Option<Any<Value>>,
+    /// What to call it.
+    #[oai(validator(max_length = 256))]
+    name: Option<String>,
+}
+
+impl Example for NewPasskey {
+    fn example() -> Self {
+        let credential = json!({ "type": "public-key" });
+        Self { credential: Some(Any(credential)), name: Some("Phone".to_owned()) }
+    }
+}
+
+/// Another name.
+#[derive(Object)]
+#[oai(example)]
+struct PasskeyName {
+    /// 1 to 64 characters.
+    #[oai(validator(max_length = 256))]
+    name: String,
+}
+
+impl Example for PasskeyName {
+    fn example() -> Self {
+        Self { name: "Work laptop".to_owned() }
+    }
+}
+
+#[OpenApi(prefix_path = "/api/account", tag = "super::super::Tag::Account")]
+impl PasskeysApi {
+    /// The passkeys that are set up
+    #[oai(path = "/passkeys", method = "get", operation_id = "passkeys_list")]
+    async fn list(&self, bearer: BearerHeader) -> Result<Uncached<OwnPasskeys>, Problems<401, 403, 503>> {
+        let token = own_token(&self.app, bearer).await?;
+        Ok(Uncached(self.all_of(&token.user).await?))
+    }
+
+    /// Begin to set one up
+    ///
+    /// Needs a sign-in within the last 15 minutes, by the second factor if there is one. The browser must be at an
+    /// origin that may use passkeys of the issuer's host.
+    #[oai(path = "/passkeys", method = "post", operation_id = "passkey_begin")]
+    async fn begin(
+        &self,
+        request: &Request,
+        bearer: BearerHeader,
+    ) -> Result<Uncached<PasskeyOptions>, Problems<401, 403, 404, 409, 503>> {
+        let token = own_token(&self.app, bearer).await?;
+        must_be_recent(&self.app, &token).await?;
+        let options = enrolment::begin(&self.app, &token.user, &origin(request)).await.map_err(problem_of)?;
+        Ok(Uncached(PasskeyOptions { public_key: Some(Any(options)) }))
+    }
+
+    /// Complete it
+    #[oai(path = "/passkeys/confirm", method = "post", operation_id = "passkey_confirm")]
+    async fn confirm(
+        &self,
+        request: &Request,
+        bearer: BearerHeader,
+        body: Json<NewPasskey>,
+    ) -> Result<Uncached<OwnPasskey>, Problems<400, 401, 403, 404, 409, 503>> {
+        let token = own_token(&self.app, bearer).await?;
+        must_be_recent(&self.app, &token).await?;
+        let NewPasskey { credential, name } = body.0;
+        let (language, origin) = (language(&self.app, request), origin(request));
+        let credential = credential.map(|credential| credential.0).unwrap_or_default();
+        let name = name.unwrap_or_default();
+        enrolment::complete(&self.app, &token.user, &credential, &name, &language, &origin)
+            .await
+            .map(|row| Uncached(row.into()))
+            .map_err(|cause| problem_of(cause).into())
+    }
+
+    /// Give one another name
+    #[oai(path = "/passkeys/:id", method = "put", operation_id = "passkey_rename")]
+    async fn rename(
+        &self,
+        request: &Request,
+        bearer: BearerHeader,
+        id: Path<Uuid>,
+        body: Json<PasskeyName>,
+    ) -> Result<Uncached<OwnPasskeys>, Problems<400, 401, 403, 404, 503>> {
+        let token = own_token(&self.app, bearer).await?;
+        enrolment::rename(&self.app, &token.user, id.0, &body.0.name, &origin(request))
+            .await
+            .map_err(problem_of)?;
+        Ok(Uncached(self.all_of(&token.user).await?))
+    }
+
+    /// Remove one
+    ///
+    /// Needs a sign-in within the last 15 minutes, by the second factor.
+    #[oai(path = "/passkeys/:id", method = "delete", operation_id = "passkey_remove")]
+    async fn remove(
+        &self,
+        request: &Request,
+        bearer: BearerHeader,
+        id: Path<Uuid>,
+    ) -> Result<Uncached<OwnPasskeys>, Problems<400, 401, 403, 404, 503>> {
+        let token = own_token(&self.app, bearer).await?;
+        must_be_recent(&self.app, &token).await?;
+        let (language, origin) = (language(&self.app, request), origin(request));
+        enrolment::remove(&self.app, &token.user, id.0, &language, &origin).await.map_err(problem_of)?;
+        Ok(Uncached(self.all_of(&token.user).await?))
+    }
+}
+
+impl PasskeysApi {
+    async fn all_of(&self, user: &crate::users::User) -> Result<OwnPasskeys, Problem> {
+        let rows = enrolment::list(&self.app, user).await?;
+        Ok(OwnPasskeys { passkeys: rows.into_iter().map(OwnPasskey::from).collect() })
+    }
+}
+
+fn problem_of(cause: EnrolError) -> Problem {
+    let detail = cause.to_string();
+    match cause {
+        EnrolError::NotBegun => Problem::new(NOT_BEGUN),
+        EnrolError::Refused(cause) => {
+            tracing::info!(?cause, "a passkey was not set up");
+            Problem::new(REFUSED)
+        }
+        EnrolError::Registered | EnrolError::TooMany => Problem::new(CONFLICT).detail(detail),
+        EnrolError::Unknown => Problem::new(NOT_FOUND),
+        EnrolError::Name => Problem::new(problem::MALFORMED).field("name").detail(format!("`name` {detail}")),
+        EnrolError::Login(cause) => login_problem(cause),
+    }
+}
