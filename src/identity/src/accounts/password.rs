@@ -10,7 +10,7 @@ use crate::{
     audit::{Event, Origin},
     grants,
     jobs::SealedJob,
-    login::{attempt, devices},
+    login::{attempt, second_factor},
     mail::{self, Letter},
     passwords::{self, NewPassword, Password, Weakness},
     sessions,
@@ -24,7 +24,7 @@ pub async fn is_set(app: &App, user: &User) -> Result<bool, AccountError> {
     Ok(passwords::find(app, app.db.reader(), Some(user.id)).await?.is_some())
 }
 
-/// Sets a password, for somebody who proved lately who they are ([`devices::requirement_to_change`]). Every other session
+/// Sets a password, for somebody who proved lately who they are ([`second_factor::requirement_to_change`]). Every other session
 /// ends and every grant, because whoever knew the old password may have made them; the account is told by mail.
 pub async fn change(
     app: &App,
@@ -93,7 +93,7 @@ impl Replacement {
 /// A typed password that this account may have.
 async fn checked(app: &App, user: &User, typed: &str) -> Result<Password, AccountError> {
     let password = Password::typed(typed).ok_or(Weakness::TooLong)?;
-    let second_factor = devices::has_second_factor(app, user).await.map_err(AccountError::Login)?;
+    let second_factor = second_factor::has_second_factor(app, user).await.map_err(AccountError::Login)?;
     let name = user.profile["name"].as_str();
     passwords::check(app, &password, second_factor, &known_words(app, &user.email, name)).await??;
     Ok(password)

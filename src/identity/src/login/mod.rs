@@ -8,12 +8,12 @@
 
 pub mod attempt;
 pub mod code;
-pub mod devices;
 pub mod email_otp;
 pub mod passkey;
 pub mod password;
 pub mod policy;
 pub mod recovery_code;
+pub mod second_factor;
 pub mod sent_code;
 pub mod totp;
 

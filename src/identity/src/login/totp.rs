@@ -24,7 +24,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    Answer, Challenge, Consumable, Context, LoginError, LoginMethod, Proof, devices, policy::Factor,
+    Answer, Challenge, Consumable, Context, LoginError, LoginMethod, Proof, policy::Factor, second_factor,
     sent_code::normalise,
 };
 use crate::{
@@ -247,7 +247,7 @@ pub async fn remove(app: &App, user: &User, origin: &Origin, language: &str) -> 
             users::lock(tx, user.id).await?;
             unconfirmed_of(user.id).exec(tx).await?;
             if let Some(confirmed) = confirmed(tx, user.id).await? {
-                devices::hand_over_codes(tx, user.id, confirmed.id).await?;
+                second_factor::hand_over_codes(tx, user.id, confirmed.id).await?;
             }
             let removed = credentials::Entity::delete_many()
                 .filter(credentials::Column::UserId.eq(user.id))

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     App,
-    login::{devices, policy::Acr},
+    login::{policy::Acr, second_factor},
     tokens::access_token::UserToken,
 };
 
@@ -31,8 +31,8 @@ async fn own_token(app: &App, bearer: BearerHeader) -> Result<UserToken, Problem
 
 /// RFC 9470 section 3: what changes how one signs in needs a recent sign-in, by the second factor if there is one.
 async fn must_be_recent(app: &App, token: &UserToken) -> Result<(), Problem> {
-    let second_factor = devices::has_second_factor(app, &token.user).await.map_err(login_problem)?;
-    let requirement = devices::requirement_to_change(second_factor);
+    let second_factor = second_factor::has_second_factor(app, &token.user).await.map_err(login_problem)?;
+    let requirement = second_factor::requirement_to_change(second_factor);
     let acr = token.grant.acr.as_deref().and_then(|word| word.parse().ok()).unwrap_or(Acr::Aal1);
     let auth_time = Timestamp::from_micros(token.grant.auth_time.unwrap_or(0));
     if requirement.met_by(acr, auth_time, app.clock.now()) {

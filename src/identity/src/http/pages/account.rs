@@ -12,7 +12,7 @@ use crate::{
     App,
     accounts::password,
     http::{client_ip, security},
-    login::{devices, passkey, totp},
+    login::{passkey, second_factor, totp},
     sessions::{self, SignedIn},
 };
 
@@ -47,7 +47,7 @@ pub async fn show(app: App, request: Request) -> Answer {
         totp => totp::status(&app, user).await?.is_some(),
         passkeys => passkey::enrolment::list(&app, user).await?.len(),
         offers_passkeys => app.webauthn.is_some(),
-        device => devices::first(&app, user).await?.is_some(),
+        device => second_factor::first(&app, user).await?.is_some(),
         password => password::is_set(&app, user).await?,
     };
     page.show("pages/account.html", values)

@@ -8,7 +8,7 @@ use crate::{
     App,
     accounts::recovery_codes,
     http::client_ip::origin,
-    login::{devices, recovery_code},
+    login::{recovery_code, second_factor},
 };
 
 /// `GET /account/recovery-codes`.
@@ -17,7 +17,7 @@ pub async fn show(app: App, request: Request) -> Answer {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    if devices::first(&app, &signed_in.user).await?.is_none() {
+    if second_factor::first(&app, &signed_in.user).await?.is_none() {
         return Ok(see_other(Destination::Totp.path()));
     }
     let left = recovery_code::left(&app, &signed_in.user).await?;

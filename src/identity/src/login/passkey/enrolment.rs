@@ -23,7 +23,7 @@ use super::{KIND, LoginError, find, library, seal, unseal, webauthn};
 use crate::{
     app::App,
     audit::{Event, Origin},
-    login::devices,
+    login::second_factor,
     mail,
     users::{self, User},
 };
@@ -231,7 +231,7 @@ pub async fn remove(
             if theirs.one(tx).await?.is_none() {
                 return Err(EnrolError::Unknown);
             }
-            devices::hand_over_codes(tx, user.id, id).await?;
+            second_factor::hand_over_codes(tx, user.id, id).await?;
             credentials::Entity::delete_by_id(id).exec(tx).await?;
             record(app, tx, "credential.removed", user, Some(id), origin, now).await?;
             notice.enqueue(tx).await?;

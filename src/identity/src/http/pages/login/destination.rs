@@ -1,7 +1,7 @@
 //! Defines where a sign-in without an authorization request may lead: a closed list, so that no
 //! parameter can name another place (ASVS 3.7.2).
 
-use crate::login::{devices, policy::Requirement};
+use crate::login::{policy::Requirement, second_factor};
 
 /// A page of ours that needs somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Destination {
         match self {
             Self::Account | Self::Passkeys | Self::Sessions | Self::Applications => Requirement::default(),
             Self::Totp | Self::ChangePasskeys | Self::RecoveryCodes | Self::Password => {
-                devices::requirement_to_change(second)
+                second_factor::requirement_to_change(second)
             }
         }
     }

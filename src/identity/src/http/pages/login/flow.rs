@@ -19,8 +19,8 @@ use crate::{
     },
     login::{
         attempt::{self, Binding, Look},
-        devices,
         policy::Requirement,
+        second_factor,
     },
     sessions::{self, SignedIn},
 };
@@ -249,7 +249,7 @@ pub(in crate::http::pages) async fn need_of(
     let Some(SignedIn { session, user }) = signed_in else {
         return Ok((destination.requirement(false), Need::SignIn));
     };
-    let second = devices::has_second_factor(app, user).await?;
+    let second = second_factor::has_second_factor(app, user).await?;
     let requirement = destination.requirement(second);
     let need = match session.acr.parse() {
         Ok(acr) if requirement.met_by(acr, auth_time(session), app.clock.now()) => Need::Nothing,
