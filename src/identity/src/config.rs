@@ -219,6 +219,8 @@ pub struct LimitSettings {
     pub codes_per_recipient: Rate,
     /// Codes asked for from one address.
     pub codes_per_source: Rate,
+    /// Sign-ins begun from one address by a method that sends nothing.
+    pub attempts_per_source: Rate,
     /// Failed proofs from one address.
     pub failures_per_source: Rate,
     /// Failed proofs against one account.

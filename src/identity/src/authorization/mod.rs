@@ -31,7 +31,7 @@ pub use self::{
     error::{ErrorCode, Refusal, Untrusted},
     interaction::{Asked, PassedStep, Situation, Step, next},
     parameters::{Malformed, Parameters},
-    pending::{Gone, InteractionError, Pending, pending, record_consent, record_login, record_unreachable},
+    pending::{Gone, InteractionError, Pending, SignInFor, pending, record_consent, record_unreachable},
     request::AuthorizationRequest,
 };
 use crate::{

@@ -11,15 +11,15 @@ use crate::{
 
 const CAROL: &str = "carol@example.test";
 /// Long, and of words that have nothing to do with each other.
-const PASSWORD: &str = "seven brass lamps upstream";
-const ANOTHER: &str = "a violet tram in wet gravel";
+pub const PASSWORD: &str = "seven brass lamps upstream";
+pub const ANOTHER: &str = "a violet tram in wet gravel";
 
 async fn register(app: &TestApp, email: &str, password: &str) -> Answer {
     let body = json!({ "client_id": "app", "email": email, "password": password, "name": "Carol Clark" });
     app.post_json("/api/auth/register", &body).await
 }
 
-async fn login(app: &TestApp, email: &str, password: &str) -> Answer {
+pub async fn login(app: &TestApp, email: &str, password: &str) -> Answer {
     let body = json!({ "client_id": "app", "email": email, "password": password });
     app.post_json("/api/auth/login", &body).await
 }
@@ -50,8 +50,12 @@ async fn token_for(app: &TestApp, email: &str) -> String {
 }
 
 /// alice, with a password.
-async fn with_password() -> SignIn {
-    let sign_in = SignIn::new().await;
+pub async fn with_password() -> SignIn {
+    with_password_and(&[]).await
+}
+
+pub async fn with_password_and(settings: &[(&str, &str)]) -> SignIn {
+    let sign_in = SignIn::with(settings).await;
     assert_eq!(forgot(&sign_in.app, ALICE).await.status, 200);
     let token = token_for(&sign_in.app, ALICE).await;
     assert_eq!(reset(&sign_in.app, &token, PASSWORD).await.status, 200);

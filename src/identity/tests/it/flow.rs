@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use postern_identity::{
     administration::metadata::MetadataChange,
+    authorization::{Gone, SignInFor},
     clients::{ClientAuthMethod, GrantType},
+    login::attempt::Completion as _,
+    sessions::Session,
     users::User,
 };
 
@@ -170,4 +173,17 @@ pub(crate) fn refused_on_page(answer: &Answer, text: &str) {
     assert!(answer.headers.get("location").is_none(), "{answer:?}");
     assert!(answer.header("content-type").starts_with("text/html"), "{answer:?}");
     assert!(answer.body.contains(text), "{text:?} is not in {}", answer.body);
+}
+
+/// Records a sign-in for a request that waits, as its page does in the write of the sign-in.
+pub async fn record_login(
+    app: &TestApp,
+    id: &str,
+    browser_secret: &str,
+    session: &Session,
+    user: &User,
+) -> Result<(), Gone> {
+    let step = SignInFor { request: Some(id.parse().unwrap()), browser_secret };
+    let app = &app.app;
+    app.db.write(async |tx| step.complete(app, tx, session, user).await).await.unwrap()
 }

@@ -30,6 +30,7 @@ mod limits;
 mod login_code;
 mod login_email_otp;
 mod login_methods;
+mod login_password;
 mod login_recovery_code;
 mod login_totp;
 mod logout;

@@ -8,7 +8,7 @@ use postern_identity::{administration::metadata::MetadataChange, authorization};
 use sea_orm::EntityTrait;
 
 use crate::{
-    flow::{Ask, World, code, error, resume, waits_on},
+    flow::{Ask, World, code, error, record_login, resume, waits_on},
     support::Browser,
 };
 
@@ -16,8 +16,7 @@ use crate::{
 async fn log_in_for(browser: &Browser<'_>, id: &str, user: &postern_identity::users::User, acr: &str) {
     let session = browser.sign_in_at(user, acr).await;
     let secret = browser.cookie("postern-browser").unwrap();
-    let app = &browser.app.app;
-    authorization::record_login(app, id.parse().unwrap(), &secret, session.sid).await.unwrap();
+    record_login(browser.app, id, &secret, &session, user).await.unwrap();
 }
 
 #[tokio::test]
@@ -98,7 +97,7 @@ async fn a_sign_in_recorded_with_an_old_session_does_not_count() {
     world.app.clock.advance(Duration::from_secs(1));
     let id = waits_on(&browser.get(&Ask::of("own").with("prompt", "login").path()).await, "/login");
     let secret = browser.cookie("postern-browser").unwrap();
-    authorization::record_login(&world.app.app, id.parse().unwrap(), &secret, session.sid).await.unwrap();
+    record_login(&world.app, &id, &secret, &session, &world.alice).await.unwrap();
     assert_eq!(waits_on(&browser.get(&resume(&id)).await, "/login"), id);
 }
 

@@ -53,7 +53,7 @@ async fn verify(
         current,
         origin: &origin,
     };
-    match attempt::verify(&sign_in.app.app, verify).await {
+    match attempt::verify(&sign_in.app.app, verify, &()).await {
         Ok(Verified::Done(now)) => Ok(*now),
         other => Err(format!("{other:?}")),
     }
@@ -180,7 +180,7 @@ async fn the_attempt_is_bound_to_its_browser() {
             current: None,
             origin: &origin,
         };
-        assert!(attempt::verify(&sign_in.app.app, verify).await.is_err());
+        assert!(attempt::verify(&sign_in.app.app, verify, &()).await.is_err());
     }
     assert!(verify(&sign_in, "email-otp", &attempt, code, None).await.is_ok());
 }

@@ -38,13 +38,13 @@ use crate::{
     clients::Client,
     login::{
         self, Answer, LoginError,
-        attempt::{self, Begin, Binding, SignedInNow, Start, Verified, Verify},
+        attempt::{self, Begin, Binding, Start, Verified, Verify},
     },
     sessions::SessionKind,
     tokens::{
         self, Resolved, TokenResponse,
         access_token::{self, UserToken},
-        api_session,
+        api_session::{self, Granted},
         refresh_token::{self, Refresh},
         userinfo,
     },
@@ -137,9 +137,20 @@ impl AuthApi {
         // Before the proof is consumed: a wrong scope must not cost it.
         let resolved = self.resolve(&caller, body.scope.as_deref(), body.resource.clone())?;
         let attempt = body.attempt.clone();
-        let answer = body.answer();
-        let proof = Proof { method: &method.0, attempt, answer, resolved, in_cookies };
-        Ok(self.prove(&caller, &cookies, proof).await?)
+        let binding = if in_cookies { cookies.attempt() } else { None };
+        let verify = Verify {
+            client: Some(&caller.client),
+            method: &method.0,
+            attempt: &attempt,
+            answer: body.answer(),
+            binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
+            session_kind: SessionKind::Api,
+            current: None,
+            origin: &caller.origin,
+        };
+        let verified = attempt::verify(&self.app, verify, &caller.completion(&resolved)).await;
+        let target = Target { attempt, resolved: &resolved, in_cookies };
+        Ok(self.conclude(&caller, &cookies, verified.map_err(errors::login)?, target).await?)
     }
 
     /// Sign in by password
@@ -173,13 +184,16 @@ impl AuthApi {
             language: &caller.language,
             origin: &caller.origin,
         };
-        let begun = attempt::begin(&self.app, begin).await.map_err(|cause| match cause {
-            LoginError::MalformedIdentifier => errors::malformed_email(),
-            cause => errors::login(cause),
-        })?;
         let answer = Answer { own: body.password.into(), ..Answer::default() };
-        let proof = Proof { method: PASSWORD, attempt: begun.attempt, answer, resolved, in_cookies };
-        Ok(self.prove(&caller, &cookies, proof).await?)
+        let completion = caller.completion(&resolved);
+        let (attempt, verified) = attempt::at_once(&self.app, begin, answer, SessionKind::Api, &completion)
+            .await
+            .map_err(|cause| match cause {
+                LoginError::MalformedIdentifier => errors::malformed_email(),
+                cause => errors::login(cause),
+            })?;
+        let target = Target { attempt, resolved: &resolved, in_cookies };
+        Ok(self.conclude(&caller, &cookies, verified, target).await?)
     }
 
     /// New tokens for a refresh token
@@ -260,12 +274,10 @@ impl AuthApi {
     }
 }
 
-/// An answer to an attempt, and what it is to give.
-struct Proof<'a> {
-    method: &'a str,
+/// What a sign-in is to give, and what it may go on with.
+struct Target<'a> {
     attempt: String,
-    answer: Answer,
-    resolved: Resolved,
+    resolved: &'a Resolved,
     in_cookies: bool,
 }
 
@@ -280,32 +292,20 @@ impl AuthApi {
         tokens::resolve(&self.app, &caller.client, scope, &resources).map_err(|cause| errors::scope(&cause))
     }
 
-    /// Tokens for a proof that completes its attempt.
-    async fn prove(
+    /// Tokens for a proof that completed its attempt.
+    async fn conclude(
         &self,
         caller: &Caller,
         cookies: &Cookies<'_>,
-        proof: Proof<'_>,
+        verified: Verified<Granted>,
+        target: Target<'_>,
     ) -> Result<Uncached<Tokens>, Problem> {
-        let Proof { method, attempt, answer, resolved, in_cookies } = proof;
-        let binding = if in_cookies { cookies.attempt() } else { None };
-        let verify = Verify {
-            client: Some(&caller.client),
-            method,
-            attempt: &attempt,
-            answer,
-            binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
-            session_kind: SessionKind::Api,
-            current: None,
-            origin: &caller.origin,
-        };
-        match attempt::verify(&self.app, verify).await.map_err(errors::login)? {
+        let Target { attempt, resolved, in_cookies } = target;
+        match verified {
             Verified::More { methods } => Err(errors::mfa_required(methods, attempt)),
             Verified::Done(now) => {
-                let SignedInNow { session, user, .. } = &*now;
-                let issued =
-                    api_session::sign_in(&self.app, &caller.client, session, user, &resolved, &caller.origin);
-                Ok(self::answer(cookies, issued.await.map_err(errors::token)?, in_cookies))
+                let issued = api_session::issue_first(&self.app, &caller.client, resolved, *now).await;
+                Ok(answer(cookies, issued.map_err(errors::token)?, in_cookies))
             }
         }
     }
