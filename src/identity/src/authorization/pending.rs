@@ -291,7 +291,7 @@ fn waiting(app: &App, row: Option<Row>, browser_secret: &str) -> Result<Pending,
     }
     Ok(Pending {
         id: row.id,
-        requirement: request.requirement(&client),
+        requirement: request.requirement(app, &client),
         request,
         client,
         steps: from_json(row.steps)?,

@@ -37,7 +37,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let app = TestApp::new().await;
+        Self::with(&[]).await
+    }
+
+    pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
+        let app = TestApp::with(settings).await;
         let alice = app.user("alice@example.test").await;
         let bob = app.user("bob@example.test").await;
         let rp_secret = app.client("rp", rp()).await;

@@ -103,7 +103,7 @@ impl AuthApi {
                 method: &method.0,
                 start,
                 binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
-                requirement: login::requirement_of(&caller.client),
+                requirement: login::requirement_of(&self.app, &caller.client),
                 language: &caller.language,
                 origin: &caller.origin,
             },
@@ -146,6 +146,8 @@ impl AuthApi {
             binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
             session_kind: SessionKind::Api,
             current: None,
+            device: None,
+            language: &caller.language,
             origin: &caller.origin,
         };
         let verified = attempt::verify(&self.app, verify, &caller.completion(&resolved)).await;
@@ -180,7 +182,7 @@ impl AuthApi {
             method: PASSWORD,
             start: Start::New { identifier: &body.email },
             binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
-            requirement: login::requirement_of(&caller.client),
+            requirement: login::requirement_of(&self.app, &caller.client),
             language: &caller.language,
             origin: &caller.origin,
         };
@@ -269,7 +271,7 @@ impl AuthApi {
         client_id: Query<String>,
     ) -> Result<Uncached<Methods>, Problems<400, 401, 403>> {
         let caller = Caller::named(&self.app, request, &client_id.0)?;
-        let methods = login::beginning(&self.app, &login::requirement_of(&caller.client));
+        let methods = login::beginning(&self.app, &login::requirement_of(&self.app, &caller.client));
         Ok(Uncached(Methods { methods }))
     }
 }

@@ -10,11 +10,13 @@ use serde_json::json;
 
 use super::{
     super::{
-        Answer, Challenge, CodeMac, LoginError, LoginMethod, Proof,
+        Answer, Challenge, CodeMac, LoginError, LoginMethod, Proof, devices,
         policy::{Decision, Reached, Shown},
     },
-    Asked, Begin, Binding, Draft, Start, asked, context, must_be_next, named, proofs,
-    reserve::{Of, Reserved, reserve},
+    Asked, Begin, Binding, Draft, Start,
+    arrival::Arrival,
+    asked, context, must_be_next, named, proofs,
+    reserve::{By, Of, Reserved, reserve},
     store::{self, Bound, Progress},
 };
 use crate::{
@@ -42,8 +44,20 @@ pub struct Verify<'a> {
     pub session_kind: SessionKind,
     /// The session this browser has now: renewed for the same user, ended for another one.
     pub current: Option<&'a SignedIn>,
+    /// What the device cookie of a browser holds; none for apps.
+    pub device: Option<&'a str>,
+    /// Language of the person, for what is sent.
+    pub language: &'a str,
     /// Where the request came from.
     pub origin: &'a Origin,
+}
+
+impl Verify<'_> {
+    fn by<'a>(&'a self, method: &'a dyn LoginMethod) -> By<'a> {
+        let named = self.session_kind == SessionKind::Api || self.device.is_some();
+        let device_hash = named.then(|| devices::hash(self.device, self.origin));
+        By { method, device_hash, secret: self.device.is_some(), origin: self.origin }
+    }
 }
 
 /// What came of a right answer.
@@ -68,6 +82,8 @@ pub struct SignedInNow<Made = ()> {
     pub user: User,
     /// What the browser's cookie must hold from now on; none for API sign-ins.
     pub cookie_secret: Option<String>,
+    /// What its device cookie must hold; none for API sign-ins.
+    pub device_secret: Option<String>,
     /// What the [`Completion`] made.
     pub made: Made,
 }
@@ -107,7 +123,8 @@ pub async fn verify<C: Completion>(
     let now = app.clock.now();
     let method = &**app.login_methods.find(app, verify.method)?;
     let bound = Bound::new(verify.client, &verify.binding, verify.attempt);
-    let reserved = reserve(app, Of::Attempt(&bound), verify.method, verify.origin, now).await?;
+    let by = verify.by(method);
+    let reserved = reserve(app, Of::Attempt(&bound), by, now).await?;
     let user = store::user_of(app, &reserved.row).await?;
     Answered { app, verify: &verify, method, completion, now }.settle(reserved, user).await
 }
@@ -130,7 +147,6 @@ pub async fn at_once<C: Completion>(
     let Draft { secret, mut row, user, .. } = named(app, &begin, identifier, now).await?;
     must_be_next(app, method, &row, user.as_ref()).await?;
     row.method = Some(method.name().to_owned());
-    let reserved = reserve(app, Of::New(row), begin.method, begin.origin, now).await?;
     let verify = Verify {
         client: begin.client,
         method: begin.method,
@@ -139,8 +155,12 @@ pub async fn at_once<C: Completion>(
         binding: begin.binding,
         session_kind,
         current: None,
+        device: None,
+        language: begin.language,
         origin: begin.origin,
     };
+    let by = verify.by(method);
+    let reserved = reserve(app, Of::New(row), by, now).await?;
     let verified = Answered { app, verify: &verify, method, completion, now }.settle(reserved, user).await?;
     Ok((secret, verified))
 }
@@ -214,7 +234,9 @@ impl<C: Completion> Answered<'_, C> {
         let methods_used: Vec<_> = shown.iter().map(|proof| proof.method.clone()).collect();
         let completed = !matches!(decision, Decision::More(_));
         let progress = Progress { shown, completed, tries: app.config.login.code_tries };
-        app.db
+        let arrival = Arrival::prepare(app, verify, &user, now)?;
+        let verified = app
+            .db
             .write(async |tx| {
                 consume(app, tx, row, proof, progress, now).await?;
                 reserved.forgive(tx).await?;
@@ -230,14 +252,19 @@ impl<C: Completion> Answered<'_, C> {
                         Ok(Verified::More { methods: Vec::new() })
                     }
                     Decision::Short(reached) | Decision::Done(reached) => {
+                        let device_secret = arrival.record(app, tx, &user, &row.identifier, now).await?;
                         let Opened { session, cookie_secret } =
                             sign_in(app, tx, verify, step_up_of, &user, reached, now).await?;
                         let made = self.completion.complete(app, tx, &session, &user).await?;
-                        Ok(Verified::Done(Box::new(SignedInNow { session, user, cookie_secret, made })))
+                        let now = SignedInNow { session, user, cookie_secret, device_secret, made };
+                        Ok(Verified::Done(Box::new(now)))
                     }
                 }
             })
-            .await
+            .await;
+        // There may be mail.
+        app.jobs.wake();
+        verified
     }
 
     async fn record_failure(&self, row: &attempts::Model) -> Result<(), DatabaseError> {

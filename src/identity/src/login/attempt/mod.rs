@@ -20,6 +20,7 @@
 //! done is computed from the proofs kept here and by [`policy`](super::policy) alone.
 
 mod accept;
+mod arrival;
 mod look;
 mod reserve;
 mod store;
@@ -38,7 +39,6 @@ use uuid::Uuid;
 pub use self::{
     accept::{Completion, SignedInNow, Verified, Verify, at_once, verify},
     look::{Look, look},
-    reserve::failures_of_account,
 };
 
 use super::{

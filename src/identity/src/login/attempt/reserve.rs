@@ -12,7 +12,10 @@ use postern_service::{
 };
 
 use super::{
-    super::LoginError,
+    super::{
+        LoginError, LoginMethod, devices,
+        guesses::{self, Counted, Guess, Guessed},
+    },
     record_limited,
     store::{self, Bound},
 };
@@ -30,19 +33,35 @@ pub(super) enum Of<'a> {
     New(attempts::Model),
 }
 
+/// With what.
+pub(super) struct By<'a> {
+    /// The method that looks at the answer.
+    pub(super) method: &'a dyn LoginMethod,
+    /// What names the device, if anything does.
+    pub(super) device_hash: Option<Vec<u8>>,
+    /// Whether that is a secret of its own, which nobody else at the same address has.
+    pub(super) secret: bool,
+    /// Where it comes from.
+    pub(super) origin: &'a Origin,
+}
+
 /// A try that was taken.
 pub(super) struct Reserved {
     /// The attempt, without that try.
     pub(super) row: attempts::Model,
-    counted: Vec<Use>,
+    counted: Option<Use>,
+    guess: Option<Guess>,
     new: bool,
 }
 
 impl Reserved {
     /// Gives back what was counted, in the write of what turned out well.
     pub(super) async fn forgive(&self, tx: &Transaction) -> Result<(), DatabaseError> {
-        for taken in &self.counted {
+        if let Some(taken) = &self.counted {
             rate_limit::give_back(tx, taken).await?;
+        }
+        if let Some(guess) = &self.guess {
+            guesses::take_back(tx, guess).await?;
         }
         Ok(())
     }
@@ -65,16 +84,14 @@ enum Reservation {
     Ended,
 }
 
-/// Takes a try of the attempt and counts it.
+/// Takes a try of the attempt and counts it: against the source, unless the account knows the device by its secret, and
+/// against the account.
 pub(super) async fn reserve(
     app: &App,
     of: Of<'_>,
-    method: &str,
-    origin: &Origin,
+    by: By<'_>,
     now: Timestamp,
 ) -> Result<Reserved, LoginError> {
-    let limits = &app.config.limits;
-    let source = rate_limit::source(origin.ip);
     let reservation = app
         .db
         .write(async |tx| -> Result<_, LoginError> {
@@ -85,16 +102,23 @@ pub(super) async fn reserve(
                     None => return Ok(Reservation::Ended),
                 },
             };
-            let mut counted = Vec::new();
-            let of_source = Limit { name: "failures_per_source", rate: limits.failures_per_source };
-            for (limit, subject) in
-                [(of_source, source.as_str()), (failures_of_account(app, method), row.identifier.as_str())]
-            {
-                match rate_limit::take(tx, limit, subject, now).await? {
-                    Taken::Within(taken) => counted.push(taken),
-                    Taken::Limited { retry_after, first } => {
+            let device = match &by.device_hash {
+                Some(hash) if devices::known(tx, row.user_id, hash, now).await? => Some(hash.as_slice()),
+                _ => None,
+            };
+            let (mut counted, mut guess) = (None, None);
+            if device.is_none() || !by.secret {
+                match of_source(app, tx, by.origin, now).await? {
+                    Taken::Within(taken) => counted = Some(taken),
+                    Taken::Limited { retry_after, .. } => return Ok(Reservation::Limited(retry_after)),
+                }
+            }
+            if let Some(guessed) = Guessed::of(by.method) {
+                match guesses::count(app, tx, guessed, &row.identifier, device, now).await? {
+                    Counted::Free(free) => guess = Some(free),
+                    Counted::Early { retry_after, first } => {
                         if first {
-                            record_limited(app, tx, limit.name, origin, now).await?;
+                            record_limited(app, tx, "failures_per_account", by.origin, now).await?;
                         }
                         return Ok(Reservation::Limited(retry_after));
                     }
@@ -103,7 +127,7 @@ pub(super) async fn reserve(
             if new {
                 store::insert(tx, row.clone()).await?;
             }
-            Ok(Reservation::Reserved(Box::new(Reserved { row, counted, new })))
+            Ok(Reservation::Reserved(Box::new(Reserved { row, counted, guess, new })))
         })
         .await?;
     match reservation {
@@ -113,9 +137,16 @@ pub(super) async fn reserve(
     }
 }
 
-/// What limits the failed proofs of one account, by its address. Guesses at its password are counted by themselves, so
-/// that they bar nobody from signing in another way.
-pub fn failures_of_account(app: &App, method: &str) -> Limit {
-    let name = if method == "password" { "password_failures_per_account" } else { "failures_per_account" };
-    Limit { name, rate: app.config.limits.failures_per_account }
+async fn of_source(
+    app: &App,
+    tx: &Transaction,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<Taken, LoginError> {
+    let limit = Limit { name: "failures_per_source", rate: app.config.limits.failures_per_source };
+    let taken = rate_limit::take(tx, limit, &rate_limit::source(origin.ip), now).await?;
+    if let Taken::Limited { first: true, .. } = taken {
+        record_limited(app, tx, limit.name, origin, now).await?;
+    }
+    Ok(taken)
 }

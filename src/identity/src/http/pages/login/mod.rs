@@ -176,6 +176,8 @@ pub async fn verify(app: App, mut request: Request) -> Answer {
         binding: flow.binding(),
         session_kind: SessionKind::Browser,
         current: flow.signed_in.as_ref(),
+        device: flow.device.as_deref(),
+        language: flow.page.language(),
         origin: &flow.origin,
     };
     let request = flow.binding().authorization_request;
@@ -203,6 +205,9 @@ fn signed_in_now(flow: &Flow, now: &SignedInNow<Result<(), Gone>>) -> Response {
     };
     if let Some(secret) = &now.cookie_secret {
         security::set_session(&flow.app, &mut response, secret);
+    }
+    if let Some(secret) = &now.device_secret {
+        security::set_device(&flow.app, &mut response, secret);
     }
     flow.clear_attempt(&mut response);
     response
