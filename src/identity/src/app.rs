@@ -16,7 +16,7 @@ use crate::{
     config::Config,
     crypto::{CryptoError, Vault},
     jobs::{JobError, Jobs, Kind, housekeeping},
-    login::{LoginMethod, LoginMethods, passkey, sent_code},
+    login::{self, LoginMethod, LoginMethods, passkey, policy::Acr, sent_code},
     mail::{self, Inbox, MailError, Mailer, Smtp},
     outbound::{Outbound, OutboundError},
     passwords::{HashError, Hasher},
@@ -55,6 +55,9 @@ pub enum StartError {
     /// The issuer is not one that tokens can name.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// Every sign-in would fall short.
+    #[error("login.required_acr is {}, which no method of login.methods reaches", .0.word())]
+    UnreachableAcr(Acr),
     /// A template or a file of messages is unusable.
     #[error(transparent)]
     Templates(#[from] TemplateError),
@@ -152,7 +155,7 @@ impl Builder {
             (None, None) => Mailer::None,
         };
         let hasher = Hasher::new(&config.password)?;
-        Ok(App(Arc::new(Parts {
+        let app = App(Arc::new(Parts {
             hasher,
             webauthn: passkey::relying_party(&config.issuer),
             login_methods: LoginMethods::new(&config, self.login_methods),
@@ -171,7 +174,11 @@ impl Builder {
             templates,
             clients: ArcSwap::from_pointee(clients),
             resources: ArcSwap::from_pointee(resources),
-        })))
+        }));
+        match app.config.login.required_acr.filter(|least| !login::levels(&app).contains(least)) {
+            Some(unreachable) => Err(StartError::UnreachableAcr(unreachable)),
+            None => Ok(app),
+        }
     }
 }
 

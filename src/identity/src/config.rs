@@ -1,6 +1,6 @@
 //! Defines the settings of `postern`; `config/default.toml` explains each and gives its default.
 
-use std::{collections::BTreeSet, ffi::OsString, path::PathBuf};
+use std::{collections::BTreeSet, ffi::OsString, num::NonZeroU16, path::PathBuf};
 
 use postern_service::{
     database::DatabaseSettings,
@@ -9,6 +9,8 @@ use postern_service::{
 use postern_token_verifier::Algorithm;
 use serde::Deserialize;
 use url::Url;
+
+use crate::login::policy::Acr;
 
 /// The defaults, and with them the list of every key.
 pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
@@ -115,12 +117,16 @@ pub enum CodeDelivery {
 pub struct LoginSettings {
     /// Methods that are switched on.
     pub methods: Vec<String>,
+    /// Least level of every sign-in for a client.
+    pub required_acr: Option<Acr>,
     /// Life of an authorization request that waits for a person.
     pub request_lifetime: Lifetime,
     /// Life of a login in progress.
     pub attempt_lifetime: Lifetime,
     /// Life of a sent code.
     pub code_lifetime: Lifetime,
+    /// How long a device is known to an account after its last sign-in.
+    pub device_lifetime: Lifetime,
     /// Tries at one code.
     pub code_tries: u16,
     /// How the `code` method delivers.
@@ -219,12 +225,20 @@ pub struct LimitSettings {
     pub codes_per_recipient: Rate,
     /// Codes asked for from one address.
     pub codes_per_source: Rate,
-    /// Sign-ins begun without an address, of one address (IPv6: one /64).
-    pub challenges_per_source: Rate,
+    /// Sign-ins begun from one address by a method that sends nothing.
+    pub attempts_per_source: Rate,
     /// Failed proofs from one address.
     pub failures_per_source: Rate,
-    /// Failed proofs against one account.
+    /// Wrong codes of an account that sets up an authenticator app.
     pub failures_per_account: Rate,
+    /// Failed proofs against one account before the next one waits.
+    pub failures_before_delay: NonZeroU16,
+    /// The first wait; each further failure doubles it.
+    pub failure_delay: Lifetime,
+    /// The longest wait.
+    pub longest_failure_delay: Lifetime,
+    /// Failed proofs against an account are forgotten after so long without one.
+    pub failures_forgotten_after: Lifetime,
     /// Refreshes of one grant.
     pub refreshes_per_grant: Rate,
     /// Registrations from one address.
@@ -296,6 +310,9 @@ impl Config {
                 "password.memory_kib",
                 "is out of the range of Argon2id with these iterations and lanes",
             ));
+        }
+        if self.limits.failure_delay.duration() > self.limits.longest_failure_delay.duration() {
+            return Err(("limits.failure_delay", "must not be longer than limits.longest_failure_delay"));
         }
         let login = &self.login;
         if login.code_delivery == CodeDelivery::Webhook

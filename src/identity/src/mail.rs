@@ -7,7 +7,7 @@
 mod inbox;
 mod smtp;
 
-use std::{io::Write as _, time::Duration};
+use std::{collections::BTreeMap, io::Write as _, time::Duration};
 
 use minijinja::context;
 use serde::{Deserialize, Serialize};
@@ -125,6 +125,9 @@ struct Notice {
     template: String,
     language: String,
     link: Option<String>,
+    /// What its template names besides.
+    #[serde(default)]
+    facts: BTreeMap<String, String>,
 }
 
 /// A mail with a link to a page of ours.
@@ -147,11 +150,21 @@ pub fn notice(app: &App, to: &str, template: &str, language: &str) -> Result<Sea
 
 /// A mail, ready to be enqueued in the write that makes it necessary.
 pub fn letter(app: &App, letter: Letter<'_>) -> Result<SealedJob, CryptoError> {
+    letter_with(app, letter, [])
+}
+
+/// The same with facts that its template names.
+pub fn letter_with<const N: usize>(
+    app: &App,
+    letter: Letter<'_>,
+    facts: [(&str, String); N],
+) -> Result<SealedJob, CryptoError> {
     let notice = Notice {
         to: letter.to.map(str::to_owned),
         template: letter.template.to_owned(),
         language: letter.language.to_owned(),
         link: letter.path.map(|path| format!("{}{path}", app.config.issuer)),
+        facts: facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect(),
     };
     let give_up_at = app.clock.now() + NOTICE_GIVEN_UP_AFTER;
     NewJob { kind: JOB, payload: json!(notice), give_up_at }.seal(app)
@@ -166,7 +179,8 @@ pub(crate) async fn send_notice(app: App, payload: Value) -> Result<(), JobError
     }
     let Some(to) = &notice.to else { return Ok(()) };
     let minutes = app.config.registration.link_lifetime.duration().as_secs().div_ceil(60);
-    let values = context! { issuer => &app.config.issuer, link => &notice.link, minutes };
+    let facts = minijinja::Value::from_pairs(notice.facts);
+    let values = context! { issuer => &app.config.issuer, link => &notice.link, minutes, ..facts };
     let mut message = compose(&app, to, &notice.template, &notice.language, values)?;
     message.link = notice.link;
     send(&app, message).await

@@ -3,8 +3,11 @@
 //! Counted in the database, so that nodes share it: one row per rule and subject, one upsert per use.
 //! A use is taken before what it allows is tried, so that parallel tries cannot pass together; a try
 //! that turns out well gives it back. Whoever cannot count refuses: an error is never "allowed".
+//!
+//! What is counted by its caller's address or grant, the caller may know ([`observing`]); what is counted by somebody
+//! else's address or account, never: it would tell who has an account.
 
-use std::{net::IpAddr, time::Duration};
+use std::{cell::RefCell, net::IpAddr, time::Duration};
 
 use postern_entities::rate_limits;
 use postern_service::{
@@ -26,6 +29,49 @@ pub struct Limit {
     pub name: &'static str,
     /// How often.
     pub rate: Rate,
+}
+
+impl Limit {
+    /// Whether its caller may know what is left of it.
+    fn told(&self) -> bool {
+        self.name.ends_with("_per_source") || self.name.ends_with("_per_grant")
+    }
+}
+
+/// What is left of a limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Its name.
+    pub name: &'static str,
+    /// Uses of a whole window.
+    pub quota: u32,
+    /// Length of a window.
+    pub window: Duration,
+    /// Uses that are left in the window that runs.
+    pub remaining: u32,
+    /// Until that window ends.
+    pub resets_in: Duration,
+    bucket: Vec<u8>,
+}
+
+tokio::task_local! {
+    /// What the request that runs in this task took of limits that its caller may know.
+    static TAKEN: RefCell<Vec<Left>>;
+}
+
+/// Runs `work`, and answers as well what is left of the limits that it took from and that its caller may know.
+pub async fn observing<T>(work: impl Future<Output = T>) -> (T, Vec<Left>) {
+    let both = async {
+        let done = work.await;
+        (done, TAKEN.with(RefCell::take))
+    };
+    TAKEN.scope(RefCell::default(), both).await
+}
+
+/// Changes what is observed; nothing where nobody observes.
+fn observe(change: impl FnOnce(&mut Vec<Left>)) {
+    // An error says that this is a command or a job.
+    let _ = TAKEN.try_with(|taken| change(&mut taken.borrow_mut()));
 }
 
 /// What came of taking a use.
@@ -89,10 +135,22 @@ pub fn within(limit: Limit, counted: &QueryResult) -> bool {
 /// What came of an [`insertion`], by the row that it returned.
 pub fn judge(limit: Limit, counted: &QueryResult, now: Timestamp) -> Result<Taken, DatabaseError> {
     let window_ends_at = counted.try_get_by_index(2)?;
+    let used: i32 = counted.try_get_by_index(1)?;
+    if limit.told() {
+        let quota = limit.rate.count.get();
+        let left = Left {
+            name: limit.name,
+            quota,
+            window: limit.rate.period.duration(),
+            remaining: quota.saturating_sub(u32::try_from(used).unwrap_or(0)),
+            resets_in: Timestamp::from_micros(window_ends_at) - now,
+            bucket: counted.try_get_by_index(0)?,
+        };
+        observe(|taken| taken.push(left));
+    }
     if within(limit, counted) {
         return Ok(Taken::Within(Use { bucket: counted.try_get_by_index(0)?, window_ends_at }));
     }
-    let used: i32 = counted.try_get_by_index(1)?;
     metrics::counter!("postern_limited_total", "limit" => limit.name).increment(1);
     let first = i64::from(used) == i64::from(limit.rate.count.get()) + 1;
     Ok(Taken::Limited { retry_after: Timestamp::from_micros(window_ends_at) - now, first })
@@ -104,38 +162,6 @@ pub async fn take_now(app: &App, limit: Limit, subject: &str) -> Result<Taken, D
     app.db.write(async |tx| take(tx, limit, subject, now).await).await
 }
 
-/// What was counted in the window that runs.
-#[derive(Clone, Copy, Debug)]
-pub struct Counted {
-    /// Uses that were not given back.
-    pub used: u32,
-    /// End of the window.
-    pub ends_at: Timestamp,
-}
-
-/// What was counted for a subject; nothing when no window runs.
-pub async fn look(
-    db: &impl ConnectionTrait,
-    limit: Limit,
-    subject: &str,
-    now: Timestamp,
-) -> Result<Option<Counted>, DatabaseError> {
-    let row = rate_limits::Entity::find_by_id(bucket(limit.name, subject))
-        .filter(rate_limits::Column::WindowEndsAt.gt(now.micros()))
-        .one(db)
-        .await?;
-    Ok(row.map(|row| Counted {
-        used: u32::try_from(row.used).unwrap_or(0),
-        ends_at: Timestamp::from_micros(row.window_ends_at),
-    }))
-}
-
-/// Forgets what was counted for a subject.
-pub async fn forget(tx: &Transaction, limit: Limit, subject: &str) -> Result<(), DatabaseError> {
-    rate_limits::Entity::delete_by_id(bucket(limit.name, subject)).exec(tx).await?;
-    Ok(())
-}
-
 /// Gives a use back, in the write of what turned out well.
 pub async fn give_back(tx: &Transaction, taken: &Use) -> Result<(), DatabaseError> {
     rate_limits::Entity::update_many()
@@ -145,6 +171,11 @@ pub async fn give_back(tx: &Transaction, taken: &Use) -> Result<(), DatabaseErro
         .filter(rate_limits::Column::Used.gt(0))
         .exec(tx)
         .await?;
+    observe(|all| {
+        for left in all.iter_mut().filter(|left| left.bucket == taken.bucket) {
+            left.remaining = Ord::min(left.quota, left.remaining + 1);
+        }
+    });
     Ok(())
 }
 

@@ -17,8 +17,8 @@ use postern_service::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait as _, EntityTrait, FromQueryResult as _, QueryFilter,
-    QueryOrder as _, QuerySelect, QueryTrait as _, Statement,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter, QueryOrder as _,
+    QuerySelect, QueryTrait as _, Statement,
     sea_query::{Expr, UpdateStatement},
 };
 use serde_json::json;
@@ -271,6 +271,11 @@ pub async fn live_of_user(app: &App, user_id: Uuid) -> Result<Vec<Session>, Data
         .all(app.db.reader())
         .await?;
     Ok(live)
+}
+
+/// Whether a session of a user is kept, live or not.
+pub async fn any_of_user(db: &impl ConnectionTrait, user_id: Uuid) -> Result<bool, DatabaseError> {
+    Ok(sessions::Entity::find().filter(sessions::Column::UserId.eq(user_id)).one(db).await?.is_some())
 }
 
 /// When a user proved last who they are, of the sessions that are kept.

@@ -11,12 +11,7 @@ use crate::{
     accounts::{AccountError, password},
     audit::{Event, Origin},
     grants,
-    login::{
-        attempt::{self, failures_of_account},
-        passkey::enrolment,
-        recovery_code, totp,
-    },
-    rate_limit::{self, Limit},
+    login::{attempt, devices, guesses, passkey::enrolment, recovery_code, totp},
     sessions,
     users::{self, User},
 };
@@ -34,9 +29,9 @@ pub struct SignInState {
     pub passkeys: usize,
     /// How many recovery codes are left.
     pub recovery_codes: usize,
-    /// Failed proofs in the window that runs.
+    /// Failed proofs that are remembered.
     pub failed_attempts: u32,
-    /// Until when no password, or nothing else, is looked at, because too much failed.
+    /// Until when no password, or no code, from an unknown device is looked at, because too much failed.
     pub locked_until: Option<Timestamp>,
     /// When the person proved last who they are, of the sessions that are kept.
     pub last_sign_in: Option<Timestamp>,
@@ -46,27 +41,18 @@ pub struct SignInState {
 
 /// How an account signs in now.
 pub async fn state(app: &App, user: &User) -> Result<SignInState, ChangeError> {
-    let mut failures = Vec::new();
-    for limit in limits(app) {
-        failures.extend(rate_limit::look(app.db.reader(), limit, &user.email, app.clock.now()).await?);
-    }
-    let most = app.config.limits.failures_per_account.count.get();
+    let guesses = guesses::look(app.db.reader(), &user.email, app.clock.now()).await?;
     let live = sessions::live_of_user(app, user.id).await?;
     Ok(SignInState {
         password: password::is_set(app, user).await.map_err(told)?,
         totp: totp::status(app, user).await?.is_some(),
         passkeys: enrolment::list(app, user).await?.len(),
         recovery_codes: recovery_code::left(app, user).await?,
-        failed_attempts: failures.iter().map(|failures| failures.used).sum(),
-        locked_until: failures.iter().filter(|it| it.used >= most).map(|it| it.ends_at).max(),
+        failed_attempts: guesses.made,
+        locked_until: guesses.waits_until,
         last_sign_in: sessions::last_auth_time(app, user.id).await?,
         sessions: live.len(),
     })
-}
-
-/// Guesses at the password, and failures of everything else.
-fn limits(app: &App) -> [Limit; 2] {
-    ["password", "totp"].map(|method| failures_of_account(app, method))
 }
 
 fn told(cause: AccountError) -> ChangeError {
@@ -81,9 +67,7 @@ pub async fn unlock(app: &App, user: &User, origin: &Origin) -> Result<(), Chang
     let now = app.clock.now();
     app.db
         .write(async |tx| {
-            for limit in limits(app) {
-                rate_limit::forget(tx, limit, &user.email).await?;
-            }
+            guesses::forget(tx, &user.email).await?;
             Event::new("user.unlocked").user(user.id).record(app, tx, origin, now).await?;
             Ok::<_, ChangeError>(())
         })
@@ -102,9 +86,8 @@ pub async fn reset(app: &App, user: &User, origin: &Origin) -> Result<(), Change
             let of_user = recovery_codes::Column::UserId.eq(user.id);
             recovery_codes::Entity::delete_many().filter(of_user).exec(tx).await?;
             attempt::end_of_user(tx, user.id, now).await?;
-            for limit in limits(app) {
-                rate_limit::forget(tx, limit, &user.email).await?;
-            }
+            guesses::forget(tx, &user.email).await?;
+            devices::forget(tx, user.id).await?;
             sessions::end_all_of_user(app, tx, user.id, BECAUSE, origin, now).await?;
             grants::revoke_of_user(app, tx, user.id, BECAUSE, now).await?;
             let event = Event::new("credential.removed").user(user.id);

@@ -83,6 +83,8 @@ pub struct Situation<'a> {
     pub signed_in: Option<&'a SignedIn>,
     /// What this user has allowed this client before.
     pub remembered: Option<&'a Scope>,
+    /// Least level of the session.
+    pub least_acr: Option<Acr>,
 }
 
 /// One question: when it is open, and what then.
@@ -171,9 +173,9 @@ fn signed_in_for_this(situation: &Situation<'_>) -> bool {
     })
 }
 
-/// RFC 9470 section 4, and the level registered for the client.
+/// RFC 9470 section 4, and the level registered for the client or demanded of everybody.
 fn level_too_low(situation: &Situation<'_>) -> bool {
-    let Some(least) = situation.asked.request.requirement(situation.asked.client).acr else { return false };
+    let Some(least) = situation.least_acr else { return false };
     let reached = situation.signed_in.and_then(|signed_in| signed_in.session.acr.parse::<Acr>().ok());
     reached < Some(least)
 }

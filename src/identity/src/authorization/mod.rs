@@ -31,7 +31,7 @@ pub use self::{
     error::{ErrorCode, Refusal, Untrusted},
     interaction::{Asked, PassedStep, Situation, Step, next},
     parameters::{Malformed, Parameters},
-    pending::{Gone, InteractionError, Pending, pending, record_consent, record_login, record_unreachable},
+    pending::{Gone, InteractionError, Pending, SignInFor, pending, record_consent, record_unreachable},
     request::AuthorizationRequest,
 };
 use crate::{
@@ -185,7 +185,14 @@ async fn decide(app: &App, asked: Asked<'_>, signed_in: Option<&SignedIn>) -> Re
         }
         _ => None,
     };
-    Ok(next(&Situation { now: app.clock.now(), asked, signed_in, remembered: remembered.as_ref() }))
+    let least_acr = asked.request.requirement(app, asked.client).acr;
+    Ok(next(&Situation {
+        now: app.clock.now(),
+        asked,
+        signed_in,
+        remembered: remembered.as_ref(),
+        least_acr,
+    }))
 }
 
 /// Where the client is told of a fault, if it may be told.

@@ -12,6 +12,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use postern_entities::authorization_requests::{self as rows, Model as Row};
 use postern_service::{
     clock::Timestamp,
@@ -35,8 +36,9 @@ use crate::{
     audit::{Event, Origin},
     clients::Client,
     consents, crypto,
-    login::policy::Requirement,
-    sessions::SignedIn,
+    login::{attempt::Completion, policy::Requirement},
+    sessions::{Session, SignedIn},
+    users::User,
 };
 
 /// Why a request that waited cannot go on.
@@ -162,15 +164,35 @@ async fn bind(app: &App, row: Row, browser_secret: &str) -> Result<Option<Row>, 
         .await
 }
 
-/// Records that this browser's user signed in, or stepped up, for the request.
-pub async fn record_login(
-    app: &App,
-    id: Uuid,
-    browser_secret: &str,
-    sid: Uuid,
-) -> Result<(), InteractionError> {
-    let now = app.clock.now();
-    app.db.write(async |tx| pass(app, tx, id, browser_secret, PassedStep::Login { sid, at: now }).await).await
+/// Records that this browser's user signed in, or stepped up, in the write of the sign-in. It stays whatever became of
+/// the request meanwhile; what is made says that.
+pub struct SignInFor<'a> {
+    /// The request; none for a page of ours, which keeps nothing.
+    pub request: Option<Uuid>,
+    /// The browser's secret.
+    pub browser_secret: &'a str,
+}
+
+#[async_trait]
+impl Completion for SignInFor<'_> {
+    type Made = Result<(), Gone>;
+
+    async fn complete(
+        &self,
+        app: &App,
+        tx: &Transaction,
+        session: &Session,
+        _: &User,
+    ) -> Result<Self::Made, DatabaseError> {
+        let Some(id) = self.request else { return Ok(Ok(())) };
+        let step = PassedStep::Login { sid: session.sid, at: app.clock.now() };
+        match pass(app, tx, id, self.browser_secret, step).await {
+            Ok(()) => Ok(Ok(())),
+            Err(InteractionError::Database(cause)) => Err(cause),
+            Err(InteractionError::Gone(gone)) => Ok(Err(gone)),
+            Err(InteractionError::NotAsked) => Ok(Err(Gone::Unknown)),
+        }
+    }
 }
 
 /// Records what the user said to what the request asks for, and remembers a yes.
@@ -269,7 +291,7 @@ fn waiting(app: &App, row: Option<Row>, browser_secret: &str) -> Result<Pending,
     }
     Ok(Pending {
         id: row.id,
-        requirement: request.requirement(&client),
+        requirement: request.requirement(app, &client),
         request,
         client,
         steps: from_json(row.steps)?,

@@ -120,10 +120,10 @@ pub struct Prompt {
 }
 
 impl AuthorizationRequest {
-    /// What a sign-in for this request must reach: what the client's registration demands, and the
+    /// What a sign-in for this request must reach: what the client's registration and the installation demand, and the
     /// least demanding level among those asked for.
-    pub fn requirement(&self, client: &Client) -> Requirement {
-        let registered = login::requirement_of(client);
+    pub fn requirement(&self, app: &App, client: &Client) -> Requirement {
+        let registered = login::requirement_of(app, client);
         let asked = self.acr_values.iter().min().copied();
         Requirement { acr: registered.acr.max(asked), max_age: self.max_age, ..registered }
     }

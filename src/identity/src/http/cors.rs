@@ -92,7 +92,9 @@ fn permit(mut response: Response, origin: Option<HeaderValue>) -> Response {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(
             ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("ETag, Retry-After, WWW-Authenticate, X-Request-Id"),
+            HeaderValue::from_static(
+                "ETag, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id",
+            ),
         );
     } else {
         headers.remove(ACCESS_CONTROL_ALLOW_METHODS);

@@ -8,6 +8,7 @@ pub mod bearer;
 pub mod client_ip;
 pub mod cors;
 pub mod error;
+pub mod limits;
 pub mod oauth_form;
 pub mod oidc;
 pub mod pages;

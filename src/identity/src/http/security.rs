@@ -1,9 +1,10 @@
 //! Defines what every answer carries, the cookies, and who may post a form.
 //!
-//! Owns the headers (ASVS 3.4, RFC 9700 section 4.16), the two cookies and the defence against
+//! Owns the headers (ASVS 3.4, RFC 9700 section 4.16), the cookies that last and the defence against
 //! cross-site requests (ASVS 3.5). The *browser* cookie names a browser, signed in or not: requests
 //! for authorization, logins in progress and forms are bound to it. The *session* cookie is the
-//! sign-in itself and leads to a row of `sessions`.
+//! sign-in itself and leads to a row of `sessions`. The *device* cookie outlives it: accounts know by it who signed in
+//! before.
 //!
 //! A form is taken when the browser says that it comes from a page of ours (`Sec-Fetch-Site`,
 //! `Origin`) and when it carries the token of that browser. Either alone would do in a current
@@ -103,13 +104,15 @@ fn policy_source(uri: &str) -> Option<String> {
     plain.then_some(source)
 }
 
-/// The two cookies that last.
+/// The cookies that last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CookieName {
     /// The secret of a session.
     Session,
     /// The secret of a browser.
     Browser,
+    /// The secret by which accounts know a device.
+    Device,
 }
 
 impl CookieName {
@@ -117,6 +120,7 @@ impl CookieName {
         match self {
             Self::Session => "postern-session",
             Self::Browser => "postern-browser",
+            Self::Device => "postern-device",
         }
     }
 }
@@ -200,6 +204,18 @@ fn new_secret(random: &Random) -> String {
 /// Lets the browser keep its name for another day.
 pub fn set_browser(app: &App, response: &mut Response, secret: &str) {
     let cookie = set_cookie(app, CookieName::Browser.plain(), secret, BROWSER_LIFETIME);
+    response.headers_mut().append(SET_COOKIE, cookie);
+}
+
+/// The secret by which accounts know this device.
+pub fn device_secret<'r>(app: &App, request: &'r Request) -> Option<&'r str> {
+    secret_in_cookie(app, request, CookieName::Device.plain())
+}
+
+/// Lets the browser be known again, also after it has signed out.
+pub fn set_device(app: &App, response: &mut Response, secret: &str) {
+    let lifetime = app.config.login.device_lifetime.duration();
+    let cookie = set_cookie(app, CookieName::Device.plain(), secret, lifetime);
     response.headers_mut().append(SET_COOKIE, cookie);
 }
 

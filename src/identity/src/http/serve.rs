@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::security;
+use super::{limits, security};
 use crate::App;
 
 const TITLE: &str = "Postern";
@@ -62,7 +62,7 @@ pub fn endpoint(
         }),
     };
     // Outermost, so that errors have the headers too.
-    let endpoint = site.endpoint(&app.config.http, app.random.clone());
+    let endpoint = limits::told(site.endpoint(&app.config.http, app.random.clone()));
     Ok(security::headers(app, endpoint).boxed())
 }
 

@@ -21,6 +21,7 @@ const BATCH: u32 = 500;
 const BATCHES: u32 = 40;
 
 const DAY: Duration = Duration::from_hours(24);
+const TWO_YEARS: Duration = Duration::from_hours(2 * 365 * 24);
 
 /// Which rows of a table may go: those whose `column` lies further back than `kept_for`. Each has an index to find them.
 struct Rule {
@@ -35,8 +36,11 @@ const fn rule(table: &'static str, key: &'static str, column: &'static str, kept
 }
 
 /// Children before their parents; codes go with their grants. The audit record and keys are not in here.
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 12] = [
     rule("rate_limits", "bucket", "window_ends_at", Duration::ZERO),
+    rule("guesses", "account, device", "forget_at", Duration::ZERO),
+    // One that is unknown again still says that somebody signed in before.
+    rule("devices", "user_id, device_hash", "expires_at", TWO_YEARS),
     rule("links", "token_hash", "expires_at", Duration::ZERO),
     rule("attempts", "attempt_hash", "expires_at", Duration::ZERO),
     rule("operator_codes", "id", "expires_at", Duration::ZERO),

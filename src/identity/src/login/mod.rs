@@ -8,7 +8,9 @@
 
 pub mod attempt;
 pub mod code;
+pub mod devices;
 pub mod email_otp;
+pub mod guesses;
 pub mod passkey;
 pub mod password;
 pub mod policy;
@@ -265,10 +267,11 @@ pub fn levels(app: &App) -> Vec<Acr> {
     levels.into_iter().flatten().collect()
 }
 
-/// What a client asks of every sign-in for it.
-pub fn requirement_of(client: &Client) -> Requirement {
+/// What every sign-in for a client must reach: the higher of what the client asks for and of what the installation does.
+pub fn requirement_of(app: &App, client: &Client) -> Requirement {
+    let of_client = client.row.required_acr.as_deref().and_then(|word| word.parse().ok());
     Requirement {
-        acr: client.row.required_acr.as_deref().and_then(|word| word.parse().ok()),
+        acr: app.config.login.required_acr.max(of_client),
         max_age: None,
         methods: client.login_methods.clone(),
     }

@@ -1,7 +1,11 @@
 //! Gives tokens to a sign-in through the first-party API, and takes them back at its sign-out.
 
-use postern_service::{clock::Timestamp, database::DatabaseError};
-use sea_orm::StatementBuilder;
+use async_trait::async_trait;
+use postern_service::{
+    clock::Timestamp,
+    database::{DatabaseError, Transaction},
+};
+use sea_orm::ConnectionTrait as _;
 
 use super::{Issue, Resolved, TokenError, TokenResponse, issue, refresh_token, revocation};
 use crate::{
@@ -9,47 +13,81 @@ use crate::{
     audit::{Event, Origin},
     clients::Client,
     grants::{self, Grant, NewGrant},
+    login::attempt::{Completion, SignedInNow},
     sessions::{self, Session},
     users::User,
 };
 
 const BECAUSE: &str = "signed_out";
 
-/// Makes the grant of a new API session, and tokens under it. First-party clients need no consent.
-pub async fn sign_in(
+/// Makes the grant of a new API session, and its first refresh token, in the write that opens the session. First-party
+/// clients need no consent.
+pub struct NewApiSession<'a> {
+    /// The client that signs somebody in.
+    pub client: &'a Client,
+    /// Scope and audiences.
+    pub resolved: &'a Resolved,
+    /// Where the sign-in came from.
+    pub origin: &'a Origin,
+}
+
+/// What tokens of a new API session are issued under.
+pub struct Granted {
+    grant: Grant,
+    refresh_token: Option<String>,
+}
+
+#[async_trait]
+impl Completion for NewApiSession<'_> {
+    type Made = Granted;
+
+    async fn complete(
+        &self,
+        app: &App,
+        tx: &Transaction,
+        session: &Session,
+        user: &User,
+    ) -> Result<Granted, DatabaseError> {
+        let Self { client, resolved, origin } = self;
+        let now = app.clock.now();
+        let new = NewGrant {
+            user_id: Some(user.id),
+            client_id: client.client_id().to_owned(),
+            sid: Some(session.sid),
+            scope: resolved.scope.to_string(),
+            resources: resolved.audiences.clone(),
+            auth_time: Some(Timestamp::from_micros(session.auth_time)),
+            acr: Some(session.acr.clone()),
+            amr: crate::clients::read(session.amr.clone())?,
+        };
+        let grant = grants::new(app, new, now);
+        tx.execute(&grants::insertion(&grant)).await?;
+        let first = refresh_token::first(app, client, &grant, now);
+        if let Some(first) = &first {
+            tx.execute(&first.insertion).await?;
+        }
+        Event::new("grant.created")
+            .user(user.id)
+            .client(client.client_id())
+            .session(session.sid)
+            .grant(grant.id)
+            .details(serde_json::json!({ "scope": grant.scope }))
+            .record(app, tx, origin, now)
+            .await?;
+        Ok(Granted { grant, refresh_token: first.map(|first| first.token) })
+    }
+}
+
+/// Tokens for a sign-in that was completed with a [`NewApiSession`].
+pub async fn issue_first(
     app: &App,
     client: &Client,
-    session: &Session,
-    user: &User,
     resolved: &Resolved,
-    origin: &Origin,
+    signed_in: SignedInNow<Granted>,
 ) -> Result<TokenResponse, TokenError> {
-    let now = app.clock.now();
-    let new = NewGrant {
-        user_id: Some(user.id),
-        client_id: client.client_id().to_owned(),
-        sid: Some(session.sid),
-        scope: resolved.scope.to_string(),
-        resources: resolved.audiences.clone(),
-        auth_time: Some(Timestamp::from_micros(session.auth_time)),
-        acr: Some(session.acr.clone()),
-        amr: crate::clients::read(session.amr.clone())?,
-    };
-    let grant = grants::new(app, new, now);
-    let first = refresh_token::first(app, client, &grant, now);
-    let event = Event::new("grant.created")
-        .user(user.id)
-        .client(client.client_id())
-        .session(session.sid)
-        .grant(grant.id)
-        .details(serde_json::json!({ "scope": grant.scope }));
-    let (grant_row, event_row) = (grants::insertion(&grant), event.insertion(app, origin, now));
-    let mut rows: Vec<&dyn StatementBuilder> = vec![&grant_row, &event_row];
-    rows.extend(first.iter().map(|first| &first.insertion as &dyn StatementBuilder));
-    app.db.write_together(&rows, |_| true).await?;
-    let refresh_token = first.map(|first| first.token);
+    let SignedInNow { user, made: Granted { grant, refresh_token }, .. } = signed_in;
     let what =
-        Issue { client, grant: (&grant).into(), user: Some(user), resolved, nonce: None, refresh_token };
+        Issue { client, grant: (&grant).into(), user: Some(&user), resolved, nonce: None, refresh_token };
     Ok(issue(app, what).await?)
 }
 

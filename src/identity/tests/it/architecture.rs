@@ -16,7 +16,8 @@ const LAYERS: [&[&str]; 7] = [
     &["clients", "users", "resources", "passwords"],
     &["audit", "rate_limit", "mail", "jobs", "outbound", "pool", "messages", "templates", "assets"],
 ];
-/// What everything stands on. `app` holds the parts of all layers; `config` and `crypto` use none.
+/// What everything stands on. `app` holds the parts of all layers; `config` and `crypto` use none, but for the levels
+/// that a setting names.
 const FOUNDATION: [&str; 3] = ["app", "config", "crypto"];
 
 struct Source {

@@ -13,7 +13,10 @@ use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::json;
 
 use crate::{
-    flow::{Ask, CALLBACK, CHALLENGE, VERIFIER, World, code, error, refused_on_page, resume, told, waits_on},
+    flow::{
+        Ask, CALLBACK, CHALLENGE, VERIFIER, World, code, error, record_login, refused_on_page, resume, told,
+        waits_on,
+    },
     support::{Browser, ISSUER},
 };
 
@@ -101,11 +104,12 @@ async fn a_request_goes_on_in_its_own_browser_only() {
     }
     let app = &world.app.app;
     let secret = browser.cookie("postern-browser").unwrap();
-    let id = id.parse().unwrap();
-    assert!(authorization::pending(app, id, "another").await.unwrap().is_none());
-    let pending = authorization::pending(app, id, &secret).await.unwrap().unwrap();
+    let of = async |secret| authorization::pending(app, id.parse().unwrap(), secret).await.unwrap();
+    assert!(of("another").await.is_none());
+    let pending = of(&secret).await.unwrap();
     assert_eq!((pending.request.client_id.as_str(), pending.client.client_id()), ("own", "own"));
-    assert!(authorization::record_login(app, id, "another", app.random.uuid()).await.is_err());
+    let session = browser.sign_in(&world.alice).await;
+    assert!(record_login(&world.app, &id, "another", &session, &world.alice).await.is_err());
 }
 
 #[tokio::test]

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use postern_identity::{
     administration::metadata::MetadataChange,
+    authorization::{Gone, SignInFor},
     clients::{ClientAuthMethod, GrantType},
+    login::attempt::Completion as _,
+    sessions::Session,
     users::User,
 };
 
@@ -34,7 +37,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let app = TestApp::new().await;
+        Self::with(&[]).await
+    }
+
+    pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
+        let app = TestApp::with(settings).await;
         let alice = app.user("alice@example.test").await;
         let bob = app.user("bob@example.test").await;
         let rp_secret = app.client("rp", rp()).await;
@@ -170,4 +177,17 @@ pub(crate) fn refused_on_page(answer: &Answer, text: &str) {
     assert!(answer.headers.get("location").is_none(), "{answer:?}");
     assert!(answer.header("content-type").starts_with("text/html"), "{answer:?}");
     assert!(answer.body.contains(text), "{text:?} is not in {}", answer.body);
+}
+
+/// Records a sign-in for a request that waits, as its page does in the write of the sign-in.
+pub async fn record_login(
+    app: &TestApp,
+    id: &str,
+    browser_secret: &str,
+    session: &Session,
+    user: &User,
+) -> Result<(), Gone> {
+    let step = SignInFor { request: Some(id.parse().unwrap()), browser_secret };
+    let app = &app.app;
+    app.db.write(async |tx| step.complete(app, tx, session, user).await).await.unwrap()
 }

@@ -75,7 +75,8 @@ fn look(answer: &Answer) -> String {
     let mut headers: Vec<_> = answer
         .headers
         .iter()
-        .filter(|(name, _)| *name != "x-request-id")
+        // What is left for the caller sinks with each call, whoever is named.
+        .filter(|(name, _)| !["x-request-id", "ratelimit"].contains(&name.as_str()))
         .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
         .collect();
     headers.sort();

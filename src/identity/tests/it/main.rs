@@ -31,6 +31,7 @@ mod login_code;
 mod login_email_otp;
 mod login_methods;
 mod login_passkey;
+mod login_password;
 mod login_recovery_code;
 mod login_totp;
 mod logout;

@@ -4,20 +4,27 @@
 use std::time::Duration;
 
 use postern_entities::grants;
-use postern_identity::{administration::metadata::MetadataChange, authorization};
+use postern_identity::{App, administration::metadata::MetadataChange, authorization, config::Config};
+use postern_migrations::identity::Migrator;
+use postern_service::{
+    clock::Clock,
+    database::{Database, migrate},
+    random::Random,
+    testing::TestDatabase,
+};
 use sea_orm::EntityTrait;
 
 use crate::{
-    flow::{Ask, World, code, error, resume, waits_on},
-    support::Browser,
+    flow::{Ask, World, code, error, record_login, resume, waits_on},
+    sign_in::{ALICE, SignIn, problem, verify},
+    support::{Browser, START},
 };
 
 /// Signs in for a request as the pages do: a new proof, recorded, and back.
 async fn log_in_for(browser: &Browser<'_>, id: &str, user: &postern_identity::users::User, acr: &str) {
     let session = browser.sign_in_at(user, acr).await;
     let secret = browser.cookie("postern-browser").unwrap();
-    let app = &browser.app.app;
-    authorization::record_login(app, id.parse().unwrap(), &secret, session.sid).await.unwrap();
+    record_login(browser.app, id, &secret, &session, user).await.unwrap();
 }
 
 #[tokio::test]
@@ -98,7 +105,7 @@ async fn a_sign_in_recorded_with_an_old_session_does_not_count() {
     world.app.clock.advance(Duration::from_secs(1));
     let id = waits_on(&browser.get(&Ask::of("own").with("prompt", "login").path()).await, "/login");
     let secret = browser.cookie("postern-browser").unwrap();
-    authorization::record_login(&world.app.app, id.parse().unwrap(), &secret, session.sid).await.unwrap();
+    record_login(&world.app, &id, &secret, &session, &world.alice).await.unwrap();
     assert_eq!(waits_on(&browser.get(&resume(&id)).await, "/login"), id);
 }
 
@@ -204,4 +211,65 @@ async fn the_id_token_of_another_client_is_no_hint() {
     let hint = world.app.id_token("rp", &world.alice, session.sid).await;
     let answer = browser.get(&Ask::of("own").with("id_token_hint", &hint).path()).await;
     assert_eq!(error(&answer), "invalid_request");
+}
+
+#[tokio::test]
+async fn the_installation_may_demand_a_level_of_every_sign_in() {
+    let strict = &[("POSTERN_LOGIN__REQUIRED_ACR", "aal2")];
+    let world = World::with(strict).await;
+    let browser = world.app.browser();
+    browser.sign_in(&world.alice).await;
+    let id = waits_on(&browser.get(&Ask::of("own").path()).await, "/login");
+    log_in_for(&browser, &id, &world.alice, "aal2").await;
+    code(&browser.get(&resume(&id)).await);
+    // Less than what is demanded cannot be asked for.
+    let another = world.app.browser();
+    another.sign_in(&world.alice).await;
+    waits_on(&another.get(&Ask::of("own").with("acr_values", "aal1").path()).await, "/login");
+    assert_eq!(another.get("/account").await.status, 200, "to set up what is missing");
+
+    let sign_in = SignIn::with(strict).await;
+    let attempt = sign_in.attempt("email-otp", ALICE).await;
+    let short = sign_in.verify("email-otp", &attempt, &sign_in.app.code_for(ALICE).await).await;
+    assert_eq!((short.status.as_u16(), problem(&short).as_str()), (403, "mfa_required"));
+    let authenticator = sign_in.enrol().await;
+    let attempt = sign_in.attempt("email-otp", ALICE).await;
+    sign_in.verify("email-otp", &attempt, &sign_in.app.code_for(ALICE).await).await;
+    let done = sign_in.verify("totp", &attempt, &authenticator.code(&sign_in.app, 0)).await;
+    assert_eq!(done.status, 200, "{}", done.body);
+}
+
+#[tokio::test]
+async fn a_client_may_demand_more_than_the_installation() {
+    let sign_in = SignIn::with(&[("POSTERN_LOGIN__REQUIRED_ACR", "aal1")]).await;
+    sign_in.tokens().await;
+    let attempt = crate::sign_in::attempt(&sign_in.request_of("strong", "email-otp", ALICE).await);
+    let code = sign_in.app.code_for(ALICE).await;
+    let short = verify(&sign_in.app, "strong", "email-otp", &attempt, &code).await;
+    assert_eq!(short.status, 403, "{}", short.body);
+}
+
+#[tokio::test]
+async fn a_level_that_no_method_reaches_is_refused_at_the_start() {
+    for (level, methods, starts) in [
+        ("aal2", "email-otp,totp", true),
+        ("aal2", "email-otp,password", false),
+        ("phr", "email-otp,totp", false),
+    ] {
+        let database = TestDatabase::fresh().await.unwrap();
+        let env = [
+            ("POSTERN_DATABASE__URL", database.url()),
+            ("POSTERN_SECRETS__ENCRYPTION_KEY", &"A".repeat(43)),
+            ("POSTERN_LOGIN__REQUIRED_ACR", level),
+            ("POSTERN_LOGIN__METHODS", methods),
+        ];
+        let config = Config::load(None, env.map(|(key, value)| (key.into(), value.into()))).unwrap().settings;
+        let db = Database::open(&config.database).await.unwrap();
+        migrate::up::<Migrator>(&db).await.unwrap();
+        let app = App::new(config, db, Clock::manual(START), Random::seeded(1)).await;
+        assert_eq!(app.is_ok(), starts, "{level} by {methods}");
+        if let Err(cause) = app {
+            assert!(cause.to_string().contains("login.required_acr"), "{cause}");
+        }
+    }
 }

@@ -51,9 +51,11 @@ async fn verify(
         binding: binding(),
         session_kind: SessionKind::Browser,
         current,
+        device: None,
+        language: "en",
         origin: &origin,
     };
-    match attempt::verify(&sign_in.app.app, verify).await {
+    match attempt::verify(&sign_in.app.app, verify, &()).await {
         Ok(Verified::Done(now)) => Ok(*now),
         other => Err(format!("{other:?}")),
     }
@@ -178,9 +180,11 @@ async fn the_attempt_is_bound_to_its_browser() {
             binding: Binding { authorization_request: None, browser_secret },
             session_kind: SessionKind::Browser,
             current: None,
+            device: None,
+            language: "en",
             origin: &origin,
         };
-        assert!(attempt::verify(&sign_in.app.app, verify).await.is_err());
+        assert!(attempt::verify(&sign_in.app.app, verify, &()).await.is_err());
     }
     assert!(verify(&sign_in, "email-otp", &attempt, code, None).await.is_ok());
 }

@@ -13,7 +13,13 @@ use super::{
     super::oidc::client_authentication::{HeaderCredentials, authenticate},
     errors, first_party, language, origin,
 };
-use crate::{App, audit::Origin, clients::Client, crypto};
+use crate::{
+    App,
+    audit::Origin,
+    clients::Client,
+    crypto,
+    tokens::{Resolved, api_session::NewApiSession},
+};
 
 /// Whoever calls.
 pub(super) struct Caller {
@@ -44,6 +50,11 @@ impl Caller {
         let client = app.clients().find(client_id).cloned().ok_or_else(errors::refused_client)?;
         first_party(&client)?;
         Ok(Self { client, origin: origin(request), language: language(app, request) })
+    }
+
+    /// What a sign-in of this client brings about.
+    pub(super) fn completion<'a>(&'a self, resolved: &'a Resolved) -> NewApiSession<'a> {
+        NewApiSession { client: &self.client, resolved, origin: &self.origin }
     }
 
     /// Cookies are taken and set for pages of the client's own origins only: a browser sends the header

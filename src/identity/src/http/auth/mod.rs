@@ -40,13 +40,13 @@ use crate::{
     clients::Client,
     login::{
         self, Answer, LoginError,
-        attempt::{self, Begin, Binding, SignedInNow, Start, Verified, Verify},
+        attempt::{self, Begin, Binding, Start, Verified, Verify},
     },
     sessions::SessionKind,
     tokens::{
         self, Resolved, TokenResponse,
         access_token::{self, UserToken},
-        api_session,
+        api_session::{self, Granted},
         refresh_token::{self, Refresh},
         userinfo,
     },
@@ -106,7 +106,7 @@ impl AuthApi {
                 method: &method.0,
                 start,
                 binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
-                requirement: login::requirement_of(&caller.client),
+                requirement: login::requirement_of(&self.app, &caller.client),
                 language: &caller.language,
                 origin: &caller.origin,
             },
@@ -140,9 +140,22 @@ impl AuthApi {
         // Before the proof is consumed: a wrong scope must not cost it.
         let resolved = self.resolve(&caller, body.scope.as_deref(), body.resource.clone())?;
         let attempt = body.attempt.clone();
-        let answer = body.answer();
-        let proof = Proof { method: &method.0, attempt, answer, resolved, in_cookies };
-        Ok(self.prove(&caller, &cookies, proof).await?)
+        let binding = if in_cookies { cookies.attempt() } else { None };
+        let verify = Verify {
+            client: Some(&caller.client),
+            method: &method.0,
+            attempt: &attempt,
+            answer: body.answer(),
+            binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
+            session_kind: SessionKind::Api,
+            current: None,
+            device: None,
+            language: &caller.language,
+            origin: &caller.origin,
+        };
+        let verified = attempt::verify(&self.app, verify, &caller.completion(&resolved)).await;
+        let target = Target { attempt, resolved: &resolved, in_cookies };
+        Ok(self.conclude(&caller, &cookies, verified.map_err(errors::login)?, target).await?)
     }
 
     /// Sign in by password
@@ -172,17 +185,20 @@ impl AuthApi {
             method: PASSWORD,
             start: Start::New { identifier: &body.email },
             binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
-            requirement: login::requirement_of(&caller.client),
+            requirement: login::requirement_of(&self.app, &caller.client),
             language: &caller.language,
             origin: &caller.origin,
         };
-        let begun = attempt::begin(&self.app, begin).await.map_err(|cause| match cause {
-            LoginError::MalformedIdentifier => errors::malformed_email(),
-            cause => errors::login(cause),
-        })?;
         let answer = Answer { own: body.password.into(), ..Answer::default() };
-        let proof = Proof { method: PASSWORD, attempt: begun.attempt, answer, resolved, in_cookies };
-        Ok(self.prove(&caller, &cookies, proof).await?)
+        let completion = caller.completion(&resolved);
+        let (attempt, verified) = attempt::at_once(&self.app, begin, answer, SessionKind::Api, &completion)
+            .await
+            .map_err(|cause| match cause {
+                LoginError::MalformedIdentifier => errors::malformed_email(),
+                cause => errors::login(cause),
+            })?;
+        let target = Target { attempt, resolved: &resolved, in_cookies };
+        Ok(self.conclude(&caller, &cookies, verified, target).await?)
     }
 
     /// New tokens for a refresh token
@@ -258,17 +274,15 @@ impl AuthApi {
         client_id: Query<String>,
     ) -> Result<Uncached<Methods>, Problems<400, 401, 403>> {
         let caller = Caller::named(&self.app, request, &client_id.0)?;
-        let methods = login::beginning(&self.app, &login::requirement_of(&caller.client));
+        let methods = login::beginning(&self.app, &login::requirement_of(&self.app, &caller.client));
         Ok(Uncached(Methods { methods }))
     }
 }
 
-/// An answer to an attempt, and what it is to give.
-struct Proof<'a> {
-    method: &'a str,
+/// What a sign-in is to give, and what it may go on with.
+struct Target<'a> {
     attempt: String,
-    answer: Answer,
-    resolved: Resolved,
+    resolved: &'a Resolved,
     in_cookies: bool,
 }
 
@@ -287,32 +301,20 @@ impl AuthApi {
         tokens::resolve(&self.app, &caller.client, scope, &resources).map_err(|cause| errors::scope(&cause))
     }
 
-    /// Tokens for a proof that completes its attempt.
-    async fn prove(
+    /// Tokens for a proof that completed its attempt.
+    async fn conclude(
         &self,
         caller: &Caller,
         cookies: &Cookies<'_>,
-        proof: Proof<'_>,
+        verified: Verified<Granted>,
+        target: Target<'_>,
     ) -> Result<Uncached<Tokens>, Problem> {
-        let Proof { method, attempt, answer, resolved, in_cookies } = proof;
-        let binding = if in_cookies { cookies.attempt() } else { None };
-        let verify = Verify {
-            client: Some(&caller.client),
-            method,
-            attempt: &attempt,
-            answer,
-            binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
-            session_kind: SessionKind::Api,
-            current: None,
-            origin: &caller.origin,
-        };
-        match attempt::verify(&self.app, verify).await.map_err(errors::login)? {
+        let Target { attempt, resolved, in_cookies } = target;
+        match verified {
             Verified::More { methods } => Err(errors::mfa_required(methods, attempt)),
             Verified::Done(now) => {
-                let SignedInNow { session, user, .. } = &*now;
-                let issued =
-                    api_session::sign_in(&self.app, &caller.client, session, user, &resolved, &caller.origin);
-                Ok(self::answer(cookies, issued.await.map_err(errors::token)?, in_cookies))
+                let issued = api_session::issue_first(&self.app, &caller.client, resolved, *now).await;
+                Ok(answer(cookies, issued.map_err(errors::token)?, in_cookies))
             }
         }
     }

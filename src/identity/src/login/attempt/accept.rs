@@ -1,5 +1,6 @@
 //! Verifies an answer and accepts its proof.
 
+use async_trait::async_trait;
 use postern_entities::attempts;
 use postern_service::{
     clock::Timestamp,
@@ -9,10 +10,13 @@ use serde_json::json;
 
 use super::{
     super::{
-        Answer, Challenge, CodeMac, LoginError, LoginMethod, Proof,
+        Answer, Challenge, CodeMac, LoginError, LoginMethod, Proof, devices,
         policy::{Decision, Reached, Shown},
     },
-    Asked, Binding, From, asked, context, must_be_next, proofs, record_limited,
+    Asked, Begin, Binding, Draft, From, Start,
+    arrival::Arrival,
+    asked, context, must_be_next, named, proofs,
+    reserve::{By, Of, Reserved, reserve},
     store::{self, Bound, Progress},
 };
 use crate::{
@@ -20,7 +24,6 @@ use crate::{
     audit::{Event, Origin},
     clients::Client,
     login,
-    rate_limit::{self, Limit, Taken, Use},
     sessions::{self, NewSession, Opened, Proven, Session, SessionKind, SignedIn},
     users::{self, User},
 };
@@ -41,15 +44,27 @@ pub struct Verify<'a> {
     pub session_kind: SessionKind,
     /// The session this browser has now: renewed for the same user, ended for another one.
     pub current: Option<&'a SignedIn>,
+    /// What the device cookie of a browser holds; none for apps.
+    pub device: Option<&'a str>,
+    /// Language of the person, for what is sent.
+    pub language: &'a str,
     /// Where the request came from.
     pub origin: &'a Origin,
 }
 
+impl Verify<'_> {
+    fn by<'a>(&'a self, method: &'a dyn LoginMethod) -> By<'a> {
+        let named = self.session_kind == SessionKind::Api || self.device.is_some();
+        let device_hash = named.then(|| devices::hash(self.device, self.origin));
+        By { method, device_hash, secret: self.device.is_some(), origin: self.origin }
+    }
+}
+
 /// What came of a right answer.
 #[derive(Clone, Debug)]
-pub enum Verified {
+pub enum Verified<Made = ()> {
     /// The sign-in is complete.
-    Done(Box<SignedInNow>),
+    Done(Box<SignedInNow<Made>>),
     /// Another factor is needed; the same attempt goes on. No methods: the account must enrol one
     /// first, elsewhere.
     More {
@@ -60,179 +75,216 @@ pub enum Verified {
 
 /// A sign-in that was just completed.
 #[derive(Clone, Debug)]
-pub struct SignedInNow {
+pub struct SignedInNow<Made = ()> {
     /// Its session. Its `acr` may be less than was asked for when the account has nothing more to show.
     pub session: Session,
     /// Its user.
     pub user: User,
     /// What the browser's cookie must hold from now on; none for API sign-ins.
     pub cookie_secret: Option<String>,
+    /// What its device cookie must hold; none for API sign-ins.
+    pub device_secret: Option<String>,
+    /// What the [`Completion`] made.
+    pub made: Made,
 }
 
-/// A try that was reserved.
-struct Reserved {
-    row: attempts::Model,
-    counted: Vec<Use>,
+/// What else a completed sign-in brings about, in the write that opens its session. `()` is nothing.
+#[async_trait]
+pub trait Completion: Sync {
+    /// What it makes.
+    type Made: Send;
+
+    /// Makes it. An error undoes the sign-in.
+    async fn complete(
+        &self,
+        app: &App,
+        tx: &Transaction,
+        session: &Session,
+        user: &User,
+    ) -> Result<Self::Made, DatabaseError>;
 }
 
-/// What came of reserving one.
-enum Reservation {
-    Reserved(Box<Reserved>),
-    Limited(std::time::Duration),
-    Ended,
+#[async_trait]
+impl Completion for () {
+    type Made = ();
+
+    async fn complete(&self, _: &App, _: &Transaction, _: &Session, _: &User) -> Result<(), DatabaseError> {
+        Ok(())
+    }
 }
 
 /// Judges an answer. Whoever is refused learns nothing of why, but [`LoginError::Ended`] says that this
 /// attempt accepts nothing more.
-pub async fn verify(app: &App, verify: Verify<'_>) -> Result<Verified, LoginError> {
+pub async fn verify<C: Completion>(
+    app: &App,
+    verify: Verify<'_>,
+    completion: &C,
+) -> Result<Verified<C::Made>, LoginError> {
     let now = app.clock.now();
-    let method = app.login_methods.find(app, verify.method)?;
-    let Reserved { row, counted } = reserve(app, &verify, now).await?;
-    let user = store::user_of(app, &row).await?;
-    let outcome = judge(app, &verify, &**method, &row, user.as_ref(), now).await;
-    if let Err(LoginError::Busy) = outcome {
-        // Nothing was compared.
-        app.db.write(async |tx| store::give_back(tx, &row, &counted).await).await?;
-    }
-    let (row, user) = match &outcome {
-        Ok(Proof { user: Some(named), .. }) if row.identifier.is_empty() => {
-            let row = attempts::Model { identifier: named.email.clone(), user_id: Some(named.id), ..row };
-            (row, Some(named.clone()))
-        }
-        _ => (row, user),
-    };
-    let outcome = match (outcome, user) {
-        (Ok(proof), Some(user)) => accept(app, &verify, &**method, &row, user, proof, counted, now).await,
-        // The code of a decoy is told to nobody; who guesses it has still not named an account.
-        (Ok(_), None) => Err(LoginError::Refused),
-        (Err(cause), _) => Err(cause),
-    };
-    if matches!(outcome, Err(LoginError::Refused | LoginError::NotOffered)) {
-        record_failure(app, &verify, &row, now).await?;
-    }
-    match outcome {
-        Err(LoginError::Refused) if row.tries_left == 0 => Err(LoginError::Ended),
-        outcome => outcome,
-    }
+    let method = &**app.login_methods.find(app, verify.method)?;
+    let bound = Bound::new(verify.client, &verify.binding, verify.attempt);
+    let by = verify.by(method);
+    let reserved = reserve(app, Of::Attempt(&bound), by, now).await?;
+    let user = store::user_of(app, &reserved.row).await?;
+    Answered { app, verify: &verify, method, completion, now }.settle(reserved, user).await
 }
 
-/// Takes a try of the attempt and counts against account and source, before anything is compared. It
-/// commits by itself, whatever comes after.
-async fn reserve(app: &App, verify: &Verify<'_>, now: Timestamp) -> Result<Reserved, LoginError> {
-    let bound = Bound::new(verify.client, &verify.binding, verify.attempt);
-    let limits = &app.config.limits;
-    let source = rate_limit::source(verify.origin.ip);
-    let reservation = app
-        .db
-        .write(async |tx| -> Result<_, LoginError> {
-            let Some(row) = store::reserve_try(tx, &bound, now).await? else { return Ok(Reservation::Ended) };
-            let mut counted = Vec::new();
-            let of_source = Limit { name: "failures_per_source", rate: limits.failures_per_source };
-            for (limit, subject) in [
-                (of_source, source.as_str()),
-                (failures_of_account(app, verify.method), row.identifier.as_str()),
-            ] {
-                // An answer that says itself whose it is guesses at no account.
-                if subject.is_empty() {
-                    continue;
-                }
-                match rate_limit::take(tx, limit, subject, now).await? {
-                    Taken::Within(taken) => counted.push(taken),
-                    Taken::Limited { retry_after, first } => {
-                        if first {
-                            record_limited(app, tx, limit.name, verify.origin, now).await?;
-                        }
-                        return Ok(Reservation::Limited(retry_after));
+/// Begins an attempt and judges its answer in one step, for a method that asks for nothing first: one write before the
+/// answer is looked at and one after it. Answers the attempt's secret as well, for the factor that may follow.
+pub async fn at_once<C: Completion>(
+    app: &App,
+    begin: Begin<'_>,
+    answer: Answer,
+    session_kind: SessionKind,
+    completion: &C,
+) -> Result<(String, Verified<C::Made>), LoginError> {
+    let now = app.clock.now();
+    let method = &**app.login_methods.find(app, begin.method)?;
+    let Start::New { identifier } = begin.start else { return Err(LoginError::NotOffered) };
+    if method.challenges() {
+        return Err(LoginError::NotOffered);
+    }
+    let Draft { secret, mut row, user, .. } = named(app, &begin, identifier, now).await?;
+    must_be_next(app, method, &row, user.as_ref()).await?;
+    row.method = Some(method.name().to_owned());
+    let verify = Verify {
+        client: begin.client,
+        method: begin.method,
+        attempt: &secret,
+        answer,
+        binding: begin.binding,
+        session_kind,
+        current: None,
+        device: None,
+        language: begin.language,
+        origin: begin.origin,
+    };
+    let by = verify.by(method);
+    let reserved = reserve(app, Of::New(row), by, now).await?;
+    let verified = Answered { app, verify: &verify, method, completion, now }.settle(reserved, user).await?;
+    Ok((secret, verified))
+}
+
+/// An answer that is being looked at.
+struct Answered<'a, C> {
+    app: &'a App,
+    verify: &'a Verify<'a>,
+    method: &'a dyn LoginMethod,
+    completion: &'a C,
+    now: Timestamp,
+}
+
+impl<C: Completion> Answered<'_, C> {
+    /// Judges it, for the try that was reserved, and writes what follows.
+    async fn settle(
+        &self,
+        mut reserved: Reserved,
+        user: Option<User>,
+    ) -> Result<Verified<C::Made>, LoginError> {
+        let outcome = self.judge(&reserved.row, user.as_ref()).await;
+        if let Err(LoginError::Busy) = outcome {
+            // Nothing was compared.
+            self.app.db.write(async |tx| reserved.give_back(tx).await).await?;
+        }
+        let user = match &outcome {
+            Ok(Proof { user: Some(named), .. }) if reserved.row.identifier.is_empty() => {
+                reserved.row.identifier.clone_from(&named.email);
+                reserved.row.user_id = Some(named.id);
+                Some(named.clone())
+            }
+            _ => user,
+        };
+        let outcome = match (outcome, user) {
+            (Ok(proof), Some(user)) => self.accept(&reserved, user, proof).await,
+            // The code of a decoy is told to nobody; who guesses it has still not named an account.
+            (Ok(_), None) => Err(LoginError::Refused),
+            (Err(cause), _) => Err(cause),
+        };
+        if matches!(outcome, Err(LoginError::Refused | LoginError::NotOffered)) {
+            self.record_failure(&reserved.row).await?;
+        }
+        match outcome {
+            Err(LoginError::Refused) if reserved.row.tries_left == 0 => Err(LoginError::Ended),
+            outcome => outcome,
+        }
+    }
+
+    async fn judge(&self, row: &attempts::Model, user: Option<&User>) -> Result<Proof, LoginError> {
+        let Self { app, verify, method, now, .. } = *self;
+        must_be_next(app, method, row, user).await?;
+        if row.method.as_deref() != Some(method.name()) && method.challenges() {
+            return Err(LoginError::Refused);
+        }
+        let code = row.code_mac.clone().zip(row.code_expires_at);
+        let challenge = Challenge {
+            memory: row.challenge.clone(),
+            code: code.map(|(mac, end)| CodeMac { mac, expires_at: Timestamp::from_micros(end) }),
+            ..Challenge::default()
+        };
+        let from = From { client: verify.client, language: verify.language, origin: verify.origin };
+        method.verify(&context(app, row, user, from, now)?, &challenge, &verify.answer).await
+    }
+
+    /// Consumes the proof, records it and opens the session, in one write.
+    async fn accept(
+        &self,
+        reserved: &Reserved,
+        user: User,
+        proof: Proof,
+    ) -> Result<Verified<C::Made>, LoginError> {
+        let Self { app, verify, method, now, .. } = *self;
+        let row = &reserved.row;
+        let Asked { requirement, step_up_of } = asked(row)?;
+        let mut shown = proofs(row)?;
+        shown.push(Shown {
+            method: method.name().to_owned(),
+            amr: method.amr().iter().chain(&proof.amr).map(|word| (*word).to_owned()).collect(),
+            factor: method.kind(),
+            user_verified: proof.user_verified,
+            at: now,
+        });
+        let decision = login::decide(app, &requirement, Some(&user), &shown).await?;
+        let methods_used: Vec<_> = shown.iter().map(|proof| proof.method.clone()).collect();
+        let completed = !matches!(decision, Decision::More(_));
+        let progress = Progress { shown, completed, tries: app.config.login.code_tries };
+        let arrival = Arrival::prepare(app, verify, &user, now)?;
+        let verified = app
+            .db
+            .write(async |tx| {
+                consume(app, tx, row, proof, progress, now).await?;
+                reserved.forgive(tx).await?;
+                // Disabled since the attempt began: read in the same write.
+                let user = users::find(tx, user.id).await?.filter(|user| user.disabled_at.is_none());
+                let user = user.ok_or(LoginError::Refused)?;
+                let event = event("login.proof_accepted", row).details(json!({ "methods": methods_used }));
+                event.record(app, tx, verify.origin, now).await?;
+                match decision {
+                    Decision::More(methods) => Ok(Verified::More { methods }),
+                    // An app gets no tokens below the level its client asks for.
+                    Decision::Short(_) if verify.session_kind == SessionKind::Api => {
+                        Ok(Verified::More { methods: Vec::new() })
+                    }
+                    Decision::Short(reached) | Decision::Done(reached) => {
+                        let device_secret = arrival.record(app, tx, &user, &row.identifier, now).await?;
+                        let Opened { session, cookie_secret } =
+                            sign_in(app, tx, verify, step_up_of, &user, reached, now).await?;
+                        let made = self.completion.complete(app, tx, &session, &user).await?;
+                        let now = SignedInNow { session, user, cookie_secret, device_secret, made };
+                        Ok(Verified::Done(Box::new(now)))
                     }
                 }
-            }
-            Ok(Reservation::Reserved(Box::new(Reserved { row, counted })))
-        })
-        .await?;
-    match reservation {
-        Reservation::Reserved(reserved) => Ok(*reserved),
-        Reservation::Limited(retry_after) => Err(LoginError::Limited { retry_after }),
-        Reservation::Ended => Err(LoginError::Ended),
+            })
+            .await;
+        // There may be mail.
+        app.jobs.wake();
+        verified
     }
-}
 
-/// What limits the failed proofs of one account, by its address. Guesses at its password are counted by themselves, so
-/// that they bar nobody from signing in another way.
-pub fn failures_of_account(app: &App, method: &str) -> Limit {
-    let name = if method == "password" { "password_failures_per_account" } else { "failures_per_account" };
-    Limit { name, rate: app.config.limits.failures_per_account }
-}
-
-async fn judge(
-    app: &App,
-    verify: &Verify<'_>,
-    method: &dyn LoginMethod,
-    row: &attempts::Model,
-    user: Option<&User>,
-    now: Timestamp,
-) -> Result<Proof, LoginError> {
-    must_be_next(app, method, row, user).await?;
-    if row.method.as_deref() != Some(method.name()) && method.challenges() {
-        return Err(LoginError::Refused);
+    async fn record_failure(&self, row: &attempts::Model) -> Result<(), DatabaseError> {
+        let Self { app, verify, now, .. } = *self;
+        let event = event("login.failed", row).details(json!({ "method": verify.method }));
+        app.db.write(async |tx| event.record(app, tx, verify.origin, now).await).await
     }
-    let code = row.code_mac.clone().zip(row.code_expires_at);
-    let challenge = Challenge {
-        memory: row.challenge.clone(),
-        code: code.map(|(mac, end)| CodeMac { mac, expires_at: Timestamp::from_micros(end) }),
-        ..Challenge::default()
-    };
-    let from = From { client: verify.client, language: "en", origin: verify.origin };
-    method.verify(&context(app, row, user, from, now)?, &challenge, &verify.answer).await
-}
-
-/// Consumes the proof, records it and opens the session, in one write.
-#[expect(clippy::too_many_arguments, reason = "what `verify` has gathered, used here only")]
-async fn accept(
-    app: &App,
-    verify: &Verify<'_>,
-    method: &dyn LoginMethod,
-    row: &attempts::Model,
-    user: User,
-    proof: Proof,
-    counted: Vec<Use>,
-    now: Timestamp,
-) -> Result<Verified, LoginError> {
-    let Asked { requirement, step_up_of } = asked(row)?;
-    let mut shown = proofs(row)?;
-    shown.push(Shown {
-        method: method.name().to_owned(),
-        amr: method.amr().iter().chain(&proof.amr).map(|word| (*word).to_owned()).collect(),
-        factor: method.kind(),
-        user_verified: proof.user_verified,
-        at: now,
-    });
-    let decision = login::decide(app, &requirement, Some(&user), &shown).await?;
-    let methods_used: Vec<_> = shown.iter().map(|proof| proof.method.clone()).collect();
-    let completed = !matches!(decision, Decision::More(_));
-    let progress = Progress { shown, completed, tries: app.config.login.code_tries };
-    app.db
-        .write(async |tx| {
-            consume(app, tx, row, proof, progress, now).await?;
-            for taken in &counted {
-                rate_limit::give_back(tx, taken).await?;
-            }
-            // Disabled since the attempt began: read in the same write.
-            let user = users::find(tx, user.id).await?.filter(|user| user.disabled_at.is_none());
-            let user = user.ok_or(LoginError::Refused)?;
-            let event = event("login.proof_accepted", row).details(json!({ "methods": methods_used }));
-            event.record(app, tx, verify.origin, now).await?;
-            match decision {
-                Decision::More(methods) => Ok(Verified::More { methods }),
-                // An app gets no tokens below the level its client asks for.
-                Decision::Short(_) if verify.session_kind == SessionKind::Api => {
-                    Ok(Verified::More { methods: Vec::new() })
-                }
-                Decision::Short(reached) | Decision::Done(reached) => {
-                    sign_in(app, tx, verify, step_up_of, user, reached, now).await
-                }
-            }
-        })
-        .await
 }
 
 async fn consume(
@@ -258,12 +310,12 @@ async fn sign_in(
     tx: &Transaction,
     verify: &Verify<'_>,
     step_up_of: Option<uuid::Uuid>,
-    user: User,
+    user: &User,
     reached: Reached,
     now: Timestamp,
-) -> Result<Verified, LoginError> {
+) -> Result<Opened, LoginError> {
     let proven = Proven { auth_time: now, acr: reached.acr.word().to_owned(), amr: reached.amr };
-    let opened = match verify.current.filter(|_| verify.session_kind == SessionKind::Browser) {
+    Ok(match verify.current.filter(|_| verify.session_kind == SessionKind::Browser) {
         Some(current) if current.user.id == user.id => {
             if step_up_of.is_some_and(|sid| sid != current.session.sid) {
                 return Err(LoginError::Refused);
@@ -278,11 +330,9 @@ async fn sign_in(
             if let Some(other) = current {
                 sessions::end(app, tx, other.session.sid, "replaced", verify.origin, now).await?;
             }
-            open(app, tx, verify, &user, proven, now).await?
+            open(app, tx, verify, user, proven, now).await?
         }
-    };
-    let Opened { session, cookie_secret } = opened;
-    Ok(Verified::Done(Box::new(SignedInNow { session, user, cookie_secret })))
+    })
 }
 
 async fn open(
@@ -301,16 +351,6 @@ async fn open(
         origin: verify.origin.clone(),
     };
     sessions::open(app, tx, new, now).await
-}
-
-async fn record_failure(
-    app: &App,
-    verify: &Verify<'_>,
-    row: &attempts::Model,
-    now: Timestamp,
-) -> Result<(), DatabaseError> {
-    let event = event("login.failed", row).details(json!({ "method": verify.method }));
-    app.db.write(async |tx| event.record(app, tx, verify.origin, now).await).await
 }
 
 fn event(kind: &'static str, row: &attempts::Model) -> Event {

@@ -12,13 +12,17 @@
 //!               └──────────────────────────────────────────┴───────────┘
 //! ```
 //!
+//! [`at_once`] begins with the answer, for a password in one request: the try of the new attempt is taken as it is stored.
+//!
 //! The rules that must not be broken: a try is reserved by a conditional update before anything is
 //! compared, so that parallel guesses cannot share one; what a proof consumes, the attempt's progress
 //! and the session are one write, so that of parallel right answers one succeeds; whether a sign-in is
 //! done is computed from the proofs kept here and by [`policy`](super::policy) alone.
 
 mod accept;
+mod arrival;
 mod look;
+mod reserve;
 mod store;
 
 use std::time::Duration;
@@ -33,7 +37,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use self::{
-    accept::{SignedInNow, Verified, Verify, failures_of_account, verify},
+    accept::{Completion, SignedInNow, Verified, Verify, at_once, verify},
     look::{Look, look},
 };
 
@@ -284,29 +288,23 @@ async fn keep(
         && (challenge.code.is_some() || matches!(begin.start, Start::New { .. }));
     let Draft { row, user, new, .. } = draft;
     let job = challenge.job.clone().map(|job| job.seal(app)).transpose()?;
-    let event = Event::new("login.begun")
-        .user(user.map(|user| user.id))
-        .details(json!({ "method": method.name(), "resumed": !new }));
-    // Our own pages sign in without a client.
-    let event = match &row.client_id {
-        Some(client_id) => event.client(client_id),
-        None => event,
-    };
-    let identifier = row.identifier.clone();
-    let source = rate_limit::source(begin.origin.ip);
-    let rates = &app.config.limits;
-    let limits = match begin.start {
-        _ if sends => vec![
-            ("codes_per_source", rates.codes_per_source, &source),
-            ("codes_per_recipient", rates.codes_per_recipient, &identifier),
-        ],
-        Start::Unnamed => vec![("challenges_per_source", rates.challenges_per_source, &source)],
-        _ => Vec::new(),
+    // Where nothing is sent or made, only the answer is worth a record.
+    let event = method.challenges().then(|| begun(method, &row, user.as_ref(), new));
+    let (source, recipient) = (rate_limit::source(begin.origin.ip), row.identifier.clone());
+    let limits = &app.config.limits;
+    let limits: &[_] = if sends {
+        &[
+            ("codes_per_source", limits.codes_per_source, &source),
+            ("codes_per_recipient", limits.codes_per_recipient, &recipient),
+        ]
+    } else {
+        // What sends nothing still leaves a row behind.
+        &[("attempts_per_source", limits.attempts_per_source, &source)]
     };
     let limited: Option<Duration> = app
         .db
         .write(async |tx| -> Result<_, LoginError> {
-            for (name, rate, subject) in limits {
+            for &(name, rate, subject) in limits {
                 let taken = rate_limit::take(tx, Limit { name, rate }, subject, now).await?;
                 if let Taken::Limited { retry_after, first } = taken {
                     if first {
@@ -321,13 +319,26 @@ async fn keep(
             if let Some(job) = job {
                 job.enqueue(tx).await?;
             }
-            event.record(app, tx, begin.origin, now).await?;
+            if let Some(event) = event {
+                event.record(app, tx, begin.origin, now).await?;
+            }
             Ok(None)
         })
         .await?;
     match limited {
         Some(retry_after) => Err(LoginError::Limited { retry_after }),
         None => Ok(()),
+    }
+}
+
+fn begun(method: &dyn LoginMethod, row: &attempts::Model, user: Option<&User>, new: bool) -> Event {
+    let event = Event::new("login.begun")
+        .user(user.map(|user| user.id))
+        .details(json!({ "method": method.name(), "resumed": !new }));
+    // Our own pages sign in without a client.
+    match &row.client_id {
+        Some(client_id) => event.client(client_id),
+        None => event,
     }
 }
 

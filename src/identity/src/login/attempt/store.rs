@@ -3,11 +3,11 @@
 use postern_entities::attempts::{self, Column};
 use postern_service::{
     clock::Timestamp,
-    database::{DatabaseError, Transaction},
+    database::{DatabaseError, Insertion, Transaction},
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, EntityTrait, QueryFilter,
+    ColumnTrait, Condition, ConnectionTrait as _, EntityTrait, QueryFilter,
     sea_query::{Expr, ExprTrait as _, SimpleExpr},
 };
 use serde_json::json;
@@ -19,7 +19,6 @@ use crate::{
     clients::Client,
     crypto,
     login::{Challenge, CodeMac, policy::Shown},
-    rate_limit::{self, Use},
     users::{self, User},
 };
 
@@ -100,20 +99,25 @@ pub(super) async fn reserve_try(
     Ok(reserved.into_iter().next())
 }
 
-/// Gives a try back that was not judged, and what was counted with it.
-pub(super) async fn give_back(
-    tx: &Transaction,
-    row: &attempts::Model,
-    counted: &[Use],
-) -> Result<(), DatabaseError> {
+/// Gives a try back that was not judged.
+pub(super) async fn give_back(tx: &Transaction, row: &attempts::Model) -> Result<(), DatabaseError> {
     attempts::Entity::update_many()
         .col_expr(Column::TriesLeft, Expr::col(Column::TriesLeft).add(1))
         .filter(Column::AttemptHash.eq(row.attempt_hash.clone()))
         .exec(tx)
         .await?;
-    for taken in counted {
-        rate_limit::give_back(tx, taken).await?;
-    }
+    Ok(())
+}
+
+/// Stores a new attempt.
+pub(super) async fn insert(tx: &Transaction, row: attempts::Model) -> Result<(), DatabaseError> {
+    tx.execute(&Insertion::of(attempts::ActiveModel::from(row))).await?;
+    Ok(())
+}
+
+/// Removes one that came to nothing.
+pub(super) async fn remove(tx: &Transaction, row: &attempts::Model) -> Result<(), DatabaseError> {
+    attempts::Entity::delete_by_id(row.attempt_hash.clone()).exec(tx).await?;
     Ok(())
 }
 
@@ -136,7 +140,7 @@ pub(super) async fn open_challenge(
             code_expires_at: code.1,
             ..row
         };
-        attempts::Entity::insert(attempts::ActiveModel::from(row)).exec_without_returning(tx).await?;
+        insert(tx, row).await?;
         return Ok(true);
     }
     let opened = attempts::Entity::update_many()

@@ -61,6 +61,8 @@ pub(super) struct Flow {
     pub(super) need: Need,
     /// The secret of the login in progress, from its cookie.
     pub(super) attempt: Option<String>,
+    /// The secret by which accounts know this device.
+    pub(super) device: Option<String>,
     browser: Option<String>,
     /// Names of the other logins in progress of this browser.
     other_attempts: Vec<String>,
@@ -85,6 +87,7 @@ impl Flow {
             page: purpose.page(app, request),
             origin: client_ip::origin(request),
             attempt: security::secret_in_cookie(app, request, &cookie).map(str::to_owned),
+            device: security::device_secret(app, request).map(str::to_owned),
             other_attempts: security::cookies_beginning_with(app, request, ATTEMPT_COOKIE)
                 .into_iter()
                 .filter(|name| *name != cookie)

@@ -27,7 +27,7 @@ use std::time::Duration;
 use super::{Answer, Form, PageError, Refusal, error, json, see_other};
 use crate::{
     App, authorization,
-    authorization::InteractionError,
+    authorization::{Gone, InteractionError, SignInFor},
     http::security,
     login::{
         self, Answer as Answered, LoginError,
@@ -212,10 +212,14 @@ pub async fn verify(app: App, mut request: Request) -> Answer {
         binding: flow.binding(),
         session_kind: SessionKind::Browser,
         current: flow.signed_in.as_ref(),
+        device: flow.device.as_deref(),
+        language: flow.page.language(),
         origin: &flow.origin,
     };
-    let mut response = match attempt::verify(&app, verify).await {
-        Ok(Verified::Done(signed_in)) => return signed_in_now(&flow, &signed_in).await,
+    let request = flow.binding().authorization_request;
+    let completion = SignInFor { request, browser_secret: flow.browser() };
+    let mut response = match attempt::verify(&app, verify, &completion).await {
+        Ok(Verified::Done(signed_in)) => return Ok(signed_in_now(&flow, &signed_in)),
         Ok(Verified::More { .. }) => see_other(&flow.path()),
         Err(LoginError::Refused) => {
             show::answer(&flow, method, &look, Mistake { key: Some(wrong), typed }, false)?
@@ -230,22 +234,19 @@ pub async fn verify(app: App, mut request: Request) -> Answer {
 }
 
 /// The sign-in is complete: the browser gets its session whatever became of the request meanwhile.
-async fn signed_in_now(flow: &Flow, now: &SignedInNow) -> Answer {
-    let recorded = match &flow.purpose {
-        Purpose::Request(pending) => {
-            authorization::record_login(&flow.app, pending.id, flow.browser(), now.session.sid).await
-        }
-        Purpose::Own(_) => Ok(()),
-    };
-    let mut response = match recorded {
+fn signed_in_now(flow: &Flow, now: &SignedInNow<Result<(), Gone>>) -> Response {
+    let mut response = match now.made {
         Ok(()) => see_other(&flow.onward()),
-        Err(cause) => error::show(&flow.page, &cause.into()),
+        Err(gone) => error::show(&flow.page, &InteractionError::from(gone).into()),
     };
     if let Some(secret) = &now.cookie_secret {
         security::set_session(&flow.app, &mut response, secret);
     }
+    if let Some(secret) = &now.device_secret {
+        security::set_device(&flow.app, &mut response, secret);
+    }
     flow.clear_attempt(&mut response);
-    Ok(response)
+    response
 }
 
 /// `POST /login/give-up`: the client is told that what it asks for cannot be reached.

@@ -1,0 +1,152 @@
+//! Takes a try before anything is compared, and counts it against account and source.
+//!
+//! It is a write of its own, committed whatever comes after, so that parallel guesses cannot share a try. What turns
+//! out well gives back what was counted.
+
+use std::time::Duration;
+
+use postern_entities::attempts;
+use postern_service::{
+    clock::Timestamp,
+    database::{DatabaseError, Transaction},
+};
+
+use super::{
+    super::{
+        LoginError, LoginMethod, devices,
+        guesses::{self, Counted, Guess, Guessed},
+    },
+    record_limited,
+    store::{self, Bound},
+};
+use crate::{
+    app::App,
+    audit::Origin,
+    rate_limit::{self, Limit, Taken, Use},
+};
+
+/// Of which attempt a try is taken.
+pub(super) enum Of<'a> {
+    /// Of one that goes on.
+    Attempt(&'a Bound),
+    /// Of one that begins with its answer: it is stored with the try taken, unless it is limited.
+    New(attempts::Model),
+}
+
+/// With what.
+pub(super) struct By<'a> {
+    /// The method that looks at the answer.
+    pub(super) method: &'a dyn LoginMethod,
+    /// What names the device, if anything does.
+    pub(super) device_hash: Option<Vec<u8>>,
+    /// Whether that is a secret of its own, which nobody else at the same address has.
+    pub(super) secret: bool,
+    /// Where it comes from.
+    pub(super) origin: &'a Origin,
+}
+
+/// A try that was taken.
+pub(super) struct Reserved {
+    /// The attempt, without that try.
+    pub(super) row: attempts::Model,
+    counted: Option<Use>,
+    guess: Option<Guess>,
+    new: bool,
+}
+
+impl Reserved {
+    /// Gives back what was counted, in the write of what turned out well.
+    pub(super) async fn forgive(&self, tx: &Transaction) -> Result<(), DatabaseError> {
+        if let Some(taken) = &self.counted {
+            rate_limit::give_back(tx, taken).await?;
+        }
+        if let Some(guess) = &self.guess {
+            guesses::take_back(tx, guess).await?;
+        }
+        Ok(())
+    }
+
+    /// Undoes it: the answer was not looked at. Of an attempt that began with it nobody knows the secret.
+    pub(super) async fn give_back(&self, tx: &Transaction) -> Result<(), DatabaseError> {
+        if self.new {
+            store::remove(tx, &self.row).await?;
+        } else {
+            store::give_back(tx, &self.row).await?;
+        }
+        self.forgive(tx).await
+    }
+}
+
+/// What came of it.
+enum Reservation {
+    Reserved(Box<Reserved>),
+    Limited(Duration),
+    Ended,
+}
+
+/// Takes a try of the attempt and counts it: against the source, unless the account knows the device by its secret, and
+/// against the account.
+pub(super) async fn reserve(
+    app: &App,
+    of: Of<'_>,
+    by: By<'_>,
+    now: Timestamp,
+) -> Result<Reserved, LoginError> {
+    let reservation = app
+        .db
+        .write(async |tx| -> Result<_, LoginError> {
+            let (row, new) = match of {
+                Of::New(row) => (attempts::Model { tries_left: row.tries_left - 1, ..row }, true),
+                Of::Attempt(bound) => match store::reserve_try(tx, bound, now).await? {
+                    Some(row) => (row, false),
+                    None => return Ok(Reservation::Ended),
+                },
+            };
+            let device = match &by.device_hash {
+                Some(hash) if devices::known(tx, row.user_id, hash, now).await? => Some(hash.as_slice()),
+                _ => None,
+            };
+            let (mut counted, mut guess) = (None, None);
+            if device.is_none() || !by.secret {
+                match of_source(app, tx, by.origin, now).await? {
+                    Taken::Within(taken) => counted = Some(taken),
+                    Taken::Limited { retry_after, .. } => return Ok(Reservation::Limited(retry_after)),
+                }
+            }
+            if let Some(guessed) = Guessed::of(by.method) {
+                match guesses::count(app, tx, guessed, &row.identifier, device, now).await? {
+                    Counted::Free(free) => guess = Some(free),
+                    Counted::Early { retry_after, first } => {
+                        if first {
+                            record_limited(app, tx, "failures_per_account", by.origin, now).await?;
+                        }
+                        return Ok(Reservation::Limited(retry_after));
+                    }
+                }
+            }
+            if new {
+                store::insert(tx, row.clone()).await?;
+            }
+            Ok(Reservation::Reserved(Box::new(Reserved { row, counted, guess, new })))
+        })
+        .await?;
+    match reservation {
+        Reservation::Reserved(reserved) => Ok(*reserved),
+        Reservation::Limited(retry_after) => Err(LoginError::Limited { retry_after }),
+        Reservation::Ended => Err(LoginError::Ended),
+    }
+}
+
+async fn of_source(
+    app: &App,
+    tx: &Transaction,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<Taken, LoginError> {
+    let limit = Limit { name: "failures_per_source", rate: app.config.limits.failures_per_source };
+    let taken = rate_limit::take(tx, limit, &rate_limit::source(origin.ip), now).await?;
+    if let Taken::Limited { first: true, .. } = taken {
+        record_limited(app, tx, limit.name, origin, now).await?;
+    }
+    Ok(taken)
+}

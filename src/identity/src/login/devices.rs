@@ -1,0 +1,139 @@
+//! Answers with which devices an account has signed in.
+//!
+//! A browser is known by a secret in a cookie of its own, made at its first sign-in, stored hashed, and kept when somebody
+//! signs out. An app keeps no cookie: it is known by the network it comes from and by what it calls itself. What is known
+//! is not slowed by strangers ([`super::guesses`]), and its sign-ins are no news to the owner of the account. It proves
+//! nothing else.
+
+use postern_entities::devices::{self, Column};
+use postern_service::{
+    clock::Timestamp,
+    database::{DatabaseError, Transaction},
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::OnConflict};
+use uuid::Uuid;
+
+use crate::{app::App, audit::Origin, crypto, rate_limit, sessions};
+
+/// What names a device: a browser by the secret of its cookie, an app by where it is and what it says it is.
+pub(super) fn hash(browser_secret: Option<&str>, origin: &Origin) -> Vec<u8> {
+    match browser_secret {
+        Some(secret) => crypto::token_hash(secret),
+        None => {
+            let name = origin.user_agent.as_deref().unwrap_or_default();
+            crypto::token_hash(&format!("app\n{}\n{name}", rate_limit::source(origin.ip)))
+        }
+    }
+}
+
+/// Whether an account knows a device. The same statement runs when there is no account.
+pub(super) async fn known(
+    tx: &Transaction,
+    user_id: Option<Uuid>,
+    device_hash: &[u8],
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
+    let row = devices::Entity::find_by_id((user_id.unwrap_or(Uuid::nil()), device_hash.to_vec()));
+    Ok(row.filter(Column::ExpiresAt.gt(now.micros())).one(tx).await?.is_some())
+}
+
+/// What a device is to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Met {
+    /// It signed in before.
+    Known,
+    /// It did not, others did.
+    New,
+    /// Nobody did before.
+    First,
+}
+
+/// Remembers a device, in the write that completes its sign-in and before that has opened a session.
+pub(super) async fn meet(
+    app: &App,
+    tx: &Transaction,
+    user_id: Uuid,
+    device_hash: &[u8],
+    now: Timestamp,
+) -> Result<Met, DatabaseError> {
+    let met = if known(tx, Some(user_id), device_hash, now).await? {
+        Met::Known
+    } else if any(tx, user_id).await? || sessions::any_of_user(tx, user_id).await? {
+        Met::New
+    } else {
+        Met::First
+    };
+    let row = devices::ActiveModel {
+        user_id: Set(user_id),
+        device_hash: Set(device_hash.to_vec()),
+        first_seen_at: Set(now.micros()),
+        last_seen_at: Set(now.micros()),
+        expires_at: Set((now + app.config.login.device_lifetime.duration()).micros()),
+    };
+    let again = OnConflict::columns([Column::UserId, Column::DeviceHash])
+        .update_columns([Column::LastSeenAt, Column::ExpiresAt])
+        .to_owned();
+    devices::Entity::insert(row).on_conflict(again).exec_without_returning(tx).await?;
+    Ok(met)
+}
+
+async fn any(tx: &Transaction, user_id: Uuid) -> Result<bool, DatabaseError> {
+    Ok(devices::Entity::find().filter(Column::UserId.eq(user_id)).one(tx).await?.is_some())
+}
+
+/// Forgets every device of an account.
+pub async fn forget(tx: &Transaction, user_id: Uuid) -> Result<(), DatabaseError> {
+    devices::Entity::delete_many().filter(Column::UserId.eq(user_id)).exec(tx).await?;
+    Ok(())
+}
+
+/// Browser and system, as far as a user agent tells: for recognition, not for statistics.
+pub fn described(user_agent: &str) -> String {
+    let first = |known: &[(&str, &'static str)]| {
+        known.iter().find(|(part, _)| user_agent.contains(part)).map(|(_, name)| *name)
+    };
+    let browser = first(&[
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    ]);
+    let system = first(&[
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Android", "Android"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "macOS"),
+        ("Linux", "Linux"),
+    ]);
+    match (browser, system) {
+        (Some(browser), Some(system)) => format!("{browser} · {system}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => user_agent.chars().take(60).collect(),
+    }
+}
+
+/// A moment as people read it, in UTC: `2026-01-01 00:00 UTC`.
+pub fn minute(at: Timestamp) -> String {
+    let text = at.rfc3339().replace('T', " ");
+    format!("{} UTC", text.get(..16).unwrap_or(&text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::described;
+
+    #[test]
+    fn a_device_is_recognised_by_browser_and_system() {
+        let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+        let edge = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/149.0 Safari/537.36 Edg/149.0";
+        let safari =
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Mobile/15E148 Safari/604.1";
+        assert_eq!(
+            [firefox, edge, safari].map(described),
+            ["Firefox · Linux", "Edge · Windows", "Safari · iPhone"]
+        );
+        assert_eq!(described("curl/8.1"), "curl/8.1");
+    }
+}

@@ -1,0 +1,253 @@
+//! Slows down whoever guesses at one account, and locks nobody out for it.
+//!
+//! After `limits.failures_before_delay` guesses the next one waits, and each further one twice as long. All devices that
+//! the account does not know wait together, so that guesses from many addresses and on several nodes share one budget. A
+//! device that it knows ([`super::devices`]) waits for its own guesses only: strangers cannot keep it out.
+//!
+//! A guess is counted before it is looked at, by one conditional upsert that lets nobody through before `free_at`; one
+//! that turns out right is taken back. A guess that comes too early is not looked at and changes nothing of the wait.
+//!
+//! Guesses at a password are counted apart from those at everything else, so that they bar nobody from signing in
+//! another way. What cannot be guessed, a key that signs for our origin, is not counted at all.
+
+use std::time::Duration;
+
+use postern_entities::guesses::{self, Column};
+use postern_service::{
+    clock::Timestamp,
+    database::{DatabaseError, Transaction},
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Statement,
+    sea_query::{CaseStatement, Expr, ExprTrait as _},
+};
+
+use super::{LoginMethod, policy::Factor};
+use crate::{app::App, config::LimitSettings, crypto};
+
+/// A guess that was counted.
+#[derive(Clone, Debug)]
+pub(super) struct Guess {
+    account: Vec<u8>,
+    device: Vec<u8>,
+    made_at: Timestamp,
+    free_at: i64,
+}
+
+/// What came of counting one.
+pub(super) enum Counted {
+    /// It may be looked at.
+    Free(Guess),
+    /// It comes too early.
+    Early {
+        /// Until one is looked at.
+        retry_after: Duration,
+        /// Whether it is the first one that is refused in this wait: the one to record.
+        first: bool,
+    },
+}
+
+/// What is guessed at an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Guessed {
+    /// Its password.
+    Password,
+    /// A code.
+    Code,
+}
+
+impl Guessed {
+    const ALL: [Self; 2] = [Self::Password, Self::Code];
+
+    /// What answers to a method guess; nothing where guessing is hopeless.
+    pub(super) fn of(method: &dyn LoginMethod) -> Option<Self> {
+        match method.kind() {
+            Factor::Has { phishing_resistant: true } => None,
+            _ if method.name() == "password" => Some(Self::Password),
+            _ => Some(Self::Code),
+        }
+    }
+
+    /// The account's name for it, whether or not somebody has the address.
+    fn account(self, identifier: &str) -> Vec<u8> {
+        let word = match self {
+            Self::Password => "password",
+            Self::Code => "code",
+        };
+        crypto::token_hash(&format!("{word}\n{identifier}"))
+    }
+}
+
+/// The wait after so many guesses, in microseconds, as SQL: `made` has counted the new one already.
+struct Waits {
+    before: i32,
+    first: i64,
+    longest: i64,
+    /// After so many doublings the wait is the longest.
+    doublings: i32,
+}
+
+impl Waits {
+    fn of(limits: &LimitSettings) -> Self {
+        let micros = |wait: Duration| i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
+        let (first, longest) =
+            (micros(limits.failure_delay.duration()), micros(limits.longest_failure_delay.duration()));
+        let doublings = (0..62).find(|&times| first.checked_shl(times).is_none_or(|wait| wait >= longest));
+        let doublings = doublings.map_or(62, u32::cast_signed);
+        Self { before: i32::from(limits.failures_before_delay.get()), first, longest, doublings }
+    }
+
+    /// The wait after the first guess.
+    fn after_one(&self) -> i64 {
+        match (self.before, self.doublings) {
+            (1, 0) => self.longest,
+            (1, _) => self.first,
+            _ => 0,
+        }
+    }
+}
+
+/// Counts a guess in the open write, which must commit also when it comes too early. `device` is one that the account
+/// knows.
+pub(super) async fn count(
+    app: &App,
+    tx: &Transaction,
+    guessed: Guessed,
+    identifier: &str,
+    device: Option<&[u8]>,
+    now: Timestamp,
+) -> Result<Counted, DatabaseError> {
+    let limits = &app.config.limits;
+    let waits = Waits::of(limits);
+    let (account, device) = (guessed.account(identifier), device.unwrap_or_default().to_vec());
+    let forget_after =
+        limits.failures_forgotten_after.duration().max(limits.longest_failure_delay.duration());
+    let values = [
+        account.clone().into(),
+        device.clone().into(),
+        now.micros().into(),
+        waits.after_one().into(),
+        (now + forget_after).micros().into(),
+        waits.before.into(),
+        waits.doublings.into(),
+        waits.longest.into(),
+        waits.first.into(),
+    ];
+    let counted = tx.query_one_raw(Statement::from_sql_and_values(app.db.backend(), COUNT, values)).await?;
+    if let Some(counted) = counted {
+        let free_at = counted.try_get_by_index(0)?;
+        return Ok(Counted::Free(Guess { account, device, made_at: now, free_at }));
+    }
+    let refused = guesses::Entity::update_many()
+        .col_expr(Column::Refused, Expr::col(Column::Refused).add(1))
+        .filter(Column::Account.eq(account))
+        .filter(Column::Device.eq(device))
+        .exec_with_returning(tx)
+        .await?;
+    let waiting = refused
+        .into_iter()
+        .next()
+        .ok_or_else(|| DbErr::RecordNotFound("a guess that was just refused".to_owned()))?;
+    metrics::counter!("postern_limited_total", "limit" => "failures_per_account").increment(1);
+    Ok(Counted::Early {
+        retry_after: Timestamp::from_micros(waiting.free_at) - now,
+        first: waiting.refused == 1,
+    })
+}
+
+/// `$6` guesses are free; `$7` doublings of the first wait `$9` lead to the longest, `$8`.
+const COUNT: &str = "INSERT INTO guesses (account, device, made, refused, free_at, forget_at) \
+    VALUES ($1, $2, 1, 0, $3 + $4, $5) \
+    ON CONFLICT (account, device) DO UPDATE SET \
+    made = CASE WHEN guesses.forget_at <= $3 THEN 1 ELSE guesses.made + 1 END, \
+    free_at = $3 + CASE WHEN guesses.forget_at <= $3 THEN $4 \
+    WHEN guesses.made + 1 < $6 THEN 0 \
+    WHEN guesses.made + 1 - $6 >= $7 THEN $8 \
+    ELSE $9 << (guesses.made + 1 - $6) END, \
+    forget_at = $5, refused = 0 \
+    WHERE guesses.free_at <= $3 \
+    RETURNING free_at";
+
+/// Takes a guess back that turned out right or was not looked at, and the wait it began with it.
+pub(super) async fn take_back(tx: &Transaction, guess: &Guess) -> Result<(), DatabaseError> {
+    let began = Expr::col(Column::FreeAt).eq(guess.free_at);
+    let free_at = CaseStatement::new().case(began, guess.made_at.micros()).finally(Expr::col(Column::FreeAt));
+    guesses::Entity::update_many()
+        .col_expr(Column::Made, Expr::col(Column::Made).sub(1))
+        .col_expr(Column::FreeAt, free_at.into())
+        .filter(Column::Account.eq(guess.account.clone()))
+        .filter(Column::Device.eq(guess.device.clone()))
+        .filter(Column::Made.gt(0))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Forgets the guesses of a device that the account knows: its person has signed in.
+pub(super) async fn forget_of_device(
+    tx: &Transaction,
+    identifier: &str,
+    device: &[u8],
+) -> Result<(), DatabaseError> {
+    of_account(identifier).filter(Column::Device.eq(device)).exec(tx).await?;
+    Ok(())
+}
+
+/// Forgets every guess at an account.
+pub async fn forget(tx: &Transaction, identifier: &str) -> Result<(), DatabaseError> {
+    of_account(identifier).exec(tx).await?;
+    Ok(())
+}
+
+fn of_account(identifier: &str) -> sea_orm::DeleteMany<guesses::Entity> {
+    guesses::Entity::delete_many()
+        .filter(Column::Account.is_in(Guessed::ALL.map(|it| it.account(identifier))))
+}
+
+/// Guesses at an account that are remembered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// How many were looked at and were wrong.
+    pub made: u32,
+    /// Until when those from unknown devices wait.
+    pub waits_until: Option<Timestamp>,
+}
+
+/// What is remembered of guesses at an account.
+pub async fn look(
+    db: &impl ConnectionTrait,
+    identifier: &str,
+    now: Timestamp,
+) -> Result<Remembered, DatabaseError> {
+    let rows = guesses::Entity::find()
+        .filter(Column::Account.is_in(Guessed::ALL.map(|it| it.account(identifier))))
+        .filter(Column::ForgetAt.gt(now.micros()))
+        .all(db)
+        .await?;
+    let waits = rows.iter().filter(|row| row.device.is_empty()).map(|row| row.free_at).max();
+    Ok(Remembered {
+        made: rows.iter().filter_map(|row| u32::try_from(row.made).ok()).sum(),
+        waits_until: waits.filter(|&end| end > now.micros()).map(Timestamp::from_micros),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Waits;
+    use crate::config::Config;
+
+    #[test]
+    fn fewer_than_eleven_guesses_fit_into_a_quarter_of_an_hour_with_the_defaults() {
+        let limits = Config::load(None, []).unwrap().settings.limits;
+        let waits = Waits::of(&limits);
+        let (mut at, mut looked_at) = (0, waits.before);
+        for step in 0.. {
+            at += if step >= waits.doublings { waits.longest } else { waits.first << step };
+            if at >= 900_000_000 {
+                break;
+            }
+            looked_at += 1;
+        }
+        assert_eq!(looked_at, 10);
+    }
+}
