@@ -195,6 +195,7 @@ password-too-long = Verwenden Sie höchstens { $most } Zeichen.
 password-control = Lassen Sie Steuerzeichen weg.
 password-context = Bilden Sie es nicht aus Ihrer Adresse, Ihrem Namen oder dem Namen dieses Dienstes.
 password-guessable = Dieses ist leicht zu erraten. Verwenden Sie ein längeres, etwa mehrere Wörter, die nichts miteinander zu tun haben.
+password-breached = Dieses ist aus einem Datenleck bekannt und wird als eines der ersten ausprobiert. Verwenden Sie ein anderes, hier und überall sonst, wo Sie es benutzen.
 name-optional = Name (freiwillig)
 name-malformed = Geben Sie einen kürzeren Namen ohne Steuerzeichen ein.
 register = Konto anlegen

@@ -195,6 +195,7 @@ password-too-long = Use at most { $most } characters.
 password-control = Leave out control characters.
 password-context = Do not make it of your address, your name or the name of this service.
 password-guessable = This one is easy to guess. Use a longer one, such as several words that have nothing to do with each other.
+password-breached = This one is known from a data breach and is among the first to be tried. Use another one, here and wherever else you use it.
 name-optional = Name (optional)
 name-malformed = Enter a shorter name without control characters.
 register = Create an account

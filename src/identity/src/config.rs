@@ -141,6 +141,8 @@ pub struct PasswordSettings {
     pub min_length_with_second_factor: usize,
     /// Least strength of zxcvbn, 0 to 4.
     pub min_strength: u8,
+    /// File of breached passwords; none compares with none.
+    pub breached_file: Option<PathBuf>,
     /// Argon2id: KiB of memory.
     pub memory_kib: u32,
     /// Argon2id: passes over the memory.
@@ -249,6 +251,20 @@ pub struct PageSettings {
     pub templates: Option<PathBuf>,
 }
 
+/// What one Argon2 hash may use at most, KiB: one that was imported is not to stop the service.
+const MOST_MEMORY_KIB: u32 = 256 * 1024;
+const MOST_ITERATIONS: u32 = 16;
+/// Memory times passes.
+const MOST_WORK_KIB: u64 = 1024 * 1024;
+
+impl PasswordSettings {
+    /// Whether an Argon2 hash with these parameters, ours or an imported one, may be worked out for whoever asks.
+    pub fn affordable(memory_kib: u32, iterations: u32) -> bool {
+        let work = u64::from(memory_kib) * u64::from(iterations);
+        memory_kib <= MOST_MEMORY_KIB && iterations <= MOST_ITERATIONS && work <= MOST_WORK_KIB
+    }
+}
+
 impl Config {
     /// Reads the layers: defaults, then the file, then the environment; then checks what one key
     /// alone cannot tell.
@@ -293,6 +309,12 @@ impl Config {
             return Err((
                 "password.memory_kib",
                 "is out of the range of Argon2id with these iterations and lanes",
+            ));
+        }
+        if !PasswordSettings::affordable(password.memory_kib, password.iterations) {
+            return Err((
+                "password.memory_kib",
+                "must be at most 262144, with at most 16 iterations, and at most 1048576 multiplied by these",
             ));
         }
         let login = &self.login;

@@ -212,6 +212,7 @@ fn mistake(page: &Page, cause: &AccountError) -> Option<Mistake> {
             Weakness::Control => ("password", "password-control", Vec::new()),
             Weakness::Context => ("password", "password-context", Vec::new()),
             Weakness::Guessable => ("password", "password-guessable", Vec::new()),
+            Weakness::Breached => ("password", "password-breached", Vec::new()),
         },
         _ => return None,
     };
