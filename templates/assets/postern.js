@@ -38,3 +38,32 @@ for (const button of document.querySelectorAll("[data-copies]")) {
     button.textContent = button.dataset.done;
   });
 }
+
+// A new password is judged while it is typed. The same rules decide when the form is sent.
+for (const shown of document.querySelectorAll("[data-strength-of]")) {
+  const field = document.getElementById(shown.dataset.strengthOf);
+  const [meter, text] = [shown.querySelector("meter"), shown.querySelector("p")];
+  let asked = 0;
+  let pause;
+  const show = ({ score, word, hint }) => {
+    meter.hidden = score === undefined;
+    meter.value = (score ?? -1) + 1;
+    text.textContent = [word, hint].filter(Boolean).join(" ");
+  };
+  const ask = async () => {
+    const number = ++asked;
+    if (!field.value) return show({});
+    try {
+      const body = new URLSearchParams(new FormData(field.form));
+      const answer = await fetch("/password/strength", { method: "POST", body });
+      const judged = answer.ok ? await answer.json() : {};
+      if (number === asked) show(judged);
+    } catch {
+      if (number === asked) show({});
+    }
+  };
+  field.addEventListener("input", () => {
+    clearTimeout(pause);
+    pause = setTimeout(ask, 300);
+  });
+}

@@ -6,6 +6,7 @@ mod m20261121_000003_grants;
 mod m20261121_000004_sign_in;
 mod m20261121_000005_operations;
 mod m20261121_000006_self_service;
+mod m20261121_000010_passwords;
 
 use sea_orm_migration::prelude::*;
 
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000004_sign_in::Migration),
             Box::new(m20261121_000005_operations::Migration),
             Box::new(m20261121_000006_self_service::Migration),
+            Box::new(m20261121_000010_passwords::Migration),
         ]
     }
 

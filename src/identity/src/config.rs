@@ -177,8 +177,10 @@ pub struct RegistrationSettings {
 pub struct SessionSettings {
     /// Life without being seen.
     pub idle_lifetime: Lifetime,
-    /// Absolute life.
+    /// Absolute life of one that the person asked to keep.
     pub lifetime: Lifetime,
+    /// Absolute life of any other.
+    pub unremembered_lifetime: Lifetime,
 }
 
 /// How the SMTP connection is protected.
@@ -229,6 +231,8 @@ pub struct LimitSettings {
     pub refreshes_per_grant: Rate,
     /// Registrations from one address.
     pub registrations_per_source: Rate,
+    /// Passwords whose strength is asked from one address while they are typed.
+    pub strengths_per_source: Rate,
     /// Failed client authentications from one address.
     pub client_failures_per_source: Rate,
 }
@@ -316,6 +320,9 @@ impl Config {
                 "password.memory_kib",
                 "must be at most 262144, with at most 16 iterations, and at most 1048576 multiplied by these",
             ));
+        }
+        if self.session.unremembered_lifetime.duration() > self.session.lifetime.duration() {
+            return Err(("session.unremembered_lifetime", "must not be longer than session.lifetime"));
         }
         let login = &self.login;
         if login.code_delivery == CodeDelivery::Webhook

@@ -4,15 +4,15 @@ use postern_service::{clock::Timestamp, database::Transaction};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{AccountError, known_words, links};
+use super::{AccountError, links, strength};
 use crate::{
     App,
     audit::{Event, Origin},
     grants,
     jobs::SealedJob,
-    login::{attempt, totp},
+    login::attempt,
     mail::{self, Letter},
-    passwords::{self, NewPassword, Password, Weakness},
+    passwords::{self, Judged, NewPassword, Password, Weakness},
     sessions,
     users::User,
 };
@@ -24,7 +24,7 @@ pub async fn is_set(app: &App, user: &User) -> Result<bool, AccountError> {
     Ok(passwords::find(app, app.db.reader(), Some(user.id)).await?.is_some())
 }
 
-/// Sets a password, for somebody who proved lately who they are ([`totp::requirement_to_change`]). Every other session
+/// Sets a password, for somebody who proved lately who they are ([`requirement_to_change`](crate::login::totp::requirement_to_change)). Every other session
 /// ends and every grant, because whoever knew the old password may have made them; the account is told by mail.
 pub async fn change(
     app: &App,
@@ -93,8 +93,9 @@ impl Replacement {
 /// A typed password that this account may have.
 async fn checked(app: &App, user: &User, typed: &str) -> Result<Password, AccountError> {
     let password = Password::typed(typed).ok_or(Weakness::TooLong)?;
-    let second_factor = totp::status(app, user).await?.is_some();
-    let name = user.profile["name"].as_str();
-    passwords::check(app, &password, second_factor, &known_words(app, &user.email, name)).await??;
+    let Judged { weakness, .. } = strength::of_user(app, &password, user).await?;
+    if let Some(weakness) = weakness {
+        return Err(weakness.into());
+    }
     Ok(password)
 }

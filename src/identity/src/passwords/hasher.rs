@@ -128,8 +128,8 @@ impl Hasher {
         })
     }
 
-    /// Judges a password where hashes are made: its strength takes long to estimate, too.
-    pub(super) async fn judge<T: Send + 'static>(
+    /// Judges a password where hashes are made, with the same bound: its strength takes long to estimate, too.
+    pub async fn judge<T: Send + 'static>(
         &self,
         judge: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Busy> {

@@ -23,6 +23,7 @@ pub mod logged_out;
 pub mod login;
 pub mod recovery_codes;
 pub mod sessions;
+pub mod strength;
 pub mod totp;
 
 use minijinja::{Value, context};

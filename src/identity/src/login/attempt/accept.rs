@@ -185,7 +185,7 @@ async fn accept(
     counted: Vec<Use>,
     now: Timestamp,
 ) -> Result<Verified, LoginError> {
-    let Asked { requirement, step_up_of } = asked(row)?;
+    let Asked { requirement, step_up_of, remembered } = asked(row)?;
     let mut shown = proofs(row)?;
     shown.push(Shown {
         method: method.name().to_owned(),
@@ -216,7 +216,8 @@ async fn accept(
                     Ok(Verified::More { methods: Vec::new() })
                 }
                 Decision::Short(reached) | Decision::Done(reached) => {
-                    sign_in(app, tx, verify, step_up_of, user, reached, now).await
+                    let asked = SessionAsked { step_up_of, remembered };
+                    sign_in(app, tx, verify, asked, user, reached, now).await
                 }
             }
         })
@@ -239,24 +240,33 @@ async fn consume(
     if store::advance(tx, row, progress, now).await? { Ok(()) } else { Err(LoginError::Refused) }
 }
 
+/// What was asked of the session.
+struct SessionAsked {
+    /// It is stepped up.
+    step_up_of: Option<uuid::Uuid>,
+    /// Whether the browser is to keep it.
+    remembered: Option<bool>,
+}
+
 /// A new session, or a new life for the one this browser has: its old cookie is dead either way
 /// (OWASP ASVS 7.2.4).
 async fn sign_in(
     app: &App,
     tx: &Transaction,
     verify: &Verify<'_>,
-    step_up_of: Option<uuid::Uuid>,
+    asked: SessionAsked,
     user: User,
     reached: Reached,
     now: Timestamp,
 ) -> Result<Verified, LoginError> {
+    let SessionAsked { step_up_of, remembered } = asked;
     let proven = Proven { auth_time: now, acr: reached.acr.word().to_owned(), amr: reached.amr };
     let opened = match verify.current.filter(|_| verify.session_kind == SessionKind::Browser) {
         Some(current) if current.user.id == user.id => {
             if step_up_of.is_some_and(|sid| sid != current.session.sid) {
                 return Err(LoginError::Refused);
             }
-            sessions::renew(app, tx, &current.session, proven, verify.origin, now)
+            sessions::renew(app, tx, &current.session, proven, remembered, verify.origin, now)
                 .await?
                 .ok_or(LoginError::Refused)?
         }
@@ -266,7 +276,7 @@ async fn sign_in(
             if let Some(other) = current {
                 sessions::end(app, tx, other.session.sid, "replaced", verify.origin, now).await?;
             }
-            open(app, tx, verify, &user, proven, now).await?
+            open(app, tx, verify, &user, proven, remembered == Some(true), now).await?
         }
     };
     let Opened { session, cookie_secret } = opened;
@@ -279,6 +289,7 @@ async fn open(
     verify: &Verify<'_>,
     user: &User,
     proven: Proven,
+    remembered: bool,
     now: Timestamp,
 ) -> Result<Opened, DatabaseError> {
     let new = NewSession {
@@ -286,6 +297,7 @@ async fn open(
         kind: verify.session_kind,
         client_id: verify.client.map(|client| client.client_id().to_owned()),
         proven,
+        remembered,
         origin: verify.origin.clone(),
     };
     sessions::open(app, tx, new, now).await

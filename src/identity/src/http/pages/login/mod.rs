@@ -44,14 +44,14 @@ pub async fn show(app: App, request: Request) -> Answer {
     let query = Form::of_query(&request)?;
     let flow = Flow::load(&app, &request, &query).await?;
     if query.get("start") == Some("over") {
-        return show::address(&flow, Mistake::default());
+        return show::address(&flow, Mistake::default(), flow.remembered());
     }
     let again = query.get("sent") == Some("again");
     // A login in progress comes first: it may be that of somebody else than who is signed in.
     let look = match standing(&flow).await? {
         Some(standing) => standing.look,
         None if flow.need == Need::Nothing => return Ok(see_other(&flow.onward())),
-        None => return show::address(&flow, Mistake::default()),
+        None => return show::address(&flow, Mistake::default(), flow.remembered()),
     };
     if look.methods.is_empty() {
         return show::no_way(&flow);
@@ -100,7 +100,9 @@ pub async fn begin(app: App, mut request: Request) -> Answer {
         return Ok(see_other(&flow.path()));
     };
     let start = match (&flow.attempt, &flow.signed_in) {
-        _ if form.has("identifier") => Start::New { identifier: form.typed("identifier") },
+        _ if form.has("identifier") => {
+            Start::New { identifier: form.typed("identifier"), remembered: form.has("remember") }
+        }
         (Some(attempt), _) => Start::Continue { attempt },
         (None, Some(signed_in)) if flow.need == Need::StepUp => Start::StepUp { signed_in },
         _ => return Ok(see_other(&flow.path())),
@@ -115,7 +117,7 @@ pub async fn begin(app: App, mut request: Request) -> Answer {
         Err(LoginError::MalformedIdentifier) => {
             let typed = form.typed("identifier");
             let key = if typed.trim().is_empty() { "email-needed" } else { "email-malformed" };
-            show::address(&flow, Mistake { key: Some(key), typed })
+            show::address(&flow, Mistake { key: Some(key), typed }, form.has("remember"))
         }
         Err(cause) => refuse(&flow, cause),
     }
@@ -206,7 +208,7 @@ async fn signed_in_now(flow: &Flow, now: &SignedInNow) -> Answer {
         Err(cause) => error::show(&flow.page, &cause.into()),
     };
     if let Some(secret) = &now.cookie_secret {
-        security::set_session(&flow.app, &mut response, secret);
+        security::set_session(&flow.app, &mut response, secret, now.session.remembered);
     }
     flow.clear_attempt(&mut response);
     Ok(response)
