@@ -57,7 +57,7 @@ impl NewUser {
         let password = match &self.password_hash {
             Some(hash) => {
                 passwords::check_hash(hash).map_err(|rule| ChangeError::invalid("password_hash", rule))?;
-                Some(passwords::seal(app, row.id, hash, now).map_err(unsealed)?)
+                Some(passwords::seal(app, row.id, hash, now).map_err(|cause| unsealed(&cause))?)
             }
             None => None,
         };
@@ -67,7 +67,7 @@ impl NewUser {
     }
 }
 
-fn unsealed(cause: CryptoError) -> ChangeError {
+fn unsealed(cause: &CryptoError) -> ChangeError {
     ChangeError::Refused(format!("the password hash cannot be sealed: {cause}"))
 }
 

@@ -1,6 +1,6 @@
 //! Passwords that are known from breaches: the command that makes the file, and where it is asked.
 
-use std::{fs, path::PathBuf, process::Stdio};
+use std::{fs, path::Path, process::Stdio};
 
 use postern_identity::{App, app::StartError, config::Config};
 use postern_service::{clock::Clock, database::Database, random::Random};
@@ -116,10 +116,10 @@ async fn a_line_that_is_no_hash_is_told_and_leaves_nothing_behind() {
     shell.run(&["passwords", "build", dump, "/nowhere/out", "--plain"]).failed(1, "/nowhere/out");
 }
 
-async fn start_with(file: &PathBuf) -> Result<App, StartError> {
+async fn start_with(file: &Path) -> Result<App, StartError> {
     let app = TestApp::new().await;
     let mut config: Config = app.app.config.clone();
-    config.password.breached_file = Some(file.clone());
+    config.password.breached_file = Some(file.to_owned());
     let db = Database::open(&config.database).await.unwrap();
     App::new(config, db, Clock::manual(START), Random::seeded(1)).await
 }
@@ -129,7 +129,7 @@ async fn the_provider_does_not_start_with_a_file_that_is_damaged_or_missing() {
     let (folder, file) = made_of(&["one", "two", "three", "four"]).await;
     let good = fs::read(&file).unwrap();
     let path = folder.path().join("damaged");
-    assert!(start_with(&PathBuf::from(&file)).await.is_ok());
+    assert!(start_with(Path::new(&file)).await.is_ok());
     let said = async |bytes: &[u8]| {
         fs::write(&path, bytes).unwrap();
         start_with(&path).await.err().unwrap().to_string()

@@ -53,13 +53,11 @@ impl<'a> Full<'a> {
     /// Hands in some work; an error when there was no place for it.
     async fn wait(&mut self, app: &'a TestApp, work: impl FnOnce() + Send + 'static) -> Result<(), ()> {
         let mut done: Waiting<'a> = Box::pin(async move { app.app.hasher.judge(work).await.is_ok() });
-        match futures_util::poll!(&mut done) {
-            std::task::Poll::Ready(false) => Err(()),
-            _ => {
-                self.waiting.push(done);
-                Ok(())
-            }
+        if futures_util::poll!(&mut done) == std::task::Poll::Ready(false) {
+            return Err(());
         }
+        self.waiting.push(done);
+        Ok(())
     }
 
     /// Lets everything go.

@@ -158,13 +158,13 @@ impl Runs {
         let mut name = self.stem.clone().into_os_string();
         name.push(format!(".{}.part", self.runs.len()));
         let path = PathBuf::from(name);
-        let mut file =
-            BufWriter::new(File::options().read(true).write(true).create(true).truncate(true).open(&path)?);
-        // Before anything is written, so that it goes whatever happens.
+        let file = File::options().read(true).write(true).create(true).truncate(true).open(&path)?;
+        // Known before anything is written, so that it goes whatever happens.
         let at = self.runs.len();
-        file.write_all(&[0; HEADER])?;
-        self.runs.push(Run { path, file, count: 0, last: None });
-        Ok(&mut self.runs[at])
+        self.runs.push(Run { path, file: BufWriter::new(file), count: 0, last: None });
+        let run = &mut self.runs[at];
+        run.file.write_all(&[0; HEADER])?;
+        Ok(run)
     }
 
     /// Sorts a chunk into the last run, or into another one.
@@ -201,7 +201,7 @@ impl Runs {
         for run in &mut self.runs {
             run.file.flush()?;
             let mut source = BufReader::with_capacity(1 << 20, File::open(&run.path)?);
-            source.seek_relative(HEADER as i64)?;
+            source.seek(SeekFrom::Start(HEADER as u64))?;
             sources.push(source);
         }
         let mut heap = BinaryHeap::new();
