@@ -3,6 +3,10 @@
 //! Ours are Argon2id (RFC 9106). Of other systems are taken: Argon2id and Argon2i with other parameters, PBKDF2 (RFC 8018)
 //! and scrypt (RFC 7914) as PHC strings, and bcrypt in its own form. What one may cost is capped before it is stored and
 //! again whenever it is read: a hash is worked out for whoever types a password.
+//!
+//! One that was imported takes as long as its own parameters say. Nothing evens that out: to work out one of ours beside it
+//! would only make it stand out by being slower. So until its first sign-in such an account can be told from others by who
+//! measures, and README.md says so.
 
 use argon2::{
     Algorithm, Argon2, Block, Params, PasswordHash, Version,

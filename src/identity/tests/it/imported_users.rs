@@ -9,6 +9,7 @@ use postern_identity::{
         users::{NewUser, add_new},
     },
     audit::Origin,
+    config::Config,
     passwords,
     users::User,
 };
@@ -102,6 +103,18 @@ async fn one_user_is_added_with_the_hash_in_a_file() {
     assert!(!wrong.err.contains("5f4dcc3b"), "a hash is told: {wrong:?}");
     wrong.failed(2, "password_hash must be a hash of argon2id");
     shell.run(&["user", "add", "bob@example.test", "--password-hash-file", "nowhere"]).failed(1, "nowhere");
+}
+
+#[test]
+fn our_own_hashes_may_not_cost_more_than_imported_ones() {
+    for (memory, iterations, good) in
+        [("262144", "4", true), ("262145", "1", false), ("262144", "5", false), ("64", "17", false)]
+    {
+        let env = [("POSTERN_PASSWORD__MEMORY_KIB", memory), ("POSTERN_PASSWORD__ITERATIONS", iterations)];
+        let loaded = Config::load(None, env.map(|(key, value)| (key.into(), value.into())));
+        assert_eq!(loaded.is_ok(), good, "{memory} {iterations}");
+        assert!(good || loaded.unwrap_err().to_string().contains("password.memory_kib"));
+    }
 }
 
 fn import_lines(shell: &Shell, lines: &str, arguments: &[&str]) -> Ended {
