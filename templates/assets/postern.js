@@ -41,7 +41,9 @@ for (const button of document.querySelectorAll("[data-copies]")) {
 
 // Passkeys: a button asks the provider for a challenge, the browser for an answer, and sends that with its form.
 async function challenge(form, address) {
-  const answer = await fetch(address, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+  const body = new URLSearchParams(new FormData(form));
+  if (document.getElementById("remember")?.checked) body.set("remember", "yes");
+  const answer = await fetch(address, { method: "POST", body });
   // A newer sign-in is needed first.
   if (answer.redirected) return location.assign(answer.url);
   if (!answer.ok) throw new Error("no challenge");
@@ -86,7 +88,39 @@ for (const button of document.querySelectorAll("[data-passkey]")) {
   // The browser offers passkeys among the addresses it knows.
   if (form.dataset.fills) {
     PublicKeyCredential.isConditionalMediationAvailable?.().then((available) => {
-      if (available) usePasskey(form, "conditional").catch(() => {});
+      if (!available) return;
+      const offer = () => usePasskey(form, "conditional").catch(() => {});
+      document.getElementById("remember")?.addEventListener("change", offer);
+      offer();
     });
   }
+}
+
+// A new password is judged while it is typed. The same rules decide when the form is sent.
+for (const shown of document.querySelectorAll("[data-strength-of]")) {
+  const field = document.getElementById(shown.dataset.strengthOf);
+  const [meter, text] = [shown.querySelector("meter"), shown.querySelector("p")];
+  let asked = 0;
+  let pause;
+  const show = ({ score, word, hint }) => {
+    meter.hidden = score === undefined;
+    meter.value = (score ?? -1) + 1;
+    text.textContent = [word, hint].filter(Boolean).join(" ");
+  };
+  const ask = async () => {
+    const number = ++asked;
+    if (!field.value) return show({});
+    try {
+      const body = new URLSearchParams(new FormData(field.form));
+      const answer = await fetch("/password/strength", { method: "POST", body });
+      const judged = answer.ok ? await answer.json() : {};
+      if (number === asked) show(judged);
+    } catch {
+      if (number === asked) show({});
+    }
+  };
+  field.addEventListener("input", () => {
+    clearTimeout(pause);
+    pause = setTimeout(ask, 300);
+  });
 }

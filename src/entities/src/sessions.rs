@@ -36,6 +36,8 @@ pub struct Model {
     pub ip: Option<String>,
     /// What it began with.
     pub user_agent: Option<String>,
+    /// Whether the person asked the browser to keep it.
+    pub remembered: bool,
 }
 
 /// No relation is declared: what is read together is joined where it is read.

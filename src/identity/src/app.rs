@@ -19,7 +19,10 @@ use crate::{
     login::{self, LoginMethod, LoginMethods, passkey, policy::Acr, sent_code},
     mail::{self, Inbox, MailError, Mailer, Smtp},
     outbound::{Outbound, OutboundError},
-    passwords::{HashError, Hasher},
+    passwords::{
+        HashError, Hasher,
+        breached::{Breached, BreachedError},
+    },
     pool::Pool,
     resources::{self, Resources},
     templates::{TemplateError, Templates},
@@ -52,6 +55,9 @@ pub enum StartError {
     /// The threads that hash passwords cannot be started.
     #[error("passwords cannot be hashed")]
     Hasher(#[from] HashError),
+    /// The file of breached passwords is unusable.
+    #[error(transparent)]
+    Breached(#[from] BreachedError),
     /// The issuer is not one that tokens can name.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -91,6 +97,8 @@ pub struct Parts {
     pub jobs: Jobs,
     /// Where passwords are hashed.
     pub hasher: Hasher,
+    /// What no password may be, where the operator has such a file.
+    pub breached: Option<Arc<Breached>>,
     /// Where slow signatures run.
     pub signatures: Pool,
     /// The provider's own public keys.
@@ -155,9 +163,11 @@ impl Builder {
             (None, None) => Mailer::None,
         };
         let hasher = Hasher::new(&config.password)?;
+        let breached = config.password.breached_file.as_deref().map(Breached::open).transpose()?;
         let app = App(Arc::new(Parts {
             hasher,
             webauthn: passkey::relying_party(&config.issuer),
+            breached: breached.map(Arc::new),
             login_methods: LoginMethods::new(&config, self.login_methods),
             mailer,
             outbound: Outbound::new(&config.outbound)?,

@@ -7,7 +7,7 @@ use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Insertion},
 };
-use sea_orm::{ActiveValue::Set, ConnectionTrait};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait as _};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -97,7 +97,11 @@ impl Event {
 
     /// What writes it, to go with other insertions.
     pub fn insertion(self, app: &App, origin: &Origin, now: Timestamp) -> Insertion {
-        let event = audit_events::ActiveModel {
+        Insertion::of(self.row(app, origin, now))
+    }
+
+    fn row(self, app: &App, origin: &Origin, now: Timestamp) -> audit_events::ActiveModel {
+        audit_events::ActiveModel {
             id: Set(app.random.row_id(now)),
             at: Set(now.micros()),
             kind: Set(self.kind.to_owned()),
@@ -109,7 +113,22 @@ impl Event {
             user_agent: Set(origin.user_agent.clone()),
             request_id: Set(origin.request_id.clone()),
             details: Set(self.details),
-        };
-        Insertion::of(event)
+        }
     }
+}
+
+/// Writes many of one origin into the open transaction, with one statement.
+pub async fn record_all(
+    app: &App,
+    tx: &impl ConnectionTrait,
+    events: Vec<Event>,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let rows = events.into_iter().map(|event| event.row(app, origin, now));
+    audit_events::Entity::insert_many(rows).exec_without_returning(tx).await?;
+    Ok(())
 }

@@ -147,6 +147,8 @@ pub struct PasswordSettings {
     pub min_length_with_second_factor: usize,
     /// Least strength of zxcvbn, 0 to 4.
     pub min_strength: u8,
+    /// File of breached passwords; none compares with none.
+    pub breached_file: Option<PathBuf>,
     /// Argon2id: KiB of memory.
     pub memory_kib: u32,
     /// Argon2id: passes over the memory.
@@ -181,8 +183,10 @@ pub struct RegistrationSettings {
 pub struct SessionSettings {
     /// Life without being seen.
     pub idle_lifetime: Lifetime,
-    /// Absolute life.
+    /// Absolute life of one that the person asked to keep.
     pub lifetime: Lifetime,
+    /// Absolute life of any other.
+    pub unremembered_lifetime: Lifetime,
 }
 
 /// How the SMTP connection is protected.
@@ -243,6 +247,8 @@ pub struct LimitSettings {
     pub refreshes_per_grant: Rate,
     /// Registrations from one address.
     pub registrations_per_source: Rate,
+    /// Passwords whose strength is asked from one address while they are typed.
+    pub strengths_per_source: Rate,
     /// Failed client authentications from one address.
     pub client_failures_per_source: Rate,
 }
@@ -263,6 +269,20 @@ pub struct OutboundSettings {
 pub struct PageSettings {
     /// Directory whose files replace the built-in templates of the same name.
     pub templates: Option<PathBuf>,
+}
+
+/// What one Argon2 hash may use at most, KiB: one that was imported is not to stop the service.
+const MOST_MEMORY_KIB: u32 = 256 * 1024;
+const MOST_ITERATIONS: u32 = 16;
+/// Memory times passes.
+const MOST_WORK_KIB: u64 = 1024 * 1024;
+
+impl PasswordSettings {
+    /// Whether an Argon2 hash with these parameters, ours or an imported one, may be worked out for whoever asks.
+    pub fn affordable(memory_kib: u32, iterations: u32) -> bool {
+        let work = u64::from(memory_kib) * u64::from(iterations);
+        memory_kib <= MOST_MEMORY_KIB && iterations <= MOST_ITERATIONS && work <= MOST_WORK_KIB
+    }
 }
 
 impl Config {
@@ -313,6 +333,15 @@ impl Config {
         }
         if self.limits.failure_delay.duration() > self.limits.longest_failure_delay.duration() {
             return Err(("limits.failure_delay", "must not be longer than limits.longest_failure_delay"));
+        }
+        if !PasswordSettings::affordable(password.memory_kib, password.iterations) {
+            return Err((
+                "password.memory_kib",
+                "must be at most 262144, with at most 16 iterations, and at most 1048576 multiplied by these",
+            ));
+        }
+        if self.session.unremembered_lifetime.duration() > self.session.lifetime.duration() {
+            return Err(("session.unremembered_lifetime", "must not be longer than session.lifetime"));
         }
         let login = &self.login;
         if login.code_delivery == CodeDelivery::Webhook

@@ -79,6 +79,8 @@ pub struct NewSession {
     pub client_id: Option<String>,
     /// What was proven, and when.
     pub proven: Proven,
+    /// Whether the person asked the browser to keep it.
+    pub remembered: bool,
     /// Where the sign-in came from.
     pub origin: Origin,
 }
@@ -119,7 +121,8 @@ pub async fn find(app: &App, cookie_secret: &str) -> Result<Option<SignedIn>, Da
 const LIVE: &str = "SELECT s.sid AS s_sid, s.cookie_hash AS s_cookie_hash, s.user_id AS s_user_id, s.kind AS s_kind, \
     s.client_id AS s_client_id, s.auth_time AS s_auth_time, s.acr AS s_acr, s.amr AS s_amr, \
     s.created_at AS s_created_at, s.last_seen_at AS s_last_seen_at, s.expires_at AS s_expires_at, \
-    s.ended_at AS s_ended_at, s.ip AS s_ip, s.user_agent AS s_user_agent, u.id AS u_id, u.subject AS u_subject, \
+    s.ended_at AS s_ended_at, s.ip AS s_ip, s.user_agent AS s_user_agent, \
+    s.remembered AS s_remembered, u.id AS u_id, u.subject AS u_subject, \
     u.email AS u_email, u.email_verified AS u_email_verified, u.profile AS u_profile, \
     u.disabled_at AS u_disabled_at, u.created_at AS u_created_at, u.updated_at AS u_updated_at \
     FROM sessions s JOIN users u ON u.id = s.user_id \
@@ -136,7 +139,8 @@ pub async fn open(
     let cookie_secret = (new.kind == SessionKind::Browser).then(|| app.random.token());
     // An app holds no cookie but a refresh token, so its session lasts as long as that can.
     let lifetime = match new.kind {
-        SessionKind::Browser => app.config.session.lifetime,
+        SessionKind::Browser if new.remembered => app.config.session.lifetime,
+        SessionKind::Browser => app.config.session.unremembered_lifetime,
         SessionKind::Api => app.config.tokens.refresh_token_lifetime,
     };
     let session = Session {
@@ -154,6 +158,7 @@ pub async fn open(
         ended_at: None,
         ip: new.origin.ip.map(|ip| ip.to_string()),
         user_agent: new.origin.user_agent.clone(),
+        remembered: new.remembered,
     };
     let row: sessions::ActiveModel = session.clone().into();
     sessions::Entity::insert(row).exec_without_returning(tx).await?;
@@ -167,17 +172,21 @@ pub async fn open(
 /// Records that the user of a browser's session proved themselves again, and gives the browser a new
 /// secret: the session, and what hangs off its `sid`, goes on, the old cookie is dead.
 ///
-/// `None` when the session ended meanwhile, or when somebody else renewed it first.
+/// `remembered` is what the person chose this time, none where there was no such choice. `None` when the session ended
+/// meanwhile, or when somebody else renewed it first.
 pub async fn renew(
     app: &App,
     tx: &Transaction,
     session: &Session,
     proven: Proven,
+    remembered: Option<bool>,
     origin: &Origin,
     now: Timestamp,
 ) -> Result<Option<Opened>, DatabaseError> {
     let cookie_secret = app.random.token();
     let renewed = Session {
+        remembered: remembered.unwrap_or(session.remembered),
+        expires_at: renewed_end(app, session, remembered, now).micros(),
         cookie_hash: Some(crypto::token_hash(&cookie_secret)),
         auth_time: proven.auth_time.micros(),
         acr: proven.acr,
@@ -192,6 +201,8 @@ pub async fn renew(
             acr: Set(renewed.acr.clone()),
             amr: Set(renewed.amr.clone()),
             last_seen_at: Set(renewed.last_seen_at),
+            remembered: Set(renewed.remembered),
+            expires_at: Set(renewed.expires_at),
             ..Default::default()
         })
         .filter(sessions::Column::Sid.eq(session.sid))
@@ -207,6 +218,18 @@ pub async fn renew(
         .record(app, tx, origin, now)
         .await?;
     Ok(Some(Opened { session: renewed, cookie_secret: Some(cookie_secret) }))
+}
+
+/// The absolute end of a session whose person chose again: counted from its beginning when the browser is to keep it, and
+/// no later than one that begins now when it is not.
+fn renewed_end(app: &App, session: &Session, remembered: Option<bool>, now: Timestamp) -> Timestamp {
+    let settings = &app.config.session;
+    let end = Timestamp::from_micros(session.expires_at);
+    match remembered {
+        Some(true) => end.max(Timestamp::from_micros(session.created_at) + settings.lifetime.duration()),
+        Some(false) => end.min(now + settings.unremembered_lifetime.duration()),
+        None => end,
+    }
 }
 
 /// What moves the idle limit, to go with what is written anyway; nothing within a minute of the last time.

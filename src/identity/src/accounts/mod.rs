@@ -15,6 +15,7 @@ pub mod password;
 pub mod recovery;
 pub mod recovery_codes;
 pub mod registration;
+pub mod strength;
 
 use std::time::Duration;
 

@@ -4,15 +4,15 @@ use postern_service::{clock::Timestamp, database::Transaction};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{AccountError, known_words, links};
+use super::{AccountError, links, strength};
 use crate::{
     App,
     audit::{Event, Origin},
     grants,
     jobs::SealedJob,
-    login::{attempt, second_factor},
+    login::attempt,
     mail::{self, Letter},
-    passwords::{self, NewPassword, Password, Weakness},
+    passwords::{self, Judged, NewPassword, Password, Weakness},
     sessions,
     users::User,
 };
@@ -24,8 +24,9 @@ pub async fn is_set(app: &App, user: &User) -> Result<bool, AccountError> {
     Ok(passwords::find(app, app.db.reader(), Some(user.id)).await?.is_some())
 }
 
-/// Sets a password, for somebody who proved lately who they are ([`second_factor::requirement_to_change`]). Every other session
-/// ends and every grant, because whoever knew the old password may have made them; the account is told by mail.
+/// Sets a password, for somebody who proved lately who they are
+/// ([`requirement_to_change`](crate::login::second_factor::requirement_to_change)). Every other session ends and every
+/// grant, because whoever knew the old password may have made them; the account is told by mail.
 pub async fn change(
     app: &App,
     user: &User,
@@ -93,8 +94,9 @@ impl Replacement {
 /// A typed password that this account may have.
 async fn checked(app: &App, user: &User, typed: &str) -> Result<Password, AccountError> {
     let password = Password::typed(typed).ok_or(Weakness::TooLong)?;
-    let second_factor = second_factor::has_second_factor(app, user).await.map_err(AccountError::Login)?;
-    let name = user.profile["name"].as_str();
-    passwords::check(app, &password, second_factor, &known_words(app, &user.email, name)).await??;
+    let Judged { weakness, .. } = strength::of_user(app, &password, user).await?;
+    if let Some(weakness) = weakness {
+        return Err(weakness.into());
+    }
     Ok(password)
 }

@@ -6,6 +6,7 @@
 //! above `sessions` and `grants` because disabling a user ends both.
 
 pub mod clients;
+pub mod import;
 pub mod metadata;
 pub mod resources;
 mod rules;

@@ -4,6 +4,7 @@
 //! (access tokens until their own end). Removing does the same by removing the rows.
 
 use postern_entities::users::{self as rows, Model};
+use postern_service::clock::Timestamp;
 use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, EntityTrait as _, QuerySelect as _};
 use serde_json::json;
 
@@ -11,11 +12,66 @@ use super::{ChangeError, rules};
 use crate::{
     App,
     audit::{Event, Origin},
-    grants, sessions,
+    crypto::CryptoError,
+    grants,
+    passwords::{self, NewPassword},
+    sessions,
     users::{self, Email, Profile, User},
 };
 
-/// Adds a user.
+/// A user as an operator describes one.
+#[derive(Clone, Debug, Default)]
+pub struct NewUser {
+    /// The address, as typed.
+    pub email: String,
+    /// Whether it is known to be the person's.
+    pub email_verified: bool,
+    /// Standard claims.
+    pub profile: Profile,
+    /// The hash of the password that the person has elsewhere; replaced by one of ours at the first sign-in.
+    pub password_hash: Option<String>,
+}
+
+/// A user who breaks no rule, with the rows that are to be stored.
+pub(super) struct CheckedUser {
+    pub(super) row: Model,
+    pub(super) password: Option<NewPassword>,
+    pub(super) event: Event,
+}
+
+impl NewUser {
+    pub(super) fn checked(self, app: &App, now: Timestamp) -> Result<CheckedUser, ChangeError> {
+        let email = Email::parse(&self.email)
+            .map_err(|rule| ChangeError::invalid("email", format!("{rule} (found {:?})", self.email)))?;
+        check(&self.profile)?;
+        let row = Model {
+            id: app.random.row_id(now),
+            subject: app.random.uuid(),
+            email: email.as_str().to_owned(),
+            email_verified: self.email_verified,
+            profile: json!(self.profile),
+            disabled_at: None,
+            created_at: now.micros(),
+            updated_at: now.micros(),
+        };
+        let password = match &self.password_hash {
+            Some(hash) => {
+                passwords::check_hash(hash).map_err(|rule| ChangeError::invalid("password_hash", rule))?;
+                Some(passwords::seal(app, row.id, hash, now).map_err(|cause| unsealed(&cause))?)
+            }
+            None => None,
+        };
+        let event = Event::new("user.added").user(row.id);
+        let event = event.details(json!({ "password": password.is_some() }));
+        Ok(CheckedUser { row, password, event })
+    }
+}
+
+fn unsealed(cause: &CryptoError) -> ChangeError {
+    ChangeError::Refused(format!("the password hash cannot be sealed: {cause}"))
+}
+
+/// Adds a user without a password.
 pub async fn add(
     app: &App,
     email: &str,
@@ -23,27 +79,22 @@ pub async fn add(
     profile: Profile,
     origin: &Origin,
 ) -> Result<User, ChangeError> {
-    let email = Email::parse(email)
-        .map_err(|rule| ChangeError::invalid("email", format!("{rule} (found {email:?})")))?;
-    check(&profile)?;
+    let new = NewUser { email: email.to_owned(), email_verified, profile, password_hash: None };
+    add_new(app, new, origin).await
+}
+
+/// Adds a user.
+pub async fn add_new(app: &App, new: NewUser, origin: &Origin) -> Result<User, ChangeError> {
     let now = app.clock.now();
-    let user = Model {
-        id: app.random.row_id(now),
-        subject: app.random.uuid(),
-        email: email.as_str().to_owned(),
-        email_verified,
-        profile: json!(profile),
-        disabled_at: None,
-        created_at: now.micros(),
-        updated_at: now.micros(),
-    };
+    let CheckedUser { row: user, password, event } = new.checked(app, now)?;
     app.db
         .write(async |tx| {
             rows::Entity::insert(rows::ActiveModel::from(user.clone()))
                 .exec_without_returning(tx)
                 .await
-                .map_err(|cause| ChangeError::of_insert(cause, "users.email", "user", email.as_str()))?;
-            Event::new("user.added").user(user.id).record(app, tx, origin, now).await?;
+                .map_err(|cause| ChangeError::of_insert(cause, "users.email", "user", &user.email))?;
+            passwords::store_first(tx, password.into_iter().collect()).await?;
+            event.record(app, tx, origin, now).await?;
             Ok::<_, ChangeError>(())
         })
         .await?;

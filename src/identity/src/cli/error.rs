@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use postern_service::{database::DatabaseError, settings::SettingsError, telemetry::TelemetryError};
 
-use crate::{administration::ChangeError, app::StartError, http::serve::ServeError, tokens::keys::KeyError};
+use crate::{
+    administration::ChangeError, app::StartError, http::serve::ServeError,
+    passwords::breached::build::BuildError, tokens::keys::KeyError,
+};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,8 @@ pub(super) enum CommandError {
     Serve(#[from] ServeError),
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
+    #[error(transparent)]
+    Breached(#[from] BuildError),
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }

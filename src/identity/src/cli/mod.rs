@@ -9,10 +9,12 @@ mod config;
 mod context;
 mod dev;
 mod error;
+mod import;
 mod keys;
 mod migrate;
 mod openapi;
 mod output;
+mod passwords;
 mod resource;
 mod serve;
 mod user;
@@ -55,6 +57,9 @@ enum Command {
     /// Manage the people who sign in.
     #[command(subcommand)]
     User(user::Command),
+    /// Make the file of breached passwords that new ones are compared with.
+    #[command(subcommand)]
+    Passwords(passwords::Command),
     /// Manage the keys that sign tokens, and make the key that seals them.
     #[command(subcommand)]
     Keys(keys::Command),
@@ -93,6 +98,7 @@ async fn run(context: &Context, command: Command, as_json: bool) -> Result<Repor
         Command::Client(command) => client::run(context, command).await,
         Command::Resource(command) => resource::run(context, command).await,
         Command::User(command) => user::run(context, command).await,
+        Command::Passwords(command) => passwords::run(&command),
         Command::Config(command) => config::run(context, &command),
     }
 }

@@ -16,12 +16,13 @@ pub(super) struct Report {
     text: String,
     json: Value,
     note: Option<&'static str>,
+    failed: bool,
 }
 
 impl Report {
     /// The same outcome twice: for people and for programs.
     pub(super) fn new(text: impl Into<String>, value: impl Serialize) -> Self {
-        Self { text: text.into(), json: json!(value), note: None }
+        Self { text: text.into(), json: json!(value), note: None, failed: false }
     }
 
     /// Adds advice for people, which goes to stderr.
@@ -30,9 +31,15 @@ impl Report {
         self
     }
 
+    /// Says that part of it failed: it is printed as every outcome, and the exit code is 1.
+    pub(super) fn failure(mut self) -> Self {
+        self.failed = true;
+        self
+    }
+
     /// Nothing to say.
     pub(super) fn silent() -> Self {
-        Self { text: String::new(), json: Value::Null, note: None }
+        Self { text: String::new(), json: Value::Null, note: None, failed: false }
     }
 }
 
@@ -53,8 +60,15 @@ pub(super) fn print(report: &Report, as_json: bool) -> ExitCode {
     }
     match written {
         Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        _ if report.failed => ExitCode::FAILURE,
         _ => ExitCode::SUCCESS,
     }
+}
+
+/// Tells how far a long command has come, on stderr.
+pub(super) fn progress(text: &str) {
+    // Nobody is left to be told when stderr is gone.
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Prints an error with its causes to stderr.

@@ -1,18 +1,24 @@
 //! `postern user`: the people who sign in.
 
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
 use postern_service::clock::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
     context::Context,
     error::CommandError,
+    import,
     output::{Report, fields, table},
 };
 use crate::{
     App,
     administration::{
         sign_in::{self, SignInState},
-        users,
+        users::{self, NewUser},
     },
     audit::Origin,
     login::code::create_operator_code,
@@ -35,6 +41,16 @@ pub(super) enum Command {
         /// A standard claim, such as `given_name=Ada` or `address.country=DE`. Repeat the flag for each.
         #[arg(long, value_name = "CLAIM=VALUE")]
         claim: Vec<String>,
+        /// A file with the hash of the password that the person has elsewhere: bcrypt, or a PHC string of argon2id,
+        /// argon2i, pbkdf2-sha256, pbkdf2-sha512 or scrypt. The first sign-in replaces it.
+        #[arg(long, value_name = "FILE")]
+        password_hash_file: Option<PathBuf>,
+    },
+    /// Add many users, one JSON object a line: `email`, and at will `email_verified`, `password_hash` and standard
+    /// claims. A line that breaks a rule is told with its number and holds up no other.
+    Import {
+        /// The file; `-` reads standard input.
+        file: String,
     },
     /// List users in the order of their addresses.
     List {
@@ -87,10 +103,14 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
     let app = context.app().await?;
     let origin = Origin::command();
     let report = match command {
-        Command::Add { email, name, email_verified, claim } => {
-            let user = users::add(&app, &email, email_verified, profile(name, &claim)?, &origin).await?;
+        Command::Add { email, name, email_verified, claim, password_hash_file } => {
+            let password_hash = password_hash_file.as_deref().map(hash_in).transpose()?;
+            let profile = profile(name, &claim)?;
+            let new = NewUser { email, email_verified, profile, password_hash };
+            let user = users::add_new(&app, new, &origin).await?;
             Report::new(format!("User {} was added with sub {}.", user.email, user.subject), as_json(&user))
         }
+        Command::Import { file } => import::run(&app, &file, &origin).await?,
         Command::List { after, limit } => list_of(&list(app.db.reader(), after.as_deref(), limit).await?),
         Command::Show { user } => {
             let user = users::find(&app, &user).await?;
@@ -151,6 +171,13 @@ async fn code(app: &App, user: &User, origin: &Origin) -> Result<Report, Command
         text,
         json!({ "email": user.email, "code": made.code, "expires_at": made.expires_at.rfc3339() }),
     ))
+}
+
+/// The one line of a file with a hash.
+fn hash_in(file: &Path) -> Result<String, CommandError> {
+    let text = fs::read_to_string(file)
+        .map_err(|cause| CommandError::Failed(format!("{} cannot be read: {cause}", file.display())))?;
+    Ok(text.trim().to_owned())
 }
 
 /// Builds the profile from flags; numbers and booleans are read as such where the claim has them.

@@ -101,6 +101,7 @@ fn routes(app: &App) -> BoxEndpoint<'static, Response> {
             "/reset-password",
             get(page(app, pages::accounts::reset)).post(page(app, pages::accounts::submit_reset)),
         )
+        .at("/password/strength", post(page(app, pages::strength::show)))
         .at("/consent", get(page(app, pages::consent::show)).post(page(app, pages::consent::submit)))
         .at("/logged-out", get(page(app, pages::logged_out::show)))
         .at("/account", get(page(app, pages::account::show)))

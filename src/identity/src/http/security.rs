@@ -156,10 +156,15 @@ pub fn cookies_beginning_with(app: &App, request: &Request, plain: &str) -> Vec<
 
 /// A `Set-Cookie` that lasts for `lifetime`.
 pub fn set_cookie(app: &App, plain: &str, value: &str, lifetime: Duration) -> HeaderValue {
+    cookie(app, plain, value, Some(lifetime))
+}
+
+/// A `Set-Cookie` that lasts for a time, or until the browser is closed (RFC 6265 section 4.1.2.2).
+fn cookie(app: &App, plain: &str, value: &str, lifetime: Option<Duration>) -> HeaderValue {
     let secure = if app.config.secure_cookies() { "; Secure" } else { "" };
     let name = cookie_name(app, plain);
-    let age = lifetime.as_secs();
-    let line = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}");
+    let age = lifetime.map(|age| format!("; Max-Age={}", age.as_secs())).unwrap_or_default();
+    let line = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{age}{secure}");
     // A value of ours is base64url, so this cannot fail; an empty header would set nothing.
     HeaderValue::try_from(line).unwrap_or(HeaderValue::from_static(""))
 }
@@ -174,10 +179,10 @@ pub fn session_secret<'r>(app: &App, request: &'r Request) -> Option<&'r str> {
     secret_in_cookie(app, request, CookieName::Session.plain())
 }
 
-/// Hands a new session to the browser.
-pub fn set_session(app: &App, response: &mut Response, secret: &str) {
-    let lifetime = app.config.session.lifetime.duration();
-    let cookie = set_cookie(app, CookieName::Session.plain(), secret, lifetime);
+/// Hands a new session to the browser, which keeps it when it is closed only if the person asked for that.
+pub fn set_session(app: &App, response: &mut Response, secret: &str, remembered: bool) {
+    let lifetime = remembered.then(|| app.config.session.lifetime.duration());
+    let cookie = cookie(app, CookieName::Session.plain(), secret, lifetime);
     response.headers_mut().append(SET_COOKIE, cookie);
 }
 

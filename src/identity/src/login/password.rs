@@ -1,7 +1,8 @@
 //! Defines `password`: something the person knows.
 //!
 //! It is hashed for every answer, whether or not the address has an account or the account a password, so that both take
-//! as long. A hash whose parameters are not those of the settings is made anew by the sign-in that proves it.
+//! as long. A hash whose parameters are not those of the settings, or that another system made, is made anew by the sign-in
+//! that proves it.
 
 use async_trait::async_trait;
 use postern_service::{

@@ -19,15 +19,13 @@ use argon2::{
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
-use crate::{config::PasswordSettings, crypto, pool::Busy};
+use super::stored::Stored;
+use crate::{config::PasswordSettings, pool::Busy};
 
 /// Waiting hashes per core: about a second's work.
 const QUEUE_PER_CORE: usize = 32;
 const SALT_LENGTH: usize = 16;
 const OUTPUT_LENGTH: usize = 32;
-/// What a stored hash may cost at most: one that was imported is not to stop the service.
-const MOST_MEMORY_KIB: u32 = 256 * 1024;
-const MOST_ITERATIONS: u32 = 16;
 
 /// Why nothing was hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,7 +48,7 @@ pub enum Verdict {
     Wrong,
     /// The one, hashed as the settings say.
     Right,
-    /// The one, hashed with other parameters.
+    /// The one, hashed with other parameters or by another system.
     Outdated,
 }
 
@@ -64,8 +62,11 @@ pub struct Hasher {
 type Work = Box<dyn FnOnce(&mut Arena) + Send>;
 
 /// The memory of one thread.
-#[derive(Default)]
-struct Arena(Vec<Block>);
+struct Arena {
+    blocks: Vec<Block>,
+    /// So many are kept, enough for hashes of ours.
+    kept: usize,
+}
 
 impl Hasher {
     /// Starts the threads. They end with it.
@@ -77,9 +78,10 @@ impl Hasher {
         let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..cores {
             let waiting = Arc::clone(&waiting);
+            let arena = Arena { blocks: Vec::new(), kept: parameters.block_count() };
             thread::Builder::new()
                 .name("passwords".to_owned())
-                .spawn(move || work(&waiting))
+                .spawn(move || work(&waiting, arena))
                 .map_err(|_| Busy)?;
         }
         Ok(Self { queue, parameters })
@@ -93,28 +95,32 @@ impl Hasher {
     ) -> Result<String, HashError> {
         let parameters = self.parameters.clone();
         self.run(move |arena| {
-            let output = arena.fill(&parameters, &password, &salt)?;
+            let mut output = [0; OUTPUT_LENGTH];
+            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters.clone());
+            arena.with(parameters.block_count(), |blocks| {
+                argon2.hash_password_into_with_memory(password.as_bytes(), &salt, &mut output, blocks)
+            })?;
             written(&parameters, &salt, &output).ok_or(HashError::Stored)
         })
         .await?
     }
 
-    /// Compares a password with a stored hash. Without one it takes as long, and is wrong.
+    /// Compares a password with a stored hash. Without one it takes as long as with one of ours, and is wrong.
+    ///
+    /// One that was imported takes as long as its own parameters say, until the first right password replaces it.
     pub async fn verify(
         &self,
         password: Zeroizing<String>,
         stored: Option<&str>,
     ) -> Result<Verdict, HashError> {
-        let stored = stored.map(|stored| Stored::parse(stored).ok_or(HashError::Stored)).transpose()?;
+        let stored = stored.map(|stored| Stored::parse(stored).map_err(|_| HashError::Stored)).transpose()?;
         let known = stored.is_some();
-        let stored = stored.unwrap_or_else(|| Stored::of_nobody(&self.parameters));
-        let current = same_cost(&stored.parameters, &self.parameters);
-        let same = self
-            .run(move |arena| {
-                let output = arena.fill(&stored.parameters, &password, &stored.salt)?;
-                Ok::<_, HashError>(crypto::equal(&output, &stored.output))
-            })
-            .await??;
+        let stored =
+            stored.unwrap_or_else(|| Stored::of_nobody(&self.parameters, SALT_LENGTH, OUTPUT_LENGTH));
+        let current = stored.current(&self.parameters);
+        let same =
+            self.run(move |arena| arena.with(stored.blocks(), |blocks| stored.matches(&password, blocks)));
+        let same = same.await??;
         Ok(match same && known {
             false => Verdict::Wrong,
             true if current => Verdict::Right,
@@ -122,8 +128,8 @@ impl Hasher {
         })
     }
 
-    /// Judges a password where hashes are made: its strength takes long to estimate, too.
-    pub(super) async fn judge<T: Send + 'static>(
+    /// Judges a password where hashes are made, with the same bound: its strength takes long to estimate, too.
+    pub async fn judge<T: Send + 'static>(
         &self,
         judge: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Busy> {
@@ -146,8 +152,7 @@ impl Hasher {
     }
 }
 
-fn work(waiting: &Mutex<Receiver<Work>>) {
-    let mut arena = Arena::default();
+fn work(waiting: &Mutex<Receiver<Work>>, mut arena: Arena) {
     loop {
         let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match next {
@@ -159,53 +164,18 @@ fn work(waiting: &Mutex<Receiver<Work>>) {
 }
 
 impl Arena {
-    fn fill(
-        &mut self,
-        parameters: &Params,
-        password: &str,
-        salt: &[u8],
-    ) -> Result<[u8; OUTPUT_LENGTH], HashError> {
-        let blocks = parameters.block_count();
-        if self.0.len() < blocks {
-            self.0.resize(blocks, Block::default());
+    /// Lends so many blocks. What an imported hash takes beyond ours is given back at once.
+    fn with<T>(&mut self, blocks: usize, work: impl FnOnce(&mut [Block]) -> T) -> T {
+        if self.blocks.len() < blocks {
+            self.blocks.resize(blocks, Block::default());
         }
-        let mut output = [0; OUTPUT_LENGTH];
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters.clone()).hash_password_into_with_memory(
-            password.as_bytes(),
-            salt,
-            &mut output,
-            &mut self.0[..blocks],
-        )?;
-        Ok(output)
+        let done = work(&mut self.blocks[..blocks]);
+        if self.blocks.len() > self.kept {
+            self.blocks.truncate(self.kept);
+            self.blocks.shrink_to_fit();
+        }
+        done
     }
-}
-
-/// A stored hash, read.
-struct Stored {
-    parameters: Params,
-    salt: Vec<u8>,
-    output: Vec<u8>,
-}
-
-impl Stored {
-    /// None when it is not one of Argon2id, or costs too much.
-    fn parse(text: &str) -> Option<Self> {
-        let hash = PasswordHash::new(text).ok()?;
-        let parameters = Params::try_from(&hash).ok()?;
-        let affordable = parameters.m_cost() <= MOST_MEMORY_KIB && parameters.t_cost() <= MOST_ITERATIONS;
-        let (salt, output) = (hash.salt?.as_ref().to_vec(), hash.hash?.as_bytes().to_vec());
-        let ours = hash.algorithm.as_str() == "argon2id" && output.len() == OUTPUT_LENGTH;
-        (ours && affordable).then_some(Self { parameters, salt, output })
-    }
-
-    fn of_nobody(parameters: &Params) -> Self {
-        Self { parameters: parameters.clone(), salt: vec![0; SALT_LENGTH], output: vec![0; OUTPUT_LENGTH] }
-    }
-}
-
-fn same_cost(one: &Params, other: &Params) -> bool {
-    let cost = |of: &Params| (of.m_cost(), of.t_cost(), of.p_cost());
-    cost(one) == cost(other)
 }
 
 /// As a PHC string.

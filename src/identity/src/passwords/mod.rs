@@ -1,11 +1,14 @@
 //! Answers whether a password is somebody's, and which ones may be.
 //!
 //! Owns the `credentials` rows of kind `password`: an Argon2id hash with its parameters (PHC string), sealed for its row,
-//! so that a copy of the database alone gives nothing to guess at. [`hasher`] is where hashes are made, [`rules`] what a
-//! password must be. How a sign-in by password goes is `login::password`; who may set one is `accounts`.
+//! so that a copy of the database alone gives nothing to guess at. [`hasher`] is where hashes are made, [`stored`] which
+//! hashes of other systems may come with an imported account, [`rules`] what a password must be, [`breached`] which ones
+//! everybody knows. How a sign-in by password goes is `login::password`; who may set one is `accounts`.
 
+pub mod breached;
 pub mod hasher;
 pub mod rules;
+mod stored;
 
 use postern_entities::credentials::{self, Column};
 use postern_service::{
@@ -17,7 +20,7 @@ use uuid::Uuid;
 
 pub use self::{
     hasher::{HashError, Hasher, Verdict},
-    rules::{Password, Weakness},
+    rules::{Judged, Password, Weakness},
 };
 use crate::{App, crypto::CryptoError, pool::Busy, users};
 
@@ -51,25 +54,46 @@ pub enum PasswordError {
     Database(#[from] DatabaseError),
 }
 
-/// Whether a password may be set: see [`Password::check`].
+/// Whether a password may be set: see [`Password::judge`].
 pub async fn check(
     app: &App,
     password: &Password,
     second_factor: bool,
     words: &[&str],
 ) -> Result<Result<(), Weakness>, Busy> {
+    let Judged { weakness, .. } = judge(app, password, second_factor, words).await?;
+    Ok(weakness.map_or(Ok(()), Err))
+}
+
+/// What a password is worth: see [`Password::judge`]. Without the file of breached passwords none may be set, so a file
+/// that cannot be read any more counts as too busy.
+pub async fn judge(
+    app: &App,
+    password: &Password,
+    second_factor: bool,
+    words: &[&str],
+) -> Result<Judged, Busy> {
     let (password, settings) = (password.clone(), app.config.password.clone());
     let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+    let breached = app.breached.clone();
     let judge = move || {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        password.check(&settings, second_factor, &words)
+        password.judge(&settings, second_factor, &words, breached.as_deref())
     };
-    app.hasher.judge(judge).await
+    app.hasher.judge(judge).await?.map_err(|cause| {
+        tracing::error!(%cause, "the file of breached passwords cannot be read");
+        Busy
+    })
 }
 
 /// Hashes a password.
 pub async fn hash(app: &App, password: &Password) -> Result<String, HashError> {
     app.hasher.hash(password.text(), app.random.bytes()).await
+}
+
+/// Whether a hash of another system can be stored; says which rule it breaks, reading on from the name of its field.
+pub fn check_hash(hash: &str) -> Result<(), &'static str> {
+    stored::Stored::parse(hash).map(drop)
 }
 
 /// Seals a hash for an account, before the write that stores it.
@@ -96,6 +120,16 @@ impl NewPassword {
         credentials::Entity::insert(row).exec_without_returning(tx).await?;
         Ok(())
     }
+}
+
+/// Stores the first passwords of accounts that the same write made.
+pub async fn store_first(tx: &Transaction, passwords: Vec<NewPassword>) -> Result<(), DatabaseError> {
+    if passwords.is_empty() {
+        return Ok(());
+    }
+    let rows = passwords.into_iter().map(|password| credentials::ActiveModel::from(password.row));
+    credentials::Entity::insert_many(rows).exec_without_returning(tx).await?;
+    Ok(())
 }
 
 fn of_user(user_id: Uuid) -> sea_orm::DeleteMany<credentials::Entity> {

@@ -1,10 +1,13 @@
 //! Answers which passwords may be set (NIST SP 800-63B-4 section 3.1.1.2): long enough, hard enough to guess, and not
-//! made of what everybody knows about the account. No rule asks for kinds of characters.
+//! made of what everybody knows about the account, nor known from a breach. No rule asks for kinds of characters.
+
+use std::io;
 
 use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
 use zxcvbn::zxcvbn;
 
+use super::breached::Breached;
 use crate::config::PasswordSettings;
 
 /// Longest password, in characters.
@@ -41,6 +44,18 @@ pub enum Weakness {
         "is easy to guess: choose a longer one, such as several words that have nothing to do with each other"
     )]
     Guessable,
+    /// It is known from a breach.
+    #[error("is known from a breach of another service, and so is tried first: choose another one")]
+    Breached,
+}
+
+/// What a password is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// How hard it is to guess: 0 to 4, as zxcvbn estimates it.
+    pub score: u8,
+    /// Why it may not be set; none when it may.
+    pub weakness: Option<Weakness>,
 }
 
 impl Password {
@@ -59,25 +74,44 @@ impl Password {
         self.0.clone()
     }
 
-    /// Whether it may be set. `second_factor` says whether it is used beside one; `words` are what everybody knows.
-    pub fn check(
+    /// Whether it may be set, and how good it is. `second_factor` says whether it is used beside one; `words` are what
+    /// everybody knows about the account.
+    pub fn judge(
         &self,
         settings: &PasswordSettings,
         second_factor: bool,
         words: &[&str],
-    ) -> Result<(), Weakness> {
+        breached: Option<&Breached>,
+    ) -> io::Result<Judged> {
+        let score = zxcvbn(&self.0, words).score().into();
+        let mut weakness = self.weakness(settings, second_factor, words, score);
+        if let (None, Some(breached)) = (weakness, breached)
+            && breached.contains(&self.0)?
+        {
+            weakness = Some(Weakness::Breached);
+        }
+        Ok(Judged { score, weakness })
+    }
+
+    fn weakness(
+        &self,
+        settings: &PasswordSettings,
+        second_factor: bool,
+        words: &[&str],
+        score: u8,
+    ) -> Option<Weakness> {
         let least = if second_factor { settings.min_length_with_second_factor } else { settings.min_length };
         if self.0.chars().count() < least {
-            return Err(Weakness::TooShort { least });
+            Some(Weakness::TooShort { least })
+        } else if self.0.chars().any(char::is_control) {
+            Some(Weakness::Control)
+        } else if self.without(words) < LEAST_WITHOUT_WORDS {
+            Some(Weakness::Context)
+        } else if score < settings.min_strength {
+            Some(Weakness::Guessable)
+        } else {
+            None
         }
-        if self.0.chars().any(char::is_control) {
-            return Err(Weakness::Control);
-        }
-        if self.without(words) < LEAST_WITHOUT_WORDS {
-            return Err(Weakness::Context);
-        }
-        let score: u8 = zxcvbn(&self.0, words).score().into();
-        if score < settings.min_strength { Err(Weakness::Guessable) } else { Ok(()) }
     }
 
     /// Characters that are left without the words of the context.
@@ -94,7 +128,7 @@ impl Password {
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, Password, Weakness};
+    use super::{Judged, LONGEST, Password, Weakness};
     use crate::config::PasswordSettings;
 
     fn check(text: &str) -> Result<(), Weakness> {
@@ -102,12 +136,15 @@ mod tests {
             min_length: 15,
             min_length_with_second_factor: 8,
             min_strength: 3,
+            breached_file: None,
             memory_kib: 8,
             iterations: 1,
             parallelism: 1,
         };
         let password = Password::typed(text).ok_or(Weakness::TooLong)?;
-        password.check(&settings, false, &["alice@example.test", "Alice Adams", "Postern"])
+        let words = ["alice@example.test", "Alice Adams", "Postern"];
+        let Judged { weakness, .. } = password.judge(&settings, false, &words, None).unwrap();
+        weakness.map_or(Ok(()), Err)
     }
 
     #[test]

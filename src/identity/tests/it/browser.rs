@@ -241,7 +241,13 @@ fn the_pages_of_registration_and_recovery_look_right_and_lead_on() {
         tab.sees("#register-submit").await;
         tab.look("register").await;
         tab.type_into("#email", "carol@example.test").await;
+        tab.type_into("#password", "seven brass lamps upstream").await;
+        tab.reads("#password-strength", "Very good.").await;
+        tab.look("register-good").await;
         tab.type_into("#password", "passwordpassword").await;
+        tab.until("document.querySelector('#password-strength').textContent.startsWith('Very weak. ')", true)
+            .await;
+        tab.look("register-weak").await;
         tab.follow("#register-submit").await;
         tab.sees("#password-error").await;
         tab.look("register-error").await;
@@ -267,6 +273,7 @@ fn the_pages_of_registration_and_recovery_look_right_and_lead_on() {
         tab.sees("#reset-submit").await;
         tab.look("reset-password").await;
         tab.type_into("#password", "a violet tram in wet gravel").await;
+        tab.reads("#password-strength", "Very good.").await;
         tab.follow("#reset-submit").await;
         tab.sees("#done-sign-in").await;
         tab.goto(&link).await;
@@ -290,6 +297,14 @@ fn the_pages_of_registration_and_recovery_look_right_and_lead_on() {
         tab.look("applications").await;
         tab.goto(&site.at("/account/password")).await;
         tab.sees("#password-submit").await;
+        tab.type_into("#password", "carol example test").await;
+        tab.until("document.querySelector('#password-strength').textContent.includes('your address')", true)
+            .await;
+        tab.evaluate("document.querySelector('#password').select(); document.execCommand('delete')").await;
+        tab.until("document.querySelector('#password-strength').textContent", "").await;
+        tab.until("document.querySelector('meter').hidden", true).await;
+        tab.type_into("#password", "seven brass lamps").await;
+        tab.sees("meter").await;
         tab.look("account-password").await;
     });
 }

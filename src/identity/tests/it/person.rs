@@ -81,6 +81,12 @@ impl<'a> Page<'a> {
         };
         let mut fields = BTreeMap::new();
         for input in form.select(&selector("input[name]")) {
+            // A box that is not ticked is not sent.
+            let ticked = input.attr("type") != Some("checkbox") || input.attr("checked").is_some();
+            let name = input.attr("name").unwrap();
+            if !ticked && !typed.iter().any(|(typed, _)| *typed == name) {
+                continue;
+            }
             let value = input.attr("value").unwrap_or_default();
             fields.insert(input.attr("name").unwrap().to_owned(), value.to_owned());
         }

@@ -138,6 +138,7 @@ impl Seeds {
             ended_at: Some(now),
             ip: None,
             user_agent: None,
+            remembered: true,
         };
         let row = sessions::ActiveModel::from(row).reset_all();
         let stored = app.db.write(async |tx| {

@@ -63,7 +63,9 @@ async fn verify(
 
 /// A browser's sign-in; answers its cookie.
 async fn browser(sign_in: &SignIn, identifier: &str, current: Option<&SignedIn>) -> String {
-    let attempt = begin(sign_in, "email-otp", Start::New { identifier }, Requirement::default()).await;
+    let attempt =
+        begin(sign_in, "email-otp", Start::New { identifier, remembered: true }, Requirement::default())
+            .await;
     let code = sign_in.app.code_for(identifier).await;
     let now = verify(sign_in, "email-otp", &attempt, code, current).await.unwrap();
     now.cookie_secret.unwrap()
@@ -75,7 +77,7 @@ async fn find(sign_in: &SignIn, cookie: &str) -> Option<SignedIn> {
 
 #[tokio::test]
 async fn a_session_ends_when_it_is_not_seen_and_in_any_case_after_a_week() {
-    let sign_in = SignIn::new().await;
+    let sign_in = SignIn::with(&[("POSTERN_SESSION__IDLE_LIFETIME", "12h")]).await;
     let cookie = browser(&sign_in, ALICE, None).await;
     sign_in.app.clock.advance(Duration::from_secs(12 * 3600 - 1));
     let signed_in = find(&sign_in, &cookie).await.unwrap();
@@ -167,8 +169,13 @@ async fn a_disabled_users_sessions_end_at_once() {
 #[tokio::test]
 async fn the_attempt_is_bound_to_its_browser() {
     let sign_in = SignIn::new().await;
-    let attempt =
-        begin(&sign_in, "email-otp", Start::New { identifier: ALICE }, Requirement::default()).await;
+    let attempt = begin(
+        &sign_in,
+        "email-otp",
+        Start::New { identifier: ALICE, remembered: true },
+        Requirement::default(),
+    )
+    .await;
     let code = sign_in.app.code_for(ALICE).await;
     let origin = Origin::default();
     for browser_secret in [None, Some("another browser")] {

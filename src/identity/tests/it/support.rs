@@ -284,6 +284,7 @@ impl Browser<'_> {
             kind: SessionKind::Browser,
             client_id: None,
             proven: Proven { auth_time: now, acr: acr.to_owned(), amr: vec!["otp".to_owned()] },
+            remembered: true,
             origin: Origin::default(),
         };
         let opened = app.db.write(async |tx| sessions::open(app, tx, new, now).await).await.unwrap();

@@ -88,9 +88,9 @@ impl AuthApi {
             Caller::of(&self.app, request, &header, &body.client_id, body.client_secret.as_deref()).await?;
         let cookies = Cookies::new(&self.app, jar, &caller);
         let start = match (&body.identifier, &body.attempt) {
-            (Some(identifier), None) => Start::New { identifier },
+            (Some(identifier), None) => Start::New { identifier, remembered: false },
             (None, Some(attempt)) => Start::Continue { attempt },
-            (None, None) if self.names_its_user(&method.0) => Start::Unnamed,
+            (None, None) if self.names_its_user(&method.0) => Start::Unnamed { remembered: false },
             _ => return Err(errors::one_of("identifier", "attempt").into()),
         };
         let binding = if body.cookies.unwrap_or_default() {
@@ -183,7 +183,7 @@ impl AuthApi {
         let begin = Begin {
             client: Some(&caller.client),
             method: PASSWORD,
-            start: Start::New { identifier: &body.email },
+            start: Start::New { identifier: &body.email, remembered: false },
             binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
             requirement: login::requirement_of(&self.app, &caller.client),
             language: &caller.language,

@@ -204,18 +204,26 @@ fn mistake(page: &Page, cause: &AccountError) -> Option<Mistake> {
         AccountError::MalformedEmail => ("email", "email-malformed", Vec::new()),
         AccountError::WrongPassword => ("password", "verify-password-wrong", Vec::new()),
         AccountError::Profile { field, .. } => (*field, "name-malformed", Vec::new()),
-        AccountError::Password(weakness) => match weakness {
-            Weakness::TooShort { least } => {
-                ("password", "password-too-short", vec![("least", Value::from(*least))])
-            }
-            Weakness::TooLong => ("password", "password-too-long", vec![("most", Value::from(LONGEST))]),
-            Weakness::Control => ("password", "password-control", Vec::new()),
-            Weakness::Context => ("password", "password-context", Vec::new()),
-            Weakness::Guessable => ("password", "password-guessable", Vec::new()),
-        },
+        AccountError::Password(weakness) => {
+            return Some(Mistake { field: "password", text: about(page, *weakness) });
+        }
         _ => return None,
     };
     Some(Mistake { field, text: page.message_with(key, &arguments) })
+}
+
+/// What is said about a password that may not be set.
+pub(super) fn about(page: &Page, weakness: Weakness) -> Option<Value> {
+    match weakness {
+        Weakness::TooShort { least } => {
+            page.message_with("password-too-short", &[("least", Value::from(least))])
+        }
+        Weakness::TooLong => page.message_with("password-too-long", &[("most", Value::from(LONGEST))]),
+        Weakness::Control => page.message("password-control"),
+        Weakness::Context => page.message("password-context"),
+        Weakness::Guessable => page.message("password-guessable"),
+        Weakness::Breached => page.message("password-breached"),
+    }
 }
 
 impl From<AccountError> for PageError {

@@ -24,6 +24,7 @@ pub mod login;
 pub mod passkeys;
 pub mod recovery_codes;
 pub mod sessions;
+pub mod strength;
 pub mod totp;
 
 use minijinja::{Value, context};

@@ -140,7 +140,7 @@ pub async fn at_once<C: Completion>(
 ) -> Result<(String, Verified<C::Made>), LoginError> {
     let now = app.clock.now();
     let method = &**app.login_methods.find(app, begin.method)?;
-    let Start::New { identifier } = begin.start else { return Err(LoginError::NotOffered) };
+    let Start::New { identifier, .. } = begin.start else { return Err(LoginError::NotOffered) };
     if method.challenges() {
         return Err(LoginError::NotOffered);
     }
@@ -234,7 +234,7 @@ impl<C: Completion> Answered<'_, C> {
     ) -> Result<Verified<C::Made>, LoginError> {
         let Self { app, verify, method, now, .. } = *self;
         let row = &reserved.row;
-        let Asked { requirement, step_up_of } = asked(row)?;
+        let Asked { requirement, step_up_of, remembered } = asked(row)?;
         let mut shown = proofs(row)?;
         shown.push(Shown {
             method: method.name().to_owned(),
@@ -266,8 +266,16 @@ impl<C: Completion> Answered<'_, C> {
                     }
                     Decision::Short(reached) | Decision::Done(reached) => {
                         let device_secret = arrival.record(app, tx, &user, &row.identifier, now).await?;
-                        let Opened { session, cookie_secret } =
-                            sign_in(app, tx, verify, step_up_of, &user, reached, now).await?;
+                        let Opened { session, cookie_secret } = sign_in(
+                            app,
+                            tx,
+                            verify,
+                            SessionAsked { step_up_of, remembered },
+                            &user,
+                            reached,
+                            now,
+                        )
+                        .await?;
                         let made = self.completion.complete(app, tx, &session, &user).await?;
                         let now = SignedInNow { session, user, cookie_secret, device_secret, made };
                         Ok(Verified::Done(Box::new(now)))
@@ -303,24 +311,33 @@ async fn consume(
     if store::advance(tx, row, progress, now).await? { Ok(()) } else { Err(LoginError::Refused) }
 }
 
+/// What was asked of the session.
+struct SessionAsked {
+    /// It is stepped up.
+    step_up_of: Option<uuid::Uuid>,
+    /// Whether the browser is to keep it.
+    remembered: Option<bool>,
+}
+
 /// A new session, or a new life for the one this browser has: its old cookie is dead either way
 /// (OWASP ASVS 7.2.4).
 async fn sign_in(
     app: &App,
     tx: &Transaction,
     verify: &Verify<'_>,
-    step_up_of: Option<uuid::Uuid>,
+    asked: SessionAsked,
     user: &User,
     reached: Reached,
     now: Timestamp,
 ) -> Result<Opened, LoginError> {
+    let SessionAsked { step_up_of, remembered } = asked;
     let proven = Proven { auth_time: now, acr: reached.acr.word().to_owned(), amr: reached.amr };
     Ok(match verify.current.filter(|_| verify.session_kind == SessionKind::Browser) {
         Some(current) if current.user.id == user.id => {
             if step_up_of.is_some_and(|sid| sid != current.session.sid) {
                 return Err(LoginError::Refused);
             }
-            sessions::renew(app, tx, &current.session, proven, verify.origin, now)
+            sessions::renew(app, tx, &current.session, proven, remembered, verify.origin, now)
                 .await?
                 .ok_or(LoginError::Refused)?
         }
@@ -330,7 +347,7 @@ async fn sign_in(
             if let Some(other) = current {
                 sessions::end(app, tx, other.session.sid, "replaced", verify.origin, now).await?;
             }
-            open(app, tx, verify, user, proven, now).await?
+            open(app, tx, verify, user, proven, remembered == Some(true), now).await?
         }
     })
 }
@@ -341,6 +358,7 @@ async fn open(
     verify: &Verify<'_>,
     user: &User,
     proven: Proven,
+    remembered: bool,
     now: Timestamp,
 ) -> Result<Opened, DatabaseError> {
     let new = NewSession {
@@ -348,6 +366,7 @@ async fn open(
         kind: verify.session_kind,
         client_id: verify.client.map(|client| client.client_id().to_owned()),
         proven,
+        remembered,
         origin: verify.origin.clone(),
     };
     sessions::open(app, tx, new, now).await

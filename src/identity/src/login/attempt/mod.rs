@@ -65,9 +65,14 @@ pub enum Start<'a> {
     New {
         /// As typed.
         identifier: &'a str,
+        /// Whether the browser is to keep the session.
+        remembered: bool,
     },
     /// Somebody whom the answer will name.
-    Unnamed,
+    Unnamed {
+        /// Whether the browser is to keep the session.
+        remembered: bool,
+    },
     /// The next factor of an attempt, or its code once more.
     Continue {
         /// The attempt's secret.
@@ -124,6 +129,9 @@ struct Asked {
     requirement: Requirement,
     /// The session that is stepped up.
     step_up_of: Option<Uuid>,
+    /// Whether the browser is to keep the session; none where there was no such choice.
+    #[serde(default)]
+    remembered: Option<bool>,
 }
 
 /// An attempt as it is being worked on.
@@ -141,9 +149,9 @@ pub async fn begin(app: &App, begin: Begin<'_>) -> Result<Begun, LoginError> {
     let now = app.clock.now();
     let method = app.login_methods.find(app, begin.method)?;
     let draft = match begin.start {
-        Start::New { identifier } => named(app, &begin, identifier, now).await?,
+        Start::New { identifier, .. } => named(app, &begin, identifier, now).await?,
         Start::StepUp { signed_in } => stepping_up(app, &begin, signed_in, now),
-        Start::Unnamed => new_draft(app, &begin, "", None, None, now),
+        Start::Unnamed { .. } => new_draft(app, &begin, "", None, None, now),
         Start::Continue { attempt } => continued(app, &begin, attempt, now).await?,
     };
     if draft.row.identifier.is_empty() && !method.names_its_user() {
@@ -202,7 +210,11 @@ fn new_draft(
     now: Timestamp,
 ) -> Draft {
     let secret = app.random.token();
-    let asked = Asked { requirement: begin.requirement.clone(), step_up_of };
+    let remembered = match begin.start {
+        Start::New { remembered, .. } | Start::Unnamed { remembered } => Some(remembered),
+        Start::Continue { .. } | Start::StepUp { .. } => None,
+    };
+    let asked = Asked { requirement: begin.requirement.clone(), step_up_of, remembered };
     let row = attempts::Model {
         attempt_hash: crypto::token_hash(&secret),
         client_id: begin.client.map(|client| client.client_id().to_owned()),

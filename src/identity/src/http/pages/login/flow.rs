@@ -128,6 +128,11 @@ impl Flow {
         Ok(attempt::look(&self.app, self.client(), attempt, &self.binding()).await?)
     }
 
+    /// Whether this browser keeps the session it has: what the next sign-in begins with.
+    pub(super) fn remembered(&self) -> bool {
+        self.signed_in.as_ref().is_some_and(|signed_in| signed_in.session.remembered)
+    }
+
     /// The address of this sign-in's page.
     pub(super) fn path(&self) -> String {
         match &self.purpose {

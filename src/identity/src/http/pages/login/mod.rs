@@ -44,18 +44,18 @@ pub async fn show(app: App, request: Request) -> Answer {
     let query = Form::of_query(&request)?;
     let flow = Flow::load(&app, &request, &query).await?;
     if query.get("start") == Some("over") {
-        return show::address(&flow, Mistake::default());
+        return show::address(&flow, Mistake::default(), flow.remembered());
     }
     let again = query.get("sent") == Some("again");
     // A login in progress comes first: it may be that of somebody else than who is signed in.
     let look = match standing(&flow).await? {
         // Begun by a script of the page with the address, which was not left for it.
         Some(Standing { look, .. }) if look.identifier.is_empty() && query.get("way") != Some("passkey") => {
-            return show::address(&flow, Mistake::default());
+            return show::address(&flow, Mistake::default(), flow.remembered());
         }
         Some(standing) => standing.look,
         None if flow.need == Need::Nothing => return Ok(see_other(&flow.onward())),
-        None => return show::address(&flow, Mistake::default()),
+        None => return show::address(&flow, Mistake::default(), flow.remembered()),
     };
     if look.methods.is_empty() {
         return show::no_way(&flow);
@@ -109,7 +109,7 @@ pub async fn begin(app: App, mut request: Request) -> Answer {
     match open(&flow, &method, start).await {
         Ok(begun) => {
             let then = match start {
-                Start::Unnamed => "&way=passkey",
+                Start::Unnamed { .. } => "&way=passkey",
                 _ if form.has("again") => "&sent=again",
                 _ => "",
             };
@@ -120,7 +120,7 @@ pub async fn begin(app: App, mut request: Request) -> Answer {
         Err(LoginError::MalformedIdentifier) => {
             let typed = form.typed("identifier");
             let key = if typed.trim().is_empty() { "email-needed" } else { "email-malformed" };
-            show::address(&flow, Mistake { key: Some(key), typed })
+            show::address(&flow, Mistake { key: Some(key), typed }, form.has("remember"))
         }
         Err(cause) => refuse(&flow, cause),
     }
@@ -144,9 +144,10 @@ fn start<'a>(flow: &'a Flow, form: &'a Form, method: &str) -> Option<Start<'a>> 
         let method = flow.app.login_methods.find(&flow.app, method);
         method.is_ok_and(|method| method.names_its_user())
     };
+    let remembered = form.has("remember");
     match (&flow.attempt, &flow.signed_in) {
-        _ if form.has("identifier") && names_its_user() => Some(Start::Unnamed),
-        _ if form.has("identifier") => Some(Start::New { identifier: form.typed("identifier") }),
+        _ if form.has("identifier") && names_its_user() => Some(Start::Unnamed { remembered }),
+        _ if form.has("identifier") => Some(Start::New { identifier: form.typed("identifier"), remembered }),
         (Some(attempt), _) => Some(Start::Continue { attempt }),
         (None, Some(signed_in)) if flow.need == Need::StepUp => Some(Start::StepUp { signed_in }),
         _ => None,
@@ -240,7 +241,7 @@ fn signed_in_now(flow: &Flow, now: &SignedInNow<Result<(), Gone>>) -> Response {
         Err(gone) => error::show(&flow.page, &InteractionError::from(gone).into()),
     };
     if let Some(secret) = &now.cookie_secret {
-        security::set_session(&flow.app, &mut response, secret);
+        security::set_session(&flow.app, &mut response, secret, now.session.remembered);
     }
     if let Some(secret) = &now.device_secret {
         security::set_device(&flow.app, &mut response, secret);

@@ -26,7 +26,7 @@ pub(super) struct Mistake<'a> {
 }
 
 /// The field for the address, with the methods that may begin.
-pub(super) fn address(flow: &Flow, mistake: Mistake<'_>) -> Answer {
+pub(super) fn address(flow: &Flow, mistake: Mistake<'_>, remember: bool) -> Answer {
     let methods: Vec<_> =
         login::beginning(&flow.app, &flow.requirement).iter().map(|name| method(flow, name)).collect();
     if methods.is_empty() {
@@ -39,6 +39,7 @@ pub(super) fn address(flow: &Flow, mistake: Mistake<'_>) -> Answer {
     let values = context! {
         identifier,
         methods,
+        remember,
         error => mistake.key.and_then(|key| flow.page.message(key)),
         passkeys => login::beginning(&flow.app, &flow.requirement).iter().any(|name| name == PASSKEY),
         registers => registration::open(&flow.app),

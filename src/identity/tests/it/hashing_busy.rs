@@ -1,0 +1,145 @@
+//! What people are told while every place for hashing is taken, and that it costs them nothing.
+
+use std::{
+    pin::Pin,
+    sync::mpsc::{Receiver, Sender, channel},
+    thread,
+};
+
+use postern_identity::{accounts::password, administration::sign_in as operators, audit::Origin};
+use serde_json::{Value, json};
+
+use crate::{
+    person::open,
+    sign_in::{ALICE, SignIn, problem},
+    support::{Answer, TestApp},
+};
+
+const PASSWORD: &str = "seven brass lamps upstream";
+const ANOTHER: &str = "a violet tram in wet gravel";
+
+type Waiting<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+
+/// Holds every thread that hashes and every place in their queue, until it is dropped.
+struct Full<'a> {
+    release: Vec<Sender<()>>,
+    waiting: Vec<Waiting<'a>>,
+}
+
+/// Fills them: whoever comes now finds no place.
+async fn full(app: &TestApp) -> Full<'_> {
+    let mut full = Full { release: Vec::new(), waiting: Vec::new() };
+    let (started, starts) = channel();
+    let threads = thread::available_parallelism().unwrap().get();
+    for _ in 0..threads {
+        let (release, released) = channel();
+        let started = started.clone();
+        full.release.push(release);
+        full.wait(app, move || hold(&started, &released)).await.unwrap();
+    }
+    let starts = tokio::task::spawn_blocking(move || starts.iter().take(threads).count());
+    assert_eq!(starts.await.unwrap(), threads, "each thread is held");
+    while full.wait(app, || ()).await.is_ok() {}
+    full
+}
+
+fn hold(started: &Sender<()>, released: &Receiver<()>) {
+    started.send(()).unwrap();
+    // Ends when the other side is dropped.
+    let _ = released.recv();
+}
+
+impl<'a> Full<'a> {
+    /// Hands in some work; an error when there was no place for it.
+    async fn wait(&mut self, app: &'a TestApp, work: impl FnOnce() + Send + 'static) -> Result<(), ()> {
+        let mut done: Waiting<'a> = Box::pin(async move { app.app.hasher.judge(work).await.is_ok() });
+        if futures_util::poll!(&mut done) == std::task::Poll::Ready(false) {
+            return Err(());
+        }
+        self.waiting.push(done);
+        Ok(())
+    }
+
+    /// Lets everything go.
+    async fn release(self) {
+        drop(self.release);
+        for done in self.waiting {
+            assert!(done.await);
+        }
+    }
+}
+
+/// alice, with a password.
+async fn with_password(settings: &[(&str, &str)]) -> SignIn {
+    let sign_in = SignIn::with(settings).await;
+    password::change(&sign_in.app.app, &sign_in.alice, None, PASSWORD, "en", &Origin::default())
+        .await
+        .unwrap();
+    sign_in
+}
+
+async fn login(app: &TestApp, password: &str) -> Answer {
+    let body = json!({ "client_id": "app", "email": ALICE, "password": password });
+    app.post_json("/api/auth/login", &body).await
+}
+
+fn assert_busy(answer: &Answer) {
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert_eq!(answer.header("retry-after"), "1");
+}
+
+#[tokio::test]
+async fn a_try_that_was_not_judged_counts_against_nobody() {
+    let sign_in = with_password(&[("POSTERN_LIMITS__FAILURES_PER_ACCOUNT", "2 per 15m per account")]).await;
+    let app = &sign_in.app;
+    let full = full(app).await;
+    // More than account and source may fail.
+    for password in [PASSWORD, ANOTHER].repeat(4) {
+        let answer = login(app, password).await;
+        assert_busy(&answer);
+        assert_eq!(problem(&answer), "unavailable");
+    }
+    let state = operators::state(&app.app, &sign_in.alice).await.unwrap();
+    assert_eq!((state.failed_attempts, state.locked_until), (0, None));
+    assert_eq!(app.audited("login.failed").await, Vec::<Value>::new());
+    full.release().await;
+    assert_eq!(login(app, ANOTHER).await.status, 401);
+    assert_eq!(login(app, PASSWORD).await.status, 200);
+    assert_eq!(operators::state(&app.app, &sign_in.alice).await.unwrap().failed_attempts, 1);
+}
+
+#[tokio::test]
+async fn a_sign_in_under_way_goes_on_with_as_many_tries_as_it_had() {
+    let sign_in = with_password(&[("POSTERN_LOGIN__CODE_TRIES", "2")]).await;
+    let app = &sign_in.app;
+    let browser = app.browser();
+    let page = open(&browser, "/login?to=account").await;
+    let asked = page.press("#login-password", &[("identifier", ALICE)]).await;
+    let full = full(app).await;
+    for _ in 0..5 {
+        assert_busy(&asked.press("#login-submit", &[("password", PASSWORD)]).await.answer);
+    }
+    full.release().await;
+    let wrong = asked.press("#login-submit", &[("password", ANOTHER)]).await;
+    assert_eq!(wrong.answer.status, 400);
+    assert_eq!(wrong.press("#login-submit", &[("password", PASSWORD)]).await.path, "/account");
+}
+
+#[tokio::test]
+async fn a_password_is_not_set_and_its_link_not_used_while_there_is_no_place() {
+    let sign_in = SignIn::new().await;
+    let app = &sign_in.app;
+    app.post_json("/api/auth/password/forgot", &json!({ "client_id": "app", "email": ALICE })).await;
+    app.run_jobs().await;
+    let link = app.inbox.newest_first()[0].link.clone().unwrap();
+    let token = link.split_once("?token=").unwrap().1;
+    let reset = json!({ "client_id": "app", "token": token, "password": PASSWORD });
+    let register = json!({ "client_id": "app", "email": "carol@example.test", "password": PASSWORD });
+    let full = full(app).await;
+    assert_busy(&app.post_json("/api/auth/password/reset", &reset).await);
+    assert_busy(&app.post_json("/api/auth/register", &register).await);
+    assert_eq!(app.run_jobs().await, 0, "nothing is sent");
+    full.release().await;
+    assert_eq!(app.post_json("/api/auth/password/reset", &reset).await.status, 200);
+    assert_eq!(login(app, PASSWORD).await.status, 200);
+}
