@@ -5,6 +5,7 @@
 //! (RFC 3207 section 6 warns of whoever strips the offer).
 
 mod inbox;
+pub mod samples;
 mod smtp;
 
 use std::{io::Write as _, time::Duration};
@@ -125,6 +126,9 @@ struct Notice {
     template: String,
     language: String,
     link: Option<String>,
+    /// When what it tells of happens, as people read it.
+    #[serde(default)]
+    date: Option<String>,
 }
 
 /// A mail with a link to a page of ours.
@@ -147,14 +151,30 @@ pub fn notice(app: &App, to: &str, template: &str, language: &str) -> Result<Sea
 
 /// A mail, ready to be enqueued in the write that makes it necessary.
 pub fn letter(app: &App, letter: Letter<'_>) -> Result<SealedJob, CryptoError> {
+    seal(app, letter, None)
+}
+
+/// The same about something to come, which happens at `date`.
+pub fn dated_letter(app: &App, letter: Letter<'_>, date: &str) -> Result<SealedJob, CryptoError> {
+    seal(app, letter, Some(date.to_owned()))
+}
+
+fn seal(app: &App, letter: Letter<'_>, date: Option<String>) -> Result<SealedJob, CryptoError> {
     let notice = Notice {
         to: letter.to.map(str::to_owned),
         template: letter.template.to_owned(),
         language: letter.language.to_owned(),
         link: letter.path.map(|path| format!("{}{path}", app.config.issuer)),
+        date,
     };
     let give_up_at = app.clock.now() + NOTICE_GIVEN_UP_AFTER;
     NewJob { kind: JOB, payload: json!(notice), give_up_at }.seal(app)
+}
+
+/// What the template of a letter may ask for.
+fn values(app: &App, link: Option<&str>, date: Option<&str>) -> minijinja::Value {
+    let minutes = app.config.registration.link_lifetime.duration().as_secs().div_ceil(60);
+    context! { issuer => &app.config.issuer, link, date, minutes }
 }
 
 /// Runs the job.
@@ -165,8 +185,7 @@ pub(crate) async fn send_notice(app: App, payload: Value) -> Result<(), JobError
         return Ok(());
     }
     let Some(to) = &notice.to else { return Ok(()) };
-    let minutes = app.config.registration.link_lifetime.duration().as_secs().div_ceil(60);
-    let values = context! { issuer => &app.config.issuer, link => &notice.link, minutes };
+    let values = values(&app, notice.link.as_deref(), notice.date.as_deref());
     let mut message = compose(&app, to, &notice.template, &notice.language, values)?;
     message.link = notice.link;
     send(&app, message).await

@@ -51,6 +51,7 @@ async fn verify(
         binding: binding(),
         session_kind: SessionKind::Browser,
         current,
+        language: "en",
         origin: &origin,
     };
     match attempt::verify(&sign_in.app.app, verify).await {
@@ -178,6 +179,7 @@ async fn the_attempt_is_bound_to_its_browser() {
             binding: Binding { authorization_request: None, browser_secret },
             session_kind: SessionKind::Browser,
             current: None,
+            language: "en",
             origin: &origin,
         };
         assert!(attempt::verify(&sign_in.app.app, verify).await.is_err());

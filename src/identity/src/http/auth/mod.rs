@@ -304,10 +304,14 @@ impl AuthApi {
             binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
             session_kind: SessionKind::Api,
             current: None,
+            language: &caller.language,
             origin: &caller.origin,
         };
         match attempt::verify(&self.app, verify).await.map_err(errors::login)? {
             Verified::More { methods } => Err(errors::mfa_required(methods, attempt)),
+            Verified::Closed { deletion_at } => {
+                Err(errors::account_closed(deletion_at, &self.app.config.issuer))
+            }
             Verified::Done(now) => {
                 let SignedInNow { session, user, .. } = &*now;
                 let issued =

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     App,
     http::client_ip::origin,
+    readable,
     sessions::{self, Session, SessionKind, SignedIn},
 };
 
@@ -38,48 +39,15 @@ pub async fn show(app: App, request: Request) -> Answer {
 fn shown(app: &App, session: &Session) -> Value {
     let clients = app.clients();
     let client = session.client_id.as_deref().and_then(|id| clients.find(id)).map(|it| it.row.name.clone());
-    let time = |micros| minute(Timestamp::from_micros(micros));
+    let time = |micros| readable::minute(Timestamp::from_micros(micros));
     context! {
         sid => session.sid.to_string(),
         api => session.kind == SessionKind::Api.word(),
         client,
-        device => session.user_agent.as_deref().map(device),
+        device => session.user_agent.as_deref().map(readable::device),
         ip => session.ip.as_deref(),
         since => time(session.created_at),
         seen => time(session.last_seen_at),
-    }
-}
-
-/// A moment as people read it, in UTC: `2026-01-01 00:00 UTC`.
-fn minute(at: Timestamp) -> String {
-    let text = at.rfc3339().replace('T', " ");
-    format!("{} UTC", text.get(..16).unwrap_or(&text))
-}
-
-/// Browser and system, as far as a user agent tells: for recognition, not for statistics.
-fn device(user_agent: &str) -> String {
-    let first = |known: &[(&str, &'static str)]| {
-        known.iter().find(|(part, _)| user_agent.contains(part)).map(|(_, name)| *name)
-    };
-    let browser = first(&[
-        ("Edg/", "Edge"),
-        ("OPR/", "Opera"),
-        ("Firefox/", "Firefox"),
-        ("Chrome/", "Chrome"),
-        ("Safari/", "Safari"),
-    ]);
-    let system = first(&[
-        ("iPhone", "iPhone"),
-        ("iPad", "iPad"),
-        ("Android", "Android"),
-        ("Windows", "Windows"),
-        ("Mac OS X", "macOS"),
-        ("Linux", "Linux"),
-    ]);
-    match (browser, system) {
-        (Some(browser), Some(system)) => format!("{browser} · {system}"),
-        (Some(one), None) | (None, Some(one)) => one.to_owned(),
-        (None, None) => user_agent.chars().take(60).collect(),
     }
 }
 
@@ -100,22 +68,4 @@ pub async fn end(app: App, mut request: Request) -> Answer {
         None => return Err(Refusal::Malformed.into()),
     }
     Ok(see_other("/account/sessions?done=ended"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::device;
-
-    #[test]
-    fn a_device_is_recognised_by_browser_and_system() {
-        let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
-        let edge = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/149.0 Safari/537.36 Edg/149.0";
-        let safari =
-            "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Mobile/15E148 Safari/604.1";
-        assert_eq!(
-            [firefox, edge, safari].map(device),
-            ["Firefox · Linux", "Edge · Windows", "Safari · iPhone"]
-        );
-        assert_eq!(device("curl/8.1"), "curl/8.1");
-    }
 }

@@ -41,6 +41,8 @@ pub struct Verify<'a> {
     pub session_kind: SessionKind,
     /// The session this browser has now: renewed for the same user, ended for another one.
     pub current: Option<&'a SignedIn>,
+    /// Language of the person, for what is sent.
+    pub language: &'a str,
     /// Where the request came from.
     pub origin: &'a Origin,
 }
@@ -56,6 +58,11 @@ pub enum Verified {
         /// Which may follow.
         methods: Vec<String>,
     },
+    /// The sign-in is complete, but its user has closed the account: an app gets no session.
+    Closed {
+        /// When the account is deleted.
+        deletion_at: Timestamp,
+    },
 }
 
 /// A sign-in that was just completed.
@@ -63,7 +70,8 @@ pub enum Verified {
 pub struct SignedInNow {
     /// Its session. Its `acr` may be less than was asked for when the account has nothing more to show.
     pub session: Session,
-    /// Its user.
+    /// Its user, who may have closed the account: then the session is good for keeping it only
+    /// ([`sessions::find_closed`]).
     pub user: User,
     /// What the browser's cookie must hold from now on; none for API sign-ins.
     pub cookie_secret: Option<String>,
@@ -110,6 +118,7 @@ pub async fn verify(app: &App, verify: Verify<'_>) -> Result<Verified, LoginErro
     if matches!(outcome, Err(LoginError::Refused | LoginError::NotOffered)) {
         record_failure(app, &verify, &row, now).await?;
     }
+    app.jobs.wake();
     match outcome {
         Err(LoginError::Refused) if row.tries_left == 0 => Err(LoginError::Ended),
         outcome => outcome,
@@ -181,7 +190,7 @@ async fn judge(
         code: code.map(|(mac, end)| CodeMac { mac, expires_at: Timestamp::from_micros(end) }),
         ..Challenge::default()
     };
-    let from = From { client: verify.client, language: "en", origin: verify.origin };
+    let from = From { client: verify.client, language: verify.language, origin: verify.origin };
     method.verify(&context(app, row, user, from, now)?, &challenge, &verify.answer).await
 }
 
@@ -217,17 +226,20 @@ async fn accept(
                 rate_limit::give_back(tx, taken).await?;
             }
             // Disabled since the attempt began: read in the same write.
-            let user = users::find(tx, user.id).await?.filter(|user| user.disabled_at.is_none());
+            let user = users::find(tx, user.id).await?.filter(|user| users::may_sign_in(user, now));
             let user = user.ok_or(LoginError::Refused)?;
             let event = event("login.proof_accepted", row).details(json!({ "methods": methods_used }));
             event.record(app, tx, verify.origin, now).await?;
-            match decision {
-                Decision::More(methods) => Ok(Verified::More { methods }),
+            let of_app = verify.session_kind == SessionKind::Api;
+            match (decision, user.deletion_at) {
+                (Decision::More(methods), _) => Ok(Verified::More { methods }),
                 // An app gets no tokens below the level its client asks for.
-                Decision::Short(_) if verify.session_kind == SessionKind::Api => {
-                    Ok(Verified::More { methods: Vec::new() })
+                (Decision::Short(_), _) if of_app => Ok(Verified::More { methods: Vec::new() }),
+                // In a browser its owner can keep the account.
+                (Decision::Done(_), Some(deletion_at)) if of_app => {
+                    Ok(Verified::Closed { deletion_at: Timestamp::from_micros(deletion_at) })
                 }
-                Decision::Short(reached) | Decision::Done(reached) => {
+                (Decision::Short(reached) | Decision::Done(reached), _) => {
                     sign_in(app, tx, verify, step_up_of, user, reached, now).await
                 }
             }

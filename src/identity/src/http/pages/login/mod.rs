@@ -212,11 +212,13 @@ pub async fn verify(app: App, mut request: Request) -> Answer {
         binding: flow.binding(),
         session_kind: SessionKind::Browser,
         current: flow.signed_in.as_ref(),
+        language: flow.page.language(),
         origin: &flow.origin,
     };
     let mut response = match attempt::verify(&app, verify).await {
         Ok(Verified::Done(signed_in)) => return signed_in_now(&flow, &signed_in).await,
         Ok(Verified::More { .. }) => see_other(&flow.path()),
+        Ok(Verified::Closed { .. }) => see_other(Destination::Restore.path()),
         Err(LoginError::Refused) => {
             show::answer(&flow, method, &look, Mistake { key: Some(wrong), typed }, false)?
         }
@@ -237,7 +239,9 @@ async fn signed_in_now(flow: &Flow, now: &SignedInNow) -> Answer {
         }
         Purpose::Own(_) => Ok(()),
     };
+    let closed = now.user.deletion_at.is_some();
     let mut response = match recorded {
+        Ok(()) if closed => see_other(&flow.restore()),
         Ok(()) => see_other(&flow.onward()),
         Err(cause) => error::show(&flow.page, &cause.into()),
     };
