@@ -65,6 +65,7 @@ async fn the_record_of_the_account_is_read_in_plain_words_from_the_newest_on() {
     let sign_in = SignIn::new().await;
     let token = sign_in.tokens().await;
     let wrong = sign_in.attempt("email-otp", ALICE).await;
+    sign_in.app.run_jobs().await;
     assert_eq!(sign_in.verify("email-otp", &wrong, "00000000").await.status, 401);
     call(&sign_in, Method::DELETE, &token, "/api/account/sessions").await;
     call(&sign_in, Method::GET, &token, "/api/account/export").await;
@@ -93,14 +94,11 @@ async fn the_record_of_the_account_is_read_in_plain_words_from_the_newest_on() {
     assert!(times.is_sorted_by(|one, other| one >= other), "{times:?}");
 }
 
-#[tokio::test]
-async fn pages_of_the_record_neither_repeat_nor_leave_out() {
-    let sign_in = SignIn::new().await;
-    let token = sign_in.tokens().await;
+/// So many more acts of alice, all at the same moment.
+async fn record(sign_in: &SignIn, count: usize) {
     let (app, now) = (&sign_in.app.app, sign_in.app.clock.now());
-    // Many at the same moment: the order must still be one.
-    let record = app.db.write(async |tx| -> Result<(), postern_service::database::DatabaseError> {
-        for _ in 0..25 {
+    let recorded = app.db.write(async |tx| -> Result<(), postern_service::database::DatabaseError> {
+        for _ in 0..count {
             Event::new("user.unlocked")
                 .user(sign_in.alice.id)
                 .record(app, tx, &Origin::default(), now)
@@ -108,7 +106,15 @@ async fn pages_of_the_record_neither_repeat_nor_leave_out() {
         }
         Ok(())
     });
-    record.await.unwrap();
+    recorded.await.unwrap();
+}
+
+#[tokio::test]
+async fn pages_of_the_record_neither_repeat_nor_leave_out() {
+    let sign_in = SignIn::new().await;
+    let token = sign_in.tokens().await;
+    // Many at the same moment: the order must still be one.
+    record(&sign_in, 25).await;
     let whole = activity(&sign_in, &token, "?limit=100").await;
     let (mut parts, mut query) = (Vec::new(), "?limit=7".to_owned());
     loop {
@@ -264,15 +270,28 @@ async fn only_who_shows_every_factor_learns_that_an_account_is_closed() {
     assert_eq!(problem(&both), "account_closed");
 }
 
+/// What `postern user` answers as JSON; nothing when it fails.
+fn operator(sign_in: &SignIn, what: &str) -> Value {
+    let output = sign_in.app.command(&["user", what, ALICE, "--json"]).output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or_default()
+}
+
 #[tokio::test]
 async fn operators_see_a_closed_account_and_open_it() {
     let sign_in = SignIn::new().await;
     let token = sign_in.tokens().await;
     assert_eq!(delete(&sign_in, &token).await.status, 200);
+    let shown = operator(&sign_in, "show");
+    assert_eq!(
+        (&shown["state"], &shown["enabled"], &shown["deletion_at"]),
+        (&json!("closed"), &json!(false), &json!((START + GRACE).rfc3339()))
+    );
+    // The command's clock is the machine's own, which may be past that moment; the use case is the same.
     let app = &sign_in.app.app;
-    assert!(users::find(app, ALICE).await.unwrap().deletion_at.is_some());
     users::enable(app, &sign_in.alice, &Origin::command()).await.unwrap();
-    assert!(users::find(app, ALICE).await.unwrap().deletion_at.is_none());
+    let shown = operator(&sign_in, "show");
+    assert_eq!((&shown["state"], &shown["deletion_at"]), (&json!("enabled"), &Value::Null));
+
     let token = sign_in.tokens().await;
     assert_eq!(delete(&sign_in, &token).await.status, 200);
     sign_in.app.clock.advance(GRACE);
@@ -298,6 +317,8 @@ async fn when_its_time_is_over_nothing_of_the_account_is_left() {
     call(&sign_in, Method::POST, &token, "/api/account/recovery-codes").await;
     assert_eq!(delete(&sign_in, &token).await.status, 200);
     let (app, id) = (&sign_in.app.app, sign_in.alice.id);
+    // More than one batch.
+    record(&sign_in, 1_100).await;
 
     sign_in.app.clock.advance(Duration::from_secs(GRACE.as_secs() - 1));
     assert_eq!(deletion::sweep(app).await.unwrap(), 0);

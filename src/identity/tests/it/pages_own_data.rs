@@ -142,17 +142,6 @@ async fn a_client_gets_no_code_for_a_closed_account_and_its_request_goes_on_once
 }
 
 #[tokio::test]
-async fn no_form_of_another_site_ends_an_account() {
-    let world = World::new().await;
-    let browser = world.app.browser();
-    browser.sign_in(&world.alice).await;
-    for path in ["/account/delete", "/account/restore", "/account/data"] {
-        assert_eq!(browser.post(path, &[("keep", "yes")]).await.status, 403, "{path}");
-    }
-    assert_eq!(world.app.events("account.closed").await.len(), 0);
-}
-
-#[tokio::test]
 async fn a_used_recovery_code_is_told_by_mail_in_the_language_of_who_used_it() {
     let world = World::new().await;
     let browser = world.app.browser();
@@ -204,6 +193,9 @@ async fn pages_that_belong_to_no_request_speak_the_language_asked_for() {
     let unknown =
         browser.get(&Ask::of("own").with("client_id", "x").with("ui_locales", "fr de-AT").path()).await;
     assert!(unknown.status == 400 && unknown.body.contains("Unbekannte App"), "{}", unknown.body);
+    let posted = Ask::of("own").with("client_id", "x").with("ui_locales", "de");
+    let posted = browser.post("/oauth2/authorize", &posted.form()).await;
+    assert!(posted.status == 400 && posted.body.contains("Unbekannte App"), "{}", posted.body);
     assert!(browser.get("/logged-out?ui_locales=de").await.body.contains("Sie sind abgemeldet"));
     assert!(browser.get("/logged-out?ui_locales=ja").await.body.contains("You are signed out"));
     let out = browser.get("/oauth2/logout?ui_locales=de-CH").await;
