@@ -20,6 +20,8 @@ pub struct Model {
     pub profile: Json,
     /// Set while the account may not sign in.
     pub disabled_at: Option<i64>,
+    /// Set when its owner has closed the account: when it is deleted.
+    pub deletion_at: Option<i64>,
     /// When it was made.
     pub created_at: i64,
     /// Last change.

@@ -12,6 +12,7 @@ use postern_token_verifier::{Algorithm, Audience, LocalKeys, Policy, PolicyError
 use webauthn_rs::Webauthn;
 
 use crate::{
+    accounts::deletion,
     clients::{self, Clients},
     config::Config,
     crypto::{CryptoError, Vault},
@@ -204,6 +205,11 @@ fn job_kinds() -> Vec<Kind> {
         Kind {
             name: housekeeping::JOB,
             run: |app, _| Box::pin(async move { Ok(housekeeping::sweep(&app).await.map(drop)?) }),
+            every: Some(housekeeping::EVERY),
+        },
+        Kind {
+            name: deletion::JOB,
+            run: |app, _| Box::pin(async move { Ok(deletion::sweep(&app).await.map(drop)?) }),
             every: Some(housekeeping::EVERY),
         },
         Kind {

@@ -1,6 +1,7 @@
 //! Records what happened: one event per act, in the same write as the act.
 //!
-//! An event names who, what, when and from where, and never holds a secret.
+//! An event names who, what, when and from where, and never holds a secret. Who, where and with what are forgotten when
+//! the account is deleted: see `accounts::deletion`.
 
 use postern_entities::audit_events;
 use postern_service::{

@@ -175,6 +175,8 @@ pub struct RegistrationSettings {
     pub mode: Registration,
     /// Life of the links that are mailed to verify an address or to reset a password.
     pub link_lifetime: Lifetime,
+    /// Time between closing one's account and its deletion.
+    pub deletion_grace: Lifetime,
 }
 
 /// Sessions.

@@ -26,7 +26,7 @@ use crate::{
     App,
     audit::{Event, Origin},
     clients,
-    users::User,
+    users::{self, User},
 };
 
 /// One completed authorization or API sign-in, or what a client holds in its own right.
@@ -101,14 +101,14 @@ impl Standing {
         g.amr AS g_amr, g.created_at AS g_created_at, g.expires_at AS g_expires_at, g.revoked_at AS g_revoked_at, \
         g.revoked_because AS g_revoked_because, s.ended_at AS s_ended_at, u.id AS u_id, u.subject AS u_subject, \
         u.email AS u_email, u.email_verified AS u_email_verified, u.profile AS u_profile, \
-        u.disabled_at AS u_disabled_at, u.created_at AS u_created_at, u.updated_at AS u_updated_at";
+        u.disabled_at AS u_disabled_at, u.deletion_at AS u_deletion_at, u.created_at AS u_created_at, u.updated_at AS u_updated_at";
 
     /// The user and the session of a grant `g`.
     pub(crate) const JOINS: &str =
         "LEFT JOIN users u ON u.id = g.user_id LEFT JOIN sessions s ON s.sid = g.sid";
 
     /// The grant of a row, if tokens may be issued or used under it now: it is neither revoked nor past its end, its
-    /// client is there and enabled, its user is enabled, and its session was not ended, unless it has `offline_access`,
+    /// client is there and enabled, its user may get tokens, and its session was not ended, unless it has `offline_access`,
     /// which is access while the user is not there (OpenID Connect Core section 11).
     pub(crate) fn read(app: &App, row: &QueryResult, now: Timestamp) -> Result<Option<Self>, DatabaseError> {
         let grant = Grant::from_query_result(row, "g_")?;
@@ -117,7 +117,7 @@ impl Standing {
         let live = grant.revoked_at.is_none() && grant.expires_at > now.micros();
         let present = session_ended.is_none() || grant.scope.split(' ').any(|scope| scope == OFFLINE_ACCESS);
         let user_may = match (&user, grant.user_id) {
-            (Some(user), _) => user.disabled_at.is_none(),
+            (Some(user), _) => users::may_get_tokens(user),
             (None, user_id) => user_id.is_none(),
         };
         let client_may = app.clients().find(&grant.client_id).is_some();

@@ -16,7 +16,7 @@
 //! | [`clients`], [`users`], [`resources`], [`consents`] | who may ask, who may allow, for what |
 //! | [`passwords`] | whether a password is somebody's, and which ones may be |
 //! | [`audit`], [`rate_limit`], [`mail`], [`jobs`], [`outbound`] | what happened, how often it may, what is sent later, whom we call |
-//! | [`templates`], [`messages`], [`assets`] | what people read, and how it looks |
+//! | [`templates`], [`messages`], [`assets`], [`readable`] | what people read, and how it looks |
 //! | [`app`], [`config`], [`crypto`], [`pool`] | what all of it runs on |
 
 pub mod accounts;
@@ -40,6 +40,7 @@ pub mod outbound;
 pub mod passwords;
 pub mod pool;
 pub mod rate_limit;
+pub mod readable;
 pub mod resources;
 pub mod sessions;
 pub mod templates;

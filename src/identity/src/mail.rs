@@ -5,6 +5,7 @@
 //! (RFC 3207 section 6 warns of whoever strips the offer).
 
 mod inbox;
+pub mod samples;
 mod smtp;
 
 use std::{collections::BTreeMap, io::Write as _, time::Duration};
@@ -170,6 +171,13 @@ pub fn letter_with<const N: usize>(
     NewJob { kind: JOB, payload: json!(notice), give_up_at }.seal(app)
 }
 
+/// What the template of a letter may ask for.
+fn values(app: &App, link: Option<&str>, facts: BTreeMap<String, String>) -> minijinja::Value {
+    let minutes = app.config.registration.link_lifetime.duration().as_secs().div_ceil(60);
+    let facts = minijinja::Value::from_pairs(facts);
+    context! { issuer => &app.config.issuer, link, minutes, ..facts }
+}
+
 /// Runs the job.
 pub(crate) async fn send_notice(app: App, payload: Value) -> Result<(), JobError> {
     let notice: Notice = serde_json::from_value(payload).map_err(JobError::malformed)?;
@@ -178,9 +186,7 @@ pub(crate) async fn send_notice(app: App, payload: Value) -> Result<(), JobError
         return Ok(());
     }
     let Some(to) = &notice.to else { return Ok(()) };
-    let minutes = app.config.registration.link_lifetime.duration().as_secs().div_ceil(60);
-    let facts = minijinja::Value::from_pairs(notice.facts);
-    let values = context! { issuer => &app.config.issuer, link => &notice.link, minutes, ..facts };
+    let values = values(&app, notice.link.as_deref(), notice.facts);
     let mut message = compose(&app, to, &notice.template, &notice.language, values)?;
     message.link = notice.link;
     send(&app, message).await

@@ -66,6 +66,11 @@ impl Messages {
         Ok(())
     }
 
+    /// Every language, in the order of their names.
+    pub fn languages(&self) -> Vec<String> {
+        self.bundles.keys().cloned().collect()
+    }
+
     /// The language for a person: `ui_locales` (OpenID Connect Core section 3.1.2.1) before
     /// `Accept-Language`, English when neither is spoken here.
     pub fn choose(&self, ui_locales: Option<&str>, accept_language: Option<&str>) -> String {

@@ -2,7 +2,7 @@
 //!
 //! Owns the rows of `sessions` and the browser's cookie secret, which is stored hashed. A session ends
 //! when it is ended, when it was not seen for `session.idle_lifetime`, or at its absolute end; a
-//! disabled user has none. Signing in again and stepping up give the browser a new secret
+//! disabled user, or who closed the account, has none. Signing in again and stepping up give the browser a new secret
 //! ([`renew`]), after which the old cookie is dead (OWASP ASVS 7.2.4).
 //!
 //! Reading a session never writes. [`seeing`] moves the idle limit inside a write that happens anyway,
@@ -28,7 +28,7 @@ use crate::{
     app::App,
     audit::{Event, Origin},
     crypto, grants,
-    users::User,
+    users::{self, User},
 };
 
 /// One sign-in of a user.
@@ -64,7 +64,7 @@ impl SessionKind {
 pub struct SignedIn {
     /// The session.
     pub session: Session,
-    /// Its user, who is not disabled.
+    /// Its user: see [`users::may_get_tokens`].
     pub user: User,
 }
 
@@ -108,6 +108,22 @@ pub struct Opened {
 /// The live session of a browser's cookie: one statement.
 pub async fn find(app: &App, cookie_secret: &str) -> Result<Option<SignedIn>, DatabaseError> {
     let now = app.clock.now();
+    Ok(of_cookie(app, cookie_secret, now).await?.filter(|found| users::may_get_tokens(&found.user)))
+}
+
+/// The same for somebody who proved to own an account that they have closed. It lets them keep the account or leave it
+/// closed, and nothing else.
+pub async fn find_closed(app: &App, cookie_secret: &str) -> Result<Option<SignedIn>, DatabaseError> {
+    let now = app.clock.now();
+    let closed = |user: &User| user.deletion_at.is_some() && users::may_sign_in(user, now);
+    Ok(of_cookie(app, cookie_secret, now).await?.filter(|found| closed(&found.user)))
+}
+
+async fn of_cookie(
+    app: &App,
+    cookie_secret: &str,
+    now: Timestamp,
+) -> Result<Option<SignedIn>, DatabaseError> {
     let idle_since = now - app.config.session.idle_lifetime.duration();
     let values = [crypto::token_hash(cookie_secret).into(), now.micros().into(), idle_since.micros().into()];
     let live = Statement::from_sql_and_values(app.db.backend(), LIVE, values);
@@ -124,10 +140,9 @@ const LIVE: &str = "SELECT s.sid AS s_sid, s.cookie_hash AS s_cookie_hash, s.use
     s.ended_at AS s_ended_at, s.ip AS s_ip, s.user_agent AS s_user_agent, \
     s.remembered AS s_remembered, u.id AS u_id, u.subject AS u_subject, \
     u.email AS u_email, u.email_verified AS u_email_verified, u.profile AS u_profile, \
-    u.disabled_at AS u_disabled_at, u.created_at AS u_created_at, u.updated_at AS u_updated_at \
+    u.disabled_at AS u_disabled_at, u.deletion_at AS u_deletion_at, u.created_at AS u_created_at, u.updated_at AS u_updated_at \
     FROM sessions s JOIN users u ON u.id = s.user_id \
-    WHERE s.cookie_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.last_seen_at > $3 \
-    AND u.disabled_at IS NULL";
+    WHERE s.cookie_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.last_seen_at > $3";
 
 /// Opens a session in the caller's write.
 pub async fn open(

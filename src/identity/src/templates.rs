@@ -86,6 +86,19 @@ impl Templates {
         self.messages.choose(ui_locales, accept_language)
     }
 
+    /// Every language there is.
+    pub fn languages(&self) -> Vec<String> {
+        self.messages.languages()
+    }
+
+    /// The names of the built-in mails.
+    pub fn mails(&self) -> Vec<String> {
+        let name = |file: &str| Some(file.strip_prefix("mail/")?.strip_suffix(".subject")?.to_owned());
+        let mut names: Vec<_> = BuiltIn::iter().filter_map(|file| name(&file)).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Renders a file such as `pages/login.html`.
     ///
     /// A file of the operator that fails while it renders gives way to the built-in one: a mistake in a

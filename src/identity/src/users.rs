@@ -3,7 +3,10 @@
 mod profile;
 
 use postern_entities::users;
-use postern_service::database::{DatabaseError, Transaction};
+use postern_service::{
+    clock::Timestamp,
+    database::{DatabaseError, Transaction},
+};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -11,6 +14,18 @@ pub use self::profile::{Address, Profile};
 
 /// A person who may sign in.
 pub type User = users::Model;
+
+/// Whether tokens may be issued to this user and used by them: the account is neither disabled nor closed. Sessions and
+/// grants, and through them everything else, ask this and nothing else.
+pub fn may_get_tokens(user: &User) -> bool {
+    user.disabled_at.is_none() && user.deletion_at.is_none()
+}
+
+/// Whether somebody may prove to be this user. Who closed the account may, until it is deleted, to keep it after all; a
+/// disabled account is nobody's: not even its owner is told.
+pub fn may_sign_in(user: &User, now: Timestamp) -> bool {
+    user.disabled_at.is_none() && user.deletion_at.is_none_or(|end| end > now.micros())
+}
 
 /// The user who signs in with this address, disabled or not.
 pub async fn find_by_email(db: &impl ConnectionTrait, email: &Email) -> Result<Option<User>, DatabaseError> {

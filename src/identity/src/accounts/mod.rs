@@ -1,5 +1,5 @@
 //! Answers how people come by an account and back into it, by links that are mailed to them, and what they keep of it in
-//! their own hands: [`password`], [`applications`].
+//! their own hands: [`password`], [`applications`], [`activity`], [`export`], [`deletion`].
 //!
 //! ```text
 //!   register ──link──► verify_email ──► an account          (nothing is stored as true before)
@@ -9,7 +9,10 @@
 //! Whether an address has an account is told to nobody but to who reads its mail: both cases take the same steps, write
 //! as many rows and give the same answer. Links are made from the configured issuer and from nothing that a request says.
 
+pub mod activity;
 pub mod applications;
+pub mod deletion;
+pub mod export;
 mod links;
 pub mod password;
 pub mod recovery;
@@ -44,6 +47,9 @@ pub enum AccountError {
     /// Only operators add users here, or no mail can be sent.
     #[error("registration is closed")]
     Closed,
+    /// No mail can be sent, so there is no way back to an account.
+    #[error("no mail can be sent")]
+    NoMail,
     /// Nobody can have this address.
     #[error("email is not an email address such as name@example.com")]
     MalformedEmail,

@@ -13,6 +13,7 @@ use crate::{
     login::attempt,
     mail::{self, Letter},
     passwords::{self, Judged, NewPassword, Password, Weakness},
+    rate_limit::{self, Limit, Taken},
     sessions,
     users::User,
 };
@@ -35,11 +36,22 @@ pub async fn change(
     language: &str,
     origin: &Origin,
 ) -> Result<(), AccountError> {
-    let replacement = Replacement::new(app, user, password, language).await?;
     let now = app.clock.now();
+    take_try(app, user, now).await?;
+    let replacement = Replacement::new(app, user, password, language).await?;
     app.db.write(async |tx| replacement.write(app, tx, kept, BECAUSE, origin, now).await).await?;
     app.jobs.wake();
     Ok(())
+}
+
+/// Whoever holds a session may not have passwords judged and hashed for ever.
+async fn take_try(app: &App, user: &User, now: Timestamp) -> Result<(), AccountError> {
+    let limit = Limit { name: "password_change", rate: app.config.limits.failures_per_account };
+    let taken = app.db.write(async |tx| rate_limit::take(tx, limit, &user.id.to_string(), now).await).await?;
+    match taken {
+        Taken::Within(_) => Ok(()),
+        Taken::Limited { retry_after, .. } => Err(AccountError::Limited { retry_after }),
+    }
 }
 
 /// A password that takes the place of an account's former one, and the mail that tells of it.

@@ -20,12 +20,20 @@ use crate::{
 
 const BECAUSE: &str = "password_reset";
 
+/// Whether links reach anybody.
+pub fn possible(app: &App) -> bool {
+    app.mailer.delivers()
+}
+
 /// Mails a link to set a new password, if the address has an account; otherwise the same, to nobody.
 pub async fn forgot(app: &App, email: &str, language: &str, origin: &Origin) -> Result<(), AccountError> {
+    if !possible(app) {
+        return Err(AccountError::NoMail);
+    }
     let email = Email::parse(email).map_err(|_| AccountError::MalformedEmail)?;
     let now = app.clock.now();
     let user = users::find_by_email(app.db.reader(), &email).await?;
-    let user = user.filter(|user| user.disabled_at.is_none());
+    let user = user.filter(|user| users::may_sign_in(user, now));
     let purpose = if user.is_some() { Purpose::Reset } else { Purpose::Nothing };
     let link = NewLink::new(app, purpose, user.as_ref().map(|user| user.id), &email, &(), now)?;
     let path = format!("/reset-password?token={}", link.token);
@@ -67,7 +75,7 @@ pub async fn reset(
         Some(id) => users::find(app.db.reader(), id).await?,
         None => None,
     };
-    let user = user.filter(|user| user.disabled_at.is_none()).ok_or(AccountError::LinkOver)?;
+    let user = user.filter(|user| users::may_sign_in(user, now)).ok_or(AccountError::LinkOver)?;
     // Before the link is used: a weak password must not cost it.
     let replacement = Replacement::new(app, &user, password, language).await?;
     let proven =

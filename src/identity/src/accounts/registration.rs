@@ -148,6 +148,7 @@ pub async fn verify_email(
         email_verified: true,
         profile: json!(link.payload.profile),
         disabled_at: None,
+        deletion_at: None,
         created_at: now.micros(),
         updated_at: now.micros(),
     };

@@ -51,6 +51,7 @@ impl NewUser {
             email_verified: self.email_verified,
             profile: json!(self.profile),
             disabled_at: None,
+            deletion_at: None,
             created_at: now.micros(),
             updated_at: now.micros(),
         };
@@ -131,13 +132,19 @@ pub async fn disable(app: &App, user: &User, origin: &Origin) -> Result<(), Chan
         .await
 }
 
-/// Lets a user sign in again.
+/// Lets a user sign in again, also one who has closed the account. What is being deleted is not brought back.
 pub async fn enable(app: &App, user: &User, origin: &Origin) -> Result<(), ChangeError> {
     let now = app.clock.now();
     app.db
         .write(async |tx| {
             let mut row = locked(tx, user).await?;
+            if row.deletion_at.as_ref().is_some_and(|end| end <= now.micros()) {
+                let over =
+                    format!("{} was deleted by its owner, and the time to undo that is over", user.email);
+                return Err(ChangeError::Refused(over));
+            }
             row.disabled_at = Set(None);
+            row.deletion_at = Set(None);
             row.updated_at = Set(now.micros());
             row.update(tx).await?;
             Event::new("user.enabled").user(user.id).record(app, tx, origin, now).await?;

@@ -22,7 +22,7 @@ use crate::{
     },
     audit::Origin,
     login::code::create_operator_code,
-    users::{Profile, User, list},
+    users::{Profile, User, list, may_get_tokens},
 };
 
 /// What to do with users. A user is named by address or by `sub`.
@@ -71,7 +71,7 @@ pub(super) enum Command {
         /// Address or `sub`.
         user: String,
     },
-    /// Let a disabled user sign in again.
+    /// Let a disabled user sign in again, or keep an account that its owner has closed.
     Enable {
         /// Address or `sub`.
         user: String,
@@ -229,6 +229,7 @@ fn show(user: &User, sign_in: &SignInState) -> Report {
         ("email_verified", user.email_verified.to_string()),
         ("sub", user.subject.to_string()),
         ("state", state(user).to_owned()),
+        ("deletion_at", time(user.deletion_at.map(Timestamp::from_micros))),
         ("created_at", Timestamp::from_micros(user.created_at).rfc3339()),
         ("password", sign_in.password.to_string()),
         ("totp", sign_in.totp.to_string()),
@@ -257,7 +258,11 @@ fn show(user: &User, sign_in: &SignInState) -> Report {
 }
 
 fn state(user: &User) -> &'static str {
-    if user.disabled_at.is_some() { "disabled" } else { "enabled" }
+    match (user.disabled_at, user.deletion_at) {
+        (Some(_), _) => "disabled",
+        (None, Some(_)) => "closed",
+        (None, None) => "enabled",
+    }
 }
 
 fn as_json(user: &User) -> Value {
@@ -265,7 +270,9 @@ fn as_json(user: &User) -> Value {
         "sub": user.subject,
         "email": user.email,
         "email_verified": user.email_verified,
-        "enabled": user.disabled_at.is_none(),
+        "enabled": may_get_tokens(user),
+        "state": state(user),
+        "deletion_at": user.deletion_at.map(|end| Timestamp::from_micros(end).rfc3339()),
         "profile": user.profile,
         "created_at": Timestamp::from_micros(user.created_at).rfc3339(),
     })

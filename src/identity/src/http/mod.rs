@@ -50,12 +50,21 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         oidc::revocation::RevocationApi::new(app),
         auth::AuthApi::new(app),
         auth::accounts::AccountsApi::new(app),
+        own_account(app),
+    )
+}
+
+/// Those of one's own account.
+fn own_account(app: &App) -> impl OpenApi + use<> {
+    (
         account::totp::TotpApi::new(app),
         account::passkeys::PasskeysApi::new(app),
         account::recovery_codes::RecoveryCodesApi::new(app),
         account::password::PasswordApi::new(app),
         account::sessions::SessionsApi::new(app),
         account::applications::ApplicationsApi::new(app),
+        account::activity::ActivityApi::new(app),
+        account::data::DataApi::new(app),
     )
 }
 
@@ -125,9 +134,17 @@ fn routes(app: &App) -> BoxEndpoint<'static, Response> {
         .at("/account/sessions/end", post(page(app, pages::sessions::end)))
         .at("/account/applications", get(page(app, pages::applications::show)))
         .at("/account/applications/remove", post(page(app, pages::applications::remove)))
+        .at("/account/activity", get(page(app, pages::activity::show)))
+        .at("/account/data", get(page(app, pages::data::show)).post(page(app, pages::data::export)))
+        .at("/account/delete", get(page(app, pages::deletion::show)).post(page(app, pages::deletion::close)))
+        .at(
+            "/account/restore",
+            get(page(app, pages::deletion::show_closed)).post(page(app, pages::deletion::restore)),
+        )
         .at("/account/totp", get(page(app, pages::totp::show)).post(page(app, pages::totp::begin)))
         .at("/account/totp/confirm", post(page(app, pages::totp::confirm)))
         .at("/account/totp/remove", post(page(app, pages::totp::remove)));
     let routes = pages::inbox::mount(app, routes);
+    let routes = pages::mail_previews::mount(app, routes);
     pages::with_page_for_nothing(app, routes.data(app.clone()).map_to_response()).boxed()
 }

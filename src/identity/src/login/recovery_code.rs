@@ -17,6 +17,7 @@ use super::{Answer, Challenge, Consumable, Context, LoginError, LoginMethod, Pro
 use crate::{
     app::App,
     audit::{Event, Origin},
+    jobs::SealedJob,
     mail,
     users::{self, User},
 };
@@ -61,20 +62,23 @@ impl LoginMethod for RecoveryCode {
     async fn verify(&self, cx: &Context<'_>, _: &Challenge, answer: &Answer) -> Result<Proof, LoginError> {
         let user = cx.user.ok_or(LoginError::Refused)?;
         let typed = answer.code.as_deref().and_then(normalise).ok_or(LoginError::Refused)?;
-        let code = Code { user_id: user.id, mac: mac(cx.app, user.id, &typed) };
-        let unused = recovery_codes::Entity::find_by_id((code.user_id, code.mac.clone()))
+        let code = mac(cx.app, user.id, &typed);
+        let unused = recovery_codes::Entity::find_by_id((user.id, code.clone()))
             .filter(Column::UsedAt.is_null())
             .one(cx.app.db.reader())
             .await?;
         unused.ok_or(LoginError::Refused)?;
+        let told = mail::notice(cx.app, &user.email, "recovery-code-used", cx.language)?;
+        let code = Code { user_id: user.id, mac: code, told };
         Ok(Proof { consumes: Some(Box::new(code)), ..Proof::default() })
     }
 }
 
-/// A code, to be used once.
+/// A code, to be used once; the account is told by mail.
 struct Code {
     user_id: Uuid,
     mac: Vec<u8>,
+    told: SealedJob,
 }
 
 #[async_trait]
@@ -87,7 +91,11 @@ impl Consumable for Code {
             .filter(Column::UsedAt.is_null())
             .exec(tx)
             .await?;
-        Ok(used.rows_affected == 1)
+        if used.rows_affected != 1 {
+            return Ok(false);
+        }
+        self.told.clone().enqueue(tx).await?;
+        Ok(true)
     }
 }
 

@@ -14,7 +14,18 @@ const LAYERS: [&[&str]; 7] = [
     &["sessions"],
     &["grants"],
     &["clients", "users", "resources", "passwords"],
-    &["audit", "rate_limit", "mail", "jobs", "outbound", "pool", "messages", "templates", "assets"],
+    &[
+        "audit",
+        "rate_limit",
+        "mail",
+        "jobs",
+        "outbound",
+        "pool",
+        "messages",
+        "templates",
+        "assets",
+        "readable",
+    ],
 ];
 /// What everything stands on. `app` holds the parts of all layers; `config` and `crypto` use none, but for the levels
 /// that a setting names.

@@ -309,6 +309,34 @@ fn the_pages_of_registration_and_recovery_look_right_and_lead_on() {
     });
 }
 
+#[test]
+fn the_pages_of_ones_own_data_look_right_and_lead_to_the_end_and_back() {
+    in_chromium(async |tab| {
+        let site = Site::new().await;
+        tab.goto(&site.at("/account/activity")).await;
+        site.sign_in(tab, "alice@example.test").await;
+        tab.sees("#activity").await;
+        tab.look("activity").await;
+        tab.goto(&site.at("/account/data")).await;
+        tab.look("account-data").await;
+        tab.follow("#data-delete").await;
+        tab.sees("#delete-submit").await;
+        tab.look("account-delete").await;
+        tab.follow("#delete-submit").await;
+        tab.sees("#done-sign-in").await;
+        tab.look("account-closed").await;
+        tab.goto(&site.at("/dev/mail")).await;
+        tab.look("mail-previews").await;
+        tab.goto(&site.at("/login?to=restore")).await;
+        site.sign_in(tab, "alice@example.test").await;
+        tab.sees("#restore-yes").await;
+        tab.look("account-restore").await;
+        tab.follow("#restore-yes").await;
+        tab.sees(".note").await;
+        tab.look("account-kept").await;
+    });
+}
+
 /// The newest link that was mailed.
 async fn newest_link(site: &Site) -> String {
     site.test.run_jobs().await;

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Every form of ours that changes something.
-const FORMS: [&str; 8] = [
+const FORMS: [&str; 11] = [
     "/login",
     "/login/verify",
     "/login/give-up",
@@ -18,6 +18,9 @@ const FORMS: [&str; 8] = [
     "/account/totp",
     "/account/totp/confirm",
     "/account/totp/remove",
+    "/account/data",
+    "/account/delete",
+    "/account/restore",
 ];
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use std::{
 
 use postern_identity::http::pages::Refusal;
 
-/// Keys that are put together at run time begin like this (login methods and scopes, which may be added).
-const MADE_UP: [&str; 3] = ["method-", "scope-", "strength-"];
+/// Keys that are put together at run time begin like this (login methods, scopes, scores and acts, which may be added).
+const MADE_UP: [&str; 4] = ["activity-", "method-", "scope-", "strength-"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

@@ -111,6 +111,13 @@ impl TestApp {
         Self { app, clock, inbox, endpoint, env, database }
     }
 
+    /// The binary on the same database, as an operator runs it beside the server.
+    pub fn command(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_postern"));
+        command.args(arguments).envs(self.env.iter().map(|(key, value)| (key, value)));
+        command
+    }
+
     /// All of it, to be put behind a listener.
     pub fn endpoint(&self) -> BoxEndpoint<'static, Response> {
         http::serve::endpoint(&self.app, CancellationToken::new()).unwrap()

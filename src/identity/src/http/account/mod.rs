@@ -1,6 +1,8 @@
 //! The JSON API of one's own account. Bearer access tokens of first-party clients, with the issuer as audience.
 
+pub mod activity;
 pub mod applications;
+pub mod data;
 pub mod passkeys;
 pub mod password;
 pub mod recovery_codes;

@@ -69,7 +69,7 @@ impl PasswordApi {
         request: &Request,
         bearer: BearerHeader,
         body: Json<PasswordRequest>,
-    ) -> Result<Uncached<PasswordSet>, Problems<400, 401, 403, 503>> {
+    ) -> Result<Uncached<PasswordSet>, Problems<400, 401, 403, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
         let (language, origin) = (language(&self.app, request), origin(request));

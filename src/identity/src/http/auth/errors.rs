@@ -5,7 +5,10 @@
 use std::time::Duration;
 
 use poem::http::{HeaderValue, StatusCode};
-use postern_service::problem::{self, Kind, Problem};
+use postern_service::{
+    clock::Timestamp,
+    problem::{self, Kind, Problem},
+};
 
 use super::super::error::OAuthError;
 use crate::{
@@ -21,6 +24,8 @@ use crate::{
 const LOGIN_FAILED: Kind =
     Kind::new("login_failed", StatusCode::UNAUTHORIZED, "The sign-in was not accepted");
 const MFA_REQUIRED: Kind = Kind::new("mfa_required", StatusCode::FORBIDDEN, "Another factor is needed");
+const ACCOUNT_CLOSED: Kind =
+    Kind::new("account_closed", StatusCode::FORBIDDEN, "The account is closed and will be deleted");
 const INVALID_CLIENT: Kind =
     Kind::new("invalid_client", StatusCode::UNAUTHORIZED, "The client is unknown or did not prove who it is");
 const NOT_FIRST_PARTY: Kind =
@@ -48,6 +53,7 @@ const INSUFFICIENT_AUTHENTICATION: Kind = Kind::new(
 
 const REGISTRATION_CLOSED: Kind =
     Kind::new("registration_closed", StatusCode::FORBIDDEN, "Nobody can register here");
+const NO_MAIL: Kind = Kind::new("no_mail", StatusCode::FORBIDDEN, "No mail is sent here");
 const LINK_OVER: Kind = Kind::new("link_over", StatusCode::BAD_REQUEST, "The link does not work any more");
 
 const SOON: Duration = Duration::from_secs(1);
@@ -79,6 +85,7 @@ pub(in crate::http) fn account(cause: AccountError) -> Problem {
     };
     match cause {
         AccountError::Closed => Problem::new(REGISTRATION_CLOSED),
+        AccountError::NoMail => Problem::new(NO_MAIL).detail("an administrator can help"),
         AccountError::MalformedEmail => malformed("email", &NotAnEmail),
         AccountError::Password(rule) => malformed("password", &rule),
         AccountError::Profile { field, rule } => malformed(field, &rule),
@@ -108,6 +115,14 @@ pub(super) fn mfa_required(methods: Vec<String>, attempt: String) -> Problem {
         "go on with one of `methods` and the same attempt"
     };
     Problem::new(MFA_REQUIRED).detail(detail).with("methods", methods).with("attempt", attempt)
+}
+
+/// For somebody who has proven to be the account's owner, by every factor.
+pub(super) fn account_closed(deletion_at: Timestamp, issuer: &str) -> Problem {
+    Problem::new(ACCOUNT_CLOSED)
+        .detail("its owner can keep it at `restore_uri` until `deletion_at`")
+        .with("deletion_at", deletion_at.rfc3339())
+        .with("restore_uri", format!("{issuer}/account/restore"))
 }
 
 pub(super) fn client(refusal: &OAuthError) -> Problem {

@@ -119,7 +119,8 @@ impl AuthApi {
     /// Prove who one is
     ///
     /// Answers with tokens, or with 403 `mfa_required`, the methods that may follow and the same attempt. Whatever was
-    /// wrong with a proof, the answer is 401 `login_failed`.
+    /// wrong with a proof, the answer is 401 `login_failed`. Who has closed the account and proves to be its owner gets 403
+    /// `account_closed`, with `deletion_at` and the `restore_uri` where it can be kept.
     #[oai(path = "/:method/verify", method = "post", operation_id = "auth_verify")]
     async fn verify(
         &self,
@@ -312,6 +313,9 @@ impl AuthApi {
         let Target { attempt, resolved, in_cookies } = target;
         match verified {
             Verified::More { methods } => Err(errors::mfa_required(methods, attempt)),
+            Verified::Closed { deletion_at } => {
+                Err(errors::account_closed(deletion_at, &self.app.config.issuer))
+            }
             Verified::Done(now) => {
                 let issued = api_session::issue_first(&self.app, &caller.client, resolved, *now).await;
                 Ok(answer(cookies, issued.map_err(errors::token)?, in_cookies))

@@ -21,7 +21,7 @@ use crate::{
         self, AuthorizeError, Browser, Destination, Gone, Malformed, Parameters, Received, Untrusted,
     },
     http::{
-        pages::{Answer, PageError, Refusal, see_other},
+        pages::{Answer, Page, PageError, Refusal, error, see_other},
         security,
     },
 };
@@ -53,9 +53,14 @@ pub async fn show(app: App, request: Request) -> Answer {
 pub async fn receive(app: App, mut request: Request) -> Answer {
     let parameters = read_form(&mut request).await?;
     let origin = origin(&request);
-    match authorization::receive(&app, &parameters, &origin).await? {
-        Received::Kept(id) => Ok(see_other(&format!("{PATH}?resume={id}"))),
-        Received::Refused(location) => to_client(&location),
+    match authorization::receive(&app, &parameters, &origin).await {
+        Ok(Received::Kept(id)) => Ok(see_other(&format!("{PATH}?resume={id}"))),
+        Ok(Received::Refused(location)) => to_client(&location),
+        // In the languages that the form asks for: the address of this page does not say.
+        Err(cause) => {
+            let page = Page::of(&app, &request, parameters.one("ui_locales").ok().flatten());
+            Ok(error::show(&page, &cause.into()))
+        }
     }
 }
 

@@ -116,6 +116,8 @@ struct Metadata {
     prompt_values_supported: Vec<&'static str>,
     /// Levels of sign-in that can be reached here.
     acr_values_supported: Vec<&'static str>,
+    /// Languages of the pages and mails (BCP 47).
+    ui_locales_supported: Vec<String>,
     /// What ID tokens and userinfo may say.
     claims_supported: Vec<&'static str>,
     /// All claims are said by the issuer itself.
@@ -157,6 +159,7 @@ impl Metadata {
             authorization_response_iss_parameter_supported: true,
             prompt_values_supported: vec!["none", "login", "consent", "select_account"],
             acr_values_supported: login::levels(app).into_iter().map(Acr::word).collect(),
+            ui_locales_supported: app.templates.languages(),
             claims_supported: CLAIMS.into(),
             claim_types_supported: vec!["normal"],
             claims_parameter_supported: false,

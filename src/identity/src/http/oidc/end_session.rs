@@ -34,7 +34,7 @@ pub async fn show(app: App, request: Request) -> Answer {
     let origin = origin(&request);
     let secret = security::session_secret(&app, &request);
     match logout::begin(&app, logout, secret, &origin).await? {
-        LogoutStep::SignedOut { return_to } => signed_out(&app, &request, return_to),
+        LogoutStep::SignedOut { return_to } => signed_out(&app, &request, &parameters, return_to),
         LogoutStep::Confirm { request: logout, signed_in } => {
             confirmation(&app, &request, &parameters, &logout, &signed_in)
         }
@@ -51,13 +51,18 @@ pub async fn submit(app: App, mut request: Request) -> Answer {
     let logout = LogoutRequest::parse(&app, &parameters)?;
     let origin = origin(&request);
     let return_to = logout::confirm(&app, logout, security::session_secret(&app, &request), &origin).await?;
-    signed_out(&app, &request, return_to)
+    signed_out(&app, &request, &parameters, return_to)
 }
 
-fn signed_out(app: &App, request: &Request, return_to: Option<String>) -> Answer {
-    let mut response: Response = match return_to {
-        Some(uri) => to_client(&uri)?,
-        None => see_other("/logged-out"),
+fn signed_out(app: &App, request: &Request, parameters: &Parameters, return_to: Option<String>) -> Answer {
+    let mut response: Response = match (return_to, parameters.one("ui_locales")?) {
+        (Some(uri), _) => to_client(&uri)?,
+        (None, None) => see_other("/logged-out"),
+        // Not what was asked for, but what of it is spoken here.
+        (None, asked) => {
+            let page = Page::of(app, request, asked);
+            see_other(&format!("/logged-out?ui_locales={}", page.language()))
+        }
     };
     // Not for a request that brought none: it may be a picture on another site.
     if security::session_secret(app, request).is_some() {

@@ -37,6 +37,7 @@ pub async fn show(app: App, request: Request) -> Answer {
         Some("totp-on") => page.message("totp-turned-on"),
         Some("totp-off") => page.message("totp-turned-off"),
         Some("password") => page.message("password-set"),
+        Some("restored") => page.message("account-kept"),
         _ => None,
     };
     let values = context! {
@@ -75,13 +76,25 @@ pub(super) async fn signed_in(app: &App, request: &Request) -> Result<Option<Sig
     }
 }
 
+/// The same for one page of ours: who has closed the account is there for keeping it only.
+pub(super) async fn signed_in_for(
+    app: &App,
+    request: &Request,
+    destination: Destination,
+) -> Result<Option<SignedIn>, PageError> {
+    match (destination, security::session_secret(app, request)) {
+        (Destination::Restore, Some(secret)) => Ok(sessions::find_closed(app, secret).await?),
+        _ => signed_in(app, request).await,
+    }
+}
+
 /// Lets somebody into a page of ours, or says where to sign in for it first.
 pub(super) async fn enter(
     app: &App,
     request: &Request,
     destination: Destination,
 ) -> Result<Result<SignedIn, String>, PageError> {
-    let signed_in = signed_in(app, request).await?;
+    let signed_in = signed_in_for(app, request, destination).await?;
     let (_, need) = need_of(app, destination, signed_in.as_ref()).await?;
     Ok(match signed_in {
         Some(signed_in) if need == Need::Nothing => Ok(signed_in),

@@ -101,6 +101,9 @@ fn registration_over() -> PageError {
 
 /// `GET /forgot-password`.
 pub async fn forgot(app: App, request: Request) -> Answer {
+    if !recovery::possible(&app) {
+        return Err(AccountError::NoMail.into());
+    }
     let page = Page::of(&app, &request, None);
     if Form::of_query(&request)?.get("sent").is_some() {
         return page.show("pages/letter-sent.html", context! { text => page.message("reset-sent-text") });
@@ -230,6 +233,9 @@ impl From<AccountError> for PageError {
     fn from(cause: AccountError) -> Self {
         match cause {
             AccountError::Closed => Refusal::RegistrationClosed.into(),
+            AccountError::NoMail => {
+                Self::from(Refusal::NoMail).way_on("/login?to=account".to_owned(), "back-to-sign-in")
+            }
             AccountError::LinkOver => {
                 Self::from(Refusal::LinkOver).way_on("/forgot-password".to_owned(), "forgot-password")
             }

@@ -8,5 +8,5 @@ use crate::App;
 
 /// `GET /logged-out`.
 pub async fn show(app: App, request: Request) -> Answer {
-    Page::of(&app, &request, None).show("pages/logged-out.html", context! {})
+    Page::asked_for(&app, &request).show("pages/logged-out.html", context! {})
 }

@@ -12,15 +12,19 @@
 
 pub mod account;
 pub mod accounts;
+pub mod activity;
 pub mod applications;
 pub mod asker;
 pub mod assets;
 pub mod consent;
+pub mod data;
+pub mod deletion;
 pub mod error;
 mod form;
 pub mod inbox;
 pub mod logged_out;
 pub mod login;
+pub mod mail_previews;
 pub mod passkeys;
 pub mod recovery_codes;
 pub mod sessions;
@@ -66,6 +70,14 @@ impl Page {
             browser: security::ensure_browser(app, request),
             returns_to: None,
         }
+    }
+
+    /// A page in the languages that `ui_locales` in its own address asks for, if there is one: what is refused has no
+    /// request to read it from.
+    pub fn asked_for(app: &App, request: &Request) -> Self {
+        let query = request.uri().query().unwrap_or_default();
+        let asked = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "ui_locales");
+        Self::of(app, request, asked.as_ref().map(|(_, languages)| &**languages))
     }
 
     /// The language it is shown in.
@@ -137,7 +149,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for WithErrorPages<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        let page = Page::of(&self.app, &request, None);
+        let page = Page::asked_for(&self.app, &request);
         Ok(match self.endpoint.call(request).await {
             Ok(response) => response,
             Err(error) => error::of_endpoint(&page, error),
@@ -167,7 +179,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for WithPageForNothing<E> {
         if !accepted.is_some_and(|accepted| accepted.contains("text/html")) {
             return self.endpoint.call(request).await;
         }
-        let page = Page::of(&self.app, &request, None);
+        let page = Page::asked_for(&self.app, &request);
         match self.endpoint.call(request).await {
             Err(error) if error.is::<NotFoundError>() => Ok(error::of_endpoint(&page, error)),
             answer => answer,

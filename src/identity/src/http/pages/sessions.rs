@@ -13,7 +13,7 @@ use super::{
 use crate::{
     App,
     http::client_ip::origin,
-    login::devices,
+    readable,
     sessions::{self, Session, SessionKind, SignedIn},
 };
 
@@ -39,12 +39,12 @@ pub async fn show(app: App, request: Request) -> Answer {
 fn shown(app: &App, session: &Session) -> Value {
     let clients = app.clients();
     let client = session.client_id.as_deref().and_then(|id| clients.find(id)).map(|it| it.row.name.clone());
-    let time = |micros| devices::minute(Timestamp::from_micros(micros));
+    let time = |micros| readable::minute(Timestamp::from_micros(micros));
     context! {
         sid => session.sid.to_string(),
         api => session.kind == SessionKind::Api.word(),
         client,
-        device => session.user_agent.as_deref().map(devices::described),
+        device => session.user_agent.as_deref().map(readable::device),
         ip => session.ip.as_deref(),
         since => time(session.created_at),
         seen => time(session.last_seen_at),

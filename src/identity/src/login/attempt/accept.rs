@@ -71,6 +71,11 @@ pub enum Verified<Made = ()> {
         /// Which may follow.
         methods: Vec<String>,
     },
+    /// The sign-in is complete, but its user has closed the account: an app gets no session.
+    Closed {
+        /// When the account is deleted.
+        deletion_at: Timestamp,
+    },
 }
 
 /// A sign-in that was just completed.
@@ -78,7 +83,8 @@ pub enum Verified<Made = ()> {
 pub struct SignedInNow<Made = ()> {
     /// Its session. Its `acr` may be less than was asked for when the account has nothing more to show.
     pub session: Session,
-    /// Its user.
+    /// Its user, who may have closed the account: then the session is good for keeping it only
+    /// ([`sessions::find_closed`]).
     pub user: User,
     /// What the browser's cookie must hold from now on; none for API sign-ins.
     pub cookie_secret: Option<String>,
@@ -254,28 +260,24 @@ impl<C: Completion> Answered<'_, C> {
                 consume(app, tx, row, proof, progress, now).await?;
                 reserved.forgive(tx).await?;
                 // Disabled since the attempt began: read in the same write.
-                let user = users::find(tx, user.id).await?.filter(|user| user.disabled_at.is_none());
+                let user = users::find(tx, user.id).await?.filter(|user| users::may_sign_in(user, now));
                 let user = user.ok_or(LoginError::Refused)?;
                 let event = event("login.proof_accepted", row).details(json!({ "methods": methods_used }));
                 event.record(app, tx, verify.origin, now).await?;
-                match decision {
-                    Decision::More(methods) => Ok(Verified::More { methods }),
+                let of_app = verify.session_kind == SessionKind::Api;
+                match (decision, user.deletion_at) {
+                    (Decision::More(methods), _) => Ok(Verified::More { methods }),
                     // An app gets no tokens below the level its client asks for.
-                    Decision::Short(_) if verify.session_kind == SessionKind::Api => {
-                        Ok(Verified::More { methods: Vec::new() })
+                    (Decision::Short(_), _) if of_app => Ok(Verified::More { methods: Vec::new() }),
+                    // In a browser its owner can keep the account.
+                    (Decision::Done(_), Some(deletion_at)) if of_app => {
+                        Ok(Verified::Closed { deletion_at: Timestamp::from_micros(deletion_at) })
                     }
-                    Decision::Short(reached) | Decision::Done(reached) => {
+                    (Decision::Short(reached) | Decision::Done(reached), _) => {
                         let device_secret = arrival.record(app, tx, &user, &row.identifier, now).await?;
-                        let Opened { session, cookie_secret } = sign_in(
-                            app,
-                            tx,
-                            verify,
-                            SessionAsked { step_up_of, remembered },
-                            &user,
-                            reached,
-                            now,
-                        )
-                        .await?;
+                        let asked = SessionAsked { step_up_of, remembered };
+                        let Opened { session, cookie_secret } =
+                            sign_in(app, tx, verify, asked, &user, reached, now).await?;
                         let made = self.completion.complete(app, tx, &session, &user).await?;
                         let now = SignedInNow { session, user, cookie_secret, device_secret, made };
                         Ok(Verified::Done(Box::new(now)))

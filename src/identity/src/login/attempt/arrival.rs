@@ -17,6 +17,7 @@ use crate::{
     app::App,
     jobs::SealedJob,
     mail::{self, Letter},
+    readable,
     sessions::SessionKind,
     users::User,
 };
@@ -68,7 +69,7 @@ impl Arrival {
 fn notice(app: &App, verify: &Verify<'_>, user: &User, now: Timestamp) -> Result<SealedJob, LoginError> {
     let device = match (verify.client, &verify.origin.user_agent) {
         (Some(client), _) if verify.session_kind == SessionKind::Api => client.row.name.clone(),
-        (_, Some(user_agent)) => devices::described(user_agent),
+        (_, Some(user_agent)) => readable::device(user_agent),
         (_, None) => "-".to_owned(),
     };
     let ip = verify.origin.ip.map_or_else(|| "-".to_owned(), |ip| ip.to_canonical().to_string());
@@ -78,5 +79,5 @@ fn notice(app: &App, verify: &Verify<'_>, user: &User, now: Timestamp) -> Result
         language: verify.language,
         path: Some("/account/sessions"),
     };
-    Ok(mail::letter_with(app, letter, [("at", devices::minute(now)), ("ip", ip), ("device", device)])?)
+    Ok(mail::letter_with(app, letter, [("at", readable::minute(now)), ("ip", ip), ("device", device)])?)
 }

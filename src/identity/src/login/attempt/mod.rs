@@ -181,8 +181,7 @@ pub async fn begin(app: &App, begin: Begin<'_>) -> Result<Begun, LoginError> {
 async fn named(app: &App, begin: &Begin<'_>, identifier: &str, now: Timestamp) -> Result<Draft, LoginError> {
     let email = Email::parse(identifier).map_err(|_| LoginError::MalformedIdentifier)?;
     let user = users::find_by_email(app.db.reader(), &email).await?;
-    // A disabled account is nobody: not even its owner is told.
-    let user = user.filter(|user| user.disabled_at.is_none());
+    let user = user.filter(|user| users::may_sign_in(user, now));
     Ok(new_draft(app, begin, email.as_str(), user, None, now))
 }
 

@@ -78,10 +78,10 @@ pub(super) async fn find(
     Ok(attempts::Entity::find().filter(bound.live(now)).one(app.db.reader()).await?)
 }
 
-/// The user of an attempt, unless disabled. The same statement runs when it names nobody.
+/// The user of an attempt, if they may sign in. The same statement runs when it names nobody.
 pub(super) async fn user_of(app: &App, row: &attempts::Model) -> Result<Option<User>, DatabaseError> {
     let user = users::find(app.db.reader(), row.user_id.unwrap_or(Uuid::nil())).await?;
-    Ok(user.filter(|user| user.disabled_at.is_none()))
+    Ok(user.filter(|user| users::may_sign_in(user, app.clock.now())))
 }
 
 /// Takes one of the tries that are left, and answers the attempt as it is then.

@@ -130,7 +130,7 @@ async fn owner(
     let user = match cx.user {
         Some(user) => Some(user.clone()),
         None if cx.identifier.is_empty() && handle.is_some() => {
-            users::find(cx.app.db.reader(), user_id).await?.filter(|user| user.disabled_at.is_none())
+            users::find(cx.app.db.reader(), user_id).await?.filter(|user| users::may_sign_in(user, cx.now))
         }
         None => None,
     };

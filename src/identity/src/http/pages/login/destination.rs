@@ -22,6 +22,14 @@ pub enum Destination {
     Sessions,
     /// What it has let in.
     Applications,
+    /// What happened to it.
+    Activity,
+    /// Everything that is kept about it, to take away.
+    Data,
+    /// Its end.
+    Delete,
+    /// The way back from there.
+    Restore,
 }
 
 impl Destination {
@@ -35,6 +43,10 @@ impl Destination {
             Some("password") => Self::Password,
             Some("sessions") => Self::Sessions,
             Some("applications") => Self::Applications,
+            Some("activity") => Self::Activity,
+            Some("data") => Self::Data,
+            Some("delete") => Self::Delete,
+            Some("restore") => Self::Restore,
             _ => Self::Account,
         }
     }
@@ -50,6 +62,10 @@ impl Destination {
             Self::Password => "password",
             Self::Sessions => "sessions",
             Self::Applications => "applications",
+            Self::Activity => "activity",
+            Self::Data => "data",
+            Self::Delete => "delete",
+            Self::Restore => "restore",
         }
     }
 
@@ -63,16 +79,26 @@ impl Destination {
             Self::Password => "/account/password",
             Self::Sessions => "/account/sessions",
             Self::Applications => "/account/applications",
+            Self::Activity => "/account/activity",
+            Self::Data => "/account/data",
+            Self::Delete => "/account/delete",
+            Self::Restore => "/account/restore",
         }
     }
 
     /// What a session must have shown to be let in. `second` is whether the account has a second factor.
     pub fn requirement(self, second: bool) -> Requirement {
         match self {
-            Self::Account | Self::Passkeys | Self::Sessions | Self::Applications => Requirement::default(),
-            Self::Totp | Self::ChangePasskeys | Self::RecoveryCodes | Self::Password => {
-                second_factor::requirement_to_change(second)
+            Self::Account | Self::Passkeys | Self::Sessions | Self::Applications | Self::Activity => {
+                Requirement::default()
             }
+            Self::Totp
+            | Self::ChangePasskeys
+            | Self::RecoveryCodes
+            | Self::Password
+            | Self::Data
+            | Self::Delete
+            | Self::Restore => second_factor::requirement_to_change(second),
         }
     }
 }

@@ -14,7 +14,11 @@ use crate::{
     clients::Client,
     http::{
         client_ip,
-        pages::{Form, Page, PageError, Refusal, asker::asker},
+        pages::{
+            Form, Page, PageError, Refusal,
+            account::{self, signed_in_for},
+            asker::asker,
+        },
         security,
     },
     login::{
@@ -72,13 +76,13 @@ impl Flow {
     /// Reads what `request=ID` or `to=WORD` name, and who is there.
     pub(super) async fn load(app: &App, request: &Request, fields: &Form) -> Result<Self, PageError> {
         let browser = security::browser_secret(app, request).map(str::to_owned);
-        let signed_in = match security::session_secret(app, request) {
-            Some(secret) => sessions::find(app, secret).await?,
-            None => None,
-        };
         let purpose = match fields.get("request") {
             Some(id) => Purpose::Request(Box::new(find_pending(app, id, browser.as_deref()).await?)),
             None => Purpose::Own(Destination::parse(fields.get("to"))),
+        };
+        let signed_in = match &purpose {
+            Purpose::Own(destination) => signed_in_for(app, request, *destination).await?,
+            Purpose::Request(_) => account::signed_in(app, request).await?,
         };
         let (requirement, need) = need(app, &purpose, signed_in.as_ref()).await?;
         let cookie = purpose.attempt_cookie();
@@ -146,6 +150,14 @@ impl Flow {
         match &self.purpose {
             Purpose::Request(pending) => format!("/oauth2/authorize?resume={}", pending.id),
             Purpose::Own(destination) => destination.path().to_owned(),
+        }
+    }
+
+    /// Where somebody goes who has closed the account, before they go on.
+    pub(super) fn restore(&self) -> String {
+        match &self.purpose {
+            Purpose::Request(pending) => format!("{}?request={}", Destination::Restore.path(), pending.id),
+            Purpose::Own(_) => Destination::Restore.path().to_owned(),
         }
     }
 

@@ -222,6 +222,7 @@ pub async fn verify(app: App, mut request: Request) -> Answer {
     let mut response = match attempt::verify(&app, verify, &completion).await {
         Ok(Verified::Done(signed_in)) => return Ok(signed_in_now(&flow, &signed_in)),
         Ok(Verified::More { .. }) => see_other(&flow.path()),
+        Ok(Verified::Closed { .. }) => see_other(Destination::Restore.path()),
         Err(LoginError::Refused) => {
             show::answer(&flow, method, &look, Mistake { key: Some(wrong), typed }, false)?
         }
@@ -236,7 +237,9 @@ pub async fn verify(app: App, mut request: Request) -> Answer {
 
 /// The sign-in is complete: the browser gets its session whatever became of the request meanwhile.
 fn signed_in_now(flow: &Flow, now: &SignedInNow<Result<(), Gone>>) -> Response {
+    let closed = now.user.deletion_at.is_some();
     let mut response = match now.made {
+        Ok(()) if closed => see_other(&flow.restore()),
         Ok(()) => see_other(&flow.onward()),
         Err(gone) => error::show(&flow.page, &InteractionError::from(gone).into()),
     };

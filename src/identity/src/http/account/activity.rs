@@ -1,0 +1,139 @@
+//! `/api/account/activity`: what happened to one's own account, in plain words.
+
+use poem::Request;
+use poem_openapi::{Object, OpenApi, param::Query, types::Example};
+use postern_service::problem::{MALFORMED, Problem, Problems};
+
+use super::own_token;
+use crate::{
+    App,
+    accounts::activity::{self, Act, Before},
+    http::{auth::language, bearer::BearerHeader, uncached::Uncached},
+    readable,
+};
+
+/// Acts of one answer, unless asked for more or fewer.
+const USUAL: u32 = 50;
+
+/// The activity API.
+pub struct ActivityApi {
+    app: App,
+}
+
+impl ActivityApi {
+    /// For this provider.
+    pub fn new(app: &App) -> Self {
+        Self { app: app.clone() }
+    }
+}
+
+/// One act that concerned the account.
+#[derive(Object)]
+#[oai(example, skip_serializing_if_is_none, read_only_all, rename = "AccountEvent")]
+struct OwnEvent {
+    /// When (RFC 3339).
+    at: String,
+    /// Its kind, for programs; new ones come.
+    kind: String,
+    /// The same in words, in the language of `Accept-Language`.
+    text: String,
+    /// Whether an administrator did it; then there is neither `ip` nor `device`.
+    by_operator: bool,
+    /// The application that took part.
+    client_id: Option<String>,
+    /// What people call it.
+    client: Option<String>,
+    /// From which address.
+    ip: Option<String>,
+    /// Browser and system, as far as they told.
+    device: Option<String>,
+}
+
+impl OwnEvent {
+    fn of(app: &App, language: &str, act: Act) -> Self {
+        Self {
+            at: act.at.rfc3339(),
+            text: words(app, language, &act),
+            kind: act.kind,
+            by_operator: act.by_operator,
+            client_id: act.client_id,
+            client: act.client,
+            ip: act.ip,
+            device: act.user_agent.as_deref().map(readable::device),
+        }
+    }
+}
+
+impl Example for OwnEvent {
+    fn example() -> Self {
+        Self {
+            at: "2026-11-20T14:57:16.000250Z".to_owned(),
+            kind: "session.started".to_owned(),
+            text: "Signed in".to_owned(),
+            by_operator: false,
+            client_id: Some("tasks-web".to_owned()),
+            client: Some("Tasks".to_owned()),
+            ip: Some("203.0.113.7".to_owned()),
+            device: Some("Firefox · Linux".to_owned()),
+        }
+    }
+}
+
+/// What happened.
+#[derive(Object)]
+#[oai(example, skip_serializing_if_is_none, read_only_all)]
+struct OwnActivity {
+    /// The newest first.
+    events: Vec<OwnEvent>,
+    /// What to send as `before` for older ones; absent when there are none.
+    before: Option<String>,
+}
+
+impl Example for OwnActivity {
+    fn example() -> Self {
+        let before = "1795186636000250.019f1e2d3c4b7a6988776655443322aa".to_owned();
+        Self { events: vec![OwnEvent::example()], before: Some(before) }
+    }
+}
+
+#[OpenApi(prefix_path = "/api/account", tag = "super::super::Tag::Account")]
+impl ActivityApi {
+    /// What happened to the account
+    ///
+    /// Sign-ins, changes of how one signs in, applications that were let in or shown out. The newest first.
+    #[oai(path = "/activity", method = "get", operation_id = "activity_list")]
+    async fn list(
+        &self,
+        request: &Request,
+        bearer: BearerHeader,
+        /// `before` of the answer that came before this one.
+        #[oai(validator(max_length = 100))]
+        before: Query<Option<String>>,
+        /// How many at most, 50 unless given.
+        #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
+        limit: Query<Option<u32>>,
+    ) -> Result<Uncached<OwnActivity>, Problems<400, 401, 403, 503>> {
+        let token = own_token(&self.app, bearer).await?;
+        let before = before.0.as_deref().map(parse).transpose()?;
+        let limit = u64::from(limit.0.unwrap_or(USUAL));
+        let found = activity::list(&self.app, &token.user, before, limit).await?;
+        let language = language(&self.app, request);
+        let events = found.acts.into_iter().map(|act| OwnEvent::of(&self.app, &language, act)).collect();
+        Ok(Uncached(OwnActivity { events, before: found.older.map(|before| before.to_string()) }))
+    }
+}
+
+fn parse(before: &str) -> Result<Before, Problem> {
+    before.parse().map_err(|rule| Problem::new(MALFORMED).field("before").detail(format!("`before` {rule}")))
+}
+
+/// What to say of an act. One without words of its own is told by its kind.
+pub(in crate::http) fn words(app: &App, language: &str, act: &Act) -> String {
+    let text = |key: &str, arguments: &[_]| app.templates.text(language, key, arguments);
+    let method = act.method.as_deref().and_then(|name| text(&format!("activity-method-{name}"), &[]));
+    let method = method.or_else(|| text("activity-method-other", &[])).unwrap_or_default();
+    let key = format!("activity-{}", act.kind.replace(['.', '_'], "-"));
+    text(&key, &[("method", method.into())])
+        .or_else(|| text("activity-other", &[("kind", act.kind.as_str().into())]))
+        .unwrap_or_else(|| act.kind.clone())
+}

@@ -1,0 +1,107 @@
+//! `/api/account/export` and `DELETE /api/account`: what is kept about an account, to take away, and its end.
+
+use poem::Request;
+use poem_openapi::{
+    ApiResponse, Object, OpenApi,
+    payload::Json as Payload,
+    types::{Any, Example},
+};
+use postern_service::problem::Problems;
+use serde_json::Value;
+
+use super::{must_be_recent, own_token};
+use crate::{
+    App,
+    accounts::{deletion, export},
+    http::{
+        auth::{account_problem, language},
+        bearer::BearerHeader,
+        client_ip::origin,
+        uncached::Uncached,
+    },
+};
+
+/// How a browser is told to keep the document as a file.
+pub(in crate::http) const ATTACHMENT: &str = "attachment; filename=\"postern-account.json\"";
+
+/// The API of one's own data.
+pub struct DataApi {
+    app: App,
+}
+
+impl DataApi {
+    /// For this provider.
+    pub fn new(app: &App) -> Self {
+        Self { app: app.clone() }
+    }
+}
+
+/// The document.
+#[derive(ApiResponse)]
+enum Exported {
+    /// The document: `account`, `sign_in`, `sessions`, `applications`, `consents`, `activity` (the 10,000 newest acts).
+    #[oai(status = 200)]
+    Document(
+        Payload<Any<Value>>,
+        /// A file.
+        #[oai(header = "Content-Disposition")]
+        String,
+        /// Nobody keeps a copy.
+        #[oai(header = "Cache-Control")]
+        String,
+    ),
+}
+
+/// The account is closed.
+#[derive(Object)]
+#[oai(example, read_only_all)]
+struct AccountClosed {
+    /// Always true. Every session and grant has ended, this token's too.
+    closed: bool,
+    /// When everything is deleted (RFC 3339). Until then signing in on the pages can undo it.
+    deletion_at: String,
+}
+
+impl Example for AccountClosed {
+    fn example() -> Self {
+        Self { closed: true, deletion_at: "2026-12-04T14:57:16.000250Z".to_owned() }
+    }
+}
+
+#[OpenApi(prefix_path = "/api", tag = "super::super::Tag::Account")]
+impl DataApi {
+    /// Everything that is kept about the account
+    ///
+    /// Needs a sign-in within the last 15 minutes, by the second factor if there is one. Holds no secret.
+    #[oai(path = "/account/export", method = "get", operation_id = "account_export")]
+    async fn export(
+        &self,
+        request: &Request,
+        bearer: BearerHeader,
+    ) -> Result<Exported, Problems<401, 403, 503>> {
+        let token = own_token(&self.app, bearer).await?;
+        must_be_recent(&self.app, &token).await?;
+        let document =
+            export::document(&self.app, &token.user, &origin(request)).await.map_err(account_problem)?;
+        Ok(Exported::Document(Payload(Any(document)), ATTACHMENT.to_owned(), "no-store".to_owned()))
+    }
+
+    /// Delete the account
+    ///
+    /// Needs a sign-in within the last 15 minutes, by the second factor if there is one. The account is closed at once:
+    /// every session and every grant ends. It is deleted later (`registration.deletion_grace`); until then an app that
+    /// signs in to it gets 403 `account_closed`. The account is told by mail.
+    #[oai(path = "/account", method = "delete", operation_id = "account_delete")]
+    async fn close(
+        &self,
+        request: &Request,
+        bearer: BearerHeader,
+    ) -> Result<Uncached<AccountClosed>, Problems<401, 403, 503>> {
+        let token = own_token(&self.app, bearer).await?;
+        must_be_recent(&self.app, &token).await?;
+        let (language, origin) = (language(&self.app, request), origin(request));
+        let deletion_at =
+            deletion::close(&self.app, &token.user, &language, &origin).await.map_err(account_problem)?;
+        Ok(Uncached(AccountClosed { closed: true, deletion_at: deletion_at.rfc3339() }))
+    }
+}

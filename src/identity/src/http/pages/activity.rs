@@ -1,0 +1,41 @@
+//! `/account/activity`: what happened to one's own account.
+
+use minijinja::{Value, context};
+use poem::Request;
+
+use super::{Answer, Form, Page, Refusal, account::enter, login::Destination, see_other};
+use crate::{
+    App,
+    accounts::activity::{self, Act},
+    http::account::activity::words,
+    readable,
+};
+
+/// Acts of a page.
+const SHOWN: u64 = 30;
+
+/// `GET /account/activity`.
+pub async fn show(app: App, request: Request) -> Answer {
+    let signed_in = match enter(&app, &request, Destination::Activity).await? {
+        Ok(signed_in) => signed_in,
+        Err(sign_in) => return Ok(see_other(&sign_in)),
+    };
+    let query = Form::of_query(&request)?;
+    let before = query.get("before").map(str::parse).transpose().map_err(|_| Refusal::Malformed)?;
+    let page = Page::of(&app, &request, None);
+    let found = activity::list(&app, &signed_in.user, before, SHOWN).await?;
+    let acts: Vec<_> = found.acts.iter().map(|act| shown(&app, page.language(), act)).collect();
+    let older = found.older.map(|before| before.to_string());
+    page.show("pages/activity.html", context! { here => "activity", acts, older })
+}
+
+fn shown(app: &App, language: &str, act: &Act) -> Value {
+    context! {
+        text => Value::from_safe_string(words(app, language, act)),
+        at => readable::minute(act.at),
+        client => act.client.as_deref().or(act.client_id.as_deref()),
+        by_operator => act.by_operator,
+        ip => act.ip.as_deref(),
+        device => act.user_agent.as_deref().map(readable::device),
+    }
+}

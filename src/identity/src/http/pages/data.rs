@@ -1,0 +1,41 @@
+//! `/account/data`: everything that is kept about one's own account, as a file.
+
+use minijinja::context;
+use poem::{
+    Request, Response,
+    http::header::{CACHE_CONTROL, CONTENT_DISPOSITION},
+};
+
+use super::{Answer, Form, Page, PageError, account::enter, login::Destination, see_other};
+use crate::{
+    App,
+    accounts::export,
+    http::{account::data::ATTACHMENT, client_ip::origin},
+};
+
+/// `GET /account/data`.
+pub async fn show(app: App, request: Request) -> Answer {
+    match enter(&app, &request, Destination::Data).await? {
+        Ok(_) => {
+            let values = context! { here => "data", most => export::MOST_ACTS };
+            Page::of(&app, &request, None).show("pages/account-data.html", values)
+        }
+        Err(sign_in) => Ok(see_other(&sign_in)),
+    }
+}
+
+/// `POST /account/data`: the file.
+pub async fn export(app: App, mut request: Request) -> Answer {
+    Form::read(&app, &mut request).await?;
+    let signed_in = match enter(&app, &request, Destination::Data).await? {
+        Ok(signed_in) => signed_in,
+        Err(sign_in) => return Ok(see_other(&sign_in)),
+    };
+    let document = export::document(&app, &signed_in.user, &origin(&request)).await?;
+    let text = serde_json::to_string_pretty(&document).map_err(|cause| PageError::internal(&cause))?;
+    Ok(Response::builder()
+        .content_type("application/json")
+        .header(CONTENT_DISPOSITION, ATTACHMENT)
+        .header(CACHE_CONTROL, "no-store")
+        .body(text))
+}

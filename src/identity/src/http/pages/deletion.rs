@@ -1,0 +1,114 @@
+//! `/account/delete` and `/account/restore`: the end of one's own account, and the way back from there.
+//!
+//! Who signs in to a closed account is led to the second page, whatever the sign-in was for, and has a session that opens
+//! no other one.
+
+use minijinja::context;
+use poem::{Request, Response};
+use postern_service::clock::Timestamp;
+
+use super::{
+    Answer, Form, Page, PageError, Refusal,
+    account::{enter, signed_in},
+    login::{Destination, find_pending, page_of},
+    see_other,
+};
+use crate::{
+    App,
+    accounts::deletion,
+    authorization::Pending,
+    http::{client_ip::origin, security},
+    readable,
+    sessions::{self, SignedIn},
+};
+
+/// `GET /account/delete`.
+pub async fn show(app: App, request: Request) -> Answer {
+    match enter(&app, &request, Destination::Delete).await? {
+        Ok(SignedIn { user, .. }) => {
+            let end = app.clock.now() + app.config.registration.deletion_grace.duration();
+            let values =
+                context! { here => "data", email => user.email, deletion_at => readable::minute(end) };
+            Page::of(&app, &request, None).show("pages/account-delete.html", values)
+        }
+        Err(sign_in) => Ok(see_other(&sign_in)),
+    }
+}
+
+/// `POST /account/delete`: closes the account.
+pub async fn close(app: App, mut request: Request) -> Answer {
+    Form::read(&app, &mut request).await?;
+    let SignedIn { user, .. } = match enter(&app, &request, Destination::Delete).await? {
+        Ok(signed_in) => signed_in,
+        Err(sign_in) => return Ok(see_other(&sign_in)),
+    };
+    let page = Page::of(&app, &request, None);
+    let deletion_at = deletion::close(&app, &user, page.language(), &origin(&request)).await?;
+    let date = [("date", readable::minute(deletion_at).into())];
+    let values = context! {
+        title => page.message("account-closed"),
+        text => page.message_with("account-closed-text", &date),
+    };
+    let mut response = page.show("pages/done.html", values)?;
+    security::clear_session(&app, &mut response);
+    Ok(response)
+}
+
+/// `GET /account/restore`: for who has signed in to a closed account.
+pub async fn show_closed(app: App, request: Request) -> Answer {
+    let SignedIn { user, .. } = match enter_closed(&app, &request).await? {
+        Ok(closed) => closed,
+        Err(elsewhere) => return Ok(elsewhere),
+    };
+    let pending = pending(&app, &request, &Form::of_query(&request)?).await;
+    let page = match &pending {
+        Some(pending) => page_of(&app, &request, pending),
+        None => Page::of(&app, &request, None),
+    };
+    let values = context! {
+        email => user.email,
+        deletion_at => user.deletion_at.map(|end| readable::minute(Timestamp::from_micros(end))),
+        request => pending.map(|pending| pending.id.to_string()),
+    };
+    page.show("pages/account-restore.html", values)
+}
+
+/// `POST /account/restore`: keeps the account, or leaves it closed.
+pub async fn restore(app: App, mut request: Request) -> Answer {
+    let form = Form::read(&app, &mut request).await?;
+    let SignedIn { session, user } = match enter_closed(&app, &request).await? {
+        Ok(closed) => closed,
+        Err(elsewhere) => return Ok(elsewhere),
+    };
+    let (page, origin) = (Page::of(&app, &request, None), origin(&request));
+    match form.get("keep") {
+        Some("yes") => {
+            deletion::restore(&app, &user, page.language(), &origin).await?;
+            Ok(match pending(&app, &request, &form).await {
+                Some(pending) => see_other(&format!("/oauth2/authorize?resume={}", pending.id)),
+                None => see_other("/account?done=restored"),
+            })
+        }
+        Some("no") => {
+            let (sid, now) = (session.sid, app.clock.now());
+            app.db.write(async |tx| sessions::end(&app, tx, sid, "signed_out", &origin, now).await).await?;
+            let mut response = see_other("/logged-out");
+            security::clear_session(&app, &mut response);
+            Ok(response)
+        }
+        _ => Err(Refusal::Malformed.into()),
+    }
+}
+
+/// Who has signed in to a closed account, or where to go instead.
+async fn enter_closed(app: &App, request: &Request) -> Result<Result<SignedIn, Response>, PageError> {
+    if signed_in(app, request).await?.is_some() {
+        return Ok(Err(see_other(Destination::Account.path())));
+    }
+    Ok(enter(app, request, Destination::Restore).await?.map_err(|sign_in| see_other(&sign_in)))
+}
+
+/// The request for which the sign-in was, while it waits.
+async fn pending(app: &App, request: &Request, fields: &Form) -> Option<Pending> {
+    find_pending(app, fields.get("request")?, security::browser_secret(app, request)).await.ok()
+}

@@ -1,0 +1,59 @@
+//! `/dev/mail`: every mail in every language, with values that are made up. The routes exist only where mail is kept in
+//! memory, like those of the [inbox](super::inbox).
+
+use minijinja::{Value, context};
+use poem::{
+    Request, Response, Route,
+    http::{HeaderValue, header::CONTENT_SECURITY_POLICY},
+};
+use postern_service::routing::get;
+
+use super::{Answer, Page, Refusal, page};
+use crate::{
+    App,
+    mail::{
+        Mailer,
+        samples::{self, Sample},
+    },
+    templates::MailText,
+};
+
+/// A mail as it stands: its own styles, and nothing that runs, loads or leads elsewhere.
+const AS_MAIL: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox",
+);
+
+/// Adds `/dev/mail` and the page of each mail where mail is kept in memory.
+pub fn mount(app: &App, routes: Route) -> Route {
+    match &app.mailer {
+        Mailer::Inbox(_) => routes
+            .at("/dev/mail", get(page(app, list)))
+            .at("/dev/mail/:template/:language", get(page(app, show))),
+        _ => routes,
+    }
+}
+
+async fn list(app: App, request: Request) -> Answer {
+    let samples = samples::all(&app)?;
+    let mails: Vec<_> = samples.chunk_by(|one, other| one.template == other.template).map(mail).collect();
+    Page::of(&app, &request, None).show("pages/mail-previews.html", context! { mails })
+}
+
+fn mail(samples: &[Sample]) -> Value {
+    let template = samples.first().map(|sample| sample.template.as_str());
+    let sample = |sample: &Sample| {
+        let MailText { subject, text, .. } = &sample.text;
+        context! { language => sample.language.as_str(), subject, text }
+    };
+    context! { template, samples => samples.iter().map(sample).collect::<Vec<_>>() }
+}
+
+/// The HTML part by itself.
+async fn show(app: App, request: Request) -> Answer {
+    let named = |name| request.raw_path_param(name).unwrap_or_default();
+    let sample = samples::find(&app, named("template"), named("language"))?.ok_or(Refusal::NotFound)?;
+    Ok(Response::builder()
+        .content_type("text/html; charset=utf-8")
+        .header(CONTENT_SECURITY_POLICY, AS_MAIL)
+        .body(sample.text.html))
+}
