@@ -7,6 +7,7 @@ mod m20261121_000004_sign_in;
 mod m20261121_000005_operations;
 mod m20261121_000006_self_service;
 mod m20261121_000007_passkeys;
+mod m20261121_000008_people;
 
 use sea_orm_migration::prelude::*;
 
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_operations::Migration),
             Box::new(m20261121_000006_self_service::Migration),
             Box::new(m20261121_000007_passkeys::Migration),
+            Box::new(m20261121_000008_people::Migration),
         ]
     }
 

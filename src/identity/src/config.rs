@@ -1,6 +1,6 @@
 //! Defines the settings of `postern`; `config/default.toml` explains each and gives its default.
 
-use std::{collections::BTreeSet, ffi::OsString, path::PathBuf};
+use std::{collections::BTreeSet, ffi::OsString, path::PathBuf, time::Duration};
 
 use postern_service::{
     database::DatabaseSettings,
@@ -12,6 +12,8 @@ use url::Url;
 
 /// The defaults, and with them the list of every key.
 pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
+
+const DAY: Duration = Duration::from_hours(24);
 
 /// Keys whose value may also come from a file, named by the key with `_FILE`.
 pub const SECRET_KEYS: [&str; 4] =
@@ -155,6 +157,8 @@ pub struct PasswordSettings {
 pub enum Registration {
     /// Nobody; operators add users.
     Closed,
+    /// Who was invited.
+    Invitation,
     /// Everybody with an address.
     Open,
 }
@@ -167,6 +171,8 @@ pub struct RegistrationSettings {
     pub mode: Registration,
     /// Life of the links that are mailed to verify an address or to reset a password.
     pub link_lifetime: Lifetime,
+    /// Life of an invitation.
+    pub invitation_lifetime: Lifetime,
 }
 
 /// Sessions.
@@ -296,6 +302,9 @@ impl Config {
                 "password.memory_kib",
                 "is out of the range of Argon2id with these iterations and lanes",
             ));
+        }
+        if self.registration.invitation_lifetime.duration() < DAY {
+            return Err(("registration.invitation_lifetime", "must be at least 1d"));
         }
         let login = &self.login;
         if login.code_delivery == CodeDelivery::Webhook

@@ -166,7 +166,8 @@ pub(crate) async fn send_notice(app: App, payload: Value) -> Result<(), JobError
     }
     let Some(to) = &notice.to else { return Ok(()) };
     let minutes = app.config.registration.link_lifetime.duration().as_secs().div_ceil(60);
-    let values = context! { issuer => &app.config.issuer, link => &notice.link, minutes };
+    let days = app.config.registration.invitation_lifetime.duration().as_secs() / (24 * 60 * 60);
+    let values = context! { issuer => &app.config.issuer, link => &notice.link, minutes, days };
     let mut message = compose(&app, to, &notice.template, &notice.language, values)?;
     message.link = notice.link;
     send(&app, message).await

@@ -124,14 +124,35 @@ fn unknown(user: &User) -> ChangeError {
     ChangeError::Unknown { kind: "user", name: user.email.clone() }
 }
 
+/// Whether a profile may be stored: every claim has the form that OpenID Connect Core section 5.1 gives it.
 pub(crate) fn check(profile: &Profile) -> Result<(), ChangeError> {
-    if let Some(name) = &profile.name {
-        rules::name(name).map_err(|rule| ChangeError::invalid("name", rule))?;
-    }
-    let pages = [("profile", &profile.profile), ("picture", &profile.picture), ("website", &profile.website)];
-    for (field, page) in pages {
-        if let Some(page) = page {
-            rules::web_page(page).map_err(|rule| ChangeError::invalid(field, rule))?;
+    type Rule = fn(&str) -> Result<(), &'static str>;
+    let address = profile.address.clone().unwrap_or_default();
+    let claims: [(&'static str, &Option<String>, Rule); 20] = [
+        ("name", &profile.name, rules::name),
+        ("given_name", &profile.given_name, rules::name),
+        ("family_name", &profile.family_name, rules::name),
+        ("middle_name", &profile.middle_name, rules::name),
+        ("nickname", &profile.nickname, rules::name),
+        ("preferred_username", &profile.preferred_username, rules::name),
+        ("profile", &profile.profile, rules::web_page),
+        ("picture", &profile.picture, rules::web_page),
+        ("website", &profile.website, rules::web_page),
+        ("gender", &profile.gender, rules::name),
+        ("birthdate", &profile.birthdate, rules::birthdate),
+        ("zoneinfo", &profile.zoneinfo, rules::zoneinfo),
+        ("locale", &profile.locale, rules::locale),
+        ("phone_number", &profile.phone_number, rules::phone_number),
+        ("address.formatted", &address.formatted, rules::lines),
+        ("address.street_address", &address.street_address, rules::lines),
+        ("address.locality", &address.locality, rules::name),
+        ("address.region", &address.region, rules::name),
+        ("address.postal_code", &address.postal_code, rules::name),
+        ("address.country", &address.country, rules::name),
+    ];
+    for (claim, value, rule) in claims {
+        if let Some(value) = value {
+            rule(value).map_err(|rule| ChangeError::invalid(claim, rule))?;
         }
     }
     Ok(())

@@ -9,6 +9,7 @@ mod config;
 mod context;
 mod dev;
 mod error;
+mod invitation;
 mod keys;
 mod migrate;
 mod openapi;

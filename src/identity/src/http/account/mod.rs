@@ -1,8 +1,10 @@
 //! The JSON API of one's own account. Bearer access tokens of first-party clients, with the issuer as audience.
 
 pub mod applications;
+pub mod email;
 pub mod passkeys;
 pub mod password;
+pub mod profile;
 pub mod recovery_codes;
 pub mod sessions;
 pub mod totp;

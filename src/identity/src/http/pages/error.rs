@@ -54,6 +54,8 @@ pub enum Refusal {
     NoMethod,
     /// Nobody makes an account here.
     RegistrationClosed,
+    /// Who makes an account here needs an invitation.
+    InvitationNeeded,
     /// A mailed link was used, or has ended.
     LinkOver,
     /// Not now: the database does not answer.
@@ -64,7 +66,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, for the tests that look at every page.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Malformed,
@@ -80,6 +82,7 @@ impl Refusal {
         Self::TriesUsedUp,
         Self::NoMethod,
         Self::RegistrationClosed,
+        Self::InvitationNeeded,
         Self::LinkOver,
         Self::Unavailable,
         Self::Internal,
@@ -109,6 +112,9 @@ impl Refusal {
             Self::NoMethod => (S::FORBIDDEN, "error-no-method", "error-no-method-text"),
             Self::RegistrationClosed => {
                 (S::FORBIDDEN, "error-registration-closed", "error-registration-closed-text")
+            }
+            Self::InvitationNeeded => {
+                (S::FORBIDDEN, "error-invitation-needed", "error-invitation-needed-text")
             }
             Self::LinkOver => (S::BAD_REQUEST, "error-link-over", "error-link-over-text"),
             Self::Unavailable => (S::SERVICE_UNAVAILABLE, "error-unavailable", "error-unavailable-text"),

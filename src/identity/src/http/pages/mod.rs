@@ -16,15 +16,19 @@ pub mod applications;
 pub mod asker;
 pub mod assets;
 pub mod consent;
+pub mod email;
 pub mod error;
 mod form;
 pub mod inbox;
+mod invitation;
 pub mod logged_out;
 pub mod login;
 pub mod passkeys;
+pub mod profile;
 pub mod recovery_codes;
 pub mod sessions;
 pub mod totp;
+mod way;
 
 use minijinja::{Value, context};
 use poem::{

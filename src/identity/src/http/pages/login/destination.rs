@@ -16,6 +16,10 @@ pub enum Destination {
     ChangePasskeys,
     /// The codes that stand in for a device.
     RecoveryCodes,
+    /// What it says of its owner.
+    Profile,
+    /// Its address.
+    Email,
     /// Its password.
     Password,
     /// Where it is signed in.
@@ -32,6 +36,8 @@ impl Destination {
             Some("passkeys") => Self::Passkeys,
             Some("change-passkeys") => Self::ChangePasskeys,
             Some("recovery-codes") => Self::RecoveryCodes,
+            Some("profile") => Self::Profile,
+            Some("email") => Self::Email,
             Some("password") => Self::Password,
             Some("sessions") => Self::Sessions,
             Some("applications") => Self::Applications,
@@ -47,6 +53,8 @@ impl Destination {
             Self::Passkeys => "passkeys",
             Self::ChangePasskeys => "change-passkeys",
             Self::RecoveryCodes => "recovery-codes",
+            Self::Profile => "profile",
+            Self::Email => "email",
             Self::Password => "password",
             Self::Sessions => "sessions",
             Self::Applications => "applications",
@@ -60,6 +68,8 @@ impl Destination {
             Self::Totp => "/account/totp",
             Self::Passkeys | Self::ChangePasskeys => "/account/passkeys",
             Self::RecoveryCodes => "/account/recovery-codes",
+            Self::Profile => "/account/profile",
+            Self::Email => "/account/email",
             Self::Password => "/account/password",
             Self::Sessions => "/account/sessions",
             Self::Applications => "/account/applications",
@@ -69,8 +79,10 @@ impl Destination {
     /// What a session must have shown to be let in. `second` is whether the account has a second factor.
     pub fn requirement(self, second: bool) -> Requirement {
         match self {
-            Self::Account | Self::Passkeys | Self::Sessions | Self::Applications => Requirement::default(),
-            Self::Totp | Self::ChangePasskeys | Self::RecoveryCodes | Self::Password => {
+            Self::Account | Self::Profile | Self::Passkeys | Self::Sessions | Self::Applications => {
+                Requirement::default()
+            }
+            Self::Totp | Self::ChangePasskeys | Self::RecoveryCodes | Self::Email | Self::Password => {
                 second_factor::requirement_to_change(second)
             }
         }
