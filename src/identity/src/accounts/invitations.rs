@@ -115,13 +115,11 @@ async fn write(
         })
         .await?;
     app.jobs.wake();
-    match limited {
-        Some(retry_after) => Err(AccountError::Limited { retry_after }),
-        None => {
-            let invitation = Invitation { email: email.as_str().to_owned(), created_at: now, expires_at };
-            Ok(Invited { invitation, link: by_hand })
-        }
+    if let Some(retry_after) = limited {
+        return Err(AccountError::Limited { retry_after });
     }
+    let invitation = Invitation { email: email.as_str().to_owned(), created_at: now, expires_at };
+    Ok(Invited { invitation, link: by_hand })
 }
 
 /// Whom an invitation is for, if it stands: for the page that asks for the rest.

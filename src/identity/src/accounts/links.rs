@@ -180,8 +180,8 @@ impl<T> Link<T> {
     }
 }
 
-/// Ends the other links of an account: what they were asked for is done.
-pub(super) async fn end_of_user(
+/// Ends the links of an account that were not used: what they were asked for is done, or must not be done any more.
+pub(crate) async fn end_of_user(
     tx: &Transaction,
     user_id: Uuid,
     now: Timestamp,

@@ -30,6 +30,7 @@ use postern_service::{
 use serde_json::json;
 
 use self::links::LinkError;
+pub(crate) use self::links::end_of_user as end_links;
 use crate::{
     App,
     administration::ChangeError,

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{ChangeError, rules};
 use crate::{
-    App,
+    App, accounts,
     audit::{Event, Origin},
     grants, sessions,
     users::{self, Email, Profile, User},
@@ -61,7 +61,7 @@ pub async fn find(app: &App, name: &str) -> Result<User, ChangeError> {
     found.ok_or_else(|| ChangeError::Unknown { kind: "user", name: name.to_owned() })
 }
 
-/// Locks a user out: ends all sessions and grants.
+/// Locks a user out: ends all sessions and grants, and what was mailed and not used.
 pub async fn disable(app: &App, user: &User, origin: &Origin) -> Result<(), ChangeError> {
     let now = app.clock.now();
     app.db
@@ -72,6 +72,7 @@ pub async fn disable(app: &App, user: &User, origin: &Origin) -> Result<(), Chan
             }
             row.updated_at = Set(now.micros());
             row.update(tx).await?;
+            accounts::end_links(tx, user.id, now).await?;
             sessions::end_all_of_user(app, tx, user.id, "user_disabled", origin, now).await?;
             grants::revoke_of_user(app, tx, user.id, "user_disabled", now).await?;
             Event::new("user.disabled").user(user.id).record(app, tx, origin, now).await?;

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use postern_identity::{
+    administration::{sign_in as operators, users},
+    audit::Origin,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -181,14 +185,20 @@ async fn a_link_ends_with_its_time_and_with_the_account() {
     let token = sign_in.tokens().await;
     ask(&sign_in.app, &token, NEW).await;
     let mailed = token_in_link(&sign_in.app, NEW).await;
-    postern_identity::administration::users::disable(
-        &sign_in.app.app,
-        &sign_in.alice,
-        &postern_identity::audit::Origin::default(),
-    )
-    .await
-    .unwrap();
+    let (app, origin) = (&sign_in.app.app, Origin::default());
+    users::disable(app, &sign_in.alice, &origin).await.unwrap();
     assert_eq!(problem(&verify(&sign_in.app, &mailed).await), "link_over");
+    users::enable(app, &sign_in.alice, &origin).await.unwrap();
+    assert_eq!(problem(&verify(&sign_in.app, &mailed).await), "link_over", "also after it is enabled again");
+    let token = sign_in.tokens().await;
+    ask(&sign_in.app, &token, NEW).await;
+    let mailed = token_in_link(&sign_in.app, NEW).await;
+    operators::reset(app, &sign_in.alice, &origin).await.unwrap();
+    assert_eq!(
+        problem(&verify(&sign_in.app, &mailed).await),
+        "link_over",
+        "whoever asked may not be who it is"
+    );
 }
 
 #[tokio::test]

@@ -117,6 +117,11 @@ async fn a_person_has_the_mail_sent_again() {
     let browser = app.browser();
     let page = open(&browser, "/register").await;
     let sent = page.press("#register-submit", &[("email", CAROL), ("password", PASSWORD)]).await;
+    let once = sent.press("#sent-again", &[]).await;
+    assert!(once.text(".note").contains("on its way again"));
+    assert_eq!(mailed(&app, CAROL).await.len(), 2);
+    let elsewhere = app.browser();
+    let sent = open(&elsewhere, "/register?sent=yes").await;
     let wrong = sent.press("#sent-again", &[("email", "carol")]).await;
     assert!(wrong.text("#email-error").contains("name@example.com"));
     let again = wrong.press("#sent-again", &[("email", CAROL)]).await;
@@ -124,6 +129,8 @@ async fn a_person_has_the_mail_sent_again() {
     let links = mailed(&app, CAROL).await;
     let done = open(&browser, &links[0]).await.press("#verify-submit", &[("password", PASSWORD)]).await;
     assert_eq!(done.text("h1"), "Your account is ready");
+    let sent = open(&browser, "/register?sent=yes").await;
+    assert!(!sent.answer.body.contains(CAROL), "the browser forgets the address");
 }
 
 #[tokio::test]

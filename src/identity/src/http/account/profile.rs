@@ -66,7 +66,6 @@ struct ProfileRequest {
 }
 
 /// What changes of a postal address (OpenID Connect Core section 5.1.1).
-#[expect(clippy::struct_field_names, reason = "the members are those of the specification")]
 #[derive(Default, Object)]
 #[oai(deny_unknown_fields)]
 struct AddressRequest {

@@ -26,7 +26,7 @@ use crate::{
         AccountError, password, recovery,
         registration::{self, NewAccount},
     },
-    http::client_ip::origin,
+    http::{client_ip::origin, security},
     passwords::{Weakness, rules::LONGEST},
     sessions::SignedIn,
     users::Profile,
@@ -52,7 +52,8 @@ pub async fn register(app: App, request: Request) -> Answer {
     match query.get("sent") {
         Some(sent) => {
             let notice = (sent == "again").then(|| way.page.message("registration-resent")).flatten();
-            show_registered(&way, notice, "", None)
+            let email = security::registering(&app, &request).unwrap_or_default();
+            show_registered(&way, notice, &email, None)
         }
         None => show_register(&app, &way, "", "", None),
     }
@@ -69,7 +70,11 @@ pub async fn submit_registration(app: App, mut request: Request) -> Answer {
     let profile = Profile { name: form.get("name").map(str::to_owned), ..Profile::default() };
     let new = NewAccount { email, password: form.typed("password"), profile, request: way.request() };
     match registration::register(&app, new, way.page.language(), &origin(&request)).await {
-        Ok(()) => Ok(see_other(&way.along("/register?sent=yes"))),
+        Ok(()) => {
+            let mut response = see_other(&way.along("/register?sent=yes"));
+            security::set_registering(&app, &mut response, email);
+            Ok(response)
+        }
         Err(cause) => match mistake(&way.page, &cause) {
             Some(mistake) => show_register(&app, &way, email, name, Some(mistake)),
             None => Err(cause.into()),
@@ -88,7 +93,11 @@ pub async fn resend(app: App, mut request: Request) -> Answer {
     let way = Way::of(&app, &request, form.get("request")).await?;
     let email = form.typed("email");
     match registration::resend(&app, email, way.page.language(), &origin(&request)).await {
-        Ok(()) => Ok(see_other(&way.along("/register?sent=again"))),
+        Ok(()) => {
+            let mut response = see_other(&way.along("/register?sent=again"));
+            security::set_registering(&app, &mut response, email);
+            Ok(response)
+        }
         Err(cause) => match mistake(&way.page, &cause) {
             Some(mistake) => show_registered(&way, None, email, Some(mistake)),
             None => Err(cause.into()),
@@ -119,7 +128,10 @@ pub async fn submit_verification(app: App, mut request: Request) -> Answer {
     let (token, password) = (form.typed("token"), form.typed("password"));
     match registration::verify_email(&app, token, Some(password), &origin(&request)).await {
         Ok(verified) => {
-            Way::on(&app, &request, verified.request).await?.done("email-verified", "email-verified-text")
+            let way = Way::on(&app, &request, verified.request).await?;
+            let mut response = way.done("email-verified", "email-verified-text")?;
+            security::clear_registering(&app, &mut response);
+            Ok(response)
         }
         Err(AccountError::LinkOver) => Err(registration_over()),
         Err(cause) => match mistake(&page, &cause) {
