@@ -131,6 +131,18 @@ async fn the_newest_wish_counts_and_other_links_of_the_account_end() {
 }
 
 #[tokio::test]
+async fn it_works_where_nobody_can_register() {
+    for mode in ["closed", "invitation"] {
+        let sign_in = SignIn::with(&[("POSTERN_REGISTRATION__MODE", mode)]).await;
+        let token = sign_in.tokens().await;
+        ask(&sign_in.app, &token, NEW).await;
+        let mailed = token_in_link(&sign_in.app, NEW).await;
+        assert_eq!(problem(&verify(&sign_in.app, "unknown").await), "registration_closed");
+        assert_eq!(verify(&sign_in.app, &mailed).await.json::<Value>(), json!({ "email": NEW }));
+    }
+}
+
+#[tokio::test]
 async fn it_needs_a_recent_sign_in_and_the_second_factor() {
     let sign_in = SignIn::new().await;
     let token = sign_in.tokens().await;

@@ -58,6 +58,7 @@ fn token(path: &str) -> &str {
 async fn a_registration_is_mailed_again_and_either_link_completes_it_once() {
     let SignIn { app, .. } = SignIn::new().await;
     register(&app, CAROL).await;
+    app.run_jobs().await;
     app.clock.advance(Duration::from_mins(50));
     let again = resend(&app, " Carol@example.test").await;
     assert_eq!((again.status.as_u16(), again.json()), (200, json!({ "sent": true })));
@@ -70,6 +71,7 @@ async fn a_registration_is_mailed_again_and_either_link_completes_it_once() {
     assert_eq!(login(&app, CAROL).await, 200, "by the password that the registration began with");
 
     register(&app, "dave@example.test").await;
+    app.run_jobs().await;
     resend(&app, "dave@example.test").await;
     let links = mailed(&app, "dave@example.test").await;
     assert_eq!(verify(&app, token(&links[1])).await.status, 200, "the first one still works");
@@ -247,6 +249,7 @@ async fn a_newer_invitation_a_withdrawal_and_time_end_an_invitation() {
     let origin = Origin::command();
     let works = async |link: &str| app.get(link).await.status == 200;
     invitations::invite(&app.app, CAROL, "en", &origin).await.unwrap();
+    app.run_jobs().await;
     invitations::invite(&app.app, CAROL, "en", &origin).await.unwrap();
     let links = mailed(&app, CAROL).await;
     assert_eq!([works(&links[0]).await, works(&links[1]).await], [true, false]);
