@@ -23,7 +23,8 @@ use crate::{
 };
 
 /// Mails a link to the new address and a notice to the old one, for somebody who proved lately who they are
-/// ([`second_factor::requirement_to_change`](crate::login::second_factor::requirement_to_change)). A link of an earlier wish ends.
+/// ([`second_factor::requirement_to_change`](crate::login::second_factor::requirement_to_change)). A link of an earlier
+/// wish ends.
 pub async fn ask(
     app: &App,
     user: &User,
