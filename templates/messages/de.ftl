@@ -34,11 +34,17 @@ email-malformed = Geben Sie eine E-Mail-Adresse wie name@example.com ein.
 method-email-otp = Code per E-Mail senden
 method-email-otp-hint = Wir senden Ihnen einen Code per E-Mail.
 method-email-otp-title = Sehen Sie in Ihr Postfach
-method-email-otp-intro = Wenn es ein Konto mit <strong>{ $identifier }</strong> gibt, haben wir einen 8-stelligen Code dorthin gesendet. Er gilt einmal, { $lifetime } Minuten lang und nur in diesem Browser.
+method-email-otp-intro = Wenn es ein Konto mit <strong>{ $identifier }</strong> gibt, haben wir einen 8-stelligen Code dorthin gesendet. Er gilt einmal, { $lifetime ->
+    [one] eine Minute
+   *[other] { $lifetime } Minuten
+} lang und nur in diesem Browser.
 method-code = Code senden
 method-code-hint = Wir senden Ihnen einen Code.
 method-code-title = Geben Sie Ihren Code ein
-method-code-intro = Wenn es ein Konto mit <strong>{ $identifier }</strong> gibt, haben wir ihm einen 8-stelligen Code gesendet. Er gilt einmal, { $lifetime } Minuten lang und nur in diesem Browser.
+method-code-intro = Wenn es ein Konto mit <strong>{ $identifier }</strong> gibt, haben wir ihm einen 8-stelligen Code gesendet. Er gilt einmal, { $lifetime ->
+    [one] eine Minute
+   *[other] { $lifetime } Minuten
+} lang und nur in diesem Browser.
 method-code-operator = Ich habe einen Code erhalten
 method-code-operator-hint = Sie brauchen den Code, den Ihre Administration Ihnen gegeben hat.
 method-code-operator-title = Geben Sie Ihren Code ein
@@ -100,7 +106,13 @@ not-you = nicht Sie?
 asks-to = { $name } ({ $place }) bittet um Folgendes:
 allow = Erlauben
 deny = Ablehnen
-consent-lifetime = Die Verbindung bleibt ohne Nutzung { $idle } Tage bestehen, insgesamt höchstens { $days } Tage.
+consent-lifetime = Die Verbindung bleibt ohne Nutzung { $idle ->
+    [one] einen Tag
+   *[other] { $idle } Tage
+} bestehen, insgesamt höchstens { $days ->
+    [one] einen Tag
+   *[other] { $days } Tage
+}.
 consent-after = In beiden Fällen kehren Sie zu { $place } zurück.
 at-resource = bei { $name }
 scope-openid = Wissen, wer Sie sind
@@ -216,6 +228,8 @@ error-registration-closed = Hier kann sich niemand registrieren
 error-registration-closed-text = Konten legt Ihre Verwaltung an. Fragen Sie dort danach.
 error-no-mail = Hier lässt sich kein neues Passwort setzen
 error-no-mail-text = Dieser Dienst verschickt keine E-Mails, also auch keinen Link. Fragen Sie Ihre Administration.
+error-invitation-needed = Sie brauchen eine Einladung
+error-invitation-needed-text = Konten gibt es hier auf Einladung. Folgen Sie dem Link in Ihrer Einladung; wenn Sie keine haben, bitten Sie Ihre Administration um eine.
 error-link-over = Dieser Link funktioniert nicht mehr
 error-link-over-text = Er wurde schon benutzt, oder es ist zu viel Zeit vergangen. Fordern Sie einen neuen an.
 
@@ -244,7 +258,7 @@ strength-2 = Mäßig.
 strength-3 = Gut.
 strength-4 = Sehr gut.
 name-optional = Name (freiwillig)
-name-malformed = Geben Sie einen kürzeren Namen ohne Steuerzeichen ein.
+name-malformed = Geben Sie einen kürzeren Text ohne Steuerzeichen ein.
 register = Konto anlegen
 register-under = Ihre Adresse bestätigen Sie per E-Mail.
 registered-text = Wenn diese Adresse noch kein Konto hat, haben wir ihr einen Link geschickt, der die Registrierung abschließt. Sonst haben wir ihr das mitgeteilt.
@@ -267,6 +281,61 @@ password-changed = Ihr Passwort ist gesetzt
 password-changed-text = Sie wurden überall abgemeldet. Melden Sie sich mit dem neuen Passwort an.
 letter-sent = Prüfen Sie Ihre E-Mail
 back-to-sign-in = Zurück zur Anmeldung
+continue-to = Weiter zu { $name }
+back-to-the-app = Sie haben in einem anderen Browser oder vor längerer Zeit begonnen: Gehen Sie zurück zu der App, von der Sie kommen, und melden Sie sich dort an.
+nothing-came = Ist nichts angekommen? Sehen Sie im Spam-Ordner nach, oder lassen Sie die E-Mail noch einmal senden:
+send-again = Noch einmal senden
+registration-resent = Wenn eine Registrierung mit dieser Adresse auf Bestätigung wartet, ist ihre E-Mail noch einmal unterwegs.
+invitation-under = Sie wurden eingeladen. Wählen Sie ein Passwort, dann ist Ihr Konto fertig.
+invited-text = Sie können sich jetzt anmelden.
+change = Ändern
+save = Speichern
+new-email = Neue E-Mail-Adresse
+change-email-text = Wir schicken einen Link an die neue Adresse. Bis Sie ihm folgen, behalten Sie die bisherige.
+email-change-sent = Wir haben einen Link an die neue Adresse geschickt. Folgen Sie ihm, um sie zu übernehmen.
+email-same = Das ist schon Ihre Adresse.
+confirm-email = Neue Adresse bestätigen
+confirm-email-text = Drücken Sie auf den Knopf, um sich ab jetzt mit <strong>{ $email }</strong> anzumelden. Wenn Sie das nicht verlangt haben, schließen Sie diese Seite.
+email-changed = Ihre Adresse ist geändert
+email-changed-text = Ihr Konto verwendet jetzt <strong>{ $email }</strong>.
+profile = Profil
+profile-text = Was Apps über Sie erfahren können, wenn Sie es erlauben. Alles ist freiwillig.
+profile-changed = Gespeichert.
+profile-names = Ihr Name
+profile-pages = Im Web
+claim-name = Vollständiger Name
+claim-given-name = Vorname
+claim-middle-name = Zweiter Vorname
+claim-family-name = Nachname
+claim-nickname = Rufname
+claim-preferred-username = Benutzername
+claim-preferred-username-hint = Wie Sie in Apps heißen möchten. Zum Anmelden dient er nicht.
+claim-birthdate = Geburtsdatum
+claim-birthdate-hint = Zum Beispiel 1990-04-01, oder 0000-04-01 ohne das Jahr.
+claim-gender = Geschlecht
+claim-phone-number = Telefonnummer
+claim-phone-number-hint = Mit Ländervorwahl, zum Beispiel +49 30 123456.
+claim-locale = Sprache
+claim-locale-hint = Zum Beispiel en oder de-AT.
+claim-zoneinfo = Zeitzone
+claim-zoneinfo-hint = Zum Beispiel Europe/Berlin.
+claim-address = Postanschrift
+claim-street-address = Straße und Hausnummer
+claim-postal-code = Postleitzahl
+claim-locality = Ort
+claim-region = Bundesland oder Region
+claim-country = Land
+claim-formatted = Die ganze Anschrift
+claim-formatted-hint = So, wie sie auf einem Umschlag steht.
+claim-website = Website
+claim-website-hint = Beginnt mit https://, wie auch die beiden folgenden.
+claim-profile = Profilseite
+claim-picture = Bild
+web-page-malformed = Geben Sie eine Adresse ein, die mit https:// beginnt.
+birthdate-malformed = Geben Sie ein Datum wie 1990-04-01 ein.
+zoneinfo-malformed = Geben Sie den Namen einer Zeitzone wie Europe/Berlin ein.
+locale-malformed = Geben Sie eine Sprache wie en oder de-AT ein.
+phone-number-malformed = Geben Sie eine Nummer mit + und Ländervorwahl ein, zum Beispiel +49 30 123456.
 password-on-text = Es ist gesetzt. Sie können sich damit anmelden.
 password-off-text = Es ist nicht gesetzt. Mit einem Passwort melden Sie sich ohne E-Mail an.
 password-set = Ihr Passwort ist gesetzt. Sie wurden überall sonst abgemeldet.
@@ -369,7 +438,10 @@ mail-code-subject = { $code } ist Ihr Code
 mail-code-preview = Damit melden Sie sich an, ein einziges Mal.
 mail-code-intro = hier ist der Code für Ihre Anmeldung:
 mail-code-intro-client = hier ist der Code für Ihre Anmeldung bei { $client }:
-mail-code-lifetime = Er gilt einmal, { $minutes } Minuten lang und nur in dem Browser, in dem Sie ihn angefordert haben.
+mail-code-lifetime = Er gilt einmal, { $minutes ->
+    [one] eine Minute
+   *[other] { $minutes } Minuten
+} lang und nur in dem Browser, in dem Sie ihn angefordert haben.
 mail-code-not-you = Wenn Sie ihn nicht angefordert haben, hat jemand Ihre Adresse eingegeben; Sie können diese Nachricht ignorieren. Verraten Sie diesen Code niemandem.
 mail-passkey-added-subject = Ihrem Konto wurde ein Passkey hinzugefügt
 mail-passkey-added-text = Ihrem Konto wurde ein Passkey hinzugefügt. Von jetzt an wird nach ihm gefragt, wenn Sie sich auf andere Weise anmelden.
@@ -392,7 +464,10 @@ mail-account-restored-text = Ihr Konto war geschlossen und ist wieder offen. Es 
 mail-verify-email-subject = Bestätigen Sie Ihre Adresse
 mail-verify-email-text = jemand, vermutlich Sie, möchte ein Konto mit dieser Adresse anlegen. Folgen Sie dem Link, um sie zu bestätigen:
 mail-verify-email-button = Adresse bestätigen
-mail-verify-email-ignore = Der Link funktioniert einmal, { $minutes } Minuten lang. Wenn Sie das nicht waren, übergehen Sie diese Nachricht: Es wurde nichts angelegt.
+mail-verify-email-ignore = Der Link funktioniert einmal, { $minutes ->
+    [one] eine Minute
+   *[other] { $minutes } Minuten
+} lang. Wenn Sie das nicht waren, übergehen Sie diese Nachricht: Es wurde nichts angelegt.
 mail-already-registered-subject = Sie haben schon ein Konto
 mail-already-registered-text = jemand, vermutlich Sie, wollte ein Konto mit dieser Adresse anlegen. Es gibt schon eines. Wenn Sie das Passwort vergessen haben, setzen Sie ein neues:
 mail-already-registered-button = Neues Passwort setzen
@@ -400,7 +475,10 @@ mail-already-registered-ignore = Wenn Sie das nicht waren, übergehen Sie diese 
 mail-reset-password-subject = Setzen Sie ein neues Passwort
 mail-reset-password-text = jemand, vermutlich Sie, möchte ein neues Passwort für Ihr Konto setzen. Folgen Sie dem Link:
 mail-reset-password-button = Neues Passwort setzen
-mail-reset-password-ignore = Der Link funktioniert einmal, { $minutes } Minuten lang. Wenn Sie das nicht waren, übergehen Sie diese Nachricht: Es wurde nichts geändert.
+mail-reset-password-ignore = Der Link funktioniert einmal, { $minutes ->
+    [one] eine Minute
+   *[other] { $minutes } Minuten
+} lang. Wenn Sie das nicht waren, übergehen Sie diese Nachricht: Es wurde nichts geändert.
 mail-password-changed-subject = Das Passwort Ihres Kontos wurde geändert
 mail-password-changed-text = Das Passwort Ihres Kontos wurde geändert, und Sie wurden überall abgemeldet.
 mail-new-device-subject = Anmeldung von einem neuen Gerät
@@ -412,3 +490,29 @@ mail-new-device-look = Wenn Sie das nicht waren, beenden Sie diese Sitzung und �
 mail-new-device-button = Ansehen, wo Sie angemeldet sind
 mail-new-device-ignore = Wenn Sie das waren, brauchen Sie nichts zu tun.
 mail-not-you = Wenn Sie das nicht waren, hat jemand anderes Zugang zu Ihrem Konto: Sagen Sie es sofort Ihrer Administration.
+mail-confirm-email-subject = Bestätigen Sie Ihre neue Adresse
+mail-confirm-email-text = jemand, vermutlich Sie, möchte diese Adresse für das eigene Konto verwenden. Folgen Sie dem Link, um sie zu bestätigen:
+mail-confirm-email-button = Adresse bestätigen
+mail-confirm-email-ignore = Der Link funktioniert einmal, { $minutes ->
+    [one] eine Minute
+   *[other] { $minutes } Minuten
+} lang. Wenn Sie das nicht waren, übergehen Sie diese Nachricht: Es wurde nichts geändert.
+mail-address-taken-subject = Mit dieser Adresse gibt es schon ein Konto
+mail-address-taken-text = jemand, vermutlich Sie, wollte diese Adresse für ein anderes Konto verwenden. Sie hat schon ein eigenes, deshalb wurde nichts geändert. Hier melden Sie sich dort an:
+mail-address-taken-button = Zu Ihrem Konto
+mail-address-taken-ignore = Wenn Sie das nicht waren, übergehen Sie diese Nachricht.
+mail-email-change-asked-subject = Für Ihr Konto wurde eine andere Adresse angegeben
+mail-email-change-asked-text = für Ihr Konto wurde eine andere E-Mail-Adresse angegeben, und wir haben einen Link dorthin geschickt. Ihr Konto behält diese Adresse, bis jemand dem Link folgt.
+mail-email-changed-subject = Die Adresse Ihres Kontos wurde geändert
+mail-email-changed-text = die Adresse Ihres Kontos wurde geändert. Es verwendet diese hier nicht mehr.
+mail-invitation-subject = Sie sind eingeladen
+mail-invitation-text = Sie sind eingeladen, ein Konto mit dieser Adresse anzulegen. Folgen Sie dem Link, und wählen Sie ein Passwort:
+mail-invitation-button = Konto anlegen
+mail-invitation-ignore = Der Link funktioniert einmal, { $days ->
+    [one] einen Tag
+   *[other] { $days } Tage
+} lang. Wenn Sie kein Konto möchten, übergehen Sie diese Nachricht.
+mail-invited-already-subject = Sie sind eingeladen und haben schon ein Konto
+mail-invited-already-text = jemand hat Sie eingeladen, ein Konto mit dieser Adresse anzulegen. Es gibt schon eines. Hier melden Sie sich an:
+mail-invited-already-button = Zu Ihrem Konto
+mail-invited-already-ignore = Es wurde nichts geändert.

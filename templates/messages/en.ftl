@@ -34,11 +34,17 @@ email-malformed = Enter an email address such as name@example.com.
 method-email-otp = Email me a code
 method-email-otp-hint = We will email you a code.
 method-email-otp-title = Check your mail
-method-email-otp-intro = If an account uses <strong>{ $identifier }</strong>, we sent an 8-digit code to it. It works once, for { $lifetime } minutes, in this browser only.
+method-email-otp-intro = If an account uses <strong>{ $identifier }</strong>, we sent an 8-digit code to it. It works once, for { $lifetime ->
+    [one] 1 minute
+   *[other] { $lifetime } minutes
+}, in this browser only.
 method-code = Send me a code
 method-code-hint = We will send you a code.
 method-code-title = Enter your code
-method-code-intro = If an account uses <strong>{ $identifier }</strong>, we sent it an 8-digit code. It works once, for { $lifetime } minutes, in this browser only.
+method-code-intro = If an account uses <strong>{ $identifier }</strong>, we sent it an 8-digit code. It works once, for { $lifetime ->
+    [one] 1 minute
+   *[other] { $lifetime } minutes
+}, in this browser only.
 method-code-operator = Use a code I was given
 method-code-operator-hint = You need the code that your administrator gave you.
 method-code-operator-title = Enter your code
@@ -100,7 +106,13 @@ not-you = not you?
 asks-to = { $name } ({ $place }) asks to:
 allow = Allow
 deny = Deny
-consent-lifetime = It stays connected for { $idle } days without use, { $days } days at most.
+consent-lifetime = It stays connected for { $idle ->
+    [one] 1 day
+   *[other] { $idle } days
+} without use, { $days ->
+    [one] 1 day
+   *[other] { $days } days
+} at most.
 consent-after = Either way you return to { $place }.
 at-resource = at { $name }
 scope-openid = Know who you are
@@ -216,6 +228,8 @@ error-registration-closed = Nobody can register here
 error-registration-closed-text = Accounts are made by your administrator. Ask for one there.
 error-no-mail = A new password cannot be set here
 error-no-mail-text = This service sends no mail, so there is no link to send. Ask your administrator.
+error-invitation-needed = You need an invitation
+error-invitation-needed-text = Accounts are made by invitation here. Follow the link in yours; if you have none, ask your administrator for one.
 error-link-over = This link does not work any more
 error-link-over-text = It was used already, or too much time has passed. Ask for a new one.
 
@@ -244,7 +258,7 @@ strength-2 = Fair.
 strength-3 = Good.
 strength-4 = Very good.
 name-optional = Name (optional)
-name-malformed = Enter a shorter name without control characters.
+name-malformed = Enter a shorter text without control characters.
 register = Create an account
 register-under = You will confirm your address by mail.
 registered-text = If this address has no account yet, we sent it a link that completes the registration. Otherwise we sent it a mail that says so.
@@ -267,6 +281,61 @@ password-changed = Your password is set
 password-changed-text = You were signed out everywhere. Sign in with the new password.
 letter-sent = Check your mail
 back-to-sign-in = Back to sign-in
+continue-to = Continue to { $name }
+back-to-the-app = You began in another browser, or some time ago: go back to the app that you came from and sign in there.
+nothing-came = Did nothing come? Look into your spam folder, or have the mail sent again:
+send-again = Send it again
+registration-resent = If a registration with this address waits to be confirmed, its mail is on its way again.
+invitation-under = You were invited. Choose a password, and your account is ready.
+invited-text = You can sign in now.
+change = Change
+save = Save
+new-email = New email address
+change-email-text = We mail a link to the new address. You keep the address you have until you follow it.
+email-change-sent = We sent a link to the new address. Follow it to make the change.
+email-same = This is your address already.
+confirm-email = Confirm your new address
+confirm-email-text = Press the button to sign in with <strong>{ $email }</strong> from now on. If you did not ask for this, close this page.
+email-changed = Your address is changed
+email-changed-text = Your account now uses <strong>{ $email }</strong>.
+profile = Profile
+profile-text = What apps may learn about you, if you let them. Everything is optional.
+profile-changed = Saved.
+profile-names = Your name
+profile-pages = On the web
+claim-name = Full name
+claim-given-name = Given name
+claim-middle-name = Middle name
+claim-family-name = Family name
+claim-nickname = Nickname
+claim-preferred-username = User name
+claim-preferred-username-hint = How you like to be called in apps. You do not sign in by it.
+claim-birthdate = Date of birth
+claim-birthdate-hint = Such as 1990-04-01, or 0000-04-01 without the year.
+claim-gender = Gender
+claim-phone-number = Phone number
+claim-phone-number-hint = With the country code, such as +49 30 123456.
+claim-locale = Language
+claim-locale-hint = Such as en or de-AT.
+claim-zoneinfo = Time zone
+claim-zoneinfo-hint = Such as Europe/Berlin.
+claim-address = Postal address
+claim-street-address = Street and number
+claim-postal-code = Postal code
+claim-locality = City
+claim-region = State or region
+claim-country = Country
+claim-formatted = The whole address
+claim-formatted-hint = As it is written on an envelope.
+claim-website = Website
+claim-website-hint = Beginning with https://, like the two below.
+claim-profile = Profile page
+claim-picture = Picture
+web-page-malformed = Enter an address that begins with https://.
+birthdate-malformed = Enter a date such as 1990-04-01.
+zoneinfo-malformed = Enter the name of a time zone such as Europe/Berlin.
+locale-malformed = Enter a language such as en or de-AT.
+phone-number-malformed = Enter a number with + and its country code, such as +49 30 123456.
 password-on-text = It is set. You can sign in by it.
 password-off-text = It is not set. With one you can sign in without a mail.
 password-set = Your password is set. You were signed out everywhere else.
@@ -369,7 +438,10 @@ mail-code-subject = { $code } is your code
 mail-code-preview = It signs you in, once.
 mail-code-intro = here is the code to sign in:
 mail-code-intro-client = here is the code to sign in to { $client }:
-mail-code-lifetime = It works once, for { $minutes } minutes, in the browser where you asked for it.
+mail-code-lifetime = It works once, for { $minutes ->
+    [one] 1 minute
+   *[other] { $minutes } minutes
+}, in the browser where you asked for it.
 mail-code-not-you = If you did not ask for it, somebody typed your address; you can ignore this message. Never tell anybody this code.
 mail-passkey-added-subject = A passkey was added to your account
 mail-passkey-added-text = A passkey was added to your account. From now on it is asked for when you sign in another way.
@@ -392,7 +464,10 @@ mail-account-restored-text = Your account was closed and is open again. It will 
 mail-verify-email-subject = Confirm your address
 mail-verify-email-text = somebody, probably you, wants to make an account with this address. Follow the link to confirm it:
 mail-verify-email-button = Confirm the address
-mail-verify-email-ignore = The link works once, for { $minutes } minutes. If that was not you, ignore this message: nothing was made.
+mail-verify-email-ignore = The link works once, for { $minutes ->
+    [one] 1 minute
+   *[other] { $minutes } minutes
+}. If that was not you, ignore this message: nothing was made.
 mail-already-registered-subject = You have an account already
 mail-already-registered-text = somebody, probably you, tried to make an account with this address. There is one already. If you forgot its password, set a new one:
 mail-already-registered-button = Set a new password
@@ -400,7 +475,10 @@ mail-already-registered-ignore = If that was not you, ignore this message: nothi
 mail-reset-password-subject = Set a new password
 mail-reset-password-text = somebody, probably you, asked to set a new password for your account. Follow the link to do it:
 mail-reset-password-button = Set a new password
-mail-reset-password-ignore = The link works once, for { $minutes } minutes. If that was not you, ignore this message: nothing was changed.
+mail-reset-password-ignore = The link works once, for { $minutes ->
+    [one] 1 minute
+   *[other] { $minutes } minutes
+}. If that was not you, ignore this message: nothing was changed.
 mail-password-changed-subject = The password of your account was changed
 mail-password-changed-text = The password of your account was changed, and you were signed out everywhere.
 mail-new-device-subject = A sign-in from a new device
@@ -412,3 +490,29 @@ mail-new-device-look = If that was not you, end that session and change your pas
 mail-new-device-button = See where you are signed in
 mail-new-device-ignore = If that was you, there is nothing to do.
 mail-not-you = If that was not you, somebody else has access to your account: tell your administrator at once.
+mail-confirm-email-subject = Confirm your new address
+mail-confirm-email-text = somebody, probably you, wants to use this address for their account. Follow the link to confirm it:
+mail-confirm-email-button = Confirm the address
+mail-confirm-email-ignore = The link works once, for { $minutes ->
+    [one] 1 minute
+   *[other] { $minutes } minutes
+}. If that was not you, ignore this message: nothing was changed.
+mail-address-taken-subject = This address has an account already
+mail-address-taken-text = somebody, probably you, wanted to use this address for another account. It has an account of its own, so nothing was changed. This is where you sign in to it:
+mail-address-taken-button = To your account
+mail-address-taken-ignore = If that was not you, ignore this message.
+mail-email-change-asked-subject = Another address was given for your account
+mail-email-change-asked-text = another email address was given for your account, and a link was sent there. Your account keeps this address until somebody follows that link.
+mail-email-changed-subject = The address of your account was changed
+mail-email-changed-text = the address of your account was changed. It does not use this one any more.
+mail-invitation-subject = You are invited
+mail-invitation-text = you are invited to make an account with this address. Follow the link and choose a password:
+mail-invitation-button = Make an account
+mail-invitation-ignore = The link works once, for { $days ->
+    [one] 1 day
+   *[other] { $days } days
+}. If you do not want an account, ignore this message.
+mail-invited-already-subject = You were invited, and have an account already
+mail-invited-already-text = somebody invited you to make an account with this address. There is one already. This is where you sign in:
+mail-invited-already-button = To your account
+mail-invited-already-ignore = Nothing was changed.

@@ -7,6 +7,7 @@ mod m20261121_000004_sign_in;
 mod m20261121_000005_operations;
 mod m20261121_000006_self_service;
 mod m20261121_000007_passkeys;
+mod m20261121_000008_people;
 mod m20261121_000009_own_data;
 mod m20261121_000010_passwords;
 mod m20261121_000011_devices;
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000011_devices::Migration),
             Box::new(m20261121_000010_passwords::Migration),
             Box::new(m20261121_000009_own_data::Migration),
+            Box::new(m20261121_000008_people::Migration),
         ]
     }
 

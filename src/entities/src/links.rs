@@ -9,7 +9,7 @@ pub struct Model {
     /// Hash of the token in it.
     #[sea_orm(primary_key, auto_increment = false)]
     pub token_hash: Vec<u8>,
-    /// `register`, `reset`; `none` for one that was mailed to nobody.
+    /// `register`, `reset`, `change_email`, `invite`; `none` for one that was mailed to nobody.
     pub purpose: String,
     /// Whose it is, if there is an account.
     pub user_id: Option<Uuid>,

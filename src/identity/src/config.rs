@@ -1,6 +1,6 @@
 //! Defines the settings of `postern`; `config/default.toml` explains each and gives its default.
 
-use std::{collections::BTreeSet, ffi::OsString, num::NonZeroU16, path::PathBuf};
+use std::{collections::BTreeSet, ffi::OsString, num::NonZeroU16, path::PathBuf, time::Duration};
 
 use postern_service::{
     database::DatabaseSettings,
@@ -14,6 +14,8 @@ use crate::login::policy::Acr;
 
 /// The defaults, and with them the list of every key.
 pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
+
+const DAY: Duration = Duration::from_hours(24);
 
 /// Keys whose value may also come from a file, named by the key with `_FILE`.
 pub const SECRET_KEYS: [&str; 4] =
@@ -163,6 +165,8 @@ pub struct PasswordSettings {
 pub enum Registration {
     /// Nobody; operators add users.
     Closed,
+    /// Who was invited.
+    Invitation,
     /// Everybody with an address.
     Open,
 }
@@ -177,6 +181,8 @@ pub struct RegistrationSettings {
     pub link_lifetime: Lifetime,
     /// Time between closing one's account and its deletion.
     pub deletion_grace: Lifetime,
+    /// Life of an invitation.
+    pub invitation_lifetime: Lifetime,
 }
 
 /// Sessions.
@@ -344,6 +350,9 @@ impl Config {
         }
         if self.session.unremembered_lifetime.duration() > self.session.lifetime.duration() {
             return Err(("session.unremembered_lifetime", "must not be longer than session.lifetime"));
+        }
+        if self.registration.invitation_lifetime.duration() < DAY {
+            return Err(("registration.invitation_lifetime", "must be at least 1d"));
         }
         let login = &self.login;
         if login.code_delivery == CodeDelivery::Webhook

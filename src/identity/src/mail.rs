@@ -174,8 +174,9 @@ pub fn letter_with<const N: usize>(
 /// What the template of a letter may ask for.
 fn values(app: &App, link: Option<&str>, facts: BTreeMap<String, String>) -> minijinja::Value {
     let minutes = app.config.registration.link_lifetime.duration().as_secs().div_ceil(60);
+    let days = app.config.registration.invitation_lifetime.duration().as_secs() / (24 * 60 * 60);
     let facts = minijinja::Value::from_pairs(facts);
-    context! { issuer => &app.config.issuer, link, minutes, ..facts }
+    context! { issuer => &app.config.issuer, link, minutes, days, ..facts }
 }
 
 /// Runs the job.

@@ -14,7 +14,10 @@ use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Transaction},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder as _, QuerySelect as _, Select,
+    sea_query::{Expr, SimpleExpr},
+};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
@@ -31,6 +34,10 @@ pub(super) enum Purpose {
     Register,
     /// To set a new password.
     Reset,
+    /// To make another address the account's own.
+    ChangeEmail,
+    /// To make an account, by invitation.
+    Invite,
     /// Nothing.
     Nothing,
 }
@@ -40,6 +47,8 @@ impl Purpose {
         match self {
             Self::Register => "register",
             Self::Reset => "reset",
+            Self::ChangeEmail => "change_email",
+            Self::Invite => "invite",
             Self::Nothing => "none",
         }
     }
@@ -78,6 +87,12 @@ impl NewLink {
         Ok(Self { token, row })
     }
 
+    /// The same with another end.
+    pub(super) fn until(mut self, end: Timestamp) -> Self {
+        self.row.expires_at = end.micros();
+        self
+    }
+
     /// Keeps it.
     pub(super) async fn store(self, tx: &Transaction) -> Result<(), DatabaseError> {
         links::Entity::insert(links::ActiveModel::from(self.row)).exec_without_returning(tx).await?;
@@ -100,19 +115,54 @@ pub(super) async fn find<T: DeserializeOwned>(
     token: &str,
     now: Timestamp,
 ) -> Result<Option<Link<T>>, LinkError> {
-    let token_hash = crypto::token_hash(token);
-    let row = links::Entity::find_by_id(token_hash.clone())
-        .filter(Column::Purpose.eq(purpose.word()))
-        .filter(Column::UsedAt.is_null())
-        .filter(Column::ExpiresAt.gt(now.micros()))
+    let row = waiting(purpose, now)
+        .filter(Column::TokenHash.eq(crypto::token_hash(token)))
         .one(app.db.reader())
         .await
         .map_err(DatabaseError::from)?;
-    let Some(row) = row else { return Ok(None) };
-    let sealed = row.payload_sealed.as_deref().unwrap_or_default();
-    let plain = app.vault.open(&place(&crypto::hex(&token_hash)), sealed)?;
-    let payload = serde_json::from_slice(&plain).map_err(|_| CryptoError::Altered)?;
-    Ok(Some(Link { token_hash, user_id: row.user_id, email: row.email, payload }))
+    row.map(|row| Link::open(app, row)).transpose()
+}
+
+/// The newest link to this address, if one is for this and was not used yet.
+pub(super) async fn newest<T: DeserializeOwned>(
+    app: &App,
+    purpose: Purpose,
+    email: &Email,
+    now: Timestamp,
+) -> Result<Option<Link<T>>, LinkError> {
+    let row = waiting(purpose, now)
+        .filter(Column::Email.eq(email.as_str()))
+        .order_by_desc(Column::CreatedAt)
+        .one(app.db.reader())
+        .await
+        .map_err(DatabaseError::from)?;
+    row.map(|row| Link::open(app, row)).transpose()
+}
+
+/// What may be used of one kind, the oldest first.
+pub(super) async fn list(
+    app: &App,
+    purpose: Purpose,
+    now: Timestamp,
+    limit: u64,
+) -> Result<Vec<Model>, DatabaseError> {
+    Ok(waiting(purpose, now).order_by_asc(Column::CreatedAt).limit(limit).all(app.db.reader()).await?)
+}
+
+fn waiting(purpose: Purpose, now: Timestamp) -> Select<links::Entity> {
+    links::Entity::find()
+        .filter(Column::Purpose.eq(purpose.word()))
+        .filter(Column::UsedAt.is_null())
+        .filter(Column::ExpiresAt.gt(now.micros()))
+}
+
+impl<T: DeserializeOwned> Link<T> {
+    fn open(app: &App, row: Model) -> Result<Self, LinkError> {
+        let sealed = row.payload_sealed.as_deref().unwrap_or_default();
+        let plain = app.vault.open(&place(&crypto::hex(&row.token_hash)), sealed)?;
+        let payload = serde_json::from_slice(&plain).map_err(|_| CryptoError::Altered)?;
+        Ok(Self { token_hash: row.token_hash, user_id: row.user_id, email: row.email, payload })
+    }
 }
 
 impl<T> Link<T> {
@@ -130,8 +180,8 @@ impl<T> Link<T> {
     }
 }
 
-/// Ends the other links of an account: what they were asked for is done.
-pub(super) async fn end_of_user(
+/// Ends the links of an account that were not used: what they were asked for is done, or must not be done any more.
+pub(crate) async fn end_of_user(
     tx: &Transaction,
     user_id: Uuid,
     now: Timestamp,
@@ -143,6 +193,45 @@ pub(super) async fn end_of_user(
         .exec(tx)
         .await?;
     Ok(())
+}
+
+/// Ends the links of an account that are for this.
+pub(super) async fn end_of_user_for(
+    tx: &Transaction,
+    user_id: Uuid,
+    purpose: Purpose,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    end(tx, purpose, Column::UserId.eq(user_id), now).await?;
+    Ok(())
+}
+
+/// Ends the links to an address that are for this. Whether there were any.
+pub(super) async fn end_of_address(
+    tx: &Transaction,
+    purpose: Purpose,
+    email: &Email,
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
+    Ok(end(tx, purpose, Column::Email.eq(email.as_str()), now).await? > 0)
+}
+
+async fn end(
+    tx: &Transaction,
+    purpose: Purpose,
+    whose: SimpleExpr,
+    now: Timestamp,
+) -> Result<u64, DatabaseError> {
+    let ended = links::Entity::update_many()
+        .col_expr(Column::UsedAt, Expr::value(now.micros()))
+        .col_expr(Column::PayloadSealed, Expr::value(None::<Vec<u8>>))
+        .filter(whose)
+        .filter(Column::Purpose.eq(purpose.word()))
+        .filter(Column::UsedAt.is_null())
+        .filter(Column::ExpiresAt.gt(now.micros()))
+        .exec(tx)
+        .await?;
+    Ok(ended.rows_affected)
 }
 
 /// Why a link was not found.

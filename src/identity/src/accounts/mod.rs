@@ -1,20 +1,25 @@
 //! Answers how people come by an account and back into it, by links that are mailed to them, and what they keep of it in
-//! their own hands: [`password`], [`applications`], [`activity`], [`export`], [`deletion`].
+//! their own hands: [`profile`], [`address`], [`password`], [`applications`], [`activity`], [`export`], [`deletion`].
 //!
 //! ```text
 //!   register ──link──► verify_email ──► an account          (nothing is stored as true before)
+//!   invite ────link──► accept ────────► an account
 //!   forgot ────link──► reset ──► a new password; every session and grant of the account has ended
+//!   ask ───────link──► confirm ──► another address
 //! ```
 //!
 //! Whether an address has an account is told to nobody but to who reads its mail: both cases take the same steps, write
 //! as many rows and give the same answer. Links are made from the configured issuer and from nothing that a request says.
 
 pub mod activity;
+pub mod address;
 pub mod applications;
 pub mod deletion;
 pub mod export;
+pub mod invitations;
 mod links;
 pub mod password;
+pub mod profile;
 pub mod recovery;
 pub mod recovery_codes;
 pub mod registration;
@@ -29,6 +34,7 @@ use postern_service::{
 use serde_json::json;
 
 use self::links::LinkError;
+pub(crate) use self::links::end_of_user as end_links;
 use crate::{
     App,
     administration::ChangeError,
@@ -50,9 +56,15 @@ pub enum AccountError {
     /// No mail can be sent, so there is no way back to an account.
     #[error("no mail can be sent")]
     NoMail,
+    /// Who makes an account here needs an invitation.
+    #[error("registration needs an invitation")]
+    Uninvited,
     /// Nobody can have this address.
     #[error("email is not an email address such as name@example.com")]
     MalformedEmail,
+    /// The account has this address.
+    #[error("is the address of the account already")]
+    SameEmail,
     /// The password may not be set.
     #[error("password {0}")]
     Password(#[from] Weakness),
@@ -140,6 +152,35 @@ impl From<ChangeError> for AccountError {
                 Self::LinkOver
             }
         }
+    }
+}
+
+impl AccountError {
+    /// Reads a failed write of an address: of two accounts that want it, the constraint decided who was first.
+    fn of_taken_address(cause: sea_orm::DbErr) -> Self {
+        match postern_service::database::unique_violation(&cause).as_deref() {
+            Some("users.email") => Self::LinkOver,
+            _ => cause.into(),
+        }
+    }
+}
+
+/// Uses the token of a link that proves an address: that of a registration, or of a change of address. Answers the
+/// address.
+pub async fn verify_email(
+    app: &App,
+    token: &str,
+    language: &str,
+    origin: &Origin,
+) -> Result<String, AccountError> {
+    let refused = match registration::verify_email(app, token, None, origin).await {
+        Ok(verified) => return Ok(verified.user.email),
+        Err(cause @ (AccountError::LinkOver | AccountError::Closed | AccountError::Uninvited)) => cause,
+        Err(cause) => return Err(cause),
+    };
+    match address::confirm(app, token, language, origin).await {
+        Err(AccountError::LinkOver) => Err(refused),
+        confirmed => confirmed,
     }
 }
 

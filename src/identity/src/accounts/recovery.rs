@@ -5,6 +5,7 @@
 
 use postern_entities::users as rows;
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use uuid::Uuid;
 
 use super::{
     AccountError, count_mail,
@@ -25,8 +26,15 @@ pub fn possible(app: &App) -> bool {
     app.mailer.delivers()
 }
 
-/// Mails a link to set a new password, if the address has an account; otherwise the same, to nobody.
-pub async fn forgot(app: &App, email: &str, language: &str, origin: &Origin) -> Result<(), AccountError> {
+/// Mails a link to set a new password, if the address has an account; otherwise the same, to nobody. `request` is the
+/// authorization request that led here, to go on with afterwards.
+pub async fn forgot(
+    app: &App,
+    email: &str,
+    request: Option<Uuid>,
+    language: &str,
+    origin: &Origin,
+) -> Result<(), AccountError> {
     if !possible(app) {
         return Err(AccountError::NoMail);
     }
@@ -35,7 +43,7 @@ pub async fn forgot(app: &App, email: &str, language: &str, origin: &Origin) -> 
     let user = users::find_by_email(app.db.reader(), &email).await?;
     let user = user.filter(|user| users::may_sign_in(user, now));
     let purpose = if user.is_some() { Purpose::Reset } else { Purpose::Nothing };
-    let link = NewLink::new(app, purpose, user.as_ref().map(|user| user.id), &email, &(), now)?;
+    let link = NewLink::new(app, purpose, user.as_ref().map(|user| user.id), &email, &request, now)?;
     let path = format!("/reset-password?token={}", link.token);
     let to = user.as_ref().map(|user| user.email.as_str());
     let letter = mail::letter(app, Letter { to, template: "reset-password", language, path: Some(&path) })?;
@@ -58,19 +66,21 @@ pub async fn forgot(app: &App, email: &str, language: &str, origin: &Origin) -> 
 
 /// Whether a link to set a new password still works: for the page that asks for it.
 pub async fn works(app: &App, token: &str) -> Result<bool, AccountError> {
-    Ok(links::find::<()>(app, Purpose::Reset, token, app.clock.now()).await?.is_some())
+    Ok(links::find::<Option<Uuid>>(app, Purpose::Reset, token, app.clock.now()).await?.is_some())
 }
 
-/// Sets a new password by a mailed link, and ends every session and grant of the account.
+/// Sets a new password by a mailed link, and ends every session and grant of the account. Answers the authorization
+/// request that led to it.
 pub async fn reset(
     app: &App,
     token: &str,
     password: &str,
     language: &str,
     origin: &Origin,
-) -> Result<(), AccountError> {
+) -> Result<Option<Uuid>, AccountError> {
     let now = app.clock.now();
-    let link = links::find::<()>(app, Purpose::Reset, token, now).await?.ok_or(AccountError::LinkOver)?;
+    let link = links::find::<Option<Uuid>>(app, Purpose::Reset, token, now).await?;
+    let link = link.ok_or(AccountError::LinkOver)?;
     let user = match link.user_id {
         Some(id) => users::find(app.db.reader(), id).await?,
         None => None,
@@ -92,5 +102,5 @@ pub async fn reset(
         })
         .await?;
     app.jobs.wake();
-    Ok(())
+    Ok(link.payload)
 }

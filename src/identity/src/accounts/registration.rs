@@ -1,13 +1,15 @@
 //! Makes accounts for people who come by themselves.
 //!
 //! The account begins when its address is proven: until then the registration, with the hash of its password, lies sealed
-//! in the link.
+//! in the link. Asked again, the same registration is sealed into another link; the ones before work until their own end,
+//! and whichever is used first makes the account.
 
 use postern_entities::users as rows;
-use postern_service::clock::Timestamp;
+use postern_service::{clock::Timestamp, database::Transaction};
 use sea_orm::EntityTrait as _;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{
     AccountError, count_mail, known_words,
@@ -18,7 +20,7 @@ use crate::{
     audit::{Event, Origin},
     config::Registration,
     mail::{self, Letter},
-    passwords::{self, Password, Verdict, Weakness},
+    passwords::{self, NewPassword, Password, Verdict, Weakness},
     rate_limit::{self, Limit, Taken},
     users::{self, Email, Profile, User},
 };
@@ -31,6 +33,8 @@ pub struct NewAccount<'a> {
     pub password: &'a str,
     /// Standard claims.
     pub profile: Profile,
+    /// The authorization request that led here, to go on with afterwards.
+    pub request: Option<Uuid>,
 }
 
 /// Sealed in the link until it is used.
@@ -38,10 +42,20 @@ pub struct NewAccount<'a> {
 struct Registered {
     password_hash: String,
     profile: Profile,
+    #[serde(default)]
+    request: Option<Uuid>,
+}
+
+/// A registration that is complete.
+pub struct Verified {
+    /// The account.
+    pub user: User,
+    /// The authorization request that led to it.
+    pub request: Option<Uuid>,
 }
 
 /// Counts what makes us hash a password for a stranger, in a write of its own.
-async fn count_try(app: &App, origin: &Origin, now: Timestamp) -> Result<(), AccountError> {
+pub(super) async fn count_try(app: &App, origin: &Origin, now: Timestamp) -> Result<(), AccountError> {
     let limit = Limit { name: "registration_tries_per_source", rate: app.config.limits.codes_per_source };
     let source = rate_limit::source(origin.ip);
     match app.db.write(async |tx| rate_limit::take(tx, limit, &source, now).await).await? {
@@ -50,10 +64,23 @@ async fn count_try(app: &App, origin: &Origin, now: Timestamp) -> Result<(), Acc
     }
 }
 
+/// Whether accounts here can have a password.
+pub(super) fn by_password(app: &App) -> bool {
+    app.config.login.methods.iter().any(|method| method == "password")
+}
+
 /// Whether people may make accounts here.
 pub fn open(app: &App) -> bool {
-    let by_password = app.config.login.methods.iter().any(|method| method == "password");
-    app.config.registration.mode == Registration::Open && by_password && app.mailer.delivers()
+    app.config.registration.mode == Registration::Open && by_password(app) && app.mailer.delivers()
+}
+
+/// Refuses where people may not make accounts, or not without an invitation.
+pub fn must_be_open(app: &App) -> Result<(), AccountError> {
+    match app.config.registration.mode {
+        _ if open(app) => Ok(()),
+        Registration::Invitation => Err(AccountError::Uninvited),
+        Registration::Open | Registration::Closed => Err(AccountError::Closed),
+    }
 }
 
 /// Mails a link that completes the registration or, to an address that has an account, a letter that says so.
@@ -63,9 +90,7 @@ pub async fn register(
     language: &str,
     origin: &Origin,
 ) -> Result<(), AccountError> {
-    if !open(app) {
-        return Err(AccountError::Closed);
-    }
+    must_be_open(app)?;
     let email = Email::parse(new.email).map_err(|_| AccountError::MalformedEmail)?;
     administration::users::check(&new.profile)?;
     let password = Password::typed(new.password).ok_or(Weakness::TooLong)?;
@@ -74,47 +99,70 @@ pub async fn register(
     count_try(app, origin, now).await?;
     let words = known_words(app, email.as_str(), new.profile.name.as_deref());
     passwords::check(app, &password, false, &words).await??;
-    let registered =
-        Registered { password_hash: passwords::hash(app, &password).await?, profile: new.profile };
-    let user = users::find_by_email(app.db.reader(), &email).await?;
-    let (purpose, template) = match user {
-        None => (Purpose::Register, "verify-email"),
-        Some(_) => (Purpose::Nothing, "already-registered"),
-    };
-    let link = NewLink::new(app, purpose, None, &email, &registered, now)?;
-    let path = match purpose {
-        Purpose::Register => format!("/verify-email?token={}", link.token),
-        _ => "/forgot-password".to_owned(),
-    };
-    let letter = Letter { to: Some(email.as_str()), template, language, path: Some(&path) };
-    keep(app, link, letter, &email, origin, now).await
-}
-
-async fn keep(
-    app: &App,
-    link: NewLink,
-    letter: Letter<'_>,
-    email: &Email,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<(), AccountError> {
-    let job = mail::letter(app, letter)?;
+    let password_hash = passwords::hash(app, &password).await?;
+    let registered = Registered { password_hash, profile: new.profile, request: new.request };
+    let taken = users::find_by_email(app.db.reader(), &email).await?.is_some();
+    let begun = Begun { email: &email, registered: Some(&registered), taken };
     let rate = app.config.limits.registrations_per_source;
     let registrations = Limit { name: "registrations_per_source", rate };
-    let limited = app
-        .db
-        .write(async |tx| -> Result<_, AccountError> {
-            let limited = count_mail(app, tx, Some(registrations), email, origin, now).await?;
-            if limited.is_none() {
-                link.store(tx).await?;
-                job.enqueue(tx).await?;
-                Event::new("registration.begun").record(app, tx, origin, now).await?;
-            }
-            Ok(limited)
-        })
-        .await?;
-    app.jobs.wake();
-    limited.map_or(Ok(()), |retry_after| Err(AccountError::Limited { retry_after }))
+    begun.send(app, Some(registrations), "registration.begun", language, origin).await
+}
+
+/// Mails another link for a registration that waits for its address to be proven, to an address that has an account the
+/// letter that says so, and nothing to nobody.
+pub async fn resend(app: &App, email: &str, language: &str, origin: &Origin) -> Result<(), AccountError> {
+    must_be_open(app)?;
+    let email = Email::parse(email).map_err(|_| AccountError::MalformedEmail)?;
+    let pending = links::newest::<Registered>(app, Purpose::Register, &email, app.clock.now()).await?;
+    let taken = users::find_by_email(app.db.reader(), &email).await?.is_some();
+    let registered = pending.as_ref().map(|link| &link.payload);
+    Begun { email: &email, registered, taken }.send(app, None, "registration.resent", language, origin).await
+}
+
+/// A registration as far as it is known, and whether somebody has the address.
+struct Begun<'a> {
+    email: &'a Email,
+    registered: Option<&'a Registered>,
+    taken: bool,
+}
+
+impl Begun<'_> {
+    /// Writes the letter that fits. Each case writes the same rows.
+    async fn send(
+        self,
+        app: &App,
+        more: Option<Limit>,
+        event: &'static str,
+        language: &str,
+        origin: &Origin,
+    ) -> Result<(), AccountError> {
+        let now = app.clock.now();
+        let purpose =
+            if self.registered.is_some() && !self.taken { Purpose::Register } else { Purpose::Nothing };
+        let link = NewLink::new(app, purpose, None, self.email, &self.registered, now)?;
+        let (template, path) = if self.taken {
+            ("already-registered", "/forgot-password".to_owned())
+        } else {
+            ("verify-email", format!("/verify-email?token={}", link.token))
+        };
+        let known = self.taken || self.registered.is_some();
+        let to = known.then_some(self.email.as_str());
+        let job = mail::letter(app, Letter { to, template, language, path: Some(&path) })?;
+        let limited = app
+            .db
+            .write(async |tx| -> Result<_, AccountError> {
+                let limited = count_mail(app, tx, more, self.email, origin, now).await?;
+                if limited.is_none() {
+                    link.store(tx).await?;
+                    job.enqueue(tx).await?;
+                    Event::new(event).record(app, tx, origin, now).await?;
+                }
+                Ok(limited)
+            })
+            .await?;
+        app.jobs.wake();
+        limited.map_or(Ok(()), |retry_after| Err(AccountError::Limited { retry_after }))
+    }
 }
 
 /// Completes a registration: from now on there is an account, with its address proven.
@@ -126,10 +174,8 @@ pub async fn verify_email(
     token: &str,
     password: Option<&str>,
     origin: &Origin,
-) -> Result<User, AccountError> {
-    if !open(app) {
-        return Err(AccountError::Closed);
-    }
+) -> Result<Verified, AccountError> {
+    must_be_open(app)?;
     let now = app.clock.now();
     let link = links::find::<Registered>(app, Purpose::Register, token, now).await?;
     let link = link.ok_or(AccountError::LinkOver)?;
@@ -141,37 +187,63 @@ pub async fn verify_email(
             return Err(AccountError::WrongPassword);
         }
     }
-    let user = User {
-        id: app.random.row_id(now),
-        subject: app.random.uuid(),
-        email: link.email.clone(),
-        email_verified: true,
-        profile: json!(link.payload.profile),
-        disabled_at: None,
-        deletion_at: None,
-        created_at: now.micros(),
-        updated_at: now.micros(),
-    };
-    let password = passwords::seal(app, user.id, &link.payload.password_hash, now)?;
+    let account = Account::new(app, &link.email, &link.payload.profile, &link.payload.password_hash, now)?;
+    let user = account.user.clone();
     app.db
         .write(async |tx| {
             if !link.consume(tx, now).await? {
                 return Err(AccountError::LinkOver);
             }
-            let row = rows::ActiveModel::from(user.clone());
-            rows::Entity::insert(row).exec_without_returning(tx).await.map_err(taken_meanwhile)?;
-            password.store(tx).await?;
-            Event::new("user.registered").user(user.id).record(app, tx, origin, now).await?;
-            Ok(())
+            account.store(app, tx, "registration", origin, now).await
         })
         .await?;
-    Ok(user)
+    Ok(Verified { user, request: link.payload.request })
 }
 
-/// Of two links to one address, one makes the account.
-fn taken_meanwhile(cause: sea_orm::DbErr) -> AccountError {
-    match postern_service::database::unique_violation(&cause).as_deref() {
-        Some("users.email") => AccountError::LinkOver,
-        _ => cause.into(),
+/// An account in the making, its address proven.
+pub(super) struct Account {
+    pub(super) user: User,
+    password: NewPassword,
+}
+
+impl Account {
+    pub(super) fn new(
+        app: &App,
+        email: &str,
+        profile: &Profile,
+        password_hash: &str,
+        now: Timestamp,
+    ) -> Result<Self, AccountError> {
+        let user = User {
+            id: app.random.row_id(now),
+            subject: app.random.uuid(),
+            email: email.to_owned(),
+            email_verified: true,
+            profile: json!(profile),
+            disabled_at: None,
+            deletion_at: None,
+            created_at: now.micros(),
+            updated_at: now.micros(),
+        };
+        let password = passwords::seal(app, user.id, password_hash, now)?;
+        Ok(Self { user, password })
+    }
+
+    /// Stores it. Of two links to one address, one makes the account.
+    pub(super) async fn store(
+        self,
+        app: &App,
+        tx: &Transaction,
+        by: &'static str,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Result<(), AccountError> {
+        let id = self.user.id;
+        let row = rows::ActiveModel::from(self.user);
+        rows::Entity::insert(row).exec_without_returning(tx).await.map_err(AccountError::of_taken_address)?;
+        self.password.store(tx).await?;
+        let details: Value = json!({ "by": by });
+        Event::new("user.registered").user(id).details(details).record(app, tx, origin, now).await?;
+        Ok(())
     }
 }

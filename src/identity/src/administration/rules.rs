@@ -11,7 +11,7 @@ type Rule = Result<(), &'static str>;
 const FORBIDDEN_SCHEMES: [&str; 8] =
     ["javascript", "data", "vbscript", "file", "blob", "about", "filesystem", "view-source"];
 
-/// What people call something.
+/// What people call something, and any other line of text about it.
 pub(super) fn name(text: &str) -> Rule {
     let fits = (1..=100).contains(&text.chars().count()) && !text.chars().any(char::is_control);
     if fits && text.trim() == text {
@@ -88,6 +88,83 @@ pub(super) fn origin(text: &str) -> Rule {
     let exact = url.origin().ascii_serialization() == text;
     let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
     if exact && safe { host_is_exact(&url) } else { Err(rule) }
+}
+
+/// An address as it is written on an envelope (OpenID Connect Core section 5.1.1): lines, separated by newlines.
+pub(super) fn lines(text: &str) -> Rule {
+    let fits = (1..=500).contains(&text.chars().count());
+    if fits && text.trim() == text && !text.chars().any(|c| c.is_control() && c != '\n') {
+        Ok(())
+    } else {
+        Err("must be 1 to 500 characters without control characters other than newlines or space around them")
+    }
+}
+
+/// A day of birth (OpenID Connect Core section 5.1): `YYYY-MM-DD`, the year `0000` where it is not told, or `YYYY`.
+pub(super) fn birthdate(text: &str) -> Rule {
+    let rule = Err("must be a date such as 1990-04-01, 0000-04-01 without a year, or 1990");
+    let number = |part: &str, length: usize| {
+        let digits = part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
+        if digits { part.parse::<u16>().ok() } else { None }
+    };
+    let parts: Vec<_> = text.split('-').collect();
+    match parts[..] {
+        [year] if number(year, 4).is_some_and(|year| year > 0) => Ok(()),
+        [year, month, day] => match (number(year, 4), number(month, 2), number(day, 2)) {
+            (Some(year), Some(month), Some(day)) if is_date(year, month, day) => Ok(()),
+            _ => rule,
+        },
+        _ => rule,
+    }
+}
+
+fn is_date(year: u16, month: u16, day: u16) -> bool {
+    let month = u8::try_from(month).ok().and_then(|month| time::Month::try_from(month).ok());
+    let day = u8::try_from(day).ok();
+    month
+        .zip(day)
+        .is_some_and(|(month, day)| time::Date::from_calendar_date(i32::from(year), month, day).is_ok())
+}
+
+/// A time zone by its name in the IANA database, as far as its form tells.
+pub(super) fn zoneinfo(text: &str) -> Rule {
+    let part = |part: &str| {
+        part.starts_with(|first: char| first.is_ascii_alphabetic())
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+-".contains(&byte))
+    };
+    if text.len() <= 64 && text.split('/').all(part) {
+        Ok(())
+    } else {
+        Err("must be the name of a time zone such as Europe/Berlin")
+    }
+}
+
+/// A language tag (RFC 5646), with a dash between its parts.
+pub(super) fn locale(text: &str) -> Rule {
+    let parsed = text.parse::<unic_langid::LanguageIdentifier>();
+    if text.len() <= 35 && !text.contains('_') && parsed.is_ok() {
+        Ok(())
+    } else {
+        Err("must be a language such as en or de-AT")
+    }
+}
+
+/// A telephone number as OpenID Connect Core section 5.1 recommends it: E.164, with an extension as in RFC 3966.
+pub(super) fn phone_number(text: &str) -> Rule {
+    let digits = |text: &str, most: usize| {
+        (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let (number, extension) = match text.split_once(";ext=") {
+        Some((number, extension)) => (number, Some(extension)),
+        None => (text, None),
+    };
+    let number = number.strip_prefix('+').unwrap_or_default();
+    let whole = number.len() >= 6 && digits(number, 15) && !number.starts_with('0');
+    if whole && extension.is_none_or(|extension| digits(extension, 10)) {
+        Ok(())
+    } else {
+        Err("must be a number with + and its country code, such as +4930123456")
+    }
 }
 
 /// A page or picture that is shown to people.
@@ -222,6 +299,55 @@ mod tests {
             "com.example.app:",
         ] {
             assert!(origin(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_people_tell_of_themselves_has_the_form_that_the_specification_names() {
+        type Case<'a> = (fn(&str) -> Rule, &'a [&'a str], &'a [&'a str]);
+        let cases: [Case<'_>; 5] = [
+            (
+                birthdate,
+                &["1990-04-01", "0000-02-29", "1990"],
+                &[
+                    "",
+                    "1990-02-29",
+                    "1990-4-1",
+                    "01.04.1990",
+                    "90",
+                    "0000",
+                    "1990-04",
+                    "1990-04-01T00:00:00Z",
+                ],
+            ),
+            (
+                zoneinfo,
+                &["Europe/Berlin", "UTC", "Etc/GMT+5", "America/Argentina/Buenos_Aires"],
+                &["", "Europe/", "../etc/passwd", "+01:00", "Europe Berlin"],
+            ),
+            (locale, &["en", "de-AT", "zh-Hant-TW"], &["", "en_US", "english language", "../de"]),
+            (
+                phone_number,
+                &["+4930123456", "+16045551234;ext=5678"],
+                &[
+                    "",
+                    "030123456",
+                    "+49 30 123456",
+                    "+0123456",
+                    "+49",
+                    "+4930123456;ext=",
+                    "+1234567890123456",
+                ],
+            ),
+            (lines, &["1 Example Street\n10115 Berlin"], &["", " a", "a\tb", "a\r\nb", "a\n"]),
+        ];
+        for (rule, good, bad) in cases {
+            for text in good {
+                assert_eq!(rule(text), Ok(()), "{text:?}");
+            }
+            for text in bad {
+                assert!(rule(text).is_err(), "{text:?}");
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::ChangeError;
 use crate::{
     App,
-    accounts::{AccountError, password},
+    accounts::{self, AccountError, password},
     audit::{Event, Origin},
     grants,
     login::{attempt, devices, guesses, passkey::enrolment, recovery_code, totp},
@@ -85,6 +85,7 @@ pub async fn reset(app: &App, user: &User, origin: &Origin) -> Result<(), Change
             credentials::Entity::delete_many().filter(of_user).exec(tx).await?;
             let of_user = recovery_codes::Column::UserId.eq(user.id);
             recovery_codes::Entity::delete_many().filter(of_user).exec(tx).await?;
+            accounts::end_links(tx, user.id, now).await?;
             attempt::end_of_user(tx, user.id, now).await?;
             guesses::forget(tx, &user.email).await?;
             devices::forget(tx, user.id).await?;

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{ChangeError, rules};
 use crate::{
-    App,
+    App, accounts,
     audit::{Event, Origin},
     crypto::CryptoError,
     grants,
@@ -113,7 +113,7 @@ pub async fn find(app: &App, name: &str) -> Result<User, ChangeError> {
     found.ok_or_else(|| ChangeError::Unknown { kind: "user", name: name.to_owned() })
 }
 
-/// Locks a user out: ends all sessions and grants.
+/// Locks a user out: ends all sessions and grants, and what was mailed and not used.
 pub async fn disable(app: &App, user: &User, origin: &Origin) -> Result<(), ChangeError> {
     let now = app.clock.now();
     app.db
@@ -124,6 +124,7 @@ pub async fn disable(app: &App, user: &User, origin: &Origin) -> Result<(), Chan
             }
             row.updated_at = Set(now.micros());
             row.update(tx).await?;
+            accounts::end_links(tx, user.id, now).await?;
             sessions::end_all_of_user(app, tx, user.id, "user_disabled", origin, now).await?;
             grants::revoke_of_user(app, tx, user.id, "user_disabled", now).await?;
             Event::new("user.disabled").user(user.id).record(app, tx, origin, now).await?;
@@ -182,14 +183,35 @@ fn unknown(user: &User) -> ChangeError {
     ChangeError::Unknown { kind: "user", name: user.email.clone() }
 }
 
+/// Whether a profile may be stored: every claim has the form that OpenID Connect Core section 5.1 gives it.
 pub(crate) fn check(profile: &Profile) -> Result<(), ChangeError> {
-    if let Some(name) = &profile.name {
-        rules::name(name).map_err(|rule| ChangeError::invalid("name", rule))?;
-    }
-    let pages = [("profile", &profile.profile), ("picture", &profile.picture), ("website", &profile.website)];
-    for (field, page) in pages {
-        if let Some(page) = page {
-            rules::web_page(page).map_err(|rule| ChangeError::invalid(field, rule))?;
+    type Rule = fn(&str) -> Result<(), &'static str>;
+    let address = profile.address.clone().unwrap_or_default();
+    let claims: [(&'static str, &Option<String>, Rule); 20] = [
+        ("name", &profile.name, rules::name),
+        ("given_name", &profile.given_name, rules::name),
+        ("family_name", &profile.family_name, rules::name),
+        ("middle_name", &profile.middle_name, rules::name),
+        ("nickname", &profile.nickname, rules::name),
+        ("preferred_username", &profile.preferred_username, rules::name),
+        ("profile", &profile.profile, rules::web_page),
+        ("picture", &profile.picture, rules::web_page),
+        ("website", &profile.website, rules::web_page),
+        ("gender", &profile.gender, rules::name),
+        ("birthdate", &profile.birthdate, rules::birthdate),
+        ("zoneinfo", &profile.zoneinfo, rules::zoneinfo),
+        ("locale", &profile.locale, rules::locale),
+        ("phone_number", &profile.phone_number, rules::phone_number),
+        ("address.formatted", &address.formatted, rules::lines),
+        ("address.street_address", &address.street_address, rules::lines),
+        ("address.locality", &address.locality, rules::name),
+        ("address.region", &address.region, rules::name),
+        ("address.postal_code", &address.postal_code, rules::name),
+        ("address.country", &address.country, rules::name),
+    ];
+    for (claim, value, rule) in claims {
+        if let Some(value) = value {
+            rule(value).map_err(|rule| ChangeError::invalid(claim, rule))?;
         }
     }
     Ok(())

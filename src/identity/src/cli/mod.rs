@@ -10,6 +10,7 @@ mod context;
 mod dev;
 mod error;
 mod import;
+mod invitation;
 mod keys;
 mod migrate;
 mod openapi;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{
     context::Context,
     error::CommandError,
-    import,
+    import, invitation,
     output::{Report, fields, table},
 };
 use crate::{
@@ -92,6 +92,26 @@ pub(super) enum Command {
         /// Address or `sub`.
         user: String,
     },
+    /// Invite somebody to make an account with this address, by mail or, where none is set, by a link that is printed. An
+    /// earlier invitation to the address ends.
+    Invite {
+        /// Whom to invite.
+        email: String,
+        /// The language of the mail.
+        #[arg(long, default_value = "en")]
+        language: String,
+    },
+    /// List the invitations that stand, the oldest first.
+    Invitations {
+        /// How many at most.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        limit: u64,
+    },
+    /// Take an invitation back.
+    Uninvite {
+        /// Whom it is for.
+        email: String,
+    },
     /// Remove a user with everything that hangs off the account.
     Remove {
         /// Address or `sub`.
@@ -140,6 +160,9 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
             let user = users::find(&app, &user).await?;
             code(&app, &user, &origin).await?
         }
+        Command::Invite { email, language } => invitation::invite(&app, &email, &language, &origin).await?,
+        Command::Invitations { limit } => invitation::list(&app, limit).await?,
+        Command::Uninvite { email } => invitation::withdraw(&app, &email, &origin).await?,
         Command::Remove { user } => {
             let user = users::find(&app, &user).await?;
             users::remove(&app, &user, &origin).await?;

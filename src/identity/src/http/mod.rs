@@ -38,7 +38,7 @@ enum Tag {
     Account,
 }
 
-/// Every documented path: one API a surface.
+/// Every documented path: one API a surface, in groups because a tuple has at most sixteen.
 fn apis(app: &App) -> impl OpenApi + use<> {
     (
         oidc::discovery::DiscoveryApi::new(app),
@@ -50,6 +50,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         oidc::revocation::RevocationApi::new(app),
         auth::AuthApi::new(app),
         auth::accounts::AccountsApi::new(app),
+        auth::invitations::InvitationsApi::new(app),
         own_account(app),
     )
 }
@@ -57,6 +58,8 @@ fn apis(app: &App) -> impl OpenApi + use<> {
 /// Those of one's own account.
 fn own_account(app: &App) -> impl OpenApi + use<> {
     (
+        account::profile::ProfileApi::new(app),
+        account::email::EmailApi::new(app),
         account::totp::TotpApi::new(app),
         account::passkeys::PasskeysApi::new(app),
         account::recovery_codes::RecoveryCodesApi::new(app),
@@ -97,6 +100,7 @@ fn routes(app: &App) -> BoxEndpoint<'static, Response> {
             "/register",
             get(page(app, pages::accounts::register)).post(page(app, pages::accounts::submit_registration)),
         )
+        .at("/register/resend", post(page(app, pages::accounts::resend)))
         .at(
             "/verify-email",
             get(page(app, pages::accounts::verify_email))
@@ -111,10 +115,16 @@ fn routes(app: &App) -> BoxEndpoint<'static, Response> {
             get(page(app, pages::accounts::reset)).post(page(app, pages::accounts::submit_reset)),
         )
         .at("/password/strength", post(page(app, pages::strength::show)))
+        .at(
+            "/confirm-email",
+            get(page(app, pages::email::confirm)).post(page(app, pages::email::submit_confirmation)),
+        )
         .at("/consent", get(page(app, pages::consent::show)).post(page(app, pages::consent::submit)))
         .at("/logged-out", get(page(app, pages::logged_out::show)))
         .at("/account", get(page(app, pages::account::show)))
         .at("/account/sign-out", post(page(app, pages::account::sign_out)))
+        .at("/account/profile", get(page(app, pages::profile::show)).post(page(app, pages::profile::submit)))
+        .at("/account/email", get(page(app, pages::email::show)).post(page(app, pages::email::submit)))
         .at(
             "/account/password",
             get(page(app, pages::accounts::password)).post(page(app, pages::accounts::submit_password)),

@@ -34,6 +34,12 @@ const BROWSER_LIFETIME: Duration = Duration::from_hours(24);
 /// Length of a 256-bit secret in base64url.
 const SECRET_LENGTH: usize = 43;
 
+/// Holds the address of a registration whose mail is on its way.
+const REGISTERING_COOKIE: &str = "postern-registering";
+
+/// Longest value of it: an address in base64url.
+const LONGEST_REGISTERING: usize = 512;
+
 /// What anything but a page may do in a browser: nothing.
 const CSP_OF_DATA: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
@@ -131,12 +137,17 @@ pub fn cookie_name(app: &App, plain: &str) -> String {
     if app.config.secure_cookies() { format!("__Host-{plain}") } else { plain.to_owned() }
 }
 
-/// The value of a cookie, if it is a 256-bit secret as we make them; anything else was not set here.
-pub fn secret_in_cookie<'r>(app: &App, request: &'r Request, plain: &str) -> Option<&'r str> {
+/// The value of a cookie.
+fn value_of<'r>(app: &App, request: &'r Request, plain: &str) -> Option<&'r str> {
     let name = cookie_name(app, plain);
     let lines = request.headers().get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let value = pairs.find(|(key, _)| *key == name)?.1;
+    Some(pairs.find(|(key, _)| *key == name)?.1)
+}
+
+/// The value of a cookie, if it is a 256-bit secret as we make them; anything else was not set here.
+pub fn secret_in_cookie<'r>(app: &App, request: &'r Request, plain: &str) -> Option<&'r str> {
+    let value = value_of(app, request, plain)?;
     let well_formed = value.len() == SECRET_LENGTH
         && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     well_formed.then_some(value)
@@ -222,6 +233,25 @@ pub fn set_device(app: &App, response: &mut Response, secret: &str) {
     let lifetime = app.config.login.device_lifetime.duration();
     let cookie = set_cookie(app, CookieName::Device.plain(), secret, lifetime);
     response.headers_mut().append(SET_COOKIE, cookie);
+}
+
+/// Lets the browser remember which address was registered in it, so that one button has the mail sent again.
+pub fn set_registering(app: &App, response: &mut Response, email: &str) {
+    let lifetime = app.config.registration.link_lifetime.duration();
+    let cookie = set_cookie(app, REGISTERING_COOKIE, &URL_SAFE_NO_PAD.encode(email), lifetime);
+    response.headers_mut().append(SET_COOKIE, cookie);
+}
+
+/// The address that was registered in this browser.
+pub fn registering(app: &App, request: &Request) -> Option<String> {
+    let value =
+        value_of(app, request, REGISTERING_COOKIE).filter(|value| value.len() <= LONGEST_REGISTERING)?;
+    String::from_utf8(URL_SAFE_NO_PAD.decode(value).ok()?).ok()
+}
+
+/// Lets it forget that.
+pub fn clear_registering(app: &App, response: &mut Response) {
+    response.headers_mut().append(SET_COOKIE, clear_cookie(app, REGISTERING_COOKIE));
 }
 
 /// The token that forms of this browser carry. It tells nothing about the cookie it is made from.

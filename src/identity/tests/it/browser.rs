@@ -4,7 +4,11 @@ mod site;
 
 use std::time::Duration;
 
-use postern_identity::users::{self, Email};
+use postern_identity::{
+    accounts::invitations,
+    audit::Origin,
+    users::{self, Email},
+};
 use postern_service::testing::chromium::in_chromium;
 
 use self::site::{Site, answered};
@@ -334,6 +338,67 @@ fn the_pages_of_ones_own_data_look_right_and_lead_to_the_end_and_back() {
         tab.follow("#restore-yes").await;
         tab.sees(".note").await;
         tab.look("account-kept").await;
+    });
+}
+
+#[test]
+fn the_pages_of_profile_address_and_invitation_look_right_and_lead_on() {
+    in_chromium(async |tab| {
+        let site = Site::new().await;
+        tab.goto(&site.at("/account/profile")).await;
+        site.sign_in(tab, "alice@example.test").await;
+        tab.sees("#profile-submit").await;
+        tab.type_into("#nickname", "Al").await;
+        tab.type_into("#birthdate", "yesterday").await;
+        tab.follow("#profile-submit").await;
+        tab.sees("#birthdate-error").await;
+        tab.look("profile-error").await;
+        tab.type_into("#birthdate", "1990-04-01").await;
+        tab.follow("#profile-submit").await;
+        tab.reads(".note", "Saved.").await;
+        tab.look("profile").await;
+        tab.goto(&site.at("/account")).await;
+        tab.follow("#account-email").await;
+        tab.look("account-email").await;
+        tab.type_into("#email", "alice@new.example.test").await;
+        tab.follow("#email-submit").await;
+        tab.sees(".note").await;
+        tab.look("account-email-sent").await;
+        site.test.run_jobs().await;
+        let messages = site.test.inbox.newest_first();
+        let link = messages.into_iter().find(|message| message.to == "alice@new.example.test");
+        tab.goto(&link.unwrap().link.unwrap()).await;
+        tab.sees("#confirm-submit").await;
+        tab.look("confirm-email").await;
+        tab.follow("#confirm-submit").await;
+        tab.reads("h1", "Your address is changed").await;
+        tab.look("email-changed").await;
+
+        let invited =
+            invitations::invite(&site.test.app, "erin@example.test", "en", &Origin::command()).await;
+        assert!(invited.unwrap().link.is_none());
+        tab.goto(&newest_link(&site).await).await;
+        tab.sees("#register-submit").await;
+        tab.look("invitation").await;
+
+        tab.goto(&site.at("/oauth2/logout")).await;
+        tab.follow("#logout-yes").await;
+        tab.goto(&site.asks("notes", &[])).await;
+        tab.follow("#login-register").await;
+        tab.look("register-for-app").await;
+        tab.type_into("#email", "carol@example.test").await;
+        tab.type_into("#password", "seven brass lamps upstream").await;
+        tab.follow("#register-submit").await;
+        tab.sees("#sent-again").await;
+        tab.follow("#sent-again").await;
+        tab.sees(".note").await;
+        tab.look("letter-sent-again").await;
+        tab.goto(&newest_link(&site).await).await;
+        tab.type_into("#password", "seven brass lamps upstream").await;
+        tab.follow("#verify-submit").await;
+        tab.look("registered-for-app").await;
+        tab.follow("#done-sign-in").await;
+        tab.sees("#identifier").await;
     });
 }
 

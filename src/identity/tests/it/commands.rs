@@ -204,6 +204,33 @@ async fn users_are_added_locked_out_let_in_and_removed() {
 }
 
 #[tokio::test]
+async fn people_are_invited_by_a_link_where_no_mail_is_set() {
+    let shell = Shell::new().await;
+    shell.run(&["user", "invite", "carol@example.test"]).failed(1, "registration.mode");
+    let invite = |arguments: &[&str]| {
+        let mut command = shell.command(arguments);
+        Ended::from(command.env("POSTERN_REGISTRATION__MODE", "invitation").output().unwrap())
+    };
+    let json =
+        |arguments: &[&str]| -> Value { serde_json::from_str(&invite(arguments).succeeded()).unwrap() };
+    let made = json(&["user", "invite", " Carol@Example.test", "--json"]);
+    assert_eq!(made["email"], "carol@example.test");
+    assert!(made["link"].as_str().unwrap().starts_with("http://localhost:7117/register?invitation="));
+    assert!(invite(&["user", "invite", "dave@example.test"]).succeeded().contains("hand it over yourself"));
+    shell.run(&["user", "add", "bob@example.test"]).succeeded();
+    invite(&["user", "invite", "bob@example.test"]).failed(1, "there is already a user bob@example.test");
+    invite(&["user", "invite", "carol"]).failed(2, "email");
+    let standing = json(&["user", "invitations", "--json"]);
+    let emails: Vec<_> = standing.as_array().unwrap().iter().map(|one| one["email"].clone()).collect();
+    assert_eq!(emails, ["carol@example.test", "dave@example.test"]);
+    assert!(!standing.to_string().contains("register?"), "a link is shown once");
+    invite(&["user", "uninvite", "carol@example.test"]).succeeded();
+    invite(&["user", "uninvite", "carol@example.test"])
+        .failed(1, "no invitation to carol@example.test stands");
+    assert_eq!(json(&["user", "invitations", "--json"]).as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn wrong_use_exits_with_2_and_names_the_rule() {
     let shell = Shell::new().await;
     shell.run(&[]).failed(2, "Usage: postern");
@@ -232,5 +259,7 @@ async fn settings_are_checked_and_shown_without_a_database() {
     check("POSTERN_SECRETS__ENCRYPTION_KEY", "short").failed(1, "postern keys new-secret");
     check("POSTERN_SECRETS__ENCRYPTION_KEY", "").failed(1, "postern keys new-secret");
     check("POSTERN_TOKENS__ACCESS_TOKEN_LIFETME", "1m").failed(1, "access_token_lifetime");
+    check("POSTERN_REGISTRATION__INVITATION_LIFETIME", "1h").failed(1, "must be at least 1d");
+    check("POSTERN_REGISTRATION__MODE", "friends").failed(1, "registration.mode");
     check("POSTERN_TOKENS__ACCESS_TOKEN_LIFETIME", "soon").failed(1, "must be a length of time");
 }

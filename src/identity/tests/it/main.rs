@@ -9,6 +9,8 @@
 )]
 
 mod account_access;
+mod account_email;
+mod account_profile;
 mod account_totp;
 mod accounts;
 mod api_auth;
@@ -54,6 +56,7 @@ mod person;
 mod prompt;
 mod redirect_uris;
 mod refresh;
+mod registration;
 mod resources;
 mod revocation;
 mod seeds;

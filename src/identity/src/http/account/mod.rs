@@ -3,8 +3,10 @@
 pub mod activity;
 pub mod applications;
 pub mod data;
+pub mod email;
 pub mod passkeys;
 pub mod password;
+pub mod profile;
 pub mod recovery_codes;
 pub mod sessions;
 pub mod totp;

@@ -8,7 +8,7 @@ use super::{super::uncached::Uncached, caller::Caller, errors};
 use crate::{
     App,
     accounts::{
-        recovery,
+        self, recovery,
         registration::{self, NewAccount},
     },
     users::Profile,
@@ -93,18 +93,18 @@ impl Example for LinkRequest {
     }
 }
 
-/// Asks for a link to set a new password.
+/// Asks for a mail with a link.
 #[derive(Object)]
 #[oai(example)]
-struct ForgotRequest {
+struct MailRequest {
     /// The client.
     client_id: String,
-    /// The address of the account.
+    /// The address of the account, or of the registration.
     #[oai(validator(max_length = 320))]
     email: String,
 }
 
-impl Example for ForgotRequest {
+impl Example for MailRequest {
     fn example() -> Self {
         Self { client_id: "tasks-web".to_owned(), email: "alice@example.test".to_owned() }
     }
@@ -134,9 +134,9 @@ impl Example for ResetRequest {
 /// A mail is on its way, if there is anybody to write to.
 #[derive(Object)]
 #[oai(example, read_only_all)]
-struct Sent {
+pub(in crate::http) struct Sent {
     /// Always true, whoever has the address.
-    sent: bool,
+    pub(in crate::http) sent: bool,
 }
 
 impl Example for Sent {
@@ -196,16 +196,17 @@ impl AccountsApi {
             zoneinfo: body.zoneinfo,
             ..Profile::default()
         };
-        let new = NewAccount { email: &body.email, password: &body.password, profile };
+        let new = NewAccount { email: &body.email, password: &body.password, profile, request: None };
         registration::register(&self.app, new, &caller.language, &caller.origin)
             .await
             .map_err(errors::account)?;
         Ok(Uncached(Sent { sent: true }))
     }
 
-    /// Complete a registration
+    /// Prove an address
     ///
-    /// With the token of the mailed link, once. The person can sign in afterwards.
+    /// With the token of the mailed link, once: of a registration, which is complete then, or of a change of address,
+    /// which is made then. The person can sign in by the address afterwards.
     #[oai(path = "/email/verify", method = "post", operation_id = "auth_email_verify")]
     async fn verify_email(
         &self,
@@ -213,10 +214,27 @@ impl AccountsApi {
         body: Json<LinkRequest>,
     ) -> Result<Uncached<Verified>, Problems<400, 401, 403, 503>> {
         let caller = Caller::named(&self.app, request, &body.0.client_id)?;
-        let user = registration::verify_email(&self.app, &body.0.token, None, &caller.origin)
+        let email = accounts::verify_email(&self.app, &body.0.token, &caller.language, &caller.origin)
             .await
             .map_err(errors::account)?;
-        Ok(Uncached(Verified { email: user.email }))
+        Ok(Uncached(Verified { email }))
+    }
+
+    /// Mail the link of a registration again
+    ///
+    /// For a registration whose address is not proven yet. Links that were mailed before go on working until their own
+    /// end. The answer is the same for every address.
+    #[oai(path = "/email/resend", method = "post", operation_id = "auth_email_resend")]
+    async fn resend(
+        &self,
+        request: &Request,
+        body: Json<MailRequest>,
+    ) -> Result<Uncached<Sent>, Problems<400, 401, 403, 429, 503>> {
+        let caller = Caller::named(&self.app, request, &body.0.client_id)?;
+        registration::resend(&self.app, &body.0.email, &caller.language, &caller.origin)
+            .await
+            .map_err(errors::account)?;
+        Ok(Uncached(Sent { sent: true }))
     }
 
     /// Ask for a link to set a new password
@@ -226,10 +244,10 @@ impl AccountsApi {
     async fn forgot(
         &self,
         request: &Request,
-        body: Json<ForgotRequest>,
+        body: Json<MailRequest>,
     ) -> Result<Uncached<Sent>, Problems<400, 401, 403, 429, 503>> {
         let caller = Caller::named(&self.app, request, &body.0.client_id)?;
-        recovery::forgot(&self.app, &body.0.email, &caller.language, &caller.origin)
+        recovery::forgot(&self.app, &body.0.email, None, &caller.language, &caller.origin)
             .await
             .map_err(errors::account)?;
         Ok(Uncached(Sent { sent: true }))

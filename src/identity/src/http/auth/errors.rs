@@ -86,7 +86,10 @@ pub(in crate::http) fn account(cause: AccountError) -> Problem {
     match cause {
         AccountError::Closed => Problem::new(REGISTRATION_CLOSED),
         AccountError::NoMail => Problem::new(NO_MAIL).detail("an administrator can help"),
+        AccountError::Uninvited => Problem::new(REGISTRATION_CLOSED)
+            .detail("an account needs an invitation: ask the operator for one"),
         AccountError::MalformedEmail => malformed("email", &NotAnEmail),
+        AccountError::SameEmail => malformed("email", &cause),
         AccountError::Password(rule) => malformed("password", &rule),
         AccountError::Profile { field, rule } => malformed(field, &rule),
         AccountError::WrongPassword => malformed("password", &cause),

@@ -8,6 +8,7 @@ mod bodies;
 mod caller;
 pub mod cors;
 mod errors;
+pub mod invitations;
 
 use poem::{Request, web::cookie::CookieJar};
 use poem_openapi::{
@@ -19,8 +20,11 @@ use postern_service::{
     problem::{Problem, Problems},
 };
 
-pub(super) use self::errors::{
-    account as account_problem, bearer_problem, insufficient, login as login_problem, not_first_party,
+pub(super) use self::{
+    accounts::Sent,
+    errors::{
+        account as account_problem, bearer_problem, insufficient, login as login_problem, not_first_party,
+    },
 };
 use self::{
     bodies::{

@@ -123,7 +123,7 @@ pub(in crate::http) struct Claims {
 #[expect(clippy::struct_field_names, reason = "the members are those of the specification")]
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none)]
-struct Address {
+pub(in crate::http) struct Address {
     /// The whole address, lines separated by newlines.
     formatted: Option<String>,
     /// Street and number.

@@ -3,24 +3,30 @@
 //!
 //! ```text
 //!   /register ────────► a mail ──► /verify-email ──► done: sign in
+//!       ▲  └─ /register/resend ─┘
+//!       └─ ?invitation=TOKEN ───────────────────────► done: sign in
 //!   /forgot-password ─► a mail ──► /reset-password ─► done: sign in
 //! ```
 //!
 //! A mailed link opens a page with a button and does nothing by itself: programs that look through mail follow links.
+//! Who was on the way to an app goes on to it afterwards, where its request still waits in this browser: see [`Way`].
 
 use std::time::Duration;
 
 use minijinja::{Value, context};
 use poem::{IntoResponse as _, Request, Response, http::StatusCode};
 
-use super::{Answer, Form, Page, PageError, Refusal, account::enter, login::Destination, see_other};
+use super::{
+    Answer, Form, Page, PageError, Refusal, account::enter, invitation, login::Destination, see_other,
+    way::Way,
+};
 use crate::{
     App,
     accounts::{
         AccountError, password, recovery,
         registration::{self, NewAccount},
     },
-    http::client_ip::origin,
+    http::{client_ip::origin, security},
     passwords::{Weakness, rules::LONGEST},
     sessions::SignedIn,
     users::Profile,
@@ -30,42 +36,82 @@ use crate::{
 const SOON: Duration = Duration::from_secs(1);
 
 /// What was wrong, beside which field.
-struct Mistake {
-    field: &'static str,
-    text: Option<Value>,
+pub(super) struct Mistake {
+    pub(super) field: &'static str,
+    pub(super) text: Option<Value>,
 }
 
-/// `GET /register`.
+/// `GET /register`, also as the link of an invitation.
 pub async fn register(app: App, request: Request) -> Answer {
-    if !registration::open(&app) {
-        return Err(AccountError::Closed.into());
+    let query = Form::of_query(&request)?;
+    if let Some(token) = query.get("invitation") {
+        return invitation::show(&app, &request, token).await;
     }
-    let page = Page::of(&app, &request, None);
-    if Form::of_query(&request)?.get("sent").is_some() {
-        return page.show("pages/letter-sent.html", context! { text => page.message("registered-text") });
+    registration::must_be_open(&app)?;
+    let way = Way::of(&app, &request, query.get("request")).await?;
+    match query.get("sent") {
+        Some(sent) => {
+            let notice = (sent == "again").then(|| way.page.message("registration-resent")).flatten();
+            let email = security::registering(&app, &request).unwrap_or_default();
+            show_registered(&way, notice, &email, None)
+        }
+        None => show_register(&app, &way, "", "", None),
     }
-    show_register(&app, &page, "", "", None)
 }
 
 /// `POST /register`.
 pub async fn submit_registration(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
-    let page = Page::of(&app, &request, None);
+    if let Some(token) = form.get("invitation") {
+        return invitation::submit(&app, &request, &form, token).await;
+    }
+    let way = Way::of(&app, &request, form.get("request")).await?;
     let (email, name) = (form.typed("email"), form.typed("name"));
     let profile = Profile { name: form.get("name").map(str::to_owned), ..Profile::default() };
-    let new = NewAccount { email, password: form.typed("password"), profile };
-    match registration::register(&app, new, page.language(), &origin(&request)).await {
-        Ok(()) => Ok(see_other("/register?sent=yes")),
-        Err(cause) => match mistake(&page, &cause) {
-            Some(mistake) => show_register(&app, &page, email, name, Some(mistake)),
+    let new = NewAccount { email, password: form.typed("password"), profile, request: way.request() };
+    match registration::register(&app, new, way.page.language(), &origin(&request)).await {
+        Ok(()) => {
+            let mut response = see_other(&way.along("/register?sent=yes"));
+            security::set_registering(&app, &mut response, email);
+            Ok(response)
+        }
+        Err(cause) => match mistake(&way.page, &cause) {
+            Some(mistake) => show_register(&app, &way, email, name, Some(mistake)),
             None => Err(cause.into()),
         },
     }
 }
 
-fn show_register(app: &App, page: &Page, email: &str, name: &str, mistake: Option<Mistake>) -> Answer {
-    let hint = length_hint(page, app.config.password.min_length);
-    show(page, "pages/register.html", context! { email, name, hint }, mistake)
+fn show_register(app: &App, way: &Way, email: &str, name: &str, mistake: Option<Mistake>) -> Answer {
+    let hint = length_hint(&way.page, app.config.password.min_length);
+    show(&way.page, "pages/register.html", context! { email, name, hint, ..way.values() }, mistake)
+}
+
+/// `POST /register/resend`.
+pub async fn resend(app: App, mut request: Request) -> Answer {
+    let form = Form::read(&app, &mut request).await?;
+    let way = Way::of(&app, &request, form.get("request")).await?;
+    let email = form.typed("email");
+    match registration::resend(&app, email, way.page.language(), &origin(&request)).await {
+        Ok(()) => {
+            let mut response = see_other(&way.along("/register?sent=again"));
+            security::set_registering(&app, &mut response, email);
+            Ok(response)
+        }
+        Err(cause) => match mistake(&way.page, &cause) {
+            Some(mistake) => show_registered(&way, None, email, Some(mistake)),
+            None => Err(cause.into()),
+        },
+    }
+}
+
+fn show_registered(way: &Way, notice: Option<Value>, email: &str, mistake: Option<Mistake>) -> Answer {
+    let values = context! {
+        text => way.page.message("registered-text"),
+        again => "/register/resend",
+        notice, email, ..way.values()
+    };
+    show(&way.page, "pages/letter-sent.html", values, mistake)
 }
 
 /// `GET /verify-email`: the mailed link.
@@ -81,7 +127,12 @@ pub async fn submit_verification(app: App, mut request: Request) -> Answer {
     let page = Page::of(&app, &request, None);
     let (token, password) = (form.typed("token"), form.typed("password"));
     match registration::verify_email(&app, token, Some(password), &origin(&request)).await {
-        Ok(_) => done(&page, "email-verified", "email-verified-text"),
+        Ok(verified) => {
+            let way = Way::on(&app, &request, verified.request).await?;
+            let mut response = way.done("email-verified", "email-verified-text")?;
+            security::clear_registering(&app, &mut response);
+            Ok(response)
+        }
         Err(AccountError::LinkOver) => Err(registration_over()),
         Err(cause) => match mistake(&page, &cause) {
             Some(mistake) => show_verification(&page, token, Some(mistake)),
@@ -104,25 +155,32 @@ pub async fn forgot(app: App, request: Request) -> Answer {
     if !recovery::possible(&app) {
         return Err(AccountError::NoMail.into());
     }
-    let page = Page::of(&app, &request, None);
-    if Form::of_query(&request)?.get("sent").is_some() {
-        return page.show("pages/letter-sent.html", context! { text => page.message("reset-sent-text") });
+    let query = Form::of_query(&request)?;
+    let way = Way::of(&app, &request, query.get("request")).await?;
+    if query.get("sent").is_some() {
+        let text = way.page.message("reset-sent-text");
+        let values = context! { text, again => (), notice => (), ..way.values() };
+        return show(&way.page, "pages/letter-sent.html", values, None);
     }
-    show(&page, "pages/forgot-password.html", context! { email => "" }, None)
+    show_forgot(&way, "", None)
 }
 
 /// `POST /forgot-password`.
 pub async fn submit_forgot(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
-    let page = Page::of(&app, &request, None);
+    let way = Way::of(&app, &request, form.get("request")).await?;
     let email = form.typed("email");
-    match recovery::forgot(&app, email, page.language(), &origin(&request)).await {
-        Ok(()) => Ok(see_other("/forgot-password?sent=yes")),
-        Err(cause) => match mistake(&page, &cause) {
-            Some(mistake) => show(&page, "pages/forgot-password.html", context! { email }, Some(mistake)),
+    match recovery::forgot(&app, email, way.request(), way.page.language(), &origin(&request)).await {
+        Ok(()) => Ok(see_other(&way.along("/forgot-password?sent=yes"))),
+        Err(cause) => match mistake(&way.page, &cause) {
+            Some(mistake) => show_forgot(&way, email, Some(mistake)),
             None => Err(cause.into()),
         },
     }
+}
+
+fn show_forgot(way: &Way, email: &str, mistake: Option<Mistake>) -> Answer {
+    show(&way.page, "pages/forgot-password.html", context! { email, ..way.values() }, mistake)
 }
 
 /// `GET /reset-password`: the mailed link.
@@ -141,7 +199,7 @@ pub async fn submit_reset(app: App, mut request: Request) -> Answer {
     let page = Page::of(&app, &request, None);
     let (token, password) = (form.typed("token"), form.typed("password"));
     match recovery::reset(&app, token, password, page.language(), &origin(&request)).await {
-        Ok(()) => done(&page, "password-changed", "password-changed-text"),
+        Ok(asked) => Way::on(&app, &request, asked).await?.done("password-changed", "password-changed-text"),
         Err(cause) => match mistake(&page, &cause) {
             Some(mistake) => show_reset(&app, &page, token, Some(mistake)),
             None => Err(cause.into()),
@@ -185,16 +243,12 @@ fn show_password(app: &App, page: &Page, mistake: Option<Mistake>) -> Answer {
     show(page, "pages/account-password.html", context! { here => "password", hint }, mistake)
 }
 
-fn length_hint(page: &Page, least: usize) -> Option<Value> {
+pub(super) fn length_hint(page: &Page, least: usize) -> Option<Value> {
     page.message_with("password-hint", &[("least", Value::from(least))])
 }
 
-/// The end of a way: what was done, and a link to sign in.
-fn done(page: &Page, title: &str, text: &str) -> Answer {
-    page.show("pages/done.html", context! { title => page.message(title), text => page.message(text) })
-}
-
-fn show(page: &Page, template: &str, values: Value, mistake: Option<Mistake>) -> Answer {
+/// Shows a page with a form, and what was wrong with it.
+pub(super) fn show(page: &Page, template: &str, values: Value, mistake: Option<Mistake>) -> Answer {
     let wrong = mistake.is_some();
     let (field, error) = mistake.map(|mistake| (mistake.field, mistake.text)).unzip();
     let response: Response = page.show(template, context! { ..values, ..context! { field, error } })?;
@@ -202,11 +256,12 @@ fn show(page: &Page, template: &str, values: Value, mistake: Option<Mistake>) ->
 }
 
 /// What is said beside a field; none for what is not about one.
-fn mistake(page: &Page, cause: &AccountError) -> Option<Mistake> {
+pub(super) fn mistake(page: &Page, cause: &AccountError) -> Option<Mistake> {
     let (field, key, arguments) = match cause {
         AccountError::MalformedEmail => ("email", "email-malformed", Vec::new()),
         AccountError::WrongPassword => ("password", "verify-password-wrong", Vec::new()),
-        AccountError::Profile { field, .. } => (*field, "name-malformed", Vec::new()),
+        AccountError::SameEmail => ("email", "email-same", Vec::new()),
+        AccountError::Profile { field, .. } => (*field, malformed(field), Vec::new()),
         AccountError::Password(weakness) => {
             return Some(Mistake { field: "password", text: about(page, *weakness) });
         }
@@ -229,6 +284,18 @@ pub(super) fn about(page: &Page, weakness: Weakness) -> Option<Value> {
     }
 }
 
+/// What is said of a claim that breaks its rule.
+fn malformed(claim: &str) -> &'static str {
+    match claim {
+        "profile" | "picture" | "website" => "web-page-malformed",
+        "birthdate" => "birthdate-malformed",
+        "zoneinfo" => "zoneinfo-malformed",
+        "locale" => "locale-malformed",
+        "phone_number" => "phone-number-malformed",
+        _ => "name-malformed",
+    }
+}
+
 impl From<AccountError> for PageError {
     fn from(cause: AccountError) -> Self {
         match cause {
@@ -236,11 +303,14 @@ impl From<AccountError> for PageError {
             AccountError::NoMail => {
                 Self::from(Refusal::NoMail).way_on("/login?to=account".to_owned(), "back-to-sign-in")
             }
+            AccountError::Uninvited => Self::from(Refusal::InvitationNeeded)
+                .way_on("/login?to=account".to_owned(), "have-an-account"),
             AccountError::LinkOver => {
                 Self::from(Refusal::LinkOver).way_on("/forgot-password".to_owned(), "forgot-password")
             }
             AccountError::Login(cause) => cause.into(),
             AccountError::MalformedEmail
+            | AccountError::SameEmail
             | AccountError::Password(_)
             | AccountError::WrongPassword
             | AccountError::NoAuthenticator

@@ -48,6 +48,9 @@ pub async fn close(app: App, mut request: Request) -> Answer {
     let values = context! {
         title => page.message("account-closed"),
         text => page.message_with("account-closed-text", &date),
+        advice => (),
+        onward => "/login?to=account",
+        label => page.message("sign-in"),
     };
     let mut response = page.show("pages/done.html", values)?;
     security::clear_session(&app, &mut response);

@@ -56,6 +56,8 @@ pub enum Refusal {
     RegistrationClosed,
     /// No mail is sent here, so no link can be.
     NoMail,
+    /// Who makes an account here needs an invitation.
+    InvitationNeeded,
     /// A mailed link was used, or has ended.
     LinkOver,
     /// Not now: the database does not answer.
@@ -66,7 +68,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, for the tests that look at every page.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Malformed,
@@ -83,6 +85,7 @@ impl Refusal {
         Self::NoMethod,
         Self::RegistrationClosed,
         Self::NoMail,
+        Self::InvitationNeeded,
         Self::LinkOver,
         Self::Unavailable,
         Self::Internal,
@@ -114,6 +117,9 @@ impl Refusal {
                 (S::FORBIDDEN, "error-registration-closed", "error-registration-closed-text")
             }
             Self::NoMail => (S::FORBIDDEN, "error-no-mail", "error-no-mail-text"),
+            Self::InvitationNeeded => {
+                (S::FORBIDDEN, "error-invitation-needed", "error-invitation-needed-text")
+            }
             Self::LinkOver => (S::BAD_REQUEST, "error-link-over", "error-link-over-text"),
             Self::Unavailable => (S::SERVICE_UNAVAILABLE, "error-unavailable", "error-unavailable-text"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "error-internal", "error-internal-text"),

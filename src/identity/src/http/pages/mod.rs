@@ -19,17 +19,21 @@ pub mod assets;
 pub mod consent;
 pub mod data;
 pub mod deletion;
+pub mod email;
 pub mod error;
 mod form;
 pub mod inbox;
+mod invitation;
 pub mod logged_out;
 pub mod login;
 pub mod mail_previews;
 pub mod passkeys;
+pub mod profile;
 pub mod recovery_codes;
 pub mod sessions;
 pub mod strength;
 pub mod totp;
+mod way;
 
 use minijinja::{Value, context};
 use poem::{

@@ -16,6 +16,10 @@ pub enum Destination {
     ChangePasskeys,
     /// The codes that stand in for a device.
     RecoveryCodes,
+    /// What it says of its owner.
+    Profile,
+    /// Its address.
+    Email,
     /// Its password.
     Password,
     /// Where it is signed in.
@@ -40,6 +44,8 @@ impl Destination {
             Some("passkeys") => Self::Passkeys,
             Some("change-passkeys") => Self::ChangePasskeys,
             Some("recovery-codes") => Self::RecoveryCodes,
+            Some("profile") => Self::Profile,
+            Some("email") => Self::Email,
             Some("password") => Self::Password,
             Some("sessions") => Self::Sessions,
             Some("applications") => Self::Applications,
@@ -59,6 +65,8 @@ impl Destination {
             Self::Passkeys => "passkeys",
             Self::ChangePasskeys => "change-passkeys",
             Self::RecoveryCodes => "recovery-codes",
+            Self::Profile => "profile",
+            Self::Email => "email",
             Self::Password => "password",
             Self::Sessions => "sessions",
             Self::Applications => "applications",
@@ -76,6 +84,8 @@ impl Destination {
             Self::Totp => "/account/totp",
             Self::Passkeys | Self::ChangePasskeys => "/account/passkeys",
             Self::RecoveryCodes => "/account/recovery-codes",
+            Self::Profile => "/account/profile",
+            Self::Email => "/account/email",
             Self::Password => "/account/password",
             Self::Sessions => "/account/sessions",
             Self::Applications => "/account/applications",
@@ -89,10 +99,14 @@ impl Destination {
     /// What a session must have shown to be let in. `second` is whether the account has a second factor.
     pub fn requirement(self, second: bool) -> Requirement {
         match self {
-            Self::Account | Self::Passkeys | Self::Sessions | Self::Applications | Self::Activity => {
-                Requirement::default()
-            }
-            Self::Totp
+            Self::Account
+            | Self::Profile
+            | Self::Passkeys
+            | Self::Sessions
+            | Self::Applications
+            | Self::Activity => Requirement::default(),
+            Self::Email
+            | Self::Totp
             | Self::ChangePasskeys
             | Self::RecoveryCodes
             | Self::Password

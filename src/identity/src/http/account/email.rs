@@ -1,0 +1,68 @@
+//! `/api/account/email`: the address of one's own account.
+
+use poem::Request;
+use poem_openapi::{Object, OpenApi, types::Example};
+use postern_service::{body::Json, problem::Problems};
+
+use super::{must_be_recent, own_token};
+use crate::{
+    App,
+    accounts::address,
+    http::{
+        auth::{Sent, account_problem, language},
+        bearer::BearerHeader,
+        client_ip::origin,
+        uncached::Uncached,
+    },
+};
+
+/// The address API.
+pub struct EmailApi {
+    app: App,
+}
+
+impl EmailApi {
+    /// For this provider.
+    pub fn new(app: &App) -> Self {
+        Self { app: app.clone() }
+    }
+}
+
+/// Asks for another address.
+#[derive(Object)]
+#[oai(example)]
+struct EmailRequest {
+    /// The new address.
+    #[oai(validator(max_length = 320))]
+    email: String,
+}
+
+impl Example for EmailRequest {
+    fn example() -> Self {
+        Self { email: "alice@new.example.test".to_owned() }
+    }
+}
+
+#[OpenApi(prefix_path = "/api/account", tag = "super::super::Tag::Account")]
+impl EmailApi {
+    /// Change the address
+    ///
+    /// Needs a sign-in within the last 15 minutes, by the second factor if there is one. Mails a link to the new
+    /// address and a notice to the old one; nothing changes before the link is used, on its page or by
+    /// `/api/auth/email/verify`. The answer is the same when somebody has the new address, who is told instead.
+    #[oai(path = "/email", method = "post", operation_id = "email_change")]
+    async fn change(
+        &self,
+        request: &Request,
+        bearer: BearerHeader,
+        body: Json<EmailRequest>,
+    ) -> Result<Uncached<Sent>, Problems<400, 401, 403, 429, 503>> {
+        let token = own_token(&self.app, bearer).await?;
+        must_be_recent(&self.app, &token).await?;
+        let (language, origin) = (language(&self.app, request), origin(request));
+        address::ask(&self.app, &token.user, &body.0.email, &language, &origin)
+            .await
+            .map_err(account_problem)?;
+        Ok(Uncached(Sent { sent: true }))
+    }
+}

@@ -1,0 +1,97 @@
+//! The part of the first-party API by which the operator's own servers invite people.
+
+use poem::{Request, http::StatusCode};
+use poem_openapi::{Object, OpenApi, types::Example};
+use postern_service::{
+    body::Json,
+    problem::{Kind, Problem, Problems},
+};
+
+use super::{
+    super::{oidc::client_authentication::HeaderCredentials, uncached::Uncached},
+    caller::Caller,
+    errors,
+};
+use crate::{App, accounts::invitations};
+
+const PUBLIC_CLIENT: Kind =
+    Kind::new("public_client", StatusCode::FORBIDDEN, "Only a client with a secret may do this");
+
+/// The invitations API.
+pub struct InvitationsApi {
+    app: App,
+}
+
+impl InvitationsApi {
+    /// For this provider.
+    pub fn new(app: &App) -> Self {
+        Self { app: app.clone() }
+    }
+}
+
+/// Invites somebody.
+#[derive(Object)]
+#[oai(example)]
+struct InvitationRequest {
+    /// The client.
+    client_id: String,
+    /// Its secret, if it is registered for `client_secret_post`.
+    client_secret: Option<String>,
+    /// Whom to invite.
+    #[oai(validator(max_length = 320))]
+    email: String,
+}
+
+impl Example for InvitationRequest {
+    fn example() -> Self {
+        Self {
+            client_id: "back-office".to_owned(),
+            client_secret: None,
+            email: "carol@example.test".to_owned(),
+        }
+    }
+}
+
+/// The invitation is on its way.
+#[derive(Object)]
+#[oai(example, read_only_all)]
+struct Invited {
+    /// Whom it is for.
+    email: String,
+    /// Its end (RFC 3339).
+    expires_at: String,
+}
+
+impl Example for Invited {
+    fn example() -> Self {
+        Self { email: "carol@example.test".to_owned(), expires_at: "2026-11-28T14:57:16.000250Z".to_owned() }
+    }
+}
+
+#[OpenApi(prefix_path = "/api/auth", tag = "super::super::Tag::FirstParty")]
+impl InvitationsApi {
+    /// Invite somebody
+    ///
+    /// For confidential first-party clients. Mails a link to make an account with this address, which takes the place of
+    /// an earlier invitation. The answer is the same when somebody has the address, who is told instead.
+    #[oai(path = "/invitations", method = "post", operation_id = "auth_invite")]
+    async fn invite(
+        &self,
+        request: &Request,
+        header: HeaderCredentials,
+        body: Json<InvitationRequest>,
+    ) -> Result<Uncached<Invited>, Problems<400, 401, 403, 429, 503>> {
+        let body = body.0;
+        let caller =
+            Caller::of(&self.app, request, &header, &body.client_id, body.client_secret.as_deref()).await?;
+        if caller.client.public() {
+            return Err(Problem::new(PUBLIC_CLIENT).into());
+        }
+        let client_id = caller.client.client_id();
+        let made =
+            invitations::invite_for(&self.app, client_id, &body.email, &caller.language, &caller.origin)
+                .await
+                .map_err(errors::account)?;
+        Ok(Uncached(Invited { email: made.email, expires_at: made.expires_at.rfc3339() }))
+    }
+}
