@@ -34,6 +34,13 @@ pub(super) struct Guess {
     free_at: i64,
 }
 
+impl Guess {
+    /// Whether it is counted for a device of its own.
+    pub(super) fn of_known_device(&self) -> bool {
+        !self.device.is_empty()
+    }
+}
+
 /// What came of counting one.
 pub(super) enum Counted {
     /// It may be looked at.
@@ -183,13 +190,16 @@ pub(super) async fn take_back(tx: &Transaction, guess: &Guess) -> Result<(), Dat
     Ok(())
 }
 
-/// Forgets the guesses of a device that the account knows: its person has signed in.
+/// Forgets this guess and all others of a device that the account knows: its person has signed in.
 pub(super) async fn forget_of_device(
     tx: &Transaction,
     identifier: &str,
-    device: &[u8],
+    guess: &Guess,
 ) -> Result<(), DatabaseError> {
-    of_account(identifier).filter(Column::Device.eq(device)).exec(tx).await?;
+    // One after the other, so that two sign-ins at once take the rows in one order.
+    for guessed in Guessed::ALL {
+        guesses::Entity::delete_by_id((guessed.account(identifier), guess.device.clone())).exec(tx).await?;
+    }
     Ok(())
 }
 
