@@ -212,7 +212,8 @@ const CLIENT: &str = "INSERT INTO clients (client_id, name, profile, first_party
     created_at, updated_at) \
     VALUES ('bench', 'Bench', 'strict', true, 'none', '[]', '[]', '[]', '[]', '[]', '[]', '[]', 0, 0)";
 
-fn user(random: &Random, number: usize) -> users::Model {
+/// Somebody.
+pub(crate) fn user(random: &Random, number: usize) -> users::Model {
     users::Model {
         id: random.uuid(),
         subject: random.uuid(),
@@ -220,6 +221,7 @@ fn user(random: &Random, number: usize) -> users::Model {
         email_verified: true,
         profile: serde_json::json!({ "name": "Somebody", "given_name": "Some", "locale": "en" }),
         disabled_at: None,
+        deletion_at: None,
         created_at: 0,
         updated_at: 0,
     }

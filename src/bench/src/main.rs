@@ -9,6 +9,7 @@
 mod drive;
 mod hello;
 mod limits;
+mod passwords;
 mod process;
 mod report;
 mod run;

@@ -14,6 +14,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crate::{
     drive::{Connection, Load, Operation, Round, as_float, drive},
     limits::{self, Limits, Storage, Writes},
+    passwords,
     process::Server,
     report::{self, Bound, Row, figure, median, millis},
     scenarios::{AuthorizeAndToken, ClientCredentials, Get, GetWithTokens, Introspect, Refresh, Setup},
@@ -56,7 +57,12 @@ pub(crate) async fn run(plan: &Plan) -> Result<bool> {
     let (rows, limits, writes) = measure(plan, &servers, &setup, &storage).await?;
     let mut met = print_table(&rows, &limits, &writes);
     println!("\nD through db.reader(): {:.0}", storage.own_read().await?);
-    met &= print_sizes(plan, servers, idle, &setup).await?;
+    met &= print_sizes(plan, &servers, idle, &setup).await?;
+    let database = servers.directory.path().join("identity/postern.db");
+    let by_password = passwords::Plan { rounds: plan.rounds, duration: plan.duration };
+    met &= passwords::measure(by_password, &servers.identity, &setup, &database).await?;
+    servers.identity.stop()?;
+    servers.tasks.stop()?;
     println!("\n{}", if met { "Every must is met." } else { "A must is missed." });
     Ok(met)
 }
@@ -99,6 +105,9 @@ fn start_identity(binaries: &Path, directory: &Path, address: SocketAddr) -> Res
         ("POSTERN_HTTP__LISTEN", address.to_string()),
         ("POSTERN_TELEMETRY__LOG", "warn".to_owned()),
         ("POSTERN_LIMITS__REFRESHES_PER_GRANT", "1000000000 per 1h per grant".to_owned()),
+        ("POSTERN_LIMITS__FAILURES_PER_SOURCE", "1000000000 per 1h per ip".to_owned()),
+        // Each sign-in counts as a guess until its password is known to be right.
+        ("POSTERN_LIMITS__FAILURES_BEFORE_DELAY", "65535".to_owned()),
     ];
     let data = directory.join("identity");
     let arguments: [&OsStr; 3] = ["dev".as_ref(), "--data".as_ref(), data.as_os_str()];
@@ -296,7 +305,7 @@ fn print_table(rows: &[Row], limits: &Limits, writes: &Writes) -> bool {
 }
 
 /// Start-up, memory, size, and what verification adds to an answer.
-async fn print_sizes(plan: &Plan, servers: Servers, idle: (f64, f64), setup: &Arc<Setup>) -> Result<bool> {
+async fn print_sizes(plan: &Plan, servers: &Servers, idle: (f64, f64), setup: &Arc<Setup>) -> Result<bool> {
     println!("\n| figure | value | must | aim |\n|---|---|---|---|");
     let mut met = figure("ready, existing database", millis(servers.identity.ready_after), "ms", 150.0, 60.0);
     met &= figure("ready, empty database", millis(servers.first_start), "ms", 1_000.0, 500.0);
@@ -321,8 +330,6 @@ async fn print_sizes(plan: &Plan, servers: Servers, idle: (f64, f64), setup: &Ar
         let bytes = std::fs::metadata(plan.binaries.join(binary))?.len();
         met &= figure(&format!("binary: {binary}"), as_float(bytes) / 1e6, "MB", 40.0, 25.0);
     }
-    servers.identity.stop()?;
-    servers.tasks.stop()?;
     Ok(met)
 }
 

@@ -17,13 +17,11 @@ use crate::{app::App, audit::Origin, crypto, rate_limit, sessions};
 
 /// What names a device: a browser by the secret of its cookie, an app by where it is and what it says it is.
 pub(super) fn hash(browser_secret: Option<&str>, origin: &Origin) -> Vec<u8> {
-    match browser_secret {
-        Some(secret) => crypto::token_hash(secret),
-        None => {
-            let name = origin.user_agent.as_deref().unwrap_or_default();
-            crypto::token_hash(&format!("app\n{}\n{name}", rate_limit::source(origin.ip)))
-        }
+    if let Some(secret) = browser_secret {
+        return crypto::token_hash(secret);
     }
+    let name = origin.user_agent.as_deref().unwrap_or_default();
+    crypto::token_hash(&format!("app\n{}\n{name}", rate_limit::source(origin.ip)))
 }
 
 /// Whether an account knows a device. The same statement runs when there is no account.

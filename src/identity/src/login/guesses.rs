@@ -30,8 +30,14 @@ use crate::{app::App, config::LimitSettings, crypto};
 pub(super) struct Guess {
     account: Vec<u8>,
     device: Vec<u8>,
-    made_at: Timestamp,
     free_at: i64,
+}
+
+impl Guess {
+    /// Whether it is counted for a device of its own.
+    pub(super) fn of_known_device(&self) -> bool {
+        !self.device.is_empty()
+    }
 }
 
 /// What came of counting one.
@@ -97,11 +103,11 @@ impl Waits {
         Self { before: i32::from(limits.failures_before_delay.get()), first, longest, doublings }
     }
 
-    /// The wait after the first guess.
-    fn after_one(&self) -> i64 {
+    /// When the second guess is free.
+    fn after_one(&self, now: Timestamp) -> i64 {
         match (self.before, self.doublings) {
-            (1, 0) => self.longest,
-            (1, _) => self.first,
+            (1, 0) => now.micros() + self.longest,
+            (1, _) => now.micros() + self.first,
             _ => 0,
         }
     }
@@ -126,7 +132,7 @@ pub(super) async fn count(
         account.clone().into(),
         device.clone().into(),
         now.micros().into(),
-        waits.after_one().into(),
+        waits.after_one(now).into(),
         (now + forget_after).micros().into(),
         waits.before.into(),
         waits.doublings.into(),
@@ -136,7 +142,7 @@ pub(super) async fn count(
     let counted = tx.query_one_raw(Statement::from_sql_and_values(app.db.backend(), COUNT, values)).await?;
     if let Some(counted) = counted {
         let free_at = counted.try_get_by_index(0)?;
-        return Ok(Counted::Free(Guess { account, device, made_at: now, free_at }));
+        return Ok(Counted::Free(Guess { account, device, free_at }));
     }
     let refused = guesses::Entity::update_many()
         .col_expr(Column::Refused, Expr::col(Column::Refused).add(1))
@@ -155,15 +161,16 @@ pub(super) async fn count(
     })
 }
 
-/// `$6` guesses are free; `$7` doublings of the first wait `$9` lead to the longest, `$8`.
+/// `$6` guesses are free; `$7` doublings of the first wait `$9` lead to the longest, `$8`. Without a wait `free_at` is zero
+/// and not now: of guesses at once, the one that is written later may have begun earlier.
 const COUNT: &str = "INSERT INTO guesses (account, device, made, refused, free_at, forget_at) \
-    VALUES ($1, $2, 1, 0, $3 + $4, $5) \
+    VALUES ($1, $2, 1, 0, $4, $5) \
     ON CONFLICT (account, device) DO UPDATE SET \
     made = CASE WHEN guesses.forget_at <= $3 THEN 1 ELSE guesses.made + 1 END, \
-    free_at = $3 + CASE WHEN guesses.forget_at <= $3 THEN $4 \
+    free_at = CASE WHEN guesses.forget_at <= $3 THEN $4 \
     WHEN guesses.made + 1 < $6 THEN 0 \
-    WHEN guesses.made + 1 - $6 >= $7 THEN $8 \
-    ELSE $9 << (guesses.made + 1 - $6) END, \
+    WHEN guesses.made + 1 - $6 >= $7 THEN $3 + $8 \
+    ELSE $3 + ($9 << (guesses.made + 1 - $6)) END, \
     forget_at = $5, refused = 0 \
     WHERE guesses.free_at <= $3 \
     RETURNING free_at";
@@ -171,7 +178,7 @@ const COUNT: &str = "INSERT INTO guesses (account, device, made, refused, free_a
 /// Takes a guess back that turned out right or was not looked at, and the wait it began with it.
 pub(super) async fn take_back(tx: &Transaction, guess: &Guess) -> Result<(), DatabaseError> {
     let began = Expr::col(Column::FreeAt).eq(guess.free_at);
-    let free_at = CaseStatement::new().case(began, guess.made_at.micros()).finally(Expr::col(Column::FreeAt));
+    let free_at = CaseStatement::new().case(began, 0_i64).finally(Expr::col(Column::FreeAt));
     guesses::Entity::update_many()
         .col_expr(Column::Made, Expr::col(Column::Made).sub(1))
         .col_expr(Column::FreeAt, free_at.into())
@@ -183,13 +190,16 @@ pub(super) async fn take_back(tx: &Transaction, guess: &Guess) -> Result<(), Dat
     Ok(())
 }
 
-/// Forgets the guesses of a device that the account knows: its person has signed in.
+/// Forgets this guess and all others of a device that the account knows: its person has signed in.
 pub(super) async fn forget_of_device(
     tx: &Transaction,
     identifier: &str,
-    device: &[u8],
+    guess: &Guess,
 ) -> Result<(), DatabaseError> {
-    of_account(identifier).filter(Column::Device.eq(device)).exec(tx).await?;
+    // One after the other, so that two sign-ins at once take the rows in one order.
+    for guessed in Guessed::ALL {
+        guesses::Entity::delete_by_id((guessed.account(identifier), guess.device.clone())).exec(tx).await?;
+    }
     Ok(())
 }
 

@@ -215,6 +215,17 @@ async fn right_passwords_from_everywhere_are_no_guesses() {
     }
 }
 
+#[tokio::test]
+async fn guesses_that_overtake_each_other_do_not_wait_for_it() {
+    let sign_in = with_password().await;
+    let (app, now) = (&sign_in.app, sign_in.app.clock.now());
+    for (seconds, peer) in [(2, "203.0.113.1"), (1, "203.0.113.2"), (0, "203.0.113.3")] {
+        app.clock.set(now + Duration::from_secs(seconds));
+        assert_eq!(login_from(app, ALICE, ANOTHER, peer).await.status, 401);
+        assert_eq!(login_from(app, ALICE, PASSWORD, peer).await.status, 200);
+    }
+}
+
 /// Something that signs for our origin, and never rightly.
 struct Key;
 

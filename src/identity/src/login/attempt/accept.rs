@@ -166,7 +166,7 @@ pub async fn at_once<C: Completion>(
         origin: begin.origin,
     };
     let by = verify.by(method);
-    let reserved = reserve(app, Of::New(row), by, now).await?;
+    let reserved = reserve(app, Of::New(Box::new(row)), by, now).await?;
     let verified = Answered { app, verify: &verify, method, completion, now }.settle(reserved, user).await?;
     Ok((secret, verified))
 }
@@ -253,12 +253,12 @@ impl<C: Completion> Answered<'_, C> {
         let methods_used: Vec<_> = shown.iter().map(|proof| proof.method.clone()).collect();
         let completed = !matches!(decision, Decision::More(_));
         let progress = Progress { shown, completed, tries: app.config.login.code_tries };
-        let arrival = Arrival::prepare(app, verify, &user, now)?;
+        let arrival = completed.then(|| Arrival::prepare(app, verify, &user, now)).transpose()?;
         let verified = app
             .db
             .write(async |tx| {
                 consume(app, tx, row, proof, progress, now).await?;
-                reserved.forgive(tx).await?;
+                reserved.forgive(tx, completed).await?;
                 // Disabled since the attempt began: read in the same write.
                 let user = users::find(tx, user.id).await?.filter(|user| users::may_sign_in(user, now));
                 let user = user.ok_or(LoginError::Refused)?;
@@ -274,7 +274,10 @@ impl<C: Completion> Answered<'_, C> {
                         Ok(Verified::Closed { deletion_at: Timestamp::from_micros(deletion_at) })
                     }
                     (Decision::Short(reached) | Decision::Done(reached), _) => {
-                        let device_secret = arrival.record(app, tx, &user, &row.identifier, now).await?;
+                        let device_secret = match arrival {
+                            Some(arrival) => arrival.record(app, tx, &user, now).await?,
+                            None => None,
+                        };
                         let asked = SessionAsked { step_up_of, remembered };
                         let Opened { session, cookie_secret } =
                             sign_in(app, tx, verify, asked, &user, reached, now).await?;

@@ -9,7 +9,6 @@ use super::{
     super::{
         LoginError,
         devices::{self, Met},
-        guesses,
     },
     Verify,
 };
@@ -54,13 +53,11 @@ impl Arrival {
         app: &App,
         tx: &Transaction,
         user: &User,
-        identifier: &str,
         now: Timestamp,
     ) -> Result<Option<String>, DatabaseError> {
         match devices::meet(app, tx, user.id, &self.device_hash, now).await? {
-            Met::Known => guesses::forget_of_device(tx, identifier, &self.device_hash).await?,
             Met::New if !self.goes_on => self.notice.enqueue(tx).await?,
-            Met::New | Met::First => {}
+            Met::New | Met::First | Met::Known => {}
         }
         Ok(self.cookie_secret)
     }

@@ -30,7 +30,7 @@ pub(super) enum Of<'a> {
     /// Of one that goes on.
     Attempt(&'a Bound),
     /// Of one that begins with its answer: it is stored with the try taken, unless it is limited.
-    New(attempts::Model),
+    New(Box<attempts::Model>),
 }
 
 /// With what.
@@ -55,15 +55,19 @@ pub(super) struct Reserved {
 }
 
 impl Reserved {
-    /// Gives back what was counted, in the write of what turned out well.
-    pub(super) async fn forgive(&self, tx: &Transaction) -> Result<(), DatabaseError> {
+    /// Gives back what was counted, in the write of what turned out well. A sign-in that it completed makes up for all
+    /// that the same device guessed before.
+    pub(super) async fn forgive(&self, tx: &Transaction, completed: bool) -> Result<(), DatabaseError> {
         if let Some(taken) = &self.counted {
             rate_limit::give_back(tx, taken).await?;
         }
-        if let Some(guess) = &self.guess {
-            guesses::take_back(tx, guess).await?;
+        match &self.guess {
+            Some(guess) if completed && guess.of_known_device() => {
+                guesses::forget_of_device(tx, &self.row.identifier, guess).await
+            }
+            Some(guess) => guesses::take_back(tx, guess).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Undoes it: the answer was not looked at. Of an attempt that began with it nobody knows the secret.
@@ -73,7 +77,7 @@ impl Reserved {
         } else {
             store::give_back(tx, &self.row).await?;
         }
-        self.forgive(tx).await
+        self.forgive(tx, false).await
     }
 }
 
@@ -96,7 +100,7 @@ pub(super) async fn reserve(
         .db
         .write(async |tx| -> Result<_, LoginError> {
             let (row, new) = match of {
-                Of::New(row) => (attempts::Model { tries_left: row.tries_left - 1, ..row }, true),
+                Of::New(row) => (attempts::Model { tries_left: row.tries_left - 1, ..*row }, true),
                 Of::Attempt(bound) => match store::reserve_try(tx, bound, now).await? {
                     Some(row) => (row, false),
                     None => return Ok(Reservation::Ended),

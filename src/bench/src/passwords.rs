@@ -1,0 +1,276 @@
+//! Measures sign-ins by password beside the hash that they cannot do without, and what others feel meanwhile.
+//!
+//! Latencies are wall-clock here, since a person waits for them: the hash is measured in the same run, alone for one
+//! connection, and on all cores at once for many.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use http_body_util::Full;
+use postern_entities::users;
+use postern_service::{
+    database::{Database, DatabaseError, DatabaseSettings},
+    random::Random,
+};
+use sea_orm::{EntityTrait as _, IntoActiveModel as _};
+use serde_json::{Value, json};
+
+use crate::{
+    drive::{Connection, Load, Operation, Round, as_float, drive},
+    limits,
+    process::Server,
+    report::{figure, median, millis},
+    scenarios::{ClientCredentials, Get, Setup, get},
+};
+
+/// Who signs in by password; somebody else's session is measured elsewhere.
+const EMAIL: &str = "bob@example.test";
+const PASSWORD: &str = "seven brass lamps upstream";
+/// As the defaults of `[password]` have them.
+const MEMORY_KIB: u32 = 19_456;
+const ITERATIONS: u32 = 2;
+/// Hashes that are measured in a row.
+const HASHES: usize = 40;
+/// Connections of a crowd that signs in, and of those who want something else meanwhile.
+const CROWD: usize = 32;
+const OTHERS: usize = 4;
+/// Sign-ins at once while memory is read.
+const AT_ONCE: usize = 100;
+/// Users beside whom one's own account is shown.
+const USERS: usize = 100_000;
+/// Users of one write.
+const BATCH: usize = 2_000;
+
+/// How long, and how often.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) rounds: usize,
+    pub(crate) duration: Duration,
+}
+
+/// Measures and prints; false when a must was missed. `database` is the file that the server works on.
+pub(crate) async fn measure(
+    plan: Plan,
+    server: &Server,
+    setup: &Arc<Setup>,
+    database: &Path,
+) -> Result<bool> {
+    set_password(&mut Connection::open(server.address).await?, &setup.client_id).await?;
+    let sign_in = Arc::new(SignIn { client_id: setup.client_id.clone() });
+    println!("\n| sign-in by password | value | must | aim |\n|---|---|---|---|");
+    let mut met = alone(plan, server, &sign_in).await?;
+    met &= crowd(plan, server, &sign_in, setup).await?;
+    met &= memory(plan, server, sign_in).await?;
+    met &= account_pages(plan, server, setup, database).await?;
+    Ok(met)
+}
+
+/// Milliseconds of one hash on a core of its own, and how many a second all cores make together.
+fn hashes() -> Result<(f64, f64)> {
+    let cores = thread::available_parallelism()?.get();
+    let one = run_hashes()?;
+    let begun = Instant::now();
+    let threads: Vec<_> = (0..cores).map(|_| thread::spawn(run_hashes)).collect();
+    for thread in threads {
+        thread.join().ok().context("a thread that hashes panicked")??;
+    }
+    Ok((one, as_float(u64::try_from(cores * HASHES)?) / begun.elapsed().as_secs_f64()))
+}
+
+/// The median of some hashes, in memory that is kept, as the server keeps it.
+fn run_hashes() -> Result<f64> {
+    let parameters = Params::new(MEMORY_KIB, ITERATIONS, 1, Some(32)).ok().context("Argon2 parameters")?;
+    let mut memory = vec![Block::default(); parameters.block_count()];
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
+    let mut taken = Vec::with_capacity(HASHES);
+    for number in 0..HASHES {
+        let (begun, salt) = (Instant::now(), [u8::try_from(number)?; 16]);
+        let mut output = [0; 32];
+        let hashed =
+            argon2.hash_password_into_with_memory(PASSWORD.as_bytes(), &salt, &mut output, &mut memory);
+        hashed.ok().context("a hash")?;
+        taken.push(millis(begun.elapsed()));
+    }
+    Ok(median(taken.into_iter()))
+}
+
+async fn hashes_meanwhile() -> Result<(f64, f64)> {
+    tokio::task::spawn_blocking(hashes).await?
+}
+
+fn load(connections: usize, duration: Duration) -> Load {
+    Load { connections, warm_up: duration / 6, duration }
+}
+
+async fn drive_one<O: Operation>(operation: &Arc<O>, server: &Server, load: Load) -> Result<Round> {
+    drive(Arc::clone(operation), server.address, load, || server.cpu()).await
+}
+
+/// One after the other: what stands beside the hash.
+async fn alone(plan: Plan, server: &Server, sign_in: &Arc<SignIn>) -> Result<bool> {
+    let (mut hash, mut middle, mut late) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..plan.rounds {
+        hash.push(hashes_meanwhile().await?.0);
+        let round = drive_one(sign_in, server, load(1, plan.duration)).await?;
+        middle.push(millis(round.quantile(500)));
+        late.push(millis(round.quantile(990)));
+    }
+    let [hash, middle, late] = [hash, middle, late].map(|values| median(values.into_iter()));
+    println!("| one hash (Argon2id, {MEMORY_KIB} KiB, {ITERATIONS} passes), alone | {hash:.1} ms | | |");
+    println!("| one connection: p50, p99 | {middle:.1} ms, {late:.1} ms | | |");
+    let met = figure("one connection: p50 beyond one hash", middle - hash, "ms", 10.0, 3.0);
+    Ok(figure("one connection: p99 / p50", late / middle, "×", 3.0, 2.0) && met)
+}
+
+/// Many at once: how much of what the cores can hash is left, and what those feel who want something else.
+async fn crowd(plan: Plan, server: &Server, sign_in: &Arc<SignIn>, setup: &Arc<Setup>) -> Result<bool> {
+    let (mut limit, mut rate) = (Vec::new(), Vec::new());
+    let keys = Arc::new(Get { path: "/.well-known/jwks.json".to_owned(), headers: Vec::new() });
+    let tokens = Arc::new(ClientCredentials(setup.clone()));
+    let (mut of_keys, mut of_tokens) = (Vec::new(), Vec::new());
+    for _ in 0..plan.rounds {
+        limit.push(hashes_meanwhile().await?.1);
+        let round = drive_one(sign_in, server, load(CROWD, plan.duration)).await?;
+        rate.push(round.rate());
+        of_keys.push(felt(plan, server, sign_in, &keys).await?);
+        of_tokens.push(felt(plan, server, sign_in, &tokens).await?);
+    }
+    let [limit, rate] = [limit, rate].map(|values| median(values.into_iter()));
+    println!("| {CROWD} connections: sign-ins, hashes of all cores | {rate:.0}/s, {limit:.0}/s | | |");
+    let mut met = figure("hashes of all cores / sign-ins", limit / rate, "×", 1.25, 1.11);
+    for (what, felt) in [("JWKS", of_keys), ("token, client_credentials", of_tokens)] {
+        let alone = median(felt.iter().map(|(alone, _)| *alone));
+        let meanwhile = median(felt.iter().map(|(_, meanwhile)| *meanwhile));
+        println!(
+            "| {what}, {OTHERS} connections: p99 alone, meanwhile | {alone:.2} ms, {meanwhile:.2} ms | | |"
+        );
+        met &= figure(&format!("{what}: p99 meanwhile / alone"), meanwhile / alone, "×", 3.0, 2.0);
+    }
+    Ok(met)
+}
+
+/// p99 of an operation in milliseconds: alone, and while a crowd signs in.
+async fn felt<O: Operation>(
+    plan: Plan,
+    server: &Server,
+    sign_in: &Arc<SignIn>,
+    operation: &Arc<O>,
+) -> Result<(f64, f64)> {
+    let load = |connections| load(connections, plan.duration);
+    let alone = drive_one(operation, server, load(OTHERS)).await?;
+    let (crowd, others) =
+        tokio::join!(drive_one(sign_in, server, load(CROWD)), drive_one(operation, server, load(OTHERS)));
+    crowd?;
+    Ok((millis(alone.quantile(990)), millis(others?.quantile(990))))
+}
+
+/// The most memory that is resident while many sign in at once. One hash needs 19 MiB, and each core makes one.
+async fn memory(plan: Plan, server: &Server, sign_in: Arc<SignIn>) -> Result<bool> {
+    let hashing = as_float(u64::try_from(thread::available_parallelism()?.get())?) * 19.0;
+    let crowd = drive_one(&sign_in, server, load(AT_ONCE, plan.duration));
+    tokio::pin!(crowd);
+    let mut most: f64 = 0.0;
+    loop {
+        most = most.max(server.resident_mib()?);
+        tokio::select! {
+            done = &mut crowd => break drop(done?),
+            () = tokio::time::sleep(Duration::from_millis(20)) => {}
+        }
+    }
+    let what = format!("resident, {AT_ONCE} sign-ins at once: identity");
+    Ok(figure(&what, most, "MiB", 100.0 + hashing, 60.0 + hashing))
+}
+
+/// One's own pages in a database with many people in it.
+async fn account_pages(plan: Plan, server: &Server, setup: &Setup, database: &Path) -> Result<bool> {
+    fill(database).await?;
+    let mut met = true;
+    for path in ["/account", "/account/sessions"] {
+        let page = Arc::new(Get { path: path.to_owned(), headers: vec![("Cookie", setup.cookie.clone())] });
+        let mut middle = Vec::new();
+        for _ in 0..plan.rounds {
+            middle.push(millis(drive_one(&page, server, load(1, plan.duration)).await?.quantile(500)));
+        }
+        let what = format!("GET {path} beside {USERS} users: p50");
+        met &= figure(&what, median(middle.into_iter()), "ms", 10.0, 3.0);
+    }
+    Ok(met)
+}
+
+/// Writes beside the running server, as a command does.
+async fn fill(database: &Path) -> Result<()> {
+    let random = Random::system();
+    let db = Database::open(&DatabaseSettings::at(format!("sqlite://{}", database.display()))).await?;
+    for batch in 0..USERS / BATCH {
+        let rows = (0..BATCH).map(|number| limits::user(&random, batch * BATCH + number).into_active_model());
+        let rows: Vec<_> = rows.collect();
+        db.write(async |tx| -> Result<(), DatabaseError> {
+            for row in rows {
+                users::Entity::insert(row).exec_without_returning(tx).await?;
+            }
+            Ok(())
+        })
+        .await?;
+    }
+    db.close().await;
+    Ok(())
+}
+
+/// A sign-in through the first-party API.
+struct SignIn {
+    client_id: String,
+}
+
+impl Operation for SignIn {
+    type Worker = ();
+
+    async fn prepare(&self, _: &mut Connection) -> Result<()> {
+        Ok(())
+    }
+
+    async fn run(&self, connection: &mut Connection, (): &mut ()) -> Result<()> {
+        let body = json!({ "client_id": self.client_id, "email": EMAIL, "password": PASSWORD });
+        loop {
+            let answer = connection.send(post_json("/api/auth/login", &body)?).await?;
+            // The queue was full, and the server says so: the client waits, and that counts.
+            if answer.status != StatusCode::SERVICE_UNAVAILABLE {
+                ensure!(answer.json()?["access_token"].is_string(), "no token came");
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+fn post_json(path: &str, body: &Value) -> Result<Request<Full<Bytes>>> {
+    let mut request = get(path, &[("Content-Type", "application/json")])?;
+    *request.method_mut() = Method::POST;
+    *request.body_mut() = Full::new(body.to_string().into());
+    Ok(request)
+}
+
+/// Gives the user a password by the link that arrives in the inbox of `postern dev`.
+async fn set_password(connection: &mut Connection, client_id: &str) -> Result<()> {
+    let body = json!({ "client_id": client_id, "email": EMAIL });
+    connection.send(post_json("/api/auth/password/forgot", &body)?).await?.json()?;
+    for _ in 0..100 {
+        let inbox = connection.send(get("/dev/inbox.json", &[])?).await?.json()?;
+        let mut mails = inbox.as_array().into_iter().flatten().filter(|mail| mail["to"] == EMAIL);
+        let token = mails.find_map(|mail| mail["link"].as_str()?.split_once("?token="));
+        if let Some((_, token)) = token {
+            let body = json!({ "client_id": client_id, "token": token, "password": PASSWORD });
+            connection.send(post_json("/api/auth/password/reset", &body)?).await?.json()?;
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    bail!("no link arrived for {EMAIL}")
+}
