@@ -59,7 +59,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<bool> {
     println!("\nD through db.reader(): {:.0}", storage.own_read().await?);
     met &= print_sizes(plan, &servers, idle, &setup).await?;
     let database = servers.directory.path().join("identity/postern.db");
-    let by_password = passwords::Plan { rounds: plan.rounds, duration: plan.duration };
+    let by_password = passwords::Plan { rounds: plan.rounds, duration: plan.duration, idle: idle.0 };
     met &= passwords::measure(by_password, &servers.identity, &setup, &database).await?;
     servers.identity.stop()?;
     servers.tasks.stop()?;

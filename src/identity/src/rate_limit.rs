@@ -16,7 +16,7 @@ use postern_service::{
     settings::Rate,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryResult,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryResult, QueryTrait as _,
     sea_query::{CaseStatement, Expr, ExprTrait as _, InsertStatement, OnConflict, Query},
 };
 
@@ -162,21 +162,20 @@ pub async fn take_now(app: &App, limit: Limit, subject: &str) -> Result<Taken, D
     app.db.write(async |tx| take(tx, limit, subject, now).await).await
 }
 
-/// Gives a use back, in the write of what turned out well.
-pub async fn give_back(tx: &Transaction, taken: &Use) -> Result<(), DatabaseError> {
-    rate_limits::Entity::update_many()
+/// Gives a use back, at the end of the write of what turned out well.
+pub fn give_back(tx: &Transaction, taken: &Use) {
+    let less = rate_limits::Entity::update_many()
         .col_expr(rate_limits::Column::Used, Expr::col(rate_limits::Column::Used).sub(1))
         .filter(rate_limits::Column::Bucket.eq(taken.bucket.clone()))
         .filter(rate_limits::Column::WindowEndsAt.eq(taken.window_ends_at))
         .filter(rate_limits::Column::Used.gt(0))
-        .exec(tx)
-        .await?;
+        .into_query();
+    tx.later(&less);
     observe(|all| {
         for left in all.iter_mut().filter(|left| left.bucket == taken.bucket) {
             left.remaining = Ord::min(left.quota, left.remaining + 1);
         }
     });
-    Ok(())
 }
 
 /// The subject of limits per source: an IPv6 customer has a /64 to choose addresses from.

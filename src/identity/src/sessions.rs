@@ -13,7 +13,7 @@ use std::time::Duration;
 use postern_entities::sessions;
 use postern_service::{
     clock::Timestamp,
-    database::{DatabaseError, Transaction},
+    database::{DatabaseError, Insertion, Transaction},
 };
 use sea_orm::{
     ActiveValue::Set,
@@ -144,13 +144,8 @@ const LIVE: &str = "SELECT s.sid AS s_sid, s.cookie_hash AS s_cookie_hash, s.use
     FROM sessions s JOIN users u ON u.id = s.user_id \
     WHERE s.cookie_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.last_seen_at > $3";
 
-/// Opens a session in the caller's write.
-pub async fn open(
-    app: &App,
-    tx: &Transaction,
-    new: NewSession,
-    now: Timestamp,
-) -> Result<Opened, DatabaseError> {
+/// Opens a session, whose row is written at the end of the caller's write.
+pub fn open(app: &App, tx: &Transaction, new: NewSession, now: Timestamp) -> Opened {
     let cookie_secret = (new.kind == SessionKind::Browser).then(|| app.random.token());
     // An app holds no cookie but a refresh token, so its session lasts as long as that can.
     let lifetime = match new.kind {
@@ -175,13 +170,11 @@ pub async fn open(
         user_agent: new.origin.user_agent.clone(),
         remembered: new.remembered,
     };
-    let row: sessions::ActiveModel = session.clone().into();
-    sessions::Entity::insert(row).exec_without_returning(tx).await?;
-    event("session.started", &session)
-        .details(json!({ "kind": session.kind, "acr": session.acr, "amr": session.amr }))
-        .record(app, tx, &new.origin, now)
-        .await?;
-    Ok(Opened { session, cookie_secret })
+    tx.later(&Insertion::of(sessions::ActiveModel::from(session.clone())));
+    let event = event("session.started", &session)
+        .details(json!({ "kind": session.kind, "acr": session.acr, "amr": session.amr }));
+    tx.later(&event.insertion(app, &new.origin, now));
+    Opened { session, cookie_secret }
 }
 
 /// Records that the user of a browser's session proved themselves again, and gives the browser a new

@@ -43,6 +43,11 @@ pub async fn lock(tx: &Transaction, id: Uuid) -> Result<(), DatabaseError> {
     Ok(())
 }
 
+/// The user, held against changes until the write ends: what follows from who they are now stays true.
+pub async fn hold(tx: &Transaction, id: Uuid) -> Result<Option<User>, DatabaseError> {
+    Ok(users::Entity::find_by_id(id).lock_shared().one(tx).await?)
+}
+
 /// The user tokens call by this `sub`.
 pub async fn find_by_subject(
     db: &impl ConnectionTrait,

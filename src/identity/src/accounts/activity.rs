@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use crate::{App, audit::Origin, users::User};
 
-/// What clients do with what they were granted: many, and no acts of the account.
-const UNTOLD: [&str; 2] = ["code.redeemed", "refresh_token.rotated"];
+/// What clients do with what they were granted, and what strangers can begin: many, and no acts of the account.
+const UNTOLD: [&str; 3] = ["code.redeemed", "login.begun", "refresh_token.rotated"];
 
 /// What only operators do.
 const OF_OPERATORS: [&str; 5] =
@@ -105,7 +105,9 @@ pub async fn list(
 
 fn act(app: &App, row: rows::Model) -> Act {
     let command = Origin::command().user_agent;
-    let by_operator = OF_OPERATORS.contains(&row.kind.as_str()) || row.user_agent == command;
+    // No request says that it is a command: it has an address and a reference.
+    let by_command = row.user_agent == command && row.ip.is_none() && row.request_id.is_none();
+    let by_operator = OF_OPERATORS.contains(&row.kind.as_str()) || by_command;
     let name = |client_id: &str| app.clients().find(client_id).map(|client| client.row.name.clone());
     Act {
         at: Timestamp::from_micros(row.at),

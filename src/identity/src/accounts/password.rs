@@ -10,7 +10,7 @@ use crate::{
     audit::{Event, Origin},
     grants,
     jobs::SealedJob,
-    login::attempt,
+    login::{attempt, devices},
     mail::{self, Letter},
     passwords::{self, Judged, NewPassword, Password, Weakness},
     rate_limit::{self, Limit, Taken},
@@ -44,8 +44,8 @@ pub async fn change(
     Ok(())
 }
 
-/// Whoever holds a session may not have passwords judged and hashed for ever.
-async fn take_try(app: &App, user: &User, now: Timestamp) -> Result<(), AccountError> {
+/// Whoever holds a session or a link may not have passwords judged and hashed for ever.
+pub(super) async fn take_try(app: &App, user: &User, now: Timestamp) -> Result<(), AccountError> {
     let limit = Limit { name: "password_change", rate: app.config.limits.failures_per_account };
     let taken = app.db.write(async |tx| rate_limit::take(tx, limit, &user.id.to_string(), now).await).await?;
     match taken {
@@ -94,6 +94,7 @@ impl Replacement {
         password.store(tx).await?;
         links::end_of_user(tx, user_id, now).await?;
         attempt::end_of_user(tx, user_id, now).await?;
+        devices::forget(tx, user_id).await?;
         sessions::end_all_but(app, tx, user_id, kept, because, origin, now).await?;
         grants::revoke_of_user(app, tx, user_id, because, now).await?;
         let event = Event::new("credential.changed").user(user_id).session(kept);

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     AccountError, count_mail,
     links::{self, NewLink, Purpose},
-    password::Replacement,
+    password::{self, Replacement},
 };
 use crate::{
     App,
@@ -85,7 +85,9 @@ pub async fn reset(
         Some(id) => users::find(app.db.reader(), id).await?,
         None => None,
     };
-    let user = user.filter(|user| users::may_sign_in(user, now)).ok_or(AccountError::LinkOver)?;
+    let user = user.filter(|user| users::may_sign_in(user, now) && user.email == link.email);
+    let user = user.ok_or(AccountError::LinkOver)?;
+    password::take_try(app, &user, now).await?;
     // Before the link is used: a weak password must not cost it.
     let replacement = Replacement::new(app, &user, password, language).await?;
     let proven =

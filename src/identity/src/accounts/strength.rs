@@ -2,6 +2,8 @@
 //!
 //! Nothing is kept of it, and nothing is looked up by an address that a stranger names.
 
+use uuid::Uuid;
+
 use super::{
     AccountError, known_words,
     links::{self, Purpose},
@@ -60,7 +62,7 @@ pub async fn judge(
 }
 
 async fn owner(app: &App, token: &str) -> Result<User, AccountError> {
-    let link = links::find::<()>(app, Purpose::Reset, token, app.clock.now()).await?;
+    let link = links::find::<Option<Uuid>>(app, Purpose::Reset, token, app.clock.now()).await?;
     let id = link.and_then(|link| link.user_id).ok_or(AccountError::LinkOver)?;
     users::find(app.db.reader(), id).await?.ok_or(AccountError::LinkOver)
 }

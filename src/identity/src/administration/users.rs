@@ -14,6 +14,7 @@ use crate::{
     audit::{Event, Origin},
     crypto::CryptoError,
     grants,
+    login::attempt,
     passwords::{self, NewPassword},
     sessions,
     users::{self, Email, Profile, User},
@@ -125,6 +126,7 @@ pub async fn disable(app: &App, user: &User, origin: &Origin) -> Result<(), Chan
             row.updated_at = Set(now.micros());
             row.update(tx).await?;
             accounts::end_links(tx, user.id, now).await?;
+            attempt::end_of_user(tx, user.id, now).await?;
             sessions::end_all_of_user(app, tx, user.id, "user_disabled", origin, now).await?;
             grants::revoke_of_user(app, tx, user.id, "user_disabled", now).await?;
             Event::new("user.disabled").user(user.id).record(app, tx, origin, now).await?;

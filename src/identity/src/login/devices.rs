@@ -10,7 +10,9 @@ use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Transaction},
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryTrait as _, sea_query::OnConflict,
+};
 use uuid::Uuid;
 
 use crate::{app::App, audit::Origin, crypto, rate_limit, sessions};
@@ -71,7 +73,7 @@ pub(super) async fn meet(
     let again = OnConflict::columns([Column::UserId, Column::DeviceHash])
         .update_columns([Column::LastSeenAt, Column::ExpiresAt])
         .to_owned();
-    devices::Entity::insert(row).on_conflict(again).exec_without_returning(tx).await?;
+    tx.later(&devices::Entity::insert(row).on_conflict(again).into_query());
     Ok(met)
 }
 

@@ -7,8 +7,8 @@
 //! A guess is counted before it is looked at, by one conditional upsert that lets nobody through before `free_at`; one
 //! that turns out right is taken back. A guess that comes too early is not looked at and changes nothing of the wait.
 //!
-//! Guesses at a password are counted apart from those at everything else, so that they bar nobody from signing in
-//! another way. What cannot be guessed, a key that signs for our origin, is not counted at all.
+//! Guesses at a password, at a code that was sent, and at the second factor of who has shown a first one are counted apart:
+//! what a stranger does to one of them bars nobody from another. What cannot be guessed, a key that signs for our origin, is not counted at all.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use postern_service::{
     database::{DatabaseError, Transaction},
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Statement,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryTrait as _, Statement,
     sea_query::{CaseStatement, Expr, ExprTrait as _},
 };
 
@@ -60,15 +60,18 @@ pub(super) enum Guessed {
     Password,
     /// A code.
     Code,
+    /// A second factor, after a first one was shown.
+    Second,
 }
 
 impl Guessed {
-    const ALL: [Self; 2] = [Self::Password, Self::Code];
+    const ALL: [Self; 3] = [Self::Password, Self::Code, Self::Second];
 
     /// What answers to a method guess; nothing where guessing is hopeless.
-    pub(super) fn of(method: &dyn LoginMethod) -> Option<Self> {
+    pub(super) fn of(method: &dyn LoginMethod, proven: bool) -> Option<Self> {
         match method.kind() {
             Factor::Has { phishing_resistant: true } => None,
+            _ if proven => Some(Self::Second),
             _ if method.name() == "password" => Some(Self::Password),
             _ => Some(Self::Code),
         }
@@ -79,6 +82,7 @@ impl Guessed {
         let word = match self {
             Self::Password => "password",
             Self::Code => "code",
+            Self::Second => "second",
         };
         crypto::token_hash(&format!("{word}\n{identifier}"))
     }
@@ -175,32 +179,26 @@ const COUNT: &str = "INSERT INTO guesses (account, device, made, refused, free_a
     WHERE guesses.free_at <= $3 \
     RETURNING free_at";
 
-/// Takes a guess back that turned out right or was not looked at, and the wait it began with it.
-pub(super) async fn take_back(tx: &Transaction, guess: &Guess) -> Result<(), DatabaseError> {
+/// Takes a guess back, at the end of the write, that turned out right or was not looked at, and the wait it began with it.
+pub(super) fn take_back(tx: &Transaction, guess: &Guess) {
     let began = Expr::col(Column::FreeAt).eq(guess.free_at);
     let free_at = CaseStatement::new().case(began, 0_i64).finally(Expr::col(Column::FreeAt));
-    guesses::Entity::update_many()
+    let less = guesses::Entity::update_many()
         .col_expr(Column::Made, Expr::col(Column::Made).sub(1))
         .col_expr(Column::FreeAt, free_at.into())
         .filter(Column::Account.eq(guess.account.clone()))
         .filter(Column::Device.eq(guess.device.clone()))
         .filter(Column::Made.gt(0))
-        .exec(tx)
-        .await?;
-    Ok(())
+        .into_query();
+    tx.later(&less);
 }
 
-/// Forgets this guess and all others of a device that the account knows: its person has signed in.
-pub(super) async fn forget_of_device(
-    tx: &Transaction,
-    identifier: &str,
-    guess: &Guess,
-) -> Result<(), DatabaseError> {
-    // One after the other, so that two sign-ins at once take the rows in one order.
-    for guessed in Guessed::ALL {
-        guesses::Entity::delete_by_id((guessed.account(identifier), guess.device.clone())).exec(tx).await?;
-    }
-    Ok(())
+/// Forgets this guess and all of its kind of a device that the account knows: its person has signed in.
+pub(super) fn forget_of_device(tx: &Transaction, guess: &Guess) {
+    let all = guesses::Entity::delete_many()
+        .filter(Column::Account.eq(guess.account.clone()))
+        .filter(Column::Device.eq(guess.device.clone()));
+    tx.later(&all.into_query());
 }
 
 /// Forgets every guess at an account.

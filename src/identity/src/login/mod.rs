@@ -22,6 +22,7 @@ pub mod totp;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures_util::future::try_join_all;
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Transaction},
@@ -288,13 +289,14 @@ async fn decide(
     user: Option<&User>,
     shown: &[Shown],
 ) -> Result<Decision, LoginError> {
-    let mut offers = Vec::new();
-    for method in app.login_methods.ready(app) {
+    // Beside each other: none needs another one's answer.
+    let offers = app.login_methods.ready(app).map(async |method| {
         let enrolled = match user {
             Some(user) if !shown.is_empty() => method.enrolled(app, user).await?,
             _ => false,
         };
-        offers.push(offer(method, enrolled));
-    }
+        Ok::<_, LoginError>(offer(method, enrolled))
+    });
+    let offers = try_join_all(offers).await?;
     Ok(policy::decide(requirement, &offers, shown))
 }

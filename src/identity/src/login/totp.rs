@@ -188,11 +188,7 @@ pub async fn enrol(app: &App, user: &User, origin: &Origin) -> Result<Enrolment,
 
 /// The enrolment that was begun and not confirmed yet, while it is as young as a login in progress may be.
 pub async fn begun_enrolment(app: &App, user: &User) -> Result<Option<Enrolment>, EnrolError> {
-    let Some(begun) = begun(app.db.reader(), user.id).await? else { return Ok(None) };
-    let age = app.clock.now() - Timestamp::from_micros(begun.created_at);
-    if age > app.config.login.attempt_lifetime.duration() {
-        return Ok(None);
-    }
+    let Some(begun) = begun(app, user).await? else { return Ok(None) };
     let place = ["credentials", &begun.id.to_string()];
     let seed = app.vault.open(&place, &begun.secret_sealed).map_err(LoginError::from)?;
     Ok(Some(show(app, user, &seed)?))
@@ -208,7 +204,7 @@ pub async fn confirm(
 ) -> Result<(), EnrolError> {
     let now = app.clock.now();
     take_try(app, user, now).await?;
-    let begun = begun(app.db.reader(), user.id).await?.ok_or(EnrolError::NotBegun)?;
+    let begun = begun(app, user).await?.ok_or(EnrolError::NotBegun)?;
     let Some(step) = matching_step(app, user, &begun, Some(code), now)? else {
         record_failure(app, user, origin, now).await?;
         return Err(EnrolError::WrongCode);
@@ -317,14 +313,14 @@ async fn confirmed(
     Ok(of_user(user_id).filter(credentials::Column::ConfirmedAt.is_not_null()).one(db).await?)
 }
 
-async fn begun(
-    db: &impl ConnectionTrait,
-    user_id: Uuid,
-) -> Result<Option<credentials::Model>, DatabaseError> {
-    Ok(of_user(user_id)
+/// The seed that was shown last, while it is as young as a login in progress may be.
+async fn begun(app: &App, user: &User) -> Result<Option<credentials::Model>, DatabaseError> {
+    let since = app.clock.now() - app.config.login.attempt_lifetime.duration();
+    Ok(of_user(user.id)
         .filter(credentials::Column::ConfirmedAt.is_null())
+        .filter(credentials::Column::CreatedAt.gte(since.micros()))
         .order_by_desc(credentials::Column::CreatedAt)
-        .one(db)
+        .one(app.db.reader())
         .await?)
 }
 

@@ -5,6 +5,7 @@
 
 use std::{
     num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -58,6 +59,9 @@ pub struct Hasher {
     queue: SyncSender<Work>,
     parameters: Params,
 }
+
+/// The nice value of the threads that hash.
+const POLITENESS: i32 = 19;
 
 type Work = Box<dyn FnOnce(&mut Arena) + Send>;
 
@@ -153,10 +157,14 @@ impl Hasher {
 }
 
 fn work(waiting: &Mutex<Receiver<Work>>, mut arena: Arena) {
+    // There are as many of these threads as cores: what takes less than a hash goes first. On Linux a nice value is the
+    // thread's own (setpriority(2)); where it cannot be set, all go alike.
+    let _ = rustix::process::setpriority_process(None, POLITENESS);
     loop {
         let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match next {
-            Ok(work) => work(&mut arena),
+            // One that panics is told as busy, and does not take the thread with it.
+            Ok(work) => drop(catch_unwind(AssertUnwindSafe(|| work(&mut arena)))),
             // The hasher is gone.
             Err(_) => return,
         }

@@ -5,7 +5,6 @@ use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Transaction},
 };
-use sea_orm::ConnectionTrait as _;
 
 use super::{Issue, Resolved, TokenError, TokenResponse, issue, refresh_token, revocation};
 use crate::{
@@ -61,19 +60,18 @@ impl Completion for NewApiSession<'_> {
             amr: crate::clients::read(session.amr.clone())?,
         };
         let grant = grants::new(app, new, now);
-        tx.execute(&grants::insertion(&grant)).await?;
+        tx.later(&grants::insertion(&grant));
         let first = refresh_token::first(app, client, &grant, now);
         if let Some(first) = &first {
-            tx.execute(&first.insertion).await?;
+            tx.later(&first.insertion);
         }
-        Event::new("grant.created")
+        let event = Event::new("grant.created")
             .user(user.id)
             .client(client.client_id())
             .session(session.sid)
             .grant(grant.id)
-            .details(serde_json::json!({ "scope": grant.scope }))
-            .record(app, tx, origin, now)
-            .await?;
+            .details(serde_json::json!({ "scope": grant.scope }));
+        tx.later(&event.insertion(app, origin, now));
         Ok(Granted { grant, refresh_token: first.map(|first| first.token) })
     }
 }

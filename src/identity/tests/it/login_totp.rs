@@ -57,7 +57,11 @@ async fn totp_does_not_begin_a_sign_in_and_a_mailed_code_is_no_second_factor() {
 
 #[tokio::test]
 async fn only_the_step_before_now_and_after_count() {
-    let sign_in = SignIn::with(&[("POSTERN_LIMITS__FAILURES_PER_SOURCE", "100 per 15m per ip")]).await;
+    let sign_in = SignIn::with(&[
+        ("POSTERN_LIMITS__FAILURES_PER_SOURCE", "100 per 15m per ip"),
+        ("POSTERN_LIMITS__FAILURES_BEFORE_DELAY", "100"),
+    ])
+    .await;
     let authenticator = sign_in.enrol().await;
     // Later by more than all the steps that are tried.
     sign_in.app.clock.advance(std::time::Duration::from_secs(300));

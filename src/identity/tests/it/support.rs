@@ -294,7 +294,13 @@ impl Browser<'_> {
             remembered: true,
             origin: Origin::default(),
         };
-        let opened = app.db.write(async |tx| sessions::open(app, tx, new, now).await).await.unwrap();
+        let opened = app
+            .db
+            .write(async |tx| {
+                Ok::<_, postern_service::database::DatabaseError>(sessions::open(app, tx, new, now))
+            })
+            .await
+            .unwrap();
         self.set_cookie("postern-session", &opened.cookie_secret.unwrap());
         opened.session
     }

@@ -24,9 +24,13 @@ pub(super) type Keep = Box<dyn FnOnce(&[Done]) -> bool + Send>;
 
 /// The statements as one text for SQLite. Their parameters have no numbers there, so their values follow each other too.
 pub(super) fn join(statements: &[&dyn StatementBuilder]) -> Statement {
+    joined(statements.iter().map(|statement| statement.build(&DbBackend::Sqlite)))
+}
+
+/// The same for statements that were built already.
+pub(super) fn joined(statements: impl IntoIterator<Item = Statement>) -> Statement {
     let (mut sql, mut values) = (String::new(), Vec::new());
-    for statement in statements {
-        let built = statement.build(&DbBackend::Sqlite);
+    for built in statements {
         sql.push_str(&built.sql);
         sql.push_str("; ");
         values.extend(built.values.into_iter().flat_map(|values| values.0));

@@ -14,13 +14,18 @@
 //! transaction back by itself nothing runs outside of one. Let the database decide with `ON CONFLICT` or a
 //! conditional update instead of catching an error inside.
 
+use std::sync::PoisonError;
+
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, StatementBuilder,
+};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{AssertSqlSafe, Executor as _, IntoArguments, Postgres, Sqlite};
 use tokio::sync::Mutex;
 
 use super::DatabaseError;
+use super::batch;
 use super::work::Turn;
 
 /// An open write. Implements [`ConnectionTrait`], so every query of sea-orm takes it. It cannot be kept, and it
@@ -29,6 +34,7 @@ pub struct Transaction {
     backend: DbBackend,
     // The lock serialises statements of a closure that runs several at once (`try_join!`).
     state: Mutex<State>,
+    later: std::sync::Mutex<Vec<Statement>>,
 }
 
 struct State {
@@ -54,11 +60,36 @@ impl Transaction {
             Link::Sqlite(_) => DbBackend::Sqlite,
             Link::Postgres(_) => DbBackend::Postgres,
         };
-        Self { backend, state: Mutex::new(State { link, health: Health::Sound }) }
+        Self {
+            backend,
+            state: Mutex::new(State { link, health: Health::Sound }),
+            later: std::sync::Mutex::default(),
+        }
+    }
+
+    /// Runs a statement when the closure is done, after all others and in the order of these calls. It is for what
+    /// nothing in this write reads and of which nobody needs the answer: on SQLite all of them take one trip to the thread
+    /// of the connection, instead of one each. One that fails undoes the write.
+    pub fn later(&self, statement: &impl StatementBuilder) {
+        let statement = statement.build(&self.backend);
+        self.later.lock().unwrap_or_else(PoisonError::into_inner).push(statement);
+    }
+
+    async fn run_later(&self) -> Result<(), DbErr> {
+        let later = std::mem::take(&mut *self.later.lock().unwrap_or_else(PoisonError::into_inner));
+        let together = match self.backend {
+            DbBackend::Sqlite if !later.is_empty() => vec![batch::joined(later)],
+            _ => later,
+        };
+        for statement in together {
+            self.execute_raw(statement).await?;
+        }
+        Ok(())
     }
 
     /// Makes the write durable. Only after this returned may anybody be told of it.
     pub(super) async fn commit(self) -> Result<(), DatabaseError> {
+        self.run_later().await?;
         let State { link, health } = self.state.into_inner();
         match health {
             Health::Sound => {}

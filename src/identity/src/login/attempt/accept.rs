@@ -54,9 +54,8 @@ pub struct Verify<'a> {
 
 impl Verify<'_> {
     fn by<'a>(&'a self, method: &'a dyn LoginMethod) -> By<'a> {
-        let named = self.session_kind == SessionKind::Api || self.device.is_some();
-        let device_hash = named.then(|| devices::hash(self.device, self.origin));
-        By { method, device_hash, secret: self.device.is_some(), origin: self.origin }
+        let device_hash = self.device.map(|_| devices::hash(self.device, self.origin));
+        By { method, device_hash, origin: self.origin }
     }
 }
 
@@ -257,13 +256,14 @@ impl<C: Completion> Answered<'_, C> {
         let verified = app
             .db
             .write(async |tx| {
+                // First, as in every change of what an account signs in with; it may have been disabled, or have got
+                // another address, since the attempt began.
+                let user = users::hold(tx, user.id).await?.filter(|user| users::may_sign_in(user, now));
+                let user = user.filter(|user| user.email == row.identifier).ok_or(LoginError::Refused)?;
                 consume(app, tx, row, proof, progress, now).await?;
-                reserved.forgive(tx, completed).await?;
-                // Disabled since the attempt began: read in the same write.
-                let user = users::find(tx, user.id).await?.filter(|user| users::may_sign_in(user, now));
-                let user = user.ok_or(LoginError::Refused)?;
+                reserved.forgive(tx, completed);
                 let event = event("login.proof_accepted", row).details(json!({ "methods": methods_used }));
-                event.record(app, tx, verify.origin, now).await?;
+                tx.later(&event.insertion(app, verify.origin, now));
                 let of_app = verify.session_kind == SessionKind::Api;
                 match (decision, user.deletion_at) {
                     (Decision::More(methods), _) => Ok(Verified::More { methods }),
@@ -352,12 +352,12 @@ async fn sign_in(
             if let Some(other) = current {
                 sessions::end(app, tx, other.session.sid, "replaced", verify.origin, now).await?;
             }
-            open(app, tx, verify, user, proven, remembered == Some(true), now).await?
+            open(app, tx, verify, user, proven, remembered == Some(true), now)
         }
     })
 }
 
-async fn open(
+fn open(
     app: &App,
     tx: &Transaction,
     verify: &Verify<'_>,
@@ -365,7 +365,7 @@ async fn open(
     proven: Proven,
     remembered: bool,
     now: Timestamp,
-) -> Result<Opened, DatabaseError> {
+) -> Opened {
     let new = NewSession {
         user_id: user.id,
         kind: verify.session_kind,
@@ -374,7 +374,7 @@ async fn open(
         remembered,
         origin: verify.origin.clone(),
     };
-    sessions::open(app, tx, new, now).await
+    sessions::open(app, tx, new, now)
 }
 
 fn event(kind: &'static str, row: &attempts::Model) -> Event {

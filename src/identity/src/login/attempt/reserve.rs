@@ -16,7 +16,7 @@ use super::{
         LoginError, LoginMethod, devices,
         guesses::{self, Counted, Guess, Guessed},
     },
-    record_limited,
+    proofs, record_limited,
     store::{self, Bound},
 };
 use crate::{
@@ -37,10 +37,8 @@ pub(super) enum Of<'a> {
 pub(super) struct By<'a> {
     /// The method that looks at the answer.
     pub(super) method: &'a dyn LoginMethod,
-    /// What names the device, if anything does.
+    /// What names the device: a secret of its own, which nobody else at the same address has.
     pub(super) device_hash: Option<Vec<u8>>,
-    /// Whether that is a secret of its own, which nobody else at the same address has.
-    pub(super) secret: bool,
     /// Where it comes from.
     pub(super) origin: &'a Origin,
 }
@@ -55,18 +53,16 @@ pub(super) struct Reserved {
 }
 
 impl Reserved {
-    /// Gives back what was counted, in the write of what turned out well. A sign-in that it completed makes up for all
-    /// that the same device guessed before.
-    pub(super) async fn forgive(&self, tx: &Transaction, completed: bool) -> Result<(), DatabaseError> {
+    /// Gives back what was counted, at the end of the write of what turned out well. A sign-in that it completed makes up
+    /// for all that the same device guessed before.
+    pub(super) fn forgive(&self, tx: &Transaction, completed: bool) {
         if let Some(taken) = &self.counted {
-            rate_limit::give_back(tx, taken).await?;
+            rate_limit::give_back(tx, taken);
         }
         match &self.guess {
-            Some(guess) if completed && guess.of_known_device() => {
-                guesses::forget_of_device(tx, &self.row.identifier, guess).await
-            }
-            Some(guess) => guesses::take_back(tx, guess).await,
-            None => Ok(()),
+            Some(guess) if completed && guess.of_known_device() => guesses::forget_of_device(tx, guess),
+            Some(guess) => guesses::take_back(tx, guess),
+            None => {}
         }
     }
 
@@ -77,7 +73,8 @@ impl Reserved {
         } else {
             store::give_back(tx, &self.row).await?;
         }
-        self.forgive(tx, false).await
+        self.forgive(tx, false);
+        Ok(())
     }
 }
 
@@ -111,27 +108,35 @@ pub(super) async fn reserve(
                 _ => None,
             };
             let (mut counted, mut guess) = (None, None);
-            if device.is_none() || !by.secret {
+            let mut early = None;
+            if device.is_none() {
                 match of_source(app, tx, by.origin, now).await? {
                     Taken::Within(taken) => counted = Some(taken),
-                    Taken::Limited { retry_after, .. } => return Ok(Reservation::Limited(retry_after)),
+                    Taken::Limited { retry_after, .. } => early = Some(retry_after),
                 }
             }
-            if let Some(guessed) = Guessed::of(by.method) {
+            let guessed = Guessed::of(by.method, !proofs(&row)?.is_empty()).filter(|_| early.is_none());
+            if let Some(guessed) = guessed {
                 match guesses::count(app, tx, guessed, &row.identifier, device, now).await? {
                     Counted::Free(free) => guess = Some(free),
                     Counted::Early { retry_after, first } => {
                         if first {
                             record_limited(app, tx, "failures_per_account", by.origin, now).await?;
                         }
-                        return Ok(Reservation::Limited(retry_after));
+                        early = Some(retry_after);
                     }
                 }
             }
-            if new {
-                store::insert(tx, row.clone()).await?;
+            let reserved = Reserved { row, counted, guess, new };
+            if let Some(retry_after) = early {
+                // What is not looked at costs nothing.
+                reserved.give_back(tx).await?;
+                return Ok(Reservation::Limited(retry_after));
             }
-            Ok(Reservation::Reserved(Box::new(Reserved { row, counted, guess, new })))
+            if new {
+                store::insert(tx, reserved.row.clone());
+            }
+            Ok(Reservation::Reserved(Box::new(reserved)))
         })
         .await?;
     match reservation {

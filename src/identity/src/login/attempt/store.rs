@@ -7,7 +7,7 @@ use postern_service::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait as _, EntityTrait, QueryFilter,
+    ColumnTrait, Condition, EntityTrait, QueryFilter,
     sea_query::{Expr, ExprTrait as _, SimpleExpr},
 };
 use serde_json::json;
@@ -109,10 +109,9 @@ pub(super) async fn give_back(tx: &Transaction, row: &attempts::Model) -> Result
     Ok(())
 }
 
-/// Stores a new attempt.
-pub(super) async fn insert(tx: &Transaction, row: attempts::Model) -> Result<(), DatabaseError> {
-    tx.execute(&Insertion::of(attempts::ActiveModel::from(row))).await?;
-    Ok(())
+/// Stores a new attempt at the end of the write.
+pub(super) fn insert(tx: &Transaction, row: attempts::Model) {
+    tx.later(&Insertion::of(attempts::ActiveModel::from(row)));
 }
 
 /// Removes one that came to nothing.
@@ -140,7 +139,7 @@ pub(super) async fn open_challenge(
             code_expires_at: code.1,
             ..row
         };
-        insert(tx, row).await?;
+        insert(tx, row);
         return Ok(true);
     }
     let opened = attempts::Entity::update_many()

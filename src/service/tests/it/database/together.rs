@@ -51,6 +51,26 @@ async fn each_statement_says_what_it_did() {
 }
 
 #[tokio::test]
+async fn what_is_said_for_later_runs_at_the_end_in_order_and_fails_the_whole_write() {
+    let counters = Counters::in_fresh().await;
+    let written = counters.db.write(async |tx| {
+        tx.later(&row("one", 7));
+        tx.later(&next(7));
+        insert(tx, "two", 0).await
+    });
+    written.await.unwrap();
+    assert_eq!((counters.value("one").await, counters.value("two").await), (Some(8), Some(0)));
+    let refused = counters.db.write(async |tx| {
+        tx.later(&row("three", 1));
+        tx.later(&row("one", 1));
+        insert(tx, "four", 0).await
+    });
+    let refused: Result<(), DatabaseError> = refused.await;
+    assert_eq!(refused.unwrap_err().unique_violation().as_deref(), Some("counters.name"));
+    assert_eq!((counters.value("three").await, counters.value("four").await), (None, None));
+}
+
+#[tokio::test]
 async fn what_is_not_to_be_kept_leaves_nothing() {
     let counters = Counters::in_fresh().await;
     let keep = |done: &[Done]| done[1].rows_affected == 2;
