@@ -7,7 +7,10 @@ use serde_json::json;
 use super::{Answer, Form, Page, Refusal, account::signed_in, accounts::about};
 use crate::{
     App,
-    accounts::strength::{Whose, judge},
+    accounts::{
+        invitations,
+        strength::{Whose, judge},
+    },
     http::client_ip::origin,
     passwords::{Judged, Weakness},
 };
@@ -18,7 +21,12 @@ pub async fn show(app: App, mut request: Request) -> Answer {
     let page = Page::of(&app, &request, None);
     let (typed, origin) = (form.typed("password"), origin(&request));
     let own = signed_in(&app, &request).await?;
+    let invited = match form.get("invitation") {
+        Some(token) => invitations::invited(&app, token).await?,
+        None => None,
+    };
     let whose = match (form.get("token"), form.has("email"), &own) {
+        _ if let Some(email) = &invited => Whose::New { email, name: form.typed("name") },
         (Some(token), _, _) => Whose::Link { token },
         (None, true, _) => Whose::New { email: form.typed("email"), name: form.typed("name") },
         (None, false, Some(own)) => Whose::Own(&own.user),

@@ -1,5 +1,7 @@
 //! Verifies an answer and accepts its proof.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use async_trait::async_trait;
 use postern_entities::attempts;
 use postern_service::{
@@ -11,7 +13,7 @@ use serde_json::json;
 use super::{
     super::{
         Answer, Challenge, CodeMac, LoginError, LoginMethod, Proof, devices,
-        policy::{Decision, Reached, Shown},
+        policy::{Decision, Factor, Reached, Shown},
     },
     Asked, Begin, Binding, Draft, From, Start,
     arrival::Arrival,
@@ -253,6 +255,8 @@ impl<C: Completion> Answered<'_, C> {
         let completed = !matches!(decision, Decision::More(_));
         let progress = Progress { shown, completed, tries: app.config.login.code_tries };
         let arrival = completed.then(|| Arrival::prepare(app, verify, &user, now)).transpose()?;
+        // A code that stands in for a device is told by mail, too.
+        let told = AtomicBool::new(method.kind() == Factor::Recovers);
         let verified = app
             .db
             .write(async |tx| {
@@ -275,7 +279,11 @@ impl<C: Completion> Answered<'_, C> {
                     }
                     (Decision::Short(reached) | Decision::Done(reached), _) => {
                         let device_secret = match arrival {
-                            Some(arrival) => arrival.record(app, tx, &user, now).await?,
+                            Some(arrival) => {
+                                let noted = arrival.record(app, tx, &user, now).await?;
+                                told.fetch_or(noted.told, Relaxed);
+                                noted.cookie_secret
+                            }
                             None => None,
                         };
                         let asked = SessionAsked { step_up_of, remembered };
@@ -288,8 +296,9 @@ impl<C: Completion> Answered<'_, C> {
                 }
             })
             .await;
-        // There may be mail.
-        app.jobs.wake();
+        if told.into_inner() {
+            app.jobs.wake();
+        }
         verified
     }
 

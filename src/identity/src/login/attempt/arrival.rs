@@ -23,12 +23,19 @@ use crate::{
 
 /// A sign-in that is about to be completed.
 pub(super) struct Arrival {
-    /// What the device cookie must hold; none for apps.
-    pub(super) cookie_secret: Option<String>,
+    cookie_secret: Option<String>,
     device_hash: Vec<u8>,
     notice: SealedJob,
     /// The browser is signed in as this user already.
     goes_on: bool,
+}
+
+/// A device that was noted.
+pub(super) struct Noted {
+    /// What the device cookie must hold; none for apps.
+    pub(super) cookie_secret: Option<String>,
+    /// Whether there is mail about it.
+    pub(super) told: bool,
 }
 
 impl Arrival {
@@ -54,12 +61,13 @@ impl Arrival {
         tx: &Transaction,
         user: &User,
         now: Timestamp,
-    ) -> Result<Option<String>, DatabaseError> {
-        match devices::meet(app, tx, user.id, &self.device_hash, now).await? {
-            Met::New if !self.goes_on => self.notice.enqueue(tx).await?,
-            Met::New | Met::First | Met::Known => {}
+    ) -> Result<Noted, DatabaseError> {
+        let met = devices::meet(app, tx, user.id, &self.device_hash, now).await?;
+        let told = met == Met::New && !self.goes_on;
+        if told {
+            self.notice.enqueue(tx).await?;
         }
-        Ok(self.cookie_secret)
+        Ok(Noted { cookie_secret: self.cookie_secret, told })
     }
 }
 
