@@ -1,7 +1,12 @@
 //! How good a new password would be, told while it is typed: by the rules that decide when it is set.
 
-use postern_identity::passwords::breached::build::{Lines, build};
+use postern_identity::{
+    accounts::{invitations, recovery},
+    audit::Origin,
+    passwords::breached::build::{Lines, build},
+};
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::{
     person::open,
@@ -26,6 +31,13 @@ async fn told(browser: &Browser<'_>, path: &str, more: &[(&str, &str)]) -> (u64,
     let told: Value = answer.json();
     let text = |name: &str| told[name].as_str().unwrap().to_owned();
     (told["score"].as_u64().unwrap(), text("word"), text("hint"))
+}
+
+/// What the newest mailed link carries.
+async fn newest_token(app: &TestApp) -> String {
+    app.run_jobs().await;
+    let link = app.inbox.newest_first()[0].link.clone().unwrap();
+    link.rsplit_once('=').unwrap().1.to_owned()
 }
 
 #[tokio::test]
@@ -71,12 +83,18 @@ async fn ones_own_account_is_known_by_its_session_or_by_its_link() {
     let elsewhere = app.browser();
     let page = open(&elsewhere, "/forgot-password").await;
     page.press("#forgot-submit", &[("email", "alice.adams@example.test")]).await;
-    app.run_jobs().await;
-    let link = app.inbox.newest_first()[0].link.clone().unwrap();
-    let path = link.strip_prefix("http://localhost:7117").unwrap();
-    let token = path.split_once("?token=").unwrap().1;
-    let fields = [("token", token), ("password", "alice-adams-example!")];
-    let (_, _, hint) = told(&elsewhere, path, &fields).await;
+    let fields = [("token", &*newest_token(&app).await), ("password", "alice-adams-example!")];
+    let (_, _, hint) = told(&elsewhere, "/register", &fields).await;
+    assert!(hint.contains("your address"), "{hint}");
+    // The same when an app's request led to it.
+    let origin = Origin::default();
+    recovery::forgot(&app.app, &user.email, Some(Uuid::from_u128(1)), "en", &origin).await.unwrap();
+    let fields = [("token", &*newest_token(&app).await), ("password", "alice-adams-example!")];
+    let (_, _, hint) = told(&elsewhere, "/register", &fields).await;
+    assert!(hint.contains("your address"), "{hint}");
+    invitations::invite(&app.app, "dave.dunn@example.test", "en", &origin).await.unwrap();
+    let fields = [("invitation", &*newest_token(&app).await), ("password", "dave-dunn-example!")];
+    let (_, _, hint) = told(&elsewhere, "/register", &fields).await;
     assert!(hint.contains("your address"), "{hint}");
     let unknown = ask(&elsewhere, "/register", &[("token", "x"), ("password", GOOD)]).await;
     assert_eq!(unknown.status, 400);
