@@ -50,15 +50,17 @@ const BATCHES: u32 = 200;
 
 /// What has many rows for one user `$1`, each statement, once it is given its limit, a batch; what has few goes with the user's row. Children before
 /// their parents, and what names the user in the record after everything that may still add to it.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     "DELETE FROM attempts WHERE attempt_hash IN \
      (SELECT attempt_hash FROM attempts WHERE user_id = $1",
     "DELETE FROM refresh_tokens WHERE (grant_id, token_hash) IN (SELECT t.grant_id, t.token_hash \
      FROM grants g JOIN refresh_tokens t ON t.grant_id = g.id WHERE g.user_id = $1",
     "DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE user_id = $1",
     "DELETE FROM sessions WHERE sid IN (SELECT sid FROM sessions WHERE user_id = $1",
-    "UPDATE audit_events SET user_id = NULL, sid = NULL, grant_id = NULL, ip = NULL, user_agent = NULL \
-     WHERE id IN (SELECT id FROM audit_events WHERE user_id = $1",
+    "DELETE FROM links WHERE token_hash IN \
+     (SELECT token_hash FROM links WHERE email = (SELECT email FROM users WHERE id = $1)",
+    "UPDATE audit_events SET user_id = NULL, sid = NULL, grant_id = NULL, ip = NULL, user_agent = NULL, \
+     request_id = NULL WHERE id IN (SELECT id FROM audit_events WHERE user_id = $1",
 ];
 
 /// Closes an account, for somebody who proved lately who they are
