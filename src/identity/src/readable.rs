@@ -26,6 +26,12 @@ pub fn minute(at: Timestamp) -> String {
     format!("{} UTC", text.get(..16).unwrap_or(&text))
 }
 
+/// The day of a moment in UTC: `2026-01-01`.
+pub fn day(at: Timestamp) -> String {
+    let text = at.rfc3339();
+    text.get(..10).unwrap_or(&text).to_owned()
+}
+
 /// Browser and system, as far as a user agent tells: for recognition, not for statistics.
 pub fn device(user_agent: &str) -> String {
     let first = |known: &[(&str, &'static str)]| {

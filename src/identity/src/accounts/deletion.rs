@@ -48,8 +48,9 @@ const BATCH: u32 = 500;
 /// Statements of one run.
 const BATCHES: u32 = 200;
 
-/// What has many rows for one user `$1`, each statement, once it is given its limit, a batch; what has few goes with the user's row. Children before
-/// their parents, and what names the user in the record after everything that may still add to it.
+/// What has many rows for one user `$1`, or outlives the user's row; each statement, once it is given its limit, is a
+/// batch. What has few rows goes with the user's. Children come before their parents, and what names the user in the
+/// record after everything that may still add to it.
 const STEPS: [&str; 6] = [
     "DELETE FROM attempts WHERE attempt_hash IN \
      (SELECT attempt_hash FROM attempts WHERE user_id = $1",
@@ -64,8 +65,8 @@ const STEPS: [&str; 6] = [
 ];
 
 /// Closes an account, for somebody who proved lately who they are
-/// ([`requirement_to_change`](crate::login::second_factor::requirement_to_change)). Every session and grant ends; the account is
-/// told by mail. When it will be deleted.
+/// ([`requirement_to_change`](crate::login::second_factor::requirement_to_change)). Every session and grant ends; the
+/// account is told by mail. When it will be deleted.
 pub async fn close(
     app: &App,
     user: &User,

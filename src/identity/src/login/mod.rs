@@ -292,6 +292,8 @@ async fn decide(
     // Beside each other: none needs another one's answer.
     let offers = app.login_methods.ready(app).map(async |method| {
         let enrolled = match user {
+            // What was shown a moment ago is set up.
+            Some(_) if shown.iter().any(|proof| proof.method == method.name()) => true,
             Some(user) if !shown.is_empty() => method.enrolled(app, user).await?,
             _ => false,
         };

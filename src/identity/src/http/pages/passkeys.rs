@@ -13,6 +13,7 @@ use crate::{
     App,
     http::client_ip,
     login::passkey::enrolment::{self, EnrolError},
+    readable,
     sessions::SignedIn,
     users::User,
 };
@@ -120,7 +121,7 @@ async fn render(
     mistake: Option<&str>,
 ) -> Answer {
     let page = Page::of(app, request, None);
-    let day = |micros| Timestamp::from_micros(micros).rfc3339()[..10].to_owned();
+    let day = |micros| readable::day(Timestamp::from_micros(micros));
     let passkeys: Vec<Value> = enrolment::list(app, user)
         .await?
         .into_iter()

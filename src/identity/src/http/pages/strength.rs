@@ -1,10 +1,9 @@
 //! `POST /password/strength`: how good a new password would be, for the script of the pages that set one.
 
 use minijinja::Value;
-use poem::{Request, Response};
-use serde_json::json;
+use poem::Request;
 
-use super::{Answer, Form, Page, Refusal, account::signed_in, accounts::about};
+use super::{Answer, Form, Page, Refusal, account::signed_in, accounts::about, json};
 use crate::{
     App,
     accounts::{
@@ -37,8 +36,8 @@ pub async fn show(app: App, mut request: Request) -> Answer {
     let hint = judged.weakness.and_then(|weakness| about(&page, weakness));
     let word = page.message(&format!("strength-{score}"));
     let text = |value: Option<Value>| value.map(|value| value.to_string()).unwrap_or_default();
-    let body = json!({ "score": score, "word": text(word), "hint": text(hint) });
-    Ok(Response::builder().content_type("application/json").body(body.to_string()))
+    let body = serde_json::json!({ "score": score, "word": text(word), "hint": text(hint) });
+    Ok(json(&body))
 }
 
 /// What may not be set is not called good, however hard it is to guess.
