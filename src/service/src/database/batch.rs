@@ -2,7 +2,10 @@
 
 use futures_util::{Stream, TryStreamExt as _};
 use sea_orm::{DbBackend, ExecResult, QueryResult, Statement, StatementBuilder};
-use sqlx::Either;
+use sqlx::postgres::PgConnection;
+use sqlx::{Either, Executor as _, Postgres};
+
+use super::transaction::bind;
 
 /// What one of the statements did.
 pub struct Done {
@@ -22,6 +25,15 @@ impl Done {
 /// Decides, by what the statements did, whether it stays.
 pub(super) type Keep = Box<dyn FnOnce(&[Done]) -> bool + Send>;
 
+/// Whether a commit waits for the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// It does.
+    Full,
+    /// It does not: the next one that does makes it durable, too.
+    Light,
+}
+
 /// The statements as one text for SQLite. Their parameters have no numbers there, so their values follow each other too.
 pub(super) fn join(statements: &[&dyn StatementBuilder]) -> Statement {
     joined(statements.iter().map(|statement| statement.build(&DbBackend::Sqlite)))
@@ -36,6 +48,19 @@ pub(super) fn joined(statements: impl IntoIterator<Item = Statement>) -> Stateme
         values.extend(built.values.into_iter().flat_map(|values| values.0));
     }
     Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
+}
+
+/// Runs them on PostgreSQL, one after the other.
+pub(super) async fn each(
+    connection: &mut PgConnection,
+    statements: &[&dyn StatementBuilder],
+    done: &mut Vec<Done>,
+) -> Result<(), sqlx::Error> {
+    for statement in statements {
+        let query = bind::<Postgres>(statement.build(&DbBackend::Postgres));
+        read(connection.fetch_many(query), done).await?;
+    }
+    Ok(())
 }
 
 /// Reads what statements did, also those before one that fails: of each its rows, and then how many it changed.

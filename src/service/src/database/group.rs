@@ -34,6 +34,8 @@
 //! - **An error of the connection fails the whole group.** When BEGIN, a savepoint or COMMIT fails (disk full, I/O
 //!   error), every member gets [`DatabaseError::Unavailable`], the connection is closed, which rolls back, and the
 //!   next group opens a fresh one. It rewrites what it needs in the log, so nothing depends on pages whose sync failed.
+//! - **A light write makes nobody else's write light.** It joins a group that waits for the disk, or is committed alone
+//!   without waiting; the sync of a later commit covers the log up to there, so no later write outlives an earlier one.
 //! - **Others get the lock too.** SQLite has no queue between processes. After [`HOLD`] of writing without a gap the
 //!   writer leaves the lock free for [`PAUSE`], which is longer than the [`POLL`] of another writer that waits for it.
 
@@ -48,10 +50,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::batch::{self, Done};
+use super::batch::{self, Done, Durability};
 use super::count_commit;
 use super::error::{Chain, DatabaseError, sqlite_busy};
-use super::work::{Batch, Member, NEXT_TURN, Outcome, Shared, Turn, Work, execute, lend, share, try_execute};
+use super::work::{
+    BEGIN, Batch, Member, NEXT_TURN, Outcome, Shared, Turn, Work, execute, lend, set_and_begin, share,
+    try_execute,
+};
 
 /// How many turns share one commit at most. Bounds how long the first of them waits for its answer.
 const GROUP_SIZE: usize = 64;
@@ -89,6 +94,7 @@ impl Queue {
             inbox,
             options,
             connection: Some(share(connection)),
+            durability: None,
             held_since: now,
             free_since: now,
             closing: Vec::new(),
@@ -113,10 +119,12 @@ impl Queue {
         &self,
         statement: Statement,
         keep: batch::Keep,
+        durability: Durability,
     ) -> Result<Vec<Done>, DatabaseError> {
         let (request, mut answer) = oneshot::channel();
         let begun = Arc::new(AtomicBool::new(false));
-        self.ask(Work::Batch(Batch { statement, keep, begun: Arc::clone(&begun), answer: request }))?;
+        let batch = Batch { statement, keep, durability, begun: Arc::clone(&begun), answer: request };
+        self.ask(Work::Batch(batch))?;
         let answer = match timeout(self.patience, &mut answer).await {
             Ok(answer) => answer,
             Err(_elapsed) if begun.load(Ordering::Relaxed) => answer.await,
@@ -144,6 +152,8 @@ struct Writer {
     options: SqliteConnectOptions,
     /// `None` after a failure, until the next group opens a fresh one.
     connection: Option<Shared>,
+    /// What its commits do, when that is known.
+    durability: Option<Durability>,
     /// Since when the lock is held with no gap worth the name.
     held_since: Instant,
     /// Since when the lock is free, between groups.
@@ -199,7 +209,7 @@ impl Writer {
     /// leave when they have waited long enough; `None` when no one is left, or when there is no database to lock.
     async fn begin(&mut self, mut first: Work) -> Option<(Shared, Work)> {
         loop {
-            match self.try_begin().await {
+            match self.try_begin(first.durability()).await {
                 Ok(connection) => return Some((connection, first)),
                 Err(cause) if sqlite_busy(&cause) => {
                     sleep(POLL).await;
@@ -217,18 +227,26 @@ impl Writer {
         }
     }
 
-    async fn try_begin(&mut self) -> Result<Shared, sqlx::Error> {
+    async fn try_begin(&mut self, durability: Durability) -> Result<Shared, sqlx::Error> {
+        let known = self.durability.take().filter(|_| self.connection.is_some());
         let connection = match &self.connection {
             Some(connection) => connection,
             None => self.connection.insert(share(self.options.connect().await?)),
         };
-        try_execute(connection, "BEGIN IMMEDIATE; SAVEPOINT turn").await?;
+        if known == Some(durability) {
+            try_execute(connection, BEGIN).await?;
+        } else {
+            set_and_begin(connection, durability).await?;
+        }
+        self.durability = Some(durability);
         Ok(Arc::clone(connection))
     }
 
     /// Does `first` and what waits behind it, and commits. Whoever wants to keep what was written is in `members`
     /// afterwards, whatever the outcome.
     async fn run_all(&mut self, connection: &Shared, first: Work, members: &mut Vec<Member>) -> Outcome {
+        // One that does not wait for the disk has nothing to share, and others would share what it does.
+        let most = if first.durability() == Durability::Light { 1 } else { GROUP_SIZE };
         let mut next = Some(first);
         let mut turns = 0;
         // Whether the open savepoint holds what a member keeps.
@@ -252,7 +270,7 @@ impl Writer {
             if !kept {
                 execute(connection, "ROLLBACK TO turn").await?;
             }
-            next = if turns < GROUP_SIZE { self.next_before_commit().await } else { None };
+            next = if turns < most { self.next_before_commit().await } else { None };
         }
         execute(connection, if members.is_empty() { "ROLLBACK" } else { "COMMIT" }).await
     }

@@ -34,6 +34,7 @@ pub use self::reader::Reader;
 pub use self::settings::DatabaseSettings;
 pub use self::transaction::Transaction;
 
+use self::batch::{Durability, Keep};
 use self::group::Queue;
 use self::settings::Scheme;
 use self::transaction::Link;
@@ -140,9 +141,35 @@ impl Database {
         statements: &[&dyn StatementBuilder],
         keep: impl FnOnce(&[Done]) -> bool + Send + 'static,
     ) -> Result<Vec<Done>, DatabaseError> {
+        self.batch(statements, Box::new(keep), Durability::Full).await
+    }
+
+    /// [`write_together`](Self::write_together) for what is not worth a wait for the disk, such as counts and times of last
+    /// use: everybody sees it at once and it survives the end of the process, but when the machine of the database (or the
+    /// server of PostgreSQL) fails within a moment it may be gone.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`write_together`](Self::write_together).
+    pub async fn write_lightly(
+        &self,
+        statements: &[&dyn StatementBuilder],
+        keep: impl FnOnce(&[Done]) -> bool + Send + 'static,
+    ) -> Result<Vec<Done>, DatabaseError> {
+        self.batch(statements, Box::new(keep), Durability::Light).await
+    }
+
+    async fn batch(
+        &self,
+        statements: &[&dyn StatementBuilder],
+        keep: Keep,
+        durability: Durability,
+    ) -> Result<Vec<Done>, DatabaseError> {
         match &self.0.writes {
-            Writes::Sqlite { queue, .. } => queue.batch(batch::join(statements), Box::new(keep)).await,
-            Writes::Postgres { pool, .. } => postgres::write_together(pool, statements, Box::new(keep)).await,
+            Writes::Sqlite { queue, .. } => queue.batch(batch::join(statements), keep, durability).await,
+            Writes::Postgres { pool, .. } => {
+                postgres::write_together(pool, statements, keep, durability).await
+            }
         }
     }
 

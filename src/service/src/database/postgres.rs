@@ -6,14 +6,14 @@
 
 use std::time::Duration;
 
-use sea_orm::{DbBackend, DbErr, StatementBuilder};
+use sea_orm::{DbErr, StatementBuilder};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Postgres, Transaction};
+use sqlx::{ConnectOptions as _, Connection as _, Postgres, Transaction};
 
-use super::batch::{self, Done, Keep};
+use super::batch::{self, Done, Durability, Keep};
 use super::error::DatabaseError;
 use super::settings::DatabaseSettings;
-use super::transaction::{bind, told};
+use super::transaction::told;
 
 /// What a server shows of connections whose URL gives no `application_name`.
 const APPLICATION: &str = "postern";
@@ -64,9 +64,20 @@ pub(super) async fn pool(
         .map_err(DatabaseError::connection)
 }
 
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+const BEGIN_LIGHTLY: &str =
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL synchronous_commit TO off";
+
 /// Begins a write.
 pub(super) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, DatabaseError> {
-    let begun = pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+    begin_with(pool, BEGIN).await
+}
+
+async fn begin_with(
+    pool: &PgPool,
+    statement: &'static str,
+) -> Result<Transaction<'static, Postgres>, DatabaseError> {
+    let begun = pool.begin_with(statement);
     // Boxed, or else its size would be part of every future that writes somewhere inside.
     Box::pin(begun).await.map_err(DatabaseError::connection)
 }
@@ -76,15 +87,14 @@ pub(super) async fn write_together(
     pool: &PgPool,
     statements: &[&dyn StatementBuilder],
     keep: Keep,
+    durability: Durability,
 ) -> Result<Vec<Done>, DatabaseError> {
-    let mut transaction = begin(pool).await?;
+    let mut transaction = match durability {
+        Durability::Full => begin(pool).await?,
+        Durability::Light => begin_with(pool, BEGIN_LIGHTLY).await?,
+    };
     let mut done = Vec::with_capacity(statements.len());
-    for statement in statements {
-        let query = bind::<Postgres>(statement.build(&DbBackend::Postgres));
-        batch::read((&mut *transaction).fetch_many(query), &mut done)
-            .await
-            .map_err(|cause| told(DbErr::Exec, cause))?;
-    }
+    batch::each(&mut transaction, statements, &mut done).await.map_err(|cause| told(DbErr::Exec, cause))?;
     if keep(&done) {
         transaction.commit().await.map_err(DatabaseError::connection)?;
     } else {

@@ -1,7 +1,7 @@
 //! Defines how SQLite is opened: one connection that writes, a few that read.
 //!
 //! Write-ahead log, so readers and the writer do not wait for each other; `synchronous=FULL`, so a commit is on the
-//! disk when it returns. Page caches are small, because the kernel caches the file anyway.
+//! disk when it returns, but for light ones. Page caches are small, because the kernel caches the file anyway.
 
 use std::path::Path;
 use std::time::Duration;

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Executor as _, Sqlite};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
-use super::batch::{self, Done};
+use super::batch::{self, Done, Durability};
 use super::error::DatabaseError;
 use super::transaction::{bind, told};
 
@@ -28,6 +28,7 @@ pub(super) type Request = oneshot::Sender<Result<Turn, DatabaseError>>;
 pub(super) struct Batch {
     pub(super) statement: Statement,
     pub(super) keep: batch::Keep,
+    pub(super) durability: Durability,
     /// Set when the statements begin, so that their caller waits for the answer however long it takes.
     pub(super) begun: Arc<AtomicBool>,
     pub(super) answer: Answer,
@@ -66,6 +67,14 @@ impl Work {
         match self {
             Self::Turn(request) => request.is_closed(),
             Self::Batch(batch) => batch.answer.is_closed(),
+        }
+    }
+
+    /// What it asks of its commit.
+    pub(super) fn durability(&self) -> Durability {
+        match self {
+            Self::Turn(_) => Durability::Full,
+            Self::Batch(batch) => batch.durability,
         }
     }
 
@@ -142,6 +151,20 @@ impl Batch {
         let _ = self.answer.send(Ok(done));
         Ok(None)
     }
+}
+
+/// Opens a group.
+pub(super) const BEGIN: &str = "BEGIN IMMEDIATE; SAVEPOINT turn";
+
+/// Opens a group; its commit, and those after it, do as `durability` says (`PRAGMA synchronous`). SQLite obeys when it
+/// prepares the pragma, so this text must not be kept prepared.
+pub(super) async fn set_and_begin(connection: &Shared, durability: Durability) -> Result<(), sqlx::Error> {
+    let sql = match durability {
+        Durability::Full => "PRAGMA synchronous = FULL; BEGIN IMMEDIATE; SAVEPOINT turn",
+        Durability::Light => "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE; SAVEPOINT turn",
+    };
+    let mut connection = connection.lock().await;
+    sqlx::query(sql).persistent(false).execute(&mut *connection).await.map(drop)
 }
 
 /// Keeps what is in the savepoint, and opens the next one.

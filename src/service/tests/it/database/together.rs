@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use postern_service::database::{Database, DatabaseError, DatabaseSettings, Done};
+use postern_service::database::{Database, DatabaseError, DatabaseSettings, Done, Transaction};
 use postern_service::random::Random;
 use postern_service::settings::Lifetime;
 use sea_orm::sea_query::{Expr, ExprTrait as _, InsertStatement, Query, UpdateStatement};
@@ -106,6 +106,47 @@ impl StatementBuilder for Raw {
     }
 }
 
+/// What commits wait for, as the database says it inside of a write.
+async fn waits_for(db: &Database, lightly: bool) -> String {
+    let asked = match db.backend() {
+        DbBackend::Postgres => Raw("SHOW synchronous_commit"),
+        _ => Raw("SELECT CASE synchronous WHEN 2 THEN 'on' ELSE 'off' END FROM pragma_synchronous"),
+    };
+    let (one, keep) = (next(0), |_: &[Done]| true);
+    let statements: [&dyn StatementBuilder; 2] = [&one, &asked];
+    let done = match lightly {
+        true => db.write_lightly(&statements, keep).await.unwrap(),
+        false => db.write_together(&statements, keep).await.unwrap(),
+    };
+    done[1].row.as_ref().unwrap().try_get_by_index(0).unwrap()
+}
+
+#[tokio::test]
+async fn a_light_write_waits_for_no_disk_and_those_after_it_do() {
+    let counters = Counters::in_fresh().await;
+    for _ in 0..3 {
+        assert_eq!(waits_for(&counters.db, true).await, "off");
+        assert_eq!(waits_for(&counters.db, false).await, "on");
+        assert_eq!(waits_for(&counters.db, false).await, "on");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_write_that_must_last_shares_a_light_commit() {
+    let counters = Counters::in_fresh().await;
+    let mut tasks = JoinSet::new();
+    for number in 0..60 {
+        let db = counters.db.clone();
+        tasks.spawn(async move {
+            let lightly = number % 3 == 0;
+            (lightly, waits_for(&db, lightly).await)
+        });
+    }
+    for (lightly, waits_for) in tasks.join_all().await {
+        assert!(lightly || waits_for == "on");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn patience_is_for_the_turn_and_what_has_begun_is_waited_for() {
     let counters = Counters::in_sqlite().await;
@@ -145,7 +186,7 @@ async fn among_other_writes_every_answer_is_true() {
             let patience =
                 if fate % 4 == 0 { Duration::from_micros(u64::from(drop_after) * 50) } else { SOON };
             let work = async {
-                match fate % 5 {
+                match fate % 8 {
                     0 => {
                         let work = async |tx: &_| {
                             insert(tx, &name, 100 + n).await?;
@@ -158,6 +199,19 @@ async fn among_other_writes_every_answer_is_true() {
                         counters.db.write_together(&failing, |_| true).await.map(|_| true)
                     }
                     2 => counters.db.write_together(&[&row(&name, 100 + n)], |_| false).await.map(|_| false),
+                    // For later: one that is kept, and one whose end fails.
+                    3 | 4 => {
+                        let work = async |tx: &Transaction| {
+                            increment(tx, "hits").await?;
+                            tx.later(&row(&name, 100 + n));
+                            if fate % 8 == 4 {
+                                tx.later(&row("hits", 1));
+                            }
+                            Ok::<_, DatabaseError>(())
+                        };
+                        counters.db.write(work).await.map(|()| true)
+                    }
+                    5 => counters.db.write_lightly(&[&row(&name, 100 + n)], |_| true).await.map(|_| true),
                     _ => counters.db.write_together(&[&row(&name, 100 + n)], |_| true).await.map(|_| true),
                 }
             };
@@ -165,7 +219,7 @@ async fn among_other_writes_every_answer_is_true() {
             let there = counters.value(&name).await.is_some();
             match told {
                 Some(Ok(kept)) => assert_eq!(there, kept, "{name}"),
-                Some(Err(_)) => assert!(!there && fate % 5 == 1, "{name}"),
+                Some(Err(_)) => assert!(!there && matches!(fate % 8, 1 | 4), "{name}"),
                 // Nobody was told; it may still be on its way.
                 None => {}
             }
