@@ -44,6 +44,9 @@ enum Command {
         /// Requests to each service before its memory is read again.
         #[arg(long, default_value_t = 1_000_000)]
         memory_requests: u64,
+        /// Only what is about sign-ins by password.
+        #[arg(long)]
+        only_sign_ins: bool,
     },
     /// Serve an empty handler behind our accept loop.
     Hello {
@@ -71,9 +74,9 @@ fn main() -> Result<ExitCode> {
             Command::Protected { address, issuer, audience, cache } => {
                 hello::serve_protected(address, &issuer, &audience, cache).await?;
             }
-            Command::Run { binaries, rounds, seconds, memory_requests } => {
-                let plan =
-                    run::Plan { binaries, rounds, duration: Duration::from_secs(seconds), memory_requests };
+            Command::Run { binaries, rounds, seconds, memory_requests, only_sign_ins } => {
+                let duration = Duration::from_secs(seconds);
+                let plan = run::Plan { binaries, rounds, duration, memory_requests, only_sign_ins };
                 if !run::run(&plan).await? {
                     return Ok(ExitCode::FAILURE);
                 }

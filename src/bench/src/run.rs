@@ -35,6 +35,7 @@ pub(crate) struct Plan {
     pub(crate) rounds: usize,
     pub(crate) duration: Duration,
     pub(crate) memory_requests: u64,
+    pub(crate) only_sign_ins: bool,
 }
 
 /// The servers of one run.
@@ -53,11 +54,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<bool> {
     let servers = Servers::start(&plan.binaries)?;
     let idle = (servers.identity.resident_mib()?, servers.tasks.resident_mib()?);
     let setup = Arc::new(prepare(&servers).await?);
-    let storage = Storage::new().await?;
-    let (rows, limits, writes) = measure(plan, &servers, &setup, &storage).await?;
-    let mut met = print_table(&rows, &limits, &writes);
-    println!("\nD through db.reader(): {:.0}", storage.own_read().await?);
-    met &= print_sizes(plan, &servers, idle, &setup).await?;
+    let mut met = plan.only_sign_ins || measure_paths(plan, &servers, idle, &setup).await?;
     let database = servers.directory.path().join("identity/postern.db");
     let by_password = passwords::Plan { rounds: plan.rounds, duration: plan.duration, idle: idle.0 };
     met &= passwords::measure(by_password, &servers.identity, &setup, &database).await?;
@@ -65,6 +62,15 @@ pub(crate) async fn run(plan: &Plan) -> Result<bool> {
     servers.tasks.stop()?;
     println!("\n{}", if met { "Every must is met." } else { "A must is missed." });
     Ok(met)
+}
+
+/// Measures the paths and the sizes, and prints them.
+async fn measure_paths(plan: &Plan, servers: &Servers, idle: (f64, f64), setup: &Arc<Setup>) -> Result<bool> {
+    let storage = Storage::new().await?;
+    let (rows, limits, writes) = measure(plan, servers, setup, &storage).await?;
+    let met = print_table(&rows, &limits, &writes);
+    println!("\nD through db.reader(): {:.0}", storage.own_read().await?);
+    Ok(met & print_sizes(plan, servers, idle, setup).await?)
 }
 
 impl Servers {
