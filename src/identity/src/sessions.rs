@@ -255,7 +255,7 @@ pub fn seeing(session: &Session, now: Timestamp) -> Option<UpdateStatement> {
 /// [`seeing`] for a page that writes nothing else: at most one write a minute and session.
 pub async fn touch(app: &App, session: &Session) -> Result<(), DatabaseError> {
     match seeing(session, app.clock.now()) {
-        Some(seeing) => app.db.write_together(&[&seeing], |_| true).await.map(drop),
+        Some(seeing) => app.db.write_lightly(&[&seeing], |_| true).await.map(drop),
         None => Ok(()),
     }
 }

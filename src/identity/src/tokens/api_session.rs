@@ -1,18 +1,30 @@
 //! Gives tokens to a sign-in through the first-party API, and takes them back at its sign-out.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Transaction},
 };
+use tokio::{
+    runtime::Handle,
+    task::{JoinHandle, spawn_blocking},
+};
 
-use super::{Issue, Resolved, TokenError, TokenResponse, issue, refresh_token, revocation};
+use super::{
+    Issue, IssueError, Resolved, TokenError, TokenResponse,
+    issue::{count, sign_all},
+    keys::SignError,
+    refresh_token, revocation,
+};
 use crate::{
     App,
     audit::{Event, Origin},
     clients::Client,
     grants::{self, Grant, NewGrant},
     login::attempt::{Completion, SignedInNow},
+    pool::Busy,
     sessions::{self, Session},
     users::User,
 };
@@ -23,18 +35,16 @@ const BECAUSE: &str = "signed_out";
 /// clients need no consent.
 pub struct NewApiSession<'a> {
     /// The client that signs somebody in.
-    pub client: &'a Client,
+    pub client: &'a Arc<Client>,
     /// Scope and audiences.
     pub resolved: &'a Resolved,
     /// Where the sign-in came from.
     pub origin: &'a Origin,
 }
 
-/// What tokens of a new API session are issued under.
-pub struct Granted {
-    grant: Grant,
-    refresh_token: Option<String>,
-}
+/// Tokens of a new API session. They are signed on a thread of their own while its write is committed, since both take
+/// long, and handed out by [`first_tokens`] when it is.
+pub struct Granted(JoinHandle<Result<TokenResponse, IssueError>>);
 
 #[async_trait]
 impl Completion for NewApiSession<'_> {
@@ -72,21 +82,29 @@ impl Completion for NewApiSession<'_> {
             .grant(grant.id)
             .details(serde_json::json!({ "scope": grant.scope }));
         tx.later(&event.insertion(app, origin, now));
-        Ok(Granted { grant, refresh_token: first.map(|first| first.token) })
+        let (app, client, user) = (app.clone(), Arc::clone(client), user.clone());
+        let (resolved, refresh_token) = (Resolved::clone(resolved), first.map(|first| first.token));
+        let slow = app.keys().slow();
+        let signing = async move {
+            let (client, user, resolved) = (&*client, Some(&user), &resolved);
+            let what = Issue { client, grant: (&grant).into(), user, resolved, nonce: None, refresh_token };
+            sign_all(&app, what).await
+        };
+        // Slow signatures have threads of their own; quick ones would keep this one from the commit.
+        let runtime = Handle::current();
+        Ok(Granted(if slow {
+            runtime.spawn(signing)
+        } else {
+            spawn_blocking(move || runtime.block_on(signing))
+        }))
     }
 }
 
-/// Tokens for a sign-in that was completed with a [`NewApiSession`].
-pub async fn issue_first(
-    app: &App,
-    client: &Client,
-    resolved: &Resolved,
-    signed_in: SignedInNow<Granted>,
-) -> Result<TokenResponse, TokenError> {
-    let SignedInNow { user, made: Granted { grant, refresh_token }, .. } = signed_in;
-    let what =
-        Issue { client, grant: (&grant).into(), user: Some(&user), resolved, nonce: None, refresh_token };
-    Ok(issue(app, what).await?)
+/// The tokens of a sign-in that was completed with a [`NewApiSession`].
+pub async fn first_tokens(signed_in: SignedInNow<Granted>) -> Result<TokenResponse, TokenError> {
+    let signed = signed_in.made.0.await.map_err(|_panicked| IssueError::Sign(SignError::Busy(Busy)))??;
+    count();
+    Ok(signed)
 }
 
 /// Ends the session of a grant and the grant itself, `offline_access` or not: this is its own client

@@ -93,8 +93,20 @@ pub enum IssueError {
     Sign(#[from] SignError),
 }
 
-/// Signs what `what` asks for: one signature, and one more for an ID token.
+/// Signs what `what` asks for, to be handed out: one signature, and one more for an ID token.
 pub async fn issue(app: &App, what: Issue<'_>) -> Result<TokenResponse, IssueError> {
+    let signed = sign_all(app, what).await?;
+    count();
+    Ok(signed)
+}
+
+/// Counts tokens that are handed out.
+pub(super) fn count() {
+    metrics::counter!("postern_tokens_issued_total").increment(1);
+}
+
+/// [`issue`] for tokens that may not be handed out after all.
+pub(super) async fn sign_all(app: &App, what: Issue<'_>) -> Result<TokenResponse, IssueError> {
     let now = app.clock.now();
     let sub = match what.user {
         Some(user) => user.subject.to_string(),
@@ -125,7 +137,6 @@ pub async fn issue(app: &App, what: Issue<'_>) -> Result<TokenResponse, IssueErr
         }
         _ => None,
     };
-    metrics::counter!("postern_tokens_issued_total").increment(1);
     Ok(TokenResponse {
         access_token,
         expires_in: lifetime,

@@ -1,7 +1,7 @@
 //! Answers what is issued for which grant type, and whether what was issued is still good.
 //!
 //! One file a grant type; they share [`issue`](issue::issue), which signs, and [`scope`], which says for what. The
-//! write of a grant type comes first and commits; signing happens after it, outside.
+//! write of a grant type comes first and commits; what is signed goes out after it.
 //!
 //! ```text
 //!   authorization_code ─┐

@@ -159,8 +159,7 @@ impl AuthApi {
             origin: &caller.origin,
         };
         let verified = attempt::verify(&self.app, verify, &caller.completion(&resolved)).await;
-        let target = Target { attempt, resolved: &resolved, in_cookies };
-        Ok(self.conclude(&caller, &cookies, verified.map_err(errors::login)?, target).await?)
+        Ok(self.conclude(&cookies, verified.map_err(errors::login)?, attempt, in_cookies).await?)
     }
 
     /// Sign in by password
@@ -202,8 +201,7 @@ impl AuthApi {
                 LoginError::MalformedIdentifier => errors::malformed_email(),
                 cause => errors::login(cause),
             })?;
-        let target = Target { attempt, resolved: &resolved, in_cookies };
-        Ok(self.conclude(&caller, &cookies, verified, target).await?)
+        Ok(self.conclude(&cookies, verified, attempt, in_cookies).await?)
     }
 
     /// New tokens for a refresh token
@@ -284,13 +282,6 @@ impl AuthApi {
     }
 }
 
-/// What a sign-in is to give, and what it may go on with.
-struct Target<'a> {
-    attempt: String,
-    resolved: &'a Resolved,
-    in_cookies: bool,
-}
-
 impl AuthApi {
     fn names_its_user(&self, method: &str) -> bool {
         self.app.login_methods.find(&self.app, method).is_ok_and(|method| method.names_its_user())
@@ -306,22 +297,21 @@ impl AuthApi {
         tokens::resolve(&self.app, &caller.client, scope, &resources).map_err(|cause| errors::scope(&cause))
     }
 
-    /// Tokens for a proof that completed its attempt.
+    /// Tokens for a proof that completed its attempt; otherwise what it may go on with.
     async fn conclude(
         &self,
-        caller: &Caller,
         cookies: &Cookies<'_>,
         verified: Verified<Granted>,
-        target: Target<'_>,
+        attempt: String,
+        in_cookies: bool,
     ) -> Result<Uncached<Tokens>, Problem> {
-        let Target { attempt, resolved, in_cookies } = target;
         match verified {
             Verified::More { methods } => Err(errors::mfa_required(methods, attempt)),
             Verified::Closed { deletion_at } => {
                 Err(errors::account_closed(deletion_at, &self.app.config.issuer))
             }
             Verified::Done(now) => {
-                let issued = api_session::issue_first(&self.app, &caller.client, resolved, *now).await;
+                let issued = api_session::first_tokens(*now).await;
                 Ok(answer(cookies, issued.map_err(errors::token)?, in_cookies))
             }
         }

@@ -108,6 +108,11 @@ impl KeyRing {
         Ok(Self { active, jwks: Jwks { body: body.into(), etag } })
     }
 
+    /// Whether signing may take so long that it goes to threads of its own.
+    pub fn slow(&self) -> bool {
+        self.active.values().any(|key| key.slow)
+    }
+
     /// The published key set.
     pub fn jwks(&self) -> &Jwks {
         &self.jwks
