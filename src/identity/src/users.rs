@@ -7,7 +7,10 @@ use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Transaction},
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _,
+    sea_query::SelectStatement,
+};
 use uuid::Uuid;
 
 pub use self::profile::{Address, Profile};
@@ -43,9 +46,10 @@ pub async fn lock(tx: &Transaction, id: Uuid) -> Result<(), DatabaseError> {
     Ok(())
 }
 
-/// The user, held against changes until the write ends: what follows from who they are now stays true.
-pub async fn hold(tx: &Transaction, id: Uuid) -> Result<Option<User>, DatabaseError> {
-    Ok(users::Entity::find_by_id(id).lock_shared().one(tx).await?)
+/// What reads the user and holds them against changes until the write ends: what follows from who they are now stays
+/// true.
+pub fn holding(id: Uuid) -> SelectStatement {
+    users::Entity::find_by_id(id).lock_shared().into_query()
 }
 
 /// The user tokens call by this `sub`.

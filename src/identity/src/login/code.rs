@@ -12,12 +12,15 @@ use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Transaction},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QueryTrait as _,
+    sea_query::{Expr, UpdateStatement},
+};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    Answer, Challenge, Consumable, Context, LoginError, LoginMethod, Proof,
+    Answer, Challenge, Context, LoginError, LoginMethod, Proof,
     policy::Factor,
     sent_code::{self, Channel, DIGITS},
 };
@@ -75,30 +78,23 @@ impl LoginMethod for Code {
         if sent_code::answers(cx, challenge, answer) {
             return Ok(Proof::default());
         }
-        let consumes = by_operator.ok_or(LoginError::Refused)?;
-        Ok(Proof { consumes: Some(Box::new(consumes)), ..Proof::default() })
+        let code = by_operator.ok_or(LoginError::Refused)?;
+        Ok(Proof { consumes: Some(using(code, cx.now)), ..Proof::default() })
     }
 }
 
-/// A code of an operator, to be used once.
-struct OperatorCode(Uuid);
-
-#[async_trait]
-impl Consumable for OperatorCode {
-    async fn consume(&self, _app: &App, tx: &Transaction, now: Timestamp) -> Result<bool, DatabaseError> {
-        let used = operator_codes::Entity::update_many()
-            .col_expr(operator_codes::Column::UsedAt, Expr::value(now.micros()))
-            .filter(operator_codes::Column::Id.eq(self.0))
-            .filter(operator_codes::Column::UsedAt.is_null())
-            .filter(operator_codes::Column::ExpiresAt.gt(now.micros()))
-            .exec(tx)
-            .await?;
-        Ok(used.rows_affected == 1)
-    }
+/// What uses a code of an operator, once.
+fn using(code: Uuid, now: Timestamp) -> UpdateStatement {
+    operator_codes::Entity::update_many()
+        .col_expr(operator_codes::Column::UsedAt, Expr::value(now.micros()))
+        .filter(operator_codes::Column::Id.eq(code))
+        .filter(operator_codes::Column::UsedAt.is_null())
+        .filter(operator_codes::Column::ExpiresAt.gt(now.micros()))
+        .into_query()
 }
 
 /// The live code of an operator that the answer is.
-async fn operator_code(cx: &Context<'_>, answer: &Answer) -> Result<Option<OperatorCode>, DatabaseError> {
+async fn operator_code(cx: &Context<'_>, answer: &Answer) -> Result<Option<Uuid>, DatabaseError> {
     // For nobody the same statement runs, and finds nothing.
     let user_id = cx.user.map_or_else(Uuid::nil, |user| user.id);
     let live = operator_codes::Entity::find()
@@ -111,7 +107,7 @@ async fn operator_code(cx: &Context<'_>, answer: &Answer) -> Result<Option<Opera
         return Ok(None);
     };
     let answered = live.iter().find(|code| crypto::equal(&code.code_mac, &mac(cx.app, code.id, &typed)));
-    Ok(answered.map(|code| OperatorCode(code.id)))
+    Ok(answered.map(|code| code.id))
 }
 
 fn mac(app: &App, id: Uuid, code: &str) -> Vec<u8> {

@@ -11,7 +11,8 @@ use postern_service::{
     database::{DatabaseError, Transaction},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryTrait as _, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryTrait as _,
+    sea_query::OnConflict,
 };
 use uuid::Uuid;
 
@@ -28,41 +29,28 @@ pub(super) fn hash(browser_secret: Option<&str>, origin: &Origin) -> Vec<u8> {
 
 /// Whether an account knows a device. The same statement runs when there is no account.
 pub(super) async fn known(
-    tx: &Transaction,
+    db: &impl ConnectionTrait,
     user_id: Option<Uuid>,
     device_hash: &[u8],
     now: Timestamp,
 ) -> Result<bool, DatabaseError> {
     let row = devices::Entity::find_by_id((user_id.unwrap_or(Uuid::nil()), device_hash.to_vec()));
-    Ok(row.filter(Column::ExpiresAt.gt(now.micros())).one(tx).await?.is_some())
+    Ok(row.filter(Column::ExpiresAt.gt(now.micros())).one(db).await?.is_some())
 }
 
-/// What a device is to an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Met {
-    /// It signed in before.
-    Known,
-    /// It did not, others did.
-    New,
-    /// Nobody did before.
-    First,
-}
-
-/// Remembers a device, in the write that completes its sign-in and before that has opened a session.
-pub(super) async fn meet(
-    app: &App,
+/// Whether others than this device signed in before, and it did not; before the write has opened a session.
+pub(super) async fn is_new(
     tx: &Transaction,
     user_id: Uuid,
     device_hash: &[u8],
     now: Timestamp,
-) -> Result<Met, DatabaseError> {
-    let met = if known(tx, Some(user_id), device_hash, now).await? {
-        Met::Known
-    } else if any(tx, user_id).await? || sessions::any_of_user(tx, user_id).await? {
-        Met::New
-    } else {
-        Met::First
-    };
+) -> Result<bool, DatabaseError> {
+    Ok(!known(tx, Some(user_id), device_hash, now).await?
+        && (any(tx, user_id).await? || sessions::any_of_user(tx, user_id).await?))
+}
+
+/// Remembers a device, at the end of the write that completes its sign-in.
+pub(super) fn remember(app: &App, tx: &Transaction, user_id: Uuid, device_hash: &[u8], now: Timestamp) {
     let row = devices::ActiveModel {
         user_id: Set(user_id),
         device_hash: Set(device_hash.to_vec()),
@@ -74,7 +62,6 @@ pub(super) async fn meet(
         .update_columns([Column::LastSeenAt, Column::ExpiresAt])
         .to_owned();
     tx.later(&devices::Entity::insert(row).on_conflict(again).into_query());
-    Ok(met)
 }
 
 async fn any(tx: &Transaction, user_id: Uuid) -> Result<bool, DatabaseError> {

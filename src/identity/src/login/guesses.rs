@@ -18,22 +18,83 @@ use postern_service::{
     database::{DatabaseError, Transaction},
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryTrait as _, Statement,
-    sea_query::{CaseStatement, Expr, ExprTrait as _},
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryResult, QueryTrait as _,
+    sea_query::{CaseStatement, Expr, ExprTrait as _, InsertStatement, OnConflict, Query},
 };
 
 use super::{LoginMethod, policy::Factor};
 use crate::{app::App, config::LimitSettings, crypto};
 
-/// A guess that was counted.
+/// A guess.
 #[derive(Clone, Debug)]
 pub(super) struct Guess {
     account: Vec<u8>,
     device: Vec<u8>,
+    /// When the one after it is free, once it is counted.
     free_at: i64,
 }
 
 impl Guess {
+    /// One that is to be counted. `device` is one that the account knows.
+    pub(super) fn new(guessed: Guessed, identifier: &str, device: Option<&[u8]>) -> Self {
+        let device = device.unwrap_or_default().to_vec();
+        Self { account: guessed.account(identifier), device, free_at: 0 }
+    }
+
+    /// What counts it. It returns the row that [`counted`](Self::counted) reads, and none for a guess that comes too early.
+    ///
+    /// Without a wait `free_at` is zero and not now: of guesses at once, the one that is written later may have begun
+    /// earlier.
+    pub(super) fn insertion(&self, limits: &LimitSettings, now: Timestamp) -> InsertStatement {
+        let waits = Waits::of(limits);
+        let forget_after =
+            limits.failures_forgotten_after.duration().max(limits.longest_failure_delay.duration());
+        let forget_at = (now + forget_after).micros();
+        let (now, after_one) = (now.micros(), waits.after_one(now));
+        let stored = |column: Column| Expr::col((guesses::Entity, column));
+        let forgotten = || stored(Column::ForgetAt).lte(now);
+        let made = || stored(Column::Made).add(1);
+        let doublings = || made().sub(waits.before);
+        let free_at = CaseStatement::new()
+            .case(forgotten(), after_one)
+            .case(made().lt(waits.before), 0_i64)
+            .case(doublings().gte(waits.doublings), now.saturating_add(waits.longest))
+            .finally(Expr::val(waits.first).left_shift(doublings()).add(now));
+        let again = OnConflict::columns([Column::Account, Column::Device])
+            .value(Column::Made, CaseStatement::new().case(forgotten(), 1).finally(made()))
+            .value(Column::FreeAt, free_at)
+            .values([(Column::ForgetAt, forget_at.into()), (Column::Refused, 0.into())])
+            .action_and_where(stored(Column::FreeAt).lte(now))
+            .to_owned();
+        let first = [
+            self.account.clone().into(),
+            self.device.clone().into(),
+            1.into(),
+            0.into(),
+            after_one.into(),
+            forget_at.into(),
+        ];
+        Query::insert()
+            .into_table(guesses::Entity)
+            .columns([
+                Column::Account,
+                Column::Device,
+                Column::Made,
+                Column::Refused,
+                Column::FreeAt,
+                Column::ForgetAt,
+            ])
+            .values_panic(first)
+            .on_conflict(again)
+            .returning_col(Column::FreeAt)
+            .to_owned()
+    }
+
+    /// This guess, counted.
+    pub(super) fn counted(self, row: &QueryResult) -> Result<Self, DatabaseError> {
+        Ok(Self { free_at: row.try_get_by_index(0)?, ..self })
+    }
+
     /// Whether it is counted for a device of its own.
     pub(super) fn of_known_device(&self) -> bool {
         !self.device.is_empty()
@@ -88,7 +149,7 @@ impl Guessed {
     }
 }
 
-/// The wait after so many guesses, in microseconds, as SQL: `made` has counted the new one already.
+/// The waits of the settings, in microseconds.
 struct Waits {
     before: i32,
     first: i64,
@@ -117,41 +178,20 @@ impl Waits {
     }
 }
 
-/// Counts a guess in the open write, which must commit also when it comes too early. `device` is one that the account
-/// knows.
+/// Counts a guess in the open write, which must commit also when it comes too early.
 pub(super) async fn count(
     app: &App,
     tx: &Transaction,
-    guessed: Guessed,
-    identifier: &str,
-    device: Option<&[u8]>,
+    guess: Guess,
     now: Timestamp,
 ) -> Result<Counted, DatabaseError> {
-    let limits = &app.config.limits;
-    let waits = Waits::of(limits);
-    let (account, device) = (guessed.account(identifier), device.unwrap_or_default().to_vec());
-    let forget_after =
-        limits.failures_forgotten_after.duration().max(limits.longest_failure_delay.duration());
-    let values = [
-        account.clone().into(),
-        device.clone().into(),
-        now.micros().into(),
-        waits.after_one(now).into(),
-        (now + forget_after).micros().into(),
-        waits.before.into(),
-        waits.doublings.into(),
-        waits.longest.into(),
-        waits.first.into(),
-    ];
-    let counted = tx.query_one_raw(Statement::from_sql_and_values(app.db.backend(), COUNT, values)).await?;
-    if let Some(counted) = counted {
-        let free_at = counted.try_get_by_index(0)?;
-        return Ok(Counted::Free(Guess { account, device, free_at }));
+    if let Some(row) = tx.query_one(&guess.insertion(&app.config.limits, now)).await? {
+        return Ok(Counted::Free(guess.counted(&row)?));
     }
     let refused = guesses::Entity::update_many()
         .col_expr(Column::Refused, Expr::col(Column::Refused).add(1))
-        .filter(Column::Account.eq(account))
-        .filter(Column::Device.eq(device))
+        .filter(Column::Account.eq(guess.account))
+        .filter(Column::Device.eq(guess.device))
         .exec_with_returning(tx)
         .await?;
     let waiting = refused
@@ -164,20 +204,6 @@ pub(super) async fn count(
         first: waiting.refused == 1,
     })
 }
-
-/// `$6` guesses are free; `$7` doublings of the first wait `$9` lead to the longest, `$8`. Without a wait `free_at` is zero
-/// and not now: of guesses at once, the one that is written later may have begun earlier.
-const COUNT: &str = "INSERT INTO guesses (account, device, made, refused, free_at, forget_at) \
-    VALUES ($1, $2, 1, 0, $4, $5) \
-    ON CONFLICT (account, device) DO UPDATE SET \
-    made = CASE WHEN guesses.forget_at <= $3 THEN 1 ELSE guesses.made + 1 END, \
-    free_at = CASE WHEN guesses.forget_at <= $3 THEN $4 \
-    WHEN guesses.made + 1 < $6 THEN 0 \
-    WHEN guesses.made + 1 - $6 >= $7 THEN $3 + $8 \
-    ELSE $3 + ($9 << (guesses.made + 1 - $6)) END, \
-    forget_at = $5, refused = 0 \
-    WHERE guesses.free_at <= $3 \
-    RETURNING free_at";
 
 /// Takes a guess back, at the end of the write, that turned out right or was not looked at, and the wait it began with it.
 pub(super) fn take_back(tx: &Transaction, guess: &Guess) {

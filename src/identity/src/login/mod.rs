@@ -19,15 +19,16 @@ pub mod second_factor;
 pub mod sent_code;
 pub mod totp;
 
-use std::{sync::Arc, time::Duration};
+use std::{iter::zip, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use futures_util::future::try_join_all;
-use postern_service::{
-    clock::Timestamp,
-    database::{DatabaseError, Transaction},
+use postern_service::{clock::Timestamp, database::DatabaseError};
+use sea_orm::{
+    ConnectionTrait as _, DbErr, QueryResult,
+    sea_query::{Expr, Query, SelectStatement, UpdateStatement},
 };
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::{
     app::App,
@@ -35,7 +36,7 @@ use crate::{
     clients::Client,
     config::Config,
     crypto::CryptoError,
-    jobs::NewJob,
+    jobs::{NewJob, SealedJob},
     login::policy::{Acr, Decision, Factor, Offer, Requirement, Shown},
     mail::Message,
     users::User,
@@ -80,16 +81,16 @@ pub trait LoginMethod: Send + Sync {
         false
     }
 
-    /// Whether the account is set up for it.
-    async fn enrolled(&self, _app: &App, _user: &User) -> Result<bool, LoginError> {
-        Ok(true)
+    /// What finds something where the account is set up for it; none where every account is.
+    fn enrolment(&self, _user_id: Uuid) -> Option<SelectStatement> {
+        None
     }
 
     /// Makes a challenge. Without a user it does the same work, for nobody.
     async fn begin(&self, cx: &Context<'_>, user: Option<&User>) -> Result<Challenge, LoginError>;
 
     /// Judges an answer; [`LoginError::Refused`] when it is wrong. Writes nothing: the try was counted
-    /// before, and what must be consumed is named by the proof.
+    /// before, and how to consume what was shown is said by the proof.
     async fn verify(
         &self,
         cx: &Context<'_>,
@@ -165,21 +166,17 @@ impl Answer {
 /// An answer that was right, and what must be consumed so that it is right only once.
 #[derive(Default)]
 pub struct Proof {
-    /// Consumed in the write that accepts the proof. The attempt's own code is consumed with it.
-    pub consumes: Option<Box<dyn Consumable>>,
+    /// What consumes it, in the write that accepts the proof: it changes exactly one row, or somebody was faster. The
+    /// attempt's own code is consumed with it.
+    pub consumes: Option<UpdateStatement>,
+    /// Mail about it.
+    pub notice: Option<SealedJob>,
     /// Whether the device verified its user (WebAuthn level 3 section 6.1).
     pub user_verified: bool,
     /// What it adds to `amr` beside what the method always adds.
     pub amr: Vec<&'static str>,
     /// Whose it is, where the answer says so itself ([`LoginMethod::names_its_user`]).
     pub user: Option<User>,
-}
-
-/// Something that proves once.
-#[async_trait]
-pub trait Consumable: Send + Sync {
-    /// Consumes it by a conditional update; false when somebody else did.
-    async fn consume(&self, app: &App, tx: &Transaction, now: Timestamp) -> Result<bool, DatabaseError>;
 }
 
 /// Why a sign-in does not go on.
@@ -282,6 +279,43 @@ fn offer(method: &Arc<dyn LoginMethod>, enrolled: bool) -> Offer<'_> {
     Offer { name: method.name(), factor: method.kind(), enrolled }
 }
 
+/// The methods that can work, and what asks which of them an account is set up for: one query, for nobody as well.
+struct Enrolments<'a> {
+    methods: Vec<&'a Arc<dyn LoginMethod>>,
+    query: SelectStatement,
+}
+
+impl<'a> Enrolments<'a> {
+    fn of(app: &'a App, user_id: Uuid) -> Self {
+        let methods: Vec<_> = app.login_methods.ready(app).collect();
+        // With a column for no method, since there may be none.
+        let mut query = Query::select().expr(Expr::value(true)).to_owned();
+        for method in &methods {
+            query.expr(match method.enrolment(user_id) {
+                Some(found) => Expr::exists(found),
+                None => Expr::value(true),
+            });
+        }
+        Self { methods, query }
+    }
+
+    /// For each method whether the account is set up for it.
+    async fn ask(&self, app: &App) -> Result<Vec<bool>, DatabaseError> {
+        let row = app.db.reader().query_one(&self.query).await?;
+        self.read(&row.ok_or_else(|| DbErr::RecordNotFound("what an account is set up for".to_owned()))?)
+    }
+
+    fn read(&self, row: &QueryResult) -> Result<Vec<bool>, DatabaseError> {
+        Ok((1..=self.methods.len()).map(|at| row.try_get_by_index(at)).collect::<Result<_, _>>()?)
+    }
+
+    /// Decides what comes next for an account that is set up for so many of them.
+    fn decide(&self, enrolled: &[bool], requirement: &Requirement, shown: &[Shown]) -> Decision {
+        let offers = zip(&self.methods, enrolled).map(|(method, &enrolled)| offer(method, enrolled));
+        policy::decide(requirement, &offers.collect::<Vec<_>>(), shown)
+    }
+}
+
 /// Decides what comes next for this account.
 async fn decide(
     app: &App,
@@ -289,16 +323,11 @@ async fn decide(
     user: Option<&User>,
     shown: &[Shown],
 ) -> Result<Decision, LoginError> {
-    // Beside each other: none needs another one's answer.
-    let offers = app.login_methods.ready(app).map(async |method| {
-        let enrolled = match user {
-            // What was shown a moment ago is set up.
-            Some(_) if shown.iter().any(|proof| proof.method == method.name()) => true,
-            Some(user) if !shown.is_empty() => method.enrolled(app, user).await?,
-            _ => false,
-        };
-        Ok::<_, LoginError>(offer(method, enrolled))
-    });
-    let offers = try_join_all(offers).await?;
-    Ok(policy::decide(requirement, &offers, shown))
+    let enrolments = Enrolments::of(app, user.map_or(Uuid::nil(), |user| user.id));
+    let enrolled = match user {
+        Some(_) if !shown.is_empty() => enrolments.ask(app).await?,
+        // Who has shown nothing yet learns nothing of the account.
+        _ => vec![false; enrolments.methods.len()],
+    };
+    Ok(enrolments.decide(&enrolled, requirement, shown))
 }

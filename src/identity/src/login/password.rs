@@ -5,12 +5,10 @@
 //! that proves it.
 
 use async_trait::async_trait;
-use postern_service::{
-    clock::Timestamp,
-    database::{DatabaseError, Transaction},
-};
+use sea_orm::{QueryTrait as _, sea_query::SelectStatement};
+use uuid::Uuid;
 
-use super::{Answer, Challenge, Consumable, Context, LoginError, LoginMethod, Proof, policy::Factor};
+use super::{Answer, Challenge, Context, LoginError, LoginMethod, Proof, policy::Factor};
 use crate::{
     app::App,
     passwords::{self, Password, PasswordError, StoredPassword, Verdict, hasher::HashError},
@@ -38,8 +36,8 @@ impl LoginMethod for ByPassword {
         false
     }
 
-    async fn enrolled(&self, app: &App, user: &User) -> Result<bool, LoginError> {
-        Ok(passwords::find(app, app.db.reader(), Some(user.id)).await?.is_some())
+    fn enrolment(&self, user_id: Uuid) -> Option<SelectStatement> {
+        Some(passwords::finding(user_id).into_query())
     }
 
     async fn begin(&self, _: &Context<'_>, _: Option<&User>) -> Result<Challenge, LoginError> {
@@ -51,13 +49,12 @@ impl LoginMethod for ByPassword {
         let stored = passwords::find(cx.app, cx.app.db.reader(), cx.user.map(|user| user.id)).await?;
         let hash = stored.as_ref().map(|stored| stored.hash.as_str());
         let verdict = cx.app.hasher.verify(password.text(), hash).await?;
-        let sealed = match (verdict, &stored) {
-            (Verdict::Right, _) => None,
-            (Verdict::Outdated, Some(stored)) => Some(sealed_again(cx.app, stored, &password).await?),
-            _ => return Err(LoginError::Refused),
+        let stored = stored.filter(|_| verdict != Verdict::Wrong).ok_or(LoginError::Refused)?;
+        let anew = match verdict {
+            Verdict::Outdated => Some(sealed_again(cx.app, &stored, &password).await?),
+            Verdict::Right | Verdict::Wrong => None,
         };
-        let proven = Proven { stored: stored.ok_or(LoginError::Refused)?, sealed };
-        Ok(Proof { consumes: Some(Box::new(proven)), ..Proof::default() })
+        Ok(Proof { consumes: Some(passwords::holding(&stored, anew)), ..Proof::default() })
     }
 }
 
@@ -69,23 +66,6 @@ async fn sealed_again(
 ) -> Result<Vec<u8>, LoginError> {
     let hash = passwords::hash(app, password).await?;
     Ok(passwords::seal_again(app, stored, &hash)?)
-}
-
-/// A password that was right a moment ago: it must still be the account's when the sign-in is written.
-struct Proven {
-    stored: StoredPassword,
-    /// Stored with the sign-in that proved it.
-    sealed: Option<Vec<u8>>,
-}
-
-#[async_trait]
-impl Consumable for Proven {
-    async fn consume(&self, _: &App, tx: &Transaction, _: Timestamp) -> Result<bool, DatabaseError> {
-        if let Some(sealed) = &self.sealed {
-            passwords::renew(tx, &self.stored, sealed).await?;
-        }
-        passwords::still(tx, &self.stored).await
-    }
 }
 
 impl From<HashError> for LoginError {

@@ -5,19 +5,18 @@
 
 use async_trait::async_trait;
 use postern_entities::recovery_codes::{self, Column};
-use postern_service::{
-    clock::Timestamp,
-    database::{DatabaseError, Transaction},
+use postern_service::{clock::Timestamp, database::DatabaseError};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QueryTrait as _, Select,
+    sea_query::{Expr, SelectStatement},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect as _, sea_query::Expr};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Answer, Challenge, Consumable, Context, LoginError, LoginMethod, Proof, policy::Factor};
+use super::{Answer, Challenge, Context, LoginError, LoginMethod, Proof, policy::Factor};
 use crate::{
     app::App,
     audit::{Event, Origin},
-    jobs::SealedJob,
     mail,
     users::{self, User},
 };
@@ -51,8 +50,8 @@ impl LoginMethod for RecoveryCode {
         false
     }
 
-    async fn enrolled(&self, app: &App, user: &User) -> Result<bool, LoginError> {
-        Ok(left(app, user).await? > 0)
+    fn enrolment(&self, user_id: Uuid) -> Option<SelectStatement> {
+        Some(unused(user_id).into_query())
     }
 
     async fn begin(&self, _: &Context<'_>, _: Option<&User>) -> Result<Challenge, LoginError> {
@@ -63,53 +62,27 @@ impl LoginMethod for RecoveryCode {
         let user = cx.user.ok_or(LoginError::Refused)?;
         let typed = answer.code.as_deref().and_then(normalise).ok_or(LoginError::Refused)?;
         let code = mac(cx.app, user.id, &typed);
-        let unused = recovery_codes::Entity::find_by_id((user.id, code.clone()))
+        let code = Column::CodeMac.eq(code);
+        let found = unused(user.id).filter(code.clone()).one(cx.app.db.reader()).await?;
+        found.ok_or(LoginError::Refused)?;
+        let using = recovery_codes::Entity::update_many()
+            .col_expr(Column::UsedAt, Expr::value(cx.now.micros()))
+            .filter(Column::UserId.eq(user.id))
+            .filter(code)
             .filter(Column::UsedAt.is_null())
-            .one(cx.app.db.reader())
-            .await?;
-        unused.ok_or(LoginError::Refused)?;
-        let told = mail::notice(cx.app, &user.email, "recovery-code-used", cx.language)?;
-        let code = Code { user_id: user.id, mac: code, told };
-        Ok(Proof { consumes: Some(Box::new(code)), ..Proof::default() })
+            .into_query();
+        let notice = mail::notice(cx.app, &user.email, "recovery-code-used", cx.language)?;
+        Ok(Proof { consumes: Some(using), notice: Some(notice), ..Proof::default() })
     }
 }
 
-/// A code, to be used once; the account is told by mail.
-struct Code {
-    user_id: Uuid,
-    mac: Vec<u8>,
-    told: SealedJob,
-}
-
-#[async_trait]
-impl Consumable for Code {
-    async fn consume(&self, _: &App, tx: &Transaction, now: Timestamp) -> Result<bool, DatabaseError> {
-        let used = recovery_codes::Entity::update_many()
-            .col_expr(Column::UsedAt, Expr::value(now.micros()))
-            .filter(Column::UserId.eq(self.user_id))
-            .filter(Column::CodeMac.eq(self.mac.clone()))
-            .filter(Column::UsedAt.is_null())
-            .exec(tx)
-            .await?;
-        if used.rows_affected != 1 {
-            return Ok(false);
-        }
-        self.told.clone().enqueue(tx).await?;
-        Ok(true)
-    }
+fn unused(user_id: Uuid) -> Select<recovery_codes::Entity> {
+    recovery_codes::Entity::find().filter(Column::UserId.eq(user_id)).filter(Column::UsedAt.is_null())
 }
 
 /// How many codes of the account still work.
 pub async fn left(app: &App, user: &User) -> Result<usize, DatabaseError> {
-    let macs: Vec<Vec<u8>> = recovery_codes::Entity::find()
-        .select_only()
-        .column(Column::CodeMac)
-        .filter(Column::UserId.eq(user.id))
-        .filter(Column::UsedAt.is_null())
-        .into_tuple()
-        .all(app.db.reader())
-        .await?;
-    Ok(macs.len())
+    Ok(unused(user.id).all(app.db.reader()).await?.len())
 }
 
 /// Makes a new set, which exists nowhere else, for a device that is set up: it goes with it. The set before ends, and

@@ -1,6 +1,6 @@
 //! Answers what devices an account has that prove themselves, whichever method understands them.
 
-use std::time::Duration;
+use std::{iter::zip, time::Duration};
 
 use postern_entities::{
     credentials::{Column, Entity},
@@ -11,7 +11,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder
 use uuid::Uuid;
 
 use super::{
-    LoginError,
+    Enrolments, LoginError,
     policy::{Acr, Requirement},
 };
 use crate::{App, users::User};
@@ -27,12 +27,10 @@ pub fn requirement_to_change(second_factor: bool) -> Requirement {
 
 /// Whether every sign-in of this account shows a second factor.
 pub async fn has_second_factor(app: &App, user: &User) -> Result<bool, LoginError> {
-    for method in app.login_methods.ready(app) {
-        if method.kind().demands_second() && method.enrolled(app, user).await? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let enrolments = Enrolments::of(app, user.id);
+    let enrolled = enrolments.ask(app).await?;
+    Ok(zip(&enrolments.methods, enrolled)
+        .any(|(method, enrolled)| enrolled && method.kind().demands_second()))
 }
 
 /// A device that codes can stand in for: the one that was set up first.

@@ -17,14 +17,15 @@ use postern_service::{
     database::{DatabaseError, Transaction},
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryTrait as _, Select,
+    sea_query::{Expr, SelectStatement, UpdateStatement},
 };
 use totp_rs::{Builder, Secret, Totp as Generator};
 use url::Url;
 use uuid::Uuid;
 
 use super::{
-    Answer, Challenge, Consumable, Context, LoginError, LoginMethod, Proof, policy::Factor, second_factor,
+    Answer, Challenge, Context, LoginError, LoginMethod, Proof, policy::Factor, second_factor,
     sent_code::normalise,
 };
 use crate::{
@@ -63,8 +64,8 @@ impl LoginMethod for Totp {
         false
     }
 
-    async fn enrolled(&self, app: &App, user: &User) -> Result<bool, LoginError> {
-        Ok(status(app, user).await?.is_some())
+    fn enrolment(&self, user_id: Uuid) -> Option<SelectStatement> {
+        Some(set_up(user_id).into_query())
     }
 
     async fn begin(&self, _cx: &Context<'_>, _user: Option<&User>) -> Result<Challenge, LoginError> {
@@ -77,31 +78,21 @@ impl LoginMethod for Totp {
         let step = matching_step(cx.app, user, &credential, answer.code.as_deref(), cx.now)?;
         let step = step.filter(|step| credential.last_used_step.is_none_or(|last| *step > last));
         let step = step.ok_or(LoginError::Refused)?;
-        Ok(Proof { consumes: Some(Box::new(Step { credential: credential.id, step })), ..Proof::default() })
+        Ok(Proof { consumes: Some(using(credential.id, step)), ..Proof::default() })
     }
 }
 
-/// A time step, to be used once.
-struct Step {
-    credential: Uuid,
-    step: i64,
-}
-
-#[async_trait]
-impl Consumable for Step {
-    async fn consume(&self, _app: &App, tx: &Transaction, _now: Timestamp) -> Result<bool, DatabaseError> {
-        let earlier = Condition::any()
-            .add(credentials::Column::LastUsedStep.is_null())
-            .add(credentials::Column::LastUsedStep.lt(self.step));
-        let used = credentials::Entity::update_many()
-            .col_expr(credentials::Column::LastUsedStep, Expr::value(self.step))
-            .filter(credentials::Column::Id.eq(self.credential))
-            .filter(credentials::Column::ConfirmedAt.is_not_null())
-            .filter(earlier)
-            .exec(tx)
-            .await?;
-        Ok(used.rows_affected == 1)
-    }
+/// What uses a time step, once.
+fn using(credential: Uuid, step: i64) -> UpdateStatement {
+    let earlier = Condition::any()
+        .add(credentials::Column::LastUsedStep.is_null())
+        .add(credentials::Column::LastUsedStep.lt(step));
+    credentials::Entity::update_many()
+        .col_expr(credentials::Column::LastUsedStep, Expr::value(step))
+        .filter(credentials::Column::Id.eq(credential))
+        .filter(credentials::Column::ConfirmedAt.is_not_null())
+        .filter(earlier)
+        .into_query()
 }
 
 /// Why enrolment does not go on.
@@ -212,6 +203,7 @@ pub async fn confirm(
     let notice = mail::notice(app, &user.email, "totp-on", language).map_err(LoginError::from)?;
     app.db
         .write(async |tx| {
+            users::lock(tx, user.id).await?;
             // A partial unique index lets one confirmed authenticator live per user.
             let confirmed = credentials::Entity::update_many()
                 .col_expr(credentials::Column::ConfirmedAt, Expr::value(now.micros()))
@@ -310,7 +302,11 @@ async fn confirmed(
     db: &impl ConnectionTrait,
     user_id: Uuid,
 ) -> Result<Option<credentials::Model>, DatabaseError> {
-    Ok(of_user(user_id).filter(credentials::Column::ConfirmedAt.is_not_null()).one(db).await?)
+    Ok(set_up(user_id).one(db).await?)
+}
+
+fn set_up(user_id: Uuid) -> Select<credentials::Entity> {
+    of_user(user_id).filter(credentials::Column::ConfirmedAt.is_not_null())
 }
 
 /// The seed that was shown last, while it is as young as a login in progress may be.

@@ -15,7 +15,10 @@ use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Transaction},
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryTrait as _, Select,
+    sea_query::{CaseStatement, Expr, ExprTrait as _, UpdateStatement},
+};
 use uuid::Uuid;
 
 pub use self::{
@@ -142,38 +145,31 @@ pub async fn find(
     db: &impl ConnectionTrait,
     user_id: Option<Uuid>,
 ) -> Result<Option<StoredPassword>, PasswordError> {
-    let row = credentials::Entity::find()
-        .filter(Column::UserId.eq(user_id.unwrap_or(Uuid::nil())))
-        .filter(Column::Kind.eq(KIND))
-        .one(db)
-        .await
-        .map_err(DatabaseError::from)?;
+    let row = finding(user_id.unwrap_or(Uuid::nil())).one(db).await.map_err(DatabaseError::from)?;
     let Some(row) = row else { return Ok(None) };
     let hash = app.vault.open(&place(&row.id.to_string()), &row.secret_sealed)?;
     let hash = String::from_utf8(hash).map_err(|_| CryptoError::Altered)?;
     Ok(Some(StoredPassword { id: row.id, sealed: row.secret_sealed, hash }))
 }
 
-/// Replaces an outdated hash by one of the same password; nothing when it was replaced meanwhile.
-pub async fn renew(tx: &Transaction, stored: &StoredPassword, sealed: &[u8]) -> Result<(), DatabaseError> {
-    credentials::Entity::update_many()
-        .col_expr(Column::SecretSealed, Expr::value(sealed.to_vec()))
-        .filter(Column::Id.eq(stored.id))
-        .filter(Column::SecretSealed.eq(stored.sealed.clone()))
-        .exec(tx)
-        .await?;
-    Ok(())
+/// What finds the password of an account, if it has one.
+pub fn finding(user_id: Uuid) -> Select<credentials::Entity> {
+    credentials::Entity::find().filter(Column::UserId.eq(user_id)).filter(Column::Kind.eq(KIND))
 }
 
-/// Whether this is still the account's password. Holds it until the write ends: who changes it meanwhile waits, and then
-/// ends what this write opens.
-pub async fn still(tx: &Transaction, stored: &StoredPassword) -> Result<bool, DatabaseError> {
-    let held = credentials::Entity::update_many()
-        .col_expr(Column::ConfirmedAt, Expr::col(Column::ConfirmedAt))
+/// What changes one row if this is still the account's password, and holds it until the write ends: who changes it
+/// meanwhile waits, and then ends what this write opens. A seal of the same password, made `anew`, replaces the one it was
+/// made for, unless another one did already.
+pub fn holding(stored: &StoredPassword, anew: Option<Vec<u8>>) -> UpdateStatement {
+    let now = || Expr::col(Column::SecretSealed);
+    let seal = match anew {
+        Some(anew) => CaseStatement::new().case(now().eq(stored.sealed.clone()), anew).finally(now()).into(),
+        None => now(),
+    };
+    credentials::Entity::update_many()
+        .col_expr(Column::SecretSealed, seal)
         .filter(Column::Id.eq(stored.id))
-        .exec(tx)
-        .await?;
-    Ok(held.rows_affected == 1)
+        .into_query()
 }
 
 /// Seals a new hash for the row of an outdated one.

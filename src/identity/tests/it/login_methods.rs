@@ -1,11 +1,14 @@
 //! A login method of one's own: built in from outside, offered like the others.
 
+use std::{sync::Arc, time::Duration};
+
 use async_trait::async_trait;
 use postern_identity::{
     login::{Answer, Challenge, Context, LoginError, LoginMethod, Proof, policy::Factor},
     users::User,
 };
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::{
     sign_in::{ALICE, NOBODY, SignIn},
@@ -61,4 +64,55 @@ async fn a_method_of_ones_own_has_its_calls_and_is_offered() {
     }
     let started = sign_in.app.audited("session.started").await;
     assert_eq!(started, [json!({ "kind": "api", "acr": "aal1", "amr": ["kba"] })]);
+}
+
+/// Accepts any answer, but only when it is told to.
+#[derive(Clone, Default)]
+struct Waits {
+    asked: Arc<Notify>,
+    go: Arc<Notify>,
+}
+
+#[async_trait]
+impl LoginMethod for Waits {
+    fn name(&self) -> &'static str {
+        "waits"
+    }
+
+    fn amr(&self) -> &'static [&'static str] {
+        &["kba"]
+    }
+
+    fn kind(&self) -> Factor {
+        Factor::Knows
+    }
+
+    async fn begin(&self, _: &Context<'_>, _: Option<&User>) -> Result<Challenge, LoginError> {
+        Ok(Challenge::default())
+    }
+
+    async fn verify(&self, _: &Context<'_>, _: &Challenge, _: &Answer) -> Result<Proof, LoginError> {
+        self.asked.notify_one();
+        self.go.notified().await;
+        Ok(Proof::default())
+    }
+}
+
+#[tokio::test]
+async fn a_second_factor_set_up_while_an_answer_is_judged_is_not_passed_by() {
+    let waits = Waits::default();
+    let method = || waits.clone();
+    let sign_in = SignIn::on(TestApp::built(&[], |builder| builder.login_method(method())).await).await;
+    let attempt = sign_in.attempt("waits", ALICE).await;
+    let body = json!({ "client_id": "app", "attempt": attempt, "answer": {} });
+    let enrols = async {
+        waits.asked.notified().await;
+        // What is looked up meanwhile has been read by then.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        sign_in.enrol().await;
+        waits.go.notify_one();
+    };
+    let (answer, ()) = tokio::join!(sign_in.app.post_json("/api/auth/waits/verify", &body), enrols);
+    assert_eq!(answer.status, 401, "{}", answer.body);
+    assert!(sign_in.app.audited("session.started").await.is_empty());
 }

@@ -3,30 +3,33 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use async_trait::async_trait;
+use futures_util::{join, try_join};
 use postern_entities::attempts;
 use postern_service::{
     clock::Timestamp,
-    database::{DatabaseError, Transaction},
+    database::{DatabaseError, Done, Transaction},
 };
+use sea_orm::{FromQueryResult as _, StatementBuilder};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{
     super::{
-        Answer, Challenge, CodeMac, LoginError, LoginMethod, Proof, devices,
-        policy::{Decision, Factor, Reached, Shown},
+        Answer, Challenge, CodeMac, Enrolments, LoginError, LoginMethod, Proof, devices,
+        policy::{Decision, Shown},
     },
     Asked, Begin, Binding, Draft, From, Start,
-    arrival::Arrival,
+    arrival::{self, Arrival},
     asked, context, must_be_next, named, proofs,
     reserve::{By, Of, Reserved, reserve},
+    session::{SessionAsked, sign_in},
     store::{self, Bound, Progress},
 };
 use crate::{
     app::App,
     audit::{Event, Origin},
     clients::Client,
-    login,
-    sessions::{self, NewSession, Opened, Proven, Session, SessionKind, SignedIn},
+    sessions::{Opened, Session, SessionKind, SignedIn},
     users::{self, User},
 };
 
@@ -181,6 +184,13 @@ struct Answered<'a, C> {
     now: Timestamp,
 }
 
+/// What was read of the account that an answer is for.
+struct Account<'a> {
+    enrolments: Enrolments<'a>,
+    enrolled: Vec<bool>,
+    knows_device: bool,
+}
+
 impl<C: Completion> Answered<'_, C> {
     /// Judges it, for the try that was reserved, and writes what follows.
     async fn settle(
@@ -188,21 +198,26 @@ impl<C: Completion> Answered<'_, C> {
         mut reserved: Reserved,
         user: Option<User>,
     ) -> Result<Verified<C::Made>, LoginError> {
-        let outcome = self.judge(&reserved.row, user.as_ref()).await;
+        let arrival = Arrival::of(self.app, self.verify);
+        let id = user.as_ref().map_or(Uuid::nil(), |user| user.id);
+        let (outcome, account) = join!(self.judge(&reserved.row, user.as_ref()), self.look_up(id, &arrival));
         if let Err(LoginError::Busy) = outcome {
             // Nothing was compared.
             self.app.db.write(async |tx| reserved.give_back(tx).await).await?;
         }
-        let user = match &outcome {
+        let (user, account) = match &outcome {
             Ok(Proof { user: Some(named), .. }) if reserved.row.identifier.is_empty() => {
                 reserved.row.identifier.clone_from(&named.email);
                 reserved.row.user_id = Some(named.id);
-                Some(named.clone())
+                (Some(named.clone()), self.look_up(named.id, &arrival).await)
             }
-            _ => user,
+            _ => (user, account),
         };
         let outcome = match (outcome, user) {
-            (Ok(proof), Some(user)) => self.accept(&reserved, user, proof).await,
+            // Boxed, or else its size would be part of every future that signs somebody in.
+            (Ok(proof), Some(user)) => {
+                Box::pin(self.accept(&reserved, (user, account?), arrival, proof)).await
+            }
             // The code of a decoy is told to nobody; who guesses it has still not named an account.
             (Ok(_), None) => Err(LoginError::Refused),
             (Err(cause), _) => Err(cause),
@@ -232,11 +247,21 @@ impl<C: Completion> Answered<'_, C> {
         method.verify(&context(app, row, user, from, now)?, &challenge, &verify.answer).await
     }
 
+    /// What is asked of an account while an answer is judged, so that a right one need not wait for it. The same statements
+    /// run for nobody.
+    async fn look_up(&self, user_id: Uuid, arrival: &Arrival) -> Result<Account<'_>, DatabaseError> {
+        let enrolments = Enrolments::of(self.app, user_id);
+        let (enrolled, knows_device) =
+            try_join!(enrolments.ask(self.app), arrival.known(self.app, user_id, self.now))?;
+        Ok(Account { enrolments, enrolled, knows_device })
+    }
+
     /// Consumes the proof, records it and opens the session, in one write.
     async fn accept(
         &self,
         reserved: &Reserved,
-        user: User,
+        (user, account): (User, Account<'_>),
+        arrival: Arrival,
         proof: Proof,
     ) -> Result<Verified<C::Made>, LoginError> {
         let Self { app, verify, method, now, .. } = *self;
@@ -250,21 +275,23 @@ impl<C: Completion> Answered<'_, C> {
             user_verified: proof.user_verified,
             at: now,
         });
-        let decision = login::decide(app, &requirement, Some(&user), &shown).await?;
+        let decision = account.enrolments.decide(&account.enrolled, &requirement, &shown);
         let methods_used: Vec<_> = shown.iter().map(|proof| proof.method.clone()).collect();
         let completed = !matches!(decision, Decision::More(_));
         let progress = Progress { shown, completed, tries: app.config.login.code_tries };
-        let arrival = completed.then(|| Arrival::prepare(app, verify, &user, now)).transpose()?;
-        // A code that stands in for a device is told by mail, too.
-        let told = AtomicBool::new(method.kind() == Factor::Recovers);
+        let notice = match completed && !account.knows_device {
+            true => arrival::notice(app, verify, &user, now)?,
+            false => None,
+        };
+        let told = AtomicBool::new(proof.notice.is_some());
         let verified = app
             .db
             .write(async |tx| {
-                // First, as in every change of what an account signs in with; it may have been disabled, or have got
-                // another address, since the attempt began.
-                let user = users::hold(tx, user.id).await?.filter(|user| users::may_sign_in(user, now));
-                let user = user.filter(|user| user.email == row.identifier).ok_or(LoginError::Refused)?;
-                consume(app, tx, row, proof, progress, now).await?;
+                let consumed = consume(tx, row, (&user, &account), &proof, &progress, now).await?;
+                let user = consumed.ok_or(LoginError::Refused)?;
+                if let Some(notice) = proof.notice {
+                    notice.enqueue(tx).await?;
+                }
                 reserved.forgive(tx, completed);
                 let event = event("login.proof_accepted", row).details(json!({ "methods": methods_used }));
                 tx.later(&event.insertion(app, verify.origin, now));
@@ -278,18 +305,13 @@ impl<C: Completion> Answered<'_, C> {
                         Ok(Verified::Closed { deletion_at: Timestamp::from_micros(deletion_at) })
                     }
                     (Decision::Short(reached) | Decision::Done(reached), _) => {
-                        let device_secret = match arrival {
-                            Some(arrival) => {
-                                let noted = arrival.record(app, tx, &user, now).await?;
-                                told.fetch_or(noted.told, Relaxed);
-                                noted.cookie_secret
-                            }
-                            None => None,
-                        };
+                        let noted = arrival.record(app, tx, &user, notice, now).await?;
+                        told.fetch_or(noted.told, Relaxed);
                         let asked = SessionAsked { step_up_of, remembered };
                         let Opened { session, cookie_secret } =
                             sign_in(app, tx, verify, asked, &user, reached, now).await?;
                         let made = self.completion.complete(app, tx, &session, &user).await?;
+                        let device_secret = noted.cookie_secret;
                         let now = SignedInNow { session, user, cookie_secret, device_secret, made };
                         Ok(Verified::Done(Box::new(now)))
                     }
@@ -309,81 +331,32 @@ impl<C: Completion> Answered<'_, C> {
     }
 }
 
+/// Consumes what was shown, and answers whose it is as they are now; nothing where somebody was faster, or where the
+/// account is not what was looked up any more: it may have been disabled, have got another address or another factor.
 async fn consume(
-    app: &App,
     tx: &Transaction,
     row: &attempts::Model,
-    proof: Proof,
-    progress: Progress,
+    (user, account): (&User, &Account<'_>),
+    proof: &Proof,
+    progress: &Progress,
     now: Timestamp,
-) -> Result<(), LoginError> {
-    if let Some(once) = proof.consumes
-        && !once.consume(app, tx, now).await?
-    {
-        return Err(LoginError::Refused);
-    }
-    if store::advance(tx, row, progress, now).await? { Ok(()) } else { Err(LoginError::Refused) }
-}
-
-/// What was asked of the session.
-struct SessionAsked {
-    /// It is stepped up.
-    step_up_of: Option<uuid::Uuid>,
-    /// Whether the browser is to keep it.
-    remembered: Option<bool>,
-}
-
-/// A new session, or a new life for the one this browser has: its old cookie is dead either way
-/// (OWASP ASVS 7.2.4).
-async fn sign_in(
-    app: &App,
-    tx: &Transaction,
-    verify: &Verify<'_>,
-    asked: SessionAsked,
-    user: &User,
-    reached: Reached,
-    now: Timestamp,
-) -> Result<Opened, LoginError> {
-    let SessionAsked { step_up_of, remembered } = asked;
-    let proven = Proven { auth_time: now, acr: reached.acr.word().to_owned(), amr: reached.amr };
-    Ok(match verify.current.filter(|_| verify.session_kind == SessionKind::Browser) {
-        Some(current) if current.user.id == user.id => {
-            if step_up_of.is_some_and(|sid| sid != current.session.sid) {
-                return Err(LoginError::Refused);
-            }
-            sessions::renew(app, tx, &current.session, proven, remembered, verify.origin, now)
-                .await?
-                .ok_or(LoginError::Refused)?
-        }
-        // A step-up goes on with what its session proved, so that session must be the browser's.
-        _ if step_up_of.is_some() => return Err(LoginError::Refused),
-        current => {
-            if let Some(other) = current {
-                sessions::end(app, tx, other.session.sid, "replaced", verify.origin, now).await?;
-            }
-            open(app, tx, verify, user, proven, remembered == Some(true), now)
-        }
-    })
-}
-
-fn open(
-    app: &App,
-    tx: &Transaction,
-    verify: &Verify<'_>,
-    user: &User,
-    proven: Proven,
-    remembered: bool,
-    now: Timestamp,
-) -> Opened {
-    let new = NewSession {
-        user_id: user.id,
-        kind: verify.session_kind,
-        client_id: verify.client.map(|client| client.client_id().to_owned()),
-        proven,
-        remembered,
-        origin: verify.origin.clone(),
+) -> Result<Option<User>, DatabaseError> {
+    // First, as in every change of what an account signs in with.
+    let holding = users::holding(user.id);
+    let advancing = store::advancing(row, progress, now);
+    let mut statements: Vec<&dyn StatementBuilder> = vec![&holding, &account.enrolments.query];
+    statements.extend(proof.consumes.as_ref().map(|consuming| consuming as &dyn StatementBuilder));
+    statements.push(&advancing);
+    let done = tx.together(&statements).await?;
+    let [Done { row: Some(held), .. }, Done { row: Some(enrolled), .. }, changed @ ..] = &*done else {
+        return Ok(None);
     };
-    sessions::open(app, tx, new, now)
+    let user = User::from_query_result(held, "")?;
+    let good = changed.iter().all(|one| one.rows_affected == 1)
+        && account.enrolments.read(enrolled)? == account.enrolled
+        && users::may_sign_in(&user, now)
+        && user.email == row.identifier;
+    Ok(good.then_some(user))
 }
 
 fn event(kind: &'static str, row: &attempts::Model) -> Event {

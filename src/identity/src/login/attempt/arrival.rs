@@ -4,12 +4,10 @@ use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Transaction},
 };
+use uuid::Uuid;
 
 use super::{
-    super::{
-        LoginError,
-        devices::{self, Met},
-    },
+    super::{LoginError, devices},
     Verify,
 };
 use crate::{
@@ -21,13 +19,10 @@ use crate::{
     users::User,
 };
 
-/// A sign-in that is about to be completed.
+/// The device of a sign-in.
 pub(super) struct Arrival {
     cookie_secret: Option<String>,
     device_hash: Vec<u8>,
-    notice: SealedJob,
-    /// The browser is signed in as this user already.
-    goes_on: bool,
 }
 
 /// A device that was noted.
@@ -39,39 +34,57 @@ pub(super) struct Noted {
 }
 
 impl Arrival {
-    /// Makes what the write needs.
-    pub(super) fn prepare(
-        app: &App,
-        verify: &Verify<'_>,
-        user: &User,
-        now: Timestamp,
-    ) -> Result<Self, LoginError> {
-        let browser = verify.session_kind == SessionKind::Browser;
+    /// By which device an answer came.
+    pub(super) fn of(app: &App, verify: &Verify<'_>) -> Self {
         let secret = || verify.device.map_or_else(|| app.random.token(), str::to_owned);
-        let cookie_secret = browser.then(secret);
+        let cookie_secret = (verify.session_kind == SessionKind::Browser).then(secret);
         let device_hash = devices::hash(cookie_secret.as_deref(), verify.origin);
-        let goes_on = verify.current.is_some_and(|current| browser && current.user.id == user.id);
-        Ok(Self { notice: notice(app, verify, user, now)?, cookie_secret, device_hash, goes_on })
+        Self { cookie_secret, device_hash }
     }
 
-    /// Remembers the device, in the write that completes the sign-in and before that has opened a session.
+    /// Whether the account knows it. The same statement runs for nobody.
+    pub(super) async fn known(
+        &self,
+        app: &App,
+        user_id: Uuid,
+        now: Timestamp,
+    ) -> Result<bool, DatabaseError> {
+        devices::known(app.db.reader(), Some(user_id), &self.device_hash, now).await
+    }
+
+    /// Remembers it, in the write that completes the sign-in and before that has opened a session. `notice` goes to the
+    /// owner if it is a new one.
     pub(super) async fn record(
         self,
         app: &App,
         tx: &Transaction,
         user: &User,
+        notice: Option<SealedJob>,
         now: Timestamp,
     ) -> Result<Noted, DatabaseError> {
-        let met = devices::meet(app, tx, user.id, &self.device_hash, now).await?;
-        let told = met == Met::New && !self.goes_on;
-        if told {
-            self.notice.enqueue(tx).await?;
-        }
+        let told = match notice {
+            Some(notice) if devices::is_new(tx, user.id, &self.device_hash, now).await? => {
+                notice.enqueue(tx).await?;
+                true
+            }
+            _ => false,
+        };
+        devices::remember(app, tx, user.id, &self.device_hash, now);
         Ok(Noted { cookie_secret: self.cookie_secret, told })
     }
 }
 
-fn notice(app: &App, verify: &Verify<'_>, user: &User, now: Timestamp) -> Result<SealedJob, LoginError> {
+/// Mail about a device that the account may not know; none where the browser is signed in as this user already.
+pub(super) fn notice(
+    app: &App,
+    verify: &Verify<'_>,
+    user: &User,
+    now: Timestamp,
+) -> Result<Option<SealedJob>, LoginError> {
+    let browser = verify.session_kind == SessionKind::Browser;
+    if verify.current.is_some_and(|current| browser && current.user.id == user.id) {
+        return Ok(None);
+    }
     let device = match (verify.client, &verify.origin.user_agent) {
         (Some(client), _) if verify.session_kind == SessionKind::Api => client.row.name.clone(),
         (_, Some(user_agent)) => readable::device(user_agent),
@@ -84,5 +97,7 @@ fn notice(app: &App, verify: &Verify<'_>, user: &User, now: Timestamp) -> Result
         language: verify.language,
         path: Some("/account/sessions"),
     };
-    Ok(mail::letter_with(app, letter, [("at", readable::minute(now)), ("ip", ip), ("device", device)])?)
+    let letter =
+        mail::letter_with(app, letter, [("at", readable::minute(now)), ("ip", ip), ("device", device)]);
+    Ok(Some(letter?))
 }

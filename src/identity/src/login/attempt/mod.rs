@@ -23,6 +23,7 @@ mod accept;
 mod arrival;
 mod look;
 mod reserve;
+mod session;
 mod store;
 
 use std::time::Duration;
@@ -355,7 +356,7 @@ fn begun(method: &dyn LoginMethod, row: &attempts::Model, user: Option<&User>, n
 
 async fn record_limited(
     app: &App,
-    tx: &postern_service::database::Transaction,
+    tx: &Transaction,
     limit: &'static str,
     origin: &Origin,
     now: Timestamp,

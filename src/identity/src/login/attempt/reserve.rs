@@ -1,14 +1,15 @@
 //! Takes a try before anything is compared, and counts it against account and source.
 //!
 //! It is a write of its own, committed whatever comes after, so that parallel guesses cannot share a try. What turns
-//! out well gives back what was counted.
+//! out well gives back what was counted. Most tries are the first of a new attempt and within every limit: these are one
+//! batch, and the reasons of a refusal are asked for only where there is one.
 
 use std::time::Duration;
 
 use postern_entities::attempts;
 use postern_service::{
     clock::Timestamp,
-    database::{DatabaseError, Transaction},
+    database::{DatabaseError, Done, Transaction},
 };
 
 use super::{
@@ -93,6 +94,11 @@ pub(super) async fn reserve(
     by: By<'_>,
     now: Timestamp,
 ) -> Result<Reserved, LoginError> {
+    if let (Of::New(row), None) = (&of, &by.device_hash)
+        && let Some(reserved) = in_one_batch(app, row, &by, now).await?
+    {
+        return Ok(reserved);
+    }
     let reservation = app
         .db
         .write(async |tx| -> Result<_, LoginError> {
@@ -117,7 +123,8 @@ pub(super) async fn reserve(
             }
             let guessed = Guessed::of(by.method, !proofs(&row)?.is_empty()).filter(|_| early.is_none());
             if let Some(guessed) = guessed {
-                match guesses::count(app, tx, guessed, &row.identifier, device, now).await? {
+                let next = Guess::new(guessed, &row.identifier, device);
+                match guesses::count(app, tx, next, now).await? {
                     Counted::Free(free) => guess = Some(free),
                     Counted::Early { retry_after, first } => {
                         if first {
@@ -146,13 +153,47 @@ pub(super) async fn reserve(
     }
 }
 
+/// The first try of a new attempt, by a device that nobody knows; nothing, and nothing counted, where it is limited: then
+/// it is done again at length. A try lost to a power cut is no loss, so this does not wait for the disk.
+async fn in_one_batch(
+    app: &App,
+    row: &attempts::Model,
+    by: &By<'_>,
+    now: Timestamp,
+) -> Result<Option<Reserved>, LoginError> {
+    let Some(guessed) = Guessed::of(by.method, false) else { return Ok(None) };
+    let row = attempts::Model { tries_left: row.tries_left - 1, ..row.clone() };
+    let limit = per_source(app);
+    let guess = Guess::new(guessed, &row.identifier, None);
+    let taken = rate_limit::insertion(limit, &rate_limit::source(by.origin.ip), now);
+    let counted = guess.insertion(&app.config.limits, now);
+    let stored = store::insertion(row.clone());
+    let free = move |done: &[Done]| match done {
+        [Done { row: Some(used), .. }, Done { row: Some(_), .. }, ..] => rate_limit::within(limit, used),
+        _ => false,
+    };
+    let done = app.db.write_lightly(&[&taken, &counted, &stored], free).await?;
+    let [Done { row: Some(used), .. }, Done { row: Some(counted), .. }, ..] = &*done else { return Ok(None) };
+    // Before it is judged, which tells the caller what is left: it is counted again.
+    if !rate_limit::within(limit, used) {
+        return Ok(None);
+    }
+    let Taken::Within(used) = rate_limit::judge(limit, used, now)? else { return Ok(None) };
+    let guess = guess.counted(counted)?;
+    Ok(Some(Reserved { row, counted: Some(used), guess: Some(guess), new: true }))
+}
+
+fn per_source(app: &App) -> Limit {
+    Limit { name: "failures_per_source", rate: app.config.limits.failures_per_source }
+}
+
 async fn of_source(
     app: &App,
     tx: &Transaction,
     origin: &Origin,
     now: Timestamp,
 ) -> Result<Taken, LoginError> {
-    let limit = Limit { name: "failures_per_source", rate: app.config.limits.failures_per_source };
+    let limit = per_source(app);
     let taken = rate_limit::take(tx, limit, &rate_limit::source(origin.ip), now).await?;
     if let Taken::Limited { first: true, .. } = taken {
         record_limited(app, tx, limit.name, origin, now).await?;

@@ -7,8 +7,8 @@ use postern_service::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, EntityTrait, QueryFilter,
-    sea_query::{Expr, ExprTrait as _, SimpleExpr},
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryTrait as _,
+    sea_query::{Expr, ExprTrait as _, SimpleExpr, UpdateStatement},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -111,7 +111,12 @@ pub(super) async fn give_back(tx: &Transaction, row: &attempts::Model) -> Result
 
 /// Stores a new attempt at the end of the write.
 pub(super) fn insert(tx: &Transaction, row: attempts::Model) {
-    tx.later(&Insertion::of(attempts::ActiveModel::from(row)));
+    tx.later(&insertion(row));
+}
+
+/// A new attempt, to go with other statements.
+pub(super) fn insertion(row: attempts::Model) -> Insertion {
+    Insertion::of(attempts::ActiveModel::from(row))
 }
 
 /// Removes one that came to nothing.
@@ -198,15 +203,10 @@ pub(super) struct Progress {
     pub(super) tries: u16,
 }
 
-/// Records an accepted proof and consumes the code it answered. False when the attempt went on or
+/// What records an accepted proof and consumes the code it answered. It changes one row, unless the attempt went on or
 /// ended since `row` was read: somebody else was faster.
-pub(super) async fn advance(
-    tx: &Transaction,
-    row: &attempts::Model,
-    progress: Progress,
-    now: Timestamp,
-) -> Result<bool, DatabaseError> {
-    let advanced = attempts::Entity::update_many()
+pub(super) fn advancing(row: &attempts::Model, progress: &Progress, now: Timestamp) -> UpdateStatement {
+    attempts::Entity::update_many()
         .set(attempts::ActiveModel {
             identifier: Set(row.identifier.clone()),
             user_id: Set(row.user_id),
@@ -223,7 +223,5 @@ pub(super) async fn advance(
         .filter(same(Column::Method, row.method.clone()))
         .filter(same(Column::CodeMac, row.code_mac.clone()))
         .filter(Column::CompletedAt.is_null())
-        .exec(tx)
-        .await?;
-    Ok(advanced.rows_affected == 1)
+        .into_query()
 }

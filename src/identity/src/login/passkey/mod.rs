@@ -14,11 +14,11 @@ use postern_entities::{
     credentials,
     passkeys::{self, Column},
 };
-use postern_service::{
-    clock::Timestamp,
-    database::{DatabaseError, Transaction},
+use postern_service::{clock::Timestamp, database::DatabaseError};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryTrait as _,
+    sea_query::{Expr, SelectStatement, UpdateStatement},
 };
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, sea_query::Expr};
 use serde::{Deserialize as _, Serialize, de::DeserializeOwned};
 use serde_json::json;
 use url::Url;
@@ -28,7 +28,7 @@ use webauthn_rs::prelude::{
     WebauthnError,
 };
 
-use super::{Answer, Challenge, Consumable, Context, LoginError, LoginMethod, Proof, policy::Factor};
+use super::{Answer, Challenge, Context, LoginError, LoginMethod, Proof, policy::Factor};
 use crate::{
     app::App,
     audit::Event,
@@ -71,8 +71,8 @@ impl LoginMethod for ByPasskey {
         true
     }
 
-    async fn enrolled(&self, app: &App, user: &User) -> Result<bool, LoginError> {
-        Ok(!enrolment::list(app, user).await?.is_empty())
+    fn enrolment(&self, user_id: Uuid) -> Option<SelectStatement> {
+        Some(passkeys::Entity::find().filter(Column::UserId.eq(user_id)).into_query())
     }
 
     async fn begin(&self, cx: &Context<'_>, user: Option<&User>) -> Result<Challenge, LoginError> {
@@ -100,10 +100,11 @@ impl LoginMethod for ByPasskey {
         let passkey = open(cx.app, &row).await?.ok_or(LoginError::Refused)?;
         match webauthn(cx.app)?.finish_discoverable_authentication_v2(&shown, state, &passkey) {
             Ok(result) if result.user_verified() => Ok(Proof {
-                consumes: Some(Box::new(Use { row, count: i64::from(result.counter()) })),
+                consumes: Some(using(&row, i64::from(result.counter()), cx.now)),
                 user_verified: true,
                 amr: vec![if passkey.backup_eligible { "swk" } else { "hwk" }],
                 user: Some(user),
+                notice: None,
             }),
             // WebAuthn level 3 section 7.2, step 22.
             Err(WebauthnError::CredentialPossibleCompromise) => {
@@ -140,27 +141,17 @@ async fn owner(
     Ok(user.filter(fits))
 }
 
-/// An assertion, to be used once: the count that came with it is not below the one stored.
-struct Use {
-    row: passkeys::Model,
-    count: i64,
-}
-
-#[async_trait]
-impl Consumable for Use {
-    async fn consume(&self, _: &App, tx: &Transaction, now: Timestamp) -> Result<bool, DatabaseError> {
-        // WebAuthn level 3 section 7.2, step 22: greater, unless the device does not count.
-        let further = Condition::any().add(Column::SignCount.lt(self.count));
-        let further = if self.count == 0 { further.add(Column::SignCount.eq(0)) } else { further };
-        let used = passkeys::Entity::update_many()
-            .col_expr(Column::SignCount, Expr::value(self.count))
-            .col_expr(Column::LastUsedAt, Expr::value(now.micros()))
-            .filter(Column::CredentialId.eq(self.row.credential_id.clone()))
-            .filter(further)
-            .exec(tx)
-            .await?;
-        Ok(used.rows_affected == 1)
-    }
+/// What uses an assertion, once: the count that came with it is greater than the one stored, unless the device does not
+/// count (WebAuthn level 3 section 7.2, step 22).
+fn using(row: &passkeys::Model, count: i64, now: Timestamp) -> UpdateStatement {
+    let further = Condition::any().add(Column::SignCount.lt(count));
+    let further = if count == 0 { further.add(Column::SignCount.eq(0)) } else { further };
+    passkeys::Entity::update_many()
+        .col_expr(Column::SignCount, Expr::value(count))
+        .col_expr(Column::LastUsedAt, Expr::value(now.micros()))
+        .filter(Column::CredentialId.eq(row.credential_id.clone()))
+        .filter(further)
+        .into_query()
 }
 
 /// Keeps that a count went back, whatever becomes of the answer.
