@@ -136,14 +136,17 @@ pub fn within(limit: Limit, counted: &QueryResult) -> bool {
 pub fn judge(limit: Limit, counted: &QueryResult, now: Timestamp) -> Result<Taken, DatabaseError> {
     let window_ends_at = counted.try_get_by_index(2)?;
     let used: i32 = counted.try_get_by_index(1)?;
+    let window = limit.rate.period.duration();
+    // No longer than a window, though another request may have begun this one a moment later than `now`.
+    let resets_in = (Timestamp::from_micros(window_ends_at) - now).min(window);
     if limit.told() {
         let quota = limit.rate.count.get();
         let left = Left {
             name: limit.name,
             quota,
-            window: limit.rate.period.duration(),
+            window,
             remaining: quota.saturating_sub(u32::try_from(used).unwrap_or(0)),
-            resets_in: Timestamp::from_micros(window_ends_at) - now,
+            resets_in,
             bucket: counted.try_get_by_index(0)?,
         };
         observe(|taken| taken.push(left));
@@ -153,7 +156,7 @@ pub fn judge(limit: Limit, counted: &QueryResult, now: Timestamp) -> Result<Take
     }
     metrics::counter!("postern_limited_total", "limit" => limit.name).increment(1);
     let first = i64::from(used) == i64::from(limit.rate.count.get()) + 1;
-    Ok(Taken::Limited { retry_after: Timestamp::from_micros(window_ends_at) - now, first })
+    Ok(Taken::Limited { retry_after: resets_in, first })
 }
 
 /// [`take`] in a write of its own.
