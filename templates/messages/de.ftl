@@ -83,7 +83,10 @@ another-factor-intro = Wählen Sie, wie Sie bestätigen möchten, dass Sie <stro
 no-way-title = Sie brauchen einen zweiten Schritt
 no-way-text = Für diese Anmeldung ist ein zweiter Schritt nötig, und für Ihr Konto ist noch keiner eingerichtet.
 no-way-set-up = Authenticator-App einrichten
-no-way-try-again = Ich habe sie eingerichtet
+no-way-try-again = Das ist eingerichtet
+no-way-passkey-title = Sie brauchen einen Passkey
+no-way-passkey-text = Für diese Anmeldung ist ein Passkey nötig, und für Ihr Konto ist noch keiner eingerichtet.
+no-way-passkey-set-up = Passkey einrichten
 no-way-give-up = Zurück zu { $name }
 
 # Wrong answers, beside the field

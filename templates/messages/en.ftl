@@ -84,6 +84,9 @@ no-way-title = You need a second step
 no-way-text = What you are signing in to asks for a second step, and your account has none yet.
 no-way-set-up = Set up an authenticator app
 no-way-try-again = I have set it up
+no-way-passkey-title = You need a passkey
+no-way-passkey-text = What you are signing in to asks for a passkey, and your account has none yet.
+no-way-passkey-set-up = Set up a passkey
 no-way-give-up = Go back to { $name }
 
 # Wrong answers, beside the field

@@ -81,6 +81,15 @@ impl Factor {
         matches!(self, Self::Has { .. } | Self::Recovers)
     }
 
+    /// What it makes of an earlier sign-in, at best.
+    pub const fn lifts_to(self) -> Acr {
+        match self {
+            Self::Has { phishing_resistant: true } => Acr::Phr,
+            _ if self.seconds() => Acr::Aal2,
+            _ => Acr::Aal1,
+        }
+    }
+
     /// Whether an account that is set up for it shows a second factor at every sign-in.
     pub const fn demands_second(self) -> bool {
         matches!(self, Self::Has { .. })

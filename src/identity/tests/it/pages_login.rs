@@ -316,6 +316,23 @@ async fn who_has_no_second_factor_sets_one_up_or_returns_to_the_client() {
 }
 
 #[tokio::test]
+async fn who_is_asked_for_a_passkey_and_has_none_is_told_so_after_their_second_factor() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    browser.sign_in(&world.alice).await;
+    let key = enrol(&browser).await;
+    world.app.clock.advance(Duration::from_secs(60));
+    let ask = Ask::of("own").with("acr_values", "phr");
+    let page = open(&browser, &ask.path()).await;
+    assert_eq!(page.title(), "One more step", "the session shows less than the account can");
+    let page = page.press("#login-submit", &[("code", &totp(&world.app, &key))]).await;
+    assert_eq!(page.title(), "You need a passkey", "the authenticator leads no further");
+    assert_eq!(page.click("#no-way-set-up").await.title(), "Passkeys");
+    let answer = page.press("#no-way-give-up", &[]).await.answer;
+    assert_eq!(told(&answer)["error"], "unmet_authentication_requirements");
+}
+
+#[tokio::test]
 async fn consent_names_what_is_asked_for_in_the_words_of_the_resource() {
     let world = World::new().await;
     let change =

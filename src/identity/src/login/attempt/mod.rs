@@ -44,7 +44,7 @@ pub use self::{
 
 use super::{
     Challenge, Context, LoginError, LoginMethod,
-    policy::{Decision, Factor, Requirement, Shown},
+    policy::{Acr, Decision, Factor, Requirement, Shown},
 };
 use crate::{
     app::App,
@@ -386,7 +386,8 @@ fn ends_at(row: &attempts::Model) -> Timestamp {
     Timestamp::from_micros(row.expires_at)
 }
 
-/// Methods that may follow for a session that must prove more; empty when the account has none.
+/// Methods that may follow for a session that must prove more; empty when the account has none that would prove more than
+/// the session does already.
 pub async fn step_up_methods(
     app: &App,
     signed_in: &SignedIn,
@@ -400,7 +401,12 @@ pub async fn step_up_methods(
         at: Timestamp::from_micros(signed_in.session.auth_time),
     };
     Ok(match super::decide(app, requirement, Some(&signed_in.user), &[shown]).await? {
-        Decision::More(names) => names,
+        Decision::More(names) => names.into_iter().filter(|name| lifts(app, name, signed_in)).collect(),
         Decision::Done(_) | Decision::Short(_) => Vec::new(),
     })
+}
+
+fn lifts(app: &App, method: &str, signed_in: &SignedIn) -> bool {
+    let level = signed_in.session.acr.parse().unwrap_or(Acr::Aal1);
+    app.login_methods.find(app, method).is_ok_and(|method| method.kind().lifts_to() > level)
 }

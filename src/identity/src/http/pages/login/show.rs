@@ -9,7 +9,12 @@ use super::{
     super::{Answer, PageError, Refusal, error::minutes},
     flow::{Flow, Need, Purpose},
 };
-use crate::{App, accounts::registration, config::CodeDelivery, login, login::attempt::Look};
+use crate::{
+    App,
+    accounts::registration,
+    config::CodeDelivery,
+    login::{self, attempt::Look, policy::Acr},
+};
 
 /// The method whose answer is not a code.
 pub(super) const PASSWORD: &str = "password";
@@ -111,7 +116,14 @@ pub(super) fn choice(flow: &Flow, look: &Look) -> Answer {
 /// What is asked for needs a factor that this account does not have.
 pub(super) fn no_way(flow: &Flow) -> Answer {
     let client = flow.client().map(|client| client.row.name.clone());
-    show(flow, "pages/no-way.html", context! { client }, None)
+    let (title, text, set_up, path) = match flow.requirement.acr {
+        Some(Acr::Phr) => {
+            ("no-way-passkey-title", "no-way-passkey-text", "no-way-passkey-set-up", "/account/passkeys")
+        }
+        _ => ("no-way-title", "no-way-text", "no-way-set-up", "/account/totp"),
+    };
+    let [title, text, set_up] = [title, text, set_up].map(|key| flow.page.message(key));
+    show(flow, "pages/no-way.html", context! { client, title, text, set_up, path }, None)
 }
 
 fn show(flow: &Flow, template: &str, values: Value, mistake: Option<&str>) -> Answer {
