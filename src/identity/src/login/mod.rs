@@ -249,8 +249,7 @@ impl LoginMethods {
 
 /// Names of the methods by which a sign-in may begin, in the order in which they are offered.
 pub fn beginning(app: &App, requirement: &Requirement) -> Vec<String> {
-    let offers: Vec<_> = app.login_methods.ready(app).map(|method| offer(method, false)).collect();
-    match policy::decide(requirement, &offers, &[]) {
+    match decide_for_nobody(app, requirement, &[]) {
         Decision::More(names) => names,
         Decision::Done(_) | Decision::Short(_) => Vec::new(),
     }
@@ -323,11 +322,17 @@ async fn decide(
     user: Option<&User>,
     shown: &[Shown],
 ) -> Result<Decision, LoginError> {
-    let enrolments = Enrolments::of(app, user.map_or(Uuid::nil(), |user| user.id));
-    let enrolled = match user {
-        Some(_) if !shown.is_empty() => enrolments.ask(app).await?,
-        // Who has shown nothing yet learns nothing of the account.
-        _ => vec![false; enrolments.methods.len()],
+    // Who has shown nothing yet learns nothing of the account.
+    let Some(user) = user.filter(|_| !shown.is_empty()) else {
+        return Ok(decide_for_nobody(app, requirement, shown));
     };
+    let enrolments = Enrolments::of(app, user.id);
+    let enrolled = enrolments.ask(app).await?;
     Ok(enrolments.decide(&enrolled, requirement, shown))
+}
+
+/// Decides what comes next where nothing is set up.
+fn decide_for_nobody(app: &App, requirement: &Requirement, shown: &[Shown]) -> Decision {
+    let offers: Vec<_> = app.login_methods.ready(app).map(|method| offer(method, false)).collect();
+    policy::decide(requirement, &offers, shown)
 }
