@@ -1,17 +1,16 @@
 //! Defines what every answer carries, the cookies, and who may post a form.
 //!
-//! Owns the headers (ASVS 3.4, RFC 9700 section 4.16), the cookies that last and the defence against
-//! cross-site requests (ASVS 3.5). The *browser* cookie names a browser, signed in or not: requests
-//! for authorization, logins in progress and forms are bound to it. The *session* cookie is the
-//! sign-in itself and leads to a row of `sessions`. The *device* cookie outlives it: accounts know by it who signed in
-//! before.
+//! Owns the headers (ASVS 3.4, RFC 9700 section 4.16), among them what the pages of a sign-in must go without, the cookies
+//! that last and the defence against cross-site requests (ASVS 3.5). The *browser* cookie names a browser, signed in or
+//! not: requests for authorization, logins in progress and forms are bound to it. The *session* cookie is the sign-in
+//! itself and leads to a row of `sessions`. The *device* cookie outlives it: accounts know by it who signed in before.
 //!
 //! A form is taken when the browser says that it comes from a page of ours (`Sec-Fetch-Site`,
 //! `Origin`) and when it carries the token of that browser. Either alone would do in a current
 //! browser; together they survive a bug in one of them. A request that says neither where it comes
 //! from nor has the token is refused.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use poem::{
@@ -43,14 +42,47 @@ const LONGEST_REGISTERING: usize = 512;
 /// What anything but a page may do in a browser: nothing.
 const CSP_OF_DATA: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
+/// What a page loads: our own files only. It is never in a frame.
+const CSP_OF_PAGE: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+                           img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'";
+
+/// Keeps a page and the window that opened it apart (HTML Standard section 7.1.3).
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
+
 /// Headers of every answer, pages or not. `Cache-Control` is `no-store` unless the handler knows better.
-const HEADERS: [(HeaderName, HeaderValue); 5] = [
+const HEADERS: [(HeaderName, HeaderValue); 4] = [
     (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (CONTENT_SECURITY_POLICY, CSP_OF_DATA),
 ];
+
+/// Where an authorization request or a sign-out leads a browser before the app has its answer, with everything below:
+/// sign-in, registration and recovery, and the return to a closed account.
+///
+/// Pages here set no `form-action`: Chromium applies it to every redirect that follows a form, also to those of the app's
+/// own callback, and nobody here can list where they lead. Answers here set no opener policy: one answer that has it, a
+/// redirect too, takes the popup of a sign-in away from the app that opened it.
+const INTERACTION_PATHS: [&str; 10] = [
+    "/oauth2/authorize",
+    "/login",
+    "/consent",
+    "/register",
+    "/verify-email",
+    "/forgot-password",
+    "/reset-password",
+    "/account/restore",
+    "/oauth2/logout",
+    "/logged-out",
+];
+
+/// Whether the answer at a path may be a step on a browser's way back to an app.
+fn part_of_interaction(path: &str) -> bool {
+    INTERACTION_PATHS
+        .iter()
+        .any(|own| path.strip_prefix(own).is_some_and(|below| below.is_empty() || below.starts_with('/')))
+}
 
 /// Wraps the whole route table: adds to every answer the headers it does not have yet.
 pub fn headers<E>(app: &App, endpoint: E) -> impl Endpoint<Output = Response> + use<E>
@@ -75,39 +107,24 @@ impl<E: Endpoint> Endpoint for WithHeaders<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
+        let opener_policy = (!part_of_interaction(request.uri().path())).then_some(SAME_ORIGIN);
         let mut response = self.endpoint.get_response(request).await;
         for (name, value) in &self.always {
             if !response.headers().contains_key(name) {
                 response.headers_mut().insert(name, value.clone());
             }
         }
+        if let Some(policy) = opener_policy {
+            response.headers_mut().insert(OPENER_POLICY, policy);
+        }
         Ok(response)
     }
 }
 
-/// The policy of a page: our own files only, never in a frame, and forms that lead back here or, as
-/// browsers follow `form-action` through redirects, to where the person is about to return.
-pub fn page_policy(returns_to: Option<&str>) -> HeaderValue {
-    let mut policy =
-        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
-                      base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
-            .to_owned();
-    if let Some(source) = returns_to.and_then(policy_source) {
-        let _ = write!(policy, " {source}");
-    }
-    HeaderValue::try_from(policy).unwrap_or(CSP_OF_DATA)
-}
-
-/// A redirect URI as a source of a policy (CSP3 section 2.3.1): its origin, or the scheme of an app's own.
-fn policy_source(uri: &str) -> Option<String> {
-    let url = url::Url::parse(uri).ok()?;
-    let source = match url.origin() {
-        url::Origin::Opaque(_) => format!("{}:", url.scheme()),
-        origin @ url::Origin::Tuple(..) => origin.ascii_serialization(),
-    };
-    // A host may hold a semicolon (URL Standard section 3.5), which would begin another directive.
-    let plain = source.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/.-+[]".contains(&byte));
-    plain.then_some(source)
+/// The policy of the page at a path. Its forms lead back here, unless they may lead on to an app.
+pub fn page_policy(path: &str) -> HeaderValue {
+    let forms = if part_of_interaction(path) { "" } else { "; form-action 'self'" };
+    HeaderValue::try_from(format!("{CSP_OF_PAGE}{forms}")).unwrap_or(CSP_OF_DATA)
 }
 
 /// The cookies that last.
@@ -292,31 +309,26 @@ pub fn own_site(app: &App, headers: &HeaderMap) -> Result<(), ForeignForm> {
     }
 }
 
-/// An HTML answer with the policy of a page.
-pub fn html(text: String, returns_to: Option<&str>) -> Response {
+/// An HTML answer with the policy of the page at a path.
+pub fn html(text: String, path: &str) -> Response {
     let mut response = text.into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(CONTENT_SECURITY_POLICY, page_policy(returns_to));
+    headers.insert(CONTENT_SECURITY_POLICY, page_policy(path));
     response
 }
 
 #[cfg(test)]
 mod tests {
-    use super::policy_source;
+    use super::part_of_interaction;
 
     #[test]
-    fn a_policy_names_where_the_person_returns_and_nothing_else() {
-        for (uri, source) in [
-            ("https://notes.example.test/cb?x=1", "https://notes.example.test"),
-            ("http://127.0.0.1:4567/cb", "http://127.0.0.1:4567"),
-            ("com.example.app:/cb", "com.example.app:"),
-            ("https://a.test/;script-src *", "https://a.test"),
-        ] {
-            assert_eq!(policy_source(uri).as_deref(), Some(source));
+    fn a_path_is_part_of_an_interaction_by_its_whole_segments() {
+        for path in ["/login", "/login/verify", "/oauth2/authorize", "/account/restore"] {
+            assert!(part_of_interaction(path), "{path}");
         }
-        for uri in ["nothing", "https://a;b.test/"] {
-            assert_eq!(policy_source(uri), None);
+        for path in ["/", "/loginx", "/account", "/account/totp", "/oauth2/token", "/docs", "/dev/login"] {
+            assert!(!part_of_interaction(path), "{path}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The pages in a real Chromium.
 
+mod return_to_app;
 mod site;
 
 use std::time::Duration;
@@ -163,7 +164,7 @@ fn what_an_attacker_writes_stays_text() {
 fn no_page_can_be_framed() {
     in_chromium(async |tab| {
         let site = Site::new().await;
-        tab.goto(&site.frame()).await;
+        tab.goto(&site.at_client("/frame")).await;
         tab.sees("#framed").await;
         tab.complains_of("frame-ancestors 'none'").await;
     });

@@ -7,7 +7,11 @@ use poem::{
     http::{HeaderValue, StatusCode, header},
 };
 
-use crate::support::TestApp;
+use crate::{
+    flow::{Ask, World, told},
+    person::open,
+    support::{Answer, TestApp},
+};
 
 /// An https issuer, as in production.
 const HTTPS: &[(&str, &str)] = &[("POSTERN_ISSUER", "https://id.example.test")];
@@ -41,6 +45,88 @@ async fn every_answer_carries_the_security_headers() {
             assert!(!policy.contains(weak), "{path}: {policy}");
         }
     }
+}
+
+/// Chromium applies `form-action` to every redirect that follows a form, and an opener policy, also on a redirect, takes a
+/// popup away from the app that opened it.
+fn lets_the_app_have_its_browser_back(answer: &Answer) {
+    assert_eq!(answer.header("cross-origin-opener-policy"), "", "{answer:?}");
+    let policy = answer.header("content-security-policy");
+    assert!(!policy.contains("form-action"), "{policy}");
+    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+}
+
+#[tokio::test]
+async fn a_sign_in_for_an_app_stands_in_nobodys_way_from_begin_to_end() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    let begun = browser.get(&Ask::of("rp").path()).await;
+    assert_eq!(begun.status, StatusCode::SEE_OTHER);
+    lets_the_app_have_its_browser_back(&begun);
+    lets_the_app_have_its_browser_back(
+        &world.app.post_form("/oauth2/authorize", &Ask::of("rp").form()).await,
+    );
+    let login = open(&browser, begun.header("location")).await;
+    lets_the_app_have_its_browser_back(&login.answer);
+    lets_the_app_have_its_browser_back(&login.click("#login-register").await.answer);
+    let code_page = login.press("#login-submit", &[("identifier", "alice@example.test")]).await;
+    lets_the_app_have_its_browser_back(&code_page.answer);
+    let wrong = code_page.press("#login-submit", &[("code", "0000 0000")]).await;
+    assert_eq!(wrong.answer.status, StatusCode::BAD_REQUEST);
+    lets_the_app_have_its_browser_back(&wrong.answer);
+    let code = world.app.code_for("alice@example.test").await;
+    let consent = wrong.press("#login-submit", &[("code", &code)]).await;
+    lets_the_app_have_its_browser_back(&consent.answer);
+    let answered = consent.press("#consent-allow", &[]).await.answer;
+    assert!(told(&answered).contains_key("code"));
+    lets_the_app_have_its_browser_back(&answered);
+}
+
+#[tokio::test]
+async fn neither_do_registration_recovery_sign_out_and_what_is_refused_on_the_way() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    browser.sign_in(&world.alice).await;
+    for path in [
+        "/register",
+        "/register?sent=yes",
+        "/verify-email?token=x",
+        "/forgot-password",
+        "/forgot-password?sent=yes",
+        "/reset-password?token=x",
+        "/oauth2/logout",
+        "/logged-out",
+        "/account/restore",
+        "/login?request=unknown",
+        "/login/verify",
+        "/consent?request=unknown",
+        &Ask::of("nobody").path(),
+        &Ask::of("rp").with("redirect_uri", "https://evil.test").path(),
+    ] {
+        lets_the_app_have_its_browser_back(&browser.get(path).await);
+    }
+    for path in ["/login", "/consent", "/register", "/verify-email", "/reset-password", "/oauth2/logout"] {
+        lets_the_app_have_its_browser_back(&browser.post(path, &[("form_token", "x")]).await);
+    }
+}
+
+#[tokio::test]
+async fn pages_of_ones_own_keep_their_forms_and_their_window_to_themselves() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    browser.sign_in(&world.alice).await;
+    for path in
+        ["/account", "/account/profile", "/account/passkeys", "/account/sessions", "/errors/7k2m9qxw4hd0t5vz"]
+    {
+        let answer = browser.get(path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin", "{path}");
+        assert!(answer.header("content-security-policy").contains("form-action 'self'"), "{path}");
+    }
+    for path in ["/account/nothing", "/docs", "/openapi.json", "/health/live"] {
+        assert_eq!(browser.get(path).await.header("cross-origin-opener-policy"), "same-origin", "{path}");
+    }
+    assert!(browser.get("/docs").await.header("content-security-policy").contains("form-action 'none'"));
 }
 
 #[tokio::test]

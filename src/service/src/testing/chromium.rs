@@ -15,6 +15,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic, and so does what drives its browser")]
 
+mod popup;
+
 use std::{
     env,
     fmt::Write as _,
@@ -69,6 +71,10 @@ struct Chromium {
 }
 
 impl Chromium {
+    fn browser(&self) -> &Browser {
+        self.browser.as_ref().unwrap()
+    }
+
     fn shared() -> Arc<Self> {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = shared.upgrade() {
@@ -117,7 +123,7 @@ impl Drop for Chromium {
 pub fn in_chromium<Scenario: AsyncFnOnce(&Tab)>(scenario: Scenario) {
     let chromium = Chromium::shared();
     RUNTIME.block_on(async {
-        let tab = Tab::open(chromium.browser.as_ref().unwrap()).await;
+        let tab = Tab::open(&chromium).await;
         scenario(&tab).await;
         // Chromium tells in order: with this answer, every complaint has been told.
         tab.evaluate("0").await;
@@ -135,6 +141,7 @@ enum Unanswered {
 
 /// A tab without any earlier life.
 pub struct Tab {
+    chromium: Arc<Chromium>,
     page: Page,
     complaints: Arc<Mutex<Vec<String>>>,
     /// Requests that failed. They are no complaints, but may be why something is waited for in vain.
@@ -142,17 +149,23 @@ pub struct Tab {
 }
 
 impl Tab {
-    async fn open(browser: &Browser) -> Self {
+    async fn open(chromium: &Arc<Chromium>) -> Self {
+        let browser = chromium.browser();
         let context = browser.create_browser_context(CreateBrowserContextParams::default()).await.unwrap();
         let mut target = CreateTargetParams::new("about:blank");
         target.browser_context_id = Some(context);
         let page = browser.new_page(target).await.unwrap();
-        page.enable_log().await.unwrap();
-        // Each tab believes to be in front, however many there are.
-        page.execute(SetFocusEmulationEnabledParams::new(true)).await.unwrap();
-        let tab = Self { page, complaints: Arc::default(), failures: Arc::default() };
-        tab.keep_complaints().await;
+        let chromium = Arc::clone(chromium);
+        let tab = Self { chromium, page, complaints: Arc::default(), failures: Arc::default() };
+        tab.watch().await;
         tab
+    }
+
+    async fn watch(&self) {
+        self.page.enable_log().await.unwrap();
+        // Each tab believes to be in front, however many there are.
+        self.page.execute(SetFocusEmulationEnabledParams::new(true)).await.unwrap();
+        self.keep_complaints().await;
     }
 
     /// That an answer had the status 401 is no fault of the page.

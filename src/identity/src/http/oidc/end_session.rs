@@ -79,10 +79,6 @@ fn confirmation(
     signed_in: &SignedIn,
 ) -> Answer {
     let page = Page::of(app, request, parameters.one("ui_locales")?);
-    let page = match &logout.return_to {
-        Some(uri) => page.returning_to(uri),
-        None => page,
-    };
     let asker = logout.client.as_ref().map(|client| asker(app, client, None));
     let fields = parameters.only(&logout::SINGLE);
     let fields: Vec<_> = fields.map(|(name, value)| vec![name.to_owned(), value.to_owned()]).collect();

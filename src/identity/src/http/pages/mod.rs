@@ -61,7 +61,7 @@ pub struct Page {
     app: App,
     language: String,
     browser: String,
-    returns_to: Option<String>,
+    path: String,
 }
 
 impl Page {
@@ -72,7 +72,7 @@ impl Page {
             app: app.clone(),
             language: app.templates.language(ui_locales, accepted),
             browser: security::ensure_browser(app, request),
-            returns_to: None,
+            path: request.uri().path().to_owned(),
         }
     }
 
@@ -87,13 +87,6 @@ impl Page {
     /// The language it is shown in.
     pub fn language(&self) -> &str {
         &self.language
-    }
-
-    /// Its forms end in a redirect to this URI of a client.
-    #[must_use]
-    pub fn returning_to(mut self, redirect_uri: &str) -> Self {
-        self.returns_to = Some(redirect_uri.to_owned());
-        self
     }
 
     /// The token its forms carry.
@@ -116,7 +109,7 @@ impl Page {
         // What a template may always ask for; a page's own values come before.
         let usual = context! { asker => (), flow => context! { form_token => self.form_token() } };
         let text = self.app.templates.render(template, &self.language, context! { ..values, ..usual })?;
-        let mut response = security::html(text, self.returns_to.as_deref());
+        let mut response = security::html(text, &self.path);
         security::set_browser(&self.app, &mut response, &self.browser);
         Ok(response)
     }

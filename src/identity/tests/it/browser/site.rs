@@ -2,10 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
 };
 
-use poem::{EndpointExt as _, Request, endpoint::make_sync, web};
+use poem::{EndpointExt as _, IntoResponse as _, Request, Response, endpoint::make_sync, web};
 use postern_identity::{
     administration::metadata::MetadataChange,
     clients::{ClientAuthMethod, GrantType},
@@ -33,20 +33,21 @@ impl Site {
         let client_origin = format!("http://localhost:{client_port}");
         let test = TestApp::with(&[("POSTERN_ISSUER", &origin)]).await;
         let stop = CancellationToken::new();
-        serve(&test, port, test.endpoint(), &stop).await;
+        serve(&test, (Ipv4Addr::LOCALHOST.into(), port), test.endpoint(), &stop).await;
         let login = format!("{origin}/login");
-        let client = make_sync(move |request: Request| {
-            let shown = match request.uri().path() {
-                "/frame" => format!("<iframe id=framed src={login}></iframe>"),
-                _ => "<h1 id=client>Back</h1>".to_owned(),
-            };
-            web::Html(format!("<link rel=icon href=data:,><title>Client</title>{shown}"))
-        });
-        serve(&test, client_port, client.map_to_response().boxed(), &stop).await;
+        let elsewhere = format!("http://127.0.0.1:{client_port}/landed");
+        for ip in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
+            let (login, elsewhere) = (login.clone(), elsewhere.clone());
+            let client = make_sync(move |request: Request| client_page(&request, &login, &elsewhere));
+            serve(&test, (ip, client_port), client.map_to_response().boxed(), &stop).await;
+        }
         let site = Self { test, origin, client_origin, stop };
         site.test.user("alice@example.test").await;
+        let uris = ["/cb", "/onward", "/popup"].map(|path| site.at_client(path)).to_vec();
+        let ipv6 = format!("http://[::1]:{client_port}/cb");
         let metadata = || MetadataChange {
-            redirect_uris: Some(vec![site.callback()]),
+            redirect_uris: Some([uris.clone(), vec![ipv6.clone()]].concat()),
+            post_logout_redirect_uris: Some(uris.clone()),
             token_endpoint_auth_method: Some(ClientAuthMethod::None),
             grant_types: Some(vec![GrantType::AuthorizationCode, GrantType::RefreshToken]),
             scopes: list(&["openid", "profile", "email", "offline_access"]),
@@ -60,24 +61,25 @@ impl Site {
         site
     }
 
-    fn callback(&self) -> String {
-        format!("{}/cb", self.client_origin)
+    /// A page of the client.
+    pub fn at_client(&self, path: &str) -> String {
+        format!("{}{path}", self.client_origin)
+    }
+
+    /// The same place at the loopback address of IPv6.
+    pub fn at_client_by_ipv6(&self, path: &str) -> String {
+        self.at_client(path).replace("localhost", "[::1]")
     }
 
     /// Where a client sends the browser to sign in.
     pub fn asks(&self, client_id: &str, more: &[(&str, &str)]) -> String {
-        let ask = Ask::of(client_id).with("redirect_uri", &self.callback());
+        let ask = Ask::of(client_id).with("redirect_uri", &self.at_client("/cb"));
         let ask = more.iter().fold(ask, |ask, (name, value)| ask.with(name, value));
         self.at(&ask.path())
     }
 
     pub fn at(&self, path: &str) -> String {
         format!("{}{path}", self.origin)
-    }
-
-    /// A page of the client's that shows the provider's login page in a frame.
-    pub fn frame(&self) -> String {
-        format!("{}/frame", self.client_origin)
     }
 
     /// Signs in by a mailed code from the page that asks for the address.
@@ -95,18 +97,38 @@ impl Drop for Site {
     }
 }
 
+/// What the client answers: `/frame` shows the provider's login page in a frame, `/onward` redirects on to another origin,
+/// `/opener?ask=URL` asks in a popup, and `/popup` tells it what the answer was. All other pages say that one is back.
+fn client_page(request: &Request, login: &str, elsewhere: &str) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    let shown = match request.uri().path() {
+        "/frame" => format!("<iframe id=framed src={login}></iframe>"),
+        "/onward" => return web::Redirect::see_other(format!("{elsewhere}?{query}")).into_response(),
+        "/opener" => {
+            "<button id=sign-in onclick=\"popup = open(new URLSearchParams(location.search).get('ask'), '', \
+                      'popup,width=480,height=720')\">Sign in</button><p id=heard></p>\
+                      <script>let popup; onmessage = event => heard.textContent = event.data</script>"
+                .to_owned()
+        }
+        "/popup" => {
+            "<h1 id=client>Back</h1><script>opener?.postMessage(location.search, '*')</script>".to_owned()
+        }
+        _ => "<h1 id=client>Back</h1>".to_owned(),
+    };
+    web::Html(format!("<link rel=icon href=data:,><title>Client</title>{shown}")).into_response()
+}
+
 fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 async fn serve(
     test: &TestApp,
-    port: u16,
-    endpoint: poem::endpoint::BoxEndpoint<'static, poem::Response>,
+    address: (IpAddr, u16),
+    endpoint: poem::endpoint::BoxEndpoint<'static, Response>,
     stop: &CancellationToken,
 ) {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let listener = Listener::bind(address, &test.app.config.http).await.unwrap();
+    let listener = Listener::bind(SocketAddr::from(address), &test.app.config.http).await.unwrap();
     tokio::spawn(listener.serve(endpoint, stop.clone()));
 }
 

@@ -224,10 +224,9 @@ impl Purpose {
     }
 }
 
-/// A page about a client's request: in the languages it asked for, and on its way to the redirect URI.
+/// A page about a client's request: in the languages it asked for.
 pub(in crate::http::pages) fn page_of(app: &App, request: &Request, pending: &Pending) -> Page {
-    let asked = &pending.request;
-    Page::of(app, request, Some(&asked.ui_locales.join(" "))).returning_to(&asked.redirect_uri)
+    Page::of(app, request, Some(&pending.request.ui_locales.join(" ")))
 }
 
 /// The request with this id that waits in this browser. Unknown, over and another browser's look alike.
