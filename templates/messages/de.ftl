@@ -132,6 +132,7 @@ scope-offline_access-detail = auch nach dem Abmelden
 sign-out-title = Abmelden?
 sign-out-text = Sie werden bei Postern abgemeldet und bei den Apps, die Sie damit genutzt haben.
 sign-out-of-client = { $name } möchte Sie abmelden. Sie werden bei Postern abgemeldet und bei den Apps, die Sie damit genutzt haben.
+sign-out-stays = Diese Anfrage nennt eine Rücksprungadresse, die für die App nicht eingetragen ist. Nach dem Abmelden bleiben Sie hier.
 stay-signed-in = Angemeldet bleiben
 signed-out = Sie sind abgemeldet
 signed-out-text = Sie können diese Seite schließen. Apps, denen Sie das erlaubt haben, bleiben auch in Ihrer Abwesenheit verbunden.

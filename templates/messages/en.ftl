@@ -132,6 +132,7 @@ scope-offline_access-detail = also after you sign out
 sign-out-title = Sign out?
 sign-out-text = You will be signed out of Postern and of the apps that you used with it.
 sign-out-of-client = { $name } asks to sign you out. You will be signed out of Postern and of the apps that you used with it.
+sign-out-stays = This request names a return address that is not registered for the app. After signing out you will stay here.
 stay-signed-in = Stay signed in
 signed-out = You are signed out
 signed-out-text = You can close this page. Apps that you allowed to stay connected when you are away still are.

@@ -1,9 +1,9 @@
 //! Answers whether a browser signs out, and where it goes then (OpenID Connect RP-Initiated Logout 1.0).
 //!
-//! A client is believed by a valid `id_token_hint` of ours, and by nothing else. With it the browser may
-//! return to a URI registered by that client; when it also names the session of this browser, nobody is
-//! asked. In every other case the person decides on a page, so that no other site can sign people out,
-//! and stays here afterwards.
+//! A client is proven by a valid `id_token_hint` of ours. If the hint names the session of this browser and nothing in the
+//! request is doubtful, nobody is asked. In every other case the person decides on a page, so that no other site can sign
+//! people out. The browser returns to a URI only if it is registered for the client of the hint or, where there is no hint,
+//! for the client that the request names: then the person has said yes before, or nobody is signed in.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -22,14 +22,28 @@ use crate::{
 pub const SINGLE: [&str; 6] =
     ["id_token_hint", "logout_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"];
 
-/// What a logout request asks for, as far as it is proven.
+/// Most characters of a return address in the log.
+const LONGEST_LOGGED: usize = 200;
+
+/// What a logout request asks for.
 #[derive(Clone, Debug)]
 pub struct LogoutRequest {
-    /// Who asks: only when a valid hint says so.
+    /// Who asks: the client of a valid hint or, without a hint, the one that is named.
     pub client: Option<Arc<Client>>,
-    /// Where the browser goes afterwards, with `state`: registered by that client.
-    pub return_to: Option<String>,
+    /// What becomes of the return address.
+    return_address: ReturnAddress,
     hint: Option<HintClaims>,
+}
+
+/// Where a request wants the browser to go afterwards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum ReturnAddress {
+    /// It does not say.
+    Absent,
+    /// To this URI, with `state`: registered for the client.
+    Registered(String),
+    /// To a URI that is not registered for the client, or nobody knows for which client.
+    NotRegistered,
 }
 
 /// What comes next.
@@ -54,23 +68,57 @@ impl LogoutRequest {
     pub fn parse(app: &App, parameters: &Parameters) -> Result<Self, Repeated> {
         SINGLE.iter().try_for_each(|name| parameters.one(name).map(drop))?;
         let named = parameters.one("client_id")?;
-        let hint = parameters.one("id_token_hint")?.and_then(|hint| id_token::verify_hint(app, hint));
+        let given = parameters.one("id_token_hint")?;
+        let hint = given.and_then(|hint| id_token::verify_hint(app, hint));
         // Section 2: a client_id beside the hint must be the one it was issued to.
         let hint = hint.filter(|hint| named.is_none_or(|named| named == hint.client_id));
-        let client = hint.as_ref().and_then(|hint| app.clients().find(&hint.client_id).cloned());
-        let return_to = match (&client, parameters.one("post_logout_redirect_uri")?) {
-            (Some(client), Some(uri)) if registered(client, uri) => {
-                let state = parameters.one("state")?.map(|state| ("state", Cow::from(state)));
-                Some(append(uri, state))
-            }
-            _ => None,
+        let client_id = match (&hint, given) {
+            (Some(hint), _) => Some(hint.client_id.as_str()),
+            (None, None) => named,
+            // A hint that does not hold makes the whole request doubtful.
+            (None, Some(_)) => None,
         };
-        Ok(Self { client, return_to, hint })
+        let client = client_id.and_then(|client_id| app.clients().find(client_id).cloned());
+        let return_address = return_address(client.as_deref(), parameters)?;
+        Ok(Self { client, return_address, hint })
     }
 
-    fn names_session_of(&self, signed_in: &SignedIn) -> bool {
-        self.hint.as_ref().is_some_and(|hint| hint.sid == Some(signed_in.session.sid))
+    /// Where the browser goes afterwards; none for a page of ours.
+    fn return_to(self) -> Option<String> {
+        match self.return_address {
+            ReturnAddress::Registered(uri) => Some(uri),
+            ReturnAddress::Absent | ReturnAddress::NotRegistered => None,
+        }
     }
+
+    /// Whether the browser stays here although the request wants it to go on.
+    pub fn stays_here(&self) -> bool {
+        self.return_address == ReturnAddress::NotRegistered
+    }
+
+    /// Whether the client may sign this session out without the person's word: proven to have it, in a request without
+    /// fault (section 3).
+    fn may_end(&self, signed_in: &SignedIn) -> bool {
+        let named = self.hint.as_ref().is_some_and(|hint| hint.sid == Some(signed_in.session.sid));
+        named && !self.stays_here()
+    }
+}
+
+fn return_address(client: Option<&Client>, parameters: &Parameters) -> Result<ReturnAddress, Repeated> {
+    let Some(uri) = parameters.one("post_logout_redirect_uri")? else { return Ok(ReturnAddress::Absent) };
+    if !client.is_some_and(|client| registered(client, uri)) {
+        // A stranger writes the address: no more of it than tells which one is meant.
+        let shown: String =
+            uri.chars().take_while(|c| !matches!(c, '?' | '#')).take(LONGEST_LOGGED).collect();
+        tracing::info!(
+            client_id = client.map(Client::client_id),
+            post_logout_redirect_uri = shown,
+            "the return address of a sign-out is not registered for the client"
+        );
+        return Ok(ReturnAddress::NotRegistered);
+    }
+    let state = parameters.one("state")?.map(|state| ("state", Cow::from(state)));
+    Ok(ReturnAddress::Registered(append(uri, state)))
 }
 
 /// Section 3: compared as strings, without an exception.
@@ -86,13 +134,13 @@ pub async fn begin(
     origin: &Origin,
 ) -> Result<LogoutStep, DatabaseError> {
     match find(app, session_secret).await? {
-        Some(signed_in) if !request.names_session_of(&signed_in) => {
+        Some(signed_in) if !request.may_end(&signed_in) => {
             return Ok(LogoutStep::Confirm { request, signed_in: Box::new(signed_in) });
         }
         Some(signed_in) => end(app, &signed_in, "client_logout", origin).await?,
         None => {}
     }
-    Ok(LogoutStep::SignedOut { return_to: request.return_to })
+    Ok(LogoutStep::SignedOut { return_to: request.return_to() })
 }
 
 /// Ends the session because the person said so, which the caller made sure of. Answers where the client
@@ -106,7 +154,7 @@ pub async fn confirm(
     if let Some(signed_in) = find(app, session_secret).await? {
         end(app, &signed_in, "logout", origin).await?;
     }
-    Ok(request.return_to)
+    Ok(request.return_to())
 }
 
 async fn find(app: &App, session_secret: Option<&str>) -> Result<Option<SignedIn>, DatabaseError> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use postern_entities::sessions as rows;
+use postern_identity::{administration::clients, audit::Origin};
 use scraper::{Html, Selector};
 use sea_orm::EntityTrait;
 
@@ -98,7 +99,9 @@ async fn what_is_not_proven_asks_the_person_and_never_redirects() {
         vec![],
         vec![("state", STATE)],
         vec![bye],
-        vec![bye, ("client_id", "rp")],
+        vec![bye, ("client_id", "nobody")],
+        vec![bye, ("client_id", "rp"), ("id_token_hint", forged.as_str())],
+        vec![("client_id", "rp"), ("post_logout_redirect_uri", "https://other.test/bye")],
         vec![bye, ("id_token_hint", unsigned.as_str())],
         vec![bye, ("id_token_hint", forged.as_str())],
         vec![bye, ("id_token_hint", "x")],
@@ -125,8 +128,9 @@ async fn what_is_not_proven_asks_the_person_and_never_redirects() {
     }
 }
 
+/// A valid hint proves the client. A return address that is not the client's makes the request doubtful all the same.
 #[tokio::test]
-async fn a_bad_uri_with_a_good_hint_signs_out_and_stays_here() {
+async fn a_foreign_return_address_beside_a_good_hint_asks_and_says_that_one_stays() {
     let world = World::new().await;
     for uri in
         ["https://rp.test/bye/", "https://rp.test/bye?foo=bar", "javascript:alert(1)", "https://evil.test"]
@@ -134,10 +138,56 @@ async fn a_bad_uri_with_a_good_hint_signs_out_and_stays_here() {
         let browser = world.app.browser();
         let session = browser.sign_in(&world.alice).await;
         let hint = world.app.id_token("rp", &world.alice, session.sid).await;
-        ends_on_our_page(
-            &browser.get(&path(&[("id_token_hint", &hint), ("post_logout_redirect_uri", uri)])).await,
+        let answer = browser.get(&path(&[("id_token_hint", &hint), ("post_logout_redirect_uri", uri)])).await;
+        asked(&answer);
+        assert!(
+            answer.body.contains("id=\"logout-stays\"") && answer.body.contains("not registered"),
+            "{uri}"
         );
+        assert!(signed_in(&browser).await, "{uri}");
+        ends_on_our_page(&confirm(&browser, &answer).await);
+        assert!(!signed_in(&browser).await, "{uri}");
     }
+    let browser = world.app.browser();
+    browser.sign_in(&world.alice).await;
+    assert!(!browser.get("/oauth2/logout").await.body.contains("logout-stays"), "nothing was asked for");
+}
+
+#[tokio::test]
+async fn a_client_that_is_only_named_gets_the_browser_back_after_the_persons_yes() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    browser.sign_in(&world.alice).await;
+    let parameters = [("client_id", "rp"), ("post_logout_redirect_uri", SIGNED_OUT), ("state", STATE)];
+    let answer = browser.get(&path(&parameters)).await;
+    asked(&answer);
+    assert!(answer.body.contains("rp asks to sign you out") && !answer.body.contains("logout-stays"));
+    assert!(signed_in(&browser).await, "nobody has said yes");
+    let answer = confirm(&browser, &answer).await;
+    let state: String = url::form_urlencoded::byte_serialize(STATE.as_bytes()).collect();
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("location")),
+        (303, format!("{SIGNED_OUT}?state={state}").as_str())
+    );
+    assert!(!signed_in(&browser).await);
+    // Who is signed out already has nothing to say yes to.
+    let again = browser.get(&path(&parameters[..2])).await;
+    assert_eq!((again.status.as_u16(), again.header("location")), (303, SIGNED_OUT));
+}
+
+#[tokio::test]
+async fn a_named_client_that_is_disabled_or_lacks_the_uri_gets_nobody_back() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    for client_id in ["spa\u{0}", "own", "machine", "nobody", "RP"] {
+        let address = path(&[("client_id", client_id), ("post_logout_redirect_uri", "https://evil.test/")]);
+        let answer = browser.get(&address).await;
+        assert!(!answer.header("location").contains("evil"), "{client_id}");
+    }
+    clients::enable(&world.app.app, "rp", false, &Origin::default()).await.unwrap();
+    browser.sign_in(&world.alice).await;
+    let answer = browser.get(&path(&[("client_id", "rp"), ("post_logout_redirect_uri", SIGNED_OUT)])).await;
+    ends_on_our_page(&confirm(&browser, &answer).await);
 }
 
 #[tokio::test]

@@ -57,10 +57,14 @@ const LOGOUT: [Parameter; 6] = [
     (
         "post_logout_redirect_uri",
         false,
-        "Where the browser goes then: registered for the client of the hint, byte by byte.",
+        "Where the browser goes then: registered for the client, byte by byte. Otherwise the person is asked and the browser stays.",
     ),
     ("state", false, "Comes back unchanged with the redirect."),
-    ("client_id", false, "The client of the hint."),
+    (
+        "client_id",
+        false,
+        "The client of the hint. Without a hint, the client whose `post_logout_redirect_uri` is meant.",
+    ),
     ("logout_hint", false, "Ignored: the session is the browser's."),
     ("ui_locales", false, "Languages for the page, best first, separated by spaces (BCP 47)."),
 ];
@@ -101,7 +105,7 @@ impl OpenApi for BrowserApi {
                     description: Some(
                         "The end session endpoint (OpenID Connect RP-Initiated Logout 1.0), visited by a browser. \
                          A valid `id_token_hint` of the browser's own session signs out at once; otherwise a page \
-                         asks the person.",
+                         asks the person, and returns to the client afterwards.",
                     ),
                     params: query(&LOGOUT),
                     ..operation(Method::GET, logged_out())

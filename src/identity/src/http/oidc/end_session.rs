@@ -83,7 +83,8 @@ fn confirmation(
     let fields = parameters.only(&logout::SINGLE);
     let fields: Vec<_> = fields.map(|(name, value)| vec![name.to_owned(), value.to_owned()]).collect();
     let user = &signed_in.user.email;
-    page.show("pages/logout.html", context! { asker, user, action => PATH, fields })
+    let stays = logout.stays_here();
+    page.show("pages/logout.html", context! { asker, user, action => PATH, fields, stays })
 }
 
 impl From<Repeated> for PageError {
