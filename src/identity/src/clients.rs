@@ -12,6 +12,7 @@ use postern_entities::{client_secrets, clients, grants};
 use postern_service::{clock::Timestamp, database::DatabaseError};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
+use url::Url;
 use uuid::Uuid;
 
 use crate::crypto;
@@ -81,6 +82,17 @@ impl Client {
         self.auth_method == ClientAuthMethod::None
     }
 
+    /// Origins of its pages: those registered, and those of its redirect URIs.
+    fn web_origins(&self) -> Vec<String> {
+        let of_redirect_uris = self.redirect_uris.iter().filter_map(|uri| {
+            let origin = Url::parse(uri).ok()?.origin();
+            // A private scheme leads to an app, which has no origin.
+            let origin = origin.is_tuple().then(|| origin.ascii_serialization())?;
+            Some(on_any_loopback_port(&origin).unwrap_or(origin))
+        });
+        self.origins.iter().cloned().chain(of_redirect_uris).collect()
+    }
+
     /// Whether it may use a grant type.
     pub fn may_use(&self, grant_type: GrantType) -> bool {
         self.grant_types.contains(&grant_type)
@@ -110,9 +122,11 @@ impl Clients {
         self.by_name.get(client_id).filter(|client| client.row.disabled_at.is_none())
     }
 
-    /// Whether a public client that is not disabled has registered this origin.
+    /// Whether this is an origin of a public client that is not disabled: one that it has registered, or that of a redirect
+    /// URI.
     pub fn public_origin(&self, origin: &str) -> bool {
-        self.public_origins.contains(origin)
+        let known = |origin: &str| self.public_origins.contains(origin);
+        known(origin) || on_any_loopback_port(origin).is_some_and(|any| known(&any))
     }
 
     /// Whether a first-party client that is not disabled has registered this origin.
@@ -147,15 +161,28 @@ pub async fn load(db: &impl ConnectionTrait) -> Result<Clients, DatabaseError> {
         Ok((id, Arc::new(client)))
     });
     let by_name = clients.collect::<Result<HashMap<String, Arc<Client>>, DatabaseError>>()?;
-    let public_origins = origins(&by_name, Client::public);
-    let first_party_origins = origins(&by_name, |client| client.row.first_party);
+    let public_origins = origins(&by_name, Client::public, Client::web_origins);
+    let first_party_origins =
+        origins(&by_name, |client| client.row.first_party, |client| client.origins.clone());
     Ok(Clients { by_name, public_origins, first_party_origins })
 }
 
-/// The origins of the clients that are chosen and not disabled.
-fn origins(clients: &HashMap<String, Arc<Client>>, chosen: fn(&Client) -> bool) -> HashSet<String> {
+/// Some origins of the clients that are chosen and not disabled.
+fn origins(
+    clients: &HashMap<String, Arc<Client>>,
+    chosen: fn(&Client) -> bool,
+    origins: fn(&Client) -> Vec<String>,
+) -> HashSet<String> {
     let chosen = clients.values().filter(|client| client.row.disabled_at.is_none() && chosen(client));
-    chosen.flat_map(|client| client.origins.iter().cloned()).collect()
+    chosen.flat_map(|client| origins(client)).collect()
+}
+
+/// The port of a native app's loopback address may be any (RFC 8252 section 7.3), so such an origin is known without it.
+fn on_any_loopback_port(origin: &str) -> Option<String> {
+    let on =
+        |host: &&str| origin.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+    let host = ["http://127.0.0.1", "http://[::1]"].into_iter().find(on)?;
+    Some(format!("{host}:*"))
 }
 
 fn from_row(

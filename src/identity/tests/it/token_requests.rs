@@ -212,44 +212,6 @@ async fn a_disabled_client_is_no_client() {
 }
 
 #[tokio::test]
-async fn registered_origins_may_read_the_answer_and_others_may_not() {
-    let seeds = Seeds::new().await;
-    let ask = async |method: Method, path: &str, origin: &str| {
-        let mut request = crate::support::form_request(path, &[("grant_type", "client_credentials")]);
-        request.set_method(method.clone());
-        request.headers_mut().insert("origin", origin.parse().unwrap());
-        if method == Method::OPTIONS {
-            request.headers_mut().insert("access-control-request-method", "POST".parse().unwrap());
-            request.headers_mut().insert("access-control-request-headers", "content-type".parse().unwrap());
-        }
-        seeds.app.send(request).await
-    };
-    let (known, confidential, stranger) =
-        ("https://mobile.example.test", "https://web.example.test", "https://evil.example.test");
-    for path in [TOKEN, "/oauth2/userinfo", "/oauth2/revoke", "/.well-known/jwks.json"] {
-        let preflight = ask(Method::OPTIONS, path, known).await;
-        assert_eq!(preflight.status, 204, "{path}");
-        assert_eq!(preflight.header("access-control-allow-origin"), known);
-        assert_eq!(preflight.header("access-control-allow-headers"), "authorization, content-type");
-        assert_eq!(preflight.header("access-control-allow-credentials"), "");
-        for foreign in [confidential, stranger, "null"] {
-            let preflight = ask(Method::OPTIONS, path, foreign).await;
-            assert_eq!(preflight.header("access-control-allow-origin"), "", "{path} {foreign}");
-            assert_eq!(preflight.header("access-control-allow-methods"), "", "{path} {foreign}");
-        }
-    }
-    let failed = ask(Method::POST, TOKEN, known).await;
-    assert_eq!((failed.status.as_u16(), failed.header("access-control-allow-origin")), (401, known));
-    assert_eq!(failed.header("vary"), "Origin");
-    let strangers = ask(Method::POST, TOKEN, stranger).await;
-    assert_eq!((strangers.status.as_u16(), strangers.header("access-control-allow-origin")), (401, ""));
-    assert_eq!(
-        ask(Method::OPTIONS, "/oauth2/introspect", known).await.header("access-control-allow-origin"),
-        ""
-    );
-}
-
-#[tokio::test]
 async fn every_error_is_a_sentence_of_plain_characters() {
     let seeds = Seeds::new().await;
     let form = [("grant_type", "client_credentials"), ("scope", "tasks:read nonsense'`<>")];
