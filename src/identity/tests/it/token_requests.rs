@@ -1,7 +1,16 @@
 //! What the token endpoint makes of requests that are not what they should be (RFC 6749 sections 3.2 and 5.2), and of
 //! clients that are not who they say (section 2.3).
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use poem::{Request, http::Method};
+use postern_identity::{
+    administration::{
+        metadata::MetadataChange,
+        resources::{self, ResourceChange},
+    },
+    audit::Origin,
+    clients::GrantType,
+};
 use serde_json::Value;
 
 use crate::seeds::{Seeds, TASKS, basic, error};
@@ -196,6 +205,67 @@ async fn the_header_is_decoded_as_a_form() {
     let answer = seeds.post_as(TASKS, &seeds.tasks, TOKEN, &[("grant_type", "client_credentials")]).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(seeds.access_token(&answer.json()).await.sub, TASKS);
+}
+
+/// A header of these credentials as `curl -u` sends them: nothing is encoded but the whole.
+fn plain(client_id: &str, secret: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{client_id}:{secret}")))
+}
+
+async fn service_token(seeds: &Seeds, authorization: &str) -> crate::support::Answer {
+    let mut request = crate::support::form_request(TOKEN, &[("grant_type", "client_credentials")]);
+    request.headers_mut().insert("authorization", authorization.parse().unwrap());
+    seeds.app.send(request).await
+}
+
+#[tokio::test]
+async fn a_name_with_colons_may_stand_in_the_header_as_it_is() {
+    let seeds = Seeds::new().await;
+    let answer = service_token(&seeds, &plain(TASKS, &seeds.tasks)).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(seeds.access_token(&answer.json()).await.sub, TASKS);
+
+    // Clients whose names begin with each other, and one by which the first colon could be meant.
+    let register = async |client_id: &str| {
+        let metadata = MetadataChange {
+            grant_types: Some(vec![GrantType::ClientCredentials]),
+            scopes: Some(vec!["tasks:read".to_owned()]),
+            default_scopes: Some(vec!["tasks:read".to_owned()]),
+            ..MetadataChange::default()
+        };
+        seeds.app.client(client_id, metadata).await
+    };
+    let http = register("http").await;
+    let longer = format!("{TASKS}/v1:a");
+    resources::add(&seeds.app.app, &longer, ResourceChange::default(), &Origin::default()).await.unwrap();
+    let longer_secret = register(&longer).await;
+    for (client_id, secret) in [
+        ("http", &http),
+        (TASKS, &seeds.tasks),
+        (longer.as_str(), &longer_secret),
+        ("service", &seeds.service),
+    ] {
+        for header in [plain(client_id, secret), basic(client_id, secret)] {
+            let answer = service_token(&seeds, &header).await;
+            assert_eq!(answer.status, 200, "{client_id} {}", answer.body);
+            assert_eq!(seeds.access_token(&answer.json()).await.sub, client_id);
+        }
+        let wrong = service_token(&seeds, &plain(client_id, &format!("{secret}x"))).await;
+        assert_eq!((wrong.status.as_u16(), error(&wrong).as_str()), (401, "invalid_client"), "{client_id}");
+    }
+    let many_colons = service_token(&seeds, &plain(&":".repeat(4000), &seeds.tasks)).await;
+    assert_eq!(error(&many_colons), "invalid_client");
+}
+
+#[tokio::test]
+async fn a_resource_introspects_with_its_name_as_it_is() {
+    let seeds = Seeds::new().await;
+    let tokens = seeds.tokens("tasks:read").await;
+    let form = [("token", tokens["access_token"].as_str().unwrap())];
+    let mut request = crate::support::form_request("/oauth2/introspect", &form);
+    request.headers_mut().insert("authorization", plain(TASKS, &seeds.tasks).parse().unwrap());
+    let answer = seeds.app.send(request).await;
+    assert_eq!((answer.status.as_u16(), &answer.json::<Value>()["active"]), (200, &Value::Bool(true)));
 }
 
 #[tokio::test]

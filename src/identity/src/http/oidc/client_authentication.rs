@@ -20,9 +20,13 @@ use super::super::{error::OAuthError, oauth_form::form_decode};
 use crate::{
     App,
     audit::Origin,
-    clients::{Client, ClientAuthMethod},
+    clients::{Client, ClientAuthMethod, Clients},
     rate_limit::{self, Limit, Taken},
 };
+
+/// Colons that a client's name may have and still be recognised where it is not encoded: more than any URI needs, and few
+/// enough that a stranger's header costs little.
+const MOST_COLONS: usize = 16;
 
 /// The name of the scheme in the document.
 const SCHEME: &str = "client_secret_basic";
@@ -33,20 +37,23 @@ pub enum HeaderCredentials {
     /// There is none.
     Absent,
     /// Name and secret.
-    Basic(Credentials),
+    Basic(BasicCredentials),
     /// Something else, or something malformed.
     Unusable,
 }
 
 /// A client's name and secret.
-pub struct Credentials {
+struct Credentials {
     client_id: String,
     client_secret: String,
 }
 
-impl std::fmt::Debug for Credentials {
+/// What stands in the header: name, colon and secret. Where the name ends is not told yet, for both may hold colons.
+pub struct BasicCredentials(String);
+
+impl std::fmt::Debug for BasicCredentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credentials").field("client_id", &self.client_id).finish_non_exhaustive()
+        f.debug_struct("BasicCredentials").finish_non_exhaustive()
     }
 }
 
@@ -61,18 +68,33 @@ impl HeaderCredentials {
     }
 }
 
-/// RFC 7617 section 2; RFC 6749 section 2.3.1 has both parts encoded as in a form before.
-fn basic(value: &str) -> Option<Credentials> {
+/// RFC 7617 section 2.
+fn basic(value: &str) -> Option<BasicCredentials> {
     let (scheme, encoded) = value.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("Basic") {
         return None;
     }
     let decoded = STANDARD.decode(encoded.trim_start_matches(' ')).ok()?;
-    let at = decoded.iter().position(|byte| *byte == b':')?;
-    Some(Credentials {
-        client_id: form_decode(&decoded[..at])?,
-        client_secret: form_decode(&decoded[at + 1..])?,
-    })
+    String::from_utf8(decoded).ok().filter(|text| text.contains(':')).map(BasicCredentials)
+}
+
+impl BasicCredentials {
+    /// RFC 6749 section 2.3.1: both parts are encoded as in a form, so the first colon ends the name.
+    fn encoded(&self) -> Option<Credentials> {
+        let (client_id, client_secret) = self.0.split_once(':')?;
+        Some(Credentials {
+            client_id: form_decode(client_id.as_bytes())?,
+            client_secret: form_decode(client_secret.as_bytes())?,
+        })
+    }
+
+    /// Both parts as they are, as `curl -u` and many libraries send them. A resource's name is a URI with colons in it, so
+    /// the longest name of a client that these credentials begin with is meant.
+    fn plain(&self, clients: &Clients) -> Option<Credentials> {
+        let ends = self.0.match_indices(':').take(MOST_COLONS).map(|(at, _)| at);
+        let end = ends.filter(|at| clients.find(&self.0[..*at]).is_some()).last()?;
+        Some(Credentials { client_id: self.0[..end].to_owned(), client_secret: self.0[end + 1..].to_owned() })
+    }
 }
 
 impl<'a> ApiExtractor<'a> for HeaderCredentials {
@@ -85,7 +107,7 @@ impl<'a> ApiExtractor<'a> for HeaderCredentials {
         let scheme = MetaSecurityScheme {
             ty: "http",
             description: Some(
-                "`client_id` and `client_secret`, each encoded as in a form (RFC 6749 section 2.3.1). A client that is \
+                "`client_id` and `client_secret`, each encoded as in a form (RFC 6749 section 2.3.1) or as they are. A client that is \
                  registered for `client_secret_post` sends both in the form instead, a public one its `client_id` alone.",
             ),
             name: None,
@@ -129,31 +151,44 @@ pub async fn authenticate(
     if by_header && form_client_secret.is_some() {
         return Err(OAuthError::invalid_request("more than one client authentication method"));
     }
-    let (client_id, secret, method) = match (header, form_client_id, form_client_secret) {
-        (HeaderCredentials::Basic(own), Some(named), _) if own.client_id != named => {
-            return Err(OAuthError::invalid_request("client_id differs from the authenticated client"));
-        }
-        (HeaderCredentials::Basic(own), _, _) => {
-            (own.client_id.as_str(), own.client_secret.as_str(), ClientAuthMethod::ClientSecretBasic)
+    let clients = app.clients();
+    let proven = match (header, form_client_id, form_client_secret) {
+        (HeaderCredentials::Basic(sent), ..) => {
+            let method = ClientAuthMethod::ClientSecretBasic;
+            // A client that the first reading finds by chance, such as one named `https`, must not keep out the one that
+            // proves itself in the second.
+            let mut readings = [sent.encoded(), sent.plain(&clients)].into_iter().flatten();
+            let proves = |own: Credentials| proves(app, &clients, &own.client_id, method, &own.client_secret);
+            readings.find_map(proves)
         }
         (HeaderCredentials::Absent, Some(client_id), Some(secret)) => {
-            (client_id, secret, ClientAuthMethod::ClientSecretPost)
+            proves(app, &clients, client_id, ClientAuthMethod::ClientSecretPost, secret)
         }
-        (HeaderCredentials::Absent, Some(client_id), None) => (client_id, "", ClientAuthMethod::None),
-        (HeaderCredentials::Absent, None, _) | (HeaderCredentials::Unusable, _, _) => {
-            return refused(app, by_header, origin).await;
+        (HeaderCredentials::Absent, Some(client_id), None) => {
+            proves(app, &clients, client_id, ClientAuthMethod::None, "")
         }
+        (HeaderCredentials::Absent, None, _) | (HeaderCredentials::Unusable, _, _) => None,
     };
-    let clients = app.clients();
-    match clients.find(client_id) {
-        Some(client) if proves(app, client, method, secret) => Ok(Arc::clone(client)),
-        _ => refused(app, by_header, origin).await,
+    match proven {
+        Some(client) if by_header && form_client_id.is_some_and(|named| named != client.client_id()) => {
+            Err(OAuthError::invalid_request("client_id differs from the authenticated client"))
+        }
+        Some(client) => Ok(client),
+        None => refused(app, by_header, origin).await,
     }
 }
 
-fn proves(app: &App, client: &Client, method: ClientAuthMethod, secret: &str) -> bool {
-    client.auth_method == method
-        && (method == ClientAuthMethod::None || client.knows_secret(secret, app.clock.now()))
+/// The client with this name, if it authenticates by this method and knows its secret.
+fn proves(
+    app: &App,
+    clients: &Clients,
+    client_id: &str,
+    method: ClientAuthMethod,
+    secret: &str,
+) -> Option<Arc<Client>> {
+    let client = clients.find(client_id).filter(|client| client.auth_method == method)?;
+    let proven = method == ClientAuthMethod::None || client.knows_secret(secret, app.clock.now());
+    proven.then(|| Arc::clone(client))
 }
 
 /// Refuses without saying why, and counts it (RFC 6749 section 2.3.1). A success counts nothing, so it costs no write.
