@@ -282,8 +282,13 @@ pub struct PageSettings {
 /// What one Argon2 hash may use at most, KiB: one that was imported is not to stop the service.
 const MOST_MEMORY_KIB: u32 = 256 * 1024;
 const MOST_ITERATIONS: u32 = 16;
+    /// Where people report security problems, for `/.well-known/security.txt` (RFC 9116 section 2.5.3).
+    pub security_contact: Option<Url>,
 /// Memory times passes.
 const MOST_WORK_KIB: u64 = 1024 * 1024;
+/// How a contact of RFC 9116 section 2.5.3 may be reached: web addresses by https only.
+const CONTACT_SCHEMES: [&str; 3] = ["mailto", "https", "tel"];
+
 
 impl PasswordSettings {
     /// Whether an Argon2 hash with these parameters, ours or an imported one, may be worked out for whoever asks.
@@ -368,6 +373,9 @@ impl Config {
             return Err((
                 "login.code_delivery",
                 "\"console\" writes codes to the terminal and is allowed on a loopback address only",
+        if self.pages.security_contact.as_ref().is_some_and(|uri| !CONTACT_SCHEMES.contains(&uri.scheme())) {
+            return Err(("pages.security_contact", "must begin with mailto:, https:// or tel:"));
+        }
             ));
         }
         Ok(())

@@ -156,5 +156,6 @@ fn routes(app: &App) -> BoxEndpoint<'static, Response> {
         .at("/account/totp/remove", post(page(app, pages::totp::remove)));
     let routes = pages::inbox::mount(app, routes);
     let routes = pages::mail_previews::mount(app, routes);
+    let routes = pages::security_txt::mount(app, routes);
     pages::with_page_for_nothing(app, routes.data(app.clone()).map_to_response()).boxed()
 }

@@ -61,6 +61,7 @@ mod resources;
 mod revocation;
 mod seeds;
 mod sessions;
+mod security_txt;
 mod sign_in;
 mod skeleton;
 mod smtp;

@@ -31,6 +31,7 @@ pub mod passkeys;
 pub mod profile;
 pub mod recovery_codes;
 pub mod sessions;
+pub mod security_txt;
 pub mod strength;
 pub mod totp;
 mod way;
