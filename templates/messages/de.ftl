@@ -196,6 +196,11 @@ try-again-in = { $minutes ->
     [one] Versuchen Sie es in etwa 1 Minute noch einmal.
    *[other] Versuchen Sie es in etwa { $minutes } Minuten noch einmal.
 }
+error-reference = Was diese Referenz bedeutet
+error-reference-text = Eine Anfrage an diesen Server wurde abgelehnt oder ist fehlgeschlagen. Die Referenz steht für diese eine Anfrage. Über Sie oder Ihr Konto sagt sie nichts.
+error-reference-person = Wenn Sie eine App benutzt haben: Gehen Sie zu ihr zurück und versuchen Sie es noch einmal. Wenn das nicht hilft, schicken Sie die Referenz an die Betreiber der App.
+error-reference-developer = Wenn Sie die App entwickeln: <code>error</code> und <code>error_description</code> kamen mit der Referenz und sagen, was zu ändern ist.
+error-reference-operator = Wenn Sie diesen Server betreiben: Suchen Sie in seinem Log nach der Referenz. Jede Zeile über die Anfrage nennt sie als <code>request_id</code>, und eine davon sagt, warum die Anfrage abgelehnt wurde.
 error-not-found = Hier gibt es nichts
 error-not-found-text = Vielleicht ist die Adresse falsch geschrieben, oder die Seite gibt es nicht mehr.
 error-method-not-allowed = So lässt sich diese Seite nicht verwenden

@@ -196,6 +196,11 @@ try-again-in = { $minutes ->
     [one] Try again in about 1 minute.
    *[other] Try again in about { $minutes } minutes.
 }
+error-reference = What this reference means
+error-reference-text = A request to this server was refused or failed. The reference stands for that one request. It says nothing about you or your account.
+error-reference-person = If you were using an app: go back to it and try again. If that does not help, send the reference to the people who run the app.
+error-reference-developer = If you develop the app: <code>error</code> and <code>error_description</code> came with the reference and say what to change.
+error-reference-operator = If you run this server: search its log for the reference. Every line about the request names it as <code>request_id</code>, and one of them says why the request was refused.
 error-not-found = There is nothing here
 error-not-found-text = The address may be misspelled, or the page is gone.
 error-method-not-allowed = This page cannot be used like that

@@ -1,6 +1,8 @@
 //! Defines the settings of `postern`; `config/default.toml` explains each and gives its default.
 
-use std::{collections::BTreeSet, ffi::OsString, num::NonZeroU16, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeSet, ffi::OsString, fmt::Display, num::NonZeroU16, path::PathBuf, time::Duration,
+};
 
 use postern_service::{
     database::DatabaseSettings,
@@ -16,6 +18,9 @@ use crate::login::policy::Acr;
 pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
 
 const DAY: Duration = Duration::from_hours(24);
+
+/// Above the pages that explain references of refused requests.
+pub const ERROR_PAGES: &str = "/errors";
 
 /// Keys whose value may also come from a file, named by the key with `_FILE`.
 pub const SECRET_KEYS: [&str; 4] =
@@ -277,18 +282,18 @@ pub struct OutboundSettings {
 pub struct PageSettings {
     /// Directory whose files replace the built-in templates of the same name.
     pub templates: Option<PathBuf>,
+    /// Where people report security problems, for `/.well-known/security.txt` (RFC 9116 section 2.5.3).
+    pub security_contact: Option<Url>,
 }
+
+/// How a contact of RFC 9116 section 2.5.3 may be reached: web addresses by https only.
+const CONTACT_SCHEMES: [&str; 3] = ["mailto", "https", "tel"];
 
 /// What one Argon2 hash may use at most, KiB: one that was imported is not to stop the service.
 const MOST_MEMORY_KIB: u32 = 256 * 1024;
 const MOST_ITERATIONS: u32 = 16;
-    /// Where people report security problems, for `/.well-known/security.txt` (RFC 9116 section 2.5.3).
-    pub security_contact: Option<Url>,
 /// Memory times passes.
 const MOST_WORK_KIB: u64 = 1024 * 1024;
-/// How a contact of RFC 9116 section 2.5.3 may be reached: web addresses by https only.
-const CONTACT_SCHEMES: [&str; 3] = ["mailto", "https", "tel"];
-
 
 impl PasswordSettings {
     /// Whether an Argon2 hash with these parameters, ours or an imported one, may be worked out for whoever asks.
@@ -368,14 +373,14 @@ impl Config {
                 "\"webhook\" needs login.code_webhook_url and login.code_webhook_secret",
             ));
         }
+        if self.pages.security_contact.as_ref().is_some_and(|uri| !CONTACT_SCHEMES.contains(&uri.scheme())) {
+            return Err(("pages.security_contact", "must begin with mailto:, https:// or tel:"));
+        }
         let console = self.login.code_delivery == CodeDelivery::Console;
         if console && !self.http.listen.ip().is_loopback() {
             return Err((
                 "login.code_delivery",
                 "\"console\" writes codes to the terminal and is allowed on a loopback address only",
-        if self.pages.security_contact.as_ref().is_some_and(|uri| !CONTACT_SCHEMES.contains(&uri.scheme())) {
-            return Err(("pages.security_contact", "must begin with mailto:, https:// or tel:"));
-        }
             ));
         }
         Ok(())
@@ -385,6 +390,11 @@ impl Config {
     /// over http.
     pub fn secure_cookies(&self) -> bool {
         self.issuer.starts_with("https:")
+    }
+
+    /// The page that explains the reference of a refused request: `error_uri` in answers of the protocol.
+    pub fn error_page(&self, reference: impl Display) -> String {
+        format!("{}{ERROR_PAGES}/{reference}", self.issuer)
     }
 }
 

@@ -89,8 +89,7 @@ pub(super) fn error(
     origin: &Origin,
 ) -> String {
     // The reference under which the log knows the request.
-    let reference =
-        origin.request_id.as_ref().map(|id| ("error_uri", Cow::from(format!("urn:postern:request:{id}"))));
+    let reference = origin.request_id.as_ref().map(|id| ("error_uri", Cow::from(app.config.error_page(id))));
     let error =
         [("error", Cow::from(refusal.error.word())), ("error_description", Cow::from(refusal.description))];
     respond(app, redirect_uri, state, error.into_iter().chain(reference))

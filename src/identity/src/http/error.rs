@@ -6,7 +6,7 @@
 use std::{borrow::Cow, error::Error as StdError, time::Duration};
 
 use poem::{
-    IntoResponse, Response,
+    Endpoint, IntoResponse, Request, Response,
     http::{
         HeaderName, HeaderValue, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE},
@@ -20,10 +20,42 @@ use poem_openapi::{
 use postern_service::{body::BodyError, database::DatabaseError, telemetry::RequestContext};
 use serde::{Serialize, ser::SerializeMap};
 
-use crate::tokens::{IssueError, ScopeError, TokenError, keys::SignError, revocation::RevocationError};
+use crate::{
+    App,
+    tokens::{IssueError, ScopeError, TokenError, keys::SignError, revocation::RevocationError},
+};
 
 /// How long to wait for a database or a signature.
 const SOON: Duration = Duration::from_secs(1);
+
+tokio::task_local! {
+    /// Whose errors these are: an error is made where no provider is at hand, and names the issuer's page of its reference.
+    static PROVIDER: App;
+}
+
+/// Lets the errors that `endpoint` answers with name the pages of this provider's issuer.
+pub fn with_error_pages<E: Endpoint>(app: &App, endpoint: E) -> impl Endpoint<Output = E::Output> + use<E> {
+    WithErrorPages { app: app.clone(), endpoint }
+}
+
+struct WithErrorPages<E> {
+    app: App,
+    endpoint: E,
+}
+
+impl<E: Endpoint> Endpoint for WithErrorPages<E> {
+    type Output = E::Output;
+
+    async fn call(&self, request: Request) -> poem::Result<E::Output> {
+        PROVIDER.scope(self.app.clone(), self.endpoint.call(request)).await
+    }
+}
+
+/// The page of this request's reference.
+fn error_uri() -> Option<String> {
+    let RequestContext { id, .. } = RequestContext::current()?;
+    PROVIDER.try_with(|app| app.config.error_page(id)).ok()
+}
 
 /// An error answer of a protocol endpoint.
 #[derive(Clone, Debug)]
@@ -162,14 +194,14 @@ impl From<BodyError> for OAuthError {
     }
 }
 
-/// RFC 6749 section 5.2; `error_uri` is the reference under which the log knows the request.
+/// RFC 6749 section 5.2; `error_uri` ends in the reference under which the log knows the request.
 impl Serialize for OAuthError {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("error", self.0.error)?;
         map.serialize_entry("error_description", &self.0.description)?;
-        if let Some(RequestContext { id, .. }) = RequestContext::current() {
-            map.serialize_entry("error_uri", &format_args!("urn:postern:request:{id}"))?;
+        if let Some(uri) = error_uri() {
+            map.serialize_entry("error_uri", &uri)?;
         }
         map.end()
     }
@@ -205,7 +237,7 @@ struct Schema {
     error: String,
     /// A sentence for developers.
     error_description: String,
-    /// The reference of the request, by which an operator finds it in the log.
+    /// A page about the reference at its end, by which an operator finds the request in the log.
     #[oai(skip_serializing_if_is_none)]
     error_uri: Option<String>,
 }
@@ -215,7 +247,7 @@ impl Example for Schema {
         Self {
             error: "invalid_grant".to_owned(),
             error_description: "the code or refresh token is not valid for this request".to_owned(),
-            error_uri: Some("urn:postern:request:7k2m9qxw4hd0t5vz".to_owned()),
+            error_uri: Some("https://id.example.com/errors/7k2m9qxw4hd0t5vz".to_owned()),
         }
     }
 }

@@ -74,7 +74,8 @@ fn own_account(app: &App) -> impl OpenApi + use<> {
 /// Every path of the provider. What all answers have in common comes around them: [`serve::endpoint`].
 fn routes(app: &App) -> BoxEndpoint<'static, Response> {
     let documented = OpenApiService::new(apis(app), "Postern", env!("CARGO_PKG_VERSION"));
-    let documented = cors::PublicClients::new(app, documented.boxed()).boxed();
+    let documented = error::with_error_pages(app, documented.boxed());
+    let documented = cors::CrossOrigin::new(app, documented.boxed()).boxed();
     // Cookies outside: the origins' layer turns problems into answers, which may clear one.
     let documented = auth::cors::FirstPartyOrigins::new(app, documented).with(CookieJarManager::new());
     let documented = Arc::new(documented);
@@ -91,6 +92,7 @@ fn routes(app: &App) -> BoxEndpoint<'static, Response> {
             oidc::end_session::PATH,
             get(page(app, oidc::end_session::show)).post(page(app, oidc::end_session::submit)),
         )
+        .at(pages::error_reference::path(), get(page(app, pages::error_reference::show)))
         .at("/", get(page(app, pages::account::home)))
         .at("/login", get(page(app, pages::login::show)).post(page(app, pages::login::begin)))
         .at("/login/verify", post(page(app, pages::login::verify)))
@@ -154,8 +156,8 @@ fn routes(app: &App) -> BoxEndpoint<'static, Response> {
         .at("/account/totp", get(page(app, pages::totp::show)).post(page(app, pages::totp::begin)))
         .at("/account/totp/confirm", post(page(app, pages::totp::confirm)))
         .at("/account/totp/remove", post(page(app, pages::totp::remove)));
+    let routes = pages::security_txt::mount(app, routes);
     let routes = pages::inbox::mount(app, routes);
     let routes = pages::mail_previews::mount(app, routes);
-    let routes = pages::security_txt::mount(app, routes);
     pages::with_page_for_nothing(app, routes.data(app.clone()).map_to_response()).boxed()
 }

@@ -21,6 +21,12 @@ impl RequestId {
         Self(bits.map(|byte| Self::ALPHABET[usize::from(byte & 31)]))
     }
 
+    /// One that was printed, if it is written as they are.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes: [u8; 16] = text.as_bytes().try_into().ok()?;
+        bytes.iter().all(|byte| Self::ALPHABET.contains(byte)).then_some(Self(bytes))
+    }
+
     /// As it is printed.
     pub fn as_str(&self) -> &str {
         // Only bytes of the alphabet are in it.
