@@ -34,6 +34,12 @@ pub struct Model {
     pub code_mac: Option<Vec<u8>>,
     /// End of that code.
     pub code_expires_at: Option<i64>,
+    /// Hash of the source that had a code sent; none where none was, or where the account knows the device.
+    pub source_hash: Option<Vec<u8>>,
+    /// When a code was sent last.
+    pub sent_at: Option<i64>,
+    /// How often one was.
+    pub sends: i32,
     /// Tries left, reserved before each check.
     pub tries_left: i32,
     /// When it was made.

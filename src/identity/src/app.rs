@@ -16,8 +16,8 @@ use crate::{
     clients::{self, Clients},
     config::Config,
     crypto::{CryptoError, Vault},
-    jobs::{JobError, Jobs, Kind, housekeeping},
-    login::{self, LoginMethod, LoginMethods, passkey, policy::Acr, sent_code},
+    jobs::{JobError, Jobs, Kind, Lane, housekeeping},
+    login::{self, LoginMethod, LoginMethods, attempt::Judging, passkey, policy::Acr, sent_code},
     mail::{self, Inbox, MailError, Mailer, Smtp},
     outbound::{Outbound, OutboundError},
     passwords::{
@@ -88,6 +88,8 @@ pub struct Parts {
     pub vault: Vault,
     /// The login methods that are switched on.
     pub login_methods: LoginMethods,
+    /// The tries that are being judged.
+    pub judging: Judging,
     /// What judges passkeys; none where the issuer can have none.
     pub webauthn: Option<Webauthn>,
     /// Where messages go.
@@ -167,6 +169,7 @@ impl Builder {
         let breached = config.password.breached_file.as_deref().map(Breached::open).transpose()?;
         let app = App(Arc::new(Parts {
             hasher,
+            judging: Judging::default(),
             webauthn: passkey::relying_party(&config.issuer),
             breached: breached.map(Arc::new),
             login_methods: LoginMethods::new(&config, self.login_methods),
@@ -200,17 +203,31 @@ fn job_kinds() -> Vec<Kind> {
             name: sent_code::JOB,
             run: |app, payload| Box::pin(sent_code::send(app, payload)),
             every: None,
+            lane: Lane::Front,
         },
-        Kind { name: mail::JOB, run: |app, payload| Box::pin(mail::send_notice(app, payload)), every: None },
+        Kind {
+            name: mail::JOB,
+            run: |app, payload| Box::pin(mail::send_notice(app, payload)),
+            every: None,
+            lane: Lane::Front,
+        },
+        Kind {
+            name: mail::REGISTRATION_JOB,
+            run: |app, payload| Box::pin(mail::send_notice(app, payload)),
+            every: None,
+            lane: Lane::Back,
+        },
         Kind {
             name: housekeeping::JOB,
             run: |app, _| Box::pin(async move { Ok(housekeeping::sweep(&app).await.map(drop)?) }),
             every: Some(housekeeping::EVERY),
+            lane: Lane::Front,
         },
         Kind {
             name: deletion::JOB,
             run: |app, _| Box::pin(async move { Ok(deletion::sweep(&app).await.map(drop)?) }),
             every: Some(housekeeping::EVERY),
+            lane: Lane::Front,
         },
         Kind {
             name: "keys.maintain",
@@ -220,6 +237,7 @@ fn job_kinds() -> Vec<Kind> {
                 )
             },
             every: Some(housekeeping::EVERY),
+            lane: Lane::Front,
         },
     ]
 }

@@ -242,6 +242,10 @@ pub struct LimitSettings {
     pub codes_per_recipient: Rate,
     /// Codes asked for from one address.
     pub codes_per_source: Rate,
+    /// Codes and mails to one recipient that strangers ask for in a longer time.
+    pub mails_per_recipient: Rate,
+    /// Codes and mails that strangers ask for at all nodes together, before registrations are refused.
+    pub mails_per_installation: Rate,
     /// Sign-ins begun from one address by a method that sends nothing.
     pub attempts_per_source: Rate,
     /// Failed proofs from one address.

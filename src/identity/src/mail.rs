@@ -4,6 +4,7 @@
 //! required unless the settings say otherwise: a server that does not offer STARTTLS gets nothing
 //! (RFC 3207 section 6 warns of whoever strips the offer).
 
+pub mod allowance;
 mod inbox;
 pub mod samples;
 mod smtp;
@@ -11,6 +12,7 @@ mod smtp;
 use std::{collections::BTreeMap, io::Write as _, time::Duration};
 
 use minijinja::context;
+use postern_service::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -26,6 +28,9 @@ use crate::{
 
 /// The job that sends a notice.
 pub const JOB: &str = "mail.notice";
+
+/// The job that sends the mail of a registration.
+pub const REGISTRATION_JOB: &str = "mail.registration";
 
 /// A notice that could not be delivered by then is dropped.
 const NOTICE_GIVEN_UP_AFTER: Duration = Duration::from_hours(24);
@@ -154,11 +159,31 @@ pub fn letter(app: &App, letter: Letter<'_>) -> Result<SealedJob, CryptoError> {
     letter_with(app, letter, [])
 }
 
-/// The same with facts that its template names.
+/// A mail with a link that works until then, and makes no sense later.
+pub fn letter_until(app: &App, letter: Letter<'_>, end: Timestamp) -> Result<SealedJob, CryptoError> {
+    job(app, JOB, letter, [], end)
+}
+
+/// The same for a registration, which anybody can ask for: it is sent when nothing else waits.
+pub fn registration_letter(app: &App, letter: Letter<'_>, end: Timestamp) -> Result<SealedJob, CryptoError> {
+    job(app, REGISTRATION_JOB, letter, [], end)
+}
+
+/// A mail with facts that its template names.
 pub fn letter_with<const N: usize>(
     app: &App,
     letter: Letter<'_>,
     facts: [(&str, String); N],
+) -> Result<SealedJob, CryptoError> {
+    job(app, JOB, letter, facts, app.clock.now() + NOTICE_GIVEN_UP_AFTER)
+}
+
+fn job<const N: usize>(
+    app: &App,
+    kind: &'static str,
+    letter: Letter<'_>,
+    facts: [(&str, String); N],
+    give_up_at: Timestamp,
 ) -> Result<SealedJob, CryptoError> {
     let notice = Notice {
         to: letter.to.map(str::to_owned),
@@ -167,8 +192,7 @@ pub fn letter_with<const N: usize>(
         link: letter.path.map(|path| format!("{}{path}", app.config.issuer)),
         facts: facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect(),
     };
-    let give_up_at = app.clock.now() + NOTICE_GIVEN_UP_AFTER;
-    NewJob { kind: JOB, payload: json!(notice), give_up_at }.seal(app)
+    NewJob { kind, payload: json!(notice), give_up_at }.seal(app)
 }
 
 /// What the template of a letter may ask for.

@@ -159,6 +159,21 @@ pub fn judge(limit: Limit, counted: &QueryResult, now: Timestamp) -> Result<Take
     Ok(Taken::Limited { retry_after: resets_in, first })
 }
 
+/// How long until a limit is free again; none while a use is left. Takes none.
+pub async fn spent(
+    db: &impl ConnectionTrait,
+    limit: Limit,
+    subject: &str,
+    now: Timestamp,
+) -> Result<Option<Duration>, DatabaseError> {
+    let counted = rate_limits::Entity::find_by_id(bucket(limit.name, subject))
+        .filter(rate_limits::Column::WindowEndsAt.gt(now.micros()))
+        .one(db)
+        .await?;
+    let full = counted.filter(|row| i64::from(row.used) >= i64::from(limit.rate.count.get()));
+    Ok(full.map(|row| Timestamp::from_micros(row.window_ends_at) - now))
+}
+
 /// [`take`] in a write of its own.
 pub async fn take_now(app: &App, limit: Limit, subject: &str) -> Result<Taken, DatabaseError> {
     let now = app.clock.now();

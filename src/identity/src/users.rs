@@ -52,6 +52,11 @@ pub fn holding(id: Uuid) -> SelectStatement {
     users::Entity::find_by_id(id).lock_shared().into_query()
 }
 
+/// The same for a write that changes the user.
+pub fn holding_to_change(id: Uuid) -> SelectStatement {
+    users::Entity::find_by_id(id).lock_exclusive().into_query()
+}
+
 /// The user tokens call by this `sub`.
 pub async fn find_by_subject(
     db: &impl ConnectionTrait,

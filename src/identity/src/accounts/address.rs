@@ -18,7 +18,7 @@ use crate::{
     App,
     audit::{Event, Origin},
     login::attempt,
-    mail::{self, Letter},
+    mail::{self, Letter, allowance::Requester},
     users::{self, Email, User},
 };
 
@@ -45,13 +45,13 @@ pub async fn ask(
         Purpose::ChangeEmail => format!("/confirm-email?token={}", link.token),
         _ => "/account".to_owned(),
     };
-    let letter =
-        mail::letter(app, Letter { to: Some(email.as_str()), template, language, path: Some(&path) })?;
+    let letter = Letter { to: Some(email.as_str()), template, language, path: Some(&path) };
+    let letter = mail::letter_until(app, letter, link.expires_at())?;
     let notice = mail::notice(app, &user.email, "email-change-asked", language)?;
     let limited = app
         .db
         .write(async |tx| -> Result<_, AccountError> {
-            let limited = count_mail(app, tx, None, &email, origin, now).await?;
+            let limited = count_mail(app, tx, (&email, Requester::Stranger), origin, now).await?;
             if limited.is_none() {
                 links::end_of_user_for(tx, user.id, Purpose::ChangeEmail, now).await?;
                 link.store(tx).await?;

@@ -14,9 +14,11 @@ use crate::{
     App, administration,
     audit::{Event, Origin},
     config::Registration,
-    mail::{self, Letter},
+    mail::{
+        self, Letter,
+        allowance::{self, Allowance, Requester},
+    },
     passwords::{self, Password, Weakness},
-    rate_limit::{self, Limit, Taken},
     users::{self, Email, Profile, User},
 };
 
@@ -89,9 +91,8 @@ async fn write(
     let link = NewLink::new(app, purpose, None, &email, &(), now)?.until(expires_at);
     let path = if taken { "/account".to_owned() } else { format!("/register?invitation={}", link.token) };
     let by_hand = (!app.mailer.delivers()).then(|| format!("{}{path}", app.config.issuer));
-    let letter =
-        mail::letter(app, Letter { to: Some(email.as_str()), template, language, path: Some(&path) })?;
-    let received = Limit { name: "codes_per_recipient", rate: app.config.limits.codes_per_recipient };
+    let letter = Letter { to: Some(email.as_str()), template, language, path: Some(&path) };
+    let letter = mail::letter_until(app, letter, expires_at)?;
     let mut event = Event::new("user.invited");
     if let Some(client_id) = client_id {
         event = event.client(client_id);
@@ -99,9 +100,10 @@ async fn write(
     let limited = app
         .db
         .write(async |tx| -> Result<_, AccountError> {
+            let recipient = (email.as_str(), Requester::Stranger);
             if client_id.is_some()
-                && let Taken::Limited { retry_after, .. } =
-                    rate_limit::take(tx, received, email.as_str(), now).await?
+                && let Allowance::Limited { retry_after } =
+                    allowance::take_of_recipient(app, tx, recipient, origin, now).await?
             {
                 return Ok(Some(retry_after));
             }

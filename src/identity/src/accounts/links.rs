@@ -93,6 +93,11 @@ impl NewLink {
         self
     }
 
+    /// Its end.
+    pub(super) fn expires_at(&self) -> Timestamp {
+        Timestamp::from_micros(self.row.expires_at)
+    }
+
     /// Keeps it.
     pub(super) async fn store(self, tx: &Transaction) -> Result<(), DatabaseError> {
         links::Entity::insert(links::ActiveModel::from(self.row)).exec_without_returning(tx).await?;

@@ -31,19 +31,18 @@ use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Transaction},
 };
-use serde_json::json;
 
 use self::links::LinkError;
 pub(crate) use self::links::end_of_user as end_links;
 use crate::{
     App,
     administration::ChangeError,
-    audit::{Event, Origin},
+    audit::Origin,
     crypto::CryptoError,
     login::LoginError,
+    mail::allowance::{self, Allowance, Requester},
     passwords::{HashError, PasswordError, Weakness},
     pool::Busy,
-    rate_limit::{self, Limit, Taken},
     users::Email,
 };
 
@@ -92,6 +91,12 @@ pub enum AccountError {
     #[error("too many requests")]
     Limited {
         /// When it may be tried again.
+        retry_after: Duration,
+    },
+    /// The installation has sent as many mails as it may.
+    #[error("as many mails were sent as limits.mails_per_installation allows")]
+    MailsExhausted {
+        /// When it may send again.
         retry_after: Duration,
     },
     /// Too many passwords are being hashed.
@@ -184,30 +189,20 @@ pub async fn verify_email(
     }
 }
 
-/// Counts a mail to an address that a stranger named. The write must commit when the answer is "too often".
+/// Counts a mail to an address that somebody named. How long to wait, if that was too often. The write must commit
+/// whatever the answer is.
 async fn count_mail(
     app: &App,
     tx: &Transaction,
-    more: Option<Limit>,
-    email: &Email,
+    (email, requester): (&Email, Requester<'_>),
     origin: &Origin,
     now: Timestamp,
 ) -> Result<Option<Duration>, DatabaseError> {
-    let limits = &app.config.limits;
-    let source = rate_limit::source(origin.ip);
-    let sent = Limit { name: "codes_per_source", rate: limits.codes_per_source };
-    let received = Limit { name: "codes_per_recipient", rate: limits.codes_per_recipient };
-    let of_source = more.into_iter().chain([sent]).map(|limit| (limit, source.as_str()));
-    for (limit, subject) in of_source.chain([(received, email.as_str())]) {
-        if let Taken::Limited { retry_after, first } = rate_limit::take(tx, limit, subject, now).await? {
-            if first {
-                let event = Event::new("login.limited").details(json!({ "limit": limit.name }));
-                event.record(app, tx, origin, now).await?;
-            }
-            return Ok(Some(retry_after));
-        }
-    }
-    Ok(None)
+    Ok(match allowance::take(app, tx, (email.as_str(), requester), origin, now).await? {
+        Allowance::Limited { retry_after } => Some(retry_after),
+        // Registrations alone are refused then.
+        Allowance::Granted | Allowance::Exhausted { .. } => None,
+    })
 }
 
 /// What everybody knows about an account, and so no part of its password.

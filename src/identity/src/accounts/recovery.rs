@@ -15,7 +15,8 @@ use super::{
 use crate::{
     App,
     audit::{Event, Origin},
-    mail::{self, Letter},
+    login::devices,
+    mail::{self, Letter, allowance::Requester},
     users::{self, Email},
 };
 
@@ -26,12 +27,21 @@ pub fn possible(app: &App) -> bool {
     app.mailer.delivers()
 }
 
-/// Mails a link to set a new password, if the address has an account; otherwise the same, to nobody. `request` is the
-/// authorization request that led here, to go on with afterwards.
+/// Who forgot a password.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Forgot<'a> {
+    /// The address, as typed.
+    pub email: &'a str,
+    /// The authorization request that led here, to go on with afterwards.
+    pub request: Option<Uuid>,
+    /// The secret by which accounts know the device, as it came.
+    pub device: Option<&'a str>,
+}
+
+/// Mails a link to set a new password, if the address has an account; otherwise the same, to nobody.
 pub async fn forgot(
     app: &App,
-    email: &str,
-    request: Option<Uuid>,
+    Forgot { email, request, device }: Forgot<'_>,
     language: &str,
     origin: &Origin,
 ) -> Result<(), AccountError> {
@@ -46,12 +56,15 @@ pub async fn forgot(
     let link = NewLink::new(app, purpose, user.as_ref().map(|user| user.id), &email, &request, now)?;
     let path = format!("/reset-password?token={}", link.token);
     let to = user.as_ref().map(|user| user.email.as_str());
-    let letter = mail::letter(app, Letter { to, template: "reset-password", language, path: Some(&path) })?;
+    let letter = Letter { to, template: "reset-password", language, path: Some(&path) };
+    let letter = mail::letter_until(app, letter, link.expires_at())?;
     let event = Event::new("password.reset_asked").user(user.as_ref().map(|user| user.id));
     let limited = app
         .db
         .write(async |tx| -> Result<_, AccountError> {
-            let limited = count_mail(app, tx, None, &email, origin, now).await?;
+            let device = devices::recognised(tx, user.as_ref().map(|user| user.id), device, now).await?;
+            let requester = device.as_deref().map_or(Requester::Stranger, Requester::KnownDevice);
+            let limited = count_mail(app, tx, (&email, requester), origin, now).await?;
             if limited.is_none() {
                 link.store(tx).await?;
                 letter.enqueue(tx).await?;

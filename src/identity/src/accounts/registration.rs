@@ -5,21 +5,27 @@
 //! and whichever is used first makes the account.
 
 use postern_entities::users as rows;
-use postern_service::{clock::Timestamp, database::Transaction};
+use postern_service::{
+    clock::Timestamp,
+    database::{DatabaseError, Transaction},
+};
 use sea_orm::EntityTrait as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    AccountError, count_mail, known_words,
+    AccountError, known_words,
     links::{self, NewLink, Purpose},
 };
 use crate::{
     App, administration,
     audit::{Event, Origin},
     config::Registration,
-    mail::{self, Letter},
+    mail::{
+        self, Letter,
+        allowance::{self, Allowance, Requester},
+    },
     passwords::{self, NewPassword, Password, Verdict, Weakness},
     rate_limit::{self, Limit, Taken},
     users::{self, Email, Profile, User},
@@ -95,6 +101,10 @@ pub async fn register(
     administration::users::check(&new.profile)?;
     let password = Password::typed(new.password).ok_or(Weakness::TooLong)?;
     let now = app.clock.now();
+    // Before anything slow: whoever may get no mail has nothing hashed.
+    if let Some(retry_after) = allowance::exhausted(app, now).await? {
+        return Err(AccountError::MailsExhausted { retry_after });
+    }
     // Counted before anything slow, and for a taken address as for a free one.
     count_try(app, origin, now).await?;
     let words = known_words(app, email.as_str(), new.profile.name.as_deref());
@@ -147,21 +157,43 @@ impl Begun<'_> {
         };
         let known = self.taken || self.registered.is_some();
         let to = known.then_some(self.email.as_str());
-        let job = mail::letter(app, Letter { to, template, language, path: Some(&path) })?;
-        let limited = app
+        let letter = Letter { to, template, language, path: Some(&path) };
+        let job = mail::registration_letter(app, letter, link.expires_at())?;
+        let allowance = app
             .db
             .write(async |tx| -> Result<_, AccountError> {
-                let limited = count_mail(app, tx, more, self.email, origin, now).await?;
-                if limited.is_none() {
+                let allowance = self.count(app, tx, more, origin, now).await?;
+                if allowance == Allowance::Granted {
                     link.store(tx).await?;
                     job.enqueue(tx).await?;
                     Event::new(event).record(app, tx, origin, now).await?;
                 }
-                Ok(limited)
+                Ok(allowance)
             })
             .await?;
         app.jobs.wake();
-        limited.map_or(Ok(()), |retry_after| Err(AccountError::Limited { retry_after }))
+        match allowance {
+            Allowance::Granted => Ok(()),
+            Allowance::Limited { retry_after } => Err(AccountError::Limited { retry_after }),
+            Allowance::Exhausted { retry_after } => Err(AccountError::MailsExhausted { retry_after }),
+        }
+    }
+
+    async fn count(
+        &self,
+        app: &App,
+        tx: &Transaction,
+        more: Option<Limit>,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Result<Allowance, DatabaseError> {
+        if let Some(more) = more {
+            let source = rate_limit::source(origin.ip);
+            if let Some(retry_after) = allowance::use_up(app, tx, (more, &source), origin, now).await? {
+                return Ok(Allowance::Limited { retry_after });
+            }
+        }
+        allowance::take(app, tx, (self.email.as_str(), Requester::Stranger), origin, now).await
     }
 }
 

@@ -164,10 +164,13 @@ fn value_of<'r>(app: &App, request: &'r Request, plain: &str) -> Option<&'r str>
 
 /// The value of a cookie, if it is a 256-bit secret as we make them; anything else was not set here.
 pub fn secret_in_cookie<'r>(app: &App, request: &'r Request, plain: &str) -> Option<&'r str> {
-    let value = value_of(app, request, plain)?;
-    let well_formed = value.len() == SECRET_LENGTH
-        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-    well_formed.then_some(value)
+    value_of(app, request, plain).filter(|value| well_formed(value))
+}
+
+/// Whether this is a 256-bit secret as we make them.
+pub fn well_formed(secret: &str) -> bool {
+    secret.len() == SECRET_LENGTH
+        && secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 /// Plain names of the cookies of ours that begin like this.

@@ -4,9 +4,12 @@
 //! write is. Its payload is sealed and erased when it is done. Any node runs it ([`runner`]); what a kind
 //! of job does is listed where the application is put together.
 //!
+//! What strangers can cause any number of has a lane of its own ([`Lane::Back`]). It makes way for everything else and
+//! never takes all places of a node.
+//!
 //! ```text
 //!   enqueued ──► leased ──► done (payload erased)
-//!      ▲  ▲        │ ├────► failed for good, or too late (payload erased)
+//!      ▲  ▲        │ ├────► failed for good, or makes no sense any more (payload erased)
 //!      │  └────────┼─┘ failed: it was certainly not done; tried again later
 //!      └───────────┘   interrupted: it may have been done; tried once more and never again
 //! ```
@@ -94,6 +97,17 @@ pub struct Kind {
     pub run: Run,
     /// How often it is done by itself; none for jobs that are enqueued.
     pub every: Option<Duration>,
+    /// What it makes way for.
+    pub lane: Lane,
+}
+
+/// Which jobs a job waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// For those that are due longer.
+    Front,
+    /// For everything else, and few of it run at once: what strangers can cause any number of holds nobody up.
+    Back,
 }
 
 /// The kinds of job, and the bell of the runner.
@@ -117,6 +131,11 @@ impl Jobs {
         self.kinds.iter().find(|kind| kind.name == name)
     }
 
+    /// Names of the kinds in the back lane.
+    fn at_the_back(&self) -> impl Iterator<Item = &'static str> {
+        self.kinds.iter().filter(|kind| kind.lane == Lane::Back).map(|kind| kind.name)
+    }
+
     fn recurring(&self) -> impl Iterator<Item = (&Kind, Duration)> {
         self.kinds.iter().filter_map(|kind| Some((kind, kind.every?)))
     }
@@ -134,6 +153,9 @@ pub enum JobError {
     /// It will never be done.
     #[error("given up: {0}")]
     Hopeless(String),
+    /// It makes no sense any more.
+    #[error("dropped: {0}")]
+    Obsolete(&'static str),
 }
 
 impl JobError {

@@ -8,11 +8,13 @@ use std::time::Duration;
 use postern_entities::jobs;
 use postern_service::{clock::Timestamp, database::DatabaseError};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, Statement,
-    sea_query::{Expr, OnConflict},
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::{
+        CaseStatement, Expr, ExprTrait as _, LockBehavior, LockType, OnConflict, Order, Query, SimpleExpr,
+    },
 };
 
-use super::{Jobs, recurring_id};
+use super::{Jobs, Lane, recurring_id};
 use crate::app::App;
 
 pub(super) type Job = jobs::Model;
@@ -34,13 +36,14 @@ pub(super) enum Outcome {
     Again(Timestamp, Option<String>),
 }
 
-/// Leases up to `most` jobs that are due. Reads first, so that an idle node writes nothing.
-pub(super) async fn lease(app: &App, most: u64) -> Result<Vec<Job>, DatabaseError> {
+/// Leases up to `most` jobs of a lane that are due. Reads first, so that an idle node writes nothing.
+pub(super) async fn lease(app: &App, lane: Lane, most: usize) -> Result<Vec<Job>, DatabaseError> {
     let now = app.clock.now();
     let waiting = jobs::Entity::find()
         .select_only()
         .column(jobs::Column::Id)
         .filter(due(now))
+        .filter(in_lane(app, lane))
         .limit(1)
         .into_tuple::<uuid::Uuid>()
         .one(app.db.reader())
@@ -48,23 +51,39 @@ pub(super) async fn lease(app: &App, most: u64) -> Result<Vec<Job>, DatabaseErro
     if waiting.is_none() {
         return Ok(Vec::new());
     }
-    let skip = if app.db.backend() == DbBackend::Postgres { "FOR UPDATE SKIP LOCKED" } else { "" };
+    let mut first = Query::select()
+        .column(jobs::Column::Id)
+        .from(jobs::Entity)
+        .cond_where(due(now).add(in_lane(app, lane)))
+        .order_by(jobs::Column::RunAt, Order::Asc)
+        .limit(most as u64)
+        .to_owned();
+    if app.db.backend() == DbBackend::Postgres {
+        first.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    }
     // Whoever held an older lease is gone and may have done the work: that is marked.
-    let sql = format!(
-        "UPDATE jobs SET leased_until = $1, attempts = attempts + 1, \
-         last_error = CASE WHEN leased_until IS NULL THEN last_error ELSE '{INTERRUPTED}' END \
-         WHERE id IN (SELECT id FROM jobs WHERE finished_at IS NULL AND run_at <= $2 \
-         AND (leased_until IS NULL OR leased_until <= $2) ORDER BY run_at LIMIT $3 {skip}) RETURNING *"
-    );
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let values = [(now + LEASE).micros().into(), now.micros().into(), most.into()];
-    let statement = Statement::from_sql_and_values(app.db.backend(), sql, values);
+    let mark = CaseStatement::new()
+        .case(jobs::Column::LeasedUntil.is_null(), Expr::col(jobs::Column::LastError))
+        .finally(INTERRUPTED);
+    let lease = jobs::Entity::update_many()
+        .col_expr(jobs::Column::LeasedUntil, Expr::value((now + LEASE).micros()))
+        .col_expr(jobs::Column::Attempts, Expr::col(jobs::Column::Attempts).add(1))
+        .col_expr(jobs::Column::LastError, mark.into())
+        .filter(jobs::Column::Id.in_subquery(first));
     app.db
         .write(async |tx| {
             give_up_interrupted(tx, now).await?;
-            Ok(jobs::Entity::find().from_raw_sql(statement).all(tx).await?)
+            Ok(lease.exec_with_returning(tx).await?)
         })
         .await
+}
+
+/// A kind that this node does not know is in the front lane.
+fn in_lane(app: &App, lane: Lane) -> SimpleExpr {
+    match lane {
+        Lane::Front => jobs::Column::Kind.is_not_in(app.jobs.at_the_back()),
+        Lane::Back => jobs::Column::Kind.is_in(app.jobs.at_the_back()),
+    }
 }
 
 fn due(now: Timestamp) -> Condition {
@@ -74,7 +93,7 @@ fn due(now: Timestamp) -> Condition {
         .add(Condition::any().add(jobs::Column::LeasedUntil.is_null()).add(lease_ended(now)))
 }
 
-fn lease_ended(now: Timestamp) -> sea_orm::sea_query::SimpleExpr {
+fn lease_ended(now: Timestamp) -> SimpleExpr {
     jobs::Column::LeasedUntil.lte(now.micros())
 }
 

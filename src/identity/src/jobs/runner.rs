@@ -3,24 +3,27 @@
 //! A node that is killed leaves its leases behind; when they end, another run begins, marked as one
 //! that may be the second. So a mail is sent once, or at most twice.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use postern_service::{clock::Timestamp, database::DatabaseError};
+use postern_service::database::DatabaseError;
 use serde_json::Value;
 use tokio::{
+    sync::Semaphore,
     task::JoinSet,
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Envelope, JobError, Kind,
+    Envelope, JobError, Kind, Lane,
     queue::{self, INTERRUPTED, Job, Outcome},
 };
 use crate::app::App;
 
 /// Jobs at a time on one node.
 const AT_ONCE: usize = 8;
+/// How many of these may be of the back lane.
+const OF_THE_BACK_AT_ONCE: usize = 2;
 /// How often a node looks for jobs of other nodes and for those whose time has come.
 const POLL: Duration = Duration::from_secs(1);
 /// A run takes no longer; a lease does.
@@ -32,13 +35,20 @@ pub async fn run(app: App, stop: CancellationToken) {
         tracing::error!(cause = %super::chain(&cause), "recurring jobs could not be written");
     }
     let mut running = JoinSet::new();
+    let back_lane = Arc::new(Semaphore::new(OF_THE_BACK_AT_ONCE));
     while !stop.is_cancelled() {
         while running.try_join_next().is_some() {}
         let free = AT_ONCE - running.len();
-        let leased = if free == 0 { Vec::new() } else { lease_or_log(&app, free).await };
-        let more = free > 0 && leased.len() == free;
-        for job in leased {
+        let front = lease_or_log(&app, Lane::Front, free).await;
+        let of_the_back = back_lane.available_permits().min(free - front.len());
+        let back = lease_or_log(&app, Lane::Back, of_the_back).await;
+        let more = free > 0 && front.len() == free;
+        for job in front {
             running.spawn(run_one(app.clone(), job));
+        }
+        for job in back {
+            let place = Arc::clone(&back_lane).try_acquire_owned();
+            running.spawn(hold(place, run_one(app.clone(), job)));
         }
         if more {
             continue;
@@ -53,8 +63,17 @@ pub async fn run(app: App, stop: CancellationToken) {
     while running.join_next().await.is_some() {}
 }
 
-async fn lease_or_log(app: &App, most: usize) -> Vec<Job> {
-    queue::lease(app, most as u64).await.unwrap_or_else(|cause| {
+/// Keeps a place until the work is done.
+async fn hold<P>(place: P, work: impl Future<Output = ()>) {
+    work.await;
+    drop(place);
+}
+
+async fn lease_or_log(app: &App, lane: Lane, most: usize) -> Vec<Job> {
+    if most == 0 {
+        return Vec::new();
+    }
+    queue::lease(app, lane, most).await.unwrap_or_else(|cause| {
         tracing::warn!(cause = %super::chain(&cause), "jobs could not be leased");
         Vec::new()
     })
@@ -64,7 +83,10 @@ async fn lease_or_log(app: &App, most: usize) -> Vec<Job> {
 pub async fn run_due(app: &App) -> Result<usize, DatabaseError> {
     let mut runs = 0;
     loop {
-        let leased = queue::lease(app, AT_ONCE as u64).await?;
+        let mut leased = queue::lease(app, Lane::Front, AT_ONCE).await?;
+        if leased.is_empty() {
+            leased = queue::lease(app, Lane::Back, AT_ONCE).await?;
+        }
         if leased.is_empty() {
             return Ok(runs);
         }
@@ -101,27 +123,27 @@ async fn once(app: &App, kind: &Kind, job: &Job) -> Outcome {
         Err(cause) => return Outcome::Finished(Some(logged(kind, &cause))),
     };
     if app.clock.now() >= envelope.give_up_at {
-        return Outcome::Finished(Some(logged(kind, &JobError::Hopeless("its time is over".to_owned()))));
+        return dropped(kind, JobError::Obsolete("its time is over").to_string());
     }
     let Err(cause) = guarded(app, kind, envelope.payload).await else {
         metrics::counter!("postern_jobs_total", "kind" => kind.name, "outcome" => "done").increment(1);
         return Outcome::Finished(None);
     };
+    if let JobError::Obsolete(_) = cause {
+        return dropped(kind, cause.to_string());
+    }
     let reason = logged(kind, &cause);
     let second = job.last_error.as_deref() == Some(INTERRUPTED);
-    match cause {
-        JobError::Hopeless(_) => Outcome::Finished(Some(reason)),
-        JobError::Interrupted(_) if second => Outcome::Finished(Some(reason)),
-        JobError::Interrupted(_) => again(app, job, envelope.give_up_at, INTERRUPTED.to_owned()),
+    let mark = match cause {
+        JobError::Hopeless(_) | JobError::Obsolete(_) => return Outcome::Finished(Some(reason)),
+        JobError::Interrupted(_) if second => return Outcome::Finished(Some(reason)),
+        JobError::Interrupted(_) => INTERRUPTED.to_owned(),
         // The mark stays: an earlier run may still have done the work.
-        JobError::Failed(_) if second => again(app, job, envelope.give_up_at, INTERRUPTED.to_owned()),
-        JobError::Failed(_) => again(app, job, envelope.give_up_at, reason),
-    }
-}
-
-fn again(app: &App, job: &Job, give_up_at: Timestamp, error: String) -> Outcome {
-    let at = app.clock.now() + queue::back_off(job.attempts);
-    if at < give_up_at { Outcome::Again(at, Some(error)) } else { Outcome::Finished(Some(error)) }
+        JobError::Failed(_) if second => INTERRUPTED.to_owned(),
+        JobError::Failed(_) => reason,
+    };
+    let again_at = app.clock.now() + queue::back_off(job.attempts);
+    if again_at < envelope.give_up_at { Outcome::Again(again_at, Some(mark)) } else { dropped(kind, mark) }
 }
 
 /// A run that hangs is cut off, and a run that panics takes nobody with it.
@@ -151,6 +173,13 @@ fn logged(kind: &Kind, cause: &JobError) -> String {
     tracing::warn!(job = kind.name, %cause, "a job was not done");
     metrics::counter!("postern_jobs_total", "kind" => kind.name, "outcome" => "failed").increment(1);
     cause.to_string()
+}
+
+/// Counts a job that makes no sense any more, such as the mail with a code that is over.
+fn dropped(kind: &Kind, cause: String) -> Outcome {
+    tracing::info!(job = kind.name, cause, "a job makes no sense any more and was dropped");
+    metrics::counter!("postern_jobs_total", "kind" => kind.name, "outcome" => "dropped").increment(1);
+    Outcome::Finished(Some(cause))
 }
 
 async fn keep(app: &App, job: &Job, outcome: Outcome) {

@@ -1,10 +1,14 @@
 //! Answers with which devices an account has signed in.
 //!
-//! A browser is known by a secret in a cookie of its own, made at its first sign-in, stored hashed, and kept when somebody
-//! signs out. An app keeps no cookie: it is known by the network it comes from and by what it calls itself. What is known
-//! is not slowed by strangers ([`super::guesses`]), and its sign-ins are no news to the owner of the account. It proves
-//! nothing else.
+//! A device is known by a secret that its first sign-in gives it, stored hashed, and kept when somebody signs out: a browser
+//! has it in a cookie of its own, an app in the answer of a sign-in. A known device that shows its secret is not slowed by
+//! strangers ([`super::guesses`], [`allowance`](crate::mail::allowance)), and its sign-ins are no news to the owner of the
+//! account. The secret proves nothing else.
+//!
+//! An app that shows none gets the same one again whenever it comes from the same network and calls itself the same, so
+//! that apps which keep nothing leave one row each.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use postern_entities::devices::{self, Column};
 use postern_service::{
     clock::Timestamp,
@@ -18,13 +22,12 @@ use uuid::Uuid;
 
 use crate::{app::App, audit::Origin, crypto, rate_limit, sessions};
 
-/// What names a device: a browser by the secret of its cookie, an app by where it is and what it says it is.
-pub(super) fn hash(browser_secret: Option<&str>, origin: &Origin) -> Vec<u8> {
-    if let Some(secret) = browser_secret {
-        return crypto::token_hash(secret);
-    }
+/// The secret of an app that shows none, for one account: nobody else can work it out.
+pub(super) fn secret_of_app(app: &App, user_id: Uuid, origin: &Origin) -> String {
     let name = origin.user_agent.as_deref().unwrap_or_default();
-    crypto::token_hash(&format!("app\n{}\n{name}", rate_limit::source(origin.ip)))
+    let source = rate_limit::source(origin.ip);
+    let mac = app.vault.mac(&[b"device", user_id.as_bytes(), source.as_bytes(), name.as_bytes()]);
+    URL_SAFE_NO_PAD.encode(mac)
 }
 
 /// Whether an account knows a device. The same statement runs when there is no account.
@@ -36,6 +39,18 @@ pub(super) async fn known(
 ) -> Result<bool, DatabaseError> {
     let row = devices::Entity::find_by_id((user_id.unwrap_or(Uuid::nil()), device_hash.to_vec()));
     Ok(row.filter(Column::ExpiresAt.gt(now.micros())).one(db).await?.is_some())
+}
+
+/// The hash of the device with this secret, if the account knows it. The same statement runs when there is no account.
+pub(crate) async fn recognised(
+    db: &impl ConnectionTrait,
+    user_id: Option<Uuid>,
+    secret: Option<&str>,
+    now: Timestamp,
+) -> Result<Option<Vec<u8>>, DatabaseError> {
+    let Some(secret) = secret else { return Ok(None) };
+    let hash = crypto::token_hash(secret);
+    Ok(known(db, user_id, &hash, now).await?.then_some(hash))
 }
 
 /// Whether others than this device signed in before, and it did not; before the write has opened a session.

@@ -30,6 +30,10 @@ impl LoginMethod for EmailOtp {
         app.mailer.delivers()
     }
 
+    fn proves_email(&self) -> bool {
+        true
+    }
+
     async fn begin(&self, cx: &Context<'_>, _user: Option<&User>) -> Result<Challenge, LoginError> {
         Ok(sent_code::make(cx, Channel::Email))
     }

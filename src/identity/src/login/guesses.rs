@@ -5,7 +5,7 @@
 //! device that it knows ([`super::devices`]) waits for its own guesses only: strangers cannot keep it out.
 //!
 //! A guess is counted before it is looked at, by one conditional upsert that lets nobody through before `free_at`; one
-//! that turns out right is taken back. A guess that comes too early is not looked at and changes nothing of the wait.
+//! that turns out right, or that a fault kept from being looked at, is taken back. A guess that comes too early is not looked at and changes nothing of the wait.
 //!
 //! Guesses at a password, at a code that was sent, and at the second factor of who has shown a first one are counted apart:
 //! what a stranger does to one of them bars nobody from another. What cannot be guessed, a key that signs for our origin, is not counted at all.
@@ -32,13 +32,15 @@ pub(super) struct Guess {
     device: Vec<u8>,
     /// When the one after it is free, once it is counted.
     free_at: i64,
+    /// How many were made with it, once it is counted.
+    made: i32,
 }
 
 impl Guess {
     /// One that is to be counted. `device` is one that the account knows.
     pub(super) fn new(guessed: Guessed, identifier: &str, device: Option<&[u8]>) -> Self {
         let device = device.unwrap_or_default().to_vec();
-        Self { account: guessed.account(identifier), device, free_at: 0 }
+        Self { account: guessed.account(identifier), device, free_at: 0, made: 0 }
     }
 
     /// What counts it. It returns the row that [`counted`](Self::counted) reads, and none for a guess that comes too early.
@@ -86,13 +88,18 @@ impl Guess {
             ])
             .values_panic(first)
             .on_conflict(again)
-            .returning_col(Column::FreeAt)
+            .returning(Query::returning().columns([Column::FreeAt, Column::Made]))
             .to_owned()
     }
 
     /// This guess, counted.
     pub(super) fn counted(self, row: &QueryResult) -> Result<Self, DatabaseError> {
-        Ok(Self { free_at: row.try_get_by_index(0)?, ..self })
+        Ok(Self { free_at: row.try_get_by_index(0)?, made: row.try_get_by_index(1)?, ..self })
+    }
+
+    /// How many were made and not taken back, with this one.
+    pub(super) fn made(&self) -> i32 {
+        self.made
     }
 
     /// Whether it is counted for a device of its own.
@@ -139,7 +146,7 @@ impl Guessed {
     }
 
     /// The account's name for it, whether or not somebody has the address.
-    fn account(self, identifier: &str) -> Vec<u8> {
+    pub(super) fn account(self, identifier: &str) -> Vec<u8> {
         let word = match self {
             Self::Password => "password",
             Self::Code => "code",

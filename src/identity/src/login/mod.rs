@@ -81,6 +81,11 @@ pub trait LoginMethod: Send + Sync {
         false
     }
 
+    /// Whether it proves that the person reads the mail of the account's address.
+    fn proves_email(&self) -> bool {
+        false
+    }
+
     /// What finds something where the account is set up for it; none where every account is.
     fn enrolment(&self, _user_id: Uuid) -> Option<SelectStatement> {
         None

@@ -1,14 +1,17 @@
 //! Defines codes that are sent: what `code` and `email-otp` share.
 //!
-//! A code is 8 digits, works once, for `login.code_lifetime` counted from when it was sent, and only in
-//! the attempt it was made for. It is kept as a MAC under a server key over attempt and code, since a
+//! A code is 8 digits, works once, for `login.code_lifetime` counted from when it was asked for, and only in
+//! the attempt it was made for. Its end is fixed before it is sent: how long a mail server takes tells nobody whether
+//! there is an account. It is kept as a MAC under a server key over attempt and code, since a
 //! plain hash of eight digits is guessed in a moment. The code itself travels in the sealed payload of
 //! a job. For an unknown user everything happens alike, up to a job that sends nothing.
 
+use std::time::Duration;
+
 use minijinja::context;
 use postern_entities::attempts;
-use postern_service::database::DatabaseError;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use postern_service::{clock::Timestamp, database::DatabaseError};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use url::Url;
@@ -66,7 +69,7 @@ pub(super) fn make(cx: &Context<'_>, channel: Channel) -> Challenge {
         client: cx.client.map(|client| client.row.name.clone()),
         language: cx.language.to_owned(),
     };
-    let job = NewJob { kind: JOB, payload: json!(payload), give_up_at: cx.attempt_ends_at };
+    let job = NewJob { kind: JOB, payload: json!(payload), give_up_at: mac.expires_at };
     Challenge { code: Some(mac), job: Some(job), ..Challenge::default() }
 }
 
@@ -86,7 +89,8 @@ pub(super) fn make_message(cx: &Context<'_>) -> Challenge {
 fn draw(cx: &Context<'_>) -> (String, CodeMac) {
     let code = cx.app.random.digits(DIGITS);
     let mac = mac(cx.app, cx.attempt_hash, &code);
-    (code, CodeMac { mac, expires_at: cx.now + cx.app.config.login.code_lifetime.duration() })
+    let expires_at = (cx.now + cx.app.config.login.code_lifetime.duration()).min(cx.attempt_ends_at);
+    (code, CodeMac { mac, expires_at })
 }
 
 fn mac(app: &App, attempt_hash: &[u8], code: &str) -> Vec<u8> {
@@ -114,20 +118,19 @@ pub fn normalise(typed: &str, digits: usize) -> Option<String> {
     (code.len() == digits && code.bytes().all(|byte| byte.is_ascii_digit())).then_some(code)
 }
 
-/// Runs the job: sends the code, then lets its life begin.
+/// Runs the job.
 pub(crate) async fn send(app: App, payload: serde_json::Value) -> Result<(), JobError> {
     let code: CodeToSend = serde_json::from_value(payload).map_err(JobError::malformed)?;
-    if let Some(to) = &code.to {
-        match code.channel {
-            Channel::Email => send_mail(&app, to, &code).await?,
-            Channel::Webhook => post(&app, to, &code).await?,
-        }
+    let Some(to) = &code.to else { return Ok(()) };
+    let left = good_until(&app, &code).await? - app.clock.now();
+    match code.channel {
+        Channel::Email => send_mail(&app, to, &code, left).await,
+        Channel::Webhook => post(&app, to, &code, left).await,
     }
-    Ok(begin_life(&app, &code).await?)
 }
 
-async fn send_mail(app: &App, to: &str, code: &CodeToSend) -> Result<(), JobError> {
-    let minutes = app.config.login.code_lifetime.duration().as_secs().div_ceil(60);
+async fn send_mail(app: &App, to: &str, code: &CodeToSend, left: Duration) -> Result<(), JobError> {
+    let minutes = left.as_secs().div_ceil(60);
     let values = context! {
         code => &code.code, client => &code.client, minutes => minutes, issuer => &app.config.issuer,
     };
@@ -136,20 +139,19 @@ async fn send_mail(app: &App, to: &str, code: &CodeToSend) -> Result<(), JobErro
     mail::send(app, message).await
 }
 
-/// A code that waited for a mail server lives as long as any other, but never longer than its attempt.
-async fn begin_life(app: &App, code: &CodeToSend) -> Result<(), DatabaseError> {
-    let ends_at = app.clock.now() + app.config.login.code_lifetime.duration();
-    app.db
-        .write(async |tx| {
-            attempts::Entity::update_many()
-                .col_expr(attempts::Column::CodeExpiresAt, Expr::value(ends_at.micros()))
-                .filter(attempts::Column::AttemptHash.eq(code.attempt_hash.clone()))
-                .filter(attempts::Column::CodeMac.eq(mac(app, &code.attempt_hash, &code.code)))
-                .exec(tx)
-                .await?;
-            Ok(())
-        })
+/// Until when the code is good; an error when it is not any more, because its time is over, another one took its place, or
+/// the sign-in went on without it.
+async fn good_until(app: &App, code: &CodeToSend) -> Result<Timestamp, JobError> {
+    let now = app.clock.now();
+    let row = attempts::Entity::find_by_id(code.attempt_hash.clone())
+        .filter(attempts::Column::CodeMac.eq(mac(app, &code.attempt_hash, &code.code)))
+        .filter(attempts::Column::CompletedAt.is_null())
+        .filter(attempts::Column::CodeExpiresAt.gt(now.micros()))
+        .one(app.db.reader())
         .await
+        .map_err(DatabaseError::from)?;
+    let end = row.and_then(|row| row.code_expires_at).map(Timestamp::from_micros);
+    end.ok_or(JobError::Obsolete("the code is not good any more"))
 }
 
 /// What the operator's gateway gets.
@@ -165,7 +167,7 @@ struct Delivery<'a> {
     expires_in: u64,
 }
 
-async fn post(app: &App, to: &str, code: &CodeToSend) -> Result<(), JobError> {
+async fn post(app: &App, to: &str, code: &CodeToSend, left: Duration) -> Result<(), JobError> {
     let settings = &app.config.login;
     let (Some(url), Some(secret)) = (&settings.code_webhook_url, &settings.code_webhook_secret) else {
         return Err(JobError::failed("login.code_webhook_url and login.code_webhook_secret are not set"));
@@ -177,7 +179,7 @@ async fn post(app: &App, to: &str, code: &CodeToSend) -> Result<(), JobError> {
         code: &code.code,
         client: code.client.as_deref(),
         language: &code.language,
-        expires_in: settings.code_lifetime.seconds(),
+        expires_in: left.as_secs(),
     };
     let body = serde_json::to_vec(&delivery).map_err(JobError::malformed)?;
     let signature = outbound::signature(secret, app.clock.now(), &body);

@@ -135,6 +135,11 @@ pub async fn store_first(tx: &Transaction, passwords: Vec<NewPassword>) -> Resul
     Ok(())
 }
 
+/// Removes the password of an account. Whether it had one.
+pub async fn remove(tx: &Transaction, user_id: Uuid) -> Result<bool, DatabaseError> {
+    Ok(of_user(user_id).exec(tx).await?.rows_affected > 0)
+}
+
 fn of_user(user_id: Uuid) -> sea_orm::DeleteMany<credentials::Entity> {
     credentials::Entity::delete_many().filter(Column::UserId.eq(user_id)).filter(Column::Kind.eq(KIND))
 }

@@ -6,6 +6,7 @@ use postern_identity::{administration::users, audit::Origin, users::Profile};
 use serde_json::Value;
 
 use crate::{
+    person::open,
     sign_in::{ALICE, NOBODY, SignIn, problem},
     support::Answer,
 };
@@ -34,13 +35,29 @@ async fn a_code_lives_for_ten_minutes() {
 }
 
 #[tokio::test]
-async fn the_life_of_a_code_counts_from_its_sending() {
+async fn the_life_of_a_code_counts_from_its_request_and_not_from_its_sending() {
     let sign_in = SignIn::new().await;
-    let attempt = sign_in.attempt("email-otp", ALICE).await;
-    sign_in.app.clock.advance(Duration::from_secs(240));
-    let code = sign_in.app.code_for(ALICE).await;
-    sign_in.app.clock.advance(Duration::from_secs(599));
-    assert_eq!(sign_in.verify("email-otp", &attempt, &code).await.status, 200);
+    for (later, status) in [(359, 200), (360, 401)] {
+        let attempt = sign_in.attempt("email-otp", ALICE).await;
+        sign_in.app.clock.advance(Duration::from_secs(240));
+        let code = sign_in.app.code_for(ALICE).await;
+        sign_in.app.clock.advance(Duration::from_secs(later));
+        assert_eq!(sign_in.verify("email-otp", &attempt, &code).await.status, status);
+    }
+}
+
+#[tokio::test]
+async fn the_countdown_of_a_code_ends_alike_whoever_is_mailed_and_whenever() {
+    let sign_in = SignIn::new().await;
+    for identifier in [ALICE, NOBODY] {
+        let browser = sign_in.app.browser();
+        let page = open(&browser, "/login?to=account").await;
+        page.press("#login-submit", &[("identifier", identifier)]).await;
+        sign_in.app.clock.advance(Duration::from_secs(60));
+        sign_in.app.run_jobs().await;
+        let page = open(&browser, "/login?to=account").await;
+        assert_eq!(page.attribute(".clock", "data-seconds-left"), "540", "{identifier}");
+    }
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ async fn a_flood_of_begun_sign_ins_is_limited_by_source_known_or_not() {
     let sign_in = SignIn::with(&[("POSTERN_LIMITS__ATTEMPTS_PER_SOURCE", "3 per 15m per ip")]).await;
     let before = rows(&sign_in.app).await;
     for (call, identifier) in [ALICE, NOBODY, ALICE, NOBODY, ALICE].into_iter().enumerate() {
-        let answer = sign_in.request("password", identifier).await;
+        let answer = sign_in.request_from("app", "password", identifier, "198.51.100.6").await;
         assert_eq!(answer.status, if call < 3 { 200 } else { 429 }, "{}", answer.body);
     }
     let after = rows(&sign_in.app).await;

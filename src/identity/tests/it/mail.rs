@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use postern_entities::jobs;
 use sea_orm::EntityTrait as _;
+use serde_json::json;
 
 use crate::{
     sign_in::{ALICE, NOBODY, SignIn},
@@ -107,4 +108,50 @@ async fn a_server_that_takes_the_mail_without_a_word_gets_it_twice_at_most() {
     }
     assert_eq!(server.mails().len(), 2);
     assert!(stored(&sign_in).await[0].finished_at.is_some());
+}
+
+#[tokio::test]
+async fn after_an_outage_nothing_is_mailed_that_is_over() {
+    let (server, sign_in) = with_server("none").await;
+    server.set_mood(Mood::Down);
+    sign_in.attempt("email-otp", ALICE).await;
+    let body = json!({ "client_id": "app", "email": ALICE });
+    sign_in.app.post_json("/api/auth/password/forgot", &body).await;
+    let body = json!({ "client_id": "app", "email": "carol@example.test", "password": "seven brass lamps upstream" });
+    sign_in.app.post_json("/api/auth/register", &body).await;
+    assert_eq!(sign_in.app.run_jobs().await, 3);
+    server.set_mood(Mood::Kind);
+    // The code is over, the links are not.
+    sign_in.app.clock.advance(Duration::from_mins(10));
+    sign_in.app.run_jobs().await;
+    let taken = server.mails();
+    assert!(taken.len() == 2 && !taken.iter().any(|mail| mail.contains("is your code")), "{taken:?}");
+
+    server.set_mood(Mood::Down);
+    let body = json!({ "client_id": "app", "email": ALICE });
+    sign_in.app.post_json("/api/auth/password/forgot", &body).await;
+    sign_in.app.run_jobs().await;
+    server.set_mood(Mood::Kind);
+    sign_in.app.clock.advance(Duration::from_hours(1));
+    sign_in.app.run_jobs().await;
+    assert_eq!(server.mails().len(), 2, "nor a link whose time is over");
+    assert!(
+        stored(&sign_in).await.iter().all(|row| row.finished_at.is_some() && row.payload_sealed.is_none())
+    );
+}
+
+#[tokio::test]
+async fn a_code_that_another_one_replaced_or_that_is_not_needed_any_more_is_not_mailed() {
+    let (server, sign_in) = with_server("none").await;
+    server.set_mood(Mood::Down);
+    let attempt = sign_in.attempt("email-otp", ALICE).await;
+    sign_in.app.run_jobs().await;
+    assert_eq!(sign_in.again("email-otp", &attempt).await.status, 200);
+    server.set_mood(Mood::Kind);
+    sign_in.app.run_jobs().await;
+    sign_in.app.clock.advance(Duration::from_secs(60));
+    sign_in.app.run_jobs().await;
+    let mails = server.mails();
+    let [mail] = &mails[..] else { panic!("{mails:?}") };
+    assert_eq!(sign_in.verify("email-otp", &attempt, &code_in(mail)).await.status, 200);
 }

@@ -1,7 +1,10 @@
 //! How good a new password would be, told while it is typed: by the rules that decide when it is set.
 
 use postern_identity::{
-    accounts::{invitations, recovery},
+    accounts::{
+        invitations,
+        recovery::{self, Forgot},
+    },
     audit::Origin,
     passwords::breached::build::{Lines, build},
 };
@@ -88,7 +91,8 @@ async fn ones_own_account_is_known_by_its_session_or_by_its_link() {
     assert!(hint.contains("your address"), "{hint}");
     // The same when an app's request led to it.
     let origin = Origin::default();
-    recovery::forgot(&app.app, &user.email, Some(Uuid::from_u128(1)), "en", &origin).await.unwrap();
+    let forgot = Forgot { email: &user.email, request: Some(Uuid::from_u128(1)), device: None };
+    recovery::forgot(&app.app, forgot, "en", &origin).await.unwrap();
     let fields = [("token", &*newest_token(&app).await), ("password", "alice-adams-example!")];
     let (_, _, hint) = told(&elsewhere, "/register", &fields).await;
     assert!(hint.contains("your address"), "{hint}");

@@ -29,6 +29,7 @@ async fn begin(sign_in: &SignIn, method: &str, start: Start<'_>, requirement: Re
         start,
         binding: binding(),
         requirement,
+        device: None,
         language: "en",
         origin: &origin,
     };

@@ -1,6 +1,10 @@
 //! Defines what tests of sign-in begin with: alice, first-party clients, and the two calls of the API.
 
-use std::time::Duration;
+use std::{
+    net::Ipv4Addr,
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    time::Duration,
+};
 
 use poem::http::header;
 use postern_identity::{
@@ -13,7 +17,7 @@ use postern_identity::{
 use serde_json::{Value, json};
 use totp_rs::{Builder, Secret};
 
-use crate::support::{Answer, TestApp, json_request};
+use crate::support::{Answer, TestApp, from_peer, json_request};
 
 /// Her address.
 pub const ALICE: &str = "alice@example.test";
@@ -68,9 +72,16 @@ impl SignIn {
         self.request_of("app", method, identifier).await
     }
 
+    /// Each time from another address: one that begins anew has no second code sent.
     pub async fn request_of(&self, client_id: &str, method: &str, identifier: &str) -> Answer {
+        static CALLS: AtomicU32 = AtomicU32::new(0x0a80_0000);
+        let peer = Ipv4Addr::from(CALLS.fetch_add(1, Relaxed));
+        self.request_from(client_id, method, identifier, &peer.to_string()).await
+    }
+
+    pub async fn request_from(&self, client_id: &str, method: &str, identifier: &str, peer: &str) -> Answer {
         let body = json!({ "client_id": client_id, "identifier": identifier });
-        self.app.post_json(&format!("/api/auth/{method}/request"), &body).await
+        self.app.send(from_peer(json_request(&format!("/api/auth/{method}/request"), &body), peer)).await
     }
 
     /// Begins an attempt of `app` and answers its secret.
@@ -78,8 +89,15 @@ impl SignIn {
         attempt(&self.request(method, identifier).await)
     }
 
-    /// Another code, or the next factor, of an attempt of `app`.
+    /// Another code, as soon as it may be asked for, or the next factor, of an attempt of `app`.
     pub async fn again(&self, method: &str, attempt: &str) -> Answer {
+        if ["code", "email-otp"].contains(&method) {
+            self.app.clock.advance(Duration::from_secs(30));
+        }
+        self.again_at_once(method, attempt).await
+    }
+
+    pub async fn again_at_once(&self, method: &str, attempt: &str) -> Answer {
         let body = json!({ "client_id": "app", "attempt": attempt });
         self.app.post_json(&format!("/api/auth/{method}/request"), &body).await
     }

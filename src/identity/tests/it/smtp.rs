@@ -25,6 +25,8 @@ pub enum Mood {
 pub struct MailServer {
     pub port: u16,
     mood: Arc<Mutex<Mood>>,
+    /// Whoever else is written to waits for ever.
+    only: Arc<Mutex<Option<String>>>,
     mails: Arc<Mutex<Vec<String>>>,
 }
 
@@ -32,12 +34,14 @@ impl MailServer {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let server = Self { port, mood: Arc::new(Mutex::new(Mood::Kind)), mails: Arc::default() };
+        let mood = Arc::new(Mutex::new(Mood::Kind));
+        let server = Self { port, mood, only: Arc::default(), mails: Arc::default() };
         let serving = server.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                let serving = serving.clone();
                 // A client that hangs up ends its conversation, nothing else.
-                let _ = serving.converse(stream).await;
+                tokio::spawn(async move { serving.converse(stream).await });
             }
         });
         server
@@ -47,9 +51,18 @@ impl MailServer {
         *self.mood.lock().unwrap() = mood;
     }
 
+    /// Leaves mails to anybody else without an answer.
+    pub fn take_only(&self, recipient: &str) {
+        *self.only.lock().unwrap() = Some(recipient.to_owned());
+    }
+
     /// What was taken, the oldest first: envelope and message.
     pub fn mails(&self) -> Vec<String> {
         self.mails.lock().unwrap().clone()
+    }
+
+    fn ignores(&self, recipient: &str) -> bool {
+        self.only.lock().unwrap().as_ref().is_some_and(|only| !recipient.contains(only))
     }
 
     async fn converse(&self, stream: TcpStream) -> std::io::Result<()> {
@@ -72,6 +85,7 @@ impl MailServer {
                     "250 ok\r\n"
                 }
                 "RCPT" if mood == Mood::Busy => "451 try later\r\n",
+                "RCPT" if self.ignores(&line) => std::future::pending().await,
                 "RCPT" => {
                     mail.push_str(&line);
                     "250 ok\r\n"

@@ -117,10 +117,13 @@ pub enum Per {
     Client,
     /// The grant.
     Grant,
+    /// All nodes together.
+    Installation,
 }
 
 impl Per {
-    const ALL: [Self; 5] = [Self::Ip, Self::Recipient, Self::Account, Self::Client, Self::Grant];
+    const ALL: [Self; 6] =
+        [Self::Ip, Self::Recipient, Self::Account, Self::Client, Self::Grant, Self::Installation];
 
     /// The word in a setting, and in the keys of counters.
     pub const fn word(self) -> &'static str {
@@ -130,6 +133,7 @@ impl Per {
             Self::Account => "account",
             Self::Client => "client",
             Self::Grant => "grant",
+            Self::Installation => "installation",
         }
     }
 }

@@ -8,7 +8,8 @@ use super::{super::uncached::Uncached, caller::Caller, errors};
 use crate::{
     App,
     accounts::{
-        self, recovery,
+        self,
+        recovery::{self, Forgot},
         registration::{self, NewAccount},
     },
     users::Profile,
@@ -99,7 +100,7 @@ impl Example for LinkRequest {
 struct MailRequest {
     /// The client.
     client_id: String,
-    /// The address of the account, or of the registration.
+    /// The address of the registration.
     #[oai(validator(max_length = 320))]
     email: String,
 }
@@ -107,6 +108,27 @@ struct MailRequest {
 impl Example for MailRequest {
     fn example() -> Self {
         Self { client_id: "tasks-web".to_owned(), email: "alice@example.test".to_owned() }
+    }
+}
+
+/// Asks for a mail with a link to set a new password.
+#[derive(Object)]
+#[oai(example)]
+struct ForgotRequest {
+    /// The client.
+    client_id: String,
+    /// The address of the account.
+    #[oai(validator(max_length = 320))]
+    email: String,
+    /// `device` of an earlier sign-in's answer: strangers do not use up the mails of a device that the account knows.
+    #[oai(validator(max_length = 64))]
+    device: Option<String>,
+}
+
+impl Example for ForgotRequest {
+    fn example() -> Self {
+        let MailRequest { client_id, email } = MailRequest::example();
+        Self { client_id, email, device: None }
     }
 }
 
@@ -244,10 +266,11 @@ impl AccountsApi {
     async fn forgot(
         &self,
         request: &Request,
-        body: Json<MailRequest>,
+        body: Json<ForgotRequest>,
     ) -> Result<Uncached<Sent>, Problems<400, 401, 403, 429, 503>> {
         let caller = Caller::named(&self.app, request, &body.0.client_id)?;
-        recovery::forgot(&self.app, &body.0.email, None, &caller.language, &caller.origin)
+        let forgot = Forgot { email: &body.0.email, request: None, device: body.0.device.as_deref() };
+        recovery::forgot(&self.app, forgot, &caller.language, &caller.origin)
             .await
             .map_err(errors::account)?;
         Ok(Uncached(Sent { sent: true }))

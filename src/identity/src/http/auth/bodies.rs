@@ -25,7 +25,10 @@ pub(super) struct BeginRequest {
     /// The attempt of an earlier answer, for its next factor or for another code.
     #[oai(validator(max_length = 64))]
     pub(super) attempt: Option<String>,
-    /// Binds the attempt to this browser by a cookie.
+    /// `device` of an earlier sign-in's answer: strangers do not slow down a device that the account knows.
+    #[oai(validator(max_length = 64))]
+    pub(super) device: Option<String>,
+    /// Binds the attempt to this browser by a cookie, and takes `device` from its own.
     pub(super) cookies: Option<bool>,
 }
 
@@ -89,7 +92,10 @@ pub(super) struct VerifyRequest {
     pub(super) scope: Option<String>,
     /// Which resources the access token is for (RFC 8707).
     pub(super) resource: Option<Resource>,
-    /// Keeps the refresh token in a cookie instead of the answer.
+    /// `device` of an earlier sign-in's answer: strangers do not slow down a device that the account knows.
+    #[oai(validator(max_length = 64))]
+    pub(super) device: Option<String>,
+    /// Keeps the refresh token and `device` in cookies instead of the answer.
     pub(super) cookies: Option<bool>,
 }
 
@@ -129,7 +135,10 @@ pub(super) struct LoginRequest {
     pub(super) scope: Option<String>,
     /// Which resources the access token is for (RFC 8707).
     pub(super) resource: Option<Resource>,
-    /// Keeps the refresh token in a cookie instead of the answer.
+    /// `device` of an earlier sign-in's answer: strangers do not slow down a device that the account knows.
+    #[oai(validator(max_length = 64))]
+    pub(super) device: Option<String>,
+    /// Keeps the refresh token and `device` in cookies instead of the answer.
     pub(super) cookies: Option<bool>,
 }
 
@@ -178,6 +187,14 @@ pub(super) struct Tokens {
     id_token: Option<String>,
     /// For the next access token, once; not with `cookies`.
     refresh_token: Option<String>,
+    /// Keep it for the next sign-in on this device; after a sign-in, and not with `cookies`.
+    device: Option<String>,
+}
+
+impl Tokens {
+    pub(super) fn with_device(self, device: String) -> Self {
+        Self { device: Some(device), ..self }
+    }
 }
 
 impl Example for Tokens {
@@ -189,6 +206,7 @@ impl Example for Tokens {
             scope: "openid tasks:read tasks:write".to_owned(),
             id_token: None,
             refresh_token: Some("0pYzXTUyWbtO5IPm1LNYBs9PAXeBKWHZ0hIzKAEJrJ0".to_owned()),
+            device: Some("q2mFpC0ZJt1cUe7Zk4vWbN9sXoYhRgLdA3iTuPyEw5M".to_owned()),
         }
     }
 }
@@ -202,6 +220,7 @@ impl From<TokenResponse> for Tokens {
             scope: issued.scope,
             id_token: issued.id_token,
             refresh_token: issued.refresh_token,
+            device: None,
         }
     }
 }

@@ -10,7 +10,10 @@ use poem::{
 use postern_service::problem::Problem;
 
 use super::{
-    super::oidc::client_authentication::{HeaderCredentials, authenticate},
+    super::{
+        oidc::client_authentication::{HeaderCredentials, authenticate},
+        security::well_formed,
+    },
     errors, first_party, language, origin,
 };
 use crate::{
@@ -103,6 +106,17 @@ impl<'a> Cookies<'a> {
         let secret = self.attempt().unwrap_or_else(|| self.app.random.token());
         self.set("attempt", &secret, self.app.config.login.attempt_lifetime.duration());
         secret
+    }
+
+    /// The secret by which accounts know this device: of the cookie where cookies count, else of the body. What was not
+    /// made here is known to nobody.
+    pub(super) fn device(&self, in_body: Option<String>, in_cookies: bool) -> Option<String> {
+        let in_cookie = if in_cookies { self.get("device") } else { None };
+        in_cookie.or(in_body).filter(|secret| well_formed(secret))
+    }
+
+    pub(super) fn set_device(&self, secret: &str) {
+        self.set("device", secret, self.app.config.login.device_lifetime.duration());
     }
 
     /// `__Host-` would need `Path=/` (RFC 6265bis section 4.1.3.2), and these belong to one path.

@@ -54,6 +54,11 @@ const INSUFFICIENT_AUTHENTICATION: Kind = Kind::new(
 const REGISTRATION_CLOSED: Kind =
     Kind::new("registration_closed", StatusCode::FORBIDDEN, "Nobody can register here");
 const NO_MAIL: Kind = Kind::new("no_mail", StatusCode::FORBIDDEN, "No mail is sent here");
+const MAILS_EXHAUSTED: Kind = Kind::new(
+    "mails_exhausted",
+    StatusCode::SERVICE_UNAVAILABLE,
+    "No registration mail can be sent just now",
+);
 const LINK_OVER: Kind = Kind::new("link_over", StatusCode::BAD_REQUEST, "The link does not work any more");
 
 const SOON: Duration = Duration::from_secs(1);
@@ -101,6 +106,9 @@ pub(in crate::http) fn account(cause: AccountError) -> Problem {
         AccountError::Limited { retry_after } => {
             Problem::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)
         }
+        AccountError::MailsExhausted { retry_after } => Problem::new(MAILS_EXHAUSTED)
+            .detail("nobody can register until then: as many mails were sent as may be")
+            .retry_after(retry_after),
         AccountError::Busy(cause) => Problem::unavailable(&cause, SOON),
         AccountError::Database(cause) => cause.into(),
         AccountError::Hash(_) | AccountError::Crypto(_) => Problem::internal(&cause),

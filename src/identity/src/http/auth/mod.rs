@@ -77,7 +77,8 @@ impl AuthApi {
     /// Begin a sign-in, or its next factor
     ///
     /// With `identifier` a new attempt; with `attempt` its next factor, or the same code once more; a passkey needs
-    /// neither. The answer is the same whether or not somebody has this address. An attempt has five tries; a new code brings no new ones.
+    /// neither. The answer is the same whether or not somebody has this address. An attempt has five tries; a new
+    /// code brings no new ones, and can be asked for after 30 seconds, three times.
     #[oai(path = "/:method/request", method = "post", operation_id = "auth_request")]
     async fn request(
         &self,
@@ -97,12 +98,14 @@ impl AuthApi {
             (None, None) if self.names_its_user(&method.0) => Start::Unnamed { remembered: false },
             _ => return Err(errors::one_of("identifier", "attempt").into()),
         };
-        let binding = if body.cookies.unwrap_or_default() {
+        let in_cookies = body.cookies.unwrap_or_default();
+        let binding = if in_cookies {
             caller.must_be_allowed_origin(request)?;
             Some(cookies.ensure_attempt())
         } else {
             None
         };
+        let device = cookies.device(body.device.clone(), in_cookies);
         let begun = attempt::begin(
             &self.app,
             Begin {
@@ -111,6 +114,7 @@ impl AuthApi {
                 start,
                 binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
                 requirement: login::requirement_of(&self.app, &caller.client),
+                device: device.as_deref(),
                 language: &caller.language,
                 origin: &caller.origin,
             },
@@ -146,6 +150,7 @@ impl AuthApi {
         let resolved = self.resolve(&caller, body.scope.as_deref(), body.resource.clone())?;
         let attempt = body.attempt.clone();
         let binding = if in_cookies { cookies.attempt() } else { None };
+        let device = cookies.device(body.device.clone(), in_cookies);
         let verify = Verify {
             client: Some(&caller.client),
             method: &method.0,
@@ -154,7 +159,7 @@ impl AuthApi {
             binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
             session_kind: SessionKind::Api,
             current: None,
-            device: None,
+            device: device.as_deref(),
             language: &caller.language,
             origin: &caller.origin,
         };
@@ -184,12 +189,14 @@ impl AuthApi {
         }
         let resolved = self.resolve(&caller, body.scope.as_deref(), body.resource)?;
         let binding = in_cookies.then(|| cookies.ensure_attempt());
+        let device = cookies.device(body.device, in_cookies);
         let begin = Begin {
             client: Some(&caller.client),
             method: PASSWORD,
             start: Start::New { identifier: &body.email, remembered: false },
             binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
             requirement: login::requirement_of(&self.app, &caller.client),
+            device: device.as_deref(),
             language: &caller.language,
             origin: &caller.origin,
         };
@@ -311,8 +318,14 @@ impl AuthApi {
                 Err(errors::account_closed(deletion_at, &self.app.config.issuer))
             }
             Verified::Done(now) => {
+                let device = now.device_secret.clone();
                 let issued = api_session::first_tokens(*now).await;
-                Ok(answer(cookies, issued.map_err(errors::token)?, in_cookies))
+                let Uncached(tokens) = answer(cookies, issued.map_err(errors::token)?, in_cookies);
+                if in_cookies {
+                    cookies.set_device(&device);
+                    return Ok(Uncached(tokens));
+                }
+                Ok(Uncached(tokens.with_device(device)))
             }
         }
     }

@@ -23,7 +23,8 @@ use super::{
 use crate::{
     App,
     accounts::{
-        AccountError, password, recovery,
+        AccountError, password,
+        recovery::{self, Forgot},
         registration::{self, NewAccount},
     },
     http::{client_ip::origin, security},
@@ -170,7 +171,8 @@ pub async fn submit_forgot(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let way = Way::of(&app, &request, form.get("request")).await?;
     let email = form.typed("email");
-    match recovery::forgot(&app, email, way.request(), way.page.language(), &origin(&request)).await {
+    let forgot = Forgot { email, request: way.request(), device: security::device_secret(&app, &request) };
+    match recovery::forgot(&app, forgot, way.page.language(), &origin(&request)).await {
         Ok(()) => Ok(see_other(&way.along("/forgot-password?sent=yes"))),
         Err(cause) => match mistake(&way.page, &cause) {
             Some(mistake) => show_forgot(&way, email, Some(mistake)),
@@ -316,6 +318,10 @@ impl From<AccountError> for PageError {
             | AccountError::NoAuthenticator
             | AccountError::Profile { .. } => Refusal::Malformed.into(),
             AccountError::Limited { retry_after } => Self::retry_after(Refusal::TooMany, retry_after),
+            AccountError::MailsExhausted { retry_after } => {
+                Self::retry_after(Refusal::MailsExhausted, retry_after)
+                    .way_on("/login?to=account".to_owned(), "have-an-account")
+            }
             AccountError::Busy(_) => Self::retry_after(Refusal::Unavailable, SOON),
             AccountError::Database(cause) => cause.into(),
             AccountError::Hash(_) | AccountError::Crypto(_) => Self::internal(&cause),

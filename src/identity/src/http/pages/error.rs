@@ -56,6 +56,8 @@ pub enum Refusal {
     RegistrationClosed,
     /// No mail is sent here, so no link can be.
     NoMail,
+    /// As many mails were sent as may be, so nobody can register for a time.
+    MailsExhausted,
     /// Who makes an account here needs an invitation.
     InvitationNeeded,
     /// A mailed link was used, or has ended.
@@ -68,7 +70,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, for the tests that look at every page.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Malformed,
@@ -85,6 +87,7 @@ impl Refusal {
         Self::NoMethod,
         Self::RegistrationClosed,
         Self::NoMail,
+        Self::MailsExhausted,
         Self::InvitationNeeded,
         Self::LinkOver,
         Self::Unavailable,
@@ -117,6 +120,9 @@ impl Refusal {
                 (S::FORBIDDEN, "error-registration-closed", "error-registration-closed-text")
             }
             Self::NoMail => (S::FORBIDDEN, "error-no-mail", "error-no-mail-text"),
+            Self::MailsExhausted => {
+                (S::SERVICE_UNAVAILABLE, "error-mails-exhausted", "error-mails-exhausted-text")
+            }
             Self::InvitationNeeded => {
                 (S::FORBIDDEN, "error-invitation-needed", "error-invitation-needed-text")
             }

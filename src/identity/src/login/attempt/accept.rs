@@ -1,6 +1,9 @@
 //! Verifies an answer and accepts its proof.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::{
+    num::NonZeroU32,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use async_trait::async_trait;
 use futures_util::{join, try_join};
@@ -8,20 +11,22 @@ use postern_entities::attempts;
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Done, Transaction},
+    settings::{Lifetime, Per, Rate},
 };
-use sea_orm::{FromQueryResult as _, StatementBuilder};
+use sea_orm::{FromQueryResult as _, StatementBuilder, sea_query::SelectStatement};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{
     super::{
-        Answer, Challenge, CodeMac, Enrolments, LoginError, LoginMethod, Proof, devices,
-        policy::{Decision, Shown},
+        Answer, Challenge, CodeMac, Enrolments, LoginError, LoginMethod, Proof,
+        policy::{Decision, Factor, Shown},
     },
     Asked, Begin, Binding, Draft, From, Start,
+    address_proof::AddressProof,
     arrival::{self, Arrival},
     asked, context, must_be_next, named, proofs,
-    reserve::{By, Of, Reserved, reserve},
+    reserve::{By, Counts, Of, Reserved, reserve},
     session::{SessionAsked, sign_in},
     store::{self, Bound, Progress},
 };
@@ -29,6 +34,8 @@ use crate::{
     app::App,
     audit::{Event, Origin},
     clients::Client,
+    crypto,
+    rate_limit::{self, Limit, Taken},
     sessions::{Opened, Session, SessionKind, SignedIn},
     users::{self, User},
 };
@@ -49,7 +56,7 @@ pub struct Verify<'a> {
     pub session_kind: SessionKind,
     /// The session this browser has now: renewed for the same user, ended for another one.
     pub current: Option<&'a SignedIn>,
-    /// What the device cookie of a browser holds; none for apps.
+    /// The secret by which accounts know the device, as it came.
     pub device: Option<&'a str>,
     /// Language of the person, for what is sent.
     pub language: &'a str,
@@ -59,8 +66,7 @@ pub struct Verify<'a> {
 
 impl Verify<'_> {
     fn by<'a>(&'a self, method: &'a dyn LoginMethod) -> By<'a> {
-        let device_hash = self.device.map(|_| devices::hash(self.device, self.origin));
-        By { method, device_hash, origin: self.origin }
+        By { method, device_hash: self.device.map(crypto::token_hash), origin: self.origin }
     }
 }
 
@@ -92,8 +98,8 @@ pub struct SignedInNow<Made = ()> {
     pub user: User,
     /// What the browser's cookie must hold from now on; none for API sign-ins.
     pub cookie_secret: Option<String>,
-    /// What its device cookie must hold; none for API sign-ins.
-    pub device_secret: Option<String>,
+    /// By what its account knows the device from now on.
+    pub device_secret: String,
     /// What the [`Completion`] made.
     pub made: Made,
 }
@@ -135,8 +141,11 @@ pub async fn verify<C: Completion>(
     let bound = Bound::new(verify.client, &verify.binding, verify.attempt);
     let by = verify.by(method);
     let reserved = reserve(app, Of::Attempt(&bound), by, now).await?;
-    let user = store::user_of(app, &reserved.row).await?;
-    Answered { app, verify: &verify, method, completion, now }.settle(reserved, user).await
+    let answered = Answered { app, verify: &verify, method, completion, now };
+    match store::user_of(app, &reserved.counts.row).await {
+        Ok(user) => answered.settle(reserved, user).await,
+        Err(cause) => Err(answered.unjudged(reserved, cause.into()).await),
+    }
 }
 
 /// Begins an attempt and judges its answer in one step, for a method that asks for nothing first: one write before the
@@ -165,7 +174,7 @@ pub async fn at_once<C: Completion>(
         binding: begin.binding,
         session_kind,
         current: None,
-        device: None,
+        device: begin.device,
         language: begin.language,
         origin: begin.origin,
     };
@@ -174,6 +183,14 @@ pub async fn at_once<C: Completion>(
     let verified = Answered { app, verify: &verify, method, completion, now }.settle(reserved, user).await?;
     Ok((secret, verified))
 }
+
+/// So many wrong second steps after a right password are told to the owner of the account: not the first slip of a finger.
+const SECOND_STEPS_BEFORE_MAIL: i32 = 3;
+
+const SECOND_STEP_MAILS: Limit = Limit {
+    name: "second_step_mails",
+    rate: Rate { count: NonZeroU32::MIN, period: Lifetime::from_secs(24 * 60 * 60), per: Per::Account },
+};
 
 /// An answer that is being looked at.
 struct Answered<'a, C> {
@@ -200,35 +217,46 @@ impl<C: Completion> Answered<'_, C> {
     ) -> Result<Verified<C::Made>, LoginError> {
         let arrival = Arrival::of(self.app, self.verify);
         let id = user.as_ref().map_or(Uuid::nil(), |user| user.id);
-        let (outcome, account) = join!(self.judge(&reserved.row, user.as_ref()), self.look_up(id, &arrival));
-        if let Err(LoginError::Busy) = outcome {
-            // Nothing was compared.
-            self.app.db.write(async |tx| reserved.give_back(tx).await).await?;
-        }
+        let row = &mut reserved.counts.row;
+        let (outcome, account) = join!(self.judge(row, user.as_ref()), self.look_up(id, &arrival));
         let (user, account) = match &outcome {
-            Ok(Proof { user: Some(named), .. }) if reserved.row.identifier.is_empty() => {
-                reserved.row.identifier.clone_from(&named.email);
-                reserved.row.user_id = Some(named.id);
+            Ok(Proof { user: Some(named), .. }) if row.identifier.is_empty() => {
+                row.identifier.clone_from(&named.email);
+                row.user_id = Some(named.id);
                 (Some(named.clone()), self.look_up(named.id, &arrival).await)
             }
             _ => (user, account),
         };
-        let outcome = match (outcome, user) {
+        let outcome = match (outcome, &user, account) {
             // Boxed, or else its size would be part of every future that signs somebody in.
-            (Ok(proof), Some(user)) => {
-                Box::pin(self.accept(&reserved, (user, account?), arrival, proof)).await
+            (Ok(proof), Some(user), Ok(account)) => {
+                Box::pin(self.accept(&reserved.counts, (user, account), arrival, proof)).await
             }
+            (Ok(_), Some(_), Err(cause)) => Err(cause.into()),
             // The code of a decoy is told to nobody; who guesses it has still not named an account.
-            (Ok(_), None) => Err(LoginError::Refused),
-            (Err(cause), _) => Err(cause),
+            (Ok(_), None, _) => Err(LoginError::Refused),
+            (Err(cause), ..) => Err(cause),
         };
-        if matches!(outcome, Err(LoginError::Refused | LoginError::NotOffered)) {
-            self.record_failure(&reserved.row).await?;
-        }
         match outcome {
-            Err(LoginError::Refused) if reserved.row.tries_left == 0 => Err(LoginError::Ended),
-            outcome => outcome,
+            Ok(verified) => {
+                reserved.is_given_back();
+                Ok(verified)
+            }
+            Err(cause @ (LoginError::Refused | LoginError::NotOffered)) => {
+                self.record_failure(&reserved.counts, user.as_ref()).await?;
+                let over = matches!(cause, LoginError::Refused) && reserved.counts.row.tries_left == 0;
+                Err(if over { LoginError::Ended } else { cause })
+            }
+            Err(cause) => Err(self.unjudged(reserved, cause).await),
         }
+    }
+
+    /// Gives the try back where a fault, or a lack of room, kept it from being judged.
+    async fn unjudged(&self, mut reserved: Reserved, cause: LoginError) -> LoginError {
+        if matches!(cause, LoginError::Busy | LoginError::Database(_) | LoginError::Crypto(_)) {
+            reserved.give_back(self.app).await;
+        }
+        cause
     }
 
     async fn judge(&self, row: &attempts::Model, user: Option<&User>) -> Result<Proof, LoginError> {
@@ -249,7 +277,7 @@ impl<C: Completion> Answered<'_, C> {
 
     /// What is asked of an account while an answer is judged, so that a right one need not wait for it. The same statements
     /// run for nobody.
-    async fn look_up(&self, user_id: Uuid, arrival: &Arrival) -> Result<Account<'_>, DatabaseError> {
+    async fn look_up(&self, user_id: Uuid, arrival: &Arrival<'_>) -> Result<Account<'_>, DatabaseError> {
         let enrolments = Enrolments::of(self.app, user_id);
         let (enrolled, knows_device) =
             try_join!(enrolments.ask(self.app), arrival.known(self.app, user_id, self.now))?;
@@ -259,13 +287,13 @@ impl<C: Completion> Answered<'_, C> {
     /// Consumes the proof, records it and opens the session, in one write.
     async fn accept(
         &self,
-        reserved: &Reserved,
-        (user, account): (User, Account<'_>),
-        arrival: Arrival,
+        counts: &Counts,
+        (user, account): (&User, Account<'_>),
+        arrival: Arrival<'_>,
         proof: Proof,
     ) -> Result<Verified<C::Made>, LoginError> {
         let Self { app, verify, method, now, .. } = *self;
-        let row = &reserved.row;
+        let row = &counts.row;
         let Asked { requirement, step_up_of, remembered } = asked(row)?;
         let mut shown = proofs(row)?;
         shown.push(Shown {
@@ -278,21 +306,29 @@ impl<C: Completion> Answered<'_, C> {
         let decision = account.enrolments.decide(&account.enrolled, &requirement, &shown);
         let methods_used: Vec<_> = shown.iter().map(|proof| proof.method.clone()).collect();
         let completed = !matches!(decision, Decision::More(_));
+        let address_proof = match completed {
+            true => AddressProof::of(app, verify, user, &shown)?,
+            false => None,
+        };
         let progress = Progress { shown, completed, tries: app.config.login.code_tries };
         let notice = match completed && !account.knows_device {
-            true => arrival::notice(app, verify, &user, now)?,
+            true => arrival::notice(app, verify, user, now)?,
             false => None,
         };
         let told = AtomicBool::new(proof.notice.is_some());
         let verified = app
             .db
             .write(async |tx| {
-                let consumed = consume(tx, row, (&user, &account), &proof, &progress, now).await?;
-                let user = consumed.ok_or(LoginError::Refused)?;
+                let holding = match &address_proof {
+                    Some(_) => users::holding_to_change(user.id),
+                    None => users::holding(user.id),
+                };
+                let consumed = consume(tx, row, (&holding, &account), &proof, &progress, now).await?;
+                let mut user = consumed.ok_or(LoginError::Refused)?;
                 if let Some(notice) = proof.notice {
                     notice.enqueue(tx).await?;
                 }
-                reserved.forgive(tx, completed);
+                counts.forgive(tx, completed);
                 let event = event("login.proof_accepted", row).details(json!({ "methods": methods_used }));
                 tx.later(&event.insertion(app, verify.origin, now));
                 let of_app = verify.session_kind == SessionKind::Api;
@@ -305,13 +341,17 @@ impl<C: Completion> Answered<'_, C> {
                         Ok(Verified::Closed { deletion_at: Timestamp::from_micros(deletion_at) })
                     }
                     (Decision::Short(reached) | Decision::Done(reached), _) => {
+                        if let Some(proof) = address_proof {
+                            let mailed = proof.record(app, tx, verify, &mut user, now).await?;
+                            told.fetch_or(mailed, Relaxed);
+                        }
                         let noted = arrival.record(app, tx, &user, notice, now).await?;
                         told.fetch_or(noted.told, Relaxed);
                         let asked = SessionAsked { step_up_of, remembered };
                         let Opened { session, cookie_secret } =
                             sign_in(app, tx, verify, asked, &user, reached, now).await?;
                         let made = self.completion.complete(app, tx, &session, &user).await?;
-                        let device_secret = noted.cookie_secret;
+                        let device_secret = noted.secret;
                         let now = SignedInNow { session, user, cookie_secret, device_secret, made };
                         Ok(Verified::Done(Box::new(now)))
                     }
@@ -324,10 +364,29 @@ impl<C: Completion> Answered<'_, C> {
         verified
     }
 
-    async fn record_failure(&self, row: &attempts::Model) -> Result<(), DatabaseError> {
+    /// Records a wrong answer. Who has the password and fails at the second step again and again is told of to the owner,
+    /// once a day.
+    async fn record_failure(&self, counts: &Counts, user: Option<&User>) -> Result<(), LoginError> {
         let Self { app, verify, now, .. } = *self;
+        let row = &counts.row;
+        let after_password = proofs(row)?.iter().any(|proof| proof.factor == Factor::Knows);
+        let owner = user.filter(|_| after_password && counts.guesses() >= SECOND_STEPS_BEFORE_MAIL);
+        let notice = owner.map(|user| arrival::second_step_notice(app, verify, user, now)).transpose()?;
         let event = event("login.failed", row).details(json!({ "method": verify.method }));
-        app.db.write(async |tx| event.record(app, tx, verify.origin, now).await).await
+        app.db
+            .write(async |tx| -> Result<(), DatabaseError> {
+                event.record(app, tx, verify.origin, now).await?;
+                if let (Some(user), Some(notice)) = (owner, notice)
+                    && let Taken::Within(_) =
+                        rate_limit::take(tx, SECOND_STEP_MAILS, &user.id.to_string(), now).await?
+                {
+                    notice.enqueue(tx).await?;
+                }
+                Ok(())
+            })
+            .await?;
+        app.jobs.wake();
+        Ok(())
     }
 }
 
@@ -336,15 +395,14 @@ impl<C: Completion> Answered<'_, C> {
 async fn consume(
     tx: &Transaction,
     row: &attempts::Model,
-    (user, account): (&User, &Account<'_>),
+    (holding, account): (&SelectStatement, &Account<'_>),
     proof: &Proof,
     progress: &Progress,
     now: Timestamp,
 ) -> Result<Option<User>, DatabaseError> {
     // First, as in every change of what an account signs in with.
-    let holding = users::holding(user.id);
     let advancing = store::advancing(row, progress, now);
-    let mut statements: Vec<&dyn StatementBuilder> = vec![&holding, &account.enrolments.query];
+    let mut statements: Vec<&dyn StatementBuilder> = vec![holding, &account.enrolments.query];
     statements.extend(proof.consumes.as_ref().map(|consuming| consuming as &dyn StatementBuilder));
     statements.push(&advancing);
     let done = tx.together(&statements).await?;

@@ -1,4 +1,5 @@
-//! Notes with which device a sign-in was completed, and tells the owner of the account when it is a new one.
+//! Notes with which device a sign-in was completed, and tells the owner of the account what they should know: that it is a
+//! new one, or that somebody has the password and fails at the second step.
 
 use postern_service::{
     clock::Timestamp,
@@ -12,34 +13,41 @@ use super::{
 };
 use crate::{
     app::App,
+    audit::Origin,
+    crypto::{self, CryptoError},
     jobs::SealedJob,
     mail::{self, Letter},
+    rate_limit::{self, Limit, Taken},
     readable,
     sessions::SessionKind,
     users::User,
 };
 
 /// The device of a sign-in.
-pub(super) struct Arrival {
-    cookie_secret: Option<String>,
-    device_hash: Vec<u8>,
+pub(super) struct Arrival<'a> {
+    /// What it showed, or what it gets now; none for an app that shows none.
+    secret: Option<String>,
+    origin: &'a Origin,
 }
 
 /// A device that was noted.
 pub(super) struct Noted {
-    /// What the device cookie must hold; none for apps.
-    pub(super) cookie_secret: Option<String>,
+    /// By what the account knows it from now on.
+    pub(super) secret: String,
     /// Whether there is mail about it.
     pub(super) told: bool,
 }
 
-impl Arrival {
+impl<'a> Arrival<'a> {
     /// By which device an answer came.
-    pub(super) fn of(app: &App, verify: &Verify<'_>) -> Self {
-        let secret = || verify.device.map_or_else(|| app.random.token(), str::to_owned);
-        let cookie_secret = (verify.session_kind == SessionKind::Browser).then(secret);
-        let device_hash = devices::hash(cookie_secret.as_deref(), verify.origin);
-        Self { cookie_secret, device_hash }
+    pub(super) fn of(app: &App, verify: &Verify<'a>) -> Self {
+        let browser = verify.session_kind == SessionKind::Browser;
+        let new = || browser.then(|| app.random.token());
+        Self { secret: verify.device.map(str::to_owned).or_else(new), origin: verify.origin }
+    }
+
+    fn secret(&self, app: &App, user_id: Uuid) -> String {
+        self.secret.clone().unwrap_or_else(|| devices::secret_of_app(app, user_id, self.origin))
     }
 
     /// Whether the account knows it. The same statement runs for nobody.
@@ -49,11 +57,12 @@ impl Arrival {
         user_id: Uuid,
         now: Timestamp,
     ) -> Result<bool, DatabaseError> {
-        devices::known(app.db.reader(), Some(user_id), &self.device_hash, now).await
+        let secret = self.secret(app, user_id);
+        Ok(devices::recognised(app.db.reader(), Some(user_id), Some(&secret), now).await?.is_some())
     }
 
     /// Remembers it, in the write that completes the sign-in and before that has opened a session. `notice` goes to the
-    /// owner if it is a new one.
+    /// owner if it is a new one, though not more often than strangers may write to them.
     pub(super) async fn record(
         self,
         app: &App,
@@ -62,15 +71,21 @@ impl Arrival {
         notice: Option<SealedJob>,
         now: Timestamp,
     ) -> Result<Noted, DatabaseError> {
-        let told = match notice {
-            Some(notice) if devices::is_new(tx, user.id, &self.device_hash, now).await? => {
+        let secret = self.secret(app, user.id);
+        let hash = crypto::token_hash(&secret);
+        let mut told = false;
+        if let Some(notice) = notice
+            && devices::is_new(tx, user.id, &hash, now).await?
+        {
+            let limit = Limit { name: "new_device_mails", rate: app.config.limits.mails_per_recipient };
+            let taken = rate_limit::take(tx, limit, &user.id.to_string(), now).await?;
+            if let Taken::Within(_) = taken {
                 notice.enqueue(tx).await?;
-                true
+                told = true;
             }
-            _ => false,
-        };
-        devices::remember(app, tx, user.id, &self.device_hash, now);
-        Ok(Noted { cookie_secret: self.cookie_secret, told })
+        }
+        devices::remember(app, tx, user.id, &hash, now);
+        Ok(Noted { secret, told })
     }
 }
 
@@ -85,19 +100,38 @@ pub(super) fn notice(
     if verify.current.is_some_and(|current| browser && current.user.id == user.id) {
         return Ok(None);
     }
-    let device = match (verify.client, &verify.origin.user_agent) {
-        (Some(client), _) if verify.session_kind == SessionKind::Api => client.row.name.clone(),
-        (_, Some(user_agent)) => readable::device(user_agent),
-        (_, None) => "-".to_owned(),
-    };
-    let ip = verify.origin.ip.map_or_else(|| "-".to_owned(), |ip| ip.to_canonical().to_string());
     let letter = Letter {
         to: Some(&user.email),
         template: "new-device",
         language: verify.language,
         path: Some("/account/sessions"),
     };
-    let letter =
-        mail::letter_with(app, letter, [("at", readable::minute(now)), ("ip", ip), ("device", device)]);
-    Ok(Some(letter?))
+    Ok(Some(mail::letter_with(app, letter, facts(verify, now))?))
+}
+
+/// Mail about a right password that was followed by wrong second steps.
+pub(super) fn second_step_notice(
+    app: &App,
+    verify: &Verify<'_>,
+    user: &User,
+    now: Timestamp,
+) -> Result<SealedJob, CryptoError> {
+    let letter = Letter {
+        to: Some(&user.email),
+        template: "second-step-failed",
+        language: verify.language,
+        path: Some("/account/password"),
+    };
+    mail::letter_with(app, letter, facts(verify, now))
+}
+
+/// When, with what and from where.
+fn facts(verify: &Verify<'_>, now: Timestamp) -> [(&'static str, String); 3] {
+    let device = match (verify.client, &verify.origin.user_agent) {
+        (Some(client), _) if verify.session_kind == SessionKind::Api => client.row.name.clone(),
+        (_, Some(user_agent)) => readable::device(user_agent),
+        (_, None) => "-".to_owned(),
+    };
+    let ip = verify.origin.ip.map_or_else(|| "-".to_owned(), |ip| ip.to_canonical().to_string());
+    [("at", readable::minute(now)), ("ip", ip), ("device", device)]
 }

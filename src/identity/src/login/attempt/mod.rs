@@ -20,9 +20,12 @@
 //! done is computed from the proofs kept here and by [`policy`](super::policy) alone.
 
 mod accept;
+mod address_proof;
 mod arrival;
+mod judging;
 mod look;
 mod reserve;
+mod sending;
 mod session;
 mod store;
 
@@ -39,9 +42,11 @@ use uuid::Uuid;
 
 pub use self::{
     accept::{Completion, SignedInNow, Verified, Verify, at_once, verify},
+    judging::Judging,
     look::{Look, look},
 };
 
+use self::{sending::Sending, store::Opening};
 use super::{
     Challenge, Context, LoginError, LoginMethod,
     policy::{Acr, Decision, Factor, Requirement, Shown},
@@ -51,7 +56,6 @@ use crate::{
     audit::{Event, Origin},
     clients::Client,
     crypto, mail,
-    rate_limit::{self, Limit, Taken},
     sessions::SignedIn,
     users::{self, Email, User},
 };
@@ -107,6 +111,8 @@ pub struct Begin<'a> {
     pub binding: Binding<'a>,
     /// What the sign-in must reach. Kept with a new attempt; ignored when one continues.
     pub requirement: Requirement,
+    /// The secret by which accounts know the device, as it came.
+    pub device: Option<&'a str>,
     /// Language of the person, for what is sent.
     pub language: &'a str,
     /// Where the request came from.
@@ -165,15 +171,15 @@ pub async fn begin(app: &App, begin: Begin<'_>) -> Result<Begun, LoginError> {
         method.begin(&cx, draft.user.as_ref()).await?
     };
     let expires_in = match &challenge.code {
-        Some(code) => code.expires_at.min(ends_at(&draft.row)) - now,
+        Some(code) => code.expires_at - now,
         None => ends_at(&draft.row) - now,
     };
     let shown = std::mem::take(&mut challenge.shown);
     let message = challenge.message.take();
     let secret = draft.secret.clone();
-    keep(app, &begin, &**method, draft, challenge, now).await?;
+    let sent = keep(app, &begin, &**method, draft, challenge, now).await?;
     app.jobs.wake();
-    if let Some(message) = message {
+    if let Some(message) = message.filter(|_| sent) {
         mail::tell(app, message).map_err(|cause| LoginError::Method(Box::new(cause)))?;
     }
     Ok(Begun { attempt: secret, expires_in, challenge: shown })
@@ -228,6 +234,9 @@ fn new_draft(
         challenge: None,
         code_mac: None,
         code_expires_at: None,
+        source_hash: None,
+        sent_at: None,
+        sends: 0,
         tries_left: i32::from(app.config.login.code_tries),
         created_at: now.micros(),
         expires_at: (now + app.config.login.attempt_lifetime.duration()).micros(),
@@ -286,7 +295,7 @@ fn context<'a>(
     })
 }
 
-/// Counts, keeps the challenge and enqueues what it sends, in one write.
+/// Counts, keeps the challenge and enqueues what it sends, in one write. Whether it is sent.
 async fn keep(
     app: &App,
     begin: &Begin<'_>,
@@ -294,53 +303,40 @@ async fn keep(
     draft: Draft,
     challenge: Challenge,
     now: Timestamp,
-) -> Result<(), LoginError> {
-    // What is read has been sent to somebody, by us or by an operator.
-    let sends = method.kind() == Factor::Reads
-        && (challenge.code.is_some() || matches!(begin.start, Start::New { .. }));
+) -> Result<bool, LoginError> {
     let Draft { row, user, new, .. } = draft;
     let job = challenge.job.clone().map(|job| job.seal(app)).transpose()?;
     // Where nothing is sent or made, only the answer is worth a record.
     let event = method.challenges().then(|| begun(method, &row, user.as_ref(), new));
-    let (source, recipient) = (rate_limit::source(begin.origin.ip), row.identifier.clone());
-    let limits = &app.config.limits;
-    let limits: &[_] = if sends {
-        &[
-            ("codes_per_source", limits.codes_per_source, &source),
-            ("codes_per_recipient", limits.codes_per_recipient, &recipient),
-        ]
-    } else {
-        // What sends nothing still leaves a row behind.
-        &[("attempts_per_source", limits.attempts_per_source, &source)]
-    };
-    let limited: Option<Duration> = app
+    let kept = app
         .db
         .write(async |tx| -> Result<_, LoginError> {
-            for &(name, rate, subject) in limits {
-                let taken = rate_limit::take(tx, Limit { name, rate }, subject, now).await?;
-                if let Taken::Limited { retry_after, first } = taken {
-                    if first {
-                        record_limited(app, tx, name, begin.origin, now).await?;
-                    }
-                    return Ok(Some(retry_after));
-                }
+            let sending = if challenge.code.is_some() {
+                sending::of_code(app, tx, &row, (begin.device, begin.origin), now).await?
+            } else {
+                sending::nothing(app, tx, begin.origin, now).await?
+            };
+            let (sent, goes) = match sending {
+                Sending::Code(sent) => (Some(sent), true),
+                Sending::Withheld(sent) => (Some(sent), false),
+                Sending::Nothing => (None, true),
+                Sending::Limited(retry_after) => return Ok(Err(retry_after)),
+            };
+            let attempt_hash = row.attempt_hash.clone();
+            let opening = Opening { method: method.name(), challenge, sent };
+            if !store::open_challenge(tx, row, opening, new, now).await? {
+                return Err(store::why_not_opened(tx, attempt_hash, now).await?);
             }
-            if !store::open_challenge(tx, row, method.name(), challenge, new, now).await? {
-                return Err(LoginError::Ended);
-            }
-            if let Some(job) = job {
+            if let Some(job) = job.filter(|_| goes) {
                 job.enqueue(tx).await?;
             }
             if let Some(event) = event {
                 event.record(app, tx, begin.origin, now).await?;
             }
-            Ok(None)
+            Ok(Ok(goes))
         })
         .await?;
-    match limited {
-        Some(retry_after) => Err(LoginError::Limited { retry_after }),
-        None => Ok(()),
-    }
+    kept.map_err(|retry_after| LoginError::Limited { retry_after })
 }
 
 fn begun(method: &dyn LoginMethod, row: &attempts::Model, user: Option<&User>, new: bool) -> Event {
@@ -360,9 +356,9 @@ async fn record_limited(
     limit: &'static str,
     origin: &Origin,
     now: Timestamp,
-) -> Result<(), LoginError> {
+) -> Result<(), DatabaseError> {
     let event = Event::new("login.limited").details(json!({ "limit": limit }));
-    Ok(event.record(app, tx, origin, now).await?)
+    event.record(app, tx, origin, now).await
 }
 
 /// Ends the attempts of a user that go on, because what they signed in with was changed.

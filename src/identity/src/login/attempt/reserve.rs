@@ -17,12 +17,14 @@ use super::{
         LoginError, LoginMethod, devices,
         guesses::{self, Counted, Guess, Guessed},
     },
+    judging::Place,
     proofs, record_limited,
     store::{self, Bound},
 };
 use crate::{
     app::App,
     audit::Origin,
+    crypto,
     rate_limit::{self, Limit, Taken, Use},
 };
 
@@ -44,20 +46,28 @@ pub(super) struct By<'a> {
     pub(super) origin: &'a Origin,
 }
 
-/// A try that was taken.
-pub(super) struct Reserved {
+/// What was counted for a try.
+#[derive(Clone)]
+pub(super) struct Counts {
     /// The attempt, without that try.
     pub(super) row: attempts::Model,
-    counted: Option<Use>,
+    source: Option<Use>,
     guess: Option<Guess>,
     new: bool,
 }
 
-impl Reserved {
+/// A try that was taken.
+pub(super) struct Reserved {
+    pub(super) counts: Counts,
+    /// Among the tries that are being judged.
+    place: Place,
+}
+
+impl Counts {
     /// Gives back what was counted, at the end of the write of what turned out well. A sign-in that it completed makes up
     /// for all that the same device guessed before.
     pub(super) fn forgive(&self, tx: &Transaction, completed: bool) {
-        if let Some(taken) = &self.counted {
+        if let Some(taken) = &self.source {
             rate_limit::give_back(tx, taken);
         }
         match &self.guess {
@@ -77,80 +87,159 @@ impl Reserved {
         self.forgive(tx, false);
         Ok(())
     }
+
+    /// How many guesses of this kind were wrong lately, with this one.
+    pub(super) fn guesses(&self) -> i32 {
+        self.guess.as_ref().map_or(0, Guess::made)
+    }
+}
+
+impl Reserved {
+    /// Undoes it where the answer could not be judged, now or when the database answers again.
+    pub(super) async fn give_back(&mut self, app: &App) {
+        let counts = self.counts.clone();
+        if app.db.write(async |tx| counts.give_back(tx).await).await.is_err() {
+            tokio::spawn(give_back_later(app.clone(), counts));
+        }
+        self.is_given_back();
+    }
+
+    /// Lets somebody in who waits for it.
+    pub(super) fn is_given_back(&mut self) {
+        self.place.gives_back();
+    }
+}
+
+/// Waits between tries to give back what was counted before a fault.
+const PAUSES: [u64; 7] = [1, 2, 4, 8, 16, 32, 64];
+
+async fn give_back_later(app: App, counts: Counts) {
+    for pause in PAUSES {
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+        if app.db.write(async |tx| counts.give_back(tx).await).await.is_ok() {
+            return;
+        }
+    }
+    tracing::warn!("a try that could not be judged stays counted: the database does not answer");
 }
 
 /// What came of it.
 enum Reservation {
-    Reserved(Box<Reserved>),
+    Reserved(Box<Counts>),
     Limited(Duration),
     Ended,
 }
 
-/// Takes a try of the attempt and counts it: against the source, unless the account knows the device by its secret, and
-/// against the account.
+/// Takes a try, in a write of its own, and counts it against account and source.
+///
+/// Guesses of a device that the account knows are counted apart and not against the source, where others may guess as
+/// well. What cannot be guessed is not counted against the account.
 pub(super) async fn reserve(
     app: &App,
     of: Of<'_>,
     by: By<'_>,
     now: Timestamp,
 ) -> Result<Reserved, LoginError> {
-    if let (Of::New(row), None) = (&of, &by.device_hash)
-        && let Some(reserved) = in_one_batch(app, row, &by, now).await?
-    {
-        return Ok(reserved);
+    let mut place = Place::take(app, keys(&of, &by));
+    let mut last = false;
+    loop {
+        // Whoever may wait for others leaves no trace of being refused first.
+        last |= !place.has_company();
+        match reserve_or_refuse(app, &of, &by, last, now).await {
+            Ok(Reservation::Reserved(counts)) => {
+                return Ok(Reserved { counts: *counts, place });
+            }
+            Ok(Reservation::Ended) => return Err(LoginError::Ended),
+            Ok(Reservation::Limited(retry_after)) => return Err(LoginError::Limited { retry_after }),
+            Err(LoginError::Limited { .. }) if !last => last = !place.wait().await,
+            Err(cause) => return Err(cause),
+        }
     }
-    let reservation = app
-        .db
-        .write(async |tx| -> Result<_, LoginError> {
-            let (row, new) = match of {
-                Of::New(row) => (attempts::Model { tries_left: row.tries_left - 1, ..*row }, true),
-                Of::Attempt(bound) => match store::reserve_try(tx, bound, now).await? {
-                    Some(row) => (row, false),
-                    None => return Ok(Reservation::Ended),
-                },
-            };
-            let device = match &by.device_hash {
-                Some(hash) if devices::known(tx, row.user_id, hash, now).await? => Some(hash.as_slice()),
-                _ => None,
-            };
-            let (mut counted, mut guess) = (None, None);
-            let mut early = None;
-            if device.is_none() {
-                match of_source(app, tx, by.origin, now).await? {
-                    Taken::Within(taken) => counted = Some(taken),
-                    Taken::Limited { retry_after, .. } => early = Some(retry_after),
-                }
-            }
-            let guessed = Guessed::of(by.method, !proofs(&row)?.is_empty()).filter(|_| early.is_none());
-            if let Some(guessed) = guessed {
-                let next = Guess::new(guessed, &row.identifier, device);
-                match guesses::count(app, tx, next, now).await? {
-                    Counted::Free(free) => guess = Some(free),
-                    Counted::Early { retry_after, first } => {
-                        if first {
-                            record_limited(app, tx, "failures_per_account", by.origin, now).await?;
-                        }
-                        early = Some(retry_after);
-                    }
-                }
-            }
-            let reserved = Reserved { row, counted, guess, new };
-            if let Some(retry_after) = early {
-                // What is not looked at costs nothing.
-                reserved.give_back(tx).await?;
-                return Ok(Reservation::Limited(retry_after));
-            }
-            if new {
-                store::insert(tx, reserved.row.clone());
-            }
-            Ok(Reservation::Reserved(Box::new(reserved)))
+}
+
+/// By what tries wait for each other: their source and, where it is known beforehand, their account.
+fn keys(of: &Of<'_>, by: &By<'_>) -> Vec<Vec<u8>> {
+    let source = crypto::token_hash(&format!("source\n{}", rate_limit::source(by.origin.ip)));
+    let account = match of {
+        Of::New(row) => Guessed::of(by.method, false).map(|guessed| guessed.account(&row.identifier)),
+        Of::Attempt(_) => None,
+    };
+    account.into_iter().chain([source]).collect()
+}
+
+/// Takes a try if its limits allow it. Unless this is the `last` time that it is tried, a refusal is an error, which undoes
+/// what was counted.
+async fn reserve_or_refuse(
+    app: &App,
+    of: &Of<'_>,
+    by: &By<'_>,
+    last: bool,
+    now: Timestamp,
+) -> Result<Reservation, LoginError> {
+    if let (Of::New(row), None) = (of, &by.device_hash) {
+        match in_one_batch(app, row, by, now).await? {
+            Some(counts) => return Ok(Reservation::Reserved(Box::new(counts))),
+            None if !last => return Err(LoginError::Limited { retry_after: Duration::ZERO }),
+            None => {}
+        }
+    }
+    app.db
+        .write(async |tx| match at_length(app, tx, of, by, now).await? {
+            Reservation::Limited(retry_after) if !last => Err(LoginError::Limited { retry_after }),
+            reservation => Ok(reservation),
         })
-        .await?;
-    match reservation {
-        Reservation::Reserved(reserved) => Ok(*reserved),
-        Reservation::Limited(retry_after) => Err(LoginError::Limited { retry_after }),
-        Reservation::Ended => Err(LoginError::Ended),
+        .await
+}
+
+async fn at_length(
+    app: &App,
+    tx: &Transaction,
+    of: &Of<'_>,
+    by: &By<'_>,
+    now: Timestamp,
+) -> Result<Reservation, LoginError> {
+    let (row, new) = match of {
+        Of::New(row) => (attempts::Model { tries_left: row.tries_left - 1, ..(**row).clone() }, true),
+        Of::Attempt(bound) => match store::reserve_try(tx, bound, now).await? {
+            Some(row) => (row, false),
+            None => return Ok(Reservation::Ended),
+        },
+    };
+    let device = match &by.device_hash {
+        Some(hash) if devices::known(tx, row.user_id, hash, now).await? => Some(hash.as_slice()),
+        _ => None,
+    };
+    let (mut source, mut guess) = (None, None);
+    let mut early = None;
+    if device.is_none() {
+        match of_source(app, tx, by.origin, now).await? {
+            Taken::Within(taken) => source = Some(taken),
+            Taken::Limited { retry_after, .. } => early = Some(retry_after),
+        }
     }
+    let guessed = Guessed::of(by.method, !proofs(&row)?.is_empty()).filter(|_| early.is_none());
+    if let Some(guessed) = guessed {
+        let next = Guess::new(guessed, &row.identifier, device);
+        match guesses::count(app, tx, next, now).await? {
+            Counted::Free(free) => guess = Some(free),
+            Counted::Early { retry_after, first } => {
+                if first {
+                    record_limited(app, tx, "failures_per_account", by.origin, now).await?;
+                }
+                early = Some(retry_after);
+            }
+        }
+    }
+    let counts = Counts { row, source, guess, new };
+    if let Some(retry_after) = early {
+        // What is not looked at costs nothing.
+        counts.give_back(tx).await?;
+        return Ok(Reservation::Limited(retry_after));
+    }
+    if new {
+        store::insert(tx, counts.row.clone());
+    }
+    Ok(Reservation::Reserved(Box::new(counts)))
 }
 
 /// The first try of a new attempt, by a device that nobody knows; nothing, and nothing counted, where it is limited: then
@@ -160,7 +249,7 @@ async fn in_one_batch(
     row: &attempts::Model,
     by: &By<'_>,
     now: Timestamp,
-) -> Result<Option<Reserved>, LoginError> {
+) -> Result<Option<Counts>, LoginError> {
     let Some(guessed) = Guessed::of(by.method, false) else { return Ok(None) };
     let row = attempts::Model { tries_left: row.tries_left - 1, ..row.clone() };
     let limit = per_source(app);
@@ -180,7 +269,7 @@ async fn in_one_batch(
     }
     let Taken::Within(used) = rate_limit::judge(limit, used, now)? else { return Ok(None) };
     let guess = guess.counted(counted)?;
-    Ok(Some(Reserved { row, counted: Some(used), guess: Some(guess), new: true }))
+    Ok(Some(Counts { row, source: Some(used), guess: Some(guess), new: true }))
 }
 
 fn per_source(app: &App) -> Limit {

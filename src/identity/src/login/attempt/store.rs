@@ -13,12 +13,15 @@ use sea_orm::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::Binding;
+use super::{
+    Binding,
+    sending::{RESEND_AFTER, Sent},
+};
 use crate::{
     app::App,
     clients::Client,
     crypto,
-    login::{Challenge, CodeMac, policy::Shown},
+    login::{Challenge, CodeMac, LoginError, policy::Shown},
     users::{self, User},
 };
 
@@ -125,43 +128,81 @@ pub(super) async fn remove(tx: &Transaction, row: &attempts::Model) -> Result<()
     Ok(())
 }
 
-/// Keeps an open challenge in a new attempt or in one that goes on; tries stay as they are. False when
-/// the attempt is over.
+/// A challenge that is opened.
+pub(super) struct Opening<'a> {
+    /// Of which method.
+    pub(super) method: &'a str,
+    /// What is asked for.
+    pub(super) challenge: Challenge,
+    /// Its code, where it is sent.
+    pub(super) sent: Option<Sent>,
+}
+
+/// Keeps an open challenge in a new attempt or in one that goes on; tries stay as they are. False when the attempt is
+/// over, or when another request had its next code sent.
 pub(super) async fn open_challenge(
     tx: &Transaction,
     row: attempts::Model,
-    method: &str,
-    challenge: Challenge,
+    opening: Opening<'_>,
     new: bool,
     now: Timestamp,
 ) -> Result<bool, DatabaseError> {
-    let code = challenge.code.unzip();
+    let Opening { method, challenge, sent } = opening;
+    let (code_mac, code_expires_at) = challenge.code.unzip();
+    let attempt_hash = row.attempt_hash.clone();
+    let before = row.sends;
+    let row = match sent {
+        Some(Sent { source_hash, at, times }) => {
+            attempts::Model { source_hash, sent_at: Some(at.micros()), sends: times, ..row }
+        }
+        None => row,
+    };
+    let row = attempts::Model {
+        method: Some(method.to_owned()),
+        challenge: challenge.memory,
+        code_mac,
+        code_expires_at,
+        ..row
+    };
     if new {
-        let row = attempts::Model {
-            method: Some(method.to_owned()),
-            challenge: challenge.memory,
-            code_mac: code.0,
-            code_expires_at: code.1,
-            ..row
-        };
         insert(tx, row);
         return Ok(true);
     }
     let opened = attempts::Entity::update_many()
         .set(attempts::ActiveModel {
-            method: Set(Some(method.to_owned())),
-            challenge: Set(challenge.memory),
-            code_mac: Set(code.0),
-            code_expires_at: Set(code.1),
+            method: Set(row.method),
+            challenge: Set(row.challenge),
+            code_mac: Set(row.code_mac),
+            code_expires_at: Set(row.code_expires_at),
+            source_hash: Set(row.source_hash),
+            sent_at: Set(row.sent_at),
+            sends: Set(row.sends),
             ..Default::default()
         })
-        .filter(Column::AttemptHash.eq(row.attempt_hash))
+        .filter(Column::AttemptHash.eq(attempt_hash))
+        .filter(Column::Sends.eq(before))
         .filter(Column::CompletedAt.is_null())
         .filter(Column::ExpiresAt.gt(now.micros()))
         .filter(Column::TriesLeft.gt(0))
         .exec(tx)
         .await?;
     Ok(opened.rows_affected == 1)
+}
+
+/// Why a challenge was not opened: the attempt is over, or another request at the same time had its next code sent.
+pub(super) async fn why_not_opened(
+    tx: &Transaction,
+    attempt_hash: Vec<u8>,
+    now: Timestamp,
+) -> Result<LoginError, DatabaseError> {
+    let row = attempts::Entity::find_by_id(attempt_hash).one(tx).await?;
+    let goes_on = |row: &attempts::Model| {
+        row.completed_at.is_none() && row.expires_at > now.micros() && row.tries_left > 0
+    };
+    Ok(match row.filter(goes_on) {
+        Some(_) => LoginError::Limited { retry_after: RESEND_AFTER },
+        None => LoginError::Ended,
+    })
 }
 
 /// Splits what is kept of a code into its columns.

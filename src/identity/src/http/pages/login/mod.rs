@@ -165,6 +165,7 @@ async fn open(flow: &Flow, method: &str, start: Start<'_>) -> Result<Begun, Logi
         start,
         binding: flow.binding(),
         requirement: flow.requirement.clone(),
+        device: flow.device.as_deref(),
         language: flow.page.language(),
         origin: &flow.origin,
     };
@@ -246,9 +247,7 @@ fn signed_in_now(flow: &Flow, now: &SignedInNow<Result<(), Gone>>) -> Response {
     if let Some(secret) = &now.cookie_secret {
         security::set_session(&flow.app, &mut response, secret, now.session.remembered);
     }
-    if let Some(secret) = &now.device_secret {
-        security::set_device(&flow.app, &mut response, secret);
-    }
+    security::set_device(&flow.app, &mut response, &now.device_secret);
     flow.clear_attempt(&mut response);
     response
 }
