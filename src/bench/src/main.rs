@@ -6,14 +6,17 @@
 
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
 
+mod compare;
 mod drive;
 mod hello;
+mod hot_path;
 mod limits;
 mod passwords;
 mod process;
 mod report;
 mod run;
 mod scenarios;
+mod services;
 mod sign_in;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
@@ -48,6 +51,21 @@ enum Command {
         #[arg(long)]
         only_sign_ins: bool,
     },
+    /// Run an older build and this one in turns, and print what each path costs beside the older build.
+    Compare {
+        /// The folder of the release binaries.
+        #[arg(long, default_value = "target/release")]
+        binaries: PathBuf,
+        /// The folder of the older ones.
+        #[arg(long)]
+        against: PathBuf,
+        /// Rounds; each drives every path against each build.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Seconds that each path is measured in each round.
+        #[arg(long, default_value_t = 2)]
+        seconds: u64,
+    },
     /// Serve an empty handler behind our accept loop.
     Hello {
         /// Where to listen.
@@ -73,6 +91,13 @@ fn main() -> Result<ExitCode> {
             Command::Hello { address } => hello::serve_hello(address).await?,
             Command::Protected { address, issuer, audience, cache } => {
                 hello::serve_protected(address, &issuer, &audience, cache).await?;
+            }
+            Command::Compare { binaries, against, rounds, seconds } => {
+                let duration = Duration::from_secs(seconds);
+                let plan = compare::Plan { binaries, against, rounds, duration };
+                if !compare::compare(&plan).await? {
+                    return Ok(ExitCode::FAILURE);
+                }
             }
             Command::Run { binaries, rounds, seconds, memory_requests, only_sign_ins } => {
                 let duration = Duration::from_secs(seconds);

@@ -65,8 +65,7 @@ pub(crate) async fn measure(
     setup: &Arc<Setup>,
     database: &Path,
 ) -> Result<bool> {
-    set_password(&mut Connection::open(server.address).await?, &setup.client_id).await?;
-    let sign_in = Arc::new(SignIn { client_id: setup.client_id.clone() });
+    let sign_in = Arc::new(SignIn::prepare(server, setup).await?);
     println!("\n| sign-in by password | value | must | aim |\n|---|---|---|---|");
     let mut met = alone(plan, server, &sign_in).await?;
     met &= crowd(plan, server, &sign_in, setup).await?;
@@ -264,8 +263,17 @@ async fn fill(database: &Path) -> Result<()> {
 }
 
 /// A sign-in through the first-party API.
-struct SignIn {
+#[derive(Clone)]
+pub(crate) struct SignIn {
     client_id: String,
+}
+
+impl SignIn {
+    /// Gives the person who signs in a password.
+    pub(crate) async fn prepare(server: &Server, setup: &Setup) -> Result<Self> {
+        set_password(&mut Connection::open(server.address).await?, &setup.client_id).await?;
+        Ok(Self { client_id: setup.client_id.clone() })
+    }
 }
 
 impl Operation for SignIn {

@@ -2,31 +2,28 @@
 
 use std::{
     ffi::OsStr,
-    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use anyhow::{Context, Result};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use anyhow::Result;
 
 use crate::{
-    drive::{Connection, Load, Operation, Round, as_float, drive},
+    drive::{Connection, Load, Round, as_float, drive},
+    hot_path::{HotPath, drive_one, drive_path},
     limits::{self, Limits, Storage, Writes},
     passwords,
     process::Server,
     report::{self, Bound, Row, figure, median, millis},
-    scenarios::{AuthorizeAndToken, ClientCredentials, Get, GetWithTokens, Introspect, Refresh, Setup},
-    sign_in::sign_in,
+    scenarios::{Get, GetWithTokens, Setup},
+    services::{AUDIENCE, Services, free_address},
 };
 
 /// Connections of every load.
-const CONNECTIONS: usize = 32;
+pub(crate) const CONNECTIONS: usize = 32;
 /// Different access tokens for the protected route without a cache.
 const TOKENS: usize = 1_000;
-/// The resource of the tasks service.
-const TASKS_SCOPE: &str = "openid profile email tasks:read tasks:write";
 
 /// How much to run.
 #[derive(Debug)]
@@ -38,28 +35,25 @@ pub(crate) struct Plan {
     pub(crate) only_sign_ins: bool,
 }
 
-/// The servers of one run.
+/// The servers of one run: the services, and what the limits are measured with.
 struct Servers {
-    identity: Server,
-    tasks: Server,
+    services: Services,
     hello: Server,
     cached: Server,
     uncached: Server,
-    first_start: Duration,
-    directory: tempfile::TempDir,
 }
 
 /// Runs everything; false when a must was missed.
 pub(crate) async fn run(plan: &Plan) -> Result<bool> {
     let servers = Servers::start(&plan.binaries)?;
-    let idle = (servers.identity.resident_mib()?, servers.tasks.resident_mib()?);
-    let setup = Arc::new(prepare(&servers).await?);
+    let services = &servers.services;
+    let idle = (services.identity.resident_mib()?, services.tasks.resident_mib()?);
+    let setup = Arc::new(services.prepare().await?);
     let mut met = plan.only_sign_ins || measure_paths(plan, &servers, idle, &setup).await?;
-    let database = servers.directory.path().join("identity/postern.db");
+    let database = services.directory.path().join("identity/postern.db");
     let by_password = passwords::Plan { rounds: plan.rounds, duration: plan.duration, idle: idle.0 };
-    met &= passwords::measure(by_password, &servers.identity, &setup, &database).await?;
-    servers.identity.stop()?;
-    servers.tasks.stop()?;
+    met &= passwords::measure(by_password, &services.identity, &setup, &database).await?;
+    servers.services.stop()?;
     println!("\n{}", if met { "Every must is met." } else { "A must is missed." });
     Ok(met)
 }
@@ -75,17 +69,8 @@ async fn measure_paths(plan: &Plan, servers: &Servers, idle: (f64, f64), setup: 
 
 impl Servers {
     fn start(binaries: &Path) -> Result<Self> {
-        let directory = tempfile::tempdir_in(".")?;
-        let (identity_at, tasks_at) = (free_address()?, free_address()?);
-        let first_start = {
-            let first = start_identity(binaries, directory.path(), identity_at)?;
-            let ready_after = first.ready_after;
-            first.stop()?;
-            ready_after
-        };
-        let identity = start_identity(binaries, directory.path(), identity_at)?;
-        let issuer = format!("http://localhost:{}", identity_at.port());
-        let tasks = start_tasks(binaries, directory.path(), tasks_at, &issuer)?;
+        let services = Services::start(binaries)?;
+        let issuer = services.issuer();
         let own = std::env::current_exe()?;
         let hello_at = free_address()?;
         let hello =
@@ -98,79 +83,14 @@ impl Servers {
             Server::start_refusing(&own, &arguments, address, "/")
         };
         let (cached, uncached) = (protected("10000")?, protected("0")?);
-        Ok(Self { identity, tasks, hello, cached, uncached, first_start, directory })
+        Ok(Self { services, hello, cached, uncached })
     }
-}
-
-/// The audience of the tasks resource as `postern dev` seeds it.
-const AUDIENCE: &str = "http://localhost:7118";
-
-fn start_identity(binaries: &Path, directory: &Path, address: SocketAddr) -> Result<Server> {
-    let environment = [
-        ("POSTERN_ISSUER", format!("http://localhost:{}", address.port())),
-        ("POSTERN_HTTP__LISTEN", address.to_string()),
-        ("POSTERN_TELEMETRY__LOG", "warn".to_owned()),
-        ("POSTERN_LIMITS__REFRESHES_PER_GRANT", "1000000000 per 1h per grant".to_owned()),
-        ("POSTERN_LIMITS__FAILURES_PER_SOURCE", "1000000000 per 1h per ip".to_owned()),
-        // Each sign-in counts as a guess until its password is known to be right.
-        ("POSTERN_LIMITS__FAILURES_BEFORE_DELAY", "65535".to_owned()),
-    ];
-    let data = directory.join("identity");
-    let arguments: [&OsStr; 3] = ["dev".as_ref(), "--data".as_ref(), data.as_os_str()];
-    Server::start(
-        &binaries.join("postern"),
-        &arguments,
-        &environment,
-        address,
-        "/.well-known/openid-configuration",
-    )
-}
-
-fn start_tasks(binaries: &Path, directory: &Path, address: SocketAddr, issuer: &str) -> Result<Server> {
-    let environment = [
-        ("TASKS_TOKENS__ISSUER", issuer.to_owned()),
-        ("TASKS_HTTP__LISTEN", address.to_string()),
-        ("TASKS_DATABASE__URL", format!("sqlite://{}", directory.join("tasks.db").display())),
-        ("TASKS_TELEMETRY__LOG", "warn".to_owned()),
-    ];
-    Server::start(
-        &binaries.join("postern-tasks"),
-        &["serve".as_ref()],
-        &environment,
-        address,
-        "/health/ready",
-    )
-}
-
-fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
-}
-
-/// Signs alice in and reads the secret of the client that acts in its own right.
-async fn prepare(servers: &Servers) -> Result<Setup> {
-    let issuer = format!("http://localhost:{}", servers.identity.address.port());
-    let secrets = std::fs::read_to_string(servers.directory.path().join("identity/dev-secrets.toml"))?;
-    let secret = secrets
-        .lines()
-        .find_map(|line| line.strip_prefix("demo_service_client_secret = "))
-        .context("no secret of demo-service in dev-secrets.toml")?;
-    let basic = STANDARD.encode(format!("demo-service:{}", secret.trim_matches('"')));
-    let mut setup = Setup {
-        client_id: "tasks-web".to_owned(),
-        redirect_uri: "http://localhost:7118/".to_owned(),
-        cookie: String::new(),
-        basic: format!("Basic {basic}"),
-        scope: TASKS_SCOPE.to_owned(),
-    };
-    let mut connection = Connection::open(servers.identity.address).await?;
-    setup.cookie = sign_in(&mut connection, &issuer, &setup.authorize_path(), "alice@example.test").await?;
-    Ok(setup)
 }
 
 type Measured = (Vec<Row>, Limits, Writes);
 
 async fn measure(plan: &Plan, servers: &Servers, setup: &Arc<Setup>, storage: &Storage) -> Result<Measured> {
-    let mut connection = Connection::open(servers.identity.address).await?;
+    let mut connection = Connection::open(servers.services.identity.address).await?;
     let mut tokens = Vec::with_capacity(TOKENS);
     for _ in 0..TOKENS {
         tokens.push(setup.access_token(&mut connection).await?);
@@ -184,7 +104,7 @@ async fn measure(plan: &Plan, servers: &Servers, setup: &Arc<Setup>, storage: &S
         let (insertion, rate) = storage.insertion().await?;
         grouped.push(rate);
         alone.push(storage.insertion_one_by_one().await?);
-        let hello = run_one(Get { path: "/".to_owned(), headers: Vec::new() }, &servers.hello, load).await?;
+        let hello = drive_one(Get::open("/"), &servers.hello, load).await?;
         limits.push(Limits {
             sign: limits::sign()?,
             verify: limits::verify()?,
@@ -210,10 +130,6 @@ async fn measure(plan: &Plan, servers: &Servers, setup: &Arc<Setup>, storage: &S
     Ok((rows, limits, writes))
 }
 
-async fn run_one<O: Operation>(operation: O, server: &Server, load: Load) -> Result<Round> {
-    drive(Arc::new(operation), server.address, load, || server.cpu()).await
-}
-
 /// One round of every path, in the order of [`rows`].
 async fn drive_all(
     servers: &Servers,
@@ -221,27 +137,18 @@ async fn drive_all(
     tokens: &[String],
     load: Load,
 ) -> Result<Vec<Round>> {
-    let Servers { identity, tasks, cached, uncached, .. } = servers;
-    let get = |path: &str| Get { path: path.to_owned(), headers: Vec::new() };
-    let bearer = |path: &str| Get {
-        path: path.to_owned(),
-        headers: vec![("Authorization", format!("Bearer {}", tokens[0]))],
-    };
+    let Servers { services, cached, uncached, .. } = servers;
     let many = GetWithTokens { path: "/".to_owned(), tokens: tokens.to_vec() };
-    let own_token = setup.own_token(&mut Connection::open(identity.address).await?).await?;
-    let introspect = Introspect { setup: setup.clone(), token: own_token };
-    Ok(vec![
-        run_one(get("/.well-known/openid-configuration"), identity, load).await?,
-        run_one(get("/.well-known/jwks.json"), identity, load).await?,
-        run_one(ClientCredentials(setup.clone()), identity, load).await?,
-        run_one(AuthorizeAndToken(setup.clone()), identity, load).await?,
-        run_one(Refresh(setup.clone()), identity, load).await?,
-        run_one(bearer("/oauth2/userinfo"), identity, load).await?,
-        run_one(introspect, identity, load).await?,
-        run_one(bearer("/"), cached, load).await?,
-        run_one(many, uncached, load).await?,
-        run_one(bearer("/api/tasks"), tasks, load).await?,
-    ])
+    let mut rounds = Vec::new();
+    for path in HotPath::ALL {
+        // The bare protected route stands before the API that is made of it.
+        if path == HotPath::Tasks {
+            rounds.push(drive_one(Get::with_token("/", &tokens[0]), cached, load).await?);
+            rounds.push(drive_one(many.clone(), uncached, load).await?);
+        }
+        rounds.push(drive_path(path, services, setup, &tokens[0], load).await?);
+    }
+    Ok(rounds)
 }
 
 macro_rules! bound {
@@ -256,25 +163,25 @@ fn rows() -> Vec<Row> {
     let looked_up =
         || (bound!("V + 2 D", |l| l.verify + 2.0 * l.read), bound!("V + D", |l| l.verify + l.read));
     vec![
-        row("discovery", fast().0, fast().1),
-        row("JWKS", fast().0, fast().1),
+        row(HotPath::Discovery.words(), fast().0, fast().1),
+        row(HotPath::Jwks.words(), fast().0, fast().1),
         row(
-            "token, client_credentials",
+            HotPath::ClientCredentials.words(),
             bound!("1.5 S", |l| 1.5 * l.sign),
             bound!("1.2 S", |l| 1.2 * l.sign),
         ),
         row(
-            "authorize with a session + token(code)",
+            HotPath::AuthorizeAndToken.words(),
             bound!("2 S + 4 D + 2 W", |l| 2.0 * l.sign + 4.0 * l.read + 2.0 * l.write),
             bound!("2 S + 2 D + W", |l| 2.0 * l.sign + 2.0 * l.read + l.write),
         ),
         row(
-            "refresh with rotation",
+            HotPath::Refresh.words(),
             bound!("2 S + 2 D + 2 W", |l| 2.0 * l.sign + 2.0 * l.read + 2.0 * l.write),
             bound!("2 S + D + W", |l| 2.0 * l.sign + l.read + l.write),
         ),
-        row("userinfo", looked_up().0, looked_up().1),
-        row("introspection", looked_up().0, looked_up().1),
+        row(HotPath::Userinfo.words(), looked_up().0, looked_up().1),
+        row(HotPath::Introspection.words(), looked_up().0, looked_up().1),
         row(
             "protected route, repeated token",
             bound!("3 H", |l| 3.0 * l.hello),
@@ -286,7 +193,7 @@ fn rows() -> Vec<Row> {
             bound!("1.7 V", |l| 1.7 * l.verify),
         ),
         row(
-            "GET /api/tasks",
+            HotPath::Tasks.words(),
             bound!("3 H + 2 D", |l| 3.0 * l.hello + 2.0 * l.read),
             bound!("2 H + D", |l| 2.0 * l.hello + l.read),
         ),
@@ -312,26 +219,23 @@ fn print_table(rows: &[Row], limits: &Limits, writes: &Writes) -> bool {
 
 /// Start-up, memory, size, and what verification adds to an answer.
 async fn print_sizes(plan: &Plan, servers: &Servers, idle: (f64, f64), setup: &Arc<Setup>) -> Result<bool> {
+    let Services { identity, tasks, first_start, .. } = &servers.services;
     println!("\n| figure | value | must | aim |\n|---|---|---|---|");
-    let mut met = figure("ready, existing database", millis(servers.identity.ready_after), "ms", 150.0, 60.0);
-    met &= figure("ready, empty database", millis(servers.first_start), "ms", 1_000.0, 500.0);
+    let mut met = figure("ready, existing database", millis(identity.ready_after), "ms", 150.0, 60.0);
+    met &= figure("ready, empty database", millis(*first_start), "ms", 1_000.0, 500.0);
     met &= figure("resident, idle: identity", idle.0, "MiB", 40.0, 25.0);
     met &= figure("resident, idle: postern-tasks", idle.1, "MiB", 20.0, 12.0);
-    let token = setup.access_token(&mut Connection::open(servers.identity.address).await?).await?;
-    let bearer = |path: &str| Get {
-        path: path.to_owned(),
-        headers: vec![("Authorization", format!("Bearer {token}"))],
-    };
+    let token = setup.access_token(&mut Connection::open(identity.address).await?).await?;
+    let bearer = |path: &str| Get::with_token(path, &token);
     let alone = Load { connections: 1, warm_up: plan.duration / 6, duration: plan.duration };
-    let open = run_one(Get { path: "/".to_owned(), headers: Vec::new() }, &servers.hello, alone).await?;
-    let protected = run_one(bearer("/"), &servers.uncached, alone).await?;
+    let open = drive_one(Get::open("/"), &servers.hello, alone).await?;
+    let protected = drive_one(bearer("/"), &servers.uncached, alone).await?;
     let added = millis(protected.quantile(990)) - millis(open.quantile(990));
     met &= figure("p99 that verification adds, one connection", added, "ms", 1.0, 1.0);
-    many(plan, bearer("/oauth2/userinfo"), &servers.identity).await?;
-    met &= figure("resident, after the load: identity", servers.identity.resident_mib()?, "MiB", 100.0, 60.0);
-    many(plan, bearer("/api/tasks"), &servers.tasks).await?;
-    met &=
-        figure("resident, after the load: postern-tasks", servers.tasks.resident_mib()?, "MiB", 30.0, 16.0);
+    many(plan, bearer("/oauth2/userinfo"), identity).await?;
+    met &= figure("resident, after the load: identity", identity.resident_mib()?, "MiB", 100.0, 60.0);
+    many(plan, bearer("/api/tasks"), tasks).await?;
+    met &= figure("resident, after the load: postern-tasks", tasks.resident_mib()?, "MiB", 30.0, 16.0);
     for binary in ["postern", "postern-tasks"] {
         let bytes = std::fs::metadata(plan.binaries.join(binary))?.len();
         met &= figure(&format!("binary: {binary}"), as_float(bytes) / 1e6, "MB", 40.0, 25.0);

@@ -115,6 +115,18 @@ pub(crate) struct Get {
     pub(crate) headers: Vec<(&'static str, String)>,
 }
 
+impl Get {
+    /// Without credentials.
+    pub(crate) fn open(path: &str) -> Self {
+        Self { path: path.to_owned(), headers: Vec::new() }
+    }
+
+    /// With an access token (RFC 6750 section 2.1).
+    pub(crate) fn with_token(path: &str, access_token: &str) -> Self {
+        Self { path: path.to_owned(), headers: vec![("Authorization", format!("Bearer {access_token}"))] }
+    }
+}
+
 impl Operation for Get {
     type Worker = ();
 
@@ -131,6 +143,7 @@ impl Operation for Get {
 }
 
 /// GET with one of many access tokens in turn.
+#[derive(Clone)]
 pub(crate) struct GetWithTokens {
     pub(crate) path: String,
     pub(crate) tokens: Vec<String>,

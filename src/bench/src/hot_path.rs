@@ -1,0 +1,84 @@
+//! Defines the hot paths, and drives any of them against a pair of services.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use crate::{
+    drive::{Connection, Load, Operation, Round, drive},
+    process::Server,
+    scenarios::{AuthorizeAndToken, ClientCredentials, Get, Introspect, Refresh, Setup},
+    services::Services,
+};
+
+/// A path whose cost is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HotPath {
+    Discovery,
+    Jwks,
+    ClientCredentials,
+    AuthorizeAndToken,
+    Refresh,
+    Userinfo,
+    Introspection,
+    Tasks,
+}
+
+impl HotPath {
+    /// All of them, in the order of the tables.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Discovery,
+        Self::Jwks,
+        Self::ClientCredentials,
+        Self::AuthorizeAndToken,
+        Self::Refresh,
+        Self::Userinfo,
+        Self::Introspection,
+        Self::Tasks,
+    ];
+
+    /// As the tables name it.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Discovery => "discovery",
+            Self::Jwks => "JWKS",
+            Self::ClientCredentials => "token, client_credentials",
+            Self::AuthorizeAndToken => "authorize with a session + token(code)",
+            Self::Refresh => "refresh with rotation",
+            Self::Userinfo => "userinfo",
+            Self::Introspection => "introspection",
+            Self::Tasks => "GET /api/tasks",
+        }
+    }
+}
+
+/// Drives `path` against `services`. `access_token` is one of the user for the tasks API.
+pub(crate) async fn drive_path(
+    path: HotPath,
+    services: &Services,
+    setup: &Arc<Setup>,
+    access_token: &str,
+    load: Load,
+) -> Result<Round> {
+    let Services { identity, tasks, .. } = services;
+    match path {
+        HotPath::Discovery => drive_one(Get::open("/.well-known/openid-configuration"), identity, load).await,
+        HotPath::Jwks => drive_one(Get::open("/.well-known/jwks.json"), identity, load).await,
+        HotPath::ClientCredentials => drive_one(ClientCredentials(setup.clone()), identity, load).await,
+        HotPath::AuthorizeAndToken => drive_one(AuthorizeAndToken(setup.clone()), identity, load).await,
+        HotPath::Refresh => drive_one(Refresh(setup.clone()), identity, load).await,
+        HotPath::Userinfo => {
+            drive_one(Get::with_token("/oauth2/userinfo", access_token), identity, load).await
+        }
+        HotPath::Introspection => {
+            let token = setup.own_token(&mut Connection::open(identity.address).await?).await?;
+            drive_one(Introspect { setup: setup.clone(), token }, identity, load).await
+        }
+        HotPath::Tasks => drive_one(Get::with_token("/api/tasks", access_token), tasks, load).await,
+    }
+}
+
+/// Drives one operation, and reads what its server spends meanwhile.
+pub(crate) async fn drive_one<O: Operation>(operation: O, server: &Server, load: Load) -> Result<Round> {
+    drive(Arc::new(operation), server.address, load, || server.cpu()).await
+}

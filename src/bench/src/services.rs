@@ -1,0 +1,122 @@
+//! Starts the two services as a development set-up has them, and signs a person in.
+
+use std::{
+    ffi::OsStr,
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use crate::{drive::Connection, process::Server, scenarios::Setup, sign_in::sign_in};
+
+/// The audience of the tasks resource as `postern dev` seeds it.
+pub(crate) const AUDIENCE: &str = "http://localhost:7118";
+/// What the user's tokens are asked for.
+const TASKS_SCOPE: &str = "openid profile email tasks:read tasks:write";
+
+/// The provider and the tasks API of one build, with data of their own.
+pub(crate) struct Services {
+    pub(crate) identity: Server,
+    pub(crate) tasks: Server,
+    /// How long the provider took on an empty database.
+    pub(crate) first_start: Duration,
+    pub(crate) directory: tempfile::TempDir,
+}
+
+impl Services {
+    /// Starts the binaries of a folder.
+    pub(crate) fn start(binaries: &Path) -> Result<Self> {
+        let directory = tempfile::tempdir_in(".")?;
+        let (identity_at, tasks_at) = (free_address()?, free_address()?);
+        let first_start = {
+            let first = start_identity(binaries, directory.path(), identity_at)?;
+            let ready_after = first.ready_after;
+            first.stop()?;
+            ready_after
+        };
+        let identity = start_identity(binaries, directory.path(), identity_at)?;
+        let tasks = start_tasks(binaries, directory.path(), tasks_at, &issuer_at(identity_at))?;
+        Ok(Self { identity, tasks, first_start, directory })
+    }
+
+    /// The provider's issuer.
+    pub(crate) fn issuer(&self) -> String {
+        issuer_at(self.identity.address)
+    }
+
+    /// Signs alice in and reads the secret of the client that acts in its own right.
+    pub(crate) async fn prepare(&self) -> Result<Setup> {
+        let secrets = std::fs::read_to_string(self.directory.path().join("identity/dev-secrets.toml"))?;
+        let secret = secrets
+            .lines()
+            .find_map(|line| line.strip_prefix("demo_service_client_secret = "))
+            .context("no secret of demo-service in dev-secrets.toml")?;
+        let basic = STANDARD.encode(format!("demo-service:{}", secret.trim_matches('"')));
+        let mut setup = Setup {
+            client_id: "tasks-web".to_owned(),
+            redirect_uri: "http://localhost:7118/".to_owned(),
+            cookie: String::new(),
+            basic: format!("Basic {basic}"),
+            scope: TASKS_SCOPE.to_owned(),
+        };
+        let mut connection = Connection::open(self.identity.address).await?;
+        let authorize = setup.authorize_path();
+        setup.cookie = sign_in(&mut connection, &self.issuer(), &authorize, "alice@example.test").await?;
+        Ok(setup)
+    }
+
+    /// Stops both, as a service manager would.
+    pub(crate) fn stop(self) -> Result<()> {
+        self.identity.stop()?;
+        self.tasks.stop()
+    }
+}
+
+fn issuer_at(address: SocketAddr) -> String {
+    format!("http://localhost:{}", address.port())
+}
+
+fn start_identity(binaries: &Path, directory: &Path, address: SocketAddr) -> Result<Server> {
+    let environment = [
+        ("POSTERN_ISSUER", issuer_at(address)),
+        ("POSTERN_HTTP__LISTEN", address.to_string()),
+        ("POSTERN_TELEMETRY__LOG", "warn".to_owned()),
+        ("POSTERN_LIMITS__REFRESHES_PER_GRANT", "1000000000 per 1h per grant".to_owned()),
+        ("POSTERN_LIMITS__FAILURES_PER_SOURCE", "1000000000 per 1h per ip".to_owned()),
+        // Each sign-in counts as a guess until its password is known to be right.
+        ("POSTERN_LIMITS__FAILURES_BEFORE_DELAY", "65535".to_owned()),
+    ];
+    let data = directory.join("identity");
+    let arguments: [&OsStr; 3] = ["dev".as_ref(), "--data".as_ref(), data.as_os_str()];
+    Server::start(
+        &binaries.join("postern"),
+        &arguments,
+        &environment,
+        address,
+        "/.well-known/openid-configuration",
+    )
+}
+
+fn start_tasks(binaries: &Path, directory: &Path, address: SocketAddr, issuer: &str) -> Result<Server> {
+    let environment = [
+        ("TASKS_TOKENS__ISSUER", issuer.to_owned()),
+        ("TASKS_HTTP__LISTEN", address.to_string()),
+        ("TASKS_DATABASE__URL", format!("sqlite://{}", directory.join("tasks.db").display())),
+        ("TASKS_TELEMETRY__LOG", "warn".to_owned()),
+    ];
+    Server::start(
+        &binaries.join("postern-tasks"),
+        &["serve".as_ref()],
+        &environment,
+        address,
+        "/health/ready",
+    )
+}
+
+/// A port that nobody listens on.
+pub(crate) fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
+}
