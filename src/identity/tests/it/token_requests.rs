@@ -130,9 +130,14 @@ async fn only_post_is_answered_and_nothing_is_taken_from_the_query() {
 async fn a_client_that_does_not_prove_itself_is_401_and_challenged_if_it_tried_the_header() {
     let seeds = Seeds::new().await;
     let form = [("grant_type", "client_credentials")];
-    for (client_id, secret) in
-        [("service", "wrong"), ("service", ""), ("nobody", "x"), ("post", &seeds.post), ("mobile", "x")]
-    {
+    for (client_id, secret) in [
+        ("service", "wrong"),
+        ("service", ""),
+        ("nobody", "x"),
+        ("post", &seeds.service),
+        ("mobile", "x"),
+        ("mobile", ""),
+    ] {
         let answer = seeds.post_as(client_id, secret, TOKEN, &form).await;
         assert_eq!((answer.status.as_u16(), error(&answer).as_str()), (401, "invalid_client"), "{client_id}");
         assert_eq!(answer.header("www-authenticate"), "Basic realm=\"Postern\"");
@@ -140,7 +145,7 @@ async fn a_client_that_does_not_prove_itself_is_401_and_challenged_if_it_tried_t
     for (client_id, secret) in [
         ("post", "wrong"),
         ("post", ""),
-        ("service", &seeds.service),
+        ("service", &seeds.post),
         ("mobile", "x"),
         ("", "x"),
         ("service", ""),
@@ -150,6 +155,29 @@ async fn a_client_that_does_not_prove_itself_is_401_and_challenged_if_it_tried_t
         let answer = seeds.app.post_form(TOKEN, &form).await;
         assert_eq!((answer.status.as_u16(), error(&answer).as_str()), (401, "invalid_client"), "{client_id}");
         assert_eq!(answer.header("www-authenticate"), "");
+    }
+}
+
+/// The method that a client is registered with says what its developer meant to use; libraries send the other one as well.
+#[tokio::test]
+async fn a_secret_counts_in_the_header_and_in_the_form_alike() {
+    let seeds = Seeds::new().await;
+    let tokens = seeds.tokens("openid tasks:read").await;
+    for (client_id, secret) in [("web", &seeds.web), ("post", &seeds.post)] {
+        let form = [("token", tokens["access_token"].as_str().unwrap())];
+        assert_eq!(
+            seeds.post_as(client_id, secret, "/oauth2/introspect", &form).await.status,
+            200,
+            "{client_id}"
+        );
+        let form = [form[0], ("client_id", client_id), ("client_secret", secret)];
+        assert_eq!(seeds.app.post_form("/oauth2/introspect", &form).await.status, 200, "{client_id}");
+        let form = [form[0], ("client_id", client_id)];
+        assert_eq!(
+            seeds.app.post_form("/oauth2/introspect", &form).await.status,
+            401,
+            "{client_id} without its secret"
+        );
     }
 }
 

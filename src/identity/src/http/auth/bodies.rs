@@ -17,7 +17,7 @@ use crate::{
 pub(super) struct BeginRequest {
     /// The client.
     pub(super) client_id: String,
-    /// Its secret, if it is registered for `client_secret_post`.
+    /// Its secret, if the header has none.
     pub(super) client_secret: Option<String>,
     /// The address of whoever signs in.
     #[oai(validator(max_length = 320))]
@@ -77,7 +77,7 @@ impl From<attempt::Begun> for Begun {
 pub(super) struct VerifyRequest {
     /// The client.
     pub(super) client_id: String,
-    /// Its secret, if it is registered for `client_secret_post`.
+    /// Its secret, if the header has none.
     pub(super) client_secret: Option<String>,
     /// The attempt.
     #[oai(validator(max_length = 64))]
@@ -122,7 +122,7 @@ impl Example for VerifyRequest {
 pub(super) struct LoginRequest {
     /// The client.
     pub(super) client_id: String,
-    /// Its secret, if it is registered for `client_secret_post`.
+    /// Its secret, if the header has none.
     pub(super) client_secret: Option<String>,
     /// The address of whoever signs in.
     #[oai(validator(max_length = 320))]
@@ -231,7 +231,7 @@ impl From<TokenResponse> for Tokens {
 pub(super) struct RefreshRequest {
     /// The client.
     pub(super) client_id: String,
-    /// Its secret, if it is registered for `client_secret_post`.
+    /// Its secret, if the header has none.
     pub(super) client_secret: Option<String>,
     /// The refresh token; without it the cookie is taken.
     #[oai(validator(max_length = 256))]

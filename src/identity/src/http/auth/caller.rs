@@ -32,7 +32,7 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    /// A first-party client that authenticated as it is registered to.
+    /// A first-party client that proved who it is.
     pub(super) async fn of(
         app: &App,
         request: &Request,

@@ -35,7 +35,7 @@ impl InvitationsApi {
 struct InvitationRequest {
     /// The client.
     client_id: String,
-    /// Its secret, if it is registered for `client_secret_post`.
+    /// Its secret, if the header has none.
     client_secret: Option<String>,
     /// Whom to invite.
     #[oai(validator(max_length = 320))]

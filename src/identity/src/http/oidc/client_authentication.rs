@@ -1,8 +1,9 @@
 //! Answers which client is calling (RFC 6749 section 2.3).
 //!
-//! By the one method that the client is registered for, and no other: the header (`client_secret_basic`), the form
-//! (`client_secret_post`), or, for a public client, its name alone (`none`). Two methods in one request are
-//! `invalid_request`; whatever else is wrong is `invalid_client`, without saying what. Failures are counted per source.
+//! A client that has a secret proves itself by it, in the header (`client_secret_basic`) or in the form
+//! (`client_secret_post`), whichever its library sends: it is one secret, and libraries differ in their default. A public
+//! client gives its name alone (`none`), one with a secret never does. Two methods in one request are `invalid_request`;
+//! whatever else is wrong is `invalid_client`, without saying what. Failures are counted per source.
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use super::super::{error::OAuthError, oauth_form::form_decode};
 use crate::{
     App,
     audit::Origin,
-    clients::{Client, ClientAuthMethod, Clients},
+    clients::{Client, Clients},
     rate_limit::{self, Limit, Taken},
 };
 
@@ -107,8 +108,8 @@ impl<'a> ApiExtractor<'a> for HeaderCredentials {
         let scheme = MetaSecurityScheme {
             ty: "http",
             description: Some(
-                "`client_id` and `client_secret`, each encoded as in a form (RFC 6749 section 2.3.1) or as they are. A client that is \
-                 registered for `client_secret_post` sends both in the form instead, a public one its `client_id` alone.",
+                "`client_id` and `client_secret`, each encoded as in a form (RFC 6749 section 2.3.1) or as they are. \
+                 Both may stand in the form instead. A public client sends its `client_id` alone.",
             ),
             name: None,
             key_in: None,
@@ -154,19 +155,13 @@ pub async fn authenticate(
     let clients = app.clients();
     let proven = match (header, form_client_id, form_client_secret) {
         (HeaderCredentials::Basic(sent), ..) => {
-            let method = ClientAuthMethod::ClientSecretBasic;
             // A client that the first reading finds by chance, such as one named `https`, must not keep out the one that
             // proves itself in the second.
             let mut readings = [sent.encoded(), sent.plain(&clients)].into_iter().flatten();
-            let proves = |own: Credentials| proves(app, &clients, &own.client_id, method, &own.client_secret);
+            let proves = |own: Credentials| proves(app, &clients, &own.client_id, Some(&own.client_secret));
             readings.find_map(proves)
         }
-        (HeaderCredentials::Absent, Some(client_id), Some(secret)) => {
-            proves(app, &clients, client_id, ClientAuthMethod::ClientSecretPost, secret)
-        }
-        (HeaderCredentials::Absent, Some(client_id), None) => {
-            proves(app, &clients, client_id, ClientAuthMethod::None, "")
-        }
+        (HeaderCredentials::Absent, Some(client_id), secret) => proves(app, &clients, client_id, secret),
         (HeaderCredentials::Absent, None, _) | (HeaderCredentials::Unusable, _, _) => None,
     };
     match proven {
@@ -178,16 +173,13 @@ pub async fn authenticate(
     }
 }
 
-/// The client with this name, if it authenticates by this method and knows its secret.
-fn proves(
-    app: &App,
-    clients: &Clients,
-    client_id: &str,
-    method: ClientAuthMethod,
-    secret: &str,
-) -> Option<Arc<Client>> {
-    let client = clients.find(client_id).filter(|client| client.auth_method == method)?;
-    let proven = method == ClientAuthMethod::None || client.knows_secret(secret, app.clock.now());
+/// The client with this name, if it is a public one and no secret came, or if it knows the secret that came.
+fn proves(app: &App, clients: &Clients, client_id: &str, secret: Option<&str>) -> Option<Arc<Client>> {
+    let client = clients.find(client_id)?;
+    let proven = match secret {
+        Some(secret) => !client.public() && client.knows_secret(secret, app.clock.now()),
+        None => client.public(),
+    };
     proven.then(|| Arc::clone(client))
 }
 

@@ -57,7 +57,7 @@ struct TokenRequest {
     resource: Vec<String>,
     /// The client, unless it is in the header.
     client_id: Option<String>,
-    /// Its secret, if it is registered for `client_secret_post`.
+    /// Its secret, if the header has none.
     client_secret: Option<String>,
 }
 
