@@ -17,7 +17,7 @@ use crate::{
     config::Config,
     crypto::{CryptoError, Vault},
     jobs::{JobError, Jobs, Kind, Lane, housekeeping},
-    login::{self, LoginMethod, LoginMethods, attempt::Judging, passkey, policy::Acr, sent_code},
+    login::{self, LoginMethod, LoginMethods, attempt::Judging, code, passkey, policy::Acr, sent_code},
     mail::{self, Inbox, MailError, Mailer, Smtp},
     outbound::{Outbound, OutboundError},
     passwords::{
@@ -53,6 +53,9 @@ pub enum StartError {
     /// The HTTP client cannot be built.
     #[error(transparent)]
     Outbound(#[from] OutboundError),
+    /// Codes cannot be posted to where the settings say.
+    #[error("login.code_webhook_url cannot be called: {0}")]
+    CodeWebhook(#[source] OutboundError),
     /// The threads that hash passwords cannot be started.
     #[error("passwords cannot be hashed")]
     Hasher(#[from] HashError),
@@ -153,6 +156,7 @@ impl Builder {
         let Self { config, db, clock, random, .. } = self;
         let key = config.secrets.encryption_key.as_ref().ok_or(StartError::NoEncryptionKey)?;
         let vault = Vault::from_key(key)?;
+        code::check_webhook(&config).map_err(StartError::CodeWebhook)?;
         let templates = Templates::load(config.pages.templates.as_deref())?;
         let clients = clients::load(db.reader()).await?;
         let resources = resources::load(db.reader()).await?;

@@ -299,6 +299,11 @@ const MOST_ITERATIONS: u32 = 16;
 /// Memory times passes.
 const MOST_WORK_KIB: u64 = 1024 * 1024;
 
+/// The listener speaks no TLS, so with an https issuer a proxy is in front.
+const UNNAMED_PROXY: &str = "http.trusted_proxies is empty although the issuer is https: behind a proxy all people are \
+    one source then, and a few wrong passwords of one keep everybody out; name the proxy's address or network, such as \
+    trusted_proxies = [\"127.0.0.1\"]";
+
 impl PasswordSettings {
     /// Whether an Argon2 hash with these parameters, ours or an imported one, may be worked out for whoever asks.
     pub fn affordable(memory_kib: u32, iterations: u32) -> bool {
@@ -388,6 +393,12 @@ impl Config {
             ));
         }
         Ok(())
+    }
+
+    /// What is allowed and yet seldom meant, each by its key.
+    pub fn warnings(&self) -> Vec<&'static str> {
+        let unnamed_proxy = self.secure_cookies() && self.http.trusted_proxies.is_empty();
+        unnamed_proxy.then_some(UNNAMED_PROXY).into_iter().collect()
     }
 
     /// Whether cookies carry `Secure` and the `__Host-` prefix: always, except for a loopback issuer

@@ -87,7 +87,7 @@ impl Outbound {
         headers: &[(&'static str, String)],
         body: Vec<u8>,
     ) -> Result<OutboundAnswer, OutboundError> {
-        self.check(url)?;
+        permitted(url, &self.allowed)?;
         let mut request = self.client.post(url.clone()).header("content-type", "application/json").body(body);
         for (name, value) in headers {
             request = request.header(*name, value);
@@ -102,28 +102,31 @@ impl Outbound {
         }
         Ok(OutboundAnswer { status: response.status(), body: body.freeze() })
     }
+}
 
-    /// Whether a URL may be called, as far as it can be told without resolving its name. An address in
-    /// it never reaches the resolver, so it is looked at here.
-    pub fn check(&self, url: &Url) -> Result<(), OutboundError> {
-        let host = url.host().ok_or(OutboundError::Address)?;
-        if allows(&self.allowed, &host.to_string()) {
-            return if matches!(url.scheme(), "https" | "http") {
-                Ok(())
-            } else {
-                Err(OutboundError::Scheme)
-            };
-        }
-        if url.scheme() != "https" {
-            return Err(OutboundError::Scheme);
-        }
-        match host {
-            Host::Domain(_) => Ok(()),
-            Host::Ipv4(ip) if public(ip.into()) => Ok(()),
-            Host::Ipv6(ip) if public(ip.into()) => Ok(()),
-            Host::Ipv4(_) | Host::Ipv6(_) => Err(OutboundError::Address),
-        }
+/// Whether a URL may be called, as far as it can be told without resolving its name. An address in it never reaches the
+/// resolver, so it is looked at here.
+pub fn permitted(url: &Url, allowed: &BTreeSet<String>) -> Result<(), OutboundError> {
+    let host = url.host().ok_or(OutboundError::Address)?;
+    if allows(allowed, &host.to_string()) {
+        return if matches!(url.scheme(), "https" | "http") { Ok(()) } else { Err(OutboundError::Scheme) };
     }
+    if url.scheme() != "https" {
+        return Err(OutboundError::Scheme);
+    }
+    match host {
+        // RFC 6761 section 6.3: no resolver is asked what this name is.
+        Host::Domain(name) if local(name) => Err(OutboundError::Address),
+        Host::Domain(_) => Ok(()),
+        Host::Ipv4(ip) if public(ip.into()) => Ok(()),
+        Host::Ipv6(ip) if public(ip.into()) => Ok(()),
+        Host::Ipv4(_) | Host::Ipv6(_) => Err(OutboundError::Address),
+    }
+}
+
+fn local(name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 /// The log names the host by its setting; a path may hold a secret of the gateway.
@@ -214,18 +217,26 @@ fn public_v6(ip: Ipv6Addr) -> bool {
 mod tests {
     use super::*;
 
+    fn allowed(hosts: &[&str]) -> BTreeSet<String> {
+        hosts.iter().map(|host| (*host).to_owned()).collect()
+    }
+
+    fn check(allow: &[&str], url: &Url) -> Result<(), OutboundError> {
+        permitted(url, &allowed(allow))
+    }
+
     fn outbound(allow: &[&str]) -> Outbound {
-        Outbound::new(&OutboundSettings {
-            allow_hosts: allow.iter().map(|host| (*host).to_owned()).collect(),
-            timeout: "5s".parse().unwrap(),
-        })
-        .unwrap()
+        let timeout = "5s".parse().unwrap();
+        Outbound::new(&OutboundSettings { allow_hosts: allowed(allow), timeout }).unwrap()
     }
 
     #[test]
     fn an_address_on_a_private_network_is_refused_however_it_is_written() {
-        let outbound = outbound(&[]);
         for host in [
+            "localhost",
+            "localhost.",
+            "LOCALHOST",
+            "id.localhost",
             "127.0.0.1",
             "0",
             "0.0.0.0",
@@ -249,17 +260,16 @@ mod tests {
             "224.0.0.1",
         ] {
             let url = Url::parse(&format!("https://{host}/")).unwrap();
-            assert!(matches!(outbound.check(&url), Err(OutboundError::Address)), "{host}");
+            assert!(matches!(check(&[], &url), Err(OutboundError::Address)), "{host}");
         }
         for url in ["https://example.com/", "https://93.184.216.34/", "https://[2606:4700::1]/"] {
-            assert!(outbound.check(&Url::parse(url).unwrap()).is_ok(), "{url}");
+            assert!(check(&[], &Url::parse(url).unwrap()).is_ok(), "{url}");
         }
     }
 
     #[test]
     fn plain_http_needs_a_host_that_is_allowed_by_name() {
-        let outbound = outbound(&["gateway.internal"]);
-        let check = |url: &str| outbound.check(&Url::parse(url).unwrap());
+        let check = |url: &str| check(&["gateway.internal"], &Url::parse(url).unwrap());
         assert!(check("http://gateway.internal/send").is_ok());
         assert!(check("http://GATEWAY.internal./send").is_ok());
         assert!(matches!(check("http://example.com/"), Err(OutboundError::Scheme)));
@@ -271,11 +281,18 @@ mod tests {
     async fn a_name_that_leads_to_a_private_network_is_not_connected_to() {
         let canary = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = canary.local_addr().unwrap().port();
-        for host in ["localhost", "localhost."] {
+        for host in ["localhost", "localhost.", "127.0.0.1"] {
             let url = Url::parse(&format!("https://{host}:{port}/")).unwrap();
-            assert!(matches!(outbound(&[]).post_json(&url, &[], vec![]).await, Err(OutboundError::Call(_))));
+            assert!(outbound(&[]).post_json(&url, &[], vec![]).await.is_err());
         }
         let untouched = tokio::time::timeout(std::time::Duration::from_millis(50), canary.accept()).await;
         assert!(untouched.is_err());
+        // Where only resolving tells.
+        let resolve = async |allow: &[&str]| {
+            let guarded = Guarded { allowed: Arc::new(allowed(allow)) };
+            guarded.resolve("localhost".parse().unwrap()).await
+        };
+        assert!(resolve(&[]).await.is_err());
+        assert!(resolve(&["localhost"]).await.is_ok());
     }
 }

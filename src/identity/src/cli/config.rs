@@ -7,7 +7,7 @@ use super::{
     error::CommandError,
     output::{Report, table},
 };
-use crate::{app::StartError, crypto::Vault};
+use crate::{app::StartError, crypto::Vault, login::code};
 
 /// What to do with the settings.
 #[derive(Debug, clap::Subcommand)]
@@ -24,7 +24,11 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<Report, Comman
         Command::Check => {
             let key = loaded.settings.secrets.encryption_key.as_ref().ok_or(StartError::NoEncryptionKey)?;
             Vault::from_key(key).map_err(StartError::from)?;
-            Ok(Report::new("The settings are good.", json!({ "good": true })))
+            code::check_webhook(&loaded.settings).map_err(StartError::CodeWebhook)?;
+            let warnings = loaded.settings.warnings();
+            let lines = warnings.iter().map(|warning| format!("Warning: {warning}"));
+            let said: Vec<_> = ["The settings are good.".to_owned()].into_iter().chain(lines).collect();
+            Ok(Report::new(said.join("\n"), json!({ "good": true, "warnings": warnings })))
         }
         Command::Show => {
             let rows: Vec<_> = loaded

@@ -19,6 +19,9 @@ pub(super) async fn run(context: &Context) -> Result<Report, CommandError> {
     let config = context.settings()?.settings;
     let _log = telemetry::init(&config.telemetry)?;
     Metrics::install();
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
     let db = Database::open(&config.database).await?;
     migrate::up::<Migrator>(&db).await?;
     let app = App::new(config, db, Clock::system(), Random::system()).await?;

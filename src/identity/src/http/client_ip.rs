@@ -5,7 +5,7 @@
 //! whatever stands further left, anybody may have written there. What does not read counts as not said.
 //! No other header is looked at.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Once};
 
 use ipnet::IpNet;
 use poem::{
@@ -28,6 +28,9 @@ pub fn origin(request: &Request) -> Origin {
         Some(app) => &app.config.http.trusted_proxies,
         None => &[],
     };
+    if let Some(peer) = peer {
+        tell_of_unnamed_proxy(peer, request.headers(), trusted);
+    }
     Origin {
         ip: peer.map(|peer| client(peer, request.headers(), trusted)),
         user_agent: user_agent(request.headers()),
@@ -36,8 +39,7 @@ pub fn origin(request: &Request) -> Origin {
 }
 
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let trusts = |ip: &IpAddr| trusted.iter().any(|network| network.contains(ip));
-    if !trusts(&peer) {
+    if !trusts(trusted, peer) {
         return peer;
     }
     let lines = headers.get_all(FORWARDED_FOR).iter();
@@ -49,11 +51,38 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
             Some(ip) => client = ip,
             None => return peer,
         }
-        if !trusts(&client) {
+        if !trusts(trusted, client) {
             return client;
         }
     }
     client
+}
+
+/// Says once that a proxy seems to be in front that the settings do not name: then all people are one source. A peer
+/// elsewhere on the internet says nothing about our own network.
+fn tell_of_unnamed_proxy(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) {
+    static TOLD: Once = Once::new();
+    let unnamed = headers.contains_key(FORWARDED_FOR) && near(peer) && !trusts(trusted, peer);
+    if unnamed && !TOLD.is_completed() {
+        TOLD.call_once(|| {
+            tracing::warn!(
+                "X-Forwarded-For came from {peer}, which http.trusted_proxies does not name, so all people behind it are \
+                 one source; if that is your proxy, set trusted_proxies = [\"{peer}\"] under [http]"
+            );
+        });
+    }
+}
+
+/// Whether an address is this machine's or of a private network.
+fn near(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local(),
+    }
+}
+
+fn trusts(trusted: &[IpNet], ip: IpAddr) -> bool {
+    trusted.iter().any(|network| network.contains(&ip))
 }
 
 /// An address, with a port as some proxies write it.

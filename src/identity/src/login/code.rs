@@ -27,8 +27,9 @@ use super::{
 use crate::{
     app::App,
     audit::{Event, Origin},
-    config::CodeDelivery,
+    config::{CodeDelivery, Config},
     crypto,
+    outbound::{self, OutboundError},
     users::User,
 };
 
@@ -80,6 +81,15 @@ impl LoginMethod for Code {
         }
         let code = by_operator.ok_or(LoginError::Refused)?;
         Ok(Proof { consumes: Some(using(code, cx.now)), ..Proof::default() })
+    }
+}
+
+/// Whether codes can be posted to where the settings say, by the rule that holds when they are.
+pub fn check_webhook(config: &Config) -> Result<(), OutboundError> {
+    let url = config.login.code_webhook_url.as_ref();
+    match url.filter(|_| config.login.code_delivery == CodeDelivery::Webhook) {
+        Some(url) => outbound::permitted(url, &config.outbound.allow_hosts),
+        None => Ok(()),
     }
 }
 

@@ -179,6 +179,26 @@ async fn a_running_server_takes_over_what_a_command_changes() {
     assert_eq!(server.stop(), Some(0));
 }
 
+#[tokio::test]
+async fn a_proxy_that_nobody_named_is_told_once_with_the_line_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, log) = (free_port(), folder.path().join("log"));
+    let mut command = postern(&["serve"], folder.path(), port);
+    command
+        .env("POSTERN_SECRETS__ENCRYPTION_KEY", "A".repeat(43))
+        .env("POSTERN_TELEMETRY__FORMAT", "pretty")
+        .stderr(std::fs::File::create(&log).unwrap());
+    let server = Server::start(&mut command, port).await;
+    for _ in 0..3 {
+        let request = reqwest::Client::new().post(format!("http://127.0.0.1:{port}/oauth2/token"));
+        let request = request.header("x-forwarded-for", "203.0.113.7").form(&[("client_id", "nobody")]);
+        assert_eq!(request.send().await.unwrap().status(), 401);
+    }
+    assert_eq!(server.stop(), Some(0));
+    let log = std::fs::read_to_string(log).unwrap();
+    assert_eq!(log.matches("trusted_proxies = [\"127.0.0.1\"]").count(), 1, "{log}");
+}
+
 #[test]
 fn serve_stops_with_the_key_the_value_and_the_rule() {
     let folder = tempfile::tempdir().unwrap();
