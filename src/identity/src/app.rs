@@ -21,8 +21,9 @@ use crate::{
     mail::{self, Inbox, MailError, Mailer, Smtp},
     outbound::{Outbound, OutboundError},
     passwords::{
-        HashError, Hasher,
+        self, HashError, Hasher,
         breached::{Breached, BreachedError},
+        workers::Workers,
     },
     pool::Pool,
     resources::{self, Resources},
@@ -103,6 +104,8 @@ pub struct Parts {
     pub jobs: Jobs,
     /// Where passwords are hashed.
     pub hasher: Hasher,
+    /// Where the strength of passwords is estimated while they are typed.
+    pub estimator: Workers,
     /// What no password may be, where the operator has such a file.
     pub breached: Option<Arc<Breached>>,
     /// Where slow signatures run.
@@ -170,10 +173,12 @@ impl Builder {
             (None, None) => Mailer::None,
         };
         let hasher = Hasher::new(&config.password)?;
+        let estimator = passwords::estimator().map_err(HashError::from)?;
         let breached = config.password.breached_file.as_deref().map(Breached::open).transpose()?;
         let app = App(Arc::new(Parts {
             hasher,
             judging: Judging::default(),
+            estimator,
             webauthn: passkey::relying_party(&config.issuer),
             breached: breached.map(Arc::new),
             login_methods: LoginMethods::new(&config, self.login_methods),

@@ -4,7 +4,7 @@ use postern_service::{clock::Timestamp, database::Transaction};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{AccountError, links, strength};
+use super::{AccountError, links, strength::Account};
 use crate::{
     App,
     audit::{Event, Origin},
@@ -12,7 +12,7 @@ use crate::{
     jobs::SealedJob,
     login::{attempt, devices},
     mail::{self, Letter},
-    passwords::{self, Judged, NewPassword, Password, Weakness},
+    passwords::{self, NewPassword, Password, Weakness},
     rate_limit::{self, Limit, Taken},
     sessions,
     users::User,
@@ -107,9 +107,7 @@ impl Replacement {
 /// A typed password that this account may have.
 async fn checked(app: &App, user: &User, typed: &str) -> Result<Password, AccountError> {
     let password = Password::typed(typed).ok_or(Weakness::TooLong)?;
-    let Judged { weakness, .. } = strength::of_user(app, &password, user).await?;
-    if let Some(weakness) = weakness {
-        return Err(weakness.into());
-    }
+    let account = Account::of_user(app, user).await?;
+    passwords::check(app, &password, account.second_factor, &account.words(app)).await??;
     Ok(password)
 }

@@ -1,26 +1,16 @@
 //! Defines [`Hasher`]: Argon2id on threads of its own, no more than there are cores.
 //!
-//! Each thread keeps the memory of its hashes, because getting it anew would take longer than filling it. What waits is
-//! bounded by what can be served soon; who finds the queue full is told at once.
+//! Each thread keeps the memory of its hashes, because getting it anew would take longer than filling it.
 
-use std::{
-    num::NonZeroUsize,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, Mutex, PoisonError,
-        mpsc::{Receiver, SyncSender, sync_channel},
-    },
-    thread,
-};
+use std::{num::NonZeroUsize, thread};
 
 use argon2::{
     Algorithm, Argon2, Block, Params, PasswordHash, Version,
     password_hash::phc::{Output, ParamsString, Salt},
 };
-use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
-use super::stored::Stored;
+use super::{stored::Stored, workers::Workers};
 use crate::{config::PasswordSettings, pool::Busy};
 
 /// Waiting hashes per core: about a second's work.
@@ -56,16 +46,12 @@ pub enum Verdict {
 /// Hashes passwords and compares them.
 #[derive(Debug)]
 pub struct Hasher {
-    queue: SyncSender<Work>,
+    workers: Workers<Arena>,
     parameters: Params,
 }
 
-/// The nice value of the threads that hash.
-const POLITENESS: i32 = 19;
-
-type Work = Box<dyn FnOnce(&mut Arena) + Send>;
-
 /// The memory of one thread.
+#[derive(Debug)]
 struct Arena {
     blocks: Vec<Block>,
     /// So many are kept, enough for hashes of ours.
@@ -78,17 +64,9 @@ impl Hasher {
         let PasswordSettings { memory_kib, iterations, parallelism, .. } = *settings;
         let parameters = Params::new(memory_kib, iterations, parallelism, Some(OUTPUT_LENGTH))?;
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let (queue, waiting) = sync_channel(cores * QUEUE_PER_CORE);
-        let waiting = Arc::new(Mutex::new(waiting));
-        for _ in 0..cores {
-            let waiting = Arc::clone(&waiting);
-            let arena = Arena { blocks: Vec::new(), kept: parameters.block_count() };
-            thread::Builder::new()
-                .name("passwords".to_owned())
-                .spawn(move || work(&waiting, arena))
-                .map_err(|_| Busy)?;
-        }
-        Ok(Self { queue, parameters })
+        let arena = || Arena { blocks: Vec::new(), kept: parameters.block_count() };
+        let workers = Workers::start("passwords", cores, cores * QUEUE_PER_CORE, arena)?;
+        Ok(Self { workers, parameters })
     }
 
     /// A new hash with this salt, as a PHC string.
@@ -98,15 +76,16 @@ impl Hasher {
         salt: [u8; SALT_LENGTH],
     ) -> Result<String, HashError> {
         let parameters = self.parameters.clone();
-        self.run(move |arena| {
-            let mut output = [0; OUTPUT_LENGTH];
-            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters.clone());
-            arena.with(parameters.block_count(), |blocks| {
-                argon2.hash_password_into_with_memory(password.as_bytes(), &salt, &mut output, blocks)
-            })?;
-            written(&parameters, &salt, &output).ok_or(HashError::Stored)
-        })
-        .await?
+        self.workers
+            .run(move |arena| {
+                let mut output = [0; OUTPUT_LENGTH];
+                let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters.clone());
+                arena.with(parameters.block_count(), |blocks| {
+                    argon2.hash_password_into_with_memory(password.as_bytes(), &salt, &mut output, blocks)
+                })?;
+                written(&parameters, &salt, &output).ok_or(HashError::Stored)
+            })
+            .await?
     }
 
     /// Compares a password with a stored hash. Without one it takes as long as with one of ours, and is wrong.
@@ -122,8 +101,9 @@ impl Hasher {
         let stored =
             stored.unwrap_or_else(|| Stored::of_nobody(&self.parameters, SALT_LENGTH, OUTPUT_LENGTH));
         let current = stored.current(&self.parameters);
-        let same =
-            self.run(move |arena| arena.with(stored.blocks(), |blocks| stored.matches(&password, blocks)));
+        let same = self
+            .workers
+            .run(move |arena| arena.with(stored.blocks(), |blocks| stored.matches(&password, blocks)));
         let same = same.await??;
         Ok(match same && known {
             false => Verdict::Wrong,
@@ -132,42 +112,12 @@ impl Hasher {
         })
     }
 
-    /// Judges a password where hashes are made, with the same bound: its strength takes long to estimate, too.
+    /// Judges a password that is to be set where it is hashed afterwards, with the same bound.
     pub async fn judge<T: Send + 'static>(
         &self,
         judge: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Busy> {
-        self.run(|_| judge()).await
-    }
-
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Arena) -> T + Send + 'static,
-    ) -> Result<T, Busy> {
-        let (answer, answered) = oneshot::channel();
-        // For who has left nothing is hashed.
-        let work: Work = Box::new(move |arena| {
-            if !answer.is_closed() {
-                drop(answer.send(work(arena)));
-            }
-        });
-        self.queue.try_send(work).map_err(|_full| Busy)?;
-        answered.await.map_err(|_| Busy)
-    }
-}
-
-fn work(waiting: &Mutex<Receiver<Work>>, mut arena: Arena) {
-    // There are as many of these threads as cores: what takes less than a hash goes first. On Linux a nice value is the
-    // thread's own (setpriority(2)); where it cannot be set, all go alike.
-    let _ = rustix::process::setpriority_process(None, POLITENESS);
-    loop {
-        let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        match next {
-            // One that panics is told as busy, and does not take the thread with it.
-            Ok(work) => drop(catch_unwind(AssertUnwindSafe(|| work(&mut arena)))),
-            // The hasher is gone.
-            Err(_) => return,
-        }
+        self.workers.run(|_| judge()).await
     }
 }
 

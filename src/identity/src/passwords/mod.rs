@@ -3,12 +3,15 @@
 //! Owns the `credentials` rows of kind `password`: an Argon2id hash with its parameters (PHC string), sealed for its row,
 //! so that a copy of the database alone gives nothing to guess at. [`hasher`] is where hashes are made, [`stored`] which
 //! hashes of other systems may come with an imported account, [`rules`] what a password must be, [`breached`] which ones
-//! everybody knows. How a sign-in by password goes is `login::password`; who may set one is `accounts`.
+//! everybody knows. How strong a password would be is told by [`estimate`], which takes nothing from who signs in. How a sign-in by password goes is `login::password`; who may set one is `accounts`.
 
 pub mod breached;
 pub mod hasher;
 pub mod rules;
 mod stored;
+pub mod workers;
+
+use std::io;
 
 use postern_entities::credentials::{self, Column};
 use postern_service::{
@@ -21,6 +24,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use self::workers::Workers;
 pub use self::{
     hasher::{HashError, Hasher, Verdict},
     rules::{Judged, Password, Weakness},
@@ -57,33 +61,56 @@ pub enum PasswordError {
     Database(#[from] DatabaseError),
 }
 
-/// Whether a password may be set: see [`Password::judge`].
+/// Estimates which may wait: about a tenth of a second's work. Whoever types on asks again.
+const MOST_WAITING_ESTIMATES: usize = 8;
+
+/// Where strength is estimated while a password is typed: one thread apart from those that hash, so that estimates, which
+/// strangers ask for, hold up no sign-in.
+pub fn estimator() -> Result<Workers, Busy> {
+    Workers::start("estimates", 1, MOST_WAITING_ESTIMATES, || ())
+}
+
+/// Whether a password may be set: see [`Password::judge`]. It is judged where it is hashed afterwards.
 pub async fn check(
     app: &App,
     password: &Password,
     second_factor: bool,
     words: &[&str],
 ) -> Result<Result<(), Weakness>, Busy> {
-    let Judged { weakness, .. } = judge(app, password, second_factor, words).await?;
+    let judged = app.hasher.judge(judging(app, password, second_factor, words)).await?;
+    let Judged { weakness, .. } = readable(judged)?;
     Ok(weakness.map_or(Ok(()), Err))
 }
 
-/// What a password is worth: see [`Password::judge`]. Without the file of breached passwords none may be set, so a file
-/// that cannot be read any more counts as too busy.
-pub async fn judge(
+/// What a password that is still typed would be worth: see [`Password::judge`].
+pub async fn estimate(
     app: &App,
     password: &Password,
     second_factor: bool,
     words: &[&str],
 ) -> Result<Judged, Busy> {
+    let judge = judging(app, password, second_factor, words);
+    readable(app.estimator.run(|()| judge()).await?)
+}
+
+fn judging(
+    app: &App,
+    password: &Password,
+    second_factor: bool,
+    words: &[&str],
+) -> impl FnOnce() -> io::Result<Judged> + Send + 'static {
     let (password, settings) = (password.clone(), app.config.password.clone());
     let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
     let breached = app.breached.clone();
-    let judge = move || {
+    move || {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         password.judge(&settings, second_factor, &words, breached.as_deref())
-    };
-    app.hasher.judge(judge).await?.map_err(|cause| {
+    }
+}
+
+/// Without the file of breached passwords none may be set, so a file that cannot be read any more counts as too busy.
+fn readable(judged: io::Result<Judged>) -> Result<Judged, Busy> {
+    judged.map_err(|cause| {
         tracing::error!(%cause, "the file of breached passwords cannot be read");
         Busy
     })

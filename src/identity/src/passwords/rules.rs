@@ -14,6 +14,16 @@ use crate::config::PasswordSettings;
 pub const LONGEST: usize = 256;
 /// Words of the context that are shorter prove nothing when they are found in a password.
 const SHORTEST_WORD: usize = 4;
+/// What is looked at of each word of the context, in characters: no email address is longer.
+const LONGEST_WORD: usize = 320;
+/// What is estimated of a password, in characters: the first ones. What is hard to guess stays so, whatever follows.
+const MOST_ESTIMATED: usize = 64;
+/// The characters that zxcvbn takes for one letter each, where it knows several: it looks for words in every combination of
+/// those that a password holds.
+const SUBSTITUTES: [&str; 7] = ["4@", "({[<", "69", "1!|", "1|7", "$5", "+7"];
+/// Combinations times characters squared: what one estimate may cost, about 10 ms. So of the costliest texts 12 characters
+/// are estimated, of words and of what password managers make all that [`MOST_ESTIMATED`] allows.
+const MOST_WORK: usize = 40_000;
 /// What must be left of a password without the words of its context, in characters.
 const LEAST_WITHOUT_WORDS: usize = 8;
 
@@ -83,14 +93,22 @@ impl Password {
         words: &[&str],
         breached: Option<&Breached>,
     ) -> io::Result<Judged> {
-        let score = zxcvbn(&self.0, words).score().into();
-        let mut weakness = self.weakness(settings, second_factor, words, score);
+        let words: Vec<&str> = words.iter().map(|word| first(word, LONGEST_WORD)).collect();
+        let score = zxcvbn(self.estimated(), &words).score().into();
+        let mut weakness = self.weakness(settings, second_factor, &words, score);
         if let (None, Some(breached)) = (weakness, breached)
             && breached.contains(&self.0)?
         {
             weakness = Some(Weakness::Breached);
         }
         Ok(Judged { score, weakness })
+    }
+
+    /// As many of the first characters as one estimate may cost.
+    fn estimated(&self) -> &str {
+        let affordable = |length: &usize| work(first(&self.0, *length), *length) <= MOST_WORK;
+        let length = (1..=MOST_ESTIMATED).take_while(affordable).last().unwrap_or(0);
+        first(&self.0, length)
     }
 
     fn weakness(
@@ -126,13 +144,24 @@ impl Password {
     }
 }
 
+/// What zxcvbn has to do for a text of so many characters: see [`MOST_WORK`].
+fn work(text: &str, length: usize) -> usize {
+    let held = |letters: &str| letters.chars().filter(|letter| text.contains(*letter)).count().max(1);
+    SUBSTITUTES.into_iter().map(held).product::<usize>() * length * length
+}
+
+/// The first characters of a text.
+fn first(text: &str, length: usize) -> &str {
+    text.char_indices().nth(length).map_or(text, |(end, _)| &text[..end])
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Judged, LONGEST, Password, Weakness};
+    use super::{Judged, LONGEST, MOST_WORK, Password, Weakness, first, work};
     use crate::config::PasswordSettings;
 
-    fn check(text: &str) -> Result<(), Weakness> {
-        let settings = PasswordSettings {
+    fn settings() -> PasswordSettings {
+        PasswordSettings {
             min_length: 15,
             min_length_with_second_factor: 8,
             min_strength: 3,
@@ -140,7 +169,11 @@ mod tests {
             memory_kib: 8,
             iterations: 1,
             parallelism: 1,
-        };
+        }
+    }
+
+    fn check(text: &str) -> Result<(), Weakness> {
+        let settings = settings();
         let password = Password::typed(text).ok_or(Weakness::TooLong)?;
         let words = ["alice@example.test", "Alice Adams", "Postern"];
         let Judged { weakness, .. } = password.judge(&settings, false, &words, None).unwrap();
@@ -162,6 +195,31 @@ mod tests {
         let (composed, decomposed) =
             (Password::typed("caf\u{e9}").unwrap(), Password::typed("cafe\u{301}").unwrap());
         assert_eq!(composed.text(), decomposed.text());
+    }
+
+    #[test]
+    fn one_estimate_costs_so_much_and_no_more() {
+        let estimated = |text: &str| Password::typed(text).unwrap().estimated().chars().count();
+        for costly in ["4@8({[<3691!|70$5+%2", "1!|7+({[<4@69$5", "1|7!+", "({[<1!|7+$5"] {
+            let text: String = costly.chars().cycle().take(LONGEST).collect();
+            let length = estimated(&text);
+            assert!((12..64).contains(&length), "{length} of {costly}");
+            assert!(work(first(&text, length), length) <= MOST_WORK);
+        }
+        for usual in ["seven brass lamps upstream ", "kx9Vq2mZp-tw", "жираф летит ", "P@ssw0rd"] {
+            assert_eq!(estimated(&usual.repeat(20)), 64, "{usual}");
+        }
+        assert_eq!(estimated("kx9 Vq2 mZp4tw7"), 15);
+        assert_eq!(estimated(""), 0);
+    }
+
+    #[test]
+    fn words_of_the_context_are_looked_at_as_far_as_an_address_goes() {
+        let settings = settings();
+        let password = Password::typed("Alice-Adams-Alice!").unwrap();
+        let judge = |word: &str| password.judge(&settings, false, &[word], None).unwrap().weakness;
+        assert_eq!(judge("alice adams"), Some(Weakness::Context));
+        assert_ne!(judge(&format!("{} alice adams", "x".repeat(320))), Some(Weakness::Context));
     }
 
     #[test]

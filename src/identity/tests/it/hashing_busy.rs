@@ -10,9 +10,9 @@ use postern_identity::{accounts::password, administration::sign_in as operators,
 use serde_json::{Value, json};
 
 use crate::{
-    person::open,
+    person::{Page, open},
     sign_in::{ALICE, SignIn, problem},
-    support::{Answer, TestApp},
+    support::{Answer, Browser, TestApp},
 };
 
 const PASSWORD: &str = "seven brass lamps upstream";
@@ -20,17 +20,35 @@ const ANOTHER: &str = "a violet tram in wet gravel";
 
 type Waiting<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 
-/// Holds every thread that hashes and every place in their queue, until it is dropped.
+type Work = Box<dyn FnOnce() + Send>;
+
+/// Holds every thread of some workers and every place in their queue, until it is dropped.
 struct Full<'a> {
     release: Vec<Sender<()>>,
     waiting: Vec<Waiting<'a>>,
+    run: fn(&'a TestApp, Work) -> Waiting<'a>,
 }
 
-/// Fills them: whoever comes now finds no place.
+fn hashing(app: &TestApp, work: Work) -> Waiting<'_> {
+    Box::pin(async { app.app.hasher.judge(work).await.is_ok() })
+}
+
+fn estimating(app: &TestApp, work: Work) -> Waiting<'_> {
+    Box::pin(async { app.app.estimator.run(|()| work()).await.is_ok() })
+}
+
+/// Fills what hashes: whoever comes now finds no place.
 async fn full(app: &TestApp) -> Full<'_> {
-    let mut full = Full { release: Vec::new(), waiting: Vec::new() };
+    full_of(app, thread::available_parallelism().unwrap().get(), hashing).await
+}
+
+async fn full_of<'a>(
+    app: &'a TestApp,
+    threads: usize,
+    run: fn(&'a TestApp, Work) -> Waiting<'a>,
+) -> Full<'a> {
+    let mut full = Full { release: Vec::new(), waiting: Vec::new(), run };
     let (started, starts) = channel();
-    let threads = thread::available_parallelism().unwrap().get();
     for _ in 0..threads {
         let (release, released) = channel();
         let started = started.clone();
@@ -52,7 +70,7 @@ fn hold(started: &Sender<()>, released: &Receiver<()>) {
 impl<'a> Full<'a> {
     /// Hands in some work; an error when there was no place for it.
     async fn wait(&mut self, app: &'a TestApp, work: impl FnOnce() + Send + 'static) -> Result<(), ()> {
-        let mut done: Waiting<'a> = Box::pin(async move { app.app.hasher.judge(work).await.is_ok() });
+        let mut done = (self.run)(app, Box::new(work));
         if futures_util::poll!(&mut done) == std::task::Poll::Ready(false) {
             return Err(());
         }
@@ -83,6 +101,14 @@ async fn login(app: &TestApp, password: &str) -> Answer {
     app.post_json("/api/auth/login", &body).await
 }
 
+/// What the script of a page is told of a password.
+async fn judged(browser: &Browser<'_>, page: &Page<'_>) -> (u16, Value) {
+    let token = page.attribute("input[name=form_token]", "value");
+    let fields = [("form_token", token.as_str()), ("email", "dave@example.test"), ("password", PASSWORD)];
+    let answer = browser.post("/password/strength", &fields).await;
+    (answer.status.as_u16(), serde_json::from_str(&answer.body).unwrap_or_default())
+}
+
 fn assert_busy(answer: &Answer) {
     assert_eq!(answer.status, 503, "{}", answer.body);
     assert_eq!(answer.header("retry-after"), "1");
@@ -106,6 +132,32 @@ async fn a_try_that_was_not_judged_counts_against_nobody() {
     assert_eq!(login(app, ANOTHER).await.status, 401);
     assert_eq!(login(app, PASSWORD).await.status, 200);
     assert_eq!(operators::state(&app.app, &sign_in.alice).await.unwrap().failed_attempts, 1);
+}
+
+#[tokio::test]
+async fn a_password_is_judged_while_it_is_typed_though_no_other_is_hashed() {
+    let app = TestApp::new().await;
+    let browser = app.browser();
+    let page = open(&browser, "/register").await;
+    let full = full(&app).await;
+    let (status, told) = judged(&browser, &page).await;
+    assert_eq!((status, &told["score"]), (200, &json!(4)), "{told}");
+    full.release().await;
+}
+
+#[tokio::test]
+async fn what_finds_no_place_to_be_judged_while_it_is_typed_is_not_told_and_delays_nobody() {
+    let sign_in = with_password(&[]).await;
+    let app = &sign_in.app;
+    let browser = app.browser();
+    let page = open(&browser, "/register").await;
+    let full = full_of(app, 1, estimating).await;
+    assert_eq!(judged(&browser, &page).await, (200, json!({})));
+    assert_eq!(login(app, PASSWORD).await.status, 200);
+    let register = json!({ "client_id": "app", "email": "carol@example.test", "password": PASSWORD });
+    assert_eq!(app.post_json("/api/auth/register", &register).await.status, 200);
+    full.release().await;
+    assert_eq!(judged(&browser, &page).await.1["score"], 4);
 }
 
 #[tokio::test]

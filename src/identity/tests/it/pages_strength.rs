@@ -107,6 +107,18 @@ async fn ones_own_account_is_known_by_its_session_or_by_its_link() {
 }
 
 #[tokio::test]
+async fn nobody_is_told_where_nobody_may_set_a_password() {
+    for (mode, title) in [("closed", "Nobody can register here"), ("invitation", "invitation")] {
+        let app = TestApp::with(&[("POSTERN_REGISTRATION__MODE", mode)]).await;
+        let browser = app.browser();
+        let stranger = ask(&browser, "/login?to=account", &[("email", CAROL), ("password", GOOD)]).await;
+        assert_eq!(stranger.status, 403, "{title}: {}", stranger.body);
+        let used_up = [("invitation", "x"), ("password", GOOD)];
+        assert_ne!(ask(&browser, "/login?to=account", &used_up).await.status, 200, "{mode}");
+    }
+}
+
+#[tokio::test]
 async fn an_address_that_has_an_account_is_judged_as_one_that_has_none() {
     let app = TestApp::new().await;
     app.user(CAROL).await;
