@@ -58,6 +58,8 @@ pub struct Config {
     pub mail: MailSettings,
     /// How often things may happen.
     pub limits: LimitSettings,
+    /// The record of what happened.
+    pub audit: AuditSettings,
     /// Calls to other servers.
     pub outbound: OutboundSettings,
     /// What pages are made from.
@@ -262,12 +264,22 @@ pub struct LimitSettings {
     pub failures_forgotten_after: Lifetime,
     /// Refreshes of one grant.
     pub refreshes_per_grant: Rate,
+    /// What people change about one account.
+    pub changes_per_account: Rate,
     /// Registrations from one address.
     pub registrations_per_source: Rate,
     /// Passwords whose strength is asked from one address while they are typed.
     pub strengths_per_source: Rate,
     /// Failed client authentications from one address.
     pub client_failures_per_source: Rate,
+}
+
+/// The record of what happened.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditSettings {
+    /// How long it is kept.
+    pub retention: Lifetime,
 }
 
 /// Calls to other servers.

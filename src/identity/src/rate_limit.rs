@@ -4,7 +4,8 @@
 //! A use is taken before what it allows is tried, so that parallel tries cannot pass together; a try
 //! that turns out well gives it back. Whoever cannot count refuses: an error is never "allowed".
 //!
-//! What is counted by its caller's address or grant, the caller may know ([`observing`]); what is counted by somebody else's address or account, never: it would tell who has an account.
+//! What is counted by its caller's address or grant, or by the account that its caller is signed in to, the caller may know
+//! ([`observing`]); what is counted by somebody else's address or account, never: it would tell who has an account.
 
 use std::{cell::RefCell, net::IpAddr, time::Duration};
 
@@ -35,6 +36,7 @@ impl Limit {
     fn told(&self) -> bool {
         self.name.ends_with("_per_source")
             || self.name.ends_with("_per_grant")
+            || self.name == "changes_per_account"
     }
 }
 

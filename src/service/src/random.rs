@@ -62,13 +62,12 @@ impl Random {
     /// A row's key in order of creation (UUID version 7, RFC 9562 section 5.7), so that new rows are stored side by
     /// side. It tells its time of birth: never show it where that matters.
     pub fn row_id(&self, now: Timestamp) -> Uuid {
-        let micros = u64::try_from(now.micros()).unwrap_or(0);
-        let mut random = self.bytes::<10>();
-        // RFC 9562 section 6.2, method 3: the 12 bits after the version continue the time, here to 1/4096 ms.
-        let fraction = (micros % 1000) * 4096 / 1000;
-        let [.., high, low] = fraction.to_be_bytes();
-        [random[0], random[1]] = [high, low];
-        Builder::from_unix_timestamp_millis(micros / 1000, &random).into_uuid()
+        row_id_of(now, self.bytes())
+    }
+
+    /// The least key that a row of this moment can have: what was made before has a lesser one.
+    pub fn first_row_id(now: Timestamp) -> Uuid {
+        row_id_of(now, [0; 10])
     }
 
     fn draw<T>(&self, from: impl FnOnce(&mut dyn Rng) -> T) -> T {
@@ -78,6 +77,15 @@ impl Random {
             Source::Seeded(rng) => from(&mut *rng.lock().unwrap_or_else(PoisonError::into_inner)),
         }
     }
+}
+
+fn row_id_of(now: Timestamp, mut random: [u8; 10]) -> Uuid {
+    let micros = u64::try_from(now.micros()).unwrap_or(0);
+    // RFC 9562 section 6.2, method 3: the 12 bits after the version continue the time, here to 1/4096 ms.
+    let fraction = (micros % 1000) * 4096 / 1000;
+    let [.., high, low] = fraction.to_be_bytes();
+    [random[0], random[1]] = [high, low];
+    Builder::from_unix_timestamp_millis(micros / 1000, &random).into_uuid()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that takes the system's randomness")]
@@ -125,5 +133,8 @@ mod tests {
             (0..2500).map(|micros| random.row_id(start + Duration::from_micros(micros))).collect();
         assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
         assert!(ids.iter().all(|id| id.get_version_num() == 7));
+        let (before, after) = (random.row_id(start), random.row_id(start + Duration::from_micros(1)));
+        let between = Random::first_row_id(start + Duration::from_micros(1));
+        assert!(before < between && between <= after);
     }
 }

@@ -14,6 +14,7 @@
 pub mod activity;
 pub mod address;
 pub mod applications;
+pub mod changes;
 pub mod deletion;
 pub mod export;
 pub mod invitations;
@@ -97,6 +98,12 @@ pub enum AccountError {
     #[error("as many mails were sent as limits.mails_per_installation allows")]
     MailsExhausted {
         /// When it may send again.
+        retry_after: Duration,
+    },
+    /// The account was changed too often.
+    #[error("too many changes")]
+    TooManyChanges {
+        /// When it may be changed again.
         retry_after: Duration,
     },
     /// Too many passwords are being hashed.

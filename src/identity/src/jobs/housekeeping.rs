@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use postern_service::{clock::Timestamp, database::DatabaseError};
-use sea_orm::{ConnectionTrait as _, Statement};
+use postern_service::{clock::Timestamp, database::DatabaseError, random::Random};
+use sea_orm::{ConnectionTrait as _, Statement, Value};
 
 use crate::app::App;
 
@@ -35,7 +35,7 @@ const fn rule(table: &'static str, key: &'static str, column: &'static str, kept
     Rule { table, key, column, kept_for }
 }
 
-/// Children before their parents; codes go with their grants. The audit record and keys are not in here.
+/// Children before their parents; codes go with their grants. The audit record has [`sweep_record`], keys their own rules.
 const RULES: [Rule; 12] = [
     rule("rate_limits", "bucket", "window_ends_at", Duration::ZERO),
     rule("guesses", "account, device", "forget_at", Duration::ZERO),
@@ -57,27 +57,37 @@ const RULES: [Rule; 12] = [
 /// Removes what may go. How many rows that were.
 pub async fn sweep(app: &App) -> Result<u64, DatabaseError> {
     let now = app.clock.now();
-    let mut removed = 0;
-    for rule in &RULES {
-        for _ in 0..BATCHES {
-            let batch = remove_batch(app, rule, now).await?;
-            removed += batch;
-            if batch < u64::from(BATCH) {
-                break;
-            }
-        }
+    let mut removed = sweep_record(app, now).await?;
+    for Rule { table, key, column, kept_for } in &RULES {
+        let before = (now - *kept_for).micros();
+        removed += remove(app, table, key, &format!("{column} <= $1"), &before.into()).await?;
     }
     metrics::counter!("postern_rows_removed_total").increment(removed);
     Ok(removed)
 }
 
-async fn remove_batch(app: &App, rule: &Rule, now: Timestamp) -> Result<u64, DatabaseError> {
-    let Rule { table, key, column, kept_for } = rule;
-    let before = (now - *kept_for).micros();
-    // The names are ours; the moment is a parameter.
+/// Removes what is older than `audit.retention` of the record. Its keys begin with the time, so that the record needs no
+/// second index, which every write of an event would pay for.
+async fn sweep_record(app: &App, now: Timestamp) -> Result<u64, DatabaseError> {
+    let first_kept = Random::first_row_id(now - app.config.audit.retention.duration());
+    remove(app, "audit_events", "id", "id < $1", &first_kept.into()).await
+}
+
+/// Removes rows of a table in batches. The names are ours; what `which` compares with is a parameter.
+async fn remove(app: &App, table: &str, key: &str, which: &str, with: &Value) -> Result<u64, DatabaseError> {
     let sql = format!(
-        "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {column} <= $1 LIMIT {BATCH})"
+        "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {which} LIMIT {BATCH})"
     );
-    let statement = Statement::from_sql_and_values(app.db.backend(), sql, [before.into()]);
-    app.db.write(async |tx| Ok(tx.execute_raw(statement).await?.rows_affected())).await
+    let mut removed = 0;
+    for _ in 0..BATCHES {
+        let statement = Statement::from_sql_and_values(app.db.backend(), &sql, [with.clone()]);
+        let batch =
+            app.db.write(async |tx| Ok::<_, DatabaseError>(tx.execute_raw(statement).await?.rows_affected()));
+        let batch = batch.await?;
+        removed += batch;
+        if batch < u64::from(BATCH) {
+            break;
+        }
+    }
+    Ok(removed)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postern_entities::{attempts, jobs, rate_limits};
+use postern_entities::{attempts, audit_events, jobs, rate_limits};
 use postern_identity::jobs::{housekeeping, runner};
 use sea_orm::{EntityTrait as _, sea_query::Expr};
 use tokio_util::sync::CancellationToken;
@@ -122,4 +122,24 @@ async fn what_has_expired_is_removed() {
     housekeeping::sweep(&sign_in.app.app).await.unwrap();
     assert!(sign_in.app.everything_stored().await.ends_with("[] []"), "no grant, no token");
     assert!(rows(&sign_in).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_record_of_what_happened_is_kept_as_long_as_the_settings_say() {
+    let sign_in = SignIn::with(&[("POSTERN_AUDIT__RETENTION", "90d")]).await;
+    sign_in.tokens().await;
+    let days = |days: u64| Duration::from_hours(24 * days);
+    let kept = async || {
+        housekeeping::sweep(&sign_in.app.app).await.unwrap();
+        audit_events::Entity::find().all(sign_in.app.app.db.reader()).await.unwrap().len()
+    };
+    let first = kept().await;
+    sign_in.app.clock.advance(days(89));
+    sign_in.tokens().await;
+    let both = kept().await;
+    assert!(both > first, "{first} {both}");
+    sign_in.app.clock.advance(days(1) + Duration::from_secs(1));
+    assert_eq!(kept().await, both - first, "the older ones have gone");
+    sign_in.app.clock.advance(days(91));
+    assert_eq!(kept().await, 0);
 }

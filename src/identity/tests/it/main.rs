@@ -9,6 +9,7 @@
 )]
 
 mod account_access;
+mod account_changes;
 mod account_email;
 mod account_profile;
 mod account_totp;

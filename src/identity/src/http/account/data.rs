@@ -9,7 +9,7 @@ use poem_openapi::{
 use postern_service::problem::Problems;
 use serde_json::Value;
 
-use super::{must_be_recent, own_token};
+use super::{count_change, must_be_recent, own_token};
 use crate::{
     App,
     accounts::{deletion, export},
@@ -78,9 +78,10 @@ impl DataApi {
         &self,
         request: &Request,
         bearer: BearerHeader,
-    ) -> Result<Exported, Problems<401, 403, 503>> {
+    ) -> Result<Exported, Problems<401, 403, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
+        count_change(&self.app, &token).await?;
         let document =
             export::document(&self.app, &token.user, &origin(request)).await.map_err(account_problem)?;
         Ok(Exported::Document(Payload(Any(document)), ATTACHMENT.to_owned(), "no-store".to_owned()))

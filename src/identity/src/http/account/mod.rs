@@ -14,11 +14,12 @@ pub mod totp;
 use postern_service::{clock::Timestamp, problem::Problem};
 
 use super::{
-    auth::{insufficient, login_problem, not_first_party, user_token},
+    auth::{account_problem, insufficient, login_problem, not_first_party, user_token},
     bearer::BearerHeader,
 };
 use crate::{
     App,
+    accounts::changes,
     login::{policy::Acr, second_factor},
     tokens::access_token::UserToken,
 };
@@ -43,4 +44,9 @@ async fn must_be_recent(app: &App, token: &UserToken) -> Result<(), Problem> {
         return Ok(());
     }
     Err(insufficient(&requirement))
+}
+
+/// Counts a change of the account, for somebody who may make it.
+async fn count_change(app: &App, token: &UserToken) -> Result<(), Problem> {
+    changes::count(app, &token.user).await.map_err(account_problem)
 }

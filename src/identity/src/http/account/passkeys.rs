@@ -14,7 +14,7 @@ use postern_service::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{must_be_recent, own_token};
+use super::{count_change, must_be_recent, own_token};
 use crate::{
     App,
     http::{
@@ -163,9 +163,10 @@ impl PasskeysApi {
         &self,
         request: &Request,
         bearer: BearerHeader,
-    ) -> Result<Uncached<PasskeyOptions>, Problems<401, 403, 404, 409, 503>> {
+    ) -> Result<Uncached<PasskeyOptions>, Problems<401, 403, 404, 409, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
+        count_change(&self.app, &token).await?;
         let options = enrolment::begin(&self.app, &token.user, &origin(request)).await.map_err(problem_of)?;
         Ok(Uncached(PasskeyOptions { public_key: Some(Any(options)) }))
     }
@@ -177,9 +178,10 @@ impl PasskeysApi {
         request: &Request,
         bearer: BearerHeader,
         body: Json<NewPasskey>,
-    ) -> Result<Uncached<OwnPasskey>, Problems<400, 401, 403, 404, 409, 503>> {
+    ) -> Result<Uncached<OwnPasskey>, Problems<400, 401, 403, 404, 409, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
+        count_change(&self.app, &token).await?;
         let NewPasskey { credential, name } = body.0;
         let (language, origin) = (language(&self.app, request), origin(request));
         let credential = credential.map(|credential| credential.0).unwrap_or_default();
@@ -198,8 +200,9 @@ impl PasskeysApi {
         bearer: BearerHeader,
         id: Path<Uuid>,
         body: Json<PasskeyName>,
-    ) -> Result<Uncached<OwnPasskeys>, Problems<400, 401, 403, 404, 503>> {
+    ) -> Result<Uncached<OwnPasskeys>, Problems<400, 401, 403, 404, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
+        count_change(&self.app, &token).await?;
         enrolment::rename(&self.app, &token.user, id.0, &body.0.name, &origin(request))
             .await
             .map_err(problem_of)?;

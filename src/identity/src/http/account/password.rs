@@ -4,7 +4,7 @@ use poem::Request;
 use poem_openapi::{Object, OpenApi, types::Example};
 use postern_service::{body::Json, problem::Problems};
 
-use super::{must_be_recent, own_token};
+use super::{count_change, must_be_recent, own_token};
 use crate::{
     App,
     accounts::password,
@@ -72,6 +72,7 @@ impl PasswordApi {
     ) -> Result<Uncached<PasswordSet>, Problems<400, 401, 403, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
+        count_change(&self.app, &token).await?;
         let (language, origin) = (language(&self.app, request), origin(request));
         password::change(&self.app, &token.user, token.grant.sid, &body.0.password, &language, &origin)
             .await

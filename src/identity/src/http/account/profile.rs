@@ -7,7 +7,7 @@ use poem_openapi::{
 };
 use postern_service::{body::Json, problem::Problems};
 
-use super::own_token;
+use super::{count_change, own_token};
 use crate::{
     App,
     accounts::profile::{self, Claim, ProfileChange},
@@ -160,8 +160,9 @@ impl ProfileApi {
         request: &Request,
         bearer: BearerHeader,
         body: Json<ProfileRequest>,
-    ) -> Result<Uncached<Claims>, Problems<400, 401, 403, 503>> {
+    ) -> Result<Uncached<Claims>, Problems<400, 401, 403, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
+        count_change(&self.app, &token).await?;
         let changed = profile::change(&self.app, &token.user, body.0.into(), &origin(request))
             .await
             .map_err(account_problem)?;

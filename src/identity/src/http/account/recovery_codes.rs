@@ -4,7 +4,7 @@ use poem::Request;
 use poem_openapi::{Object, OpenApi, types::Example};
 use postern_service::problem::Problems;
 
-use super::{must_be_recent, own_token};
+use super::{count_change, must_be_recent, own_token};
 use crate::{
     App,
     accounts::recovery_codes,
@@ -75,9 +75,10 @@ impl RecoveryCodesApi {
         &self,
         request: &Request,
         bearer: BearerHeader,
-    ) -> Result<Uncached<NewCodes>, Problems<401, 403, 409, 503>> {
+    ) -> Result<Uncached<NewCodes>, Problems<401, 403, 409, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
+        count_change(&self.app, &token).await?;
         let (language, origin) = (language(&self.app, request), origin(request));
         let codes = recovery_codes::renew(&self.app, &token.user, &origin, &language)
             .await

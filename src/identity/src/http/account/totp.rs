@@ -12,7 +12,7 @@ use postern_service::{
 use crate::{
     App,
     http::{
-        account::{must_be_recent, own_token},
+        account::{count_change, must_be_recent, own_token},
         auth::language,
         bearer::BearerHeader,
         client_ip::origin,
@@ -118,9 +118,10 @@ impl TotpApi {
         &self,
         request: &Request,
         bearer: BearerHeader,
-    ) -> Result<Uncached<TotpEnrolment>, Problems<401, 403, 409, 503>> {
+    ) -> Result<Uncached<TotpEnrolment>, Problems<401, 403, 409, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
+        count_change(&self.app, &token).await?;
         let enrolment = totp::enrol(&self.app, &token.user, &origin(request)).await.map_err(enrol_problem)?;
         Ok(Uncached(enrolment.into()))
     }
@@ -135,6 +136,7 @@ impl TotpApi {
     ) -> Result<Uncached<TotpStatus>, Problems<400, 401, 403, 409, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
+        count_change(&self.app, &token).await?;
         let language = language(&self.app, request);
         totp::confirm(&self.app, &token.user, &body.0.code, &origin(request), &language)
             .await

@@ -109,6 +109,9 @@ pub(in crate::http) fn account(cause: AccountError) -> Problem {
         AccountError::MailsExhausted { retry_after } => Problem::new(MAILS_EXHAUSTED)
             .detail("nobody can register until then: as many mails were sent as may be")
             .retry_after(retry_after),
+        AccountError::TooManyChanges { retry_after } => Problem::new(problem::TOO_MANY_REQUESTS)
+            .detail("the account was changed too often")
+            .retry_after(retry_after),
         AccountError::Busy(cause) => Problem::unavailable(&cause, SOON),
         AccountError::Database(cause) => cause.into(),
         AccountError::Hash(_) | AccountError::Crypto(_) => Problem::internal(&cause),

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     App,
-    accounts::password,
+    accounts::{changes, password},
     http::{client_ip, security},
     login::{passkey, second_factor, totp},
     sessions::{self, SignedIn},
@@ -100,4 +100,17 @@ pub(super) async fn enter(
         Some(signed_in) if need == Need::Nothing => Ok(signed_in),
         _ => Err(format!("/login?to={}", destination.word())),
     })
+}
+
+/// The same for a form that changes the account: it is counted.
+pub(super) async fn enter_to_change(
+    app: &App,
+    request: &Request,
+    destination: Destination,
+) -> Result<Result<SignedIn, String>, PageError> {
+    let entered = enter(app, request, destination).await?;
+    if let Ok(signed_in) = &entered {
+        changes::count(app, &signed_in.user).await?;
+    }
+    Ok(entered)
 }

@@ -17,7 +17,11 @@ use minijinja::{Value, context};
 use poem::{IntoResponse as _, Request, Response, http::StatusCode};
 
 use super::{
-    Answer, Form, Page, PageError, Refusal, account::enter, invitation, login::Destination, see_other,
+    Answer, Form, Page, PageError, Refusal,
+    account::{enter, enter_to_change},
+    invitation,
+    login::Destination,
+    see_other,
     way::Way,
 };
 use crate::{
@@ -225,7 +229,7 @@ pub async fn password(app: App, request: Request) -> Answer {
 /// `POST /account/password`.
 pub async fn submit_password(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
-    let SignedIn { session, user } = match enter(&app, &request, Destination::Password).await? {
+    let SignedIn { session, user } = match enter_to_change(&app, &request, Destination::Password).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
@@ -321,6 +325,10 @@ impl From<AccountError> for PageError {
             AccountError::MailsExhausted { retry_after } => {
                 Self::retry_after(Refusal::MailsExhausted, retry_after)
                     .way_on("/login?to=account".to_owned(), "have-an-account")
+            }
+            AccountError::TooManyChanges { retry_after } => {
+                Self::retry_after(Refusal::TooManyChanges, retry_after)
+                    .way_on(Destination::Account.path().to_owned(), "error-to-account")
             }
             AccountError::Busy(_) => Self::retry_after(Refusal::Unavailable, SOON),
             AccountError::Database(cause) => cause.into(),

@@ -6,7 +6,12 @@ use poem::{
     http::header::{CACHE_CONTROL, CONTENT_DISPOSITION},
 };
 
-use super::{Answer, Form, Page, PageError, account::enter, login::Destination, see_other};
+use super::{
+    Answer, Form, Page, PageError,
+    account::{enter, enter_to_change},
+    login::Destination,
+    see_other,
+};
 use crate::{
     App,
     accounts::export,
@@ -27,7 +32,7 @@ pub async fn show(app: App, request: Request) -> Answer {
 /// `POST /account/data`: the file.
 pub async fn export(app: App, mut request: Request) -> Answer {
     Form::read(&app, &mut request).await?;
-    let signed_in = match enter(&app, &request, Destination::Data).await? {
+    let signed_in = match enter_to_change(&app, &request, Destination::Data).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };

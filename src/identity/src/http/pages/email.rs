@@ -11,7 +11,7 @@ use poem::Request;
 
 use super::{
     Answer, Form, Page,
-    account::enter,
+    account::{enter, enter_to_change},
     accounts::{Mistake, mistake, show as show_form},
     login::Destination,
     see_other,
@@ -38,7 +38,7 @@ pub async fn show(app: App, request: Request) -> Answer {
 /// `POST /account/email`.
 pub async fn submit(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
-    let signed_in = match enter(&app, &request, Destination::Email).await? {
+    let signed_in = match enter_to_change(&app, &request, Destination::Email).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };

@@ -48,6 +48,8 @@ pub enum Refusal {
     MediaType,
     /// A limit was reached.
     TooMany,
+    /// One's own account, changed too often.
+    TooManyChanges,
     /// The login in progress took too many tries, or too long.
     TriesUsedUp,
     /// No login method that is switched on may begin a sign-in for this client.
@@ -83,6 +85,7 @@ impl Refusal {
         Self::TooLarge,
         Self::MediaType,
         Self::TooMany,
+        Self::TooManyChanges,
         Self::TriesUsedUp,
         Self::NoMethod,
         Self::RegistrationClosed,
@@ -114,6 +117,9 @@ impl Refusal {
             Self::TooLarge => (S::PAYLOAD_TOO_LARGE, "error-too-large", "error-too-large-text"),
             Self::MediaType => (S::UNSUPPORTED_MEDIA_TYPE, "error-media-type", "error-media-type-text"),
             Self::TooMany => (S::TOO_MANY_REQUESTS, "error-too-many", "error-too-many-text"),
+            Self::TooManyChanges => {
+                (S::TOO_MANY_REQUESTS, "error-too-many-changes", "error-too-many-changes-text")
+            }
             Self::TriesUsedUp => (S::BAD_REQUEST, "error-tries-used-up", "error-tries-used-up-text"),
             Self::NoMethod => (S::FORBIDDEN, "error-no-method", "error-no-method-text"),
             Self::RegistrationClosed => {

@@ -8,7 +8,13 @@ use minijinja::{Value, context};
 use poem::{IntoResponse as _, Request, Response, http::StatusCode};
 use postern_service::clock::Timestamp;
 
-use super::{Answer, Form, Page, PageError, Refusal, account::enter, json, login::Destination, see_other};
+use super::{
+    Answer, Form, Page, PageError, Refusal,
+    account::{enter, enter_to_change},
+    json,
+    login::Destination,
+    see_other,
+};
 use crate::{
     App,
     http::client_ip,
@@ -38,7 +44,7 @@ pub async fn show(app: App, request: Request) -> Answer {
 /// `POST /account/passkeys`, by script: what the browser must be asked.
 pub async fn begin(app: App, mut request: Request) -> Answer {
     Form::read(&app, &mut request).await?;
-    let SignedIn { user, .. } = match enter(&app, &request, Destination::ChangePasskeys).await? {
+    let SignedIn { user, .. } = match enter_to_change(&app, &request, Destination::ChangePasskeys).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
@@ -51,7 +57,7 @@ pub async fn begin(app: App, mut request: Request) -> Answer {
 /// `POST /account/passkeys/confirm`: what the browser answered.
 pub async fn confirm(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
-    let SignedIn { user, .. } = match enter(&app, &request, Destination::ChangePasskeys).await? {
+    let SignedIn { user, .. } = match enter_to_change(&app, &request, Destination::ChangePasskeys).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
@@ -68,7 +74,7 @@ pub async fn confirm(app: App, mut request: Request) -> Answer {
 /// `POST /account/passkeys/rename`.
 pub async fn rename(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
-    let SignedIn { user, .. } = match enter(&app, &request, Destination::Passkeys).await? {
+    let SignedIn { user, .. } = match enter_to_change(&app, &request, Destination::Passkeys).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };

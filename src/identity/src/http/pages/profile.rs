@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::{
     Answer, Form, Page,
-    account::enter,
+    account::{enter, enter_to_change},
     accounts::{Mistake, mistake, show as show_form},
     login::Destination,
     see_other,
@@ -55,7 +55,7 @@ pub async fn show(app: App, request: Request) -> Answer {
 /// `POST /account/profile`.
 pub async fn submit(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
-    let signed_in = match enter(&app, &request, Destination::Profile).await? {
+    let signed_in = match enter_to_change(&app, &request, Destination::Profile).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };

@@ -3,7 +3,12 @@
 use minijinja::context;
 use poem::Request;
 
-use super::{Answer, Form, Page, account::enter, login::Destination, see_other};
+use super::{
+    Answer, Form, Page,
+    account::{enter, enter_to_change},
+    login::Destination,
+    see_other,
+};
 use crate::{
     App,
     accounts::recovery_codes,
@@ -28,7 +33,7 @@ pub async fn show(app: App, request: Request) -> Answer {
 /// `POST /account/recovery-codes`: makes a new set, and shows it in the answer: it cannot be shown again.
 pub async fn renew(app: App, mut request: Request) -> Answer {
     Form::read(&app, &mut request).await?;
-    let signed_in = match enter(&app, &request, Destination::RecoveryCodes).await? {
+    let signed_in = match enter_to_change(&app, &request, Destination::RecoveryCodes).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };

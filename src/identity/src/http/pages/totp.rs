@@ -8,7 +8,12 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use minijinja::{Value, context};
 use poem::{IntoResponse as _, Request, Response, http::StatusCode};
 
-use super::{Answer, Form, Page, PageError, Refusal, account::enter, login::Destination, see_other};
+use super::{
+    Answer, Form, Page, PageError, Refusal,
+    account::{enter, enter_to_change},
+    login::Destination,
+    see_other,
+};
 use crate::{
     App,
     http::client_ip,
@@ -28,7 +33,7 @@ pub async fn show(app: App, request: Request) -> Answer {
 /// `POST /account/totp`: begins, or begins anew.
 pub async fn begin(app: App, mut request: Request) -> Answer {
     Form::read(&app, &mut request).await?;
-    let signed_in = match enter(&app, &request, Destination::Totp).await? {
+    let signed_in = match enter_to_change(&app, &request, Destination::Totp).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
@@ -41,7 +46,7 @@ pub async fn begin(app: App, mut request: Request) -> Answer {
 /// `POST /account/totp/confirm`: the first code.
 pub async fn confirm(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
-    let signed_in = match enter(&app, &request, Destination::Totp).await? {
+    let signed_in = match enter_to_change(&app, &request, Destination::Totp).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
