@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{App, audit::Origin, users::User};
 
 /// What clients do with what they were granted, and what strangers can begin: many, and no acts of the account.
-const UNTOLD: [&str; 3] = ["code.redeemed", "login.begun", "refresh_token.rotated"];
+const UNTOLD: [&str; 4] = ["code.redeemed", "login.begun", "refresh_token.replayed", "refresh_token.rotated"];
 
 /// What only operators do.
 const OF_OPERATORS: [&str; 5] =

@@ -2,7 +2,8 @@
 //!
 //! Owns rotation: the conditional update in [`take`] decides which of several requests makes the successor. For
 //! `tokens.refresh_token_grace` the row keeps the successor, sealed under a key that only the presented token gives, so
-//! whoever lost the answer, or asked at the same time, gets the very same successor. Later reuse revokes the grant.
+//! whoever lost the answer, or asked at the same time, gets the very same successor. Later reuse revokes the grant. A
+//! replay within the grace counts and is recorded like a rotation: a thief may be the one who asks again.
 //!
 //! A rotation is one joined read of token, grant, user and session, and one write in one step: the update that rotates
 //! while the grant is not revoked, the successor, the record, the count.
@@ -45,7 +46,6 @@ pub struct Refresh<'a> {
 }
 
 /// A refresh token that is to be written.
-#[derive(Debug)]
 pub struct First {
     /// The token.
     pub token: String,
@@ -96,8 +96,12 @@ pub async fn rotate(
             // Somebody else was first, with the token or with ending its grant. Only a write sees what is not durable yet.
             let look = app.db.write(async |tx| find(app, tx, client, request.refresh_token, now).await);
             let found = look.await?;
-            self::usable(app, client, request, found, origin, now).await?
+            let usable = self::usable(app, client, request, found, origin, now).await?;
+            count_replay(app, &usable, origin, now).await?;
+            usable
         }
+    } else {
+        count_replay(app, &usable, origin, now).await?;
     }
     let what = Issue {
         client,
@@ -209,24 +213,47 @@ async fn take(
         .filter(grants::not_revoked(grant.id))
         .into_query();
     let stored = insertion(app, successor, grant, now);
-    let event = Event::new("refresh_token.rotated")
-        .user(grant.user_id)
-        .client(&grant.client_id)
-        .session(grant.sid)
-        .grant(grant.id)
-        .insertion(app, origin, now);
-    let limit = Limit { name: "refreshes_per_grant", rate: app.config.limits.refreshes_per_grant };
+    let event = event("refresh_token.rotated", app, grant, origin, now);
+    let limit = limit(app);
     let count = rate_limit::insertion(limit, &grant.id.to_string(), now);
     let keep = move |done: &[Done]| counted(done).is_some_and(|counted| rate_limit::within(limit, counted));
     let done = app.db.write_together(&[&taking, &stored, &event, &count], keep).await?;
     let Some(counted) = counted(&done) else { return Ok(false) };
+    within(limit, counted, now).map(|()| true)
+}
+
+/// Counts and records that a token was presented again within the grace. One too many is an error and writes nothing.
+async fn count_replay(app: &App, usable: &Usable, origin: &Origin, now: Timestamp) -> Result<(), TokenError> {
+    let grant = &usable.standing.grant;
+    let event = event("refresh_token.replayed", app, grant, origin, now);
+    let limit = limit(app);
+    let count = rate_limit::insertion(limit, &grant.id.to_string(), now);
+    let keep = move |done: &[Done]| counted(done).is_some_and(|counted| rate_limit::within(limit, counted));
+    let done = app.db.write_together(&[&event, &count], keep).await?;
+    counted(&done).map_or(Ok(()), |counted| within(limit, counted, now))
+}
+
+fn event(kind: &'static str, app: &App, grant: &Grant, origin: &Origin, now: Timestamp) -> Insertion {
+    Event::new(kind)
+        .user(grant.user_id)
+        .client(&grant.client_id)
+        .session(grant.sid)
+        .grant(grant.id)
+        .insertion(app, origin, now)
+}
+
+fn limit(app: &App) -> Limit {
+    Limit { name: "refreshes_per_grant", rate: app.config.limits.refreshes_per_grant }
+}
+
+fn within(limit: Limit, counted: &QueryResult, now: Timestamp) -> Result<(), TokenError> {
     match rate_limit::judge(limit, counted, now)? {
-        Taken::Within(_) => Ok(true),
+        Taken::Within(_) => Ok(()),
         Taken::Limited { retry_after, .. } => Err(TokenError::TooManyRequests { retry_after }),
     }
 }
 
-/// The count, if the token was rotated.
+/// The count, which is the last statement, if the first one wrote its row: the token was rotated, or the replay recorded.
 fn counted(done: &[Done]) -> Option<&QueryResult> {
     match done {
         [Done { rows_affected: 1, .. }, .., count] => count.row.as_ref(),

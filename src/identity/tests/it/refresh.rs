@@ -212,6 +212,38 @@ async fn a_grant_is_refreshed_so_often_an_hour_and_no_more() {
 }
 
 #[tokio::test]
+async fn a_replay_within_the_grace_counts_as_a_refresh_and_is_recorded() {
+    let seeds = Seeds::with(&[("POSTERN_LIMITS__REFRESHES_PER_GRANT", "3 per 1h per grant")]).await;
+    let presented = first(&seeds).await;
+    let next = successor(&seeds.refresh(&presented, &[]).await);
+    for left in [1, 0] {
+        let replay = seeds.refresh(&presented, &[]).await;
+        assert_eq!(successor(&replay), next);
+        assert!(replay.header("ratelimit").contains(&format!("r={left};")), "{}", replay.header("ratelimit"));
+    }
+    let limited = seeds.refresh(&presented, &[]).await;
+    assert_eq!((limited.status.as_u16(), limited.header("retry-after")), (429, "3600"), "{}", limited.body);
+    assert_eq!(seeds.app.audited("refresh_token.rotated").await.len(), 1);
+    let replays = seeds.app.events("refresh_token.replayed").await;
+    assert_eq!(replays.len(), 2, "what was refused gave nothing");
+    assert!(replays.iter().all(|replay| replay.grant_id.is_some() && replay.user_id.is_some()));
+    assert_eq!(seeds.refresh(&next, &[]).await.status, 429);
+    seeds.app.clock.advance(Duration::from_secs(3600));
+    assert_eq!(seeds.refresh(&next, &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_app_that_refreshes_at_each_start_is_not_stopped() {
+    let seeds = Seeds::new().await;
+    let mut token = first(&seeds).await;
+    // Ten tabs and devices of one sign-in, each opened anew three times an hour.
+    for _ in 0..30 {
+        token = successor(&seeds.refresh(&token, &[]).await);
+        seeds.app.clock.advance(Duration::from_secs(100));
+    }
+}
+
+#[tokio::test]
 async fn refresh_and_revocation_at_once_leave_nothing_alive() {
     let seeds = Seeds::with(&[("POSTERN_LIMITS__REFRESHES_PER_GRANT", "1000 per 1h per grant")]).await;
     for _ in 0..10 {
