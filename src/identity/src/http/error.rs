@@ -67,6 +67,7 @@ struct Parts {
     error: &'static str,
     description: Cow<'static, str>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    wait: Option<Duration>,
 }
 
 impl OAuthError {
@@ -74,7 +75,8 @@ impl OAuthError {
     /// backslashes (RFC 6749 section 5.2), and nothing secret.
     pub fn new(error: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
         let description = description.into();
-        Self(Box::new(Parts { status: StatusCode::BAD_REQUEST, error, description, headers: Vec::new() }))
+        let status = StatusCode::BAD_REQUEST;
+        Self(Box::new(Parts { status, error, description, headers: Vec::new(), wait: None }))
     }
 
     /// The request is malformed, or lacks a parameter.
@@ -133,7 +135,13 @@ impl OAuthError {
         self
     }
 
-    fn retry_after(self, wait: Duration) -> Self {
+    /// How long to wait, where waiting helps.
+    pub fn wait(&self) -> Option<Duration> {
+        self.0.wait
+    }
+
+    fn retry_after(mut self, wait: Duration) -> Self {
+        self.0.wait = Some(wait);
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         self.header(RETRY_AFTER, HeaderValue::from(seconds.max(1)))
     }

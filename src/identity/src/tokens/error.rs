@@ -59,3 +59,27 @@ pub enum TokenError {
     #[error("the database did not answer")]
     Database(#[from] DatabaseError),
 }
+
+impl TokenError {
+    /// Whether the refresh token that was presented can never work again. Whoever keeps it may forget it then, and only
+    /// then: what passes, or what another request can mend, must not sign anybody out.
+    pub fn ends_refresh_token(&self) -> bool {
+        match self {
+            Self::UnknownRefreshToken
+            | Self::RefreshTokenExpired
+            | Self::RefreshTokenReused
+            | Self::GrantEnded => true,
+            Self::GrantTypeNotAllowed
+            | Self::UnknownCode
+            | Self::CodeReplayed
+            | Self::CodeExpired
+            | Self::RedirectUri
+            | Self::CodeVerifier
+            | Self::Scope(_)
+            | Self::TooManyRequests { .. }
+            | Self::Issue(_)
+            | Self::Crypto(_)
+            | Self::Database(_) => false,
+        }
+    }
+}

@@ -1,11 +1,16 @@
 //! The first-party API: who may call it, cookies, refresh, sign-out, and bad input.
 
+use std::time::Duration;
+
 use poem::http::{Method, header};
+use postern_identity::{administration::users, audit::Origin};
+use postern_service::database::DatabaseError;
+use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 
 use crate::{
     sign_in::{ALICE, APP_ORIGIN, SignIn, from_page, problem},
-    support::{Answer, TestApp},
+    support::{Answer, Browser, TestApp},
 };
 
 #[tokio::test]
@@ -128,6 +133,98 @@ async fn with_cookies_the_refresh_token_is_no_scripts_business() {
     let refreshed = call("/api/auth/refresh", refresh, APP_ORIGIN).await;
     assert_eq!(refreshed.status, 200, "{}", refreshed.body);
     assert!(refreshed.json::<Value>().get("refresh_token").is_none());
+}
+
+/// A browser that signed in with cookies.
+async fn with_cookies<'a>(sign_in: &'a SignIn) -> Browser<'a> {
+    let browser = sign_in.app.browser();
+    let body = json!({ "client_id": "app", "identifier": ALICE, "cookies": true });
+    let begun: Value = browser.send(from_page("/api/auth/email-otp/request", &body, APP_ORIGIN)).await.json();
+    let code = sign_in.app.code_for(ALICE).await;
+    let body = json!({ "client_id": "app", "attempt": begun["attempt"], "code": code, "cookies": true });
+    let done = browser.send(from_page("/api/auth/email-otp/verify", &body, APP_ORIGIN)).await;
+    assert_eq!(done.status, 200, "{}", done.body);
+    browser
+}
+
+async fn refresh_by_cookie(browser: &Browser<'_>, scope: Option<&str>) -> Answer {
+    let body = json!({ "client_id": "app", "scope": scope });
+    browser.send(from_page("/api/auth/refresh", &body, APP_ORIGIN)).await
+}
+
+#[tokio::test]
+async fn a_refresh_that_fails_for_now_leaves_the_cookie_alone() {
+    let sign_in = SignIn::with(&[("POSTERN_LIMITS__REFRESHES_PER_GRANT", "1 per 1h per grant")]).await;
+    let browser = with_cookies(&sign_in).await;
+    let scope = refresh_by_cookie(&browser, Some("openid unheard:of")).await;
+    assert_eq!((scope.status.as_u16(), scope.header("set-cookie")), (400, ""), "{}", scope.body);
+    assert_eq!(refresh_by_cookie(&browser, None).await.status, 200);
+    let often = refresh_by_cookie(&browser, None).await;
+    assert_eq!((often.status.as_u16(), often.header("set-cookie")), (429, ""), "{}", often.body);
+    sign_in.app.clock.advance(Duration::from_hours(1));
+    assert_eq!(refresh_by_cookie(&browser, None).await.status, 200);
+    sign_in.app.app.db.close().await;
+    let outage = refresh_by_cookie(&browser, None).await;
+    assert_eq!((outage.status.as_u16(), outage.header("set-cookie")), (503, ""), "{}", outage.body);
+}
+
+#[tokio::test]
+async fn a_refresh_that_can_never_work_again_clears_the_cookie() {
+    let sign_in = SignIn::new().await;
+    let browser = with_cookies(&sign_in).await;
+    users::disable(&sign_in.app.app, &sign_in.alice, &Origin::default()).await.unwrap();
+    let dead = refresh_by_cookie(&browser, None).await;
+    assert_eq!((dead.status.as_u16(), problem(&dead).as_str()), (401, "invalid_grant"));
+    let cleared = dead.header("set-cookie");
+    assert!(cleared.starts_with("postern-refresh-") && cleared.contains("Max-Age=0"), "{cleared}");
+}
+
+#[tokio::test]
+async fn a_sign_out_that_fails_leaves_the_cookie_alone() {
+    let sign_in = SignIn::new().await;
+    let browser = with_cookies(&sign_in).await;
+    let tokens: Value = refresh_by_cookie(&browser, None).await.json();
+    let mut request = from_page("/api/auth/logout", &json!({ "client_id": "app" }), APP_ORIGIN);
+    let bearer = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
+    request.headers_mut().insert(header::AUTHORIZATION, bearer.parse().unwrap());
+    let renamed = sign_in.app.app.db.write(async |tx| -> Result<(), DatabaseError> {
+        tx.execute_unprepared("ALTER TABLE audit_events RENAME TO gone").await?;
+        Ok(())
+    });
+    renamed.await.unwrap();
+    let outage = browser.send(request).await;
+    assert_eq!(outage.header("set-cookie"), "", "{} {}", outage.status, outage.body);
+    assert!(outage.status.is_server_error());
+}
+
+#[tokio::test]
+async fn a_client_that_failed_too_often_is_told_how_long_to_wait() {
+    let limit = "1 per 15m per ip";
+    let sign_in = SignIn::with(&[("POSTERN_LIMITS__CLIENT_FAILURES_PER_SOURCE", limit)]).await;
+    let body = json!({ "client_id": "nobody", "refresh_token": "x" });
+    assert_eq!(sign_in.app.post_json("/api/auth/refresh", &body).await.status, 401);
+    sign_in.app.clock.advance(Duration::from_mins(5));
+    let limited = sign_in.app.post_json("/api/auth/refresh", &body).await;
+    assert_eq!((limited.status.as_u16(), limited.header("retry-after")), (429, "600"));
+}
+
+#[tokio::test]
+async fn with_an_https_issuer_the_cookies_are_secure_by_name() {
+    let sign_in = SignIn::with(&[("POSTERN_ISSUER", "https://id.example.test")]).await;
+    let browser = sign_in.app.browser();
+    let body = json!({ "client_id": "app", "identifier": ALICE, "cookies": true });
+    let begun = browser.send(from_page("/api/auth/email-otp/request", &body, APP_ORIGIN)).await;
+    let code = sign_in.app.code_for(ALICE).await;
+    let attempt = begun.json::<Value>()["attempt"].clone();
+    let body = json!({ "client_id": "app", "attempt": attempt, "code": code, "cookies": true });
+    let done = browser.send(from_page("/api/auth/email-otp/verify", &body, APP_ORIGIN)).await;
+    for answer in [&begun, &done] {
+        for cookie in answer.headers.get_all("set-cookie") {
+            let cookie = cookie.to_str().unwrap();
+            assert!(cookie.starts_with("__Secure-postern-") && cookie.contains("Secure;"), "{cookie}");
+        }
+    }
+    assert_eq!(refresh_by_cookie(&browser, None).await.status, 200);
 }
 
 #[tokio::test]

@@ -140,12 +140,13 @@ pub(super) fn account_closed(deletion_at: Timestamp, issuer: &str) -> Problem {
 }
 
 pub(super) fn client(refusal: &OAuthError) -> Problem {
+    let wait = refusal.wait().unwrap_or(SOON);
     match refusal.code() {
         StatusCode::BAD_REQUEST => {
             Problem::new(problem::MALFORMED).detail("the client must authenticate in one way")
         }
-        StatusCode::TOO_MANY_REQUESTS => Problem::new(problem::TOO_MANY_REQUESTS).retry_after(SOON),
-        status if status.is_server_error() => Problem::new(problem::UNAVAILABLE).retry_after(SOON),
+        StatusCode::TOO_MANY_REQUESTS => Problem::new(problem::TOO_MANY_REQUESTS).retry_after(wait),
+        status if status.is_server_error() => Problem::new(problem::UNAVAILABLE).retry_after(wait),
         _ => refused_client(),
     }
 }

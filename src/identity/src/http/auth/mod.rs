@@ -48,7 +48,7 @@ use crate::{
     },
     sessions::SessionKind,
     tokens::{
-        self, Resolved, TokenResponse,
+        self, Resolved, TokenError, TokenResponse,
         access_token::{self, UserToken},
         api_session::{self, Granted},
         refresh_token::{self, Refresh},
@@ -230,7 +230,7 @@ impl AuthApi {
         let token = token.ok_or_else(errors::refresh_refused)?;
         let refresh = Refresh { refresh_token: &token, scope: body.scope.as_deref(), resources: &[] };
         let issued = refresh_token::rotate(&self.app, &caller.client, refresh, &caller.origin).await;
-        if issued.is_err() && in_cookies {
+        if in_cookies && issued.as_ref().is_err_and(TokenError::ends_refresh_token) {
             cookies.clear_refresh();
         }
         Ok(answer(&cookies, issued.map_err(errors::token)?, in_cookies))
@@ -255,12 +255,12 @@ impl AuthApi {
         }
         let cookies = Cookies::new(&self.app, jar, &caller);
         let (token, in_cookies) = refresh_token_of(&caller, request, &cookies, body.refresh_token)?;
-        if in_cookies {
-            cookies.clear_refresh();
-        }
         api_session::sign_out(&self.app, &caller.client, &grant, token.as_deref(), &caller.origin)
             .await
             .map_err(errors::revocation)?;
+        if in_cookies {
+            cookies.clear_refresh();
+        }
         Ok(Uncached(bodies::SignedOut { signed_out: true }))
     }
 
