@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     sign_in::{ALICE, NOBODY, SignIn, attempt, problem, statuses},
-    soft_passkey::{PRESENT, SoftPasskey, VERIFIED},
+    soft_passkey::{EXTENDED, PRESENT, SoftPasskey, VERIFIED},
     support::{Answer, TestApp, json_request},
 };
 
@@ -107,6 +107,43 @@ async fn a_passkey_alone_is_a_phishing_resistant_sign_in() {
 
 /// What a forged or foreign answer looks like.
 type Forgery = fn(&mut SoftPasskey, &mut Value);
+
+#[tokio::test]
+async fn what_two_readers_would_read_in_two_ways_is_refused() {
+    let sign_in = SignIn::new().await;
+    let token = token(&sign_in).await;
+    let options = begun(&sign_in, &token).await;
+    let (mut passkey, made) = SoftPasskey::create(&options);
+    let coordinate = [7; 32];
+    let ec2 = |more: &[u8], pairs: u8| {
+        let head = [0xa0 | pairs, 0x01, 0x02, 0x03, 0x26, 0x20, 0x01, 0x21, 0x58, 0x20];
+        [&head[..], &coordinate, b"\x22\x58\x20", &coordinate, more].concat()
+    };
+    for (name, key) in [
+        ("a label twice", ec2(&[b"\x22\x58\x20", &coordinate[..]].concat(), 6)),
+        ("a label twice, once written longer", ec2(&[b"\x38\x02\x58\x20", &coordinate[..]].concat(), 6)),
+        ("something behind it", ec2(b"\x00", 5)),
+    ] {
+        let refused = confirm(&sign_in, &token, &passkey.attest_key(&options, &key), "").await;
+        assert_eq!((refused.status.as_u16(), problem(&refused).as_str()), (403, "passkey_refused"), "{name}");
+    }
+    let statement = b"\xa3\x63fmt\x64none\x67attStmt\xa2\x61x\x01\x61x\x02\x68authData\x40";
+    let refused = confirm(&sign_in, &token, &passkey.attest_object(&options, statement), "").await;
+    assert_eq!(problem(&refused), "passkey_refused");
+    assert_eq!(confirm(&sign_in, &token, &made, "").await.status, 200);
+
+    passkey.flags |= EXTENDED;
+    for (extensions, status) in [
+        (&b"\xa2\x61x\x01\x61x\x02"[..], 401),
+        (b"\xa2\x61x\x01\x61y\x02\x00", 401),
+        (b"\xa2\x61x\x01\x61y\x02", 200),
+    ] {
+        passkey.extensions = extensions.to_vec();
+        let (attempt, asked) = unnamed(&sign_in.app).await;
+        let answer = prove(&sign_in.app, &attempt, &passkey.answer(&asked)).await;
+        assert_eq!(answer.status.as_u16(), status, "{extensions:x?} {}", answer.body);
+    }
+}
 
 #[tokio::test]
 async fn an_answer_that_breaks_a_rule_is_refused() {

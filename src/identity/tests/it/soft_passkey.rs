@@ -18,6 +18,8 @@ pub const PRESENT: u8 = 1;
 /// The device knew the person by finger, face or PIN.
 pub const VERIFIED: u8 = 4;
 const HOLDS_KEY: u8 = 64;
+/// What the device says of extensions follows.
+pub const EXTENDED: u8 = 128;
 
 /// One passkey, and how it answers.
 #[derive(Clone)]
@@ -32,6 +34,8 @@ pub struct SoftPasskey {
     pub counts: bool,
     pub origin: String,
     pub rp_id: String,
+    /// What it says of extensions when it is used, with the flag [`EXTENDED`].
+    pub extensions: Vec<u8>,
 }
 
 impl SoftPasskey {
@@ -49,6 +53,7 @@ impl SoftPasskey {
             counts: false,
             origin: "http://localhost:7117".to_owned(),
             rp_id,
+            extensions: Vec::new(),
         };
         let answer = passkey.attest(options);
         (passkey, answer)
@@ -64,15 +69,18 @@ impl SoftPasskey {
 
     /// The same with any point as its public key.
     pub fn attest_point(&self, options: &Value, x: &[u8], y: &[u8]) -> Value {
+        // RFC 9053 section 7.1.1: EC2, ES256, P-256.
+        let key = [b"\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20", x, b"\x22\x58\x20", y].concat();
+        self.attest_key(options, &key)
+    }
+
+    /// The same with any bytes as its public key.
+    pub fn attest_key(&self, options: &Value, key: &[u8]) -> Value {
         let mut data = self.authenticator_data(self.flags | HOLDS_KEY);
         data.extend([0; 16]);
         data.extend(u16::try_from(self.id.len()).unwrap().to_be_bytes());
         data.extend(&self.id);
-        // RFC 9053 section 7.1.1: EC2, ES256, P-256.
-        data.extend([0xa5, 0x01, 0x02, 0x03, 0x26, 0x20, 0x01, 0x21, 0x58, 0x20]);
-        data.extend(x);
-        data.extend([0x22, 0x58, 0x20]);
-        data.extend(y);
+        data.extend(key);
         let mut attestation = b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData\x59".to_vec();
         attestation.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
         attestation.extend(data);
@@ -101,7 +109,7 @@ impl SoftPasskey {
             self.count += 1;
         }
         let client_data = self.client_data("webauthn.get", options);
-        let data = self.authenticator_data(self.flags);
+        let data = [self.authenticator_data(self.flags), self.extensions.clone()].concat();
         let key = PKey::from_ec_key(self.key.clone()).unwrap();
         let mut signer = Signer::new(MessageDigest::sha256(), &key).unwrap();
         let signed = [data.as_slice(), &Sha256::digest(&client_data)].concat();

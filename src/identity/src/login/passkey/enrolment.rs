@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use webauthn_rs::prelude::{PasskeyRegistration, RegisterPublicKeyCredential, WebauthnError};
 
-use super::{KIND, LoginError, find, library, seal, unseal, webauthn};
+use super::{KIND, LoginError, cbor, find, library, seal, unseal, webauthn};
 use crate::{
     app::App,
     audit::{Event, Origin},
@@ -144,6 +144,9 @@ pub async fn complete(
     let now = app.clock.now();
     let name = if name.trim().is_empty() { NAMELESS } else { checked(name)? };
     let answer = RegisterPublicKeyCredential::deserialize(answer).map_err(|_| EnrolError::Refused(None))?;
+    if !cbor::unambiguous_attestation(&answer.response.attestation_object) {
+        return Err(EnrolError::Refused(None));
+    }
     if find(app, &answer.raw_id).await?.is_some() {
         return Err(EnrolError::Registered);
     }

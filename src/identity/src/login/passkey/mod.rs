@@ -7,6 +7,7 @@
 //! The device's count of signatures is stored by a conditional update. One that goes back means that there may be a copy
 //! of the key: it is refused, and the account's owner sees it ([`enrolment`]).
 
+mod cbor;
 pub mod enrolment;
 
 use async_trait::async_trait;
@@ -95,6 +96,9 @@ impl LoginMethod for ByPasskey {
         let memory = challenge.memory.as_ref().ok_or(LoginError::Refused)?;
         let state = DiscoverableAuthentication::deserialize(memory).map_err(library)?;
         let shown = PublicKeyCredential::deserialize(&answer.own).map_err(|_| LoginError::Refused)?;
+        if !cbor::unambiguous_data(&shown.response.authenticator_data) {
+            return Err(LoginError::Refused);
+        }
         let row = find(cx.app, shown.get_credential_id()).await?.ok_or(LoginError::Refused)?;
         let user = owner(cx, &shown, row.user_id).await?.ok_or(LoginError::Refused)?;
         let passkey = open(cx.app, &row).await?.ok_or(LoginError::Refused)?;
