@@ -53,7 +53,7 @@ impl Mailer {
 }
 
 /// A message to one person.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Message {
     /// The address, or whom an operator knows by it.
     pub to: String,

@@ -97,7 +97,7 @@ pub struct Proven {
 }
 
 /// A session that was just opened.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Opened {
     /// The session.
     pub session: Session,

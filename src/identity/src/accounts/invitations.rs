@@ -34,7 +34,7 @@ pub struct Invitation {
 }
 
 /// An invitation that was just made.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Invited {
     /// The invitation.
     pub invitation: Invitation,

@@ -42,7 +42,7 @@ use crate::{
 };
 
 /// Who the browser is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Browser<'a> {
     /// Secret of its session cookie.
     pub session_secret: Option<&'a str>,

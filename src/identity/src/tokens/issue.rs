@@ -20,7 +20,6 @@ use super::{
 use crate::{App, clients::Client, grants::Grant, users::User};
 
 /// What to issue, to whom.
-#[derive(Debug)]
 pub struct Issue<'a> {
     /// The client.
     pub client: &'a Client,

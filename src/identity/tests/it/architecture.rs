@@ -177,3 +177,43 @@ fn login_methods_and_grant_types_do_not_know_each_other() {
     strangers("login", &["code", "email_otp", "totp"]);
     strangers("tokens", &["authorization_code", "refresh_token", "client_credentials"]);
 }
+
+/// Names of fields that hold a secret in plain.
+const SECRETS: [&str; 10] = [
+    "attempt",
+    "browser_secret",
+    "client_secret",
+    "code",
+    "cookie_secret",
+    "device_secret",
+    "link",
+    "refresh_token",
+    "session_secret",
+    "token",
+];
+
+#[test]
+fn what_holds_a_secret_in_plain_cannot_be_printed() {
+    let mut wrong = Vec::new();
+    // The inbox of `postern dev` is there to show codes.
+    for source in sources().iter().filter(|source| source.path != "mail/inbox.rs") {
+        let code = source.code();
+        let derived = code.split("#[derive(").skip(1).filter_map(|rest| rest.split_once(")]"));
+        for (traits, rest) in derived.filter(|(traits, _)| traits.contains("Debug")) {
+            let item = rest.split("#[derive(").next().unwrap_or_default();
+            let body =
+                item.split_once('{').map_or("", |(_, body)| body.split('}').next().unwrap_or_default());
+            let fields = body.split(',').filter_map(|field| field.rsplit_once(": "));
+            let plain = fields.filter(|(_, kind)| {
+                kind.contains("String") && !kind.contains("Secret") || kind.contains("str")
+            });
+            for (name, _) in plain {
+                let name = name.split_whitespace().last().unwrap_or_default();
+                if SECRETS.contains(&name) {
+                    wrong.push(format!("{} derives {traits} and has {name}", source.path));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

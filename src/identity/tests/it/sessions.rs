@@ -58,7 +58,9 @@ async fn verify(
     };
     match attempt::verify(&sign_in.app.app, verify, &()).await {
         Ok(Verified::Done(now)) => Ok(*now),
-        other => Err(format!("{other:?}")),
+        Ok(Verified::More { methods }) => Err(format!("more of {methods:?}")),
+        Ok(Verified::Closed { .. }) => Err("closed".to_owned()),
+        Err(cause) => Err(format!("{cause:?}")),
     }
 }
 

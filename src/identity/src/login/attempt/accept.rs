@@ -71,7 +71,7 @@ impl Verify<'_> {
 }
 
 /// What came of a right answer.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Verified<Made = ()> {
     /// The sign-in is complete.
     Done(Box<SignedInNow<Made>>),
@@ -89,7 +89,7 @@ pub enum Verified<Made = ()> {
 }
 
 /// A sign-in that was just completed.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SignedInNow<Made = ()> {
     /// Its session. Its `acr` may be less than was asked for when the account has nothing more to show.
     pub session: Session,

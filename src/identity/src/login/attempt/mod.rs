@@ -64,7 +64,7 @@ use crate::{
 const SESSION: &str = "session";
 
 /// What an attempt begins from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum Start<'a> {
     /// Somebody typed an address.
     New {
@@ -91,7 +91,7 @@ pub enum Start<'a> {
 }
 
 /// What an attempt is bound to besides its client.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Binding<'a> {
     /// The authorization request it serves.
     pub authorization_request: Option<Uuid>,
@@ -120,7 +120,7 @@ pub struct Begin<'a> {
 }
 
 /// An open challenge.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Begun {
     /// The attempt's secret, which also continues it.
     pub attempt: String,
