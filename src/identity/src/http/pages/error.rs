@@ -72,7 +72,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, for the tests that look at every page.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Malformed,
