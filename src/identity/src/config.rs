@@ -10,7 +10,7 @@ use postern_service::{
 };
 use postern_token_verifier::Algorithm;
 use serde::Deserialize;
-use url::Url;
+use url::{Host, Url};
 
 use crate::login::policy::Acr;
 
@@ -423,6 +423,21 @@ impl Config {
     pub fn error_page(&self, reference: impl Display) -> String {
         format!("{}{ERROR_PAGES}/{reference}", self.issuer)
     }
+
+    /// Whether the issuer's host is this machine, as in `postern dev`.
+    pub fn loopback_issuer(&self) -> bool {
+        Url::parse(&self.issuer).is_ok_and(|issuer| is_loopback(&issuer))
+    }
+}
+
+/// Whether the host of a URL is this machine.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
 }
 
 /// Whether a host is this machine.
@@ -436,15 +451,9 @@ fn check_issuer(issuer: &str) -> Result<(), &'static str> {
     if url.origin().ascii_serialization() != issuer {
         return Err("must be an origin in its shortest form: no path, query or trailing slash");
     }
-    let loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    };
     match url.scheme() {
         "https" => Ok(()),
-        "http" if loopback => Ok(()),
+        "http" if is_loopback(&url) => Ok(()),
         _ => Err("must begin with https:// (http:// is allowed for this machine only)"),
     }
 }

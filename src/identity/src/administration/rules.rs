@@ -2,8 +2,10 @@
 //!
 //! A rule says what must be so, in words that read on from the field's name.
 
-use url::{Host, Url};
+use url::Url;
 use uuid::Uuid;
+
+use crate::config::is_loopback;
 
 type Rule = Result<(), &'static str>;
 
@@ -191,15 +193,6 @@ fn host_is_exact(url: &Url) -> Rule {
     match url.host_str() {
         Some(host) if !host.contains('*') => Ok(()),
         _ => Err("must name its host in full, without a wildcard"),
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
     }
 }
 

@@ -11,7 +11,6 @@ use uuid::Uuid;
 
 use super::{
     error::{ErrorCode, Refusal},
-    redirect_uri,
     request::AuthorizationRequest,
 };
 use crate::{clients::Client, login::policy::Acr, sessions::SignedIn, tokens::Scope};
@@ -79,6 +78,8 @@ pub struct Situation<'a> {
     pub now: Timestamp,
     /// The request.
     pub asked: Asked<'a>,
+    /// Whether its answer is of use to nobody but the client.
+    pub client_proven: bool,
     /// Who is signed in in this browser.
     pub signed_in: Option<&'a SignedIn>,
     /// What this user has allowed this client before.
@@ -180,7 +181,10 @@ fn level_too_low(situation: &Situation<'_>) -> bool {
     reached < Some(least)
 }
 
-/// Who must be asked, and when a former answer still counts.
+/// Whether this person must allow the request, or an earlier answer counts.
+///
+/// A client that proves nothing always needs one press by the person (RFC 8252 section 8.6): this page, or, where an
+/// operator vouches for the client, a sign-in form of this very request. Those forms name the client.
 fn consent_missing(situation: &Situation<'_>) -> bool {
     let Some(signed_in) = situation.signed_in else { return true };
     let asked = situation.asked;
@@ -189,17 +193,16 @@ fn consent_missing(situation: &Situation<'_>) -> bool {
         .iter()
         .any(|step| matches!(step, PassedStep::Allowed { user_id, .. } if *user_id == signed_in.user.id));
     let covered = situation.remembered.is_some_and(|remembered| asked.request.scope.within(remembered));
-    let spared = asked.client.row.first_party || (reads_remembered(asked) && covered);
+    let spared = match (asked.client.row.first_party, situation.client_proven) {
+        (true, true) => true,
+        (true, false) => signed_in_for_this(situation),
+        (false, true) => covered,
+        (false, false) => false,
+    };
     !allowed_now && (asked.request.prompt.consent || !spared)
 }
 
 /// Whether a former answer could count, or need not even be read.
-///
-/// It does not for access while the user is away (OpenID Connect Core section 11), nor for a client that
-/// may be another program: one without a secret whose redirect URI proves nothing (RFC 6749 section
-/// 10.2, RFC 8252 section 8.6). An operator who vouches for such a client makes it first party.
-pub(super) fn reads_remembered(asked: Asked<'_>) -> bool {
-    let proven = !asked.client.public() || redirect_uri::proves_client(&asked.request.redirect_uri);
-    let asked_anyway = asked.request.prompt.consent || asked.request.scope.contains("offline_access");
-    !asked.client.row.first_party && proven && !asked_anyway
+pub(super) fn reads_remembered(asked: Asked<'_>, client_proven: bool) -> bool {
+    !asked.client.row.first_party && client_proven && !asked.request.prompt.consent
 }

@@ -179,8 +179,9 @@ async fn advance(
 
 /// Reads what the questions need to know, and asks them.
 async fn decide(app: &App, asked: Asked<'_>, signed_in: Option<&SignedIn>) -> Result<Step, DatabaseError> {
+    let client_proven = redirect_uri::proves_client(app, asked.client, &asked.request.redirect_uri);
     let remembered = match signed_in {
-        Some(signed_in) if interaction::reads_remembered(asked) => {
+        Some(signed_in) if interaction::reads_remembered(asked, client_proven) => {
             consents::find(app.db.reader(), signed_in.user.id, asked.client.client_id()).await?
         }
         _ => None,
@@ -189,6 +190,7 @@ async fn decide(app: &App, asked: Asked<'_>, signed_in: Option<&SignedIn>) -> Re
     Ok(next(&Situation {
         now: app.clock.now(),
         asked,
+        client_proven,
         signed_in,
         remembered: remembered.as_ref(),
         least_acr,

@@ -166,6 +166,8 @@ async fn bind(app: &App, row: Row, browser_secret: &str) -> Result<Option<Row>, 
 
 /// Records that this browser's user signed in, or stepped up, in the write of the sign-in. It stays whatever became of
 /// the request meanwhile; what is made says that.
+///
+/// The step counts as the press that an unproven client needs, so only a form whose page names the client may record it.
 pub struct SignInFor<'a> {
     /// The request; none for a page of ours, which keeps nothing.
     pub request: Option<Uuid>,

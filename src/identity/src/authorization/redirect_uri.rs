@@ -3,7 +3,9 @@
 //! Compared as strings: no decoding, no case folding, no default port. The one exception is the port of
 //! a native app's loopback address (RFC 8252 section 7.3), which the app gets only when it starts.
 
-use crate::clients::Client;
+use url::{Host, Url};
+
+use crate::{App, clients::Client, config::is_loopback};
 
 /// Whether `asked` is registered for `client`.
 pub(super) fn registered(client: &Client, asked: &str) -> bool {
@@ -12,11 +14,22 @@ pub(super) fn registered(client: &Client, asked: &str) -> bool {
     })
 }
 
-/// Whether an answer sent there reaches nobody but the client, whoever began the request: `https` goes
-/// to the host that proved its name (RFC 8252 section 8.6). A loopback port or an app's own scheme may be
-/// taken by any program on the person's device.
-pub(super) fn proves_client(redirect_uri: &str) -> bool {
-    redirect_uri.starts_with("https://")
+/// Whether an answer sent there is of use to nobody but the client, whoever began the request.
+///
+/// A confidential client proves itself with the code. A public one is proven by an `https` redirect URI, which leads to
+/// the host that proved its name; any program on the person's device may take a loopback port or an app's own scheme
+/// (RFC 8252 section 8.6). Where the issuer itself is on that device nothing is proven, because such a program may take
+/// the issuer's port as well.
+pub(super) fn proves_client(app: &App, client: &Client, redirect_uri: &str) -> bool {
+    !client.public() || leads_to_proven_host(redirect_uri) || app.config.loopback_issuer()
+}
+
+fn leads_to_proven_host(redirect_uri: &str) -> bool {
+    Url::parse(redirect_uri).is_ok_and(|uri| {
+        // RFC 6761 section 6.3: names below `localhost` are this machine too.
+        let local_name = matches!(uri.host(), Some(Host::Domain(name)) if name.ends_with(".localhost"));
+        uri.scheme() == "https" && !local_name && !is_loopback(&uri)
+    })
 }
 
 fn same_but_for_loopback_port(registered: &str, asked: &str) -> bool {
@@ -81,6 +94,25 @@ mod tests {
             ("http://localhost/cb", "http://localhost:1/cb"),
         ] {
             assert!(!same_but_for_loopback_port(registered, asked), "{registered} {asked}");
+        }
+    }
+
+    #[test]
+    fn only_https_to_another_machine_proves_a_client() {
+        for (uri, proves) in [
+            ("https://rp.test/cb", true),
+            ("https://127.0.0.1.rp.test/cb", true),
+            ("http://127.0.0.1:49152/cb", false),
+            ("http://[::1]/cb", false),
+            ("http://localhost:3000/cb", false),
+            ("https://localhost:3000/cb", false),
+            ("https://app.localhost/cb", false),
+            ("https://127.0.0.2/cb", false),
+            ("https://[::1]:8443/cb", false),
+            ("com.example.app:/cb", false),
+            ("com.example.app://https/cb", false),
+        ] {
+            assert_eq!(leads_to_proven_host(uri), proves, "{uri}");
         }
     }
 

@@ -3,16 +3,22 @@
 
 use postern_entities::consents;
 use postern_identity::{
+    administration::metadata::MetadataChange,
     authorization::{self, InteractionError},
+    clients::ClientAuthMethod,
     sessions,
     users::User,
 };
 use sea_orm::{EntityTrait, PaginatorTrait};
 
 use crate::{
-    flow::{Ask, World, code, error, refused_on_page, resume, told_at, waits_on},
+    flow::{Ask, World, code, error, list, refused_on_page, resume, told_at, waits_on},
+    person::open,
     support::Browser,
 };
+
+/// An issuer on another machine than the person's.
+const REMOTE: &[(&str, &str)] = &[("POSTERN_ISSUER", "https://id.example.test")];
 
 /// Answers the question as the page does.
 async fn answer(browser: &Browser<'_>, id: &str, allow: bool) -> Result<(), InteractionError> {
@@ -88,21 +94,127 @@ async fn no_parameter_of_a_request_skips_consent() {
 }
 
 #[tokio::test]
-async fn access_while_away_and_unproven_apps_are_asked_each_time() {
-    let world = World::new().await;
-    for (ask, callback) in [
-        (Ask::of("rp").with("scope", "openid offline_access"), "https://rp.test/cb"),
-        (Ask::of("rp").with("prompt", "consent"), "https://rp.test/cb"),
-        (Ask::of("native"), "http://127.0.0.1:49152/cb"),
-        (Ask::of("own").with("prompt", "consent"), "https://rp.test/cb"),
+async fn unproven_apps_and_whoever_asks_for_the_question_are_asked_each_time() {
+    let world = World::with(REMOTE).await;
+    for ask in [
+        Ask::of("rp").with("prompt", "consent"),
+        Ask::of("rp").with("prompt", "consent").with("scope", "openid offline_access"),
+        Ask::of("native"),
+        Ask::of("own").with("prompt", "consent"),
     ] {
         let browser = world.app.browser();
         browser.sign_in(&world.alice).await;
         for _ in 0..2 {
             let id = waits_on(&browser.get(&ask.path()).await, "/consent");
             answer(&browser, &id, true).await.unwrap();
-            assert!(told_at(&browser.get(&resume(&id)).await, callback).contains_key("code"));
+            let answer = browser.get(&resume(&id)).await;
+            assert!(answer.header("location").contains("code="), "{answer:?}");
         }
+    }
+}
+
+/// OpenID Connect Core section 11.
+#[tokio::test]
+async fn access_while_away_is_allowed_once_and_remembered() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    let ask = Ask::of("rp").with("scope", "openid offline_access");
+    let id = asked(&browser, &world.alice, &ask).await;
+    answer(&browser, &id, true).await.unwrap();
+    code(&browser.get(&resume(&id)).await);
+    code(&browser.get(&ask.path()).await);
+    code(&browser.get(&ask.with("prompt", "none").path()).await);
+    let other = Ask::of("rp").with("scope", "openid email offline_access");
+    waits_on(&browser.get(&other.path()).await, "/consent");
+}
+
+/// Where apps that an operator vouches for are answered: any program on the device may take all but the last two.
+const VOUCHED_FOR: [(&str, &str, bool); 7] = [
+    ("literal", "http://127.0.0.1:49152/cb", false),
+    ("literal6", "http://[::1]:49152/cb", false),
+    ("name", "http://localhost:3000/cb", false),
+    ("tls", "https://localhost:3000/cb", false),
+    ("scheme", "com.example.app:/cb", false),
+    ("claimed", "https://app.test/cb", true),
+    ("secret", "http://127.0.0.1:3000/cb", true),
+];
+
+async fn vouched_for(world: &World) {
+    for (client_id, redirect_uri, _) in VOUCHED_FOR {
+        let auth_method = if client_id == "secret" {
+            ClientAuthMethod::ClientSecretBasic
+        } else {
+            ClientAuthMethod::None
+        };
+        let change = MetadataChange {
+            name: Some("The Desk".to_owned()),
+            first_party: Some(true),
+            token_endpoint_auth_method: Some(auth_method),
+            redirect_uris: list(&[redirect_uri]),
+            scopes: list(&["openid"]),
+            ..MetadataChange::default()
+        };
+        world.app.client(client_id, change).await;
+    }
+}
+
+fn ask_of((client_id, redirect_uri, _): (&str, &str, bool)) -> Ask {
+    Ask::of(client_id).with("redirect_uri", redirect_uri)
+}
+
+#[tokio::test]
+async fn an_unproven_app_gets_no_code_without_a_press() {
+    let world = World::with(REMOTE).await;
+    vouched_for(&world).await;
+    let browser = world.app.browser();
+    browser.sign_in(&world.alice).await;
+    for client in VOUCHED_FOR {
+        let silent = browser.get(&ask_of(client).with("prompt", "none").path()).await;
+        let shown = browser.get(&ask_of(client).path()).await;
+        if client.2 {
+            assert!(silent.header("location").contains("code="), "{client:?} {silent:?}");
+            continue;
+        }
+        assert!(silent.header("location").contains("error=consent_required"), "{client:?} {silent:?}");
+        let id = waits_on(&shown, "/consent");
+        assert!(open(&browser, shown.header("location")).await.text(".asks").contains("The Desk"));
+        answer(&browser, &id, true).await.unwrap();
+        assert!(browser.get(&resume(&id)).await.header("location").contains("code="), "{client:?}");
+        waits_on(&browser.get(&ask_of(client).path()).await, "/consent");
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_form_that_names_the_app_is_that_press_for_its_own_request() {
+    let world = World::with(REMOTE).await;
+    vouched_for(&world).await;
+    let browser = world.app.browser();
+    let (first, other) = (ask_of(VOUCHED_FOR[0]), ask_of(VOUCHED_FOR[4]));
+    let waiting = open(&browser, &other.path()).await;
+    let login = open(&browser, &first.path()).await;
+    assert!(login.text(".asks").contains("The Desk"));
+    let done = login.sign_in("alice@example.test").await;
+    assert!(done.answer.header("location").contains("code="), "{:?}", done.answer);
+    // Neither for the next request, nor for one that waited meanwhile.
+    let silent = browser.get(&first.clone().with("prompt", "none").path()).await;
+    assert!(silent.header("location").contains("error=consent_required"), "{silent:?}");
+    let asked = open(&browser, &waiting.path).await;
+    assert!(asked.path.starts_with("/consent?"), "{}", asked.path);
+    // Signing in again is a press again.
+    let again = open(&browser, &first.with("prompt", "login").path()).await;
+    let done = again.sign_in("alice@example.test").await;
+    assert!(done.answer.header("location").contains("code="), "{:?}", done.answer);
+}
+
+#[tokio::test]
+async fn an_issuer_on_the_same_machine_proves_no_less_than_its_apps() {
+    let world = World::new().await;
+    vouched_for(&world).await;
+    let browser = world.app.browser();
+    browser.sign_in(&world.alice).await;
+    for client in VOUCHED_FOR {
+        let silent = browser.get(&ask_of(client).with("prompt", "none").path()).await;
+        assert!(silent.header("location").contains("code="), "{client:?} {silent:?}");
     }
 }
 

@@ -307,12 +307,17 @@ impl Browser<'_> {
 
     /// Puts a cookie into the browser.
     pub fn set_cookie(&self, name: &str, value: &str) {
-        self.cookies.lock().unwrap().insert(name.to_owned(), value.to_owned());
+        self.cookies.lock().unwrap().insert(self.full_name(name), value.to_owned());
     }
 
     /// Takes a cookie out of the browser.
     pub fn clear_cookie(&self, name: &str) {
-        self.cookies.lock().unwrap().remove(name);
+        self.cookies.lock().unwrap().remove(&self.full_name(name));
+    }
+
+    /// An https issuer's cookies are pinned to its host.
+    fn full_name(&self, name: &str) -> String {
+        http::security::cookie_name(&self.app.app, name)
     }
 
     /// Another tab's view of the same browser, on another node.
@@ -359,7 +364,7 @@ impl Browser<'_> {
 
     /// The value of a cookie.
     pub fn cookie(&self, name: &str) -> Option<String> {
-        self.cookies.lock().unwrap().get(name).cloned()
+        self.cookies.lock().unwrap().get(&self.full_name(name)).cloned()
     }
 
     fn cookie_header(&self) -> String {

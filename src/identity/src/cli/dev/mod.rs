@@ -21,7 +21,6 @@ use postern_service::{
     telemetry::{self, Metrics},
 };
 use serde_json::json;
-use url::{Host, Url};
 
 use self::secrets::Secrets;
 use super::{context::Context, error::CommandError, output, output::Report, serve};
@@ -81,14 +80,7 @@ fn refuse_the_world(config: &Config) -> Result<(), CommandError> {
             "dev listens on loopback addresses only, not on {address}: use `postern serve`"
         )));
     }
-    let host = Url::parse(&config.issuer).ok().and_then(|issuer| issuer.host().map(|host| host.to_owned()));
-    let loopback = match host {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    };
-    if loopback {
+    if config.loopback_issuer() {
         return Ok(());
     }
     Err(CommandError::Failed(format!(
