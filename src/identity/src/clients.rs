@@ -63,7 +63,8 @@ pub struct Client {
     pub scopes: Vec<String>,
     /// Scopes it gets when it names none.
     pub default_scopes: Vec<String>,
-    /// Login methods its users may use; empty means all that are switched on.
+    /// Login methods by which its users may begin a sign-in, or have begun their session; empty means all that are
+    /// switched on.
     pub login_methods: Vec<String>,
     /// Hashes of its live secrets with the end of each.
     secrets: Vec<(Vec<u8>, Option<Timestamp>)>,

@@ -86,6 +86,8 @@ pub struct Situation<'a> {
     pub remembered: Option<&'a Scope>,
     /// Least level of the session.
     pub least_acr: Option<Acr>,
+    /// Whether the session was begun by a method that the client allows.
+    pub method_allowed: bool,
 }
 
 /// One question: when it is open, and what then.
@@ -98,13 +100,14 @@ struct Question {
 }
 
 /// Every question, in the order in which they are asked.
-const QUESTIONS: [Question; 8] = [
+const QUESTIONS: [Question; 9] = [
     Question { open: denied, step: Step::Respond(Err(DENIED)), silent: DENIED },
     Question { open: unreachable, step: Step::Respond(Err(UNREACHABLE)), silent: UNREACHABLE },
     Question { open: nobody_signed_in, step: Step::Login, silent: LOGIN_REQUIRED },
     Question { open: another_user_came, step: Step::Respond(Err(ANOTHER_USER)), silent: ANOTHER_USER },
     Question { open: another_user_than_hinted, step: Step::Login, silent: LOGIN_REQUIRED },
     Question { open: sign_in_not_fresh, step: Step::Login, silent: LOGIN_REQUIRED },
+    Question { open: method_not_allowed, step: Step::Login, silent: ANOTHER_METHOD },
     Question { open: level_too_low, step: Step::StepUp, silent: STEP_UP_REQUIRED },
     Question { open: consent_missing, step: Step::Consent, silent: CONSENT_REQUIRED },
 ];
@@ -115,6 +118,8 @@ const UNREACHABLE: Refusal =
 const ANOTHER_USER: Refusal =
     Refusal::new(ErrorCode::LoginRequired, "another user signed in than the id_token_hint names");
 const LOGIN_REQUIRED: Refusal = Refusal::new(ErrorCode::LoginRequired, "the user must sign in");
+const ANOTHER_METHOD: Refusal =
+    Refusal::new(ErrorCode::LoginRequired, "the user must sign in by a method that the client allows");
 const STEP_UP_REQUIRED: Refusal =
     Refusal::new(ErrorCode::InteractionRequired, "the user must show another factor");
 const CONSENT_REQUIRED: Refusal = Refusal::new(ErrorCode::ConsentRequired, "the user must consent");
@@ -172,6 +177,12 @@ fn signed_in_for_this(situation: &Situation<'_>) -> bool {
         Timestamp::from_micros(signed_in.session.auth_time) >= situation.asked.at
             && situation.asked.passed.iter().any(of_session)
     })
+}
+
+/// What the client allows holds for a session that exists as for a new one. The sign-in that follows offers allowed methods
+/// only, so that its session is not asked again.
+fn method_not_allowed(situation: &Situation<'_>) -> bool {
+    !situation.method_allowed
 }
 
 /// RFC 9470 section 4, and the level registered for the client or demanded of everybody.

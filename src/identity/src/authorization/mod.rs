@@ -37,7 +37,7 @@ pub use self::{
 use crate::{
     App,
     audit::Origin,
-    consents,
+    consents, login,
     sessions::{self, SignedIn},
 };
 
@@ -186,6 +186,8 @@ async fn decide(app: &App, asked: Asked<'_>, signed_in: Option<&SignedIn>) -> Re
         }
         _ => None,
     };
+    let method_allowed = signed_in
+        .is_none_or(|signed_in| login::begun_as_allowed(app, asked.client, &signed_in.session.amr));
     let least_acr = asked.request.requirement(app, asked.client).acr;
     Ok(next(&Situation {
         now: app.clock.now(),
@@ -194,6 +196,7 @@ async fn decide(app: &App, asked: Asked<'_>, signed_in: Option<&SignedIn>) -> Re
         signed_in,
         remembered: remembered.as_ref(),
         least_acr,
+        method_allowed,
     }))
 }
 

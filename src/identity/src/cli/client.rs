@@ -100,7 +100,9 @@ pub(super) struct MetadataFlags {
     /// A scope it gets when it names none.
     #[arg(long, value_name = "SCOPE")]
     default_scope: Option<Vec<String>>,
-    /// A login method people may use for it; none means all that are switched on.
+    /// A login method by which people may sign in for it; none means all that are switched on. Whoever is signed in by
+    /// another one signs in again. Methods of the same `amr` (codes that are sent) count as one. A second factor that an
+    /// account has is asked for all the same.
     #[arg(long, value_name = "METHOD")]
     login_method: Option<Vec<String>>,
     /// Least level of every sign-in for it: aal1, aal2 or phr.

@@ -279,6 +279,21 @@ pub fn requirement_of(app: &App, client: &Client) -> Requirement {
     }
 }
 
+/// Whether a session with this `amr` was begun by a method that the client allows, or has shown an allowed device since.
+/// Methods that `amr` does not tell apart, such as the two kinds of sent code, count as one.
+pub fn begun_as_allowed(app: &App, client: &Client, amr: &Value) -> bool {
+    if client.login_methods.is_empty() {
+        return true;
+    }
+    let amr: Vec<&str> = amr.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    beginning(app, &requirement_of(app, client)).iter().any(|name| {
+        app.login_methods.find(app, name).is_ok_and(|method| {
+            let device = matches!(method.kind(), Factor::Has { .. });
+            amr.starts_with(method.amr()) || (device && method.amr().iter().all(|word| amr.contains(word)))
+        })
+    })
+}
+
 fn offer(method: &Arc<dyn LoginMethod>, enrolled: bool) -> Offer<'_> {
     Offer { name: method.name(), factor: method.kind(), enrolled }
 }

@@ -69,6 +69,7 @@ mod revocation;
 mod second_steps;
 mod security_txt;
 mod seeds;
+mod session_methods;
 mod sessions;
 mod sign_in;
 mod skeleton;
