@@ -47,7 +47,10 @@ async function challenge(form, address) {
   // A newer sign-in is needed first.
   if (answer.redirected) return location.assign(answer.url);
   if (!answer.ok) throw new Error("no challenge");
-  return (await answer.json()).publicKey;
+  const { publicKey, request } = await answer.json();
+  // The request waits at the provider now: every form of the page goes on with it.
+  if (request) for (const field of document.querySelectorAll("input[name=request]")) field.value = request;
+  return publicKey;
 }
 
 // The one wait that is under way: a browser has one at a time.

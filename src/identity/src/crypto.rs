@@ -11,12 +11,15 @@ use aws_lc_rs::{
     constant_time, digest, hkdf, hmac,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use postern_service::random::Random;
 use secrecy::{ExposeSecret, SecretString};
 
 const VERSION: u8 = 1;
 const KEY_ID_LENGTH: usize = 4;
 const NONCE_LENGTH: usize = 12;
 const HEADER_LENGTH: usize = 1 + KEY_ID_LENGTH + NONCE_LENGTH;
+const SALT_LENGTH: usize = 16;
+const TAG_LENGTH: usize = 16;
 
 /// Why the encryption key cannot be used, or a sealed value not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +51,7 @@ pub struct Vault {
     key_id: [u8; KEY_ID_LENGTH],
     sealing: RandomizedNonceKey,
     authenticating: hmac::Key,
+    sealing_in_urls: hkdf::Prk,
 }
 
 impl fmt::Debug for Vault {
@@ -70,6 +74,7 @@ impl Vault {
             key_id,
             sealing: RandomizedNonceKey::new(&AES_256_GCM, &derive(&key, b"postern seal")?)?,
             authenticating: hmac::Key::new(hmac::HMAC_SHA256, &derive(&key, b"postern mac")?),
+            sealing_in_urls: hkdf::Salt::new(hkdf::HKDF_SHA256, b"postern url").extract(&key),
         })
     }
 
@@ -105,6 +110,40 @@ impl Vault {
         Ok(plain.to_vec())
     }
 
+    /// Seals `plain` for one place and for a URL. Strangers have this done as often as they like, so each value has a key of
+    /// its own: with random nonces a single key may seal only so many (NIST SP 800-38D section 8.3).
+    ///
+    /// The form is the base64url of version, salt of the key, nonce, ciphertext with tag.
+    pub fn seal_in_url(&self, place: &[&str], plain: &[u8], random: &Random) -> Result<String, CryptoError> {
+        let salt = random.bytes::<SALT_LENGTH>();
+        let mut body = plain.to_vec();
+        let nonce = self.key_in_url(&salt)?.seal_in_place_append_tag(Aad::from(join(place)), &mut body)?;
+        Ok(URL_SAFE_NO_PAD.encode([&[VERSION], salt.as_slice(), nonce.as_ref(), &body].concat()))
+    }
+
+    /// Opens what [`Vault::seal_in_url`] made for the same place.
+    pub fn open_from_url(&self, place: &[&str], sealed: &str) -> Result<Vec<u8>, CryptoError> {
+        let sealed = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| CryptoError::Altered)?;
+        let (&version, rest) = sealed.split_first().ok_or(CryptoError::Altered)?;
+        let (salt, rest) = rest.split_at_checked(SALT_LENGTH).ok_or(CryptoError::Altered)?;
+        let (nonce, body) = rest.split_at_checked(NONCE_LENGTH).ok_or(CryptoError::Altered)?;
+        if version != VERSION {
+            return Err(CryptoError::Altered);
+        }
+        let mut body = body.to_vec();
+        let plain = self
+            .key_in_url(salt)?
+            .open_in_place(Nonce::try_assume_unique_for_key(nonce)?, Aad::from(join(place)), &mut body)
+            .map_err(|_| CryptoError::Altered)?;
+        Ok(plain.to_vec())
+    }
+
+    fn key_in_url(&self, salt: &[u8]) -> Result<RandomizedNonceKey, CryptoError> {
+        let mut key = [0; 32];
+        self.sealing_in_urls.expand(&[salt], hkdf::HKDF_SHA256)?.fill(&mut key)?;
+        Ok(RandomizedNonceKey::new(&AES_256_GCM, &key)?)
+    }
+
     /// Authenticates short secrets (codes) that a plain hash would not protect from guessing.
     pub fn mac(&self, parts: &[&[u8]]) -> Vec<u8> {
         let mut context = hmac::Context::with_key(&self.authenticating);
@@ -114,6 +153,11 @@ impl Vault {
         }
         context.sign().as_ref().to_vec()
     }
+}
+
+/// How many characters [`Vault::seal_in_url`] makes of so many bytes.
+pub const fn length_in_url(plain: usize) -> usize {
+    ((1 + SALT_LENGTH + NONCE_LENGTH + plain + TAG_LENGTH) * 4).div_ceil(3)
 }
 
 /// Hash under which a random 256-bit secret (code, token, cookie) is stored and found.
@@ -190,6 +234,24 @@ mod tests {
             altered[at] ^= 1;
             assert!(vault(1).open(&["credentials", "a"], &altered).is_err());
             assert!(vault(1).open(&["credentials", "a"], &sealed[..at]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_value_sealed_in_a_url_opens_only_in_its_place_and_unaltered() {
+        let random = Random::seeded(1);
+        let sealed = vault(1).seal_in_url(&["request", "a"], b"state", &random).unwrap();
+        assert_eq!(sealed.len(), length_in_url(b"state".len()));
+        assert_ne!(sealed, vault(1).seal_in_url(&["request", "a"], b"state", &random).unwrap());
+        assert_eq!(vault(1).open_from_url(&["request", "a"], &sealed).unwrap(), b"state");
+        assert!(vault(1).open_from_url(&["request", "b"], &sealed).is_err());
+        assert!(vault(2).open_from_url(&["request", "a"], &sealed).is_err());
+        for at in 0..sealed.len() {
+            let mut altered = sealed.clone().into_bytes();
+            altered[at] = if altered[at] == b'A' { b'B' } else { b'A' };
+            let altered = String::from_utf8(altered).unwrap();
+            assert!(vault(1).open_from_url(&["request", "a"], &altered).is_err(), "{at}");
+            assert!(vault(1).open_from_url(&["request", "a"], &sealed[..at]).is_err());
         }
     }
 

@@ -3,16 +3,16 @@
 //! ```text
 //!   begin ──► request::parse ──► interaction::next ──► Respond ──► one write: grant, code, audit
 //!                 │                      │
-//!                 │ fault                └──► Login, StepUp, Consent ──► pending (a row), a page
-//!                 ▼                                                         │ record_*
+//!                 │ fault                └──► Login, StepUp, Consent ──► sealed in the URL of a page
+//!                 ▼                                                         │ record_*: a row
 //!           a page, or an error                resume ◄─────────────────────┘
 //!           for the client                        └──► interaction::next, as above
 //! ```
 //!
 //! Owns `authorization_requests` and the making of codes. Leaves the pages to `http::pages`, how people
 //! prove who they are to `login`, and what a code is good for to `tokens`. No page decides what comes
-//! next: it records what happened and sends the browser back to [`resume`]. Nothing is stored for a
-//! request that can be answered at first sight.
+//! next: it records what happened and sends the browser back to [`resume`]. A request is stored when a form
+//! of ours is posted for it, and never because somebody opened a link.
 
 pub mod error;
 pub mod interaction;
@@ -22,22 +22,27 @@ mod pending;
 mod redirect_uri;
 pub mod request;
 mod response;
+mod sealed;
 
 use postern_service::database::DatabaseError;
-use uuid::Uuid;
 
 use self::request::Rejected;
 pub use self::{
     error::{ErrorCode, Refusal, Untrusted},
     interaction::{Asked, PassedStep, Situation, Step, next},
     parameters::{Malformed, Parameters},
-    pending::{Gone, InteractionError, Pending, SignInFor, pending, record_consent, record_unreachable},
+    pending::{
+        Gone, InteractionError, Pending, RequestRow, SignInFor, pending, record_consent, record_unreachable,
+    },
     request::AuthorizationRequest,
+    sealed::RequestHandle,
 };
 use crate::{
     App,
     audit::Origin,
-    consents, login,
+    consents,
+    crypto::CryptoError,
+    login,
     sessions::{self, SignedIn},
 };
 
@@ -53,12 +58,12 @@ pub struct Browser<'a> {
 /// Where the browser goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// To sign in for the request with this id.
-    Login(Uuid),
+    /// To sign in for the request with this handle.
+    Login(RequestHandle),
     /// To show another factor for it.
-    StepUp(Uuid),
+    StepUp(RequestHandle),
     /// To allow or deny it.
-    Consent(Uuid),
+    Consent(RequestHandle),
     /// Back to the client: an absolute URI.
     Client(String),
 }
@@ -72,6 +77,9 @@ pub enum AuthorizeError {
     /// The request does not wait any more.
     #[error(transparent)]
     Gone(#[from] Gone),
+    /// The request could not be sealed.
+    #[error("the request could not be sealed")]
+    Crypto(#[from] CryptoError),
     /// The database did not do its part.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -91,8 +99,8 @@ impl From<InteractionError> for AuthorizeError {
 /// What became of a request that came by POST.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
-    /// It waits under this id: resume it.
-    Kept(Uuid),
+    /// It waits under this handle: resume it.
+    Kept(RequestHandle),
     /// It is refused, and the client is told at this URI.
     Refused(String),
 }
@@ -112,14 +120,10 @@ pub async fn begin(
     advance(app, asked, browser, None, origin).await
 }
 
-/// Keeps a request that came by POST for the GET that follows. A faulty one is answered at once.
-pub async fn receive(
-    app: &App,
-    parameters: &Parameters,
-    origin: &Origin,
-) -> Result<Received, AuthorizeError> {
+/// Seals a request that came by POST for the GET that follows. A faulty one is answered at once.
+pub fn receive(app: &App, parameters: &Parameters, origin: &Origin) -> Result<Received, AuthorizeError> {
     match request::parse(app, parameters) {
-        Ok((_, request)) => Ok(Received::Kept(pending::keep(app, &request, None, app.clock.now()).await?)),
+        Ok((_, request)) => Ok(Received::Kept(sealed::seal(app, &request, None, app.clock.now())?)),
         Err(rejected) => Ok(Received::Refused(tell_client(app, rejected, origin)?)),
     }
 }
@@ -127,12 +131,12 @@ pub async fn receive(
 /// Goes on with a request that waits in this browser.
 pub async fn resume(
     app: &App,
-    id: Uuid,
+    handle: &RequestHandle,
     browser: Browser<'_>,
     origin: &Origin,
 ) -> Result<Destination, AuthorizeError> {
-    let pending = pending::find_or_bind(app, id, browser.browser_secret).await?;
-    advance(app, pending.asked(), browser, Some(id), origin).await
+    let pending = pending::find_or_bind(app, handle, browser.browser_secret).await?;
+    advance(app, pending.asked(), browser, Some(&pending.handle), origin).await
 }
 
 /// What comes next for a request that waits. Pages ask before they show a question.
@@ -144,14 +148,15 @@ pub async fn next_of(
     decide(app, pending.asked(), signed_in).await
 }
 
-/// Does the next step, or says which page does. `waiting` is the row, if there is one already.
+/// Does the next step, or says which page does. `handle` is how the request is named, if it is already.
 async fn advance(
     app: &App,
     asked: Asked<'_>,
     browser: Browser<'_>,
-    waiting: Option<Uuid>,
+    handle: Option<&RequestHandle>,
     origin: &Origin,
 ) -> Result<Destination, AuthorizeError> {
+    let waiting = handle.and_then(RequestHandle::row);
     let signed_in = match browser.session_secret {
         Some(secret) => sessions::find(app, secret).await?,
         None => None,
@@ -170,11 +175,10 @@ async fn advance(
         // Whatever the questions say, there is no code without a session.
         (Step::Login | Step::Respond(Ok(())), _) => Destination::Login,
     };
-    let id = match waiting {
-        Some(id) => id,
-        None => pending::keep(app, asked.request, Some(browser.browser_secret), asked.at).await?,
-    };
-    Ok(page(id))
+    Ok(page(match handle {
+        Some(handle) => handle.clone(),
+        None => sealed::seal(app, asked.request, Some(browser.browser_secret), asked.at)?,
+    }))
 }
 
 /// Reads what the questions need to know, and asks them.
@@ -186,8 +190,8 @@ async fn decide(app: &App, asked: Asked<'_>, signed_in: Option<&SignedIn>) -> Re
         }
         _ => None,
     };
-    let method_allowed = signed_in
-        .is_none_or(|signed_in| login::begun_as_allowed(app, asked.client, &signed_in.session.amr));
+    let method_allowed =
+        signed_in.is_none_or(|signed_in| login::begun_as_allowed(app, asked.client, &signed_in.session.amr));
     let least_acr = asked.request.requirement(app, asked.client).acr;
     Ok(next(&Situation {
         now: app.clock.now(),

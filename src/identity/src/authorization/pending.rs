@@ -1,14 +1,14 @@
 //! Keeps authorization requests that wait for a person, and the steps they passed.
 //!
 //! ```text
-//!   posted ──bind──► waiting ──record_*──► waiting ──finish──► finished
-//!      └───────────────┴───── expires_at passed ─────► expired
+//!   sealed in a URL ──a form is posted──► waiting ──record_*──► waiting ──finish──► finished
+//!         └──── 30 minutes ────► expired ◄──── expires_at passed ──┘
 //! ```
 //!
-//! A row is bound to one browser by the hash of its cookie; the id alone, which is in URLs, opens
-//! nothing. A request that came by POST waits unbound for the GET that follows: browsers send no
-//! `SameSite=Lax` cookie with a POST from another site, and giving the browser a new cookie then would
-//! end its other tabs. Until it is bound it is worth no more than the form it came from.
+//! A request is bound to one browser by the hash of its cookie: what is in URLs opens nothing by itself. One that came by
+//! POST is sealed for no browser until the GET that follows: browsers send no `SameSite=Lax` cookie with a POST from
+//! another site, and giving the browser a new cookie then would end its other tabs. Until then it is worth no more than
+//! the form it came from.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use postern_entities::authorization_requests::{self as rows, Model as Row};
 use postern_service::{
     clock::Timestamp,
-    database::{DatabaseError, Transaction},
+    database::{DatabaseError, Insertion, Transaction},
 };
 use sea_orm::{
     ActiveValue::Set,
@@ -26,10 +26,12 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
+    AuthorizeError,
     error::Untrusted,
     interaction::{Asked, PassedStep, Step},
     redirect_uri,
     request::AuthorizationRequest,
+    sealed::{self, RequestHandle},
 };
 use crate::{
     App,
@@ -76,7 +78,7 @@ pub enum InteractionError {
 #[derive(Clone, Debug)]
 pub struct Pending {
     /// In the page's URL.
-    pub id: Uuid,
+    pub handle: RequestHandle,
     /// What is asked for.
     pub request: AuthorizationRequest,
     /// Who asks.
@@ -94,74 +96,96 @@ impl Pending {
     pub(super) fn asked(&self) -> Asked<'_> {
         Asked { client: &self.client, request: &self.request, at: self.asked_at, passed: &self.steps }
     }
+
+    /// The row that it waits in, or the one in which it is about to: for what is written because a form was posted.
+    pub fn row_for(&self, app: &App, browser_secret: &str) -> Result<RequestRow, DatabaseError> {
+        match self.handle {
+            RequestHandle::Stored(id) => Ok(RequestRow { id, insertion: None }),
+            RequestHandle::Sealed(_) => RequestRow::new(app, self, browser_secret, &[]),
+        }
+    }
 }
 
-/// The request with this id, if it waits and this browser began it. For pages, which show what it is
+/// The row of a request, and what stores it where it is new.
+#[derive(Debug)]
+pub struct RequestRow {
+    /// Its key.
+    pub id: Uuid,
+    /// Goes into the write of what was posted; none for a row that is there already.
+    pub insertion: Option<Insertion>,
+}
+
+impl RequestRow {
+    fn new(
+        app: &App,
+        pending: &Pending,
+        browser_secret: &str,
+        steps: &[PassedStep],
+    ) -> Result<Self, DatabaseError> {
+        let id = app.random.uuid();
+        let expires_at = app.clock.now() + app.config.login.request_lifetime.duration();
+        let row = rows::ActiveModel {
+            id: Set(id),
+            browser_hash: Set(crypto::token_hash(browser_secret)),
+            client_id: Set(pending.request.client_id.clone()),
+            parameters: Set(to_json(&pending.request)?),
+            steps: Set(to_json(&steps)?),
+            created_at: Set(pending.asked_at.micros()),
+            expires_at: Set(expires_at.micros()),
+            finished_at: Set(None),
+        };
+        Ok(Self { id, insertion: Some(Insertion::of(row)) })
+    }
+
+    /// Stores it in a write of its own, after what was posted was done.
+    pub async fn store(self, app: &App) -> Result<(), DatabaseError> {
+        match self.insertion {
+            Some(insertion) => app.db.write(async |tx| Ok::<_, DatabaseError>(tx.later(&insertion))).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// The request with this handle, if it waits and this browser began it. For pages, which show what it is
 /// about; where the browser goes is decided by [`super::resume`].
-pub async fn pending(app: &App, id: Uuid, browser_secret: &str) -> Result<Option<Pending>, DatabaseError> {
-    let row = rows::Entity::find_by_id(id).one(app.db.reader()).await?;
-    match waiting(app, row, browser_secret) {
+pub async fn pending(
+    app: &App,
+    handle: &RequestHandle,
+    browser_secret: &str,
+) -> Result<Option<Pending>, DatabaseError> {
+    match find(app, handle, browser_secret).await {
         Ok(pending) => Ok(Some(pending)),
         Err(InteractionError::Database(cause)) => Err(cause),
         Err(InteractionError::Gone(_) | InteractionError::NotAsked) => Ok(None),
     }
 }
 
-/// Keeps a request, for one browser or, without one, for the GET that follows.
-pub(super) async fn keep(
-    app: &App,
-    request: &AuthorizationRequest,
-    browser_secret: Option<&str>,
-    now: Timestamp,
-) -> Result<Uuid, DatabaseError> {
-    // Random and not in order of creation: while it is unbound, the id is all that leads to it.
-    let id = app.random.uuid();
-    let row = rows::ActiveModel {
-        id: Set(id),
-        browser_hash: Set(browser_secret.map(crypto::token_hash).unwrap_or_default()),
-        client_id: Set(request.client_id.clone()),
-        parameters: Set(to_json(request)?),
-        steps: Set(serde_json::json!([])),
-        created_at: Set(now.micros()),
-        expires_at: Set((now + app.config.login.request_lifetime.duration()).micros()),
-        finished_at: Set(None),
-    };
-    app.db
-        .write(async |tx| {
-            rows::Entity::insert(row).exec_without_returning(tx).await.map_err(DatabaseError::from)
-        })
-        .await?;
-    Ok(id)
+async fn find(app: &App, handle: &RequestHandle, browser_secret: &str) -> Result<Pending, InteractionError> {
+    match handle {
+        RequestHandle::Stored(id) => {
+            let row = rows::Entity::find_by_id(*id).one(app.db.reader()).await;
+            waiting(app, row.map_err(DatabaseError::from)?, browser_secret)
+        }
+        RequestHandle::Sealed(text) => {
+            let (request, asked_at) = sealed::open(app, text, Some(browser_secret))?;
+            Ok(found(app, handle.clone(), request, Vec::new(), asked_at)?)
+        }
+    }
 }
 
-/// The request with this id for this browser; an unbound one becomes this browser's.
+/// The request with this handle for this browser; one that came by POST becomes this browser's.
 pub(super) async fn find_or_bind(
     app: &App,
-    id: Uuid,
+    handle: &RequestHandle,
     browser_secret: &str,
-) -> Result<Pending, InteractionError> {
-    let row = rows::Entity::find_by_id(id).one(app.db.reader()).await.map_err(DatabaseError::from)?;
-    let row = match row {
-        Some(row) if row.browser_hash.is_empty() => bind(app, row, browser_secret).await?,
-        row => row,
+) -> Result<Pending, AuthorizeError> {
+    let unbound = match handle {
+        RequestHandle::Sealed(text) => sealed::open(app, text, None).ok(),
+        RequestHandle::Stored(_) => None,
     };
-    waiting(app, row, browser_secret)
-}
-
-/// Of several browsers that come at once, one gets it.
-async fn bind(app: &App, row: Row, browser_secret: &str) -> Result<Option<Row>, DatabaseError> {
-    let browser_hash = crypto::token_hash(browser_secret);
-    app.db
-        .write(async |tx| {
-            rows::Entity::update_many()
-                .col_expr(rows::Column::BrowserHash, Expr::value(browser_hash))
-                .filter(rows::Column::Id.eq(row.id))
-                .filter(rows::Column::BrowserHash.eq(Vec::<u8>::new()))
-                .exec(tx)
-                .await?;
-            Ok(rows::Entity::find_by_id(row.id).one(tx).await?)
-        })
-        .await
+    let Some((request, asked_at)) = unbound else { return Ok(find(app, handle, browser_secret).await?) };
+    let handle = sealed::seal(app, &request, Some(browser_secret), asked_at)?;
+    Ok(found(app, handle, request, Vec::new(), asked_at)?)
 }
 
 /// Records that this browser's user signed in, or stepped up, in the write of the sign-in. It stays whatever became of
@@ -197,19 +221,19 @@ impl Completion for SignInFor<'_> {
     }
 }
 
-/// Records what the user said to what the request asks for, and remembers a yes.
+/// Records what the user said to what the request asks for, and remembers a yes. Answers the row of the request.
 ///
 /// Only when consent is what comes next: an earlier yes could be one to a page that was not shown.
 pub async fn record_consent(
     app: &App,
-    id: Uuid,
+    handle: &RequestHandle,
     browser_secret: &str,
     signed_in: &SignedIn,
     allow: bool,
     origin: &Origin,
-) -> Result<(), InteractionError> {
+) -> Result<RequestHandle, InteractionError> {
     let now = app.clock.now();
-    let pending = pending(app, id, browser_secret).await?.ok_or(Gone::Unknown)?;
+    let pending = find(app, handle, browser_secret).await?;
     if super::next_of(app, &pending, Some(signed_in)).await? != Step::Consent {
         return Err(InteractionError::NotAsked);
     }
@@ -222,7 +246,7 @@ pub async fn record_consent(
     };
     app.db
         .write(async |tx| {
-            pass(app, tx, id, browser_secret, step).await?;
+            let id = pass_or_store(app, tx, &pending, browser_secret, step).await?;
             if allow {
                 consents::remember(tx, user_id, &request.client_id, &request.scope, now).await?;
             }
@@ -233,15 +257,21 @@ pub async fn record_consent(
                 .details(serde_json::json!({ "scope": request.scope.to_string() }))
                 .record(app, tx, origin, now)
                 .await?;
-            Ok(())
+            Ok(RequestHandle::Stored(id))
         })
         .await
 }
 
-/// Records that the person cannot reach the level asked for, so that the client is told.
-pub async fn record_unreachable(app: &App, id: Uuid, browser_secret: &str) -> Result<(), InteractionError> {
-    let at = app.clock.now();
-    app.db.write(async |tx| pass(app, tx, id, browser_secret, PassedStep::Unreachable { at }).await).await
+/// Records that the person cannot reach the level asked for, so that the client is told. Answers the row of the request.
+pub async fn record_unreachable(
+    app: &App,
+    handle: &RequestHandle,
+    browser_secret: &str,
+) -> Result<RequestHandle, InteractionError> {
+    let step = PassedStep::Unreachable { at: app.clock.now() };
+    let pending = find(app, handle, browser_secret).await?;
+    let id = app.db.write(async |tx| pass_or_store(app, tx, &pending, browser_secret, step).await).await?;
+    Ok(RequestHandle::Stored(id))
 }
 
 /// What marks the request as answered: the one gate to a code. It changes a row once.
@@ -251,6 +281,25 @@ pub(super) fn finishing(id: Uuid, now: Timestamp) -> UpdateStatement {
         .filter(rows::Column::Id.eq(id))
         .filter(rows::Column::FinishedAt.is_null())
         .into_query()
+}
+
+/// Adds a step to the row of a request, or stores a request with its first step.
+async fn pass_or_store(
+    app: &App,
+    tx: &Transaction,
+    pending: &Pending,
+    browser_secret: &str,
+    step: PassedStep,
+) -> Result<Uuid, InteractionError> {
+    if let RequestHandle::Stored(id) = pending.handle {
+        pass(app, tx, id, browser_secret, step).await?;
+        return Ok(id);
+    }
+    let row = RequestRow::new(app, pending, browser_secret, &[step])?;
+    if let Some(insertion) = &row.insertion {
+        tx.later(insertion);
+    }
+    Ok(row.id)
 }
 
 async fn pass(
@@ -285,20 +334,26 @@ fn waiting(app: &App, row: Option<Row>, browser_secret: &str) -> Result<Pending,
     if row.expires_at <= app.clock.now().micros() {
         return Err(Gone::Expired.into());
     }
-    let request: AuthorizationRequest = from_json(row.parameters)?;
+    let handle = RequestHandle::Stored(row.id);
+    let (request, steps) = (from_json(row.parameters)?, from_json(row.steps)?);
+    Ok(found(app, handle, request, steps, Timestamp::from_micros(row.created_at))?)
+}
+
+/// A request as it is now, unless its client or the client's redirect URI went away.
+fn found(
+    app: &App,
+    handle: RequestHandle,
+    request: AuthorizationRequest,
+    steps: Vec<PassedStep>,
+    asked_at: Timestamp,
+) -> Result<Pending, Gone> {
     let client = app.clients().find(&request.client_id).cloned();
     let client = client.ok_or(Gone::Untrusted(Untrusted::UnknownClient))?;
     if !redirect_uri::registered(&client, &request.redirect_uri) {
-        return Err(Gone::Untrusted(Untrusted::UnregisteredRedirectUri).into());
+        return Err(Gone::Untrusted(Untrusted::UnregisteredRedirectUri));
     }
-    Ok(Pending {
-        id: row.id,
-        requirement: request.requirement(app, &client),
-        request,
-        client,
-        steps: from_json(row.steps)?,
-        asked_at: Timestamp::from_micros(row.created_at),
-    })
+    let requirement = request.requirement(app, &client);
+    Ok(Pending { handle, request, client, requirement, steps, asked_at })
 }
 
 fn to_json(value: &impl serde::Serialize) -> Result<serde_json::Value, DatabaseError> {

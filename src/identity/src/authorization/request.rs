@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     error::{ErrorCode, Refusal, Untrusted},
     parameters::{Parameters, Repeated},
-    redirect_uri,
+    redirect_uri, sealed,
 };
 use crate::{
     App,
@@ -68,27 +68,35 @@ pub struct AuthorizationRequest {
     /// Where the answer goes: registered for the client.
     pub redirect_uri: String,
     /// Comes back unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
     /// PKCE challenge, method S256 (RFC 7636 section 4.2).
     pub code_challenge: String,
     /// For the ID token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
     /// What is asked for: allowed for the client, and its default where it named nothing.
     #[serde(with = "scope_as_text")]
     pub scope: Scope,
     /// The audiences of that scope (RFC 8707).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub audiences: Vec<String>,
     /// What the person must see, or must not.
     pub prompt: Prompt,
     /// How old the sign-in may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age: Option<Duration>,
     /// Levels asked for, those that exist here. Any of them will do (RFC 9470 section 4).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub acr_values: Vec<Acr>,
     /// `sub` of the person the client expects, from `id_token_hint`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_subject: Option<String>,
     /// What the person may want to sign in with; only fills in a field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login_hint: Option<String>,
     /// Languages for the pages, best first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ui_locales: Vec<String>,
 }
 
@@ -188,7 +196,7 @@ fn check(
     let max_age = max_age(parameters)?;
     let expected_subject = id_token_hint(app, client, parameters)?;
     let (scope, audiences) = scope(app, client, parameters)?;
-    Ok(AuthorizationRequest {
+    let request = AuthorizationRequest {
         client_id: client.client_id().to_owned(),
         redirect_uri: redirect_uri.to_owned(),
         state,
@@ -203,8 +211,14 @@ fn check(
         acr_values: acr_values(parameters),
         login_hint: login_hint(parameters),
         ui_locales: ui_locales(parameters),
-    })
+    };
+    // Whether or not somebody is signed in, so that it does not depend on who tries it.
+    if sealed::fits(&request) { Ok(request) } else { Err(TOO_LONG) }
 }
+
+/// See [`sealed::LONGEST`].
+const TOO_LONG: Refusal =
+    invalid("the request is too long: it may have 4096 bytes when it is sealed in a URL");
 
 const fn invalid(description: &'static str) -> Refusal {
     Refusal::new(ErrorCode::InvalidRequest, description)

@@ -17,8 +17,9 @@ pub const EVERY: Duration = Duration::from_mins(1);
 
 /// Rows of one statement. One write holds up the others on SQLite.
 const BATCH: u32 = 500;
-/// Statements per table and run; the rest waits for the next minute.
-const BATCHES: u32 = 40;
+/// Rounds of one run, in each of which every table that has more gives a batch, so that a flood in one does not keep the
+/// others from their turn. A run that takes longer than a job may is cut off between two of them.
+const ROUNDS: u32 = 2000;
 
 const DAY: Duration = Duration::from_hours(24);
 const TWO_YEARS: Duration = Duration::from_hours(2 * 365 * 24);
@@ -35,7 +36,7 @@ const fn rule(table: &'static str, key: &'static str, column: &'static str, kept
     Rule { table, key, column, kept_for }
 }
 
-/// Children before their parents; codes go with their grants. The audit record has [`sweep_record`], keys their own rules.
+/// Children before their parents; codes go with their grants. The audit record has [`of_record`], keys their own rules.
 const RULES: [Rule; 12] = [
     rule("rate_limits", "bucket", "window_ends_at", Duration::ZERO),
     rule("guesses", "account, device", "forget_at", Duration::ZERO),
@@ -54,40 +55,57 @@ const RULES: [Rule; 12] = [
     rule("credentials", "id", "confirmed_at IS NULL AND created_at", DAY),
 ];
 
+/// What may go of one table at this moment.
+struct Expired {
+    table: &'static str,
+    key: &'static str,
+    /// The condition, with one parameter.
+    which: String,
+    with: Value,
+}
+
 /// Removes what may go. How many rows that were.
 pub async fn sweep(app: &App) -> Result<u64, DatabaseError> {
     let now = app.clock.now();
-    let mut removed = sweep_record(app, now).await?;
-    for Rule { table, key, column, kept_for } in &RULES {
-        let before = (now - *kept_for).micros();
-        removed += remove(app, table, key, &format!("{column} <= $1"), &before.into()).await?;
-    }
-    metrics::counter!("postern_rows_removed_total").increment(removed);
-    Ok(removed)
-}
-
-/// Removes what is older than `audit.retention` of the record. Its keys begin with the time, so that the record needs no
-/// second index, which every write of an event would pay for.
-async fn sweep_record(app: &App, now: Timestamp) -> Result<u64, DatabaseError> {
-    let first_kept = Random::first_row_id(now - app.config.audit.retention.duration());
-    remove(app, "audit_events", "id", "id < $1", &first_kept.into()).await
-}
-
-/// Removes rows of a table in batches. The names are ours; what `which` compares with is a parameter.
-async fn remove(app: &App, table: &str, key: &str, which: &str, with: &Value) -> Result<u64, DatabaseError> {
-    let sql = format!(
-        "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {which} LIMIT {BATCH})"
-    );
+    let of_rule = |rule: &Rule| Expired {
+        table: rule.table,
+        key: rule.key,
+        which: format!("{} <= $1", rule.column),
+        with: (now - rule.kept_for).micros().into(),
+    };
+    let mut due: Vec<_> = std::iter::once(of_record(app, now)).chain(RULES.iter().map(of_rule)).collect();
     let mut removed = 0;
-    for _ in 0..BATCHES {
-        let statement = Statement::from_sql_and_values(app.db.backend(), &sql, [with.clone()]);
-        let batch =
-            app.db.write(async |tx| Ok::<_, DatabaseError>(tx.execute_raw(statement).await?.rows_affected()));
-        let batch = batch.await?;
-        removed += batch;
-        if batch < u64::from(BATCH) {
+    for _ in 0..ROUNDS {
+        let mut more = Vec::new();
+        for expired in due {
+            let batch = remove_batch(app, &expired).await?;
+            metrics::counter!("postern_rows_removed_total").increment(batch);
+            removed += batch;
+            if batch == u64::from(BATCH) {
+                more.push(expired);
+            }
+        }
+        due = more;
+        if due.is_empty() {
             break;
         }
     }
     Ok(removed)
+}
+
+/// What is older than `audit.retention` of the record. Its keys begin with the time, so that the record needs no second
+/// index, which every write of an event would pay for.
+fn of_record(app: &App, now: Timestamp) -> Expired {
+    let first_kept = Random::first_row_id(now - app.config.audit.retention.duration());
+    Expired { table: "audit_events", key: "id", which: "id < $1".to_owned(), with: first_kept.into() }
+}
+
+/// Removes a batch. The names are ours; what the condition compares with is a parameter.
+async fn remove_batch(app: &App, expired: &Expired) -> Result<u64, DatabaseError> {
+    let Expired { table, key, which, with } = expired;
+    let sql = format!(
+        "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {which} LIMIT {BATCH})"
+    );
+    let statement = Statement::from_sql_and_values(app.db.backend(), sql, [with.clone()]);
+    app.db.write(async |tx| Ok(tx.execute_raw(statement).await?.rows_affected())).await
 }

@@ -20,14 +20,16 @@ use crate::{
 /// An issuer on another machine than the person's.
 const REMOTE: &[(&str, &str)] = &[("POSTERN_ISSUER", "https://id.example.test")];
 
-/// Answers the question as the page does.
-async fn answer(browser: &Browser<'_>, id: &str, allow: bool) -> Result<(), InteractionError> {
+/// Answers the question as the page does. Answers the id of the request's row.
+async fn answer(browser: &Browser<'_>, handle: &str, allow: bool) -> Result<String, InteractionError> {
     let app = &browser.app.app;
     let secret = browser.cookie("postern-browser").unwrap();
     let cookie = browser.cookie("postern-session").unwrap();
     let signed_in = sessions::find(app, &cookie).await.unwrap().unwrap();
     let origin = Default::default();
-    authorization::record_consent(app, id.parse().unwrap(), &secret, &signed_in, allow, &origin).await
+    let handle = handle.parse().unwrap();
+    let row = authorization::record_consent(app, &handle, &secret, &signed_in, allow, &origin).await?;
+    Ok(row.to_string())
 }
 
 async fn asked(browser: &Browser<'_>, user: &User, ask: &Ask) -> String {
@@ -42,7 +44,7 @@ async fn another_app_is_allowed_once_and_remembered() {
     let ask = Ask::of("rp").with("scope", "openid email");
     let id = asked(&browser, &world.alice, &ask).await;
     assert_eq!(waits_on(&browser.get(&resume(&id)).await, "/consent"), id);
-    answer(&browser, &id, true).await.unwrap();
+    let id = answer(&browser, &id, true).await.unwrap();
     code(&browser.get(&resume(&id)).await);
 
     // Remembered for this and less, not for more, and not for others.
@@ -50,7 +52,7 @@ async fn another_app_is_allowed_once_and_remembered() {
     code(&browser.get(&Ask::of("rp").with("prompt", "none").path()).await);
     let more = Ask::of("rp").with("scope", "openid profile");
     let id = waits_on(&browser.get(&more.path()).await, "/consent");
-    answer(&browser, &id, true).await.unwrap();
+    let id = answer(&browser, &id, true).await.unwrap();
     code(&browser.get(&resume(&id)).await);
     code(&browser.get(&Ask::of("rp").with("scope", "openid email profile").path()).await);
     waits_on(&browser.get(&Ask::of("spa").path()).await, "/consent");
@@ -64,7 +66,7 @@ async fn denying_tells_the_client_and_is_not_remembered() {
     let world = World::new().await;
     let browser = world.app.browser();
     let id = asked(&browser, &world.alice, &Ask::of("rp")).await;
-    answer(&browser, &id, false).await.unwrap();
+    let id = answer(&browser, &id, false).await.unwrap();
     // Too late to think again.
     assert!(answer(&browser, &id, true).await.is_err());
     assert_eq!(error(&browser.get(&resume(&id)).await), "access_denied");
@@ -106,7 +108,7 @@ async fn unproven_apps_and_whoever_asks_for_the_question_are_asked_each_time() {
         browser.sign_in(&world.alice).await;
         for _ in 0..2 {
             let id = waits_on(&browser.get(&ask.path()).await, "/consent");
-            answer(&browser, &id, true).await.unwrap();
+            let id = answer(&browser, &id, true).await.unwrap();
             let answer = browser.get(&resume(&id)).await;
             assert!(answer.header("location").contains("code="), "{answer:?}");
         }
@@ -120,7 +122,7 @@ async fn access_while_away_is_allowed_once_and_remembered() {
     let browser = world.app.browser();
     let ask = Ask::of("rp").with("scope", "openid offline_access");
     let id = asked(&browser, &world.alice, &ask).await;
-    answer(&browser, &id, true).await.unwrap();
+    let id = answer(&browser, &id, true).await.unwrap();
     code(&browser.get(&resume(&id)).await);
     code(&browser.get(&ask.path()).await);
     code(&browser.get(&ask.with("prompt", "none").path()).await);
@@ -141,11 +143,8 @@ const VOUCHED_FOR: [(&str, &str, bool); 7] = [
 
 async fn vouched_for(world: &World) {
     for (client_id, redirect_uri, _) in VOUCHED_FOR {
-        let auth_method = if client_id == "secret" {
-            ClientAuthMethod::ClientSecretBasic
-        } else {
-            ClientAuthMethod::None
-        };
+        let auth_method =
+            if client_id == "secret" { ClientAuthMethod::ClientSecretBasic } else { ClientAuthMethod::None };
         let change = MetadataChange {
             name: Some("The Desk".to_owned()),
             first_party: Some(true),
@@ -178,7 +177,7 @@ async fn an_unproven_app_gets_no_code_without_a_press() {
         assert!(silent.header("location").contains("error=consent_required"), "{client:?} {silent:?}");
         let id = waits_on(&shown, "/consent");
         assert!(open(&browser, shown.header("location")).await.text(".asks").contains("The Desk"));
-        answer(&browser, &id, true).await.unwrap();
+        let id = answer(&browser, &id, true).await.unwrap();
         assert!(browser.get(&resume(&id)).await.header("location").contains("code="), "{client:?}");
         waits_on(&browser.get(&ask_of(client).path()).await, "/consent");
     }
@@ -223,7 +222,7 @@ async fn a_public_app_at_its_own_https_address_is_remembered() {
     let world = World::new().await;
     let browser = world.app.browser();
     let id = asked(&browser, &world.alice, &Ask::of("spa")).await;
-    answer(&browser, &id, true).await.unwrap();
+    let id = answer(&browser, &id, true).await.unwrap();
     let callback = "https://spa.test/cb";
     assert!(told_at(&browser.get(&resume(&id)).await, callback).contains_key("code"));
     let silent = Ask::of("spa").with("prompt", "none");
@@ -243,7 +242,7 @@ async fn the_answer_of_one_user_does_not_count_for_another() {
     let world = World::new().await;
     let browser = world.app.browser();
     let id = asked(&browser, &world.alice, &Ask::of("rp")).await;
-    answer(&browser, &id, true).await.unwrap();
+    let id = answer(&browser, &id, true).await.unwrap();
     browser.sign_in(&world.bob).await;
     assert_eq!(waits_on(&browser.get(&resume(&id)).await, "/consent"), id);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use postern_identity::{
     administration::metadata::MetadataChange,
-    authorization::{Gone, SignInFor},
+    authorization::{self, Gone, SignInFor},
     clients::{ClientAuthMethod, GrantType},
     login::attempt::Completion as _,
     sessions::Session,
@@ -159,7 +159,7 @@ pub(crate) fn error(answer: &Answer) -> String {
     told.remove("error").unwrap_or_else(|| panic!("{answer:?}"))
 }
 
-/// The id of the request that waits on this page of ours.
+/// The handle of the request that waits on this page of ours.
 pub(crate) fn waits_on(answer: &Answer, page: &str) -> String {
     assert_eq!(answer.status, 303, "{answer:?}");
     let id = answer.header("location").strip_prefix(&format!("{page}?request="));
@@ -179,15 +179,20 @@ pub(crate) fn refused_on_page(answer: &Answer, text: &str) {
     assert!(answer.body.contains(text), "{text:?} is not in {}", answer.body);
 }
 
-/// Records a sign-in for a request that waits, as its page does in the write of the sign-in.
+/// Records a sign-in for a request, as its page does in the write of the sign-in. Answers the id of its row.
 pub async fn record_login(
     app: &TestApp,
-    id: &str,
+    handle: &str,
     browser_secret: &str,
     session: &Session,
     user: &User,
-) -> Result<(), Gone> {
-    let step = SignInFor { request: Some(id.parse().unwrap()), browser_secret };
+) -> Result<String, Gone> {
     let app = &app.app;
-    app.db.write(async |tx| step.complete(app, tx, session, user).await).await.unwrap()
+    let pending = authorization::pending(app, &handle.parse()?, browser_secret).await.unwrap();
+    let row = pending.ok_or(Gone::Unknown)?.row_for(app, browser_secret).unwrap();
+    let id = row.id;
+    row.store(app).await.unwrap();
+    let step = SignInFor { request: Some(id), browser_secret };
+    app.db.write(async |tx| step.complete(app, tx, session, user).await).await.unwrap()?;
+    Ok(id.to_string())
 }

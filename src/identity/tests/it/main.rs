@@ -66,6 +66,7 @@ mod refresh;
 mod registration;
 mod resources;
 mod revocation;
+mod sealed_requests;
 mod second_steps;
 mod security_txt;
 mod seeds;

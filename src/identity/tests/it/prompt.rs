@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use postern_entities::grants;
-use postern_identity::{App, administration::metadata::MetadataChange, authorization, config::Config};
+use postern_identity::{
+    App, administration::metadata::MetadataChange, authorization, config::Config, users::User,
+};
 use postern_migrations::identity::Migrator;
 use postern_service::{
     clock::Clock,
@@ -20,11 +22,11 @@ use crate::{
     support::{Browser, START},
 };
 
-/// Signs in for a request as the pages do: a new proof, recorded, and back.
-async fn log_in_for(browser: &Browser<'_>, id: &str, user: &postern_identity::users::User, acr: &str) {
+/// Signs in for a request as the pages do: a new proof, recorded, and back. Answers the id of the request's row.
+async fn log_in_for(browser: &Browser<'_>, handle: &str, user: &User, acr: &str) -> String {
     let session = browser.sign_in_at(user, acr).await;
     let secret = browser.cookie("postern-browser").unwrap();
-    record_login(browser.app, id, &secret, &session, user).await.unwrap();
+    record_login(browser.app, handle, &secret, &session, user).await.unwrap()
 }
 
 #[tokio::test]
@@ -34,7 +36,7 @@ async fn without_a_session_the_person_signs_in_and_returns() {
     let id = waits_on(&browser.get(&Ask::of("own").path()).await, "/login");
     // Nothing changes by coming back without signing in.
     assert_eq!(waits_on(&browser.get(&resume(&id)).await, "/login"), id);
-    log_in_for(&browser, &id, &world.alice, "aal1").await;
+    let id = log_in_for(&browser, &id, &world.alice, "aal1").await;
     code(&browser.get(&resume(&id)).await);
 }
 
@@ -70,7 +72,7 @@ async fn prompt_login_and_max_age_ask_once_for_a_fresh_sign_in() {
         let id = waits_on(&browser.get(&Ask::of("own").with(name, value).path()).await, "/login");
         // Coming back with the old session asks again.
         assert_eq!(waits_on(&browser.get(&resume(&id)).await, "/login"), id);
-        log_in_for(&browser, &id, &world.alice, "aal1").await;
+        let id = log_in_for(&browser, &id, &world.alice, "aal1").await;
         let now = world.app.app.clock.now();
         // However long the person then takes, they are not asked a second time.
         world.app.clock.advance(Duration::from_secs(60));
@@ -92,7 +94,7 @@ async fn a_sign_in_for_another_request_is_not_fresh_for_this_one() {
     let ask = Ask::of("own").with("prompt", "login").path();
     let first = waits_on(&browser.get(&ask).await, "/login");
     let second = waits_on(&browser.get(&ask).await, "/login");
-    log_in_for(&browser, &first, &world.alice, "aal1").await;
+    let first = log_in_for(&browser, &first, &world.alice, "aal1").await;
     assert_eq!(waits_on(&browser.get(&resume(&second)).await, "/login"), second);
     code(&browser.get(&resume(&first)).await);
 }
@@ -105,7 +107,7 @@ async fn a_sign_in_recorded_with_an_old_session_does_not_count() {
     world.app.clock.advance(Duration::from_secs(1));
     let id = waits_on(&browser.get(&Ask::of("own").with("prompt", "login").path()).await, "/login");
     let secret = browser.cookie("postern-browser").unwrap();
-    record_login(&world.app, &id, &secret, &session, &world.alice).await.unwrap();
+    let id = record_login(&world.app, &id, &secret, &session, &world.alice).await.unwrap();
     assert_eq!(waits_on(&browser.get(&resume(&id)).await, "/login"), id);
 }
 
@@ -126,7 +128,7 @@ async fn a_level_that_is_not_reached_leads_to_another_factor() {
         let browser = world.app.browser();
         browser.sign_in(&world.alice).await;
         let id = waits_on(&browser.get(&ask.path()).await, "/login");
-        log_in_for(&browser, &id, &world.alice, "aal2").await;
+        let id = log_in_for(&browser, &id, &world.alice, "aal2").await;
         let answer = browser.get(&resume(&id)).await;
         assert!(answer.header("location").contains("code="), "{answer:?}");
     }
@@ -150,8 +152,9 @@ async fn a_person_who_cannot_reach_the_level_leads_to_an_error() {
     browser.sign_in(&world.alice).await;
     let id = waits_on(&browser.get(&Ask::of("own").with("acr_values", "phr").path()).await, "/login");
     let secret = browser.cookie("postern-browser").unwrap();
-    authorization::record_unreachable(&world.app.app, id.parse().unwrap(), &secret).await.unwrap();
-    assert_eq!(error(&browser.get(&resume(&id)).await), "unmet_authentication_requirements");
+    let handle = id.parse().unwrap();
+    let id = authorization::record_unreachable(&world.app.app, &handle, &secret).await.unwrap();
+    assert_eq!(error(&browser.get(&resume(&id.to_string())).await), "unmet_authentication_requirements");
 }
 
 #[tokio::test]
@@ -195,11 +198,11 @@ async fn an_id_token_hint_names_who_is_expected() {
     assert_eq!(error(&others.get(&ask().with("prompt", "none").path()).await), "login_required");
     // Asked to sign in, bob stays bob.
     let id = waits_on(&others.get(&ask().path()).await, "/login");
-    log_in_for(&others, &id, &world.bob, "aal1").await;
+    let id = log_in_for(&others, &id, &world.bob, "aal1").await;
     assert_eq!(error(&others.get(&resume(&id)).await), "login_required");
     // Or it is alice who comes.
     let id = waits_on(&others.get(&ask().path()).await, "/login");
-    log_in_for(&others, &id, &world.alice, "aal1").await;
+    let id = log_in_for(&others, &id, &world.alice, "aal1").await;
     code(&others.get(&resume(&id)).await);
 }
 
@@ -220,7 +223,7 @@ async fn the_installation_may_demand_a_level_of_every_sign_in() {
     let browser = world.app.browser();
     browser.sign_in(&world.alice).await;
     let id = waits_on(&browser.get(&Ask::of("own").path()).await, "/login");
-    log_in_for(&browser, &id, &world.alice, "aal2").await;
+    let id = log_in_for(&browser, &id, &world.alice, "aal2").await;
     code(&browser.get(&resume(&id)).await);
     // Less than what is demanded cannot be asked for.
     let another = world.app.browser();

@@ -32,6 +32,7 @@ async fn begin(sign_in: &SignIn, method: &str, start: Start<'_>, requirement: Re
         device: None,
         language: "en",
         origin: &origin,
+        stores: None,
     };
     attempt::begin(&sign_in.app.app, begin).await.unwrap().attempt
 }

@@ -117,6 +117,7 @@ impl AuthApi {
                 device: device.as_deref(),
                 language: &caller.language,
                 origin: &caller.origin,
+                stores: None,
             },
         )
         .await
@@ -199,6 +200,7 @@ impl AuthApi {
             device: device.as_deref(),
             language: &caller.language,
             origin: &caller.origin,
+            stores: None,
         };
         let answer = Answer { own: body.password.into(), ..Answer::default() };
         let completion = caller.completion(&resolved);

@@ -12,13 +12,13 @@ use poem::{
     },
 };
 use postern_service::body;
-use uuid::Uuid;
 
 use super::origin;
 use crate::{
     App,
     authorization::{
-        self, AuthorizeError, Browser, Destination, Gone, Malformed, Parameters, Received, Untrusted,
+        self, AuthorizeError, Browser, Destination, Gone, Malformed, Parameters, Received, RequestHandle,
+        Untrusted,
     },
     http::{
         pages::{Answer, Page, PageError, Refusal, error, see_other},
@@ -37,13 +37,15 @@ pub async fn show(app: App, request: Request) -> Answer {
         Browser { session_secret: security::session_secret(&app, &request), browser_secret: &browser_secret };
     let origin = origin(&request);
     let destination = match waiting(&parameters) {
-        Some(id) => authorization::resume(&app, id?, browser, &origin).await?,
+        Some(handle) => authorization::resume(&app, &handle?, browser, &origin).await?,
         None => authorization::begin(&app, &parameters, browser, &origin).await?,
     };
     let mut response = match destination {
         Destination::Client(location) => return to_client(&location),
-        Destination::Login(id) | Destination::StepUp(id) => see_other(&format!("/login?request={id}")),
-        Destination::Consent(id) => see_other(&format!("/consent?request={id}")),
+        Destination::Login(handle) | Destination::StepUp(handle) => {
+            see_other(&format!("/login?request={handle}"))
+        }
+        Destination::Consent(handle) => see_other(&format!("/consent?request={handle}")),
     };
     security::set_browser(&app, &mut response, &browser_secret);
     Ok(response)
@@ -53,8 +55,8 @@ pub async fn show(app: App, request: Request) -> Answer {
 pub async fn receive(app: App, mut request: Request) -> Answer {
     let parameters = read_form(&mut request).await?;
     let origin = origin(&request);
-    match authorization::receive(&app, &parameters, &origin).await {
-        Ok(Received::Kept(id)) => Ok(see_other(&format!("{PATH}?resume={id}"))),
+    match authorization::receive(&app, &parameters, &origin) {
+        Ok(Received::Kept(handle)) => Ok(see_other(&format!("{PATH}?resume={handle}"))),
         Ok(Received::Refused(location)) => to_client(&location),
         // In the languages that the form asks for: the address of this page does not say.
         Err(cause) => {
@@ -65,12 +67,12 @@ pub async fn receive(app: App, mut request: Request) -> Answer {
 }
 
 /// The request that goes on. One that names a client is a client's, whatever else it says.
-fn waiting(parameters: &Parameters) -> Option<Result<Uuid, AuthorizeError>> {
+fn waiting(parameters: &Parameters) -> Option<Result<RequestHandle, AuthorizeError>> {
     if parameters.has("client_id") {
         return None;
     }
-    let id = parameters.one("resume").transpose()?;
-    Some(id.ok().and_then(|id| id.parse().ok()).ok_or(Gone::Unknown.into()))
+    let handle = parameters.one("resume").transpose()?;
+    Some(handle.ok().and_then(|handle| handle.parse().ok()).ok_or(Gone::Unknown.into()))
 }
 
 /// Reads a form that may come from any site.
@@ -106,6 +108,7 @@ impl From<AuthorizeError> for PageError {
             }
             AuthorizeError::Gone(_) => Refusal::RequestGone,
             AuthorizeError::Database(cause) => return cause.into(),
+            cause @ AuthorizeError::Crypto(_) => return Self::internal(&cause),
         };
         tracing::info!(%cause, "authorization refused on a page");
         refusal.into()

@@ -70,12 +70,15 @@ pub async fn submit_registration(app: App, mut request: Request) -> Answer {
     if let Some(token) = form.get("invitation") {
         return invitation::submit(&app, &request, &form, token).await;
     }
-    let way = Way::of(&app, &request, form.get("request")).await?;
+    let mut way = Way::of(&app, &request, form.get("request")).await?;
+    let row = way.request_row()?;
     let (email, name) = (form.typed("email"), form.typed("name"));
     let profile = Profile { name: form.get("name").map(str::to_owned), ..Profile::default() };
-    let new = NewAccount { email, password: form.typed("password"), profile, request: way.request() };
+    let waits_in = row.as_ref().map(|row| row.id);
+    let new = NewAccount { email, password: form.typed("password"), profile, request: waits_in };
     match registration::register(&app, new, way.page.language(), &origin(&request)).await {
         Ok(()) => {
+            way.waits_in(row).await?;
             let mut response = see_other(&way.along("/register?sent=yes"));
             security::set_registering(&app, &mut response, email);
             Ok(response)
@@ -173,11 +176,16 @@ pub async fn forgot(app: App, request: Request) -> Answer {
 /// `POST /forgot-password`.
 pub async fn submit_forgot(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
-    let way = Way::of(&app, &request, form.get("request")).await?;
+    let mut way = Way::of(&app, &request, form.get("request")).await?;
+    let row = way.request_row()?;
+    let waits_in = row.as_ref().map(|row| row.id);
     let email = form.typed("email");
-    let forgot = Forgot { email, request: way.request(), device: security::device_secret(&app, &request) };
+    let forgot = Forgot { email, request: waits_in, device: security::device_secret(&app, &request) };
     match recovery::forgot(&app, forgot, way.page.language(), &origin(&request)).await {
-        Ok(()) => Ok(see_other(&way.along("/forgot-password?sent=yes"))),
+        Ok(()) => {
+            way.waits_in(row).await?;
+            Ok(see_other(&way.along("/forgot-password?sent=yes")))
+        }
         Err(cause) => match mistake(&way.page, &cause) {
             Some(mistake) => show_forgot(&way, email, Some(mistake)),
             None => Err(cause.into()),

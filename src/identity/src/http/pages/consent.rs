@@ -8,7 +8,7 @@ use poem::Request;
 use super::{
     Answer, Form, Page, PageError,
     asker::asker,
-    login::{find_pending, page_of},
+    login::{find_pending, onward, page_of},
     see_other,
 };
 use crate::{
@@ -28,7 +28,7 @@ pub async fn show(app: App, request: Request) -> Answer {
             page.show("pages/consent.html", values(&app, &page, &pending, &signed_in))
         }
         // Another question comes first, or none is left.
-        _ => Ok(see_other(&onward(&pending))),
+        _ => Ok(see_other(&onward(&pending.handle))),
     }
 }
 
@@ -36,8 +36,8 @@ pub async fn show(app: App, request: Request) -> Answer {
 pub async fn submit(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let (pending, signed_in) = load(&app, &request, &form).await?;
-    let onward = onward(&pending);
-    let Some(signed_in) = signed_in else { return Ok(see_other(&onward)) };
+    let handle = &pending.handle;
+    let Some(signed_in) = signed_in else { return Ok(see_other(&onward(handle))) };
     let allow = match form.get("answer") {
         Some("allow") => true,
         Some("deny") => false,
@@ -45,15 +45,16 @@ pub async fn submit(app: App, mut request: Request) -> Answer {
     };
     let browser = security::browser_secret(&app, &request).unwrap_or_default();
     let origin = client_ip::origin(&request);
-    match authorization::record_consent(&app, pending.id, browser, &signed_in, allow, &origin).await {
-        Ok(()) | Err(InteractionError::NotAsked) => Ok(see_other(&onward)),
+    match authorization::record_consent(&app, handle, browser, &signed_in, allow, &origin).await {
+        Ok(stored) => Ok(see_other(&onward(&stored))),
+        Err(InteractionError::NotAsked) => Ok(see_other(&onward(handle))),
         Err(cause) => Err(cause.into()),
     }
 }
 
 async fn load(app: &App, request: &Request, fields: &Form) -> Result<(Pending, Option<SignedIn>), PageError> {
-    let id = fields.get("request").unwrap_or_default();
-    let pending = find_pending(app, id, security::browser_secret(app, request)).await?;
+    let handle = fields.get("request").unwrap_or_default();
+    let pending = find_pending(app, handle, security::browser_secret(app, request)).await?;
     let signed_in = match security::session_secret(app, request) {
         Some(secret) => sessions::find(app, secret).await?,
         None => None,
@@ -61,12 +62,8 @@ async fn load(app: &App, request: &Request, fields: &Form) -> Result<(Pending, O
     Ok((pending, signed_in))
 }
 
-fn onward(pending: &Pending) -> String {
-    format!("/oauth2/authorize?resume={}", pending.id)
-}
-
 fn values(app: &App, page: &Page, pending: &Pending, signed_in: &SignedIn) -> Value {
-    let request = pending.id.to_string();
+    let request = pending.handle.to_string();
     let permissions: Vec<_> =
         pending.request.scope.iter().map(|scope| permission(app, page, scope)).collect();
     context! {

@@ -10,7 +10,7 @@ use postern_service::clock::Timestamp;
 use super::{
     Answer, Form, Page, PageError, Refusal,
     account::{enter, signed_in},
-    login::{Destination, find_pending, page_of},
+    login::{Destination, find_pending, onward, page_of},
     see_other,
 };
 use crate::{
@@ -71,7 +71,7 @@ pub async fn show_closed(app: App, request: Request) -> Answer {
     let values = context! {
         email => user.email,
         deletion_at => user.deletion_at.map(|end| readable::minute(Timestamp::from_micros(end))),
-        request => pending.map(|pending| pending.id.to_string()),
+        request => pending.map(|pending| pending.handle.to_string()),
     };
     page.show("pages/account-restore.html", values)
 }
@@ -88,7 +88,7 @@ pub async fn restore(app: App, mut request: Request) -> Answer {
         Some("yes") => {
             deletion::restore(&app, &user, page.language(), &origin).await?;
             Ok(match pending(&app, &request, &form).await {
-                Some(pending) => see_other(&format!("/oauth2/authorize?resume={}", pending.id)),
+                Some(pending) => see_other(&onward(&pending.handle)),
                 None => see_other("/account?done=restored"),
             })
         }

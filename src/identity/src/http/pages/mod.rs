@@ -1,7 +1,7 @@
 //! Defines the pages a person sees, each a template under `templates/pages`.
 //!
 //! A page shows what a use case answers and hands it what was typed; *no page decides what comes
-//! next*: a sign-in under way goes back to `/oauth2/authorize?resume=ID`, and a sign-in for one of our
+//! next*: a sign-in under way goes back to `/oauth2/authorize?resume=HANDLE`, and a sign-in for one of our
 //! own pages to a [`Destination`](login::Destination), which is a closed list.
 //!
 //! **The secret of a login in progress** (the *attempt*) travels in a cookie per sign-in under way,

@@ -1,8 +1,8 @@
 //! Answers where somebody was on the way to when they came to registration or recovery, and leads them on.
 //!
-//! A sign-in for an app may lead through a mail. The app's request waits in the database, bound to the browser; from page
-//! to page and in the mailed link's row travels its id and nothing else, so no parameter can name another place. Only the
-//! browser that began the request goes on with it; another one says where to go instead.
+//! A sign-in for an app may lead through a mail. The app's request is bound to the browser; from page to page travels its
+//! handle, and in the mailed link's row its id, and nothing else, so no parameter can name another place. Only the browser
+//! that began the request goes on with it; another one says where to go instead.
 
 use minijinja::{Value, context};
 use poem::Request;
@@ -11,24 +11,31 @@ use uuid::Uuid;
 use super::{
     Answer, Page, PageError, Refusal,
     asker::asker,
-    login::{find_pending, page_of},
+    login::{find_pending, onward, page_of},
 };
-use crate::{App, authorization::Pending, http::security};
+use crate::{
+    App,
+    authorization::{Pending, RequestHandle, RequestRow},
+    http::security,
+};
 
 /// The way of whoever sent a request.
 pub(super) struct Way {
     pub(super) page: Page,
     app: App,
     pending: Option<Pending>,
+    /// The secret that names this browser.
+    browser: String,
     /// An app's request led here, in this browser or in another.
     from_app: bool,
 }
 
 impl Way {
-    /// By the id in a page's address or form; what does not wait in this browser counts as none.
-    pub(super) async fn of(app: &App, request: &Request, id: Option<&str>) -> Result<Self, PageError> {
-        let pending = match id {
-            Some(id) => match find_pending(app, id, security::browser_secret(app, request)).await {
+    /// By the handle in a page's address or form; what does not wait in this browser counts as none.
+    pub(super) async fn of(app: &App, request: &Request, handle: Option<&str>) -> Result<Self, PageError> {
+        let browser = security::browser_secret(app, request);
+        let pending = match handle {
+            Some(handle) => match find_pending(app, handle, browser).await {
                 Ok(pending) => Some(pending),
                 Err(error) if error.refusal() == Refusal::RequestGone => None,
                 Err(error) => return Err(error),
@@ -39,7 +46,8 @@ impl Way {
             Some(pending) => page_of(app, request, pending),
             None => Page::of(app, request, None),
         };
-        Ok(Self { page, app: app.clone(), pending, from_app: id.is_some() })
+        let browser = browser.unwrap_or_default().to_owned();
+        Ok(Self { page, app: app.clone(), pending, browser, from_app: handle.is_some() })
     }
 
     /// By the id that a mailed link carried.
@@ -47,15 +55,26 @@ impl Way {
         Self::of(app, request, id.map(|id| id.to_string()).as_deref()).await
     }
 
-    /// The request to go on with.
-    pub(super) fn request(&self) -> Option<Uuid> {
-        self.pending.as_ref().map(|pending| pending.id)
+    /// The row of the request to go on with, for a mailed link to name. [`Self::waits_in`] stores it once the mail is on
+    /// its way, which is under limits.
+    pub(super) fn request_row(&self) -> Result<Option<RequestRow>, PageError> {
+        let row = |pending: &Pending| pending.row_for(&self.app, &self.browser);
+        Ok(self.pending.as_ref().map(row).transpose()?)
+    }
+
+    /// Goes on with the row that the request waits in from now on.
+    pub(super) async fn waits_in(&mut self, row: Option<RequestRow>) -> Result<(), PageError> {
+        if let (Some(pending), Some(row)) = (&mut self.pending, row) {
+            pending.handle = RequestHandle::Stored(row.id);
+            row.store(&self.app).await?;
+        }
+        Ok(())
     }
 
     /// A page of ours on the same way. `path` has a query.
     pub(super) fn along(&self, path: &str) -> String {
-        match self.request() {
-            Some(id) => format!("{path}&request={id}"),
+        match &self.pending {
+            Some(pending) => format!("{path}&request={}", pending.handle),
             None => path.to_owned(),
         }
     }
@@ -64,9 +83,9 @@ impl Way {
     pub(super) fn values(&self) -> Value {
         context! {
             asker => self.asker(),
-            request => self.request().map(|id| id.to_string()),
-            sign_in => match self.request() {
-                Some(id) => format!("/login?request={id}"),
+            request => self.pending.as_ref().map(|pending| pending.handle.to_string()),
+            sign_in => match &self.pending {
+                Some(pending) => format!("/login?request={}", pending.handle),
                 None => "/login?to=account".to_owned(),
             },
         }
@@ -82,8 +101,7 @@ impl Way {
         let (onward, label) = match &self.pending {
             Some(pending) => {
                 let name = [("name", Value::from(pending.client.row.name.as_str()))];
-                let onward = format!("/oauth2/authorize?resume={}", pending.id);
-                (onward, self.page.message_with("continue-to", &name))
+                (onward(&pending.handle), self.page.message_with("continue-to", &name))
             }
             None => ("/login?to=account".to_owned(), self.page.message("sign-in")),
         };

@@ -34,7 +34,7 @@ use std::time::Duration;
 use postern_entities::attempts;
 use postern_service::{
     clock::Timestamp,
-    database::{DatabaseError, Transaction},
+    database::{DatabaseError, Insertion, Transaction},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -117,6 +117,8 @@ pub struct Begin<'a> {
     pub language: &'a str,
     /// Where the request came from.
     pub origin: &'a Origin,
+    /// Stored with the challenge, under the same limits: the row of the authorization request, where it is new.
+    pub stores: Option<Insertion>,
 }
 
 /// An open challenge.
@@ -326,6 +328,9 @@ async fn keep(
             let opening = Opening { method: method.name(), challenge, sent };
             if !store::open_challenge(tx, row, opening, new, now).await? {
                 return Err(store::why_not_opened(tx, attempt_hash, now).await?);
+            }
+            if let Some(row) = &begin.stores {
+                tx.later(row);
             }
             if let Some(job) = job.filter(|_| goes) {
                 job.enqueue(tx).await?;

@@ -10,7 +10,7 @@ use super::destination::Destination;
 use crate::{
     App,
     audit::Origin,
-    authorization::{self, Pending, Step},
+    authorization::{self, Pending, RequestHandle, RequestRow, Step},
     clients::Client,
     http::{
         client_ip,
@@ -22,6 +22,7 @@ use crate::{
         security,
     },
     login::{
+        LoginError,
         attempt::{self, Binding, Look},
         policy::Requirement,
         second_factor,
@@ -73,7 +74,7 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    /// Reads what `request=ID` or `to=WORD` name, and who is there.
+    /// Reads what `request=HANDLE` or `to=WORD` name, and who is there.
     pub(super) async fn load(app: &App, request: &Request, fields: &Form) -> Result<Self, PageError> {
         let browser = security::browser_secret(app, request).map(str::to_owned);
         let purpose = match fields.get("request") {
@@ -86,15 +87,16 @@ impl Flow {
         };
         let (requirement, need) = need(app, &purpose, signed_in.as_ref()).await?;
         let cookie = purpose.attempt_cookie();
+        let secret = cookie.as_deref().and_then(|cookie| security::secret_in_cookie(app, request, cookie));
         Ok(Self {
             app: app.clone(),
             page: purpose.page(app, request),
             origin: client_ip::origin(request),
-            attempt: security::secret_in_cookie(app, request, &cookie).map(str::to_owned),
+            attempt: secret.map(str::to_owned),
             device: security::device_secret(app, request).map(str::to_owned),
             other_attempts: security::cookies_beginning_with(app, request, ATTEMPT_COOKIE)
                 .into_iter()
-                .filter(|name| *name != cookie)
+                .filter(|name| cookie.as_ref() != Some(name))
                 .collect(),
             purpose,
             signed_in,
@@ -115,10 +117,25 @@ impl Flow {
     /// What a login in progress of this sign-in is bound to.
     pub(super) fn binding(&self) -> Binding<'_> {
         let authorization_request = match &self.purpose {
-            Purpose::Request(pending) => Some(pending.id),
+            Purpose::Request(pending) => pending.handle.row(),
             Purpose::Own(_) => None,
         };
         Binding { authorization_request, browser_secret: self.browser.as_deref() }
+    }
+
+    /// The row that the request waits in once this form was posted; none for a page of ours.
+    pub(super) fn request_row(&self) -> Result<Option<RequestRow>, LoginError> {
+        match &self.purpose {
+            Purpose::Request(pending) => Ok(Some(pending.row_for(&self.app, self.browser())?)),
+            Purpose::Own(_) => Ok(None),
+        }
+    }
+
+    /// Goes on with the row that the request waits in now.
+    pub(super) fn waits_in(&mut self, row: Option<Uuid>) {
+        if let (Purpose::Request(pending), Some(id)) = (&mut self.purpose, row) {
+            pending.handle = RequestHandle::Stored(id);
+        }
     }
 
     /// The secret that names this browser; every form has been checked for it.
@@ -140,7 +157,7 @@ impl Flow {
     /// The address of this sign-in's page.
     pub(super) fn path(&self) -> String {
         match &self.purpose {
-            Purpose::Request(pending) => format!("/login?request={}", pending.id),
+            Purpose::Request(pending) => format!("/login?request={}", pending.handle),
             Purpose::Own(destination) => format!("/login?to={}", destination.word()),
         }
     }
@@ -148,7 +165,7 @@ impl Flow {
     /// Where to go when this page has no more to ask: the request decides what comes next.
     pub(super) fn onward(&self) -> String {
         match &self.purpose {
-            Purpose::Request(pending) => format!("/oauth2/authorize?resume={}", pending.id),
+            Purpose::Request(pending) => onward(&pending.handle),
             Purpose::Own(destination) => destination.path().to_owned(),
         }
     }
@@ -156,7 +173,9 @@ impl Flow {
     /// Where somebody goes who has closed the account, before they go on.
     pub(super) fn restore(&self) -> String {
         match &self.purpose {
-            Purpose::Request(pending) => format!("{}?request={}", Destination::Restore.path(), pending.id),
+            Purpose::Request(pending) => {
+                format!("{}?request={}", Destination::Restore.path(), pending.handle)
+            }
             Purpose::Own(_) => Destination::Restore.path().to_owned(),
         }
     }
@@ -171,7 +190,7 @@ impl Flow {
         let (request, to, asks) = match &self.purpose {
             Purpose::Request(pending) => {
                 let asks = asker(&self.app, &pending.client, Some(&pending.request.redirect_uri));
-                (Some(pending.id.to_string()), None, Some(asks))
+                (Some(pending.handle.to_string()), None, Some(asks))
             }
             Purpose::Own(destination) => (None, Some(destination.word()), None),
         };
@@ -191,7 +210,9 @@ impl Flow {
     /// Hands the secret of a login in progress to the browser.
     pub(super) fn set_attempt(&self, response: &mut Response, secret: &str) {
         let lifetime = self.app.config.login.attempt_lifetime.duration();
-        self.set_cookie(response, &self.purpose.attempt_cookie(), secret, lifetime);
+        if let Some(cookie) = self.purpose.attempt_cookie() {
+            self.set_cookie(response, &cookie, secret, lifetime);
+        }
         for name in self.other_attempts.iter().skip(MOST_ATTEMPTS - 1) {
             self.set_cookie(response, name, "", Duration::ZERO);
         }
@@ -199,7 +220,9 @@ impl Flow {
 
     /// Takes it away again.
     pub(super) fn clear_attempt(&self, response: &mut Response) {
-        self.set_cookie(response, &self.purpose.attempt_cookie(), "", Duration::ZERO);
+        if let Some(cookie) = self.purpose.attempt_cookie() {
+            self.set_cookie(response, &cookie, "", Duration::ZERO);
+        }
     }
 
     fn set_cookie(&self, response: &mut Response, name: &str, value: &str, lifetime: Duration) {
@@ -209,10 +232,13 @@ impl Flow {
 }
 
 impl Purpose {
-    fn attempt_cookie(&self) -> String {
+    /// Name of the cookie of its login in progress. A request without a row has none.
+    fn attempt_cookie(&self) -> Option<String> {
         match self {
-            Self::Request(pending) => format!("{ATTEMPT_COOKIE}{}", pending.id.simple()),
-            Self::Own(_) => format!("{ATTEMPT_COOKIE}own"),
+            Self::Request(pending) => {
+                pending.handle.row().map(|id| format!("{ATTEMPT_COOKIE}{}", id.simple()))
+            }
+            Self::Own(_) => Some(format!("{ATTEMPT_COOKIE}own")),
         }
     }
 
@@ -229,15 +255,20 @@ pub(in crate::http::pages) fn page_of(app: &App, request: &Request, pending: &Pe
     Page::of(app, request, Some(&pending.request.ui_locales.join(" ")))
 }
 
-/// The request with this id that waits in this browser. Unknown, over and another browser's look alike.
+/// The request with this handle that waits in this browser. Unknown, over and another browser's look alike.
 pub(in crate::http::pages) async fn find_pending(
     app: &App,
-    id: &str,
+    handle: &str,
     browser: Option<&str>,
 ) -> Result<Pending, PageError> {
-    let id: Uuid = id.parse().map_err(|_| Refusal::RequestGone)?;
+    let handle: RequestHandle = handle.parse().map_err(|_| Refusal::RequestGone)?;
     let browser = browser.ok_or(Refusal::RequestGone)?;
-    Ok(authorization::pending(app, id, browser).await?.ok_or(Refusal::RequestGone)?)
+    Ok(authorization::pending(app, &handle, browser).await?.ok_or(Refusal::RequestGone)?)
+}
+
+/// Where a request goes on: it decides itself what comes next.
+pub(in crate::http::pages) fn onward(handle: &RequestHandle) -> String {
+    format!("/oauth2/authorize?resume={handle}")
 }
 
 /// What a sign-in for this must reach, and what there is to do for it.

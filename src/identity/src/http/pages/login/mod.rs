@@ -8,16 +8,17 @@
 //! ```
 //!
 //! A GET changes nothing and shows where the login in progress stands; a POST begins or answers and
-//! leads to that GET, so that a page can be loaded again. A wrong answer is shown beside its field.
+//! leads to that GET, so that a page can be loaded again. The first POST for a client's request stores the request. A wrong answer is shown beside its field.
 
 mod destination;
 mod flow;
 mod show;
 
 use poem::{Request, Response};
+use uuid::Uuid;
 
 pub use self::destination::Destination;
-pub(super) use self::flow::{Need, find_pending, need_of, page_of};
+pub(super) use self::flow::{Need, find_pending, need_of, onward, page_of};
 use self::{
     flow::{Flow, Purpose},
     show::Mistake,
@@ -31,7 +32,7 @@ use crate::{
     http::security,
     login::{
         self, Answer as Answered, LoginError,
-        attempt::{self, Begin, Begun, Look, SignedInNow, Start, Verified, Verify},
+        attempt::{self, Begin, Begun, Binding, Look, SignedInNow, Start, Verified, Verify},
     },
     sessions::SessionKind,
 };
@@ -50,10 +51,10 @@ pub async fn show(app: App, request: Request) -> Answer {
     // A login in progress comes first: it may be that of somebody else than who is signed in.
     let look = match standing(&flow).await? {
         // Begun by a script of the page with the address, which was not left for it.
-        Some(Standing { look, .. }) if look.identifier.is_empty() && query.get("way") != Some("passkey") => {
+        Some(look) if look.identifier.is_empty() && query.get("way") != Some("passkey") => {
             return show::address(&flow, Mistake::default(), flow.remembered());
         }
-        Some(standing) => standing.look,
+        Some(look) => look,
         None if flow.need == Need::Nothing => return Ok(see_other(&flow.onward())),
         None => return show::address(&flow, Mistake::default(), flow.remembered()),
     };
@@ -66,24 +67,17 @@ pub async fn show(app: App, request: Request) -> Answer {
     }
 }
 
-/// How far the person has come.
-struct Standing<'a> {
-    look: Look,
-    /// The secret of the login in progress; stepping up, there may be none yet.
-    attempt: Option<&'a str>,
-}
-
-async fn standing(flow: &Flow) -> Result<Option<Standing<'_>>, PageError> {
+/// How far the person has come. Stepping up, there may be no login in progress yet.
+async fn standing(flow: &Flow) -> Result<Option<Look>, PageError> {
     if let Some(look) = flow.look().await? {
-        return Ok(Some(Standing { look, attempt: flow.attempt.as_deref() }));
+        return Ok(Some(look));
     }
     let Some(signed_in) = flow.signed_in.as_ref().filter(|_| flow.need == Need::StepUp) else {
         return Ok(None);
     };
     let methods = attempt::step_up_methods(&flow.app, signed_in, &flow.requirement).await?;
     let identifier = signed_in.user.email.clone();
-    let look = Look { identifier, methods, open: None, code_expires_at: None, proven: true };
-    Ok(Some(Standing { look, attempt: None }))
+    Ok(Some(Look { identifier, methods, open: None, code_expires_at: None, proven: true }))
 }
 
 /// The method whose answer is asked for: the one that was begun, or the only one that may follow when
@@ -101,18 +95,19 @@ fn open_method(app: &App, look: &Look) -> Option<String> {
 /// `POST /login`: begins with an address, with the next factor, or once more.
 pub async fn begin(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
-    let flow = Flow::load(&app, &request, &form).await?;
+    let mut flow = Flow::load(&app, &request, &form).await?;
     let Some(method) = form.get("method").map(str::to_owned).or_else(|| default_method(&flow)) else {
         return Ok(see_other(&flow.path()));
     };
     let Some(start) = start(&flow, &form, &method) else { return Ok(see_other(&flow.path())) };
+    let then = match start {
+        Start::Unnamed { .. } => "&way=passkey",
+        _ if form.has("again") => "&sent=again",
+        _ => "",
+    };
     match open(&flow, &method, start).await {
-        Ok(begun) => {
-            let then = match start {
-                Start::Unnamed { .. } => "&way=passkey",
-                _ if form.has("again") => "&sent=again",
-                _ => "",
-            };
+        Ok((begun, row)) => {
+            flow.waits_in(row);
             let mut response = see_other(&format!("{}{then}", flow.path()));
             flow.set_attempt(&mut response, &begun.attempt);
             Ok(response)
@@ -129,11 +124,15 @@ pub async fn begin(app: App, mut request: Request) -> Answer {
 /// `POST /login/challenge`, by script: the challenge that the method asks the browser to answer.
 pub async fn challenge(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
-    let flow = Flow::load(&app, &request, &form).await?;
+    let mut flow = Flow::load(&app, &request, &form).await?;
     let method = form.typed("method");
     let start = start(&flow, &form, method).ok_or(Refusal::RequestGone)?;
-    let begun = open(&flow, method, start).await?;
-    let mut response = json(&begun.challenge.into());
+    let (begun, row) = open(&flow, method, start).await?;
+    flow.waits_in(row);
+    let mut told = begun.challenge;
+    // The page goes on with the row of its request, which may be new.
+    told.extend(row.map(|id| ("request".to_owned(), id.to_string().into())));
+    let mut response = json(&told.into());
     flow.set_attempt(&mut response, &begun.attempt);
     Ok(response)
 }
@@ -158,26 +157,28 @@ fn default_method(flow: &Flow) -> Option<String> {
     login::beginning(&flow.app, &flow.requirement).into_iter().next()
 }
 
-async fn open(flow: &Flow, method: &str, start: Start<'_>) -> Result<Begun, LoginError> {
+/// Opens a challenge. Answers also the row that the request waits in from now on.
+async fn open(flow: &Flow, method: &str, start: Start<'_>) -> Result<(Begun, Option<Uuid>), LoginError> {
+    let (id, insertion) = flow.request_row()?.map(|row| (row.id, row.insertion)).unzip();
     let begin = Begin {
         client: flow.client(),
         method,
         start,
-        binding: flow.binding(),
+        binding: Binding { authorization_request: id, ..flow.binding() },
         requirement: flow.requirement.clone(),
         device: flow.device.as_deref(),
         language: flow.page.language(),
         origin: &flow.origin,
+        stores: insertion.flatten(),
     };
-    attempt::begin(&flow.app, begin).await
+    Ok((attempt::begin(&flow.app, begin).await?, id))
 }
 
 /// `POST /login/verify`: an answer.
 pub async fn verify(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
-    let flow = Flow::load(&app, &request, &form).await?;
-    let (Some(Standing { look, attempt }), Some(method)) = (standing(&flow).await?, form.get("method"))
-    else {
+    let mut flow = Flow::load(&app, &request, &form).await?;
+    let (Some(look), Some(method)) = (standing(&flow).await?, form.get("method")) else {
         return if flow.attempt.is_some() { Ok(over(&flow)) } else { Ok(see_other(&flow.path())) };
     };
     let (field, needed, wrong) = match method {
@@ -192,10 +193,13 @@ pub async fn verify(app: App, mut request: Request) -> Answer {
         return show::answer(&flow, method, &look, Mistake { key: Some(needed), typed }, false);
     }
     // Stepping up begins with the answer: there was nothing to send.
-    let (attempt, begun) = match (attempt, &flow.signed_in) {
-        (Some(attempt), _) => (attempt.to_owned(), false),
+    let (attempt, begun) = match (&flow.attempt, &flow.signed_in) {
+        (Some(attempt), _) => (attempt.clone(), false),
         (None, Some(signed_in)) => match open(&flow, method, Start::StepUp { signed_in }).await {
-            Ok(begun) => (begun.attempt, true),
+            Ok((begun, row)) => {
+                flow.waits_in(row);
+                (begun.attempt, true)
+            }
             Err(cause) => return refuse(&flow, cause),
         },
         _ => return Ok(see_other(&flow.path())),
@@ -256,12 +260,13 @@ fn signed_in_now(flow: &Flow, now: &SignedInNow<Result<(), Gone>>) -> Response {
 pub async fn give_up(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let flow = Flow::load(&app, &request, &form).await?;
-    if let Purpose::Request(pending) = &flow.purpose
-        && flow.need == Need::StepUp
-    {
-        authorization::record_unreachable(&app, pending.id, flow.browser()).await?;
+    match &flow.purpose {
+        Purpose::Request(pending) if flow.need == Need::StepUp => {
+            let handle = authorization::record_unreachable(&app, &pending.handle, flow.browser()).await?;
+            Ok(see_other(&onward(&handle)))
+        }
+        _ => Ok(see_other(&flow.onward())),
     }
-    Ok(see_other(&flow.onward()))
 }
 
 /// The login in progress is over: too many tries, or too late.
