@@ -139,10 +139,13 @@ impl RequestRow {
 
     /// Stores it in a write of its own, after what was posted was done.
     pub async fn store(self, app: &App) -> Result<(), DatabaseError> {
-        match self.insertion {
-            Some(insertion) => app.db.write(async |tx| Ok::<_, DatabaseError>(tx.later(&insertion))).await,
-            None => Ok(()),
-        }
+        let Some(insertion) = self.insertion else { return Ok(()) };
+        app.db
+            .write(async |tx| {
+                tx.later(&insertion);
+                Ok(())
+            })
+            .await
     }
 }
 
