@@ -373,19 +373,23 @@ impl<C: Completion> Answered<'_, C> {
         let owner = user.filter(|_| after_password && counts.guesses() >= SECOND_STEPS_BEFORE_MAIL);
         let notice = owner.map(|user| arrival::second_step_notice(app, verify, user, now)).transpose()?;
         let event = event("login.failed", row).details(json!({ "method": verify.method }));
-        app.db
-            .write(async |tx| -> Result<(), DatabaseError> {
+        let told = app
+            .db
+            .write(async |tx| -> Result<bool, DatabaseError> {
                 event.record(app, tx, verify.origin, now).await?;
                 if let (Some(user), Some(notice)) = (owner, notice)
                     && let Taken::Within(_) =
                         rate_limit::take(tx, SECOND_STEP_MAILS, &user.id.to_string(), now).await?
                 {
                     notice.enqueue(tx).await?;
+                    return Ok(true);
                 }
-                Ok(())
+                Ok(false)
             })
             .await?;
-        app.jobs.wake();
+        if told {
+            app.jobs.wake();
+        }
         Ok(())
     }
 }

@@ -320,7 +320,13 @@ async fn keep(
             };
             let (sent, goes) = match sending {
                 Sending::Code(sent) => (Some(sent), true),
-                Sending::Withheld(sent) => (Some(sent), false),
+                Sending::Withheld(sent) => {
+                    tracing::info!(
+                        method = method.name(),
+                        "no second code is sent: an attempt of the same source for this recipient goes on"
+                    );
+                    (Some(sent), false)
+                }
                 Sending::Nothing => (None, true),
                 Sending::Limited(retry_after) => return Ok(Err(retry_after)),
             };
