@@ -314,7 +314,7 @@ const MOST_WORK_KIB: u64 = 1024 * 1024;
 /// The listener speaks no TLS, so with an https issuer a proxy is in front.
 const UNNAMED_PROXY: &str = "http.trusted_proxies is empty although the issuer is https: behind a proxy all people are \
     one source then, and a few wrong passwords of one keep everybody out; name the proxy's address or network, such as \
-    trusted_proxies = [\"127.0.0.1\"]";
+    trusted_proxies = ['127.0.0.1']";
 
 impl PasswordSettings {
     /// Whether an Argon2 hash with these parameters, ours or an imported one, may be worked out for whoever asks.

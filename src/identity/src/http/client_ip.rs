@@ -67,7 +67,7 @@ fn tell_of_unnamed_proxy(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) {
         TOLD.call_once(|| {
             tracing::warn!(
                 "X-Forwarded-For came from {peer}, which http.trusted_proxies does not name, so all people behind it are \
-                 one source; if that is your proxy, set trusted_proxies = [\"{peer}\"] under [http]"
+                 one source; if that is your proxy, set trusted_proxies = ['{peer}'] under [http]"
             );
         });
     }
