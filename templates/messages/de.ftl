@@ -127,6 +127,8 @@ scope-address = Ihre Postanschrift sehen
 scope-phone = Ihre Telefonnummer sehen
 scope-offline_access = Auch in Ihrer Abwesenheit verbunden bleiben
 scope-offline_access-detail = auch nach dem Abmelden
+scope-account = Ihr Konto verwalten
+scope-account-detail = Ihr Profil, wie Sie sich anmelden und wo Sie angemeldet sind
 
 # Sign out
 sign-out-title = Abmelden?

@@ -127,6 +127,8 @@ scope-address = See your postal address
 scope-phone = See your phone number
 scope-offline_access = Stay connected when you are away
 scope-offline_access-detail = also after you sign out
+scope-account = Manage your account
+scope-account-detail = your profile, how you sign in, and where you are signed in
 
 # Sign out
 sign-out-title = Sign out?

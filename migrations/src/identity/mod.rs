@@ -11,6 +11,7 @@ mod m20261121_000008_people;
 mod m20261121_000009_own_data;
 mod m20261121_000010_passwords;
 mod m20261121_000011_devices;
+mod m20261128_000001_account_scope;
 mod m20261128_000004_sent_codes;
 
 use sea_orm_migration::prelude::*;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000010_passwords::Migration),
             Box::new(m20261121_000009_own_data::Migration),
             Box::new(m20261121_000008_people::Migration),
+            Box::new(m20261128_000001_account_scope::Migration),
             Box::new(m20261128_000004_sent_codes::Migration),
         ]
     }

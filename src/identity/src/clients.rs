@@ -32,6 +32,17 @@ pub enum ClientAuthMethod {
     ClientSecretPost,
 }
 
+impl ClientAuthMethod {
+    /// As in the metadata `token_endpoint_auth_method`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+        }
+    }
+}
+
 /// What the token endpoint accepts (RFC 6749 section 1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -42,6 +53,17 @@ pub enum GrantType {
     RefreshToken,
     /// RFC 6749 section 4.4.
     ClientCredentials,
+}
+
+impl GrantType {
+    /// As in the parameter `grant_type`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
+        }
+    }
 }
 
 /// An app that asks for tokens.

@@ -1,6 +1,7 @@
 //! Answers which resource a scope belongs to, and what its tokens look like.
 //!
-//! Held in memory like the clients. The scopes of OpenID Connect belong to the issuer itself.
+//! Held in memory like the clients. The scopes of OpenID Connect belong to the issuer itself, and so does whatever
+//! manages accounts: `account`, and every name that begins with `admin:`. No resource can have a scope of such a name.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,14 +9,30 @@ use postern_entities::{resources, scopes};
 use postern_service::database::DatabaseError;
 use postern_token_verifier::Algorithm;
 use sea_orm::{ConnectionTrait, EntityTrait};
+use url::Url;
 
 use crate::clients;
 
 /// The topic announced when resources change.
 pub const TOPIC: &str = "resources";
 
-/// Scopes of the issuer (OpenID Connect Core section 5.4, section 11).
-pub const ISSUER_SCOPES: [&str; 6] = ["openid", "profile", "email", "address", "phone", "offline_access"];
+/// The scope of `/api/account`: one's own account.
+pub const ACCOUNT: &str = "account";
+
+/// Scopes of the issuer (OpenID Connect Core section 5.4, section 11), and [`ACCOUNT`].
+pub const ISSUER_SCOPES: [&str; 7] =
+    ["openid", "profile", "email", "address", "phone", "offline_access", ACCOUNT];
+
+/// Whether a scope stands only in access tokens for the issuer alone: a token that a resource server sees too must not
+/// manage accounts.
+pub fn for_issuer_alone(scope: &str) -> bool {
+    scope == ACCOUNT || scope.starts_with("admin:")
+}
+
+/// Whether a name belongs to the issuer, so that no resource's scope can have it.
+pub fn reserved(scope: &str) -> bool {
+    ISSUER_SCOPES.contains(&scope) || for_issuer_alone(scope)
+}
 
 /// An API whose tokens this provider issues.
 #[derive(Clone, Debug)]
@@ -51,9 +68,22 @@ impl Resources {
         ISSUER_SCOPES.contains(&scope) || self.by_scope.contains_key(scope)
     }
 
+    /// A resource on the origin of the issuer, whose tokens the issuer's own APIs could be given.
+    pub fn on_origin_of(&self, issuer: &str) -> Option<&Resource> {
+        self.all().find(|resource| same_origin(&resource.row.identifier, issuer))
+    }
+
     /// All of them, by identifier.
     pub fn all(&self) -> impl Iterator<Item = &Resource> {
         self.by_identifier.values()
+    }
+}
+
+/// Whether two URLs have the same origin (RFC 6454 section 4). What has no host has none that is the same.
+pub fn same_origin(one: &str, other: &str) -> bool {
+    match (Url::parse(one), Url::parse(other)) {
+        (Ok(one), Ok(other)) => one.origin() == other.origin(),
+        _ => false,
     }
 }
 

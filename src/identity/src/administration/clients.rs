@@ -43,6 +43,22 @@ pub struct NewSecret {
     pub previous_expires_at: Option<Timestamp>,
 }
 
+/// What the client of the pages at `/docs` is: they are the provider's own, and try everything that a person may do. It
+/// is answered at the issuer and nowhere else.
+pub fn docs_client(app: &App) -> MetadataChange {
+    let scopes = ["openid", "profile", "email", "address", "phone", "account"];
+    MetadataChange {
+        name: Some("API documentation".to_owned()),
+        first_party: Some(true),
+        token_endpoint_auth_method: Some(ClientAuthMethod::None),
+        redirect_uris: Some(vec![format!("{}/docs/oauth2-redirect.html", app.config.issuer)]),
+        grant_types: Some(vec![GrantType::AuthorizationCode]),
+        scopes: Some(scopes.map(str::to_owned).to_vec()),
+        default_scopes: Some(vec!["openid".to_owned()]),
+        ..MetadataChange::default()
+    }
+}
+
 /// Adds a client. A confidential one gets its secret.
 pub async fn add(
     app: &App,
@@ -56,7 +72,7 @@ pub async fn add(
             .map_err(|rule| ChangeError::invalid("client_id", format!("{rule} (found {client_id:?})")))?;
     }
     let mut metadata = Metadata::new(client_id);
-    metadata.apply(change);
+    metadata.begin(change);
     check(app, &metadata)?;
     let now = app.clock.now();
     let added =

@@ -14,8 +14,10 @@ use serde_json::{Value, json};
 use super::{ChangeError, rules};
 use crate::{
     clients::{ClientAuthMethod, GrantType, read},
-    resources::Resources,
+    resources::{ACCOUNT, Resources},
 };
+
+const OFFLINE_ACCESS: &str = "offline_access";
 
 /// The levels a client may require, from low to high; each implies those before it.
 const LEVELS: [&str; 3] = ["aal1", "aal2", "phr"];
@@ -66,6 +68,8 @@ pub struct MetadataChange {
     pub origins: Option<Vec<String>>,
     pub grant_types: Option<Vec<GrantType>>,
     pub scopes: Option<Vec<String>>,
+    /// Scopes beside those it has.
+    pub add_scopes: Vec<String>,
     pub default_scopes: Option<Vec<String>>,
     pub login_methods: Option<Vec<String>>,
     pub required_acr: Option<String>,
@@ -83,8 +87,10 @@ pub(super) struct Known<'a> {
 }
 
 impl Metadata {
-    /// A client before anything is said of it: confidential, and good for the authorization code only.
+    /// A client before anything is said of it: confidential, signing people in, and allowed what libraries ask for by
+    /// default.
     pub(super) fn new(client_id: &str) -> Self {
+        let texts = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         Self {
             name: client_id.to_owned(),
             first_party: false,
@@ -92,9 +98,9 @@ impl Metadata {
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             origins: Vec::new(),
-            grant_types: vec![GrantType::AuthorizationCode],
-            scopes: vec!["openid".to_owned()],
-            default_scopes: Vec::new(),
+            grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+            scopes: texts(&["openid", "profile", "email", OFFLINE_ACCESS]),
+            default_scopes: texts(&["openid"]),
             login_methods: Vec::new(),
             required_acr: None,
             logo_uri: None,
@@ -125,11 +131,7 @@ impl Metadata {
 
     /// Writes it into a row, whose name and times are the caller's.
     pub(super) fn write_to(self, row: Model) -> postern_entities::clients::ActiveModel {
-        let method = match self.token_endpoint_auth_method {
-            ClientAuthMethod::None => "none",
-            ClientAuthMethod::ClientSecretBasic => "client_secret_basic",
-            ClientAuthMethod::ClientSecretPost => "client_secret_post",
-        };
+        let method = self.token_endpoint_auth_method.word();
         let mut row = row.into_active_model();
         row.name = Set(self.name);
         row.first_party = Set(self.first_party);
@@ -146,6 +148,15 @@ impl Metadata {
         row.policy_uri = Set(self.policy_uri);
         row.tos_uri = Set(self.tos_uri);
         row
+    }
+
+    /// Takes over what is said of a new client. Where no scope is named, what it could not use is not among its own.
+    pub(super) fn begin(&mut self, change: MetadataChange) {
+        let named = change.scopes.is_some();
+        self.apply(change);
+        if !named && !self.grant_types.contains(&GrantType::RefreshToken) {
+            self.scopes.retain(|scope| scope != OFFLINE_ACCESS);
+        }
     }
 
     /// Takes a change over. Default scopes follow the allowed ones when only those are given.
@@ -172,6 +183,9 @@ impl Metadata {
         replace(&mut self.origins, change.origins);
         replace(&mut self.grant_types, change.grant_types);
         replace(&mut self.scopes, change.scopes);
+        let missing: Vec<_> =
+            change.add_scopes.into_iter().filter(|add| !self.scopes.contains(add)).collect();
+        self.scopes.extend(missing);
         replace(&mut self.default_scopes, change.default_scopes);
         replace(&mut self.login_methods, change.login_methods);
         replace_optional(&mut self.required_acr, change.required_acr);
@@ -255,7 +269,14 @@ impl Metadata {
             }
         };
         each("default_scopes", &self.default_scopes, allowed)?;
-        let offline = self.scopes.iter().any(|scope| scope == "offline_access");
+        // Who manages accounts with it need not ask the person first.
+        if self.scopes.iter().any(|scope| scope == ACCOUNT) && !self.first_party {
+            return Err(ChangeError::invalid(
+                "scopes",
+                "must not include account unless the client is first_party: it manages people's accounts",
+            ));
+        }
+        let offline = self.scopes.iter().any(|scope| scope == OFFLINE_ACCESS);
         if offline && !self.grant_types.contains(&GrantType::RefreshToken) {
             return Err(ChangeError::invalid(
                 "scopes",

@@ -10,6 +10,7 @@ pub mod import;
 pub mod metadata;
 pub mod resources;
 mod rules;
+pub mod scope_names;
 pub mod sign_in;
 pub mod users;
 

@@ -24,7 +24,7 @@ use super::{ChangeError, rules};
 use crate::{
     App,
     audit::{Event, Origin},
-    resources::{ISSUER_SCOPES, TOPIC},
+    resources::{TOPIC, reserved, same_origin},
 };
 
 /// Algorithms access tokens may be signed with (RFC 7518 section 3.1): those the provider makes keys for.
@@ -51,11 +51,11 @@ pub async fn add(
 ) -> Result<(), ChangeError> {
     rules::resource_identifier(identifier)
         .map_err(|rule| ChangeError::invalid("identifier", format!("{rule} (found {identifier:?})")))?;
-    if identifier == app.config.issuer {
-        return Err(ChangeError::invalid(
-            "identifier",
-            "must not be the issuer: that audience is the provider's own",
-        ));
+    // A token for it would be one for the provider's own APIs.
+    if same_origin(identifier, &app.config.issuer) {
+        let rule =
+            format!("must not be on the issuer's own origin {} (found {identifier:?})", app.config.issuer);
+        return Err(ChangeError::invalid("identifier", rule));
     }
     check(&change)?;
     let now = app.clock.now();
@@ -136,7 +136,7 @@ fn check(change: &ResourceChange) -> Result<(), ChangeError> {
     for (scope, description) in change.scopes.iter().flatten() {
         rules::scope(scope)
             .map_err(|rule| ChangeError::invalid("scopes", format!("{rule} (found {scope:?})")))?;
-        if ISSUER_SCOPES.contains(&scope.as_str()) {
+        if reserved(scope) {
             return Err(ChangeError::invalid(
                 "scopes",
                 format!("must not name {scope}: it belongs to the issuer"),

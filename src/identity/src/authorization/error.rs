@@ -3,6 +3,10 @@
 //! Where an error may go is decided by one thing: whether client and redirect URI are proven. Until then
 //! it is a page ([`Untrusted`]), afterwards an error response to the client ([`Refusal`]).
 
+use std::borrow::Cow;
+
+use crate::tokens::ScopeError;
+
 /// Why nobody gets a redirect: it is not certain who asked, or where they registered to be answered
 /// (RFC 6749 section 4.1.2.1, RFC 9700 section 4.11.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,19 +26,27 @@ pub enum Untrusted {
 }
 
 /// An error response to the client (RFC 6749 section 4.1.2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{description}")]
 pub struct Refusal {
     /// What programs decide by.
     pub error: ErrorCode,
     /// What developers read. It goes out as `error_description`: printable ASCII without `"` and `\`.
-    pub description: &'static str,
+    pub description: Cow<'static, str>,
 }
 
 impl Refusal {
     /// An error with its explanation.
     pub const fn new(error: ErrorCode, description: &'static str) -> Self {
-        Self { error, description }
+        Self { error, description: Cow::Borrowed(description) }
+    }
+}
+
+/// What is wrong with the scope or the resource, by name.
+impl From<ScopeError> for Refusal {
+    fn from(cause: ScopeError) -> Self {
+        let error = if cause.of_target() { ErrorCode::InvalidTarget } else { ErrorCode::InvalidScope };
+        Self { error, description: Cow::Owned(cause.to_string()) }
     }
 }
 

@@ -15,6 +15,9 @@ pub struct Malformed;
 #[error("a parameter is repeated")]
 pub struct Repeated;
 
+/// Most parameters of a request: every check looks through all of them.
+const MOST: usize = 200;
+
 /// Names and values in the order in which they came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parameters(Vec<(String, String)>);
@@ -23,6 +26,9 @@ impl Parameters {
     /// Reads `application/x-www-form-urlencoded` (RFC 6749 appendix B).
     pub fn parse(encoded: &[u8]) -> Result<Self, Malformed> {
         let pairs = encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
+        if pairs.clone().nth(MOST).is_some() {
+            return Err(Malformed);
+        }
         pairs.map(decode_pair).collect::<Result<_, _>>().map(Self)
     }
 
@@ -130,6 +136,12 @@ mod tests {
         assert_eq!(parameters.one("e"), Ok(None));
         assert_eq!(parameters.one("f"), Ok(None));
         assert_eq!(parameters.all("c").collect::<Vec<_>>(), ["2"]);
+    }
+
+    #[test]
+    fn more_parameters_than_any_request_has_are_refused() {
+        assert!(Parameters::parse("a=1&".repeat(200).as_bytes()).is_ok());
+        assert_eq!(Parameters::parse("a=1&".repeat(201).as_bytes()), Err(Malformed));
     }
 
     #[test]

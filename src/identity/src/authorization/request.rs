@@ -21,7 +21,7 @@ use crate::{
         self,
         policy::{Acr, Requirement},
     },
-    tokens::{self, Scope, ScopeError},
+    tokens::{self, Scope, scope::shown},
 };
 
 /// The parameters that may come once; those that are read here but for `resource`.
@@ -78,7 +78,7 @@ pub struct AuthorizationRequest {
     /// What is asked for: allowed for the client, and its default where it named nothing.
     #[serde(with = "scope_as_text")]
     pub scope: Scope,
-    /// The audiences of that scope (RFC 8707).
+    /// What its tokens may be for, by that scope (RFC 8707).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub audiences: Vec<String>,
     /// What the person must see, or must not.
@@ -155,7 +155,12 @@ pub enum Rejected {
 
 /// Reads and checks a request.
 pub fn parse(app: &App, parameters: &Parameters) -> Result<(Arc<Client>, AuthorizationRequest), Rejected> {
-    let (client, redirect_uri) = prove_target(app, parameters).map_err(Rejected::OnPage)?;
+    let (client, redirect_uri) = prove_target(app, parameters).map_err(|cause| {
+        let came = |name| shown(parameters.one(name).ok().flatten());
+        let (client_id, redirect_uri) = (came("client_id"), came("redirect_uri"));
+        tracing::info!(client_id, redirect_uri, %cause, "authorization refused on a page");
+        Rejected::OnPage(cause)
+    })?;
     let request = check(app, &client, &redirect_uri, parameters);
     let request = request.map_err(|refusal| {
         tracing::info!(client_id = client.client_id(), error = refusal.error.word(), %refusal, "authorization refused");
@@ -342,13 +347,8 @@ fn id_token_hint(app: &App, client: &Client, parameters: &Parameters) -> Result<
 /// RFC 6749 section 3.3, RFC 8707 section 2: what the client may have, where it may be used.
 fn scope(app: &App, client: &Client, parameters: &Parameters) -> Result<(Scope, Vec<String>), Refusal> {
     let resources: Vec<String> = parameters.all("resource").map(str::to_owned).collect();
-    match tokens::resolve(app, client, parameters.one("scope")?, &resources) {
-        Ok(resolved) => Ok((resolved.scope, resolved.audiences)),
-        Err(ScopeError::Target) => {
-            Err(Refusal::new(ErrorCode::InvalidTarget, "a resource is unknown or not for this client"))
-        }
-        Err(_) => Err(Refusal::new(ErrorCode::InvalidScope, "the scope is unknown or not for this client")),
-    }
+    let resolved = tokens::resolve(app, client, parameters.one("scope")?, &resources)?;
+    Ok((resolved.scope, resolved.audiences))
 }
 
 fn acr_values(parameters: &Parameters) -> Vec<Acr> {

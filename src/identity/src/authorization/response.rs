@@ -90,8 +90,7 @@ pub(super) fn error(
 ) -> String {
     // The reference under which the log knows the request.
     let reference = origin.request_id.as_ref().map(|id| ("error_uri", Cow::from(app.config.error_page(id))));
-    let error =
-        [("error", Cow::from(refusal.error.word())), ("error_description", Cow::from(refusal.description))];
+    let error = [("error", Cow::from(refusal.error.word())), ("error_description", refusal.description)];
     respond(app, redirect_uri, state, error.into_iter().chain(reference))
 }
 

@@ -22,6 +22,7 @@ use crate::{
     },
     audit::Origin,
     clients::{Client, ClientAuthMethod, GrantType},
+    http::serve::DOCS_CLIENT,
 };
 
 /// What to do with clients.
@@ -30,7 +31,11 @@ pub(super) enum Command {
     /// Add a client. A confidential one gets a secret, which is shown once.
     Add {
         /// Its public name: letters, digits and - . _ ~, not a UUID.
-        client_id: String,
+        #[arg(required_unless_present = "docs")]
+        client_id: Option<String>,
+        /// Add the client `docs`, by which people sign in on the provider's own page /docs.
+        #[arg(long, conflicts_with = "client_id")]
+        docs: bool,
         #[command(flatten)]
         metadata: Box<MetadataFlags>,
     },
@@ -47,6 +52,9 @@ pub(super) enum Command {
         client_id: String,
         #[command(flatten)]
         metadata: Box<MetadataFlags>,
+        /// A scope it may ask for, beside those it may ask for already.
+        #[arg(long, value_name = "SCOPE", conflicts_with = "scope")]
+        add_scope: Vec<String>,
         /// Whether it may ask for tokens at all.
         #[arg(long, value_name = "BOOL")]
         enabled: Option<bool>,
@@ -94,7 +102,8 @@ pub(super) struct MetadataFlags {
     /// What the token endpoint accepts from it.
     #[arg(long, value_parser = words::<GrantType>(&["authorization_code", "refresh_token", "client_credentials"]))]
     grant_type: Option<Vec<GrantType>>,
-    /// A scope it may ask for.
+    /// A scope it may ask for; a new client may ask for openid, profile, email and offline_access unless this says
+    /// otherwise.
     #[arg(long)]
     scope: Option<Vec<String>>,
     /// A scope it gets when it names none.
@@ -128,14 +137,9 @@ fn words<T: DeserializeOwned + Clone + Send + Sync + 'static>(
 
 impl From<MetadataFlags> for MetadataChange {
     fn from(flags: MetadataFlags) -> Self {
-        // An empty value empties the list; scopes may also come as one space-separated value (RFC 6749 section 3.3).
+        // An empty value empties the list.
         let values = |list: Option<Vec<String>>| {
             list.map(|values| values.into_iter().filter(|value| !value.is_empty()).collect::<Vec<_>>())
-        };
-        let scopes = |list: Option<Vec<String>>| {
-            list.map(|values| {
-                values.iter().flat_map(|value| value.split_whitespace()).map(str::to_owned).collect()
-            })
         };
         Self {
             name: flags.name,
@@ -145,8 +149,9 @@ impl From<MetadataFlags> for MetadataChange {
             post_logout_redirect_uris: values(flags.post_logout_redirect_uri),
             origins: values(flags.origin),
             grant_types: flags.grant_type,
-            scopes: scopes(flags.scope),
-            default_scopes: scopes(flags.default_scope),
+            scopes: flags.scope.as_deref().map(scopes),
+            add_scopes: Vec::new(),
+            default_scopes: flags.default_scope.as_deref().map(scopes),
             login_methods: values(flags.login_method),
             required_acr: flags.required_acr,
             logo_uri: flags.logo_uri,
@@ -156,18 +161,29 @@ impl From<MetadataFlags> for MetadataChange {
     }
 }
 
+/// Scopes may also come as one space-separated value (RFC 6749 section 3.3).
+fn scopes(values: &[String]) -> Vec<String> {
+    values.iter().flat_map(|value| value.split_whitespace()).map(str::to_owned).collect()
+}
+
 pub(super) async fn run(context: &Context, command: Command) -> Result<Report, CommandError> {
     let app = context.app().await?;
     let origin = Origin::command();
     let report = match command {
-        Command::Add { client_id, metadata } => {
+        Command::Add { client_id: Some(client_id), metadata, .. } => {
             let secret = clients::add(&app, &client_id, (*metadata).into(), &origin).await?;
             with_secret(&client_id, "added", secret.as_ref())
         }
+        // Without a name it is `--docs`.
+        Command::Add { client_id: None, .. } => {
+            clients::add(&app, DOCS_CLIENT, clients::docs_client(&app), &origin).await?;
+            with_secret(DOCS_CLIENT, "added", None)
+        }
         Command::List => list(&app)?,
         Command::Show { client_id } => show(&find(&app, &client_id)?)?,
-        Command::Update { client_id, metadata, enabled } => {
-            update(&app, &client_id, (*metadata).into(), enabled, &origin).await?
+        Command::Update { client_id, metadata, add_scope, enabled } => {
+            let change = MetadataChange { add_scopes: scopes(&add_scope), ..(*metadata).into() };
+            update(&app, &client_id, change, enabled, &origin).await?
         }
         Command::Remove { client_id } => {
             clients::remove(&app, &client_id, &origin).await?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use postern_service::{clock::Clock, random::Random};
 use serde_json::{Value, json};
 
 use super::{
@@ -13,6 +14,7 @@ use crate::{
     administration::{
         ChangeError,
         resources::{self, ResourceChange},
+        scope_names,
     },
     audit::Origin,
     resources::Resource,
@@ -41,6 +43,14 @@ pub(super) enum Command {
         identifier: String,
         #[command(flatten)]
         change: Flags,
+    },
+    /// Give a scope another name: in its resource, in the lists of clients, in grants and consents. Works before the
+    /// last steps of the schema are applied.
+    RenameScope {
+        /// Its name now.
+        scope: String,
+        /// Its new name.
+        name: String,
     },
     /// Remove a resource and its scopes.
     Remove {
@@ -89,6 +99,9 @@ impl TryFrom<Flags> for ResourceChange {
 }
 
 pub(super) async fn run(context: &Context, command: Command) -> Result<Report, CommandError> {
+    if let Command::RenameScope { scope, name } = &command {
+        return rename_scope(context, scope, name).await;
+    }
     let app = context.app().await?;
     let origin = Origin::command();
     let report = match command {
@@ -116,6 +129,8 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
             resources::update(&app, &identifier, change, &origin).await?;
             done(&identifier, "changed")
         }
+        // Needs no more than a database, and is done.
+        Command::RenameScope { .. } => Report::silent(),
         Command::Remove { identifier } => {
             resources::remove(&app, &identifier, &origin).await?;
             done(&identifier, "removed")
@@ -123,6 +138,14 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
     };
     app.db.close().await;
     Ok(report)
+}
+
+async fn rename_scope(context: &Context, scope: &str, name: &str) -> Result<Report, CommandError> {
+    let db = context.database().await?;
+    scope_names::rename(&db, &Random::system(), Clock::system().now(), (scope, name)).await?;
+    db.close().await;
+    let text = format!("Scope {scope} is {name} now. Its API and its apps must use the new name.");
+    Ok(Report::new(text, json!({ "scope": name })))
 }
 
 fn done(identifier: &str, what: &str) -> Report {

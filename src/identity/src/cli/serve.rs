@@ -29,8 +29,21 @@ pub(super) async fn run(context: &Context) -> Result<Report, CommandError> {
     Ok(Report::silent())
 }
 
+/// Refuses to serve where a resource's tokens would be tokens for the issuer: its URL is on the issuer's own origin.
+fn refuse_resource_on_own_origin(app: &App) -> Result<(), CommandError> {
+    let resources = app.resources();
+    let Some(resource) = resources.on_origin_of(&app.config.issuer) else { return Ok(()) };
+    let identifier = &resource.row.identifier;
+    Err(CommandError::Failed(format!(
+        "the resource {identifier} is on the origin of the issuer {}: give the issuer another origin, or remove the \
+         resource with `postern resource remove {identifier}` and add it on its own",
+        app.config.issuer
+    )))
+}
+
 /// Serves, runs jobs and takes over what other nodes and commands change, until SIGTERM or SIGINT.
 pub(super) async fn until_stopped(app: &App, ready: impl FnOnce(SocketAddr)) -> Result<(), CommandError> {
+    refuse_resource_on_own_origin(app)?;
     let stop = Stop::on_signals(app.config.http.shutdown_delay.duration())?;
     let runner = tokio::spawn(jobs::runner::run(app.clone(), stop.asked.clone()));
     tokio::select! {

@@ -1,7 +1,9 @@
 //! Defines how our own APIs take access tokens, and how they refuse them (RFC 6750).
 //!
-//! The header is read here and nothing is believed; `tokens::access_token` judges. Userinfo also takes the token from a
-//! form.
+//! The header is read here and nothing is believed; `tokens::access_token` judges. An operation takes [`RequiredScope`]
+//! where its document names a scope. Userinfo also takes the token from a form.
+
+use std::marker::PhantomData;
 
 use poem::{
     Request, RequestBody, Result,
@@ -14,9 +16,10 @@ use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaOAuthFlow, MetaOAuthFlows, MetaOAuthScope, MetaSecurityScheme, Registry},
 };
+use postern_token_verifier::poem::{AnyScope, Scope};
 
 use super::error::OAuthError;
-use crate::tokens::access_token::BearerError;
+use crate::{resources, tokens::access_token::BearerError, tokens::scope::OPENID};
 
 /// The name of the scheme in the document.
 const SCHEME: &str = "oauth2";
@@ -57,8 +60,9 @@ impl<'a> ApiExtractor<'a> for BearerHeader {
         registry.create_security_scheme(SCHEME, scheme());
     }
 
+    /// The scheme and then, as if it were a second one, no scope: `Scoped` puts them together.
     fn security_schemes() -> Vec<&'static str> {
-        vec![SCHEME]
+        vec![SCHEME, AnyScope::NAME]
     }
 
     async fn from_request(
@@ -70,15 +74,58 @@ impl<'a> ApiExtractor<'a> for BearerHeader {
     }
 }
 
+/// `openid`, of an operation.
+pub enum OpenId {}
+
+impl Scope for OpenId {
+    const NAME: &'static str = OPENID;
+    const DESCRIPTION: &'static str = "Know who signed in";
+}
+
+/// `account`, of an operation.
+pub enum Account {}
+
+impl Scope for Account {
+    const NAME: &'static str = resources::ACCOUNT;
+    const DESCRIPTION: &'static str = "Manage one's own account";
+}
+
+/// The token in the `Authorization` header, not judged yet, of an operation whose document names the scope `S`.
+pub struct RequiredScope<S>(pub BearerHeader, PhantomData<S>);
+
+impl<'a, S: Scope> ApiExtractor<'a> for RequiredScope<S> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        BearerHeader::register(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![SCHEME, S::NAME]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<Self::ParamType>,
+    ) -> Result<Self> {
+        Ok(Self(BearerHeader::of(request.headers()), PhantomData))
+    }
+}
+
 fn scheme() -> MetaSecurityScheme {
     let scope = |(name, description)| MetaOAuthScope { name, description: Some(description) };
     let scopes = [
-        ("openid", "Know who signed in"),
+        (OpenId::NAME, OpenId::DESCRIPTION),
         ("profile", "Name, picture and the like"),
         ("email", "Email address"),
         ("address", "Postal address"),
         ("phone", "Telephone number"),
         ("offline_access", "Access while the user is not there"),
+        (Account::NAME, Account::DESCRIPTION),
     ];
     let flow = MetaOAuthFlow {
         authorization_url: Some("/oauth2/authorize"),
@@ -125,7 +172,7 @@ impl From<BearerError> for OAuthError {
         tracing::info!(%cause, "access token refused");
         let unauthorized = StatusCode::UNAUTHORIZED;
         match cause {
-            BearerError::Scope(scope) => challenged(
+            BearerError::Scope { scope, .. } => challenged(
                 "insufficient_scope",
                 "the access token lacks a scope",
                 StatusCode::FORBIDDEN,

@@ -22,7 +22,7 @@ use serde::{Serialize, ser::SerializeMap};
 
 use crate::{
     App,
-    tokens::{IssueError, ScopeError, TokenError, keys::SignError, revocation::RevocationError},
+    tokens::{IssueError, TokenError, keys::SignError, revocation::RevocationError},
 };
 
 /// How long to wait for a database or a signature.
@@ -147,22 +147,25 @@ impl OAuthError {
     }
 }
 
-impl From<TokenError> for OAuthError {
-    fn from(cause: TokenError) -> Self {
+impl OAuthError {
+    /// Why a client's token request gets nothing. The log learns what came and what was expected.
+    pub fn of_token_request(client_id: &str, grant_type: &str, cause: TokenError) -> Self {
         use TokenError as E;
         match cause {
             E::Database(cause) => return cause.into(),
             E::Issue(IssueError::Sign(SignError::Busy(cause))) => return Self::unavailable(&cause),
             E::Issue(_) | E::Crypto(_) => return Self::internal(&cause),
-            _ => tracing::info!(%cause, "token request refused"),
+            _ => tracing::info!(client_id, grant_type, %cause, "token request refused"),
         }
         match cause {
-            E::GrantTypeNotAllowed => {
+            E::GrantTypeNotAllowed { .. } => {
                 Self::new("unauthorized_client", "the client may not use this grant type")
             }
             E::TooManyRequests { retry_after } => Self::too_many_requests(retry_after),
-            E::Scope(cause @ ScopeError::Target) => Self::new("invalid_target", cause.to_string()),
-            E::Scope(cause) => Self::new("invalid_scope", cause.to_string()),
+            E::Scope(cause) => {
+                let error = if cause.of_target() { "invalid_target" } else { "invalid_scope" };
+                Self::new(error, cause.to_string())
+            }
             // RFC 6749 section 5.2 has one code for all of them; which one it was is nobody's business but the log's.
             _ => Self::new("invalid_grant", "the code or refresh token is not valid for this request"),
         }

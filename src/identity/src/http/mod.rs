@@ -21,6 +21,7 @@ use std::sync::Arc;
 use poem::{EndpointExt, Response, Route, endpoint::BoxEndpoint, middleware::CookieJarManager};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 use postern_service::routing::{get, post};
+use postern_token_verifier::poem::Scoped;
 
 use self::pages::page;
 use crate::App;
@@ -40,7 +41,7 @@ enum Tag {
 
 /// Every documented path: one API a surface, in groups because a tuple has at most sixteen.
 fn apis(app: &App) -> impl OpenApi + use<> {
-    (
+    Scoped((
         oidc::discovery::DiscoveryApi::new(app),
         oidc::jwks::JwksApi::new(app),
         oidc::browser_document::BrowserApi,
@@ -52,7 +53,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         auth::accounts::AccountsApi::new(app),
         auth::invitations::InvitationsApi::new(app),
         own_account(app),
-    )
+    ))
 }
 
 /// Those of one's own account.

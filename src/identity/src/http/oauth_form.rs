@@ -15,6 +15,9 @@ use serde_json::{Map, Value};
 
 use super::error::OAuthError;
 
+/// Most parameters of a form.
+const MOST: usize = 200;
+
 const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 
 /// The parameters of an endpoint: strings that may be missing, and lists of those that may repeat.
@@ -62,6 +65,9 @@ async fn read_form(request: &Request, body: &mut RequestBody) -> Result<bytes::B
 /// Reads the parameters of a form's text.
 pub fn parse<T: Parameters>(body: &[u8]) -> Result<T, OAuthError> {
     let mut members = Map::new();
+    if body.split(|byte| *byte == b'&').nth(MOST).is_some() {
+        return Err(OAuthError::invalid_request(format!("the form has more than {MOST} parameters")));
+    }
     for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let (name, value) = split(pair);
         let (name, value) = (decode(name)?, decode(value)?);

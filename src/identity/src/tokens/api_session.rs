@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    Issue, IssueError, Resolved, TokenError, TokenResponse,
+    Issue, IssueError, SignInScope, TokenError, TokenResponse,
     issue::{count, sign_all},
     keys::SignError,
     refresh_token, revocation,
@@ -36,8 +36,8 @@ const BECAUSE: &str = "signed_out";
 pub struct NewApiSession<'a> {
     /// The client that signs somebody in.
     pub client: &'a Arc<Client>,
-    /// Scope and audiences.
-    pub resolved: &'a Resolved,
+    /// What its grant allows, and what its first access token is for.
+    pub scope: &'a SignInScope,
     /// Where the sign-in came from.
     pub origin: &'a Origin,
 }
@@ -57,14 +57,14 @@ impl Completion for NewApiSession<'_> {
         session: &Session,
         user: &User,
     ) -> Result<Granted, DatabaseError> {
-        let Self { client, resolved, origin } = self;
+        let Self { client, scope, origin } = self;
         let now = app.clock.now();
         let new = NewGrant {
             user_id: Some(user.id),
             client_id: client.client_id().to_owned(),
             sid: Some(session.sid),
-            scope: resolved.scope.to_string(),
-            resources: resolved.audiences.clone(),
+            scope: scope.granted.scope.to_string(),
+            resources: scope.granted.audiences.clone(),
             auth_time: Some(Timestamp::from_micros(session.auth_time)),
             acr: Some(session.acr.clone()),
             amr: crate::clients::read(session.amr.clone())?,
@@ -83,11 +83,11 @@ impl Completion for NewApiSession<'_> {
             .details(serde_json::json!({ "scope": grant.scope }));
         tx.later(&event.insertion(app, origin, now));
         let (app, client, user) = (app.clone(), Arc::clone(client), user.clone());
-        let (resolved, refresh_token) = (Resolved::clone(resolved), first.map(|first| first.token));
+        let (target, refresh_token) = (scope.first.clone(), first.map(|first| first.token));
         let slow = app.keys().slow();
         let signing = async move {
-            let (client, user, resolved) = (&*client, Some(&user), &resolved);
-            let what = Issue { client, grant: (&grant).into(), user, resolved, nonce: None, refresh_token };
+            let (client, user, target) = (&*client, Some(&user), &target);
+            let what = Issue { client, grant: (&grant).into(), user, target, nonce: None, refresh_token };
             sign_all(&app, what).await
         };
         // Slow signatures have threads of their own; quick ones would keep this one from the commit.

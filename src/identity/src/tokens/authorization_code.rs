@@ -23,7 +23,7 @@ use sea_orm::{
 use super::{
     Issue, TokenError, TokenResponse, handle, issue,
     refresh_token::{self, First},
-    scope::narrow,
+    scope::{OPENID, Scope, Wanted, narrow},
 };
 use crate::{
     App,
@@ -72,8 +72,8 @@ pub struct Redemption<'a> {
     pub redirect_uri: Option<&'a str>,
     /// `code_verifier` (RFC 7636 section 4.5).
     pub code_verifier: Option<&'a str>,
-    /// `resource` (RFC 8707 section 2.2), to narrow the access token.
-    pub resources: &'a [String],
+    /// `scope` and `resource`, to narrow the access token.
+    pub wanted: Wanted<'a>,
 }
 
 /// Redeems a code.
@@ -84,7 +84,7 @@ pub async fn redeem(
     origin: &Origin,
 ) -> Result<TokenResponse, TokenError> {
     if !client.may_use(GrantType::AuthorizationCode) {
-        return Err(TokenError::GrantTypeNotAllowed);
+        return Err(TokenError::grant_type_not_allowed(client));
     }
     let now = app.clock.now();
     let found = find(app, app.db.reader(), client, request.code, now).await?;
@@ -96,7 +96,10 @@ pub async fn redeem(
         return Err(consume(app, &code, origin, now).await?.unwrap_or(refusal));
     }
     let standing = standing.ok_or(TokenError::GrantEnded)?;
-    let resolved = narrow(app, client, &standing.grant, None, request.resources)?;
+    // Libraries repeat the scope of the authorization request, with the words that were left out there.
+    let mut target = narrow(app, client, &standing.grant, request.wanted, |_left_out| true)?;
+    // OpenID Connect Core section 3.1.3.3: the ID token answers the authorization request, however narrow this one is.
+    target.id_token |= Scope::stored(&standing.grant.scope).contains(OPENID);
     let first = refresh_token::first(app, client, &standing.grant, now);
     if !take(app, &code, &standing.grant, first.as_ref(), origin, now).await? {
         return Err(lost(app, client, request.code, origin, now).await?);
@@ -105,7 +108,7 @@ pub async fn redeem(
         client,
         grant: (&standing.grant).into(),
         user: standing.user.as_ref(),
-        resolved: &resolved,
+        target: &target,
         nonce: code.nonce.as_deref(),
         refresh_token: first.map(|first| first.token),
     };
@@ -222,7 +225,7 @@ fn check(app: &App, code: &Code, request: &Redemption<'_>, now: Timestamp) -> Re
     }
     // RFC 6749 section 4.1.3: identical to the one of the authorization request.
     if request.redirect_uri != Some(code.redirect_uri.as_str()) {
-        return Err(TokenError::RedirectUri);
+        return Err(TokenError::redirect_uri(request.redirect_uri, &code.redirect_uri));
     }
     let proven = match (&code.code_challenge, request.code_verifier) {
         // RFC 7636 section 4.6.

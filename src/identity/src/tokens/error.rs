@@ -4,15 +4,21 @@ use std::time::Duration;
 
 use postern_service::database::DatabaseError;
 
-use super::{issue::IssueError, scope::ScopeError};
-use crate::crypto::CryptoError;
+use super::{
+    issue::IssueError,
+    scope::{ScopeError, shown},
+};
+use crate::{clients::Client, crypto::CryptoError};
 
 /// Why a token request gets nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// The client is not registered for this grant type. `unauthorized_client`.
-    #[error("the client may not use this grant type")]
-    GrantTypeNotAllowed,
+    #[error("the client may not use this grant type, only {allowed}")]
+    GrantTypeNotAllowed {
+        /// Those it may use.
+        allowed: String,
+    },
     /// No such code, or another client's. `invalid_grant`, as all that follow up to the scope.
     #[error("the authorization code is unknown")]
     UnknownCode,
@@ -23,8 +29,13 @@ pub enum TokenError {
     #[error("the authorization code has expired")]
     CodeExpired,
     /// `redirect_uri` is not the one of the authorization request, or missing.
-    #[error("redirect_uri differs from the authorization request")]
-    RedirectUri,
+    #[error("redirect_uri is {found}, in the authorization request it was {expected}")]
+    RedirectUri {
+        /// What came.
+        found: String,
+        /// What the code was issued for.
+        expected: String,
+    },
     /// `code_verifier` is missing, malformed, not asked for or does not match (RFC 7636 section 4.6).
     #[error("code_verifier does not match the code_challenge")]
     CodeVerifier,
@@ -69,11 +80,11 @@ impl TokenError {
             | Self::RefreshTokenExpired
             | Self::RefreshTokenReused
             | Self::GrantEnded => true,
-            Self::GrantTypeNotAllowed
+            Self::GrantTypeNotAllowed { .. }
             | Self::UnknownCode
             | Self::CodeReplayed
             | Self::CodeExpired
-            | Self::RedirectUri
+            | Self::RedirectUri { .. }
             | Self::CodeVerifier
             | Self::Scope(_)
             | Self::TooManyRequests { .. }
@@ -81,5 +92,16 @@ impl TokenError {
             | Self::Crypto(_)
             | Self::Database(_) => false,
         }
+    }
+
+    /// A client asked by a grant type that is not among its own.
+    pub(super) fn grant_type_not_allowed(client: &Client) -> Self {
+        let allowed: Vec<_> = client.grant_types.iter().map(|grant_type| grant_type.word()).collect();
+        Self::GrantTypeNotAllowed { allowed: allowed.join(" and ") }
+    }
+
+    /// A code came with another redirect URI than it was issued for.
+    pub(super) fn redirect_uri(found: Option<&str>, expected: &str) -> Self {
+        Self::RedirectUri { found: shown([found.unwrap_or("missing")]), expected: expected.to_owned() }
     }
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{
     handle,
     keys::{SignError, TokenType, sign},
-    scope::{OPENID, Resolved},
+    scope::TokenTarget,
 };
 use crate::{App, clients::Client, grants::Grant, users::User};
 
@@ -27,8 +27,8 @@ pub struct Issue<'a> {
     pub grant: GrantFacts<'a>,
     /// The user; none for a client in its own right.
     pub user: Option<&'a User>,
-    /// Scope and audiences of the access token. An ID token is issued when it has `openid`.
-    pub resolved: &'a Resolved,
+    /// What the access token is for, and whether an ID token goes with it.
+    pub target: &'a TokenTarget,
     /// From the authorization request, for the ID token.
     pub nonce: Option<&'a str>,
     /// Already stored; goes out with the rest.
@@ -72,7 +72,7 @@ pub struct TokenResponse {
     pub expires_in: u64,
     /// Its scope, space separated.
     pub scope: String,
-    /// With `openid`.
+    /// When `openid` was asked for.
     pub id_token: Option<String>,
     /// When the client may refresh.
     pub refresh_token: Option<String>,
@@ -111,13 +111,13 @@ pub(super) async fn sign_all(app: &App, what: Issue<'_>) -> Result<TokenResponse
         Some(user) => user.subject.to_string(),
         None => what.client.client_id().to_owned(),
     };
-    let scope = what.resolved.scope.to_string();
+    let scope = what.target.scope.to_string();
     let lifetime = app.config.tokens.access_token_lifetime.seconds();
     let access_token = {
         let claims = AccessTokenClaims {
             iss: &app.config.issuer,
             sub: &sub,
-            aud: Audience::of(&what.resolved.audiences),
+            aud: Audience::of(&what.target.audiences),
             client_id: what.client.client_id(),
             exp: end(now, lifetime),
             iat: now.seconds(),
@@ -128,12 +128,10 @@ pub(super) async fn sign_all(app: &App, what: Issue<'_>) -> Result<TokenResponse
             acr: what.grant.acr,
             amr: &what.grant.amr,
         };
-        sign(app, algorithm_for(app, &what.resolved.audiences), TokenType::AccessToken, &claims).await?
+        sign(app, algorithm_for(app, &what.target.audiences), TokenType::AccessToken, &claims).await?
     };
     let id_token = match what.user {
-        Some(_) if what.resolved.scope.contains(OPENID) => {
-            Some(id_token(app, &what, &sub, &access_token, now).await?)
-        }
+        Some(_) if what.target.id_token => Some(id_token(app, &what, &sub, &access_token, now).await?),
         _ => None,
     };
     Ok(TokenResponse {

@@ -28,5 +28,5 @@ pub mod userinfo;
 pub use self::{
     error::TokenError,
     issue::{Issue, IssueError, TokenResponse, issue},
-    scope::{Resolved, Scope, ScopeError, narrow, resolve},
+    scope::{Resolved, Scope, ScopeError, SignInScope, TokenTarget, Wanted, narrow, resolve},
 };

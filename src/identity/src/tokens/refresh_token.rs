@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use super::{
     Issue, TokenError, TokenResponse, handle, issue,
-    scope::{Resolved, narrow},
+    scope::{TokenTarget, Wanted, narrow},
 };
 use crate::{
     App,
@@ -39,10 +39,13 @@ use crate::{
 pub struct Refresh<'a> {
     /// `refresh_token`.
     pub refresh_token: &'a str,
-    /// `scope`, to narrow the access token.
-    pub scope: Option<&'a str>,
-    /// `resource` (RFC 8707 section 2.2), to narrow the access token.
-    pub resources: &'a [String],
+    /// `scope` and `resource`, to narrow the access token.
+    pub wanted: Wanted<'a>,
+}
+
+/// Scopes that some clients send with every refresh, whatever was granted.
+fn sent_always(word: &str) -> bool {
+    matches!(word, "openid" | "profile" | "offline_access")
 }
 
 /// A refresh token that is to be written.
@@ -83,7 +86,7 @@ pub async fn rotate(
     origin: &Origin,
 ) -> Result<TokenResponse, TokenError> {
     if !client.may_use(GrantType::RefreshToken) {
-        return Err(TokenError::GrantTypeNotAllowed);
+        return Err(TokenError::grant_type_not_allowed(client));
     }
     let now = app.clock.now();
     let found = find(app, app.db.reader(), client, request.refresh_token, now).await?;
@@ -107,7 +110,7 @@ pub async fn rotate(
         client,
         grant: (&usable.standing.grant).into(),
         user: usable.standing.user.as_ref(),
-        resolved: &usable.resolved,
+        target: &usable.target,
         // OpenID Connect Core section 12.2: a refreshed ID token should not have a nonce.
         nonce: None,
         refresh_token: Some(usable.successor.ok_or(TokenError::GrantEnded)?),
@@ -118,7 +121,7 @@ pub async fn rotate(
 /// A refresh token that may be used now.
 struct Usable {
     standing: Standing,
-    resolved: Resolved,
+    target: TokenTarget,
     /// When it was used some seconds ago: what it got then.
     successor: Option<String>,
 }
@@ -143,9 +146,9 @@ async fn usable(
         _ => {}
     }
     let standing = standing.ok_or(TokenError::GrantEnded)?;
-    let resolved = narrow(app, client, &standing.grant, request.scope, request.resources)?;
+    let target = narrow(app, client, &standing.grant, request.wanted, sent_always)?;
     let successor = row.rotated_at.map(|_| successor_of(&row, request.refresh_token)).transpose()?;
-    Ok(Usable { standing, resolved, successor })
+    Ok(Usable { standing, target, successor })
 }
 
 /// A stored refresh token and what it stands for, if that stands.

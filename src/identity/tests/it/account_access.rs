@@ -79,7 +79,7 @@ async fn an_application_that_is_shown_out_has_nothing_left() {
     assert_eq!(applications.len(), 1);
     assert_eq!(
         (&applications[0]["client_id"], &applications[0]["scope"]),
-        (&json!("app"), &json!("openid email"))
+        (&json!("app"), &json!("openid email account"))
     );
     let removed = delete(&sign_in, &token, "/api/account/applications/app").await;
     assert_eq!((removed.status.as_u16(), removed.json()), (200, json!({ "removed": true })));

@@ -18,7 +18,7 @@ async fn a_sign_in_gives_tokens_that_work_and_end() {
     let sign_in = SignIn::new().await;
     let app = &sign_in.app;
     let tokens = sign_in.tokens().await;
-    assert_eq!((&tokens["scope"], &tokens["expires_in"]), (&json!("openid email"), &json!(900)));
+    assert_eq!((&tokens["scope"], &tokens["expires_in"]), (&json!("openid email account"), &json!(900)));
     assert!(tokens["id_token"].is_string());
     let access_token = tokens["access_token"].as_str().unwrap();
     let me: Value = app.get_as(access_token, "/api/auth/me").await.json();
@@ -81,7 +81,7 @@ async fn a_wrong_scope_does_not_cost_the_proof() {
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         sign_in.app.post_json("/api/auth/email-otp/verify", &body).await
     };
-    let scope = verify(json!({ "scope": "openid tasks:write" })).await;
+    let scope = verify(json!({ "scope": "tasks:write" })).await;
     assert_eq!((scope.status.as_u16(), problem(&scope).as_str()), (400, "invalid_scope"));
     let target = verify(json!({ "resource": "https://elsewhere.example.test" })).await;
     assert_eq!((target.status.as_u16(), problem(&target).as_str()), (400, "invalid_target"));

@@ -86,8 +86,16 @@ async fn each_rule_names_its_field() {
         ),
         ("origins", MetadataChange { origins: texts(&["https://web.test/"]), ..web() }),
         ("scopes", MetadataChange { scopes: texts(&["openid", "nothing"]), ..web() }),
-        ("scopes", MetadataChange { scopes: texts(&["openid", "offline_access"]), ..web() }),
-        ("default_scopes", MetadataChange { default_scopes: texts(&["email"]), ..web() }),
+        (
+            "scopes",
+            MetadataChange {
+                scopes: texts(&["openid", "offline_access"]),
+                grant_types: Some(vec![GrantType::AuthorizationCode]),
+                ..web()
+            },
+        ),
+        ("scopes", MetadataChange { scopes: texts(&["openid", "account"]), ..web() }),
+        ("default_scopes", MetadataChange { default_scopes: texts(&["phone"]), ..web() }),
         ("login_methods", MetadataChange { login_methods: texts(&["telepathy"]), ..web() }),
         ("required_acr", MetadataChange { required_acr: Some("aal9".to_owned()), ..web() }),
         ("name", MetadataChange { name: Some(" ".to_owned()), ..web() }),

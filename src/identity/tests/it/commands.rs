@@ -192,6 +192,107 @@ async fn a_check_of_the_settings_warns_of_a_proxy_that_nobody_named() {
 }
 
 #[tokio::test]
+async fn a_client_is_allowed_what_libraries_ask_for_by_default() {
+    let shell = Shell::new().await;
+    shell.run(&["client", "add", "web", "--redirect-uri", "https://web.test/callback"]).succeeded();
+    let shown = shell.json(&["client", "show", "web"]);
+    assert_eq!(shown["scopes"], json!(["openid", "profile", "email", "offline_access"]));
+    assert_eq!(shown["default_scopes"], json!(["openid"]));
+    assert_eq!(shown["grant_types"], json!(["authorization_code", "refresh_token"]));
+    let code = ["client", "add", "code", "--redirect-uri", "https://web.test/", "--grant-type"];
+    shell.run(&[&code[..], &["authorization_code"]].concat()).succeeded();
+    assert_eq!(shell.json(&["client", "show", "code"])["scopes"], json!(["openid", "profile", "email"]));
+
+    shell.run(&["client", "update", "web", "--add-scope", "phone email"]).succeeded();
+    let scopes = json!(["openid", "profile", "email", "offline_access", "phone"]);
+    assert_eq!(shell.json(&["client", "show", "web"])["scopes"], scopes);
+    shell.run(&["client", "update", "web", "--add-scope", "account"]).failed(2, "first_party");
+    shell.run(&["client", "update", "web", "--first-party", "--add-scope", "account"]).succeeded();
+    shell.run(&["client", "update", "web", "--first-party=false"]).failed(2, "first_party");
+}
+
+#[tokio::test]
+async fn one_command_adds_the_client_of_the_documentation() {
+    let shell = Shell::new().await;
+    shell.run(&["client", "add", "--docs"]).succeeded();
+    let shown = shell.json(&["client", "show", "docs"]);
+    assert_eq!(shown["redirect_uris"], json!(["http://localhost:7117/docs/oauth2-redirect.html"]));
+    assert_eq!((&shown["first_party"], &shown["origins"]), (&json!(true), &json!([])));
+    assert!(shown["scopes"].as_array().unwrap().contains(&json!("account")), "{shown}");
+    shell.run(&["client", "add", "web", "--docs"]).failed(2, "cannot be used with");
+}
+
+#[tokio::test]
+async fn a_scope_whose_name_belongs_to_the_issuer_stops_the_step_and_is_renamed_before_it() {
+    use postern_migrations::identity::Migrator;
+    use postern_service::database::migrate;
+    use sea_orm::{ConnectionTrait as _, Statement};
+    let shell = Shell::new().await;
+    shell
+        .run(&["resource", "add", "https://api.test", "--scope", "read=Read", "--scope", "late=Late"])
+        .succeeded();
+    let client =
+        ["client", "add", "app", "--redirect-uri", "https://app.test/", "--scope", "openid read late"];
+    shell.run(&client).succeeded();
+    let db = shell.database.open().await.unwrap();
+    let steps = migrate::status::<Migrator>(&db).await.unwrap();
+    let reserving = steps.iter().position(|step| step.name == "m20261128_000001_account_scope").unwrap();
+    migrate::down::<Migrator>(&db, u32::try_from(steps.len() - reserving).unwrap()).await.unwrap();
+    // As an operator may have named them before; `account` is also left in a client after its resource is gone.
+    for (sql, gone) in [
+        ("UPDATE scopes SET name = 'account' WHERE name = 'read'", false),
+        ("UPDATE scopes SET name = 'admin:late' WHERE name = 'late'", false),
+        ("UPDATE clients SET scopes = '[\"openid\",\"account\",\"admin:late\",\"admin:gone\"]'", true),
+        ("UPDATE clients SET default_scopes = '[\"account\"]'", true),
+    ] {
+        let backend = db.backend();
+        let changed = db
+            .write(async |tx| {
+                let changed = tx.execute_raw(Statement::from_string(backend, sql)).await?;
+                Ok::<_, postern_service::database::DatabaseError>(changed.rows_affected())
+            })
+            .await
+            .unwrap();
+        assert!(changed > 0 || gone, "{sql}");
+    }
+    let refused = shell.run(&["migrate", "up"]);
+    for said in [
+        "the scope account of https://api.test",
+        "`postern resource rename-scope account NEW_NAME`",
+        "`postern resource rename-scope admin:late NEW_NAME`",
+    ] {
+        assert!(refused.err.contains(said), "{said} is not in {refused:?}");
+    }
+    refused.failed(1, "belongs to the provider");
+    shell.run(&["resource", "rename-scope", "account", "admin:x"]).failed(2, "belongs to the issuer");
+    shell.run(&["resource", "rename-scope", "account", "admin:late"]).failed(2, "belongs to the issuer");
+    shell.run(&["resource", "rename-scope", "nothing", "things"]).failed(1, "there is no scope nothing");
+    shell.run(&["resource", "rename-scope", "account", "things"]).succeeded();
+    shell.run(&["resource", "rename-scope", "admin:late", "things"]).failed(1, "already a scope things");
+    shell.run(&["resource", "rename-scope", "admin:late", "late"]).succeeded();
+    shell.run(&["migrate", "up"]).succeeded();
+    let shown = shell.json(&["client", "show", "app"]);
+    assert_eq!(shown["scopes"], json!(["openid", "things", "late"]), "what named no scope is gone");
+    assert_eq!(shown["default_scopes"], json!(["things"]));
+    let scopes = shell.json(&["resource", "show", "https://api.test"])["scopes"].clone();
+    assert_eq!(scopes, json!({ "late": "Late", "things": "Read" }));
+}
+
+#[tokio::test]
+async fn serve_refuses_an_issuer_on_whose_origin_a_resource_is() {
+    let shell = Shell::new().await;
+    shell.run(&["resource", "add", "http://localhost:7999/api"]).succeeded();
+    let mut command = shell.command(&["serve"]);
+    command.env("POSTERN_ISSUER", "http://localhost:7999").env("POSTERN_HTTP__LISTEN", "127.0.0.1:0");
+    let ended = Ended::from(command.output().unwrap());
+    assert_eq!(ended.code, 1, "{ended:?}");
+    for said in ["http://localhost:7999/api", "postern resource remove"] {
+        assert!(ended.err.contains(said), "{ended:?}");
+    }
+    shell.run(&["resource", "add", "http://localhost:7117/api"]).failed(2, "issuer's own origin");
+}
+
+#[tokio::test]
 async fn two_secrets_live_at_once_and_a_third_must_wait() {
     let shell = Shell::new().await;
     shell.run(&["client", "add", "web", "--redirect-uri", "https://web.test/"]).succeeded();

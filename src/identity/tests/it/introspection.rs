@@ -39,7 +39,7 @@ async fn a_client_is_told_of_its_own_tokens() {
     assert_eq!(
         told,
         json!({
-            "active": true, "iss": ISSUER, "sub": sub, "aud": [TASKS, ISSUER], "client_id": "web",
+            "active": true, "iss": ISSUER, "sub": sub, "aud": [TASKS], "client_id": "web",
             "scope": "openid tasks:read", "token_type": "Bearer", "exp": now + 900, "iat": now, "jti": null, "sid": null,
             "auth_time": now, "acr": "aal1", "amr": ["otp"],
         })

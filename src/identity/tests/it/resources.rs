@@ -38,7 +38,14 @@ async fn a_scope_belongs_to_one_resource() {
 async fn each_rule_names_its_field() {
     let test = TestApp::new().await;
     let origin = Origin::command();
-    for identifier in ["", "api", "https://a.test#x", ISSUER] {
+    let on_own_origin = [
+        ISSUER,
+        "http://localhost:7117/",
+        "http://localhost:7117/api",
+        "HTTP://LOCALHOST:7117/api?a=b",
+        "http://user@localhost:7117/x",
+    ];
+    for identifier in ["", "api", "https://a.test#x"].into_iter().chain(on_own_origin) {
         let refused = add(&test.app, identifier, ResourceChange::default(), &origin).await;
         assert!(
             matches!(refused, Err(ChangeError::Invalid { field: "identifier", .. })),
@@ -46,9 +53,13 @@ async fn each_rule_names_its_field() {
         );
     }
     let none = ResourceChange { signing_algorithm: Some("none".to_owned()), ..ResourceChange::default() };
-    for (field, change) in
-        [("scopes", with_scope("a b")), ("scopes", with_scope("openid")), ("signing_algorithm", none)]
-    {
+    for (field, change) in [
+        ("scopes", with_scope("a b")),
+        ("scopes", with_scope("openid")),
+        ("scopes", with_scope("account")),
+        ("scopes", with_scope("admin:users")),
+        ("signing_algorithm", none),
+    ] {
         match add(&test.app, "https://a.test", change, &origin).await {
             Err(ChangeError::Invalid { field: named, .. }) => assert_eq!(named, field),
             other => panic!("{other:?}"),

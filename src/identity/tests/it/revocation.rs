@@ -15,7 +15,7 @@ async fn revoking_either_token_ends_both() {
         ("refresh_token", "nonsense"),
     ] {
         let seeds = Seeds::new().await;
-        let tokens = seeds.tokens("openid tasks:read").await;
+        let tokens = seeds.tokens("openid email").await;
         let form =
             [("client_id", "mobile"), ("token", tokens[kind].as_str().unwrap()), ("token_type_hint", hint)];
         let answer = seeds.app.post_form(REVOKE, &form).await;
@@ -28,6 +28,41 @@ async fn revoking_either_token_ends_both() {
         assert_eq!(seeds.app.post_form(REVOKE, &form).await.status, 200, "again");
         assert_eq!(seeds.app.audited("grant.revoked").await.len(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_public_clients_token_that_a_resource_server_has_too_ends_nothing_and_is_recorded_once() {
+    let seeds = Seeds::new().await;
+    let tokens = seeds.tokens("openid tasks:read").await;
+    let token = tokens["access_token"].as_str().unwrap();
+    for _ in 0..3 {
+        let answer = seeds.app.post_form(REVOKE, &[("client_id", "mobile"), ("token", token)]).await;
+        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, ""));
+    }
+    assert_eq!(seeds.userinfo(token).await.status, 200);
+    let record = seeds.app.events("grant.revocation_unheeded").await;
+    assert_eq!(record.len(), 1, "{record:?}");
+    assert_eq!(record[0].client_id.as_deref(), Some("mobile"));
+    let refresh_token = tokens["refresh_token"].as_str().unwrap();
+    let form = [("client_id", "mobile"), ("token", refresh_token)];
+    assert_eq!(seeds.app.post_form(REVOKE, &form).await.status, 200);
+    assert_eq!(seeds.userinfo(token).await.status, 401, "the refresh token ends the grant");
+}
+
+#[tokio::test]
+async fn a_confidential_client_ends_its_grant_by_any_of_its_tokens() {
+    let seeds = Seeds::new().await;
+    let code = seeds.code(&seeds.grant("web", "openid tasks:read").await).await;
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", crate::seeds::REDIRECT_URI),
+        ("code_verifier", crate::seeds::VERIFIER),
+    ];
+    let tokens: Value = seeds.post_as("web", &seeds.web, "/oauth2/token", &form).await.json();
+    let token = tokens["access_token"].as_str().unwrap();
+    assert_eq!(seeds.post_as("web", &seeds.web, REVOKE, &[("token", token)]).await.status, 200);
+    assert_eq!(seeds.userinfo(token).await.status, 401);
 }
 
 #[tokio::test]

@@ -50,14 +50,17 @@ impl SignIn {
             ("strong", true, Some("aal2")),
             ("stranger", false, None),
         ] {
-            let scopes = ["openid", "email", "profile", "offline_access"].map(str::to_owned).to_vec();
+            let mut scopes = ["openid", "email", "profile", "offline_access"].map(str::to_owned).to_vec();
+            if first_party {
+                scopes.insert(2, "account".to_owned());
+            }
             let change = MetadataChange {
                 first_party: Some(first_party),
                 token_endpoint_auth_method: Some(ClientAuthMethod::None),
                 redirect_uris: Some(vec![format!("https://{client_id}.example.test/callback")]),
                 origins: Some(vec![format!("https://{client_id}.example.test")]),
                 grant_types: Some(vec![GrantType::AuthorizationCode, GrantType::RefreshToken]),
-                default_scopes: Some(scopes[..2].to_vec()),
+                default_scopes: Some(scopes[..if first_party { 3 } else { 2 }].to_vec()),
                 scopes: Some(scopes),
                 required_acr: acr.map(str::to_owned),
                 ..MetadataChange::default()

@@ -152,12 +152,16 @@ impl TestApp {
     /// An ID token as a client of this user's session has it.
     pub async fn id_token(&self, client_id: &str, user: &User, sid: Uuid) -> String {
         let client = Arc::clone(self.app.clients().find(client_id).unwrap());
-        let resolved = tokens::resolve(&self.app, &client, Some("openid"), &[]).unwrap();
+        let target = tokens::TokenTarget {
+            scope: tokens::Scope::stored("openid"),
+            audiences: vec![self.app.config.issuer.clone()],
+            id_token: true,
+        };
         let what = tokens::Issue {
             client: &client,
             grant: GrantFacts { sid: Some(sid), ..GrantFacts::default() },
             user: Some(user),
-            resolved: &resolved,
+            target: &target,
             nonce: None,
             refresh_token: None,
         };

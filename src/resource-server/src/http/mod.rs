@@ -24,8 +24,8 @@ use crate::App;
 const TITLE: &str = "Postern tasks";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The public client by which the page at /docs signs in.
-const DOCS_CLIENT: &str = "docs";
+/// The public client by which the page at /docs signs in. The provider's own page has another, which may do more.
+const DOCS_CLIENT: &str = "tasks-docs";
 
 /// Groups of operations in the document.
 #[derive(Tags)]

@@ -169,7 +169,7 @@ fn welcome(issuer: &str, tasks: &str, secrets: &Secrets, settings: &Path) -> Rep
          Account      {issuer}/account\n  \
          API          {issuer}/docs\n  \
          Tasks        {tasks} (when postern-tasks runs)\n  \
-         Clients      tasks-web and docs (public)\n               {}\n  \
+         Clients      tasks-web, docs and tasks-docs (public)\n               {}\n  \
          Secrets      {}\n  \
          Commands     postern keys list --config {}\n",
         users.join(", "),
@@ -183,7 +183,7 @@ fn welcome(issuer: &str, tasks: &str, secrets: &Secrets, settings: &Path) -> Rep
         "docs": format!("{issuer}/docs"),
         "tasks": tasks,
         "users": users,
-        "clients": { "tasks-web": null, "docs": null, "demo-web": demo[0].1, "demo-service": demo[1].1 },
+        "clients": { "tasks-web": null, "docs": null, "tasks-docs": null, "demo-web": demo[0].1, "demo-service": demo[1].1 },
         "secrets_file": secrets.path(),
         "settings_file": settings,
     });

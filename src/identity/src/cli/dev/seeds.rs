@@ -74,7 +74,12 @@ pub(super) async fn sow(app: &App, tasks: &str, secrets: &mut Secrets) -> Result
     }
     let tasks = tasks.trim_end_matches('/');
     there(resources::add(app, tasks, tasks_resource(), &Origin::command()).await)?;
-    for (client_id, change) in [("tasks-web", tasks_web(tasks)), (DOCS_CLIENT, docs(app, tasks))] {
+    let public = [
+        ("tasks-web", tasks_web(tasks)),
+        (DOCS_CLIENT, clients::docs_client(app)),
+        ("tasks-docs", tasks_docs(tasks)),
+    ];
+    for (client_id, change) in public {
         there(clients::add(app, client_id, change, &Origin::command()).await)?;
     }
     for (client_id, change) in [("demo-web", demo_web()), ("demo-service", demo_service())] {
@@ -152,16 +157,16 @@ fn tasks_web(tasks: &str) -> MetadataChange {
     }
 }
 
-/// The pages at `/docs` of both services sign in through it.
-fn docs(app: &App, tasks: &str) -> MetadataChange {
-    let back = |origin: &str| format!("{origin}/docs/oauth2-redirect.html");
-    let issuer = &app.config.issuer;
+/// The page at `/docs` of postern-tasks signs in through it.
+fn tasks_docs(tasks: &str) -> MetadataChange {
     MetadataChange {
-        name: Some("API documentation".to_owned()),
+        name: Some("Tasks API documentation".to_owned()),
         token_endpoint_auth_method: Some(ClientAuthMethod::None),
-        redirect_uris: Some(texts([&back(issuer), &back(tasks)])),
-        origins: Some(texts([issuer, tasks])),
-        scopes: Some(texts(["openid", "profile", "email", "address", "phone", "tasks:read", "tasks:write"])),
+        redirect_uris: Some(texts([&format!("{tasks}/docs/oauth2-redirect.html")])),
+        origins: Some(texts([tasks])),
+        grant_types: Some(vec![GrantType::AuthorizationCode]),
+        scopes: Some(texts(["tasks:read", "tasks:write"])),
+        default_scopes: Some(texts(["tasks:read"])),
         ..MetadataChange::default()
     }
 }

@@ -8,7 +8,11 @@ use super::own_token;
 use crate::{
     App,
     accounts::activity::{self, Act, Before},
-    http::{auth::language, bearer::BearerHeader, uncached::Uncached},
+    http::{
+        auth::language,
+        bearer::{Account, RequiredScope},
+        uncached::Uncached,
+    },
     readable,
 };
 
@@ -105,7 +109,7 @@ impl ActivityApi {
     async fn list(
         &self,
         request: &Request,
-        bearer: BearerHeader,
+        bearer: RequiredScope<Account>,
         /// `before` of the answer that came before this one.
         #[oai(validator(max_length = 100))]
         before: Query<Option<String>>,

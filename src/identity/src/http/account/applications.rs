@@ -7,7 +7,12 @@ use postern_service::problem::{NOT_FOUND, Problem, Problems};
 use crate::{
     App,
     accounts::applications,
-    http::{account::own_token, bearer::BearerHeader, client_ip::origin, uncached::Uncached},
+    http::{
+        account::own_token,
+        bearer::{Account, RequiredScope},
+        client_ip::origin,
+        uncached::Uncached,
+    },
 };
 
 /// The applications API.
@@ -82,7 +87,10 @@ impl Example for Removed {
 impl ApplicationsApi {
     /// What was let in
     #[oai(path = "/applications", method = "get", operation_id = "applications_list")]
-    async fn list(&self, bearer: BearerHeader) -> Result<Uncached<Applications>, Problems<401, 403, 503>> {
+    async fn list(
+        &self,
+        bearer: RequiredScope<Account>,
+    ) -> Result<Uncached<Applications>, Problems<401, 403, 503>> {
         let token = own_token(&self.app, bearer).await?;
         let found = applications::list(&self.app, &token.user).await?;
         let applications = found.into_iter().map(|one| Application {
@@ -102,7 +110,7 @@ impl ApplicationsApi {
     async fn remove(
         &self,
         request: &Request,
-        bearer: BearerHeader,
+        bearer: RequiredScope<Account>,
         client_id: Path<String>,
     ) -> Result<Uncached<Removed>, Problems<401, 403, 404, 503>> {
         let token = own_token(&self.app, bearer).await?;

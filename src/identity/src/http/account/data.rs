@@ -15,7 +15,7 @@ use crate::{
     accounts::{deletion, export},
     http::{
         auth::{account_problem, language},
-        bearer::BearerHeader,
+        bearer::{Account, RequiredScope},
         client_ip::origin,
         uncached::Uncached,
     },
@@ -77,7 +77,7 @@ impl DataApi {
     async fn export(
         &self,
         request: &Request,
-        bearer: BearerHeader,
+        bearer: RequiredScope<Account>,
     ) -> Result<Exported, Problems<401, 403, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
@@ -96,7 +96,7 @@ impl DataApi {
     async fn close(
         &self,
         request: &Request,
-        bearer: BearerHeader,
+        bearer: RequiredScope<Account>,
     ) -> Result<Uncached<AccountClosed>, Problems<401, 403, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;

@@ -10,7 +10,7 @@ use crate::{
     accounts::address,
     http::{
         auth::{Sent, account_problem, language},
-        bearer::BearerHeader,
+        bearer::{Account, RequiredScope},
         client_ip::origin,
         uncached::Uncached,
     },
@@ -54,7 +54,7 @@ impl EmailApi {
     async fn change(
         &self,
         request: &Request,
-        bearer: BearerHeader,
+        bearer: RequiredScope<Account>,
         body: Json<EmailRequest>,
     ) -> Result<Uncached<Sent>, Problems<400, 401, 403, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;

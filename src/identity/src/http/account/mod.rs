@@ -1,4 +1,6 @@
-//! The JSON API of one's own account. Bearer access tokens of first-party clients, with the issuer as audience.
+//! The JSON API of one's own account: for access tokens of first-party clients, for the issuer alone, with the scope
+//! `account`. A token that a resource server sees as well is refused, and what a token says of its sign-in is believed
+//! instead of what the grant says.
 
 pub mod activity;
 pub mod applications;
@@ -14,32 +16,43 @@ pub mod totp;
 use postern_service::{clock::Timestamp, problem::Problem};
 
 use super::{
-    auth::{account_problem, insufficient, login_problem, not_first_party, user_token},
-    bearer::BearerHeader,
+    auth::{account_problem, bearer_problem, insufficient, issuer_token, login_problem, not_first_party},
+    bearer::{Account, RequiredScope},
 };
 use crate::{
     App,
     accounts::changes,
+    clients::Client,
     login::{policy::Acr, second_factor},
+    resources::ACCOUNT,
     tokens::access_token::UserToken,
 };
 
-/// The token of a first-party client: one that only signs people in does not manage their accounts.
-async fn own_token(app: &App, bearer: BearerHeader) -> Result<UserToken, Problem> {
-    let token = user_token(app, bearer).await?;
+/// The token of a first-party client that may manage the account: one that only signs people in does not.
+async fn own_token(app: &App, bearer: RequiredScope<Account>) -> Result<UserToken, Problem> {
+    let token = issuer_token(app, bearer.0).await?;
     let clients = app.clients();
-    match clients.find(&token.grant.client_id) {
-        Some(client) if client.row.first_party => Ok(token),
-        _ => Err(not_first_party()),
-    }
+    let client = clients.find(&token.grant.client_id).filter(|client| client.row.first_party);
+    let client = client.ok_or_else(not_first_party)?;
+    token.require_scope(ACCOUNT, Some(how_to_get(client))).map_err(bearer_problem)?;
+    Ok(token)
 }
 
-/// RFC 9470 section 3: what changes how one signs in needs a recent sign-in, by the second factor if there is one.
+/// What its developer, or its operator, does about the missing scope.
+fn how_to_get(client: &Client) -> String {
+    if client.scopes.iter().any(|own| own == ACCOUNT) {
+        return "ask for it in a token of its own, without scopes of a resource".to_owned();
+    }
+    format!("the operator allows it by `postern client update {} --add-scope account`", client.client_id())
+}
+
+/// RFC 9470 section 3: what changes how one signs in needs a recent sign-in, by the second factor if there is one. The
+/// token says when and how it was.
 async fn must_be_recent(app: &App, token: &UserToken) -> Result<(), Problem> {
     let second_factor = second_factor::has_second_factor(app, &token.user).await.map_err(login_problem)?;
     let requirement = second_factor::requirement_to_change(second_factor);
-    let acr = token.grant.acr.as_deref().and_then(|word| word.parse().ok()).unwrap_or(Acr::Aal1);
-    let auth_time = Timestamp::from_micros(token.grant.auth_time.unwrap_or(0));
+    let acr = token.token.acr.as_deref().and_then(|word| word.parse().ok()).unwrap_or(Acr::Aal1);
+    let auth_time = Timestamp::from_seconds(token.token.auth_time.unwrap_or(0));
     if requirement.met_by(acr, auth_time, app.clock.now()) {
         return Ok(());
     }

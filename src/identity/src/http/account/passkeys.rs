@@ -19,7 +19,7 @@ use crate::{
     App,
     http::{
         auth::{language, login_problem},
-        bearer::BearerHeader,
+        bearer::{Account, RequiredScope},
         client_ip::origin,
         uncached::Uncached,
     },
@@ -149,7 +149,10 @@ impl Example for PasskeyName {
 impl PasskeysApi {
     /// The passkeys that are set up
     #[oai(path = "/passkeys", method = "get", operation_id = "passkeys_list")]
-    async fn list(&self, bearer: BearerHeader) -> Result<Uncached<OwnPasskeys>, Problems<401, 403, 503>> {
+    async fn list(
+        &self,
+        bearer: RequiredScope<Account>,
+    ) -> Result<Uncached<OwnPasskeys>, Problems<401, 403, 503>> {
         let token = own_token(&self.app, bearer).await?;
         Ok(Uncached(self.all_of(&token.user).await?))
     }
@@ -162,7 +165,7 @@ impl PasskeysApi {
     async fn begin(
         &self,
         request: &Request,
-        bearer: BearerHeader,
+        bearer: RequiredScope<Account>,
     ) -> Result<Uncached<PasskeyOptions>, Problems<401, 403, 404, 409, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
@@ -176,7 +179,7 @@ impl PasskeysApi {
     async fn confirm(
         &self,
         request: &Request,
-        bearer: BearerHeader,
+        bearer: RequiredScope<Account>,
         body: Json<NewPasskey>,
     ) -> Result<Uncached<OwnPasskey>, Problems<400, 401, 403, 404, 409, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
@@ -197,7 +200,7 @@ impl PasskeysApi {
     async fn rename(
         &self,
         request: &Request,
-        bearer: BearerHeader,
+        bearer: RequiredScope<Account>,
         id: Path<Uuid>,
         body: Json<PasskeyName>,
     ) -> Result<Uncached<OwnPasskeys>, Problems<400, 401, 403, 404, 429, 503>> {
@@ -216,7 +219,7 @@ impl PasskeysApi {
     async fn remove(
         &self,
         request: &Request,
-        bearer: BearerHeader,
+        bearer: RequiredScope<Account>,
         id: Path<Uuid>,
     ) -> Result<Uncached<OwnPasskeys>, Problems<400, 401, 403, 404, 503>> {
         let token = own_token(&self.app, bearer).await?;
@@ -239,7 +242,8 @@ fn problem_of(cause: EnrolError) -> Problem {
     match cause {
         EnrolError::NotBegun => Problem::new(NOT_BEGUN),
         EnrolError::Refused(cause) => {
-            tracing::info!(?cause, "a passkey was not set up");
+            let cause = cause.map(|cause| cause.to_string());
+            tracing::info!(cause, "a passkey was not set up");
             Problem::new(REFUSED)
         }
         EnrolError::Registered | EnrolError::TooMany => Problem::new(CONFLICT).detail(detail),

@@ -10,7 +10,7 @@ use crate::{
     accounts::password,
     http::{
         auth::{account_problem, language},
-        bearer::BearerHeader,
+        bearer::{Account, RequiredScope},
         client_ip::origin,
         uncached::Uncached,
     },
@@ -67,7 +67,7 @@ impl PasswordApi {
     async fn set(
         &self,
         request: &Request,
-        bearer: BearerHeader,
+        bearer: RequiredScope<Account>,
         body: Json<PasswordRequest>,
     ) -> Result<Uncached<PasswordSet>, Problems<400, 401, 403, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;

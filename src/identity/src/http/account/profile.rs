@@ -12,7 +12,10 @@ use crate::{
     App,
     accounts::profile::{self, Claim, ProfileChange},
     http::{
-        auth::account_problem, bearer::BearerHeader, client_ip::origin, oidc::userinfo::Claims,
+        auth::account_problem,
+        bearer::{Account, RequiredScope},
+        client_ip::origin,
+        oidc::userinfo::Claims,
         uncached::Uncached,
     },
 };
@@ -145,7 +148,10 @@ impl ProfileApi {
     ///
     /// All claims, whatever scopes the token has.
     #[oai(path = "/profile", method = "get", operation_id = "profile")]
-    async fn show(&self, bearer: BearerHeader) -> Result<Uncached<Claims>, Problems<401, 403, 503>> {
+    async fn show(
+        &self,
+        bearer: RequiredScope<Account>,
+    ) -> Result<Uncached<Claims>, Problems<401, 403, 503>> {
         let token = own_token(&self.app, bearer).await?;
         Ok(Uncached(profile::of(&token.user)?.into()))
     }
@@ -158,7 +164,7 @@ impl ProfileApi {
     async fn change(
         &self,
         request: &Request,
-        bearer: BearerHeader,
+        bearer: RequiredScope<Account>,
         body: Json<ProfileRequest>,
     ) -> Result<Uncached<Claims>, Problems<400, 401, 403, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;

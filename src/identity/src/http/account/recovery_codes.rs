@@ -10,7 +10,7 @@ use crate::{
     accounts::recovery_codes,
     http::{
         auth::{account_problem, language},
-        bearer::BearerHeader,
+        bearer::{Account, RequiredScope},
         client_ip::origin,
         uncached::Uncached,
     },
@@ -61,7 +61,10 @@ impl Example for NewCodes {
 impl RecoveryCodesApi {
     /// How many recovery codes still work
     #[oai(path = "/recovery-codes", method = "get", operation_id = "recovery_codes_left")]
-    async fn left(&self, bearer: BearerHeader) -> Result<Uncached<CodesLeft>, Problems<401, 403, 503>> {
+    async fn left(
+        &self,
+        bearer: RequiredScope<Account>,
+    ) -> Result<Uncached<CodesLeft>, Problems<401, 403, 503>> {
         let token = own_token(&self.app, bearer).await?;
         Ok(Uncached(CodesLeft { left: recovery_code::left(&self.app, &token.user).await? }))
     }
@@ -74,7 +77,7 @@ impl RecoveryCodesApi {
     async fn renew(
         &self,
         request: &Request,
-        bearer: BearerHeader,
+        bearer: RequiredScope<Account>,
     ) -> Result<Uncached<NewCodes>, Problems<401, 403, 409, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;

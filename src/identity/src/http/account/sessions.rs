@@ -10,7 +10,12 @@ use uuid::Uuid;
 
 use crate::{
     App,
-    http::{account::own_token, bearer::BearerHeader, client_ip::origin, uncached::Uncached},
+    http::{
+        account::own_token,
+        bearer::{Account, RequiredScope},
+        client_ip::origin,
+        uncached::Uncached,
+    },
     sessions::{self, Session},
 };
 
@@ -120,7 +125,10 @@ impl Example for Ended {
 impl SessionsApi {
     /// Where one is signed in
     #[oai(path = "/sessions", method = "get", operation_id = "sessions_list")]
-    async fn list(&self, bearer: BearerHeader) -> Result<Uncached<OwnSessions>, Problems<401, 403, 503>> {
+    async fn list(
+        &self,
+        bearer: RequiredScope<Account>,
+    ) -> Result<Uncached<OwnSessions>, Problems<401, 403, 503>> {
         let token = own_token(&self.app, bearer).await?;
         let live = sessions::live_of_user(&self.app, token.user.id).await?;
         let sessions = live.into_iter().map(|session| OwnSession::of(session, token.grant.sid)).collect();
@@ -132,7 +140,7 @@ impl SessionsApi {
     async fn end_others(
         &self,
         request: &Request,
-        bearer: BearerHeader,
+        bearer: RequiredScope<Account>,
     ) -> Result<Uncached<Ended>, Problems<401, 403, 503>> {
         let token = own_token(&self.app, bearer).await?;
         let ended = sessions::end_others(&self.app, &token.user, token.grant.sid, &origin(request)).await?;
@@ -146,7 +154,7 @@ impl SessionsApi {
     async fn end(
         &self,
         request: &Request,
-        bearer: BearerHeader,
+        bearer: RequiredScope<Account>,
         sid: Path<Uuid>,
     ) -> Result<Uncached<Ended>, Problems<400, 401, 403, 404, 503>> {
         let token = own_token(&self.app, bearer).await?;

@@ -14,7 +14,7 @@ use crate::{
     http::{
         account::{count_change, must_be_recent, own_token},
         auth::language,
-        bearer::BearerHeader,
+        bearer::{Account, RequiredScope},
         client_ip::origin,
         uncached::Uncached,
     },
@@ -105,7 +105,10 @@ impl Example for TotpConfirmation {
 impl TotpApi {
     /// Whether an authenticator is set up
     #[oai(path = "/totp", method = "get", operation_id = "totp_status")]
-    async fn status(&self, bearer: BearerHeader) -> Result<Uncached<TotpStatus>, Problems<401, 403, 503>> {
+    async fn status(
+        &self,
+        bearer: RequiredScope<Account>,
+    ) -> Result<Uncached<TotpStatus>, Problems<401, 403, 503>> {
         let token = own_token(&self.app, bearer).await?;
         Ok(Uncached(self.status_of(&token).await?))
     }
@@ -117,7 +120,7 @@ impl TotpApi {
     async fn begin(
         &self,
         request: &Request,
-        bearer: BearerHeader,
+        bearer: RequiredScope<Account>,
     ) -> Result<Uncached<TotpEnrolment>, Problems<401, 403, 409, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
@@ -131,7 +134,7 @@ impl TotpApi {
     async fn confirm(
         &self,
         request: &Request,
-        bearer: BearerHeader,
+        bearer: RequiredScope<Account>,
         body: Json<TotpConfirmation>,
     ) -> Result<Uncached<TotpStatus>, Problems<400, 401, 403, 409, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
@@ -151,7 +154,7 @@ impl TotpApi {
     async fn remove(
         &self,
         request: &Request,
-        bearer: BearerHeader,
+        bearer: RequiredScope<Account>,
     ) -> Result<Uncached<TotpStatus>, Problems<401, 403, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;

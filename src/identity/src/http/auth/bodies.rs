@@ -88,9 +88,9 @@ pub(super) struct VerifyRequest {
     /// The answer of a method that does not ask for a code.
     answer: Option<Any<Value>>,
     /// Scope of the access token; without it the client's default.
-    #[oai(validator(max_length = 4096))]
+    #[oai(validator(max_length = 2048))]
     pub(super) scope: Option<String>,
-    /// Which resources the access token is for (RFC 8707).
+    /// Which resources the access token is for, or the issuer alone (RFC 8707).
     pub(super) resource: Option<Resource>,
     /// `device` of an earlier sign-in's answer: strangers do not slow down a device that the account knows.
     #[oai(validator(max_length = 64))]
@@ -131,9 +131,9 @@ pub(super) struct LoginRequest {
     #[oai(validator(max_length = 4096))]
     pub(super) password: String,
     /// Scope of the access token; without it the client's default.
-    #[oai(validator(max_length = 4096))]
+    #[oai(validator(max_length = 2048))]
     pub(super) scope: Option<String>,
-    /// Which resources the access token is for (RFC 8707).
+    /// Which resources the access token is for, or the issuer alone (RFC 8707).
     pub(super) resource: Option<Resource>,
     /// `device` of an earlier sign-in's answer: strangers do not slow down a device that the account knows.
     #[oai(validator(max_length = 64))]
@@ -237,8 +237,10 @@ pub(super) struct RefreshRequest {
     #[oai(validator(max_length = 256))]
     pub(super) refresh_token: Option<String>,
     /// Less than was granted.
-    #[oai(validator(max_length = 4096))]
+    #[oai(validator(max_length = 2048))]
     pub(super) scope: Option<String>,
+    /// Which resources the access token is for, or the issuer alone (RFC 8707).
+    pub(super) resource: Option<Resource>,
 }
 
 impl Example for RefreshRequest {

@@ -21,7 +21,7 @@ use crate::{
     audit::Origin,
     clients::Client,
     crypto,
-    tokens::{Resolved, api_session::NewApiSession},
+    tokens::{SignInScope, api_session::NewApiSession},
 };
 
 /// Whoever calls.
@@ -56,8 +56,8 @@ impl Caller {
     }
 
     /// What a sign-in of this client brings about.
-    pub(super) fn completion<'a>(&'a self, resolved: &'a Resolved) -> NewApiSession<'a> {
-        NewApiSession { client: &self.client, resolved, origin: &self.origin }
+    pub(super) fn completion<'a>(&'a self, scope: &'a SignInScope) -> NewApiSession<'a> {
+        NewApiSession { client: &self.client, scope, origin: &self.origin }
     }
 
     /// Cookies are taken and set for pages of the client's own origins only: a browser sends the header

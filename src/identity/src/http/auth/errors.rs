@@ -63,6 +63,9 @@ const LINK_OVER: Kind = Kind::new("link_over", StatusCode::BAD_REQUEST, "The lin
 
 const SOON: Duration = Duration::from_secs(1);
 
+const NOT_FOR_ISSUER_ALONE: &str = "the access token is not for the issuer alone: \
+     ask for one whose scopes are all the issuer's, or name the issuer as `resource`";
+
 /// Why a sign-in does not go on.
 pub(in crate::http) fn login(cause: LoginError) -> Problem {
     match cause {
@@ -168,28 +171,27 @@ pub(super) fn one_of(one: &'static str, other: &'static str) -> Problem {
 }
 
 pub(super) fn scope(cause: &ScopeError) -> Problem {
-    match cause {
-        ScopeError::Target => Problem::new(INVALID_TARGET).detail(cause.to_string()),
-        _ => Problem::new(INVALID_SCOPE).detail(cause.to_string()),
-    }
+    tracing::info!(%cause, "scope refused");
+    let kind = if cause.of_target() { INVALID_TARGET } else { INVALID_SCOPE };
+    Problem::new(kind).detail(cause.to_string())
 }
 
 pub(super) fn refresh_refused() -> Problem {
     Problem::new(INVALID_GRANT)
 }
 
-pub(super) fn token(cause: TokenError) -> Problem {
+pub(super) fn token(client_id: &str, cause: TokenError) -> Problem {
     match cause {
         TokenError::Database(cause) => cause.into(),
         TokenError::Scope(cause) => scope(&cause),
         TokenError::TooManyRequests { retry_after } => {
             Problem::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)
         }
-        TokenError::GrantTypeNotAllowed => Problem::new(UNAUTHORIZED_CLIENT),
+        TokenError::GrantTypeNotAllowed { .. } => Problem::new(UNAUTHORIZED_CLIENT),
         TokenError::Issue(IssueError::Sign(SignError::Busy(cause))) => Problem::unavailable(&cause, SOON),
         TokenError::Issue(_) | TokenError::Crypto(_) => Problem::internal(&cause),
         _ => {
-            tracing::info!(%cause, "refresh refused");
+            tracing::info!(client_id, %cause, "refresh refused");
             refresh_refused()
         }
     }
@@ -218,12 +220,22 @@ pub(super) fn unusable_header() -> Problem {
 pub(in crate::http) fn bearer_problem(cause: BearerError) -> Problem {
     match cause {
         BearerError::Database(cause) => cause.into(),
-        BearerError::Scope(scope) => Problem::new(INSUFFICIENT_SCOPE)
-            .detail(format!("the scope `{scope}` is needed"))
-            .www_authenticate(challenge(&format!("error=\"insufficient_scope\", scope=\"{scope}\""))),
+        BearerError::Scope { scope, ref advice, .. } => {
+            tracing::info!(%cause, "access token refused");
+            let needed = format!("the scope `{scope}` is needed");
+            let detail =
+                advice.as_ref().map_or_else(|| needed.clone(), |advice| format!("{needed}: {advice}"));
+            Problem::new(INSUFFICIENT_SCOPE)
+                .detail(detail)
+                .www_authenticate(challenge(&format!("error=\"insufficient_scope\", scope=\"{scope}\"")))
+        }
         cause => {
             tracing::info!(%cause, "access token refused");
-            Problem::new(INVALID_TOKEN).www_authenticate(challenge("error=\"invalid_token\""))
+            let problem = Problem::new(INVALID_TOKEN).www_authenticate(challenge("error=\"invalid_token\""));
+            match cause {
+                BearerError::NotForIssuerAlone { .. } => problem.detail(NOT_FOR_ISSUER_ALONE),
+                _ => problem,
+            }
         }
     }
 }

@@ -34,7 +34,7 @@ use self::{
     caller::{Caller, Cookies},
 };
 use super::{
-    bearer::BearerHeader,
+    bearer::{BearerHeader, OpenId, RequiredScope},
     client_ip::origin,
     oidc::{client_authentication::HeaderCredentials, userinfo::Claims},
     uncached::Uncached,
@@ -48,7 +48,7 @@ use crate::{
     },
     sessions::SessionKind,
     tokens::{
-        self, Resolved, TokenError, TokenResponse,
+        self, SignInScope, TokenError, TokenResponse, Wanted,
         access_token::{self, UserToken},
         api_session::{self, Granted},
         refresh_token::{self, Refresh},
@@ -148,7 +148,7 @@ impl AuthApi {
             caller.must_be_allowed_origin(request)?;
         }
         // Before the proof is consumed: a wrong scope must not cost it.
-        let resolved = self.resolve(&caller, body.scope.as_deref(), body.resource.clone())?;
+        let scope = self.scope(&caller, body.scope.as_deref(), body.resource.clone())?;
         let attempt = body.attempt.clone();
         let binding = if in_cookies { cookies.attempt() } else { None };
         let device = cookies.device(body.device.clone(), in_cookies);
@@ -164,8 +164,8 @@ impl AuthApi {
             language: &caller.language,
             origin: &caller.origin,
         };
-        let verified = attempt::verify(&self.app, verify, &caller.completion(&resolved)).await;
-        Ok(self.conclude(&cookies, verified.map_err(errors::login)?, attempt, in_cookies).await?)
+        let verified = attempt::verify(&self.app, verify, &caller.completion(&scope)).await;
+        Ok(self.conclude(&caller, &cookies, verified.map_err(errors::login)?, attempt, in_cookies).await?)
     }
 
     /// Sign in by password
@@ -188,7 +188,7 @@ impl AuthApi {
         if in_cookies {
             caller.must_be_allowed_origin(request)?;
         }
-        let resolved = self.resolve(&caller, body.scope.as_deref(), body.resource)?;
+        let scope = self.scope(&caller, body.scope.as_deref(), body.resource)?;
         let binding = in_cookies.then(|| cookies.ensure_attempt());
         let device = cookies.device(body.device, in_cookies);
         let begin = Begin {
@@ -203,14 +203,14 @@ impl AuthApi {
             stores: None,
         };
         let answer = Answer { own: body.password.into(), ..Answer::default() };
-        let completion = caller.completion(&resolved);
+        let completion = caller.completion(&scope);
         let (attempt, verified) = attempt::at_once(&self.app, begin, answer, SessionKind::Api, &completion)
             .await
             .map_err(|cause| match cause {
                 LoginError::MalformedIdentifier => errors::malformed_email(),
                 cause => errors::login(cause),
             })?;
-        Ok(self.conclude(&cookies, verified, attempt, in_cookies).await?)
+        Ok(self.conclude(&caller, &cookies, verified, attempt, in_cookies).await?)
     }
 
     /// New tokens for a refresh token
@@ -230,17 +230,21 @@ impl AuthApi {
         let cookies = Cookies::new(&self.app, jar, &caller);
         let (token, in_cookies) = refresh_token_of(&caller, request, &cookies, body.refresh_token)?;
         let token = token.ok_or_else(errors::refresh_refused)?;
-        let refresh = Refresh { refresh_token: &token, scope: body.scope.as_deref(), resources: &[] };
+        let resources = body.resource.map(Resource::list).unwrap_or_default();
+        let wanted = Wanted { scope: body.scope.as_deref(), resources: &resources };
+        let refresh = Refresh { refresh_token: &token, wanted };
         let issued = refresh_token::rotate(&self.app, &caller.client, refresh, &caller.origin).await;
         if in_cookies && issued.as_ref().is_err_and(TokenError::ends_refresh_token) {
             cookies.clear_refresh();
         }
-        Ok(answer(&cookies, issued.map_err(errors::token)?, in_cookies))
+        let refused = |cause| errors::token(caller.client.client_id(), cause);
+        Ok(answer(&cookies, issued.map_err(refused)?, in_cookies))
     }
 
     /// Sign out
     ///
-    /// Ends the session and the grant of the access token; refresh tokens under it are dead at once.
+    /// Ends the session and the grant of the access token, which must be for the issuer alone; refresh tokens under it are
+    /// dead at once.
     #[oai(path = "/logout", method = "post", operation_id = "auth_logout")]
     async fn logout(
         &self,
@@ -250,7 +254,7 @@ impl AuthApi {
         body: Json<LogoutRequest>,
     ) -> Result<Uncached<bodies::SignedOut>, Problems<400, 401, 403, 503>> {
         let body = body.0;
-        let UserToken { grant, .. } = user_token(&self.app, bearer).await?;
+        let UserToken { grant, .. } = issuer_token(&self.app, bearer).await?;
         let caller = Caller::named(&self.app, request, &body.client_id)?;
         if grant.client_id != caller.client.client_id() {
             return Err(errors::refused_client().into());
@@ -268,10 +272,10 @@ impl AuthApi {
 
     /// Who is calling
     ///
-    /// The claims that the access token releases, as at userinfo.
+    /// The claims that the access token releases, as at userinfo: it needs the scope `openid`, whomever it is for.
     #[oai(path = "/me", method = "get", operation_id = "auth_me")]
-    async fn me(&self, bearer: BearerHeader) -> Result<Uncached<Claims>, Problems<401, 403, 503>> {
-        let token = user_token(&self.app, bearer).await?;
+    async fn me(&self, bearer: RequiredScope<OpenId>) -> Result<Uncached<Claims>, Problems<401, 403, 503>> {
+        let token = access_token::of_user(&self.app, &token_in(bearer.0)?).await.map_err(bearer_problem)?;
         let released = userinfo::released(&token)?;
         Ok(Uncached(released.into()))
     }
@@ -296,19 +300,21 @@ impl AuthApi {
         self.app.login_methods.find(&self.app, method).is_ok_and(|method| method.names_its_user())
     }
 
-    fn resolve(
+    fn scope(
         &self,
         caller: &Caller,
         scope: Option<&str>,
         resource: Option<Resource>,
-    ) -> Result<Resolved, Problem> {
+    ) -> Result<SignInScope, Problem> {
         let resources = resource.map(Resource::list).unwrap_or_default();
-        tokens::resolve(&self.app, &caller.client, scope, &resources).map_err(|cause| errors::scope(&cause))
+        let wanted = Wanted { scope, resources: &resources };
+        tokens::scope::of_sign_in(&self.app, &caller.client, wanted).map_err(|cause| errors::scope(&cause))
     }
 
     /// Tokens for a proof that completed its attempt; otherwise what it may go on with.
     async fn conclude(
         &self,
+        caller: &Caller,
         cookies: &Cookies<'_>,
         verified: Verified<Granted>,
         attempt: String,
@@ -322,7 +328,8 @@ impl AuthApi {
             Verified::Done(now) => {
                 let device = now.device_secret.clone();
                 let issued = api_session::first_tokens(*now).await;
-                let Uncached(tokens) = answer(cookies, issued.map_err(errors::token)?, in_cookies);
+                let refused = |cause| errors::token(caller.client.client_id(), cause);
+                let Uncached(tokens) = answer(cookies, issued.map_err(refused)?, in_cookies);
                 if in_cookies {
                     cookies.set_device(&device);
                     return Ok(Uncached(tokens));
@@ -357,10 +364,15 @@ fn answer(cookies: &Cookies<'_>, mut issued: TokenResponse, in_cookies: bool) ->
     Uncached(issued.into())
 }
 
-/// The user's access token in the header.
-pub(super) async fn user_token(app: &App, bearer: BearerHeader) -> Result<UserToken, Problem> {
+/// The user's access token in the header, which must be for the issuer alone.
+pub(super) async fn issuer_token(app: &App, bearer: BearerHeader) -> Result<UserToken, Problem> {
+    access_token::for_issuer_alone(app, &token_in(bearer)?).await.map_err(bearer_problem)
+}
+
+/// The access token in the header, not judged yet.
+fn token_in(bearer: BearerHeader) -> Result<String, Problem> {
     match bearer {
-        BearerHeader::Token(token) => access_token::of_user(app, &token).await.map_err(bearer_problem),
+        BearerHeader::Token(token) => Ok(token),
         BearerHeader::Absent => Err(errors::no_token()),
         BearerHeader::Unusable => Err(errors::unusable_header()),
     }

@@ -103,9 +103,9 @@ impl From<Malformed> for PageError {
 impl From<AuthorizeError> for PageError {
     fn from(cause: AuthorizeError) -> Self {
         let refusal = match cause {
-            AuthorizeError::Untrusted(cause) | AuthorizeError::Gone(Gone::Untrusted(cause)) => {
-                untrusted(cause)
-            }
+            // The log has it, with what came.
+            AuthorizeError::Untrusted(cause) => return untrusted(cause).into(),
+            AuthorizeError::Gone(Gone::Untrusted(cause)) => untrusted(cause),
             AuthorizeError::Gone(_) => Refusal::RequestGone,
             AuthorizeError::Database(cause) => return cause.into(),
             cause @ AuthorizeError::Crypto(_) => return Self::internal(&cause),

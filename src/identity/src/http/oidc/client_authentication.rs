@@ -23,6 +23,7 @@ use crate::{
     audit::Origin,
     clients::{Client, Clients},
     rate_limit::{self, Limit, Taken},
+    tokens::scope::shown,
 };
 
 /// Colons that a client's name may have and still be recognised where it is not encoded: more than any URI needs, and few
@@ -169,7 +170,7 @@ pub async fn authenticate(
             Err(OAuthError::invalid_request("client_id differs from the authenticated client"))
         }
         Some(client) => Ok(client),
-        None => refused(app, by_header, origin).await,
+        None => refused(app, &Claim::of(header, form_client_id, form_client_secret), origin).await,
     }
 }
 
@@ -183,14 +184,48 @@ fn proves(app: &App, clients: &Clients, client_id: &str, secret: Option<&str>) -
     proven.then(|| Arc::clone(client))
 }
 
+/// Which client a request says it is from, and how: for the log.
+struct Claim {
+    client_id: String,
+    method: &'static str,
+    by_header: bool,
+}
+
+impl Claim {
+    fn of(header: &HeaderCredentials, client_id: Option<&str>, secret: Option<&str>) -> Self {
+        let named = client_id.unwrap_or_default().to_owned();
+        let (client_id, method, by_header) = match (header, secret) {
+            (HeaderCredentials::Basic(sent), _) => {
+                let name = sent.encoded().map_or(named, |sent| sent.client_id);
+                (name, ClientAuthMethod::ClientSecretBasic.word(), true)
+            }
+            (HeaderCredentials::Unusable, _) => (named, "another Authorization header", true),
+            (HeaderCredentials::Absent, Some(_)) => (named, ClientAuthMethod::ClientSecretPost.word(), false),
+            (HeaderCredentials::Absent, None) => (named, ClientAuthMethod::None.word(), false),
+        };
+        Self { client_id, method, by_header }
+    }
+
+    /// What would have been right.
+    fn expected(&self, clients: &Clients) -> &'static str {
+        match clients.find(&self.client_id) {
+            None => "a client that is known and enabled",
+            Some(client) if client.auth_method.word() == self.method => "a live secret of the client",
+            Some(client) => client.auth_method.word(),
+        }
+    }
+}
+
 /// Refuses without saying why, and counts it (RFC 6749 section 2.3.1). A success counts nothing, so it costs no write.
-async fn refused<T>(app: &App, by_header: bool, origin: &Origin) -> Result<T, OAuthError> {
-    tracing::info!(ip = ?origin.ip, "client authentication failed");
+async fn refused<T>(app: &App, claim: &Claim, origin: &Origin) -> Result<T, OAuthError> {
+    let (client_id, expected) = (shown([claim.client_id.as_str()]), claim.expected(&app.clients()));
+    let ip = origin.ip.map(tracing::field::display);
+    tracing::info!(client_id, found = claim.method, expected, ip, "client authentication failed");
     metrics::counter!("postern_client_authentication_failures_total").increment(1);
     let limit =
         Limit { name: "client_failures_per_source", rate: app.config.limits.client_failures_per_source };
     match rate_limit::take_now(app, limit, &rate_limit::source(origin.ip)).await? {
-        Taken::Within(_) => Err(OAuthError::invalid_client(by_header)),
+        Taken::Within(_) => Err(OAuthError::invalid_client(claim.by_header)),
         Taken::Limited { retry_after, .. } => Err(OAuthError::too_many_requests(retry_after)),
     }
 }

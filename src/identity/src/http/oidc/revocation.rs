@@ -47,7 +47,7 @@ impl Parameters for RevocationRequest {}
 
 #[derive(ApiResponse)]
 enum RevocationAnswer {
-    /// The token is dead, or was never alive.
+    /// The token is dead or was never alive, or it may not end its grant.
     #[oai(status = 200)]
     Revoked,
 }
@@ -57,7 +57,8 @@ impl RevocationApi {
     /// End a token
     ///
     /// RFC 7009. Ends the grant that the token hangs off, with all its access and refresh tokens. Resource servers that
-    /// verify access tokens by themselves accept one until it expires.
+    /// verify access tokens by themselves accept one until it expires. An access token of a public client that a resource
+    /// server has too is answered with 200 and ends nothing: the refresh token ends the grant.
     #[oai(path = "/revoke", method = "post", operation_id = "revoke")]
     async fn revoke(
         &self,

@@ -16,7 +16,7 @@ use crate::{
         uncached::Uncached,
     },
     tokens::{
-        TokenResponse,
+        TokenResponse, Wanted,
         authorization_code::{self, Redemption},
         client_credentials,
         refresh_token::{self, Refresh},
@@ -50,9 +50,9 @@ struct TokenRequest {
     code_verifier: Option<String>,
     /// `refresh_token`: the refresh token. It is used once; the answer has the next.
     refresh_token: Option<String>,
-    /// `refresh_token`: less than was granted. `client_credentials`: less or other than the default.
+    /// Scope of the access token: less than was granted; with `client_credentials` less or other than the default.
     scope: Option<String>,
-    /// Which resources the access token is for; may be given several times (RFC 8707).
+    /// Which resources the access token is for, or the issuer alone; may be given several times (RFC 8707).
     #[oai(default)]
     resource: Vec<String>,
     /// The client, unless it is in the header.
@@ -139,31 +139,27 @@ impl TokenApi {
         let form = form.0;
         let (client_id, secret) = (form.client_id.as_deref(), form.client_secret.as_deref());
         let client = authenticate(&self.app, &header, client_id, secret, &origin).await?;
+        let wanted = Wanted { scope: form.scope.as_deref(), resources: &form.resource };
         let issued = match form.grant_type.as_str() {
             "authorization_code" => {
                 let redemption = Redemption {
                     code: required(form.code.as_deref(), "code")?,
                     redirect_uri: form.redirect_uri.as_deref(),
                     code_verifier: form.code_verifier.as_deref(),
-                    resources: &form.resource,
+                    wanted,
                 };
-                authorization_code::redeem(&self.app, &client, redemption, &origin).await?
+                authorization_code::redeem(&self.app, &client, redemption, &origin).await
             }
             "refresh_token" => {
-                let refresh = Refresh {
-                    refresh_token: required(form.refresh_token.as_deref(), "refresh_token")?,
-                    scope: form.scope.as_deref(),
-                    resources: &form.resource,
-                };
-                refresh_token::rotate(&self.app, &client, refresh, &origin).await?
+                let refresh_token = required(form.refresh_token.as_deref(), "refresh_token")?;
+                refresh_token::rotate(&self.app, &client, Refresh { refresh_token, wanted }, &origin).await
             }
-            "client_credentials" => {
-                client_credentials::issue_to(&self.app, &client, form.scope.as_deref(), &form.resource)
-                    .await?
-            }
+            "client_credentials" => client_credentials::issue_to(&self.app, &client, wanted).await,
             "" => return Err(OAuthError::invalid_request("grant_type is missing")),
             _ => return Err(OAuthError::new("unsupported_grant_type", "this grant_type is not supported")),
         };
+        let refused = |cause| OAuthError::of_token_request(client.client_id(), &form.grant_type, cause);
+        let issued = issued.map_err(refused)?;
         Ok(Uncached(issued.into()))
     }
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::{
     App,
     http::{
-        bearer::{self, BearerHeader},
+        bearer::{self, BearerHeader, OpenId, RequiredScope},
         error::OAuthError,
         oauth_form::{OAuthForm, Parameters},
         uncached::Uncached,
@@ -197,18 +197,22 @@ impl From<users::Address> for Address {
 impl UserinfoApi {
     /// Claims of the user
     ///
-    /// OpenID Connect Core section 5.3. Needs an access token with the scope `openid`.
+    /// OpenID Connect Core section 5.3. Needs an access token with the scope `openid`, whomever it is for.
     #[oai(path = "/userinfo", method = "get", operation_id = "userinfo")]
-    async fn get(&self, header: BearerHeader) -> Result<Uncached<Claims>, OAuthError> {
-        self.answer(header, None).await
+    async fn get(&self, header: RequiredScope<OpenId>) -> Result<Uncached<Claims>, OAuthError> {
+        self.answer(header.0, None).await
     }
 
     /// Claims of the user, by POST
     ///
     /// The same, with the access token in the header or in the form.
     #[oai(path = "/userinfo", method = "post", operation_id = "userinfo_post")]
-    async fn post(&self, header: BearerHeader, form: OptionalForm) -> Result<Uncached<Claims>, OAuthError> {
-        self.answer(header, form.0.access_token).await
+    async fn post(
+        &self,
+        header: RequiredScope<OpenId>,
+        form: OptionalForm,
+    ) -> Result<Uncached<Claims>, OAuthError> {
+        self.answer(header.0, form.0.access_token).await
     }
 }
 

@@ -1,0 +1,104 @@
+//! Gives a resource's scope another name, everywhere at once.
+//!
+//! It is what a step of the schema asks for when it stops at a name that belongs to the issuer now. So it needs nothing
+//! but the database, and writes only what the schema had from its first version on.
+
+use postern_service::{
+    clock::Timestamp,
+    database::{Database, DatabaseError, Transaction, changes},
+    random::Random,
+};
+use sea_orm::{ConnectionTrait as _, QueryResult, Statement, Value};
+use serde_json::json;
+
+use super::{ChangeError, rules};
+use crate::{clients, resources};
+
+/// Renames the scope `old` in its resource, in the lists of clients, in grants and in consents.
+pub async fn rename(
+    db: &Database,
+    random: &Random,
+    now: Timestamp,
+    (old, new): (&str, &str),
+) -> Result<(), ChangeError> {
+    rules::scope(new).map_err(|rule| ChangeError::invalid("scopes", format!("{rule} (found {new:?})")))?;
+    if resources::reserved(new) {
+        return Err(ChangeError::invalid("scopes", format!("must not name {new}: it belongs to the issuer")));
+    }
+    db.write(async |tx| {
+        if count(tx, new).await? > 0 {
+            return Err(ChangeError::Taken { kind: "scope", name: new.to_owned() });
+        }
+        let names = [new.into(), old.into()];
+        if change(tx, "UPDATE scopes SET name = $1 WHERE name = $2", names).await? == 0 {
+            return Err(ChangeError::Unknown { kind: "scope", name: old.to_owned() });
+        }
+        rename_in_clients(tx, old, new).await?;
+        rename_in_texts(tx, old, new).await?;
+        let event =
+            "INSERT INTO audit_events (id, at, kind, user_agent, details) VALUES ($1, $2, $3, $4, $5)";
+        let details = json!({ "scope": old, "name": new });
+        let values: [Value; 5] = [
+            random.row_id(now).into(),
+            now.micros().into(),
+            "scope.renamed".into(),
+            "postern command".into(),
+            details.into(),
+        ];
+        change(tx, event, values).await?;
+        for topic in [resources::TOPIC, clients::TOPIC] {
+            changes::announce(tx, topic).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn change(
+    tx: &Transaction,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<u64, DatabaseError> {
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    Ok(tx.execute_raw(statement).await?.rows_affected())
+}
+
+async fn all(tx: &Transaction, sql: &str) -> Result<Vec<QueryResult>, DatabaseError> {
+    Ok(tx.query_all_raw(Statement::from_string(tx.get_database_backend(), sql)).await?)
+}
+
+async fn count(tx: &Transaction, name: &str) -> Result<usize, DatabaseError> {
+    let sql = "SELECT name FROM scopes WHERE name = $1";
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [name.into()]);
+    Ok(tx.query_all_raw(statement).await?.len())
+}
+
+async fn rename_in_clients(tx: &Transaction, old: &str, new: &str) -> Result<(), DatabaseError> {
+    for row in all(tx, "SELECT client_id, scopes, default_scopes FROM clients").await? {
+        let client_id: String = row.try_get("", "client_id")?;
+        let renamed = |column: &str| -> Result<Value, sea_orm::DbErr> {
+            let list: serde_json::Value = row.try_get("", column)?;
+            let words: Vec<String> = serde_json::from_value(list).unwrap_or_default();
+            let words = words.into_iter().map(|word| if word == old { new.to_owned() } else { word });
+            Ok(json!(words.collect::<Vec<_>>()).into())
+        };
+        let values = [renamed("scopes")?, renamed("default_scopes")?, client_id.into()];
+        let update = "UPDATE clients SET scopes = $1, default_scopes = $2 WHERE client_id = $3";
+        change(tx, update, values).await?;
+    }
+    Ok(())
+}
+
+/// Words between spaces; a scope has no character that `LIKE` would not take as it is but `_` and `%`, which only make it
+/// look at more rows.
+async fn rename_in_texts(tx: &Transaction, old: &str, new: &str) -> Result<(), DatabaseError> {
+    for table in ["grants", "consents"] {
+        let sql = format!(
+            "UPDATE {table} SET scope = TRIM(REPLACE(' ' || scope || ' ', $1, $2)) \
+             WHERE ' ' || scope || ' ' LIKE $3"
+        );
+        let values = [format!(" {old} "), format!(" {new} "), format!("% {old} %")];
+        change(tx, &sql, values.map(Value::from)).await?;
+    }
+    Ok(())
+}
