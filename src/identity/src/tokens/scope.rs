@@ -97,7 +97,8 @@ pub(crate) fn shown<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
     const MOST: usize = 5;
     const LENGTH: usize = 100;
     let plain = |word: &str| -> String {
-        let plain = word.chars().map(|c| if c.is_ascii() && scope_character(c as u8) { c } else { '?' });
+        let fits = |c: char| u8::try_from(c).is_ok_and(scope_character);
+        let plain = word.chars().map(|c| if fits(c) { c } else { '?' });
         plain.take(LENGTH).collect()
     };
     let mut words = words.into_iter();
