@@ -184,34 +184,33 @@ fn proves(app: &App, clients: &Clients, client_id: &str, secret: Option<&str>) -
     proven.then(|| Arc::clone(client))
 }
 
-/// Which client a request says it is from, and how: for the log.
+/// Which client a request says it is from, and what came to prove it: for the log.
 struct Claim {
     client_id: String,
-    method: &'static str,
+    found: &'static str,
     by_header: bool,
 }
 
 impl Claim {
     fn of(header: &HeaderCredentials, client_id: Option<&str>, secret: Option<&str>) -> Self {
         let named = client_id.unwrap_or_default().to_owned();
-        let (client_id, method, by_header) = match (header, secret) {
+        let (client_id, found, by_header) = match (header, secret) {
             (HeaderCredentials::Basic(sent), _) => {
-                let name = sent.encoded().map_or(named, |sent| sent.client_id);
-                (name, ClientAuthMethod::ClientSecretBasic.word(), true)
+                (sent.encoded().map_or(named, |sent| sent.client_id), "a secret in the header", true)
             }
             (HeaderCredentials::Unusable, _) => (named, "another Authorization header", true),
-            (HeaderCredentials::Absent, Some(_)) => (named, ClientAuthMethod::ClientSecretPost.word(), false),
-            (HeaderCredentials::Absent, None) => (named, ClientAuthMethod::None.word(), false),
+            (HeaderCredentials::Absent, Some(_)) => (named, "a secret in the form", false),
+            (HeaderCredentials::Absent, None) => (named, "no secret", false),
         };
-        Self { client_id, method, by_header }
+        Self { client_id, found, by_header }
     }
 
     /// What would have been right.
     fn expected(&self, clients: &Clients) -> &'static str {
         match clients.find(&self.client_id) {
             None => "a client that is known and enabled",
-            Some(client) if client.auth_method.word() == self.method => "a live secret of the client",
-            Some(client) => client.auth_method.word(),
+            Some(client) if client.public() => "no secret, for the client is public",
+            Some(_) => "a live secret of the client",
         }
     }
 }
@@ -220,7 +219,7 @@ impl Claim {
 async fn refused<T>(app: &App, claim: &Claim, origin: &Origin) -> Result<T, OAuthError> {
     let (client_id, expected) = (shown([claim.client_id.as_str()]), claim.expected(&app.clients()));
     let ip = origin.ip.map(tracing::field::display);
-    tracing::info!(client_id, found = claim.method, expected, ip, "client authentication failed");
+    tracing::info!(client_id, found = claim.found, expected, ip, "client authentication failed");
     metrics::counter!("postern_client_authentication_failures_total").increment(1);
     let limit =
         Limit { name: "client_failures_per_source", rate: app.config.limits.client_failures_per_source };
