@@ -247,6 +247,8 @@ error-invitation-needed = Sie brauchen eine Einladung
 error-invitation-needed-text = Konten gibt es hier auf Einladung. Folgen Sie dem Link in Ihrer Einladung; wenn Sie keine haben, bitten Sie Ihre Administration um eine.
 error-link-over = Dieser Link funktioniert nicht mehr
 error-link-over-text = Er wurde schon benutzt, oder es ist zu viel Zeit vergangen. Fordern Sie einen neuen an.
+error-signed-out = Sie wurden abgemeldet
+error-signed-out-text = Es wurde nichts geändert. Melden Sie sich neu an, um fortzufahren.
 
 # Development: the inbox of `postern dev`
 inbox = Posteingang
@@ -364,7 +366,8 @@ recovery-codes-left = { $count ->
 recovery-codes-renew = Neue Codes anlegen
 recovery-codes-made = Das sind Ihre Codes. Sie werden nur dieses Mal gezeigt und beenden die vorigen.
 download = Herunterladen
-change-password-text = Sie werden überall sonst abgemeldet, und Anwendungen müssen neu fragen.
+change-password-text = Wählen Sie eines, das Sie nirgends sonst verwenden.
+sign-out-elsewhere = Überall sonst abmelden
 sessions = Geräte
 sessions-text = Wo Ihr Konto angemeldet ist.
 session-here = Hier

@@ -247,6 +247,8 @@ error-invitation-needed = You need an invitation
 error-invitation-needed-text = Accounts are made by invitation here. Follow the link in yours; if you have none, ask your administrator for one.
 error-link-over = This link does not work any more
 error-link-over-text = It was used already, or too much time has passed. Ask for a new one.
+error-signed-out = You have been signed out
+error-signed-out-text = Nothing was changed. Sign in again to go on.
 
 # Development: the inbox of `postern dev`
 inbox = Inbox
@@ -364,7 +366,8 @@ recovery-codes-left = { $count ->
 recovery-codes-renew = Make new codes
 recovery-codes-made = These are your codes. They are shown this once, and end the ones before.
 download = Download
-change-password-text = You will be signed out everywhere else, and applications must ask again.
+change-password-text = Choose one that you use nowhere else.
+sign-out-elsewhere = Sign out everywhere else
 sessions = Devices
 sessions-text = Where your account is signed in.
 session-here = Here

@@ -142,13 +142,15 @@ pub async fn standing(
     }
 }
 
-/// That a grant was not revoked, as a condition of a write: what was read before the write may have changed.
+/// That a grant was not revoked, as a condition of a write: what was read before the write may have changed. PostgreSQL
+/// locks the grant's row, waits for who is ending it, and judges the row as it is then.
 pub(crate) fn not_revoked(grant_id: Uuid) -> Expr {
     let not_revoked = Query::select()
         .expr(Expr::value(1))
         .from(grants::Entity)
         .and_where(grants::Column::Id.eq(grant_id))
         .and_where(grants::Column::RevokedAt.is_null())
+        .lock_shared()
         .to_owned();
     Expr::exists(not_revoked)
 }
@@ -178,15 +180,22 @@ pub async fn revoke_of_session(
     revoke_where(tx, Condition::all().add(grants::Column::Sid.eq(sid)).add(online), because, now).await
 }
 
-/// Ends every grant of a user. Answers how many.
+/// Ends every grant of a user, but for those of the session that is kept, if one is. Answers how many. The write holds the
+/// user exclusively ([`users::lock`]).
 pub async fn revoke_of_user(
-    _app: &App,
     tx: &Transaction,
     user_id: Uuid,
+    kept: Option<Uuid>,
     because: &str,
     now: Timestamp,
 ) -> Result<u64, DatabaseError> {
-    revoke_where(tx, Condition::all().add(grants::Column::UserId.eq(user_id)), because, now).await
+    let of_user = Condition::all().add(grants::Column::UserId.eq(user_id));
+    let which = match kept {
+        Some(sid) => of_user
+            .add(Condition::any().add(grants::Column::Sid.is_null()).add(grants::Column::Sid.ne(sid))),
+        None => of_user,
+    };
+    revoke_where(tx, which, because, now).await
 }
 
 /// Ends every grant that a client has of a user. Answers how many.

@@ -6,11 +6,13 @@
 //! ([`renew`]), after which the old cookie is dead (OWASP ASVS 7.2.4).
 //!
 //! Reading a session never writes. [`seeing`] moves the idle limit inside a write that happens anyway,
-//! and only when a minute has passed.
+//! and only when a minute has passed. What a session allows to write is written by its [`Principal`].
+
+mod standing;
 
 use std::time::Duration;
 
-use postern_entities::sessions;
+use postern_entities::{sessions, users as rows};
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Insertion, Transaction},
@@ -24,6 +26,7 @@ use sea_orm::{
 use serde_json::json;
 use uuid::Uuid;
 
+pub use self::standing::{Principal, RowLocks, SessionEnded, WriteError};
 use crate::{
     app::App,
     audit::{Event, Origin},
@@ -66,6 +69,13 @@ pub struct SignedIn {
     pub session: Session,
     /// Its user: see [`users::may_get_tokens`].
     pub user: User,
+}
+
+impl SignedIn {
+    /// Whom the session allows something.
+    pub fn principal(&self) -> Principal<'_> {
+        Principal::by_session(self)
+    }
 }
 
 /// What a new session begins with.
@@ -269,6 +279,21 @@ pub async fn end(
     origin: &Origin,
     now: Timestamp,
 ) -> Result<bool, DatabaseError> {
+    let whose = sessions::Entity::find_by_id(sid).select_only().column(sessions::Column::UserId);
+    let user = rows::Entity::find().filter(rows::Column::Id.in_subquery(whose.into_query()));
+    user.lock_exclusive().one(tx).await?;
+    end_of_locked(app, tx, sid, because, origin, now).await
+}
+
+/// [`end`], where the write holds the user exclusively already.
+async fn end_of_locked(
+    app: &App,
+    tx: &Transaction,
+    sid: Uuid,
+    because: &'static str,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<bool, DatabaseError> {
     let ended = sessions::Entity::update_many()
         .col_expr(sessions::Column::EndedAt, Expr::value(now.micros()))
         .filter(sessions::Column::Sid.eq(sid))
@@ -320,31 +345,36 @@ pub async fn last_auth_time(app: &App, user_id: Uuid) -> Result<Option<Timestamp
 }
 
 /// Ends one session of a user, on their own wish. False when it was not theirs, or had ended.
-pub async fn end_own(app: &App, user: &User, sid: Uuid, origin: &Origin) -> Result<bool, DatabaseError> {
+pub async fn end_own(
+    app: &App,
+    principal: Principal<'_>,
+    sid: Uuid,
+    origin: &Origin,
+) -> Result<bool, WriteError> {
     let now = app.clock.now();
-    app.db
-        .write(async |tx| {
+    principal
+        .write_exclusive(app, async |tx, user| {
             let theirs = sessions::Entity::find_by_id(sid).filter(sessions::Column::UserId.eq(user.id));
             if theirs.one(tx).await?.is_none() {
                 return Ok(false);
             }
-            end(app, tx, sid, "ended_by_user", origin, now).await
+            Ok(end_of_locked(app, tx, sid, "ended_by_user", origin, now).await?)
         })
         .await
 }
 
 /// Ends every other session of a user, on their own wish. How many there were.
-pub async fn end_others(
-    app: &App,
-    user: &User,
-    kept: Option<Uuid>,
-    origin: &Origin,
-) -> Result<usize, DatabaseError> {
+pub async fn end_others(app: &App, principal: Principal<'_>, origin: &Origin) -> Result<usize, WriteError> {
     let now = app.clock.now();
-    app.db.write(async |tx| end_all_but(app, tx, user.id, kept, "ended_by_user", origin, now).await).await
+    principal
+        .write_exclusive(app, async |tx, user| {
+            Ok(end_all_but(app, tx, user.id, principal.sid(), "ended_by_user", origin, now).await?)
+        })
+        .await
 }
 
-/// Ends every session of a user, with the same effect on grants. How many there were.
+/// Ends every session of a user, with the same effect on grants. How many there were. The write holds the user
+/// exclusively ([`users::lock`]).
 pub async fn end_all_of_user(
     app: &App,
     tx: &Transaction,
@@ -376,7 +406,7 @@ pub async fn end_all_but(
         .await?;
     let mut ended = 0;
     for sid in live.into_iter().filter(|sid| Some(*sid) != kept) {
-        ended += usize::from(end(app, tx, sid, because, origin, now).await?);
+        ended += usize::from(end_of_locked(app, tx, sid, because, origin, now).await?);
     }
     Ok(ended)
 }

@@ -24,6 +24,12 @@ pub fn may_get_tokens(user: &User) -> bool {
     user.disabled_at.is_none() && user.deletion_at.is_none()
 }
 
+/// [`may_get_tokens`] as a condition on a row `u` of users.
+pub(crate) const MAY_GET_TOKENS: &str = "u.disabled_at IS NULL AND u.deletion_at IS NULL";
+
+/// The same for who closed the account and may keep it after all.
+pub(crate) const MAY_RESTORE: &str = "u.disabled_at IS NULL AND u.deletion_at IS NOT NULL";
+
 /// Whether somebody may prove to be this user. Who closed the account may, until it is deleted, to keep it after all; a
 /// disabled account is nobody's: not even its owner is told.
 pub fn may_sign_in(user: &User, now: Timestamp) -> bool {
@@ -40,9 +46,19 @@ pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<User>, D
     Ok(users::Entity::find_by_id(id).one(db).await?)
 }
 
-/// Holds a user until the write ends: of two changes to what an account signs in with, the second sees the first.
+/// Holds a user until the write ends: of two changes to what an account signs in with, the second sees the first, and
+/// what is written for the user's sessions and grants comes before or after ([`sessions::Principal`]).
+///
+/// [`sessions::Principal`]: crate::sessions::Principal
 pub async fn lock(tx: &Transaction, id: Uuid) -> Result<(), DatabaseError> {
     users::Entity::find_by_id(id).lock_exclusive().one(tx).await?;
+    Ok(())
+}
+
+/// [`lock`] of several users, always in the same order.
+pub async fn lock_all(tx: &Transaction, ids: [Uuid; 2]) -> Result<(), DatabaseError> {
+    let locked = users::Entity::find().filter(users::Column::Id.is_in(ids));
+    locked.order_by_asc(users::Column::Id).lock_exclusive().all(tx).await?;
     Ok(())
 }
 

@@ -19,7 +19,8 @@ use crate::{
     audit::{Event, Origin},
     login::attempt,
     mail::{self, Letter, allowance::Requester},
-    users::{self, Email, User},
+    sessions::Principal,
+    users::{self, Email},
 };
 
 /// Mails a link to the new address and a notice to the old one, for somebody who proved lately who they are
@@ -27,12 +28,13 @@ use crate::{
 /// wish ends.
 pub async fn ask(
     app: &App,
-    user: &User,
+    principal: Principal<'_>,
     email: &str,
     language: &str,
     origin: &Origin,
 ) -> Result<(), AccountError> {
     let email = Email::parse(email).map_err(|_| AccountError::MalformedEmail)?;
+    let user = principal.user;
     if email.as_str() == user.email {
         return Err(AccountError::SameEmail);
     }
@@ -48,9 +50,8 @@ pub async fn ask(
     let letter = Letter { to: Some(email.as_str()), template, language, path: Some(&path) };
     let letter = mail::letter_until(app, letter, link.expires_at())?;
     let notice = mail::notice(app, &user.email, "email-change-asked", language)?;
-    let limited = app
-        .db
-        .write(async |tx| -> Result<_, AccountError> {
+    let limited = principal
+        .write(app, async |tx, user| -> Result<_, AccountError> {
             let limited = count_mail(app, tx, (&email, Requester::Stranger), origin, now).await?;
             if limited.is_none() {
                 links::end_of_user_for(tx, user.id, Purpose::ChangeEmail, now).await?;

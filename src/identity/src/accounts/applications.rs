@@ -11,6 +11,7 @@ use crate::{
     App,
     audit::{Event, Origin},
     consents, grants,
+    sessions::{Principal, WriteError},
     tokens::Scope,
     users::User,
 };
@@ -66,10 +67,15 @@ pub async fn list(app: &App, user: &User) -> Result<Vec<Application>, DatabaseEr
 }
 
 /// Ends every grant that a client has of this user, and forgets what the user allowed it. False when it had none.
-pub async fn remove(app: &App, user: &User, client_id: &str, origin: &Origin) -> Result<bool, DatabaseError> {
+pub async fn remove(
+    app: &App,
+    principal: Principal<'_>,
+    client_id: &str,
+    origin: &Origin,
+) -> Result<bool, WriteError> {
     let now = app.clock.now();
-    app.db
-        .write(async |tx| {
+    principal
+        .write_exclusive(app, async |tx, user| {
             let ended = grants::revoke_of_client(app, tx, user.id, client_id, "removed_by_user", now).await?;
             let forgotten = consents::forget(tx, user.id, client_id).await?;
             if ended == 0 && !forgotten {

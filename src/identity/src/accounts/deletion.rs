@@ -16,7 +16,7 @@ use postern_service::{
     database::{DatabaseError, Transaction},
 };
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, Statement, sea_query::Expr,
 };
 use serde_json::json;
@@ -29,8 +29,9 @@ use crate::{
     grants,
     login::attempt,
     mail::{self, Letter},
-    readable, sessions,
-    users::{self, User},
+    readable,
+    sessions::{self, Principal},
+    users::User,
 };
 
 /// The name of the job that removes what may go.
@@ -69,46 +70,44 @@ const STEPS: [&str; 6] = [
 /// account is told by mail. When it will be deleted.
 pub async fn close(
     app: &App,
-    user: &User,
+    principal: Principal<'_>,
     language: &str,
     origin: &Origin,
 ) -> Result<Timestamp, AccountError> {
-    let now = app.clock.now();
+    let (user, now) = (principal.user, app.clock.now());
     let deletion_at = now + app.config.registration.deletion_grace.duration();
     let letter = Letter { to: Some(&user.email), template: "account-closed", language, path: Some(RESTORE) };
     let told = mail::letter_with(app, letter, [("date", readable::minute(deletion_at))])?;
-    let closed = app
-        .db
-        .write(async |tx| -> Result<Timestamp, AccountError> {
-            if !set_deletion(tx, user.id, None, Some(deletion_at), now).await? {
-                // Somebody else was first, and everything was done then.
-                let closed = users::find(tx, user.id).await?.and_then(|user| user.deletion_at);
-                return Ok(closed.map_or(now, Timestamp::from_micros));
-            }
+    principal
+        .write_exclusive(app, async |tx, user| -> Result<(), AccountError> {
+            set_deletion(tx, &user, Some(deletion_at), now).await?;
             links::end_of_user(tx, user.id, now).await?;
             attempt::end_of_user(tx, user.id, now).await?;
             sessions::end_all_of_user(app, tx, user.id, BECAUSE, origin, now).await?;
-            grants::revoke_of_user(app, tx, user.id, BECAUSE, now).await?;
+            grants::revoke_of_user(tx, user.id, None, BECAUSE, now).await?;
             let event = Event::new("account.closed").user(user.id);
             let event = event.details(json!({ "deletion_at": deletion_at.rfc3339() }));
             event.record(app, tx, origin, now).await?;
-            told.enqueue(tx).await?;
-            Ok(deletion_at)
+            Ok(told.enqueue(tx).await?)
         })
         .await?;
     app.jobs.wake();
-    Ok(closed)
+    Ok(deletion_at)
 }
 
 /// Opens a closed account again, for somebody who signed in to it lately ([`sessions::find_closed`]); the account is told
 /// by mail. False when it was not closed any more, or when its time was over.
-pub async fn restore(app: &App, user: &User, language: &str, origin: &Origin) -> Result<bool, AccountError> {
-    let now = app.clock.now();
+pub async fn restore(
+    app: &App,
+    principal: Principal<'_>,
+    language: &str,
+    origin: &Origin,
+) -> Result<bool, AccountError> {
+    let (user, now) = (principal.user, app.clock.now());
     let told = mail::notice(app, &user.email, "account-restored", language)?;
-    let restored = app
-        .db
-        .write(async |tx| -> Result<bool, AccountError> {
-            if !set_deletion(tx, user.id, user.deletion_at, None, now).await? {
+    let restored = principal
+        .write_exclusive(app, async |tx, user| -> Result<bool, AccountError> {
+            if !set_deletion(tx, &user, None, now).await? {
                 return Ok(false);
             }
             Event::new("account.restored").user(user.id).record(app, tx, origin, now).await?;
@@ -120,29 +119,23 @@ pub async fn restore(app: &App, user: &User, language: &str, origin: &Origin) ->
     Ok(restored)
 }
 
-/// Sets when the account is deleted, if that is `was` and still to come. Whether it did: of two changes the first one
-/// holds, and none comes in the way of [`sweep`].
+/// Sets when the account is deleted, unless that time is over: then nothing comes in the way of [`sweep`]. Whether it did.
 async fn set_deletion(
     tx: &Transaction,
-    user_id: Uuid,
-    was: Option<i64>,
+    user: &User,
     deletion_at: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<bool, DatabaseError> {
-    let as_it_was = match was {
-        Some(was) => {
-            Condition::all().add(Column::DeletionAt.eq(was)).add(Column::DeletionAt.gt(now.micros()))
-        }
-        None => Condition::all().add(Column::DeletionAt.is_null()),
-    };
-    let changed = Entity::update_many()
+    if user.deletion_at.is_some_and(|end| end <= now.micros()) {
+        return Ok(false);
+    }
+    Entity::update_many()
         .col_expr(Column::DeletionAt, Expr::value(deletion_at.map(Timestamp::micros)))
         .col_expr(Column::UpdatedAt, Expr::value(now.micros()))
-        .filter(Column::Id.eq(user_id))
-        .filter(as_it_was)
+        .filter(Column::Id.eq(user.id))
         .exec(tx)
         .await?;
-    Ok(changed.rows_affected == 1)
+    Ok(true)
 }
 
 /// Removes the accounts whose time is over. How many that were.

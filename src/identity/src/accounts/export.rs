@@ -15,7 +15,7 @@ use crate::{
     App,
     audit::{Event, Origin},
     login::{passkey::enrolment, recovery_code, totp},
-    sessions::{self, Session},
+    sessions::{self, Principal, Session},
     users::User,
 };
 
@@ -25,8 +25,12 @@ pub const MOST_ACTS: u64 = 10_000;
 /// The document, for somebody who proved lately who they are
 /// ([`requirement_to_change`](crate::login::second_factor::requirement_to_change)). That it was asked for
 /// is recorded.
-pub async fn document(app: &App, user: &User, origin: &Origin) -> Result<Value, AccountError> {
-    let now = app.clock.now();
+pub async fn document(
+    app: &App,
+    principal: Principal<'_>,
+    origin: &Origin,
+) -> Result<Value, AccountError> {
+    let (user, now) = (principal.user, app.clock.now());
     let sessions = sessions::live_of_user(app, user.id).await?;
     let applications = applications::list(app, user).await?;
     let activity = activity::list(app, user, None, MOST_ACTS).await?;
@@ -51,7 +55,11 @@ pub async fn document(app: &App, user: &User, origin: &Origin) -> Result<Value, 
         },
     });
     let event = Event::new("account.exported").user(user.id);
-    app.db.write(async |tx| event.record(app, tx, origin, now).await).await?;
+    principal
+        .write(app, async |tx, _| -> Result<(), AccountError> {
+            Ok(event.record(app, tx, origin, now).await?)
+        })
+        .await?;
     Ok(document)
 }
 

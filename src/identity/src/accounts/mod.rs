@@ -44,6 +44,7 @@ use crate::{
     mail::allowance::{self, Allowance, Requester},
     passwords::{HashError, PasswordError, Weakness},
     pool::Busy,
+    sessions::SessionEnded,
     users::Email,
 };
 
@@ -115,6 +116,9 @@ pub enum AccountError {
     /// Something could not be sealed or opened.
     #[error("a secret could not be sealed or opened")]
     Crypto(#[from] CryptoError),
+    /// The session that allowed it has ended.
+    #[error(transparent)]
+    SessionEnded(#[from] SessionEnded),
     /// The database did not answer.
     #[error("the database did not answer")]
     Database(#[from] DatabaseError),

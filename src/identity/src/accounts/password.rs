@@ -7,14 +7,15 @@ use uuid::Uuid;
 use super::{AccountError, links, strength::Account};
 use crate::{
     App,
-    audit::{Event, Origin},
-    grants,
+    audit::Event,
     jobs::SealedJob,
-    login::{attempt, devices},
+    login::{
+        attempt,
+        credential_change::{CredentialChange, Ending},
+    },
     mail::{self, Letter},
     passwords::{self, NewPassword, Password, Weakness},
     rate_limit::{self, Limit, Taken},
-    sessions,
     users::User,
 };
 
@@ -25,21 +26,18 @@ pub async fn is_set(app: &App, user: &User) -> Result<bool, AccountError> {
     Ok(passwords::find(app, app.db.reader(), Some(user.id)).await?.is_some())
 }
 
-/// Sets a password, for somebody who proved lately who they are
-/// ([`requirement_to_change`](crate::login::second_factor::requirement_to_change)). Every other session ends and every
-/// grant, because whoever knew the old password may have made them; the account is told by mail.
-pub async fn change(
-    app: &App,
-    user: &User,
-    kept: Option<Uuid>,
-    password: &str,
-    language: &str,
-    origin: &Origin,
-) -> Result<(), AccountError> {
-    let now = app.clock.now();
+/// Sets a password; the account is told by mail.
+pub async fn change(app: &App, change: CredentialChange<'_>, password: &str) -> Result<(), AccountError> {
+    let CredentialChange { principal, language, .. } = change;
+    let (user, now) = (principal.user, app.clock.now());
     take_try(app, user, now).await?;
     let replacement = Replacement::new(app, user, password, language).await?;
-    app.db.write(async |tx| replacement.write(app, tx, kept, BECAUSE, origin, now).await).await?;
+    principal
+        .write_exclusive(app, async |tx, _| -> Result<(), AccountError> {
+            replacement.write(app, tx, &change.ending(BECAUSE), now).await?;
+            Ok(change.end_others(app, tx, BECAUSE, now).await?)
+        })
+        .await?;
     app.jobs.wake();
     Ok(())
 }
@@ -79,27 +77,22 @@ impl Replacement {
         })
     }
 
-    /// Stores it, and ends what the former one may have opened, but for one session. The rows are taken in the order in
-    /// which a sign-in takes them, so that neither waits for the other in a circle.
+    /// Stores it, and ends what was mailed and what the former one proved so far; what that one opened is for `ending` to
+    /// end. The write holds the user exclusively.
     pub(super) async fn write(
         self,
         app: &App,
         tx: &Transaction,
-        kept: Option<Uuid>,
-        because: &'static str,
-        origin: &Origin,
+        ending: &Ending<'_>,
         now: Timestamp,
     ) -> Result<(), AccountError> {
         let Self { user_id, password, told } = self;
         password.store(tx).await?;
         links::end_of_user(tx, user_id, now).await?;
         attempt::end_of_user(tx, user_id, now).await?;
-        devices::forget(tx, user_id).await?;
-        sessions::end_all_but(app, tx, user_id, kept, because, origin, now).await?;
-        grants::revoke_of_user(app, tx, user_id, because, now).await?;
-        let event = Event::new("credential.changed").user(user_id).session(kept);
-        let event = event.details(json!({ "method": "password", "by": because }));
-        event.record(app, tx, origin, now).await?;
+        let event = Event::new("credential.changed").user(user_id).session(ending.kept);
+        let event = event.details(json!({ "method": "password", "by": ending.because }));
+        event.record(app, tx, ending.origin, now).await?;
         Ok(told.enqueue(tx).await?)
     }
 }

@@ -5,7 +5,7 @@
 
 use postern_entities::users as rows;
 use postern_service::{clock::Timestamp, database::DatabaseError};
-use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, EntityTrait as _, QuerySelect as _};
+use sea_orm::{ActiveModelTrait as _, ActiveValue::Set};
 use serde_json::{Map, Value, json};
 
 use super::AccountError;
@@ -13,6 +13,7 @@ use crate::{
     App, administration,
     audit::{Event, Origin},
     clients,
+    sessions::Principal,
     tokens::userinfo::Released,
     users::{Profile, User},
 };
@@ -54,16 +55,13 @@ pub fn of(user: &User) -> Result<Released, DatabaseError> {
 /// Changes claims of the account. The row is held meanwhile, so that of two changes at once none undoes the other.
 pub async fn change(
     app: &App,
-    user: &User,
+    principal: Principal<'_>,
     change: ProfileChange,
     origin: &Origin,
 ) -> Result<User, AccountError> {
     let now = app.clock.now();
-    app.db
-        .write(async |tx| {
-            let row = rows::Entity::find_by_id(user.id).lock_exclusive().one(tx).await?;
-            let gone = || sea_orm::DbErr::RecordNotFound("a user who was just signed in".to_owned());
-            let mut row = row.ok_or_else(gone)?;
+    principal
+        .write_exclusive(app, async |tx, mut row| {
             let before: Profile = clients::read(row.profile.clone())?;
             let after = merged(&row.profile, &change)?;
             administration::users::check(&after)?;
@@ -80,7 +78,7 @@ pub async fn change(
                 ..Default::default()
             };
             stored.update(tx).await?;
-            let event = Event::new("profile.changed").user(user.id).details(details);
+            let event = Event::new("profile.changed").user(row.id).details(details);
             event.record(app, tx, origin, now).await?;
             Ok(row)
         })

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     App,
     audit::{Event, Origin},
-    login::devices,
+    login::{credential_change::Ending, devices},
     mail::{self, Letter, allowance::Requester},
     users::{self, Email},
 };
@@ -38,7 +38,8 @@ pub struct Forgot<'a> {
     pub device: Option<&'a str>,
 }
 
-/// Mails a link to set a new password, if the address has an account; otherwise the same, to nobody.
+/// Mails a link to set a new password, if the address has an account; otherwise the same, to nobody. A link of an earlier
+/// wish ends.
 pub async fn forgot(
     app: &App,
     Forgot { email, request, device }: Forgot<'_>,
@@ -66,6 +67,8 @@ pub async fn forgot(
             let requester = device.as_deref().map_or(Requester::Stranger, Requester::KnownDevice);
             let limited = count_mail(app, tx, (&email, requester), origin, now).await?;
             if limited.is_none() {
+                // The same statement for an address that has no account.
+                links::end_of_address(tx, Purpose::Reset, &email, now).await?;
                 link.store(tx).await?;
                 letter.enqueue(tx).await?;
                 event.record(app, tx, origin, now).await?;
@@ -113,7 +116,9 @@ pub async fn reset(
                 return Err(AccountError::LinkOver);
             }
             rows::Entity::update_many().set(proven).filter(rows::Column::Id.eq(user.id)).exec(tx).await?;
-            replacement.write(app, tx, None, BECAUSE, origin, now).await
+            let everything = Ending { user_id: user.id, kept: None, because: BECAUSE, origin };
+            replacement.write(app, tx, &everything, now).await?;
+            Ok(everything.end(app, tx, now).await?)
         })
         .await?;
     app.jobs.wake();

@@ -3,18 +3,12 @@
 use super::AccountError;
 use crate::{
     App,
-    audit::Origin,
-    login::{recovery_code, second_factor},
-    users::User,
+    login::{credential_change::CredentialChange, recovery_code, second_factor},
 };
 
-/// A new set of codes, shown once; for somebody who proved lately who they are ([`second_factor::requirement_to_change`]).
-pub async fn renew(
-    app: &App,
-    user: &User,
-    origin: &Origin,
-    language: &str,
-) -> Result<Vec<String>, AccountError> {
-    let device = second_factor::first(app, user).await?.ok_or(AccountError::NoAuthenticator)?;
-    recovery_code::renew(app, user, device, origin, language).await.map_err(AccountError::Login)
+/// A new set of codes, shown once.
+pub async fn renew(app: &App, change: CredentialChange<'_>) -> Result<Vec<String>, AccountError> {
+    let device = second_factor::first(app, change.principal.user).await?;
+    let device = device.ok_or(AccountError::NoAuthenticator)?;
+    recovery_code::renew(app, change, device).await.map_err(AccountError::Login)
 }

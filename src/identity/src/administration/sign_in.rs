@@ -10,8 +10,7 @@ use crate::{
     App,
     accounts::{self, AccountError, password},
     audit::{Event, Origin},
-    grants,
-    login::{attempt, devices, guesses, passkey::enrolment, recovery_code, totp},
+    login::{credential_change::Ending, guesses, passkey::enrolment, recovery_code, totp},
     sessions,
     users::{self, User},
 };
@@ -86,11 +85,8 @@ pub async fn reset(app: &App, user: &User, origin: &Origin) -> Result<(), Change
             let of_user = recovery_codes::Column::UserId.eq(user.id);
             recovery_codes::Entity::delete_many().filter(of_user).exec(tx).await?;
             accounts::end_links(tx, user.id, now).await?;
-            attempt::end_of_user(tx, user.id, now).await?;
             guesses::forget(tx, &user.email).await?;
-            devices::forget(tx, user.id).await?;
-            sessions::end_all_of_user(app, tx, user.id, BECAUSE, origin, now).await?;
-            grants::revoke_of_user(app, tx, user.id, BECAUSE, now).await?;
+            Ending { user_id: user.id, kept: None, because: BECAUSE, origin }.end(app, tx, now).await?;
             let event = Event::new("credential.removed").user(user.id);
             event.details(json!({ "method": "all", "by": BECAUSE })).record(app, tx, origin, now).await?;
             Ok::<_, ChangeError>(())

@@ -128,7 +128,7 @@ pub async fn disable(app: &App, user: &User, origin: &Origin) -> Result<(), Chan
             accounts::end_links(tx, user.id, now).await?;
             attempt::end_of_user(tx, user.id, now).await?;
             sessions::end_all_of_user(app, tx, user.id, "user_disabled", origin, now).await?;
-            grants::revoke_of_user(app, tx, user.id, "user_disabled", now).await?;
+            grants::revoke_of_user(tx, user.id, None, "user_disabled", now).await?;
             Event::new("user.disabled").user(user.id).record(app, tx, origin, now).await?;
             Ok::<_, ChangeError>(())
         })

@@ -90,7 +90,7 @@ impl From<InteractionError> for AuthorizeError {
         match cause {
             InteractionError::Gone(gone) => gone.into(),
             // Only recording a step says so, and nothing here records one.
-            InteractionError::NotAsked => Gone::Unknown.into(),
+            InteractionError::NotAsked | InteractionError::SessionEnded(_) => Gone::Unknown.into(),
             InteractionError::Database(cause) => cause.into(),
         }
     }
@@ -163,8 +163,10 @@ async fn advance(
     };
     let page = match (decide(app, asked, signed_in.as_ref()).await?, &signed_in) {
         (Step::Respond(Ok(())), Some(signed_in)) => {
-            let location = response::grant(app, asked.request, signed_in, waiting, origin).await?;
-            return Ok(Destination::Client(location));
+            match response::grant(app, asked.request, signed_in, waiting, origin).await? {
+                Some(location) => return Ok(Destination::Client(location)),
+                None => Destination::Login,
+            }
         }
         (Step::Respond(Err(refusal)), _) => {
             let location = response::refuse(app, asked.request, refusal, waiting, origin).await?;

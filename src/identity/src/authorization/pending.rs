@@ -39,7 +39,7 @@ use crate::{
     clients::Client,
     consents, crypto,
     login::{attempt::Completion, policy::Requirement},
-    sessions::{Session, SignedIn},
+    sessions::{Session, SessionEnded, SignedIn},
     users::User,
 };
 
@@ -69,6 +69,9 @@ pub enum InteractionError {
     /// The step is not the one that is asked for now. Resume the request: that leads to the right page.
     #[error("another step comes first")]
     NotAsked,
+    /// What the person said was said in a session that has ended since. Resume the request: that leads to the sign-in.
+    #[error(transparent)]
+    SessionEnded(#[from] SessionEnded),
     /// The database did not do its part.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -159,7 +162,9 @@ pub async fn pending(
     match find(app, handle, browser_secret).await {
         Ok(pending) => Ok(Some(pending)),
         Err(InteractionError::Database(cause)) => Err(cause),
-        Err(InteractionError::Gone(_) | InteractionError::NotAsked) => Ok(None),
+        Err(InteractionError::Gone(_) | InteractionError::NotAsked | InteractionError::SessionEnded(_)) => {
+            Ok(None)
+        }
     }
 }
 
@@ -219,7 +224,7 @@ impl Completion for SignInFor<'_> {
             Ok(()) => Ok(Ok(())),
             Err(InteractionError::Database(cause)) => Err(cause),
             Err(InteractionError::Gone(gone)) => Ok(Err(gone)),
-            Err(InteractionError::NotAsked) => Ok(Err(Gone::Unknown)),
+            Err(InteractionError::NotAsked | InteractionError::SessionEnded(_)) => Ok(Err(Gone::Unknown)),
         }
     }
 }
@@ -247,8 +252,9 @@ pub async fn record_consent(
     } else {
         ("consent.denied", PassedStep::Denied { at: now })
     };
-    app.db
-        .write(async |tx| {
+    signed_in
+        .principal()
+        .write(app, async |tx, _| {
             let id = pass_or_store(app, tx, &pending, browser_secret, step).await?;
             if allow {
                 consents::remember(tx, user_id, &request.client_id, &request.scope, now).await?;

@@ -20,18 +20,19 @@ use crate::{
     App,
     audit::{Event, Origin},
     grants::{self, NewGrant},
-    sessions::{self, SignedIn},
+    sessions::{self, RowLocks, SignedIn},
     tokens::authorization_code::{self, NewCode},
 };
 
-/// Grants what is asked for and answers with a code: the URI to go to.
+/// Grants what is asked for and answers with a code: the URI to go to. None, with nothing written, where the session has
+/// ended since it was read.
 pub(super) async fn grant(
     app: &App,
     request: &AuthorizationRequest,
     signed_in: &SignedIn,
     waiting: Option<Uuid>,
     origin: &Origin,
-) -> Result<String, AuthorizeError> {
+) -> Result<Option<String>, AuthorizeError> {
     let now = app.clock.now();
     let new = NewGrant {
         user_id: Some(signed_in.user.id),
@@ -59,10 +60,29 @@ pub(super) async fn grant(
     let (code, code_row) = authorization_code::new(app, &new_code, now);
     let (grant_row, event_row) = (grants::insertion(&grant), event.insertion(app, origin, now));
     let seeing = sessions::seeing(&signed_in.session, now);
-    let mut statements: Vec<&dyn StatementBuilder> = vec![&grant_row, &code_row, &event_row];
+    let locks = if seeing.is_some() { RowLocks::SharedUser } else { RowLocks::Shared };
+    let standing = signed_in.principal().standing_statement(locks);
+    let finishing = waiting.map(|id| pending::finishing(id, now));
+    let mut statements: Vec<&dyn StatementBuilder> = vec![&standing];
+    statements.extend(finishing.as_ref().map(|finishing| finishing as &dyn StatementBuilder));
+    statements.extend([&grant_row as &dyn StatementBuilder, &code_row, &event_row]);
     statements.extend(seeing.as_ref().map(|seeing| seeing as &dyn StatementBuilder));
-    answer(app, waiting, &statements, now).await?;
-    Ok(respond(app, &request.redirect_uri, request.state.as_deref(), [("code", Cow::from(code))]))
+    let waited = waiting.is_some();
+    let done =
+        app.db.write_together(&statements, move |done| matches!(granted(done, waited), Ok(true))).await?;
+    if !granted(&done, waited)? {
+        return Ok(None);
+    }
+    Ok(Some(respond(app, &request.redirect_uri, request.state.as_deref(), [("code", Cow::from(code))])))
+}
+
+/// What became of the conditions of a grant: whether the session stood, and whether the request still waited, if it did.
+fn granted(done: &[Done], waited: bool) -> Result<bool, Gone> {
+    match done {
+        [standing, ..] if !standing.found_a_row() => Ok(false),
+        [_, finishing, ..] if waited && !finishing.changed_a_row() => Err(Gone::Finished),
+        _ => Ok(true),
+    }
 }
 
 /// Answers with an error: the URI to go to.
@@ -73,8 +93,12 @@ pub(super) async fn refuse(
     waiting: Option<Uuid>,
     origin: &Origin,
 ) -> Result<String, AuthorizeError> {
-    if waiting.is_some() {
-        answer(app, waiting, &[], app.clock.now()).await?;
+    if let Some(id) = waiting {
+        let finishing = pending::finishing(id, app.clock.now());
+        let done = app.db.write_together(&[&finishing], Done::first_changed_a_row).await?;
+        if !Done::first_changed_a_row(&done) {
+            return Err(Gone::Finished.into());
+        }
     }
     tracing::info!(client_id = request.client_id, error = refusal.error.word(), %refusal, "authorization refused");
     Ok(error(app, &request.redirect_uri, request.state.as_deref(), refusal, origin))
@@ -103,21 +127,4 @@ fn respond<'a>(
     let state = state.map(|state| ("state", Cow::from(state)));
     let issuer = ("iss", Cow::from(app.config.issuer.as_str()));
     append(redirect_uri, answer.into_iter().chain(state).chain([issuer]))
-}
-
-/// Writes an answer. A request that waited gets one: when it has it, nothing is written.
-async fn answer(
-    app: &App,
-    waiting: Option<Uuid>,
-    statements: &[&dyn StatementBuilder],
-    now: Timestamp,
-) -> Result<(), AuthorizeError> {
-    let Some(id) = waiting else {
-        app.db.write_together(statements, |_| true).await?;
-        return Ok(());
-    };
-    let finishing = pending::finishing(id, now);
-    let statements = [&[&finishing as &dyn StatementBuilder], statements].concat();
-    let done = app.db.write_together(&statements, Done::first_changed_a_row).await?;
-    if Done::first_changed_a_row(&done) { Ok(()) } else { Err(Gone::Finished.into()) }
 }

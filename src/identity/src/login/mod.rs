@@ -8,6 +8,7 @@
 
 pub mod attempt;
 pub mod code;
+pub mod credential_change;
 pub mod devices;
 pub mod email_otp;
 pub mod guesses;
@@ -39,6 +40,7 @@ use crate::{
     jobs::{NewJob, SealedJob},
     login::policy::{Acr, Decision, Factor, Offer, Requirement, Shown},
     mail::Message,
+    sessions::SessionEnded,
     users::User,
 };
 
@@ -208,6 +210,9 @@ pub enum LoginError {
     /// Too many passwords are being hashed.
     #[error("too many passwords are being hashed")]
     Busy,
+    /// The session that allowed it has ended.
+    #[error(transparent)]
+    SessionEnded(#[from] SessionEnded),
     /// The database did not do it.
     #[error("the database failed")]
     Database(#[from] DatabaseError),

@@ -13,12 +13,16 @@ use sea_orm::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Answer, Challenge, Context, LoginError, LoginMethod, Proof, policy::Factor};
+use super::{
+    Answer, Challenge, Context, LoginError, LoginMethod, Proof,
+    credential_change::{CREDENTIAL_CHANGED, CredentialChange},
+    policy::Factor,
+};
 use crate::{
     app::App,
-    audit::{Event, Origin},
+    audit::Event,
     mail,
-    users::{self, User},
+    users::User,
 };
 
 const KIND: &str = "recovery-code";
@@ -89,22 +93,21 @@ pub async fn left(app: &App, user: &User) -> Result<usize, DatabaseError> {
 /// the account is told by mail.
 pub async fn renew(
     app: &App,
-    user: &User,
+    change: CredentialChange<'_>,
     device: Uuid,
-    origin: &Origin,
-    language: &str,
 ) -> Result<Vec<String>, LoginError> {
-    let now = app.clock.now();
+    let CredentialChange { principal, language, origin, .. } = change;
+    let (user, now) = (principal.user, app.clock.now());
     let codes: Vec<String> = (0..COUNT).map(|_| draw(app)).collect();
     let rows: Vec<_> = codes.iter().map(|code| row(app, user, device, code, now)).collect();
     let notice = mail::notice(app, &user.email, "recovery-codes", language)?;
-    app.db
-        .write(async |tx| -> Result<(), LoginError> {
-            users::lock(tx, user.id).await?;
+    principal
+        .write_exclusive(app, async |tx, user| -> Result<(), LoginError> {
             recovery_codes::Entity::delete_many().filter(Column::UserId.eq(user.id)).exec(tx).await?;
             recovery_codes::Entity::insert_many(rows).exec_without_returning(tx).await?;
             let event = Event::new("credential.enrolled").user(user.id);
             event.details(json!({ "method": KIND })).record(app, tx, origin, now).await?;
+            change.end_others(app, tx, CREDENTIAL_CHANGED, now).await?;
             notice.enqueue(tx).await?;
             Ok(())
         })

@@ -25,7 +25,10 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    Answer, Challenge, Context, LoginError, LoginMethod, Proof, policy::Factor, second_factor,
+    Answer, Challenge, Context, LoginError, LoginMethod, Proof,
+    credential_change::{CREDENTIAL_CHANGED, CredentialChange},
+    policy::Factor,
+    second_factor,
     sent_code::normalise,
 };
 use crate::{
@@ -33,7 +36,8 @@ use crate::{
     audit::{Event, Origin},
     mail,
     rate_limit::{self, Limit, Taken},
-    users::{self, User},
+    sessions::{Principal, SessionEnded},
+    users::User,
 };
 
 const KIND: &str = "totp";
@@ -113,6 +117,9 @@ pub enum EnrolError {
         /// When it may be tried again.
         retry_after: Duration,
     },
+    /// The session that allowed it has ended.
+    #[error(transparent)]
+    SessionEnded(#[from] SessionEnded),
     /// The database did not do it.
     #[error("the database failed")]
     Database(#[from] DatabaseError),
@@ -144,7 +151,8 @@ pub async fn status(app: &App, user: &User) -> Result<Option<Timestamp>, Databas
 }
 
 /// Begins an enrolment: a new seed, which proves nothing before [`confirm`]. One begun before is dropped.
-pub async fn enrol(app: &App, user: &User, origin: &Origin) -> Result<Enrolment, EnrolError> {
+pub async fn enrol(app: &App, principal: Principal<'_>, origin: &Origin) -> Result<Enrolment, EnrolError> {
+    let user = principal.user;
     let now = app.clock.now();
     let seed = app.random.bytes::<SEED_BYTES>();
     let id = app.random.row_id(now);
@@ -158,8 +166,8 @@ pub async fn enrol(app: &App, user: &User, origin: &Origin) -> Result<Enrolment,
         last_used_step: None,
         created_at: now.micros(),
     };
-    app.db
-        .write(async |tx| {
+    principal
+        .write(app, async |tx, _| {
             if confirmed(tx, user.id).await?.is_some() {
                 return Err(EnrolError::AlreadyEnrolled);
             }
@@ -186,14 +194,9 @@ pub async fn begun_enrolment(app: &App, user: &User) -> Result<Option<Enrolment>
 }
 
 /// Completes an enrolment by its first code, and tells the account's owner by mail.
-pub async fn confirm(
-    app: &App,
-    user: &User,
-    code: &str,
-    origin: &Origin,
-    language: &str,
-) -> Result<(), EnrolError> {
-    let now = app.clock.now();
+pub async fn confirm(app: &App, change: CredentialChange<'_>, code: &str) -> Result<(), EnrolError> {
+    let CredentialChange { principal, language, origin, .. } = change;
+    let (user, now) = (principal.user, app.clock.now());
     take_try(app, user, now).await?;
     let begun = begun(app, user).await?.ok_or(EnrolError::NotBegun)?;
     let Some(step) = matching_step(app, user, &begun, Some(code), now)? else {
@@ -201,9 +204,8 @@ pub async fn confirm(
         return Err(EnrolError::WrongCode);
     };
     let notice = mail::notice(app, &user.email, "totp-on", language).map_err(LoginError::from)?;
-    app.db
-        .write(async |tx| {
-            users::lock(tx, user.id).await?;
+    principal
+        .write_exclusive(app, async |tx, _| {
             // A partial unique index lets one confirmed authenticator live per user.
             let confirmed = credentials::Entity::update_many()
                 .col_expr(credentials::Column::ConfirmedAt, Expr::value(now.micros()))
@@ -216,6 +218,7 @@ pub async fn confirm(
                 return Err(EnrolError::NotBegun);
             }
             record(app, tx, "credential.enrolled", user, origin, now).await?;
+            change.end_others(app, tx, CREDENTIAL_CHANGED, now).await?;
             notice.enqueue(tx).await?;
             Ok(())
         })
@@ -226,13 +229,12 @@ pub async fn confirm(
 
 /// Removes the account's authenticator, confirmed or not, and tells its owner by mail. Whether there
 /// was a confirmed one.
-pub async fn remove(app: &App, user: &User, origin: &Origin, language: &str) -> Result<bool, EnrolError> {
-    let now = app.clock.now();
+pub async fn remove(app: &App, change: CredentialChange<'_>) -> Result<bool, EnrolError> {
+    let CredentialChange { principal, language, origin, .. } = change;
+    let (user, now) = (principal.user, app.clock.now());
     let notice = mail::notice(app, &user.email, "totp-off", language).map_err(LoginError::from)?;
-    let removed = app
-        .db
-        .write(async |tx| -> Result<bool, EnrolError> {
-            users::lock(tx, user.id).await?;
+    let removed = principal
+        .write_exclusive(app, async |tx, _| -> Result<bool, EnrolError> {
             unconfirmed_of(user.id).exec(tx).await?;
             if let Some(confirmed) = confirmed(tx, user.id).await? {
                 second_factor::hand_over_codes(tx, user.id, confirmed.id).await?;
@@ -246,6 +248,7 @@ pub async fn remove(app: &App, user: &User, origin: &Origin, language: &str) -> 
                 return Ok(false);
             }
             record(app, tx, "credential.removed", user, origin, now).await?;
+            change.end_others(app, tx, CREDENTIAL_CHANGED, now).await?;
             notice.enqueue(tx).await?;
             Ok(true)
         })

@@ -29,7 +29,7 @@ pub use self::{
     hasher::{HashError, Hasher, Verdict},
     rules::{Judged, Password, Weakness},
 };
-use crate::{App, crypto::CryptoError, pool::Busy, users};
+use crate::{App, crypto::CryptoError, pool::Busy};
 
 const KIND: &str = "password";
 
@@ -142,9 +142,9 @@ pub fn seal(app: &App, user_id: Uuid, hash: &str, now: Timestamp) -> Result<NewP
 }
 
 impl NewPassword {
-    /// Stores it; the account's former password is none any more.
+    /// Stores it; the account's former password is none any more. The write holds the user exclusively
+    /// ([`users::lock`](crate::users::lock)), or made them.
     pub async fn store(self, tx: &Transaction) -> Result<(), DatabaseError> {
-        users::lock(tx, self.row.user_id).await?;
         of_user(self.row.user_id).exec(tx).await?;
         let row: credentials::ActiveModel = self.row.into();
         credentials::Entity::insert(row).exec_without_returning(tx).await?;

@@ -12,6 +12,7 @@ use super::{handle::grant_of_jti, scope::OPENID};
 use crate::{
     App,
     grants::{self, Grant, Standing},
+    sessions::Principal,
     users::User,
 };
 
@@ -24,6 +25,13 @@ pub struct UserToken {
     pub grant: Grant,
     /// Whose it is.
     pub user: User,
+}
+
+impl UserToken {
+    /// Whom the token allows something.
+    pub fn principal(&self) -> Principal<'_> {
+        Principal::by_grant(&self.user, &self.grant)
+    }
 }
 
 /// Why a token is no good here.

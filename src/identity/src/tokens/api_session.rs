@@ -26,7 +26,7 @@ use crate::{
     login::attempt::{Completion, SignedInNow},
     pool::Busy,
     sessions::{self, Session},
-    users::User,
+    users::{self, User},
 };
 
 const BECAUSE: &str = "signed_out";
@@ -119,6 +119,9 @@ pub async fn sign_out(
     let now = app.clock.now();
     app.db
         .write(async |tx| -> Result<(), DatabaseError> {
+            if let Some(user_id) = grant.user_id {
+                users::lock(tx, user_id).await?;
+            }
             grants::revoke_and_record(app, tx, grant, BECAUSE, origin, now).await?;
             if let Some(sid) = grant.sid {
                 sessions::end(app, tx, sid, BECAUSE, origin, now).await?;

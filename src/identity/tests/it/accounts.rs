@@ -1,12 +1,16 @@
 //! Registration, sign-in by password and recovery, as the first-party API has them.
 
 use poem::http::{HeaderName, HeaderValue};
-use postern_identity::{accounts::password, administration::sign_in as operators, audit::Origin};
+use postern_identity::{
+    accounts::{AccountError, password},
+    administration::sign_in as operators,
+    audit::Origin,
+};
 use serde_json::{Value, json};
 
 use crate::{
     sign_in::{ALICE, NOBODY, SignIn, problem},
-    support::{Answer, START, TestApp, from_peer, json_request},
+    support::{Answer, START, TestApp, credential_change, from_peer, json_request},
 };
 
 const CAROL: &str = "carol@example.test";
@@ -417,11 +421,13 @@ async fn of_changes_resets_and_sign_ins_at_once_none_is_torn_and_one_password_st
     let (app, other) = (&sign_in.app, sign_in.app.another_node().await);
     forgot(app, ALICE).await;
     let token = token_for(app, ALICE).await;
-    let origin = Origin::default();
-    let (app, other, origin, alice) = (app, &other, &origin, &sign_in.alice);
+    let signed_in = app.signed_in(&sign_in.alice).await;
+    let (app, other, signed_in) = (app, &other, &signed_in);
     let changes = (0..6).map(|call| async move {
         let (node, new) = if call % 2 == 0 { (app, ANOTHER) } else { (other, "one brown kettle overhead") };
-        password::change(&node.app, alice, None, new, "en", origin).await.unwrap();
+        let changed = password::change(&node.app, credential_change(signed_in, true), new).await;
+        // After the reset the session does not stand.
+        assert!(matches!(changed, Ok(()) | Err(AccountError::SessionEnded(_))), "{changed:?}");
     });
     let sign_ins = (0..4).map(|call| async move {
         let answer = login(if call % 2 == 0 { app } else { other }, ALICE, PASSWORD).await;

@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use postern_identity::{accounts::password, administration::sign_in as operators, audit::Origin};
+use postern_identity::administration::sign_in as operators;
 use serde_json::{Value, json};
 
 use crate::{
@@ -90,9 +90,7 @@ impl<'a> Full<'a> {
 /// alice, with a password.
 async fn with_password(settings: &[(&str, &str)]) -> SignIn {
     let sign_in = SignIn::with(settings).await;
-    password::change(&sign_in.app.app, &sign_in.alice, None, PASSWORD, "en", &Origin::default())
-        .await
-        .unwrap();
+    sign_in.set_password(PASSWORD).await;
     sign_in
 }
 

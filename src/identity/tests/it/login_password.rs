@@ -6,8 +6,6 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use postern_entities::{attempts, audit_events};
 use postern_identity::{
-    accounts::password,
-    audit::Origin,
     login::{Answer as Answered, Challenge, Context, LoginError, LoginMethod, Proof, policy::Factor},
     users::User,
 };
@@ -308,8 +306,8 @@ async fn the_mail_about_a_new_device_says_when_where_and_with_what() {
         ("POSTERN_MAIL__SMTP_TLS", "none"),
     ])
     .await;
-    let (app, origin) = (&sign_in.app, Origin::default());
-    password::change(&app.app, &sign_in.alice, None, PASSWORD, "en", &origin).await.unwrap();
+    let app = &sign_in.app;
+    sign_in.set_password(PASSWORD).await;
     for peer in ["203.0.113.9", "198.51.100.7"] {
         assert_eq!(login_from(app, ALICE, PASSWORD, peer).await.status, 200);
         app.run_jobs().await;

@@ -6,7 +6,6 @@ use poem::{
     http::{Method, header},
 };
 use postern_identity::{
-    audit::Origin,
     login::{recovery_code, totp},
 };
 use serde_json::{Value, json};
@@ -105,7 +104,8 @@ async fn codes_need_an_authenticator_and_go_with_it() {
     let authenticator = sign_in.enrol().await;
     let codes = codes_of(&sign_in, &strong_tokens(&sign_in, &authenticator, 1).await).await;
     let app = &sign_in.app.app;
-    totp::remove(app, &sign_in.alice, &Origin::default(), "en").await.unwrap();
+    let signed_in = sign_in.app.signed_in(&sign_in.alice).await;
+    totp::remove(app, credential_change(&signed_in, false)).await.unwrap();
     assert_eq!(recovery_code::left(app, &sign_in.alice).await.unwrap(), 0);
     sign_in.enrol().await;
     let attempt = sign_in.attempt("email-otp", ALICE).await;

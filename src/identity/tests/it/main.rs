@@ -77,6 +77,7 @@ mod sign_in;
 mod skeleton;
 mod smtp;
 mod soft_passkey;
+mod standing;
 mod support;
 mod token_client_credentials;
 mod token_code;

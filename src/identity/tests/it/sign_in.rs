@@ -8,6 +8,7 @@ use std::{
 
 use poem::http::header;
 use postern_identity::{
+    accounts::password,
     administration::{clients, metadata::MetadataChange, users},
     audit::Origin,
     clients::{ClientAuthMethod, GrantType},
@@ -17,7 +18,7 @@ use postern_identity::{
 use serde_json::{Value, json};
 use totp_rs::{Builder, Secret};
 
-use crate::support::{Answer, TestApp, from_peer, json_request};
+use crate::support::{Answer, TestApp, credential_change, from_peer, json_request};
 
 /// Her address.
 pub const ALICE: &str = "alice@example.test";
@@ -109,6 +110,13 @@ impl SignIn {
         verify(&self.app, "app", method, attempt, code).await
     }
 
+    /// Sets alice's password; everything that was open ends.
+    pub async fn set_password(&self, password: &str) {
+        let signed_in = self.app.signed_in(&self.alice).await;
+        let change = credential_change(&signed_in, true);
+        password::change(&self.app.app, change, password).await.unwrap();
+    }
+
     /// A whole sign-in by mail.
     pub async fn tokens(&self) -> Value {
         let attempt = self.attempt("email-otp", ALICE).await;
@@ -119,11 +127,12 @@ impl SignIn {
 
     /// Sets up alice's authenticator; the clock stands two steps later then.
     pub async fn enrol(&self) -> Authenticator {
+        let signed_in = self.app.signed_in(&self.alice).await;
         let origin = Origin::default();
-        let enrolment = totp::enrol(&self.app.app, &self.alice, &origin).await.unwrap();
+        let enrolment = totp::enrol(&self.app.app, signed_in.principal(), &origin).await.unwrap();
         let authenticator = Authenticator::of(&enrolment);
         let code = authenticator.code(&self.app, 0);
-        totp::confirm(&self.app.app, &self.alice, &code, &origin, "en").await.unwrap();
+        totp::confirm(&self.app.app, credential_change(&signed_in, false), &code).await.unwrap();
         self.app.run_jobs().await;
         self.app.clock.advance(Duration::from_secs(60));
         authenticator

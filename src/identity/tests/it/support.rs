@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
 };
 
 use poem::{
@@ -21,14 +21,15 @@ use postern_identity::{
     config::Config,
     http, jobs,
     mail::Inbox,
-    sessions::{self, NewSession, Proven, Session, SessionKind},
+    login::credential_change::CredentialChange,
+    sessions::{self, NewSession, Opened, Proven, Session, SessionKind, SignedIn},
     tokens::{self, issue::GrantFacts},
     users::{Profile, User},
 };
 use postern_migrations::identity::Migrator;
 use postern_service::{
     clock::{Clock, Timestamp},
-    database::{Database, migrate},
+    database::{Database, DatabaseError, migrate},
     random::Random,
     testing::TestDatabase,
 };
@@ -143,6 +144,27 @@ impl TestApp {
         users::add(&self.app, email, true, Profile::default(), &Origin::default()).await.unwrap()
     }
 
+    /// A session of a browser, at this level.
+    pub async fn open_session(&self, user: &User, acr: &str) -> Opened {
+        let app = &self.app;
+        let now = app.clock.now();
+        let new = NewSession {
+            user_id: user.id,
+            kind: SessionKind::Browser,
+            client_id: None,
+            proven: Proven { auth_time: now, acr: acr.to_owned(), amr: vec!["otp".to_owned()] },
+            remembered: true,
+            origin: Origin::default(),
+        };
+        let opened = app.db.write(async |tx| Ok::<_, DatabaseError>(sessions::open(app, tx, new, now)));
+        opened.await.unwrap()
+    }
+
+    /// The user, signed in in a session of their own.
+    pub async fn signed_in(&self, user: &User) -> SignedIn {
+        SignedIn { session: self.open_session(user, "aal1").await.session, user: user.clone() }
+    }
+
     /// A client; answers its secret, or nothing for a public one.
     pub async fn client(&self, client_id: &str, metadata: MetadataChange) -> String {
         let secret = clients::add(&self.app, client_id, metadata, &Origin::default()).await.unwrap();
@@ -244,6 +266,12 @@ impl TestApp {
     }
 }
 
+/// A change of how somebody signs in, as they ask for it.
+pub fn credential_change(signed_in: &SignedIn, ends_others: bool) -> CredentialChange<'_> {
+    static NOWHERE: LazyLock<Origin> = LazyLock::new(Origin::default);
+    CredentialChange { principal: signed_in.principal(), ends_others, language: "en", origin: &NOWHERE }
+}
+
 /// The same request, as if it came over a connection from this peer.
 pub fn from_peer(request: Request, peer: &str) -> Request {
     let (parts, body) = request.into_parts();
@@ -288,23 +316,7 @@ impl Browser<'_> {
 
     /// Signs the user in without the pages, at this level.
     pub async fn sign_in_at(&self, user: &User, acr: &str) -> Session {
-        let app = &self.app.app;
-        let now = app.clock.now();
-        let new = NewSession {
-            user_id: user.id,
-            kind: SessionKind::Browser,
-            client_id: None,
-            proven: Proven { auth_time: now, acr: acr.to_owned(), amr: vec!["otp".to_owned()] },
-            remembered: true,
-            origin: Origin::default(),
-        };
-        let opened = app
-            .db
-            .write(async |tx| {
-                Ok::<_, postern_service::database::DatabaseError>(sessions::open(app, tx, new, now))
-            })
-            .await
-            .unwrap();
+        let opened = self.app.open_session(user, acr).await;
         self.set_cookie("postern-session", &opened.cookie_secret.unwrap());
         opened.session
     }

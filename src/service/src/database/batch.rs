@@ -16,9 +16,19 @@ pub struct Done {
 }
 
 impl Done {
+    /// Whether it was a query that found something. A query leaves `rows_affected` as it was on SQLite.
+    pub fn found_a_row(&self) -> bool {
+        self.row.is_some()
+    }
+
+    /// Whether it changed one row.
+    pub fn changed_a_row(&self) -> bool {
+        self.rows_affected == 1
+    }
+
     /// Whether the first statement changed a row: what to keep a write by whose first statement is its gate.
     pub fn first_changed_a_row(done: &[Self]) -> bool {
-        done.first().is_some_and(|first| first.rows_affected == 1)
+        done.first().is_some_and(Self::changed_a_row)
     }
 }
 

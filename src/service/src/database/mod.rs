@@ -20,6 +20,8 @@ mod work;
 
 use std::fmt;
 use std::sync::Arc;
+#[cfg(feature = "testing")]
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement, StatementBuilder};
@@ -49,7 +51,13 @@ pub struct Database(Arc<Inner>);
 struct Inner {
     reader: Reader,
     writes: Writes,
+    #[cfg(feature = "testing")]
+    before_write: Mutex<Option<Interlude>>,
 }
+
+/// What a test does between the reads of a request and its first write.
+#[cfg(feature = "testing")]
+type Interlude = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Who writes. The options are those of further connections, for migrations.
 enum Writes {
@@ -61,22 +69,41 @@ impl Database {
     /// Opens the database and its first connection. On SQLite the file and its directory are created. Must be called
     /// inside of a Tokio runtime, which the database then lives in.
     pub async fn open(settings: &DatabaseSettings) -> Result<Self, DatabaseError> {
-        let inner = match settings.scheme()? {
+        let (reader, writes) = match settings.scheme()? {
             Scheme::Sqlite => {
                 let options = sqlite::options(settings)?;
                 let writer = sqlite::writer(options.clone());
                 let connection = sqlite::connect(&writer).await?;
                 let reader = Reader::sqlite(sqlite::reader(options.clone()), settings);
                 let queue = Queue::start(writer, connection, settings.patience());
-                Inner { reader, writes: Writes::Sqlite { queue, options } }
+                (reader, Writes::Sqlite { queue, options })
             }
             Scheme::Postgres => {
                 let options = postgres::options(settings)?;
                 let pool = postgres::pool(options.clone(), settings).await?;
-                Inner { reader: Reader::postgres(pool.clone()), writes: Writes::Postgres { pool, options } }
+                (Reader::postgres(pool.clone()), Writes::Postgres { pool, options })
             }
         };
-        Ok(Self(Arc::new(inner)))
+        Ok(Self(Arc::new(Inner {
+            reader,
+            writes,
+            #[cfg(feature = "testing")]
+            before_write: Mutex::default(),
+        })))
+    }
+
+    /// Does this before the next write begins: a test has somebody else be faster than a request that has read already.
+    #[cfg(feature = "testing")]
+    pub fn before_next_write(&self, interlude: impl Future<Output = ()> + Send + 'static) {
+        *self.0.before_write.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::pin(interlude));
+    }
+
+    #[cfg(feature = "testing")]
+    async fn interlude(&self) {
+        let interlude = self.0.before_write.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(interlude) = interlude {
+            interlude.await;
+        }
     }
 
     /// Which database it is.
@@ -165,6 +192,8 @@ impl Database {
         keep: Keep,
         durability: Durability,
     ) -> Result<Vec<Done>, DatabaseError> {
+        #[cfg(feature = "testing")]
+        self.interlude().await;
         match &self.0.writes {
             Writes::Sqlite { queue, .. } => queue.batch(batch::join(statements), keep, durability).await,
             Writes::Postgres { pool, .. } => {
@@ -174,6 +203,8 @@ impl Database {
     }
 
     async fn begin(&self) -> Result<Transaction, DatabaseError> {
+        #[cfg(feature = "testing")]
+        self.interlude().await;
         let link = match &self.0.writes {
             Writes::Sqlite { queue, .. } => Link::Sqlite(queue.turn().await?),
             Writes::Postgres { pool, .. } => Link::Postgres(postgres::begin(pool).await?),

@@ -9,6 +9,7 @@ use crate::{
     accounts::applications,
     http::{
         account::own_token,
+        auth::write_problem,
         bearer::{Account, RequiredScope},
         client_ip::origin,
         uncached::Uncached,
@@ -114,7 +115,10 @@ impl ApplicationsApi {
         client_id: Path<String>,
     ) -> Result<Uncached<Removed>, Problems<401, 403, 404, 503>> {
         let token = own_token(&self.app, bearer).await?;
-        if !applications::remove(&self.app, &token.user, &client_id.0, &origin(request)).await? {
+        if !applications::remove(&self.app, token.principal(), &client_id.0, &origin(request))
+            .await
+            .map_err(write_problem)?
+        {
             return Err(Problem::new(NOT_FOUND).into());
         }
         Ok(Uncached(Removed { removed: true }))

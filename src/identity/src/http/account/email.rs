@@ -61,7 +61,7 @@ impl EmailApi {
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let (language, origin) = (language(&self.app, request), origin(request));
-        address::ask(&self.app, &token.user, &body.0.email, &language, &origin)
+        address::ask(&self.app, token.principal(), &body.0.email, &language, &origin)
             .await
             .map_err(account_problem)?;
         Ok(Uncached(Sent { sent: true }))

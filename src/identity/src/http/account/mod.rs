@@ -22,8 +22,9 @@ use super::{
 use crate::{
     App,
     accounts::changes,
+    audit::Origin,
     clients::Client,
-    login::{policy::Acr, second_factor},
+    login::{credential_change::CredentialChange, policy::Acr, second_factor},
     resources::ACCOUNT,
     tokens::access_token::UserToken,
 };
@@ -44,6 +45,17 @@ fn how_to_get(client: &Client) -> String {
         return "ask for it in a token of its own, without scopes of a resource".to_owned();
     }
     format!("the operator allows it by `postern client update {} --add-scope account`", client.client_id())
+}
+
+/// A change of how the token's user signs in.
+fn credential_change<'a>(
+    token: &'a UserToken,
+    ends_others: Option<bool>,
+    language: &'a str,
+    origin: &'a Origin,
+) -> CredentialChange<'a> {
+    let ends_others = ends_others.unwrap_or(true);
+    CredentialChange { principal: token.principal(), ends_others, language, origin }
 }
 
 /// RFC 9470 section 3: what changes how one signs in needs a recent sign-in, by the second factor if there is one. The

@@ -3,7 +3,7 @@
 use poem::{Request, http::StatusCode};
 use poem_openapi::{
     Object, OpenApi,
-    param::Path,
+    param::{Path, Query},
     types::{Any, Example},
 };
 use postern_service::{
@@ -14,7 +14,7 @@ use postern_service::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{count_change, must_be_recent, own_token};
+use super::{count_change, credential_change, must_be_recent, own_token};
 use crate::{
     App,
     http::{
@@ -114,19 +114,21 @@ impl Example for PasskeyOptions {
 
 /// What the browser answered.
 #[derive(Object)]
-#[oai(example)]
+#[oai(example, skip_serializing_if_is_none)]
 struct NewPasskey {
     /// The credential, as its `toJSON()` makes it.
     credential: Option<Any<Value>>,
     /// What to call it.
     #[oai(validator(max_length = 256))]
     name: Option<String>,
+    /// Whether every other session, and every grant but this session's, ends with it; true if left out.
+    end_other_sessions: Option<bool>,
 }
 
 impl Example for NewPasskey {
     fn example() -> Self {
         let credential = json!({ "type": "public-key" });
-        Self { credential: Some(Any(credential)), name: Some("Phone".to_owned()) }
+        Self { credential: Some(Any(credential)), name: Some("Phone".to_owned()), end_other_sessions: None }
     }
 }
 
@@ -170,11 +172,13 @@ impl PasskeysApi {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
-        let options = enrolment::begin(&self.app, &token.user, &origin(request)).await.map_err(problem_of)?;
+        let options = enrolment::begin(&self.app, token.principal(), &origin(request)).await.map_err(problem_of)?;
         Ok(Uncached(PasskeyOptions { public_key: Some(Any(options)) }))
     }
 
     /// Complete it
+    ///
+    /// Ends every other session with its grants, unless the request says otherwise.
     #[oai(path = "/passkeys/confirm", method = "post", operation_id = "passkey_confirm")]
     async fn confirm(
         &self,
@@ -185,11 +189,12 @@ impl PasskeysApi {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
-        let NewPasskey { credential, name } = body.0;
+        let NewPasskey { credential, name, end_other_sessions } = body.0;
         let (language, origin) = (language(&self.app, request), origin(request));
         let credential = credential.map(|credential| credential.0).unwrap_or_default();
         let name = name.unwrap_or_default();
-        enrolment::complete(&self.app, &token.user, &credential, &name, &language, &origin)
+        let change = credential_change(&token, end_other_sessions, &language, &origin);
+        enrolment::complete(&self.app, change, &credential, &name)
             .await
             .map(|row| Uncached(row.into()))
             .map_err(|cause| problem_of(cause).into())
@@ -206,7 +211,7 @@ impl PasskeysApi {
     ) -> Result<Uncached<OwnPasskeys>, Problems<400, 401, 403, 404, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
         count_change(&self.app, &token).await?;
-        enrolment::rename(&self.app, &token.user, id.0, &body.0.name, &origin(request))
+        enrolment::rename(&self.app, token.principal(), id.0, &body.0.name, &origin(request))
             .await
             .map_err(problem_of)?;
         Ok(Uncached(self.all_of(&token.user).await?))
@@ -214,18 +219,22 @@ impl PasskeysApi {
 
     /// Remove one
     ///
-    /// Needs a sign-in within the last 15 minutes, by the second factor.
+    /// Needs a sign-in within the last 15 minutes, by the second factor. Ends every other session with its grants, unless
+    /// the request says otherwise.
     #[oai(path = "/passkeys/:id", method = "delete", operation_id = "passkey_remove")]
     async fn remove(
         &self,
         request: &Request,
         bearer: RequiredScope<Account>,
         id: Path<Uuid>,
+        /// Whether every other session, and every grant but this session's, ends with it; true if left out.
+        end_other_sessions: Query<Option<bool>>,
     ) -> Result<Uncached<OwnPasskeys>, Problems<400, 401, 403, 404, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
         let (language, origin) = (language(&self.app, request), origin(request));
-        enrolment::remove(&self.app, &token.user, id.0, &language, &origin).await.map_err(problem_of)?;
+        let change = credential_change(&token, end_other_sessions.0, &language, &origin);
+        enrolment::remove(&self.app, change, id.0).await.map_err(problem_of)?;
         Ok(Uncached(self.all_of(&token.user).await?))
     }
 }

@@ -4,7 +4,7 @@ use poem::Request;
 use poem_openapi::{Object, OpenApi, types::Example};
 use postern_service::{body::Json, problem::Problems};
 
-use super::{count_change, must_be_recent, own_token};
+use super::{count_change, credential_change, must_be_recent, own_token};
 use crate::{
     App,
     accounts::password,
@@ -30,16 +30,18 @@ impl PasswordApi {
 
 /// A new password.
 #[derive(Object)]
-#[oai(example)]
+#[oai(example, skip_serializing_if_is_none)]
 struct PasswordRequest {
     /// 15 to 256 characters of any kind, hard to guess; beside a second factor 8 are enough.
     #[oai(validator(max_length = 4096))]
     password: String,
+    /// Whether every other session, and every grant but this session's, ends with it; true if left out.
+    end_other_sessions: Option<bool>,
 }
 
 impl Example for PasswordRequest {
     fn example() -> Self {
-        Self { password: "seven brass lamps upstream".to_owned() }
+        Self { password: "seven brass lamps upstream".to_owned(), end_other_sessions: None }
     }
 }
 
@@ -47,7 +49,7 @@ impl Example for PasswordRequest {
 #[derive(Object)]
 #[oai(example, read_only_all)]
 struct PasswordSet {
-    /// Always true. Every other session and every grant has ended, this token's too.
+    /// Always true.
     changed: bool,
 }
 
@@ -61,8 +63,8 @@ impl Example for PasswordSet {
 impl PasswordApi {
     /// Set the password
     ///
-    /// Needs a sign-in within the last 15 minutes, by the second factor if there is one. Ends every other session and
-    /// every grant; the account is told by mail.
+    /// Needs a sign-in within the last 15 minutes, by the second factor if there is one. Ends every other session with its
+    /// grants, unless the request says otherwise; the account is told by mail.
     #[oai(path = "/password", method = "put", operation_id = "password_set")]
     async fn set(
         &self,
@@ -73,10 +75,10 @@ impl PasswordApi {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
+        let PasswordRequest { password, end_other_sessions } = body.0;
         let (language, origin) = (language(&self.app, request), origin(request));
-        password::change(&self.app, &token.user, token.grant.sid, &body.0.password, &language, &origin)
-            .await
-            .map_err(account_problem)?;
+        let change = credential_change(&token, end_other_sessions, &language, &origin);
+        password::change(&self.app, change, &password).await.map_err(account_problem)?;
         Ok(Uncached(PasswordSet { changed: true }))
     }
 }

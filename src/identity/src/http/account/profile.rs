@@ -169,7 +169,7 @@ impl ProfileApi {
     ) -> Result<Uncached<Claims>, Problems<400, 401, 403, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
         count_change(&self.app, &token).await?;
-        let changed = profile::change(&self.app, &token.user, body.0.into(), &origin(request))
+        let changed = profile::change(&self.app, token.principal(), body.0.into(), &origin(request))
             .await
             .map_err(account_problem)?;
         Ok(Uncached(profile::of(&changed)?.into()))

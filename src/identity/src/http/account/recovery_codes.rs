@@ -1,10 +1,10 @@
 //! `/api/account/recovery-codes`: codes for the day when the device is lost.
 
 use poem::Request;
-use poem_openapi::{Object, OpenApi, types::Example};
+use poem_openapi::{Object, OpenApi, param::Query, types::Example};
 use postern_service::problem::Problems;
 
-use super::{count_change, must_be_recent, own_token};
+use super::{count_change, credential_change, must_be_recent, own_token};
 use crate::{
     App,
     accounts::recovery_codes,
@@ -72,20 +72,22 @@ impl RecoveryCodesApi {
     /// Make a new set
     ///
     /// For an account with an authenticator or a passkey, which they stand in for and go with. Needs a sign-in within the last 15
-    /// minutes, by the second factor. The set before ends.
+    /// minutes, by the second factor. The set before ends, and every other session with its grants, unless
+    /// the request says otherwise.
     #[oai(path = "/recovery-codes", method = "post", operation_id = "recovery_codes_renew")]
     async fn renew(
         &self,
         request: &Request,
         bearer: RequiredScope<Account>,
-    ) -> Result<Uncached<NewCodes>, Problems<401, 403, 409, 429, 503>> {
+        /// Whether every other session, and every grant but this session's, ends with it; true if left out.
+        end_other_sessions: Query<Option<bool>>,
+    ) -> Result<Uncached<NewCodes>, Problems<400, 401, 403, 409, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let (language, origin) = (language(&self.app, request), origin(request));
-        let codes = recovery_codes::renew(&self.app, &token.user, &origin, &language)
-            .await
-            .map_err(account_problem)?;
+        let change = credential_change(&token, end_other_sessions.0, &language, &origin);
+        let codes = recovery_codes::renew(&self.app, change).await.map_err(account_problem)?;
         Ok(Uncached(NewCodes { codes }))
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     App,
     http::{
         account::own_token,
+        auth::write_problem,
         bearer::{Account, RequiredScope},
         client_ip::origin,
         uncached::Uncached,
@@ -143,7 +144,9 @@ impl SessionsApi {
         bearer: RequiredScope<Account>,
     ) -> Result<Uncached<Ended>, Problems<401, 403, 503>> {
         let token = own_token(&self.app, bearer).await?;
-        let ended = sessions::end_others(&self.app, &token.user, token.grant.sid, &origin(request)).await?;
+        let ended = sessions::end_others(&self.app, token.principal(), &origin(request))
+            .await
+            .map_err(write_problem)?;
         Ok(Uncached(Ended { ended }))
     }
 
@@ -158,7 +161,8 @@ impl SessionsApi {
         sid: Path<Uuid>,
     ) -> Result<Uncached<Ended>, Problems<400, 401, 403, 404, 503>> {
         let token = own_token(&self.app, bearer).await?;
-        if !sessions::end_own(&self.app, &token.user, sid.0, &origin(request)).await? {
+        let ended = sessions::end_own(&self.app, token.principal(), sid.0, &origin(request)).await;
+        if !ended.map_err(write_problem)? {
             return Err(Problem::new(NOT_FOUND).into());
         }
         Ok(Uncached(Ended { ended: 1 }))

@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use poem::{Request, http::StatusCode};
-use poem_openapi::{Object, OpenApi, types::Example};
+use poem_openapi::{Object, OpenApi, param::Query, types::Example};
 use postern_service::{
     body::Json,
     clock::Timestamp,
@@ -12,8 +12,8 @@ use postern_service::{
 use crate::{
     App,
     http::{
-        account::{count_change, must_be_recent, own_token},
-        auth::language,
+        account::{count_change, credential_change, must_be_recent, own_token},
+        auth::{language, session_ended},
         bearer::{Account, RequiredScope},
         client_ip::origin,
         uncached::Uncached,
@@ -88,16 +88,18 @@ impl From<Enrolment> for TotpEnrolment {
 
 /// The first code.
 #[derive(Object)]
-#[oai(example)]
+#[oai(example, skip_serializing_if_is_none)]
 struct TotpConfirmation {
     /// Six digits, as the app shows them.
     #[oai(validator(max_length = 64))]
     code: String,
+    /// Whether every other session, and every grant but this session's, ends with it; true if left out.
+    end_other_sessions: Option<bool>,
 }
 
 impl Example for TotpConfirmation {
     fn example() -> Self {
-        Self { code: "492 039".to_owned() }
+        Self { code: "492 039".to_owned(), end_other_sessions: None }
     }
 }
 
@@ -125,11 +127,13 @@ impl TotpApi {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
-        let enrolment = totp::enrol(&self.app, &token.user, &origin(request)).await.map_err(enrol_problem)?;
+        let enrolment = totp::enrol(&self.app, token.principal(), &origin(request)).await.map_err(enrol_problem)?;
         Ok(Uncached(enrolment.into()))
     }
 
     /// Confirm it by its first code
+    ///
+    /// Ends every other session with its grants, unless the request says otherwise.
     #[oai(path = "/totp/confirm", method = "post", operation_id = "totp_confirm")]
     async fn confirm(
         &self,
@@ -140,26 +144,30 @@ impl TotpApi {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
-        let language = language(&self.app, request);
-        totp::confirm(&self.app, &token.user, &body.0.code, &origin(request), &language)
-            .await
-            .map_err(enrol_problem)?;
+        let TotpConfirmation { code, end_other_sessions } = body.0;
+        let (language, origin) = (language(&self.app, request), origin(request));
+        let change = credential_change(&token, end_other_sessions, &language, &origin);
+        totp::confirm(&self.app, change, &code).await.map_err(enrol_problem)?;
         Ok(Uncached(self.status_of(&token).await?))
     }
 
     /// Remove it
     ///
-    /// Needs a sign-in within the last 15 minutes, with the authenticator itself if one is set up.
+    /// Needs a sign-in within the last 15 minutes, with the authenticator itself if one is set up. Ends every other
+    /// session with its grants, unless the request says otherwise.
     #[oai(path = "/totp", method = "delete", operation_id = "totp_remove")]
     async fn remove(
         &self,
         request: &Request,
         bearer: RequiredScope<Account>,
-    ) -> Result<Uncached<TotpStatus>, Problems<401, 403, 503>> {
+        /// Whether every other session, and every grant but this session's, ends with it; true if left out.
+        end_other_sessions: Query<Option<bool>>,
+    ) -> Result<Uncached<TotpStatus>, Problems<400, 401, 403, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
-        let language = language(&self.app, request);
-        totp::remove(&self.app, &token.user, &origin(request), &language).await.map_err(enrol_problem)?;
+        let (language, origin) = (language(&self.app, request), origin(request));
+        let change = credential_change(&token, end_other_sessions.0, &language, &origin);
+        totp::remove(&self.app, change).await.map_err(enrol_problem)?;
         Ok(Uncached(self.status_of(&token).await?))
     }
 }
@@ -177,6 +185,7 @@ fn enrol_problem(cause: EnrolError) -> Problem {
         EnrolError::NotBegun => Problem::new(NOT_BEGUN),
         EnrolError::WrongCode => Problem::new(WRONG_CODE),
         EnrolError::Limited { retry_after } => Problem::new(TOO_MANY_REQUESTS).retry_after(retry_after),
+        EnrolError::SessionEnded(cause) => session_ended(cause),
         EnrolError::Database(cause) | EnrolError::Login(LoginError::Database(cause)) => cause.into(),
         EnrolError::Login(cause) => Problem::internal(&cause),
     }

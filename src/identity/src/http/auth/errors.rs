@@ -14,6 +14,7 @@ use super::super::error::OAuthError;
 use crate::{
     accounts::AccountError,
     login::{LoginError, policy::Requirement},
+    sessions::{SessionEnded, WriteError},
     tokens::{
         IssueError, ScopeError, TokenError, access_token::BearerError, keys::SignError,
         revocation::RevocationError,
@@ -81,6 +82,7 @@ pub(in crate::http) fn login(cause: LoginError) -> Problem {
             Problem::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)
         }
         LoginError::Busy => Problem::unavailable(&cause, SOON),
+        LoginError::SessionEnded(cause) => session_ended(cause),
         LoginError::Database(cause) => cause.into(),
         LoginError::Crypto(_) | LoginError::Method(_) => Problem::internal(&cause),
     }
@@ -116,6 +118,7 @@ pub(in crate::http) fn account(cause: AccountError) -> Problem {
             .detail("the account was changed too often")
             .retry_after(retry_after),
         AccountError::Busy(cause) => Problem::unavailable(&cause, SOON),
+        AccountError::SessionEnded(cause) => session_ended(cause),
         AccountError::Database(cause) => cause.into(),
         AccountError::Hash(_) | AccountError::Crypto(_) => Problem::internal(&cause),
     }
@@ -237,6 +240,19 @@ pub(in crate::http) fn bearer_problem(cause: BearerError) -> Problem {
                 _ => problem,
             }
         }
+    }
+}
+
+/// A grant or session that ended while the request was being looked at.
+pub(in crate::http) fn session_ended(_: SessionEnded) -> Problem {
+    bearer_problem(BearerError::Ended)
+}
+
+/// Why a write that a token allows was not made.
+pub(in crate::http) fn write_problem(cause: WriteError) -> Problem {
+    match cause {
+        WriteError::Ended(cause) => session_ended(cause),
+        WriteError::Database(cause) => cause.into(),
     }
 }
 

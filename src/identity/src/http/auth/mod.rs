@@ -24,6 +24,7 @@ pub(super) use self::{
     accounts::Sent,
     errors::{
         account as account_problem, bearer_problem, insufficient, login as login_problem, not_first_party,
+        session_ended, write_problem,
     },
 };
 use self::{

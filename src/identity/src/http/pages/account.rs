@@ -11,8 +11,9 @@ use super::{
 use crate::{
     App,
     accounts::{changes, password},
+    audit::Origin,
     http::{client_ip, security},
-    login::{passkey, second_factor, totp},
+    login::{credential_change::CredentialChange, passkey, second_factor, totp},
     sessions::{self, SignedIn},
 };
 
@@ -86,6 +87,17 @@ pub(super) async fn signed_in_for(
         (Destination::Restore, Some(secret)) => Ok(sessions::find_closed(app, secret).await?),
         _ => signed_in(app, request).await,
     }
+}
+
+/// A change of how somebody signs in, as a form of theirs asks for it. A box that is not ticked is not sent.
+pub(super) fn credential_change<'a>(
+    signed_in: &'a SignedIn,
+    form: &Form,
+    page: &'a Page,
+    origin: &'a Origin,
+) -> CredentialChange<'a> {
+    let ends_others = form.get("end_others").is_some();
+    CredentialChange { principal: signed_in.principal(), ends_others, language: page.language(), origin }
 }
 
 /// Lets somebody into a page of ours, or says where to sign in for it first.

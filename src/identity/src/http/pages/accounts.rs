@@ -18,7 +18,7 @@ use poem::{IntoResponse as _, Request, Response, http::StatusCode};
 
 use super::{
     Answer, Form, Page, PageError, Refusal,
-    account::{enter, enter_to_change},
+    account::{credential_change, enter, enter_to_change},
     invitation,
     login::Destination,
     see_other,
@@ -33,7 +33,6 @@ use crate::{
     },
     http::{client_ip::origin, security},
     passwords::{Weakness, rules::LONGEST},
-    sessions::SignedIn,
     users::Profile,
 };
 
@@ -237,13 +236,14 @@ pub async fn password(app: App, request: Request) -> Answer {
 /// `POST /account/password`.
 pub async fn submit_password(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
-    let SignedIn { session, user } = match enter_to_change(&app, &request, Destination::Password).await? {
+    let signed_in = match enter_to_change(&app, &request, Destination::Password).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
     let page = Page::of(&app, &request, None);
-    let (typed, origin) = (form.typed("password"), origin(&request));
-    match password::change(&app, &user, Some(session.sid), typed, page.language(), &origin).await {
+    let origin = origin(&request);
+    let change = credential_change(&signed_in, &form, &page, &origin);
+    match password::change(&app, change, form.typed("password")).await {
         Ok(()) => Ok(see_other("/account?done=password")),
         Err(cause) => match mistake(&page, &cause) {
             Some(mistake) => show_password(&app, &page, Some(mistake)),
@@ -339,6 +339,7 @@ impl From<AccountError> for PageError {
                     .way_on(Destination::Account.path().to_owned(), "error-to-account")
             }
             AccountError::Busy(_) => Self::retry_after(Refusal::Unavailable, SOON),
+            AccountError::SessionEnded(cause) => cause.into(),
             AccountError::Database(cause) => cause.into(),
             AccountError::Hash(_) | AccountError::Crypto(_) => Self::internal(&cause),
         }

@@ -41,6 +41,6 @@ pub async fn remove(app: App, mut request: Request) -> Answer {
         return Ok(see_other("/login?to=applications"));
     };
     let client_id = form.get("client_id").ok_or(Refusal::Malformed)?;
-    applications::remove(&app, &signed_in.user, client_id, &origin(&request)).await?;
+    applications::remove(&app, signed_in.principal(), client_id, &origin(&request)).await?;
     Ok(see_other("/account/applications?done=removed"))
 }

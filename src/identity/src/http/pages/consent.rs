@@ -47,7 +47,7 @@ pub async fn submit(app: App, mut request: Request) -> Answer {
     let origin = client_ip::origin(&request);
     match authorization::record_consent(&app, handle, browser, &signed_in, allow, &origin).await {
         Ok(stored) => Ok(see_other(&onward(&stored))),
-        Err(InteractionError::NotAsked) => Ok(see_other(&onward(handle))),
+        Err(InteractionError::NotAsked | InteractionError::SessionEnded(_)) => Ok(see_other(&onward(handle))),
         Err(cause) => Err(cause.into()),
     }
 }

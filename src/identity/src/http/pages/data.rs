@@ -36,7 +36,7 @@ pub async fn export(app: App, mut request: Request) -> Answer {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    let document = export::document(&app, &signed_in.user, &origin(&request)).await?;
+    let document = export::document(&app, signed_in.principal(), &origin(&request)).await?;
     let text = serde_json::to_string_pretty(&document).map_err(|cause| PageError::internal(&cause))?;
     Ok(Response::builder()
         .content_type("application/json")

@@ -38,12 +38,12 @@ pub async fn show(app: App, request: Request) -> Answer {
 /// `POST /account/delete`: closes the account.
 pub async fn close(app: App, mut request: Request) -> Answer {
     Form::read(&app, &mut request).await?;
-    let SignedIn { user, .. } = match enter(&app, &request, Destination::Delete).await? {
+    let signed_in = match enter(&app, &request, Destination::Delete).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
     let page = Page::of(&app, &request, None);
-    let deletion_at = deletion::close(&app, &user, page.language(), &origin(&request)).await?;
+    let deletion_at = deletion::close(&app, signed_in.principal(), page.language(), &origin(&request)).await?;
     let date = [("date", readable::minute(deletion_at).into())];
     let values = context! {
         title => page.message("account-closed"),
@@ -79,21 +79,21 @@ pub async fn show_closed(app: App, request: Request) -> Answer {
 /// `POST /account/restore`: keeps the account, or leaves it closed.
 pub async fn restore(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
-    let SignedIn { session, user } = match enter_closed(&app, &request).await? {
+    let signed_in = match enter_closed(&app, &request).await? {
         Ok(closed) => closed,
         Err(elsewhere) => return Ok(elsewhere),
     };
     let (page, origin) = (Page::of(&app, &request, None), origin(&request));
     match form.get("keep") {
         Some("yes") => {
-            deletion::restore(&app, &user, page.language(), &origin).await?;
+            deletion::restore(&app, signed_in.principal(), page.language(), &origin).await?;
             Ok(match pending(&app, &request, &form).await {
                 Some(pending) => see_other(&onward(&pending.handle)),
                 None => see_other("/account?done=restored"),
             })
         }
         Some("no") => {
-            let (sid, now) = (session.sid, app.clock.now());
+            let (sid, now) = (signed_in.session.sid, app.clock.now());
             app.db.write(async |tx| sessions::end(&app, tx, sid, "signed_out", &origin, now).await).await?;
             let mut response = see_other("/logged-out");
             security::clear_session(&app, &mut response);

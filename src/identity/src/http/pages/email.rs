@@ -44,7 +44,7 @@ pub async fn submit(app: App, mut request: Request) -> Answer {
     };
     let page = Page::of(&app, &request, None);
     let email = form.typed("email");
-    match address::ask(&app, &signed_in.user, email, page.language(), &origin(&request)).await {
+    match address::ask(&app, signed_in.principal(), email, page.language(), &origin(&request)).await {
         Ok(()) => Ok(see_other("/account/email?sent=yes")),
         Err(cause) => match mistake(&page, &cause) {
             Some(mistake) => show_email(&page, &signed_in, None, email, Some(mistake)),

@@ -19,7 +19,10 @@ use postern_service::{
 };
 
 use super::{Page, security};
-use crate::templates::TemplateError;
+use crate::{
+    sessions::{SessionEnded, WriteError},
+    templates::TemplateError,
+};
 
 /// Why a page is not shown, or a form not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +67,8 @@ pub enum Refusal {
     InvitationNeeded,
     /// A mailed link was used, or has ended.
     LinkOver,
+    /// The session ended, and nothing was done.
+    SignedOut,
     /// Not now: the database does not answer.
     Unavailable,
     /// Our fault.
@@ -93,6 +98,7 @@ impl Refusal {
         Self::MailsExhausted,
         Self::InvitationNeeded,
         Self::LinkOver,
+        Self::SignedOut,
         Self::Unavailable,
         Self::Internal,
     ];
@@ -133,6 +139,7 @@ impl Refusal {
                 (S::FORBIDDEN, "error-invitation-needed", "error-invitation-needed-text")
             }
             Self::LinkOver => (S::BAD_REQUEST, "error-link-over", "error-link-over-text"),
+            Self::SignedOut => (S::FORBIDDEN, "error-signed-out", "error-signed-out-text"),
             Self::Unavailable => (S::SERVICE_UNAVAILABLE, "error-unavailable", "error-unavailable-text"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "error-internal", "error-internal-text"),
         }
@@ -206,6 +213,21 @@ impl From<Problem> for PageError {
 impl From<DatabaseError> for PageError {
     fn from(cause: DatabaseError) -> Self {
         Problem::from(cause).into()
+    }
+}
+
+impl From<SessionEnded> for PageError {
+    fn from(_: SessionEnded) -> Self {
+        Self::from(Refusal::SignedOut).way_on("/login?to=account".to_owned(), "sign-in")
+    }
+}
+
+impl From<WriteError> for PageError {
+    fn from(cause: WriteError) -> Self {
+        match cause {
+            WriteError::Ended(cause) => cause.into(),
+            WriteError::Database(cause) => cause.into(),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use postern_service::clock::Timestamp;
 
 use super::{
     Answer, Form, Page, PageError, Refusal,
-    account::{enter, enter_to_change},
+    account::{credential_change, enter, enter_to_change},
     json,
     login::Destination,
     see_other,
@@ -20,7 +20,6 @@ use crate::{
     http::client_ip,
     login::passkey::enrolment::{self, EnrolError},
     readable,
-    sessions::SignedIn,
     users::User,
 };
 
@@ -44,59 +43,61 @@ pub async fn show(app: App, request: Request) -> Answer {
 /// `POST /account/passkeys`, by script: what the browser must be asked.
 pub async fn begin(app: App, mut request: Request) -> Answer {
     Form::read(&app, &mut request).await?;
-    let SignedIn { user, .. } = match enter_to_change(&app, &request, Destination::ChangePasskeys).await? {
+    let signed_in = match enter_to_change(&app, &request, Destination::ChangePasskeys).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    match enrolment::begin(&app, &user, &client_ip::origin(&request)).await {
+    match enrolment::begin(&app, signed_in.principal(), &client_ip::origin(&request)).await {
         Ok(options) => Ok(json(&serde_json::json!({ "publicKey": options }))),
-        Err(cause) => refuse(&app, &request, &user, cause).await,
+        Err(cause) => refuse(&app, &request, &signed_in.user, cause).await,
     }
 }
 
 /// `POST /account/passkeys/confirm`: what the browser answered.
 pub async fn confirm(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
-    let SignedIn { user, .. } = match enter_to_change(&app, &request, Destination::ChangePasskeys).await? {
+    let signed_in = match enter_to_change(&app, &request, Destination::ChangePasskeys).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
     let answer = serde_json::from_str(form.typed("answer")).unwrap_or_default();
     let page = Page::of(&app, &request, None);
     let origin = client_ip::origin(&request);
-    let (name, language) = (form.typed("name"), page.language());
-    match enrolment::complete(&app, &user, &answer, name, language, &origin).await {
+    let change = credential_change(&signed_in, &form, &page, &origin);
+    match enrolment::complete(&app, change, &answer, form.typed("name")).await {
         Ok(_) => Ok(see_other(&format!("{PATH}?done=added"))),
-        Err(cause) => refuse(&app, &request, &user, cause).await,
+        Err(cause) => refuse(&app, &request, &signed_in.user, cause).await,
     }
 }
 
 /// `POST /account/passkeys/rename`.
 pub async fn rename(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
-    let SignedIn { user, .. } = match enter_to_change(&app, &request, Destination::Passkeys).await? {
+    let signed_in = match enter_to_change(&app, &request, Destination::Passkeys).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
     let origin = client_ip::origin(&request);
-    match enrolment::rename(&app, &user, id_of(&form)?, form.typed("name"), &origin).await {
+    let (principal, id) = (signed_in.principal(), id_of(&form)?);
+    match enrolment::rename(&app, principal, id, form.typed("name"), &origin).await {
         Ok(()) => Ok(see_other(&format!("{PATH}?done=renamed"))),
-        Err(cause) => refuse(&app, &request, &user, cause).await,
+        Err(cause) => refuse(&app, &request, &signed_in.user, cause).await,
     }
 }
 
 /// `POST /account/passkeys/remove`.
 pub async fn remove(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
-    let SignedIn { user, .. } = match enter(&app, &request, Destination::ChangePasskeys).await? {
+    let signed_in = match enter(&app, &request, Destination::ChangePasskeys).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
     let page = Page::of(&app, &request, None);
     let origin = client_ip::origin(&request);
-    match enrolment::remove(&app, &user, id_of(&form)?, page.language(), &origin).await {
+    let change = credential_change(&signed_in, &form, &page, &origin);
+    match enrolment::remove(&app, change, id_of(&form)?).await {
         Ok(()) => Ok(see_other(&format!("{PATH}?done=removed"))),
-        Err(cause) => refuse(&app, &request, &user, cause).await,
+        Err(cause) => refuse(&app, &request, &signed_in.user, cause).await,
     }
 }
 

@@ -64,7 +64,7 @@ pub async fn submit(app: App, mut request: Request) -> Answer {
         claims: typed(&form, &CLAIMS),
         address: AddressChange::Members(typed(&form, &ADDRESS)),
     };
-    match profile::change(&app, &signed_in.user, change, &origin(&request)).await {
+    match profile::change(&app, signed_in.principal(), change, &origin(&request)).await {
         Ok(_) => Ok(see_other("/account/profile?done=yes")),
         Err(cause) => match mistake(&page, &cause) {
             Some(mistake) => {

@@ -5,7 +5,7 @@ use poem::Request;
 
 use super::{
     Answer, Form, Page,
-    account::{enter, enter_to_change},
+    account::{credential_change, enter, enter_to_change},
     login::Destination,
     see_other,
 };
@@ -32,12 +32,13 @@ pub async fn show(app: App, request: Request) -> Answer {
 
 /// `POST /account/recovery-codes`: makes a new set, and shows it in the answer: it cannot be shown again.
 pub async fn renew(app: App, mut request: Request) -> Answer {
-    Form::read(&app, &mut request).await?;
+    let form = Form::read(&app, &mut request).await?;
     let signed_in = match enter_to_change(&app, &request, Destination::RecoveryCodes).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
     let page = Page::of(&app, &request, None);
-    let codes = recovery_codes::renew(&app, &signed_in.user, &origin(&request), page.language()).await?;
+    let origin = origin(&request);
+    let codes = recovery_codes::renew(&app, credential_change(&signed_in, &form, &page, &origin)).await?;
     page.show("pages/recovery-codes.html", context! { here => "recovery-codes", left => codes.len(), codes })
 }

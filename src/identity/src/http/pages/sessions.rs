@@ -54,16 +54,16 @@ fn shown(app: &App, session: &Session) -> Value {
 /// `POST /account/sessions/end`: one, or every other.
 pub async fn end(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
-    let Some(SignedIn { session, user }) = signed_in(&app, &request).await? else {
+    let Some(signed_in) = signed_in(&app, &request).await? else {
         return Ok(see_other("/login?to=sessions"));
     };
     let origin = origin(&request);
     match form.get("sid") {
-        Some("others") => drop(sessions::end_others(&app, &user, Some(session.sid), &origin).await?),
+        Some("others") => drop(sessions::end_others(&app, signed_in.principal(), &origin).await?),
         Some(sid) => {
             let sid = sid.parse().map_err(|_| Refusal::Malformed)?;
             // One that has ended meanwhile is as good as ended.
-            sessions::end_own(&app, &user, sid, &origin).await?;
+            sessions::end_own(&app, signed_in.principal(), sid, &origin).await?;
         }
         None => return Err(Refusal::Malformed.into()),
     }

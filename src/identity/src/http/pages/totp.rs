@@ -10,7 +10,7 @@ use poem::{IntoResponse as _, Request, Response, http::StatusCode};
 
 use super::{
     Answer, Form, Page, PageError, Refusal,
-    account::{enter, enter_to_change},
+    account::{credential_change, enter, enter_to_change},
     login::Destination,
     see_other,
 };
@@ -37,7 +37,7 @@ pub async fn begin(app: App, mut request: Request) -> Answer {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    match totp::enrol(&app, &signed_in.user, &client_ip::origin(&request)).await {
+    match totp::enrol(&app, signed_in.principal(), &client_ip::origin(&request)).await {
         Ok(_) | Err(EnrolError::AlreadyEnrolled) => Ok(see_other(Destination::Totp.path())),
         Err(cause) => Err(cause.into()),
     }
@@ -56,7 +56,8 @@ pub async fn confirm(app: App, mut request: Request) -> Answer {
     }
     let origin = client_ip::origin(&request);
     let page = Page::of(&app, &request, None);
-    match totp::confirm(&app, &signed_in.user, typed, &origin, page.language()).await {
+    let change = credential_change(&signed_in, &form, &page, &origin);
+    match totp::confirm(&app, change, typed).await {
         Ok(()) => Ok(see_other("/account?done=totp-on")),
         Err(EnrolError::WrongCode) => {
             render(&app, &request, &signed_in.user, Some(("totp-wrong", typed))).await
@@ -69,13 +70,14 @@ pub async fn confirm(app: App, mut request: Request) -> Answer {
 
 /// `POST /account/totp/remove`.
 pub async fn remove(app: App, mut request: Request) -> Answer {
-    Form::read(&app, &mut request).await?;
+    let form = Form::read(&app, &mut request).await?;
     let signed_in = match enter(&app, &request, Destination::Totp).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
     let page = Page::of(&app, &request, None);
-    totp::remove(&app, &signed_in.user, &client_ip::origin(&request), page.language()).await?;
+    let origin = client_ip::origin(&request);
+    totp::remove(&app, credential_change(&signed_in, &form, &page, &origin)).await?;
     Ok(see_other("/account?done=totp-off"))
 }
 
@@ -117,6 +119,7 @@ impl From<EnrolError> for PageError {
         match cause {
             EnrolError::Limited { retry_after } => Self::retry_after(Refusal::TooMany, retry_after)
                 .way_on("/account/totp".to_owned(), "error-try-again"),
+            EnrolError::SessionEnded(cause) => cause.into(),
             EnrolError::Database(cause) => cause.into(),
             EnrolError::Login(cause) => cause.into(),
             EnrolError::AlreadyEnrolled | EnrolError::NotBegun | EnrolError::WrongCode => {

@@ -319,6 +319,10 @@ impl<C: Completion> Answered<'_, C> {
         let verified = app
             .db
             .write(async |tx| {
+                if let Some(other) = verify.current.filter(|current| current.user.id != user.id) {
+                    // Its session ends, so both are held, and in the order in which everybody holds two.
+                    users::lock_all(tx, [other.user.id, user.id]).await?;
+                }
                 let holding = match &address_proof {
                     Some(_) => users::holding_to_change(user.id),
                     None => users::holding(user.id),

@@ -23,9 +23,13 @@ use super::{KIND, LoginError, cbor, find, library, seal, unseal, webauthn};
 use crate::{
     app::App,
     audit::{Event, Origin},
-    login::second_factor,
+    login::{
+        credential_change::{CREDENTIAL_CHANGED, CredentialChange},
+        second_factor,
+    },
     mail,
-    users::{self, User},
+    sessions::{Principal, SessionEnded},
+    users::User,
 };
 
 /// A passkey as it is shown.
@@ -59,9 +63,15 @@ pub enum EnrolError {
     /// It cannot be called that.
     #[error("must be 1 to {LONGEST_NAME} characters without control characters")]
     Name,
-    /// The database, or a secret, or the method itself.
+    /// The session that allowed it has ended, the database, or a secret, or the method itself.
     #[error(transparent)]
     Login(#[from] LoginError),
+}
+
+impl From<SessionEnded> for EnrolError {
+    fn from(cause: SessionEnded) -> Self {
+        Self::Login(cause.into())
+    }
 }
 
 impl From<DatabaseError> for EnrolError {
@@ -94,8 +104,8 @@ pub(super) fn descriptors(rows: &[Row]) -> Value {
 }
 
 /// Begins: what the browser must be asked, `publicKey` of `navigator.credentials.create()`. One begun before is dropped.
-pub async fn begin(app: &App, user: &User, origin: &Origin) -> Result<Value, EnrolError> {
-    let now = app.clock.now();
+pub async fn begin(app: &App, principal: Principal<'_>, origin: &Origin) -> Result<Value, EnrolError> {
+    let (user, now) = (principal.user, app.clock.now());
     let known = list(app, user).await?;
     if known.len() as u64 >= MOST {
         return Err(EnrolError::TooMany);
@@ -119,13 +129,13 @@ pub async fn begin(app: &App, user: &User, origin: &Origin) -> Result<Value, Enr
         last_used_step: None,
         created_at: now.micros(),
     };
-    app.db
-        .write(async |tx| -> Result<(), EnrolError> {
+    principal
+        .write(app, async |tx, user| -> Result<(), EnrolError> {
             unconfirmed(user.id).exec(tx).await?;
             credentials::Entity::insert(credentials::ActiveModel::from(row))
                 .exec_without_returning(tx)
                 .await?;
-            record(app, tx, "credential.enrolment_begun", user, None, origin, now).await?;
+            record(app, tx, "credential.enrolment_begun", &user, None, origin, now).await?;
             Ok(())
         })
         .await?;
@@ -135,13 +145,12 @@ pub async fn begin(app: &App, user: &User, origin: &Origin) -> Result<Value, Enr
 /// Completes what was begun by what the device answered, and tells the account's owner by mail.
 pub async fn complete(
     app: &App,
-    user: &User,
+    change: CredentialChange<'_>,
     answer: &Value,
     name: &str,
-    language: &str,
-    origin: &Origin,
 ) -> Result<Row, EnrolError> {
-    let now = app.clock.now();
+    let CredentialChange { principal, language, origin, .. } = change;
+    let (user, now) = (principal.user, app.clock.now());
     let name = if name.trim().is_empty() { NAMELESS } else { checked(name)? };
     let answer = RegisterPublicKeyCredential::deserialize(answer).map_err(|_| EnrolError::Refused(None))?;
     if !cbor::unambiguous_attestation(&answer.response.attestation_object) {
@@ -167,9 +176,8 @@ pub async fn complete(
     };
     let key = seal(app, begun.id, &passkey)?;
     let notice = mail::notice(app, &user.email, "passkey-added", language).map_err(LoginError::from)?;
-    app.db
-        .write(async |tx| -> Result<(), EnrolError> {
-            users::lock(tx, user.id).await?;
+    principal
+        .write_exclusive(app, async |tx, user| -> Result<(), EnrolError> {
             if passkeys::Entity::find().filter(Column::UserId.eq(user.id)).count(tx).await? >= MOST {
                 return Err(EnrolError::TooMany);
             }
@@ -186,7 +194,8 @@ pub async fn complete(
             passkeys::Entity::insert(passkeys::ActiveModel::from(row.clone()))
                 .exec_without_returning(tx)
                 .await?;
-            record(app, tx, "credential.enrolled", user, Some(row.id), origin, now).await?;
+            record(app, tx, "credential.enrolled", &user, Some(row.id), origin, now).await?;
+            change.end_others(app, tx, CREDENTIAL_CHANGED, now).await?;
             notice.enqueue(tx).await?;
             Ok(())
         })
@@ -196,11 +205,17 @@ pub async fn complete(
 }
 
 /// Gives one another name.
-pub async fn rename(app: &App, user: &User, id: Uuid, name: &str, origin: &Origin) -> Result<(), EnrolError> {
+pub async fn rename(
+    app: &App,
+    principal: Principal<'_>,
+    id: Uuid,
+    name: &str,
+    origin: &Origin,
+) -> Result<(), EnrolError> {
     let now = app.clock.now();
     let name = checked(name)?;
-    app.db
-        .write(async |tx| {
+    principal
+        .write(app, async |tx, user| {
             let renamed = passkeys::Entity::update_many()
                 .col_expr(Column::Name, Expr::value(name))
                 .filter(Column::Id.eq(id))
@@ -210,25 +225,19 @@ pub async fn rename(app: &App, user: &User, id: Uuid, name: &str, origin: &Origi
             if renamed.rows_affected != 1 {
                 return Err(EnrolError::Unknown);
             }
-            record(app, tx, "credential.renamed", user, Some(id), origin, now).await?;
+            record(app, tx, "credential.renamed", &user, Some(id), origin, now).await?;
             Ok(())
         })
         .await
 }
 
 /// Removes one, and tells the account's owner by mail.
-pub async fn remove(
-    app: &App,
-    user: &User,
-    id: Uuid,
-    language: &str,
-    origin: &Origin,
-) -> Result<(), EnrolError> {
-    let now = app.clock.now();
+pub async fn remove(app: &App, change: CredentialChange<'_>, id: Uuid) -> Result<(), EnrolError> {
+    let CredentialChange { principal, language, origin, .. } = change;
+    let (user, now) = (principal.user, app.clock.now());
     let notice = mail::notice(app, &user.email, "passkey-removed", language).map_err(LoginError::from)?;
-    app.db
-        .write(async |tx| -> Result<(), EnrolError> {
-            users::lock(tx, user.id).await?;
+    principal
+        .write_exclusive(app, async |tx, user| -> Result<(), EnrolError> {
             let theirs =
                 passkeys::Entity::find().filter(Column::Id.eq(id)).filter(Column::UserId.eq(user.id));
             if theirs.one(tx).await?.is_none() {
@@ -236,7 +245,8 @@ pub async fn remove(
             }
             second_factor::hand_over_codes(tx, user.id, id).await?;
             credentials::Entity::delete_by_id(id).exec(tx).await?;
-            record(app, tx, "credential.removed", user, Some(id), origin, now).await?;
+            record(app, tx, "credential.removed", &user, Some(id), origin, now).await?;
+            change.end_others(app, tx, CREDENTIAL_CHANGED, now).await?;
             notice.enqueue(tx).await?;
             Ok(())
         })

@@ -293,6 +293,7 @@ impl From<LoginError> for PageError {
             LoginError::Limited { retry_after } => Self::retry_after(Refusal::TooMany, retry_after),
             LoginError::Busy => Self::retry_after(Refusal::Unavailable, SOON),
             LoginError::Ended => Refusal::TriesUsedUp.into(),
+            LoginError::SessionEnded(cause) => cause.into(),
             LoginError::Refused | LoginError::NotOffered | LoginError::MalformedIdentifier => {
                 Refusal::Malformed.into()
             }
@@ -304,7 +305,9 @@ impl From<LoginError> for PageError {
 impl From<InteractionError> for PageError {
     fn from(cause: InteractionError) -> Self {
         match cause {
-            InteractionError::Gone(_) | InteractionError::NotAsked => Refusal::RequestGone.into(),
+            InteractionError::Gone(_) | InteractionError::NotAsked | InteractionError::SessionEnded(_) => {
+                Refusal::RequestGone.into()
+            }
             InteractionError::Database(cause) => cause.into(),
         }
     }
