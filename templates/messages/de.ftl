@@ -355,7 +355,7 @@ locale-malformed = Geben Sie eine Sprache wie en oder de-AT ein.
 phone-number-malformed = Geben Sie eine Nummer mit + und Ländervorwahl ein, zum Beispiel +49 30 123456.
 password-on-text = Es ist gesetzt. Sie können sich damit anmelden.
 password-off-text = Es ist nicht gesetzt. Mit einem Passwort melden Sie sich ohne E-Mail an.
-password-set = Ihr Passwort ist gesetzt. Sie wurden überall sonst abgemeldet.
+password-set = Ihr Passwort ist gesetzt.
 recovery-codes = Wiederherstellungscodes
 recovery-codes-text = Jeder ersetzt einmal ein Gerät, das verloren ist. Bewahren Sie sie getrennt davon auf.
 recovery-codes-left = { $count ->
@@ -502,7 +502,7 @@ mail-reset-password-ignore = Der Link funktioniert einmal, { $minutes ->
    *[other] { $minutes } Minuten
 } lang. Wenn Sie das nicht waren, übergehen Sie diese Nachricht: Es wurde nichts geändert.
 mail-password-changed-subject = Das Passwort Ihres Kontos wurde geändert
-mail-password-changed-text = Das Passwort Ihres Kontos wurde geändert, und Sie wurden überall abgemeldet.
+mail-password-changed-text = Das Passwort Ihres Kontos wurde geändert.
 mail-new-device-subject = Anmeldung von einem neuen Gerät
 mail-new-device-text = jemand hat sich bei Ihrem Konto von einem bisher unbekannten Gerät oder Ort aus angemeldet:
 mail-new-device-when = Wann

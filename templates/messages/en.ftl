@@ -355,7 +355,7 @@ locale-malformed = Enter a language such as en or de-AT.
 phone-number-malformed = Enter a number with + and its country code, such as +49 30 123456.
 password-on-text = It is set. You can sign in by it.
 password-off-text = It is not set. With one you can sign in without a mail.
-password-set = Your password is set. You were signed out everywhere else.
+password-set = Your password is set.
 recovery-codes = Recovery codes
 recovery-codes-text = Each stands in once for a device that is lost. Keep them apart from it.
 recovery-codes-left = { $count ->
@@ -502,7 +502,7 @@ mail-reset-password-ignore = The link works once, for { $minutes ->
    *[other] { $minutes } minutes
 }. If that was not you, ignore this message: nothing was changed.
 mail-password-changed-subject = The password of your account was changed
-mail-password-changed-text = The password of your account was changed, and you were signed out everywhere.
+mail-password-changed-text = The password of your account was changed.
 mail-new-device-subject = A sign-in from a new device
 mail-new-device-text = somebody signed in to your account from a device or place that has not signed in to it before:
 mail-new-device-when = When

@@ -191,8 +191,9 @@ pub async fn revoke_of_user(
 ) -> Result<u64, DatabaseError> {
     let of_user = Condition::all().add(grants::Column::UserId.eq(user_id));
     let which = match kept {
-        Some(sid) => of_user
-            .add(Condition::any().add(grants::Column::Sid.is_null()).add(grants::Column::Sid.ne(sid))),
+        Some(sid) => {
+            of_user.add(Condition::any().add(grants::Column::Sid.is_null()).add(grants::Column::Sid.ne(sid)))
+        }
         None => of_user,
     };
     revoke_where(tx, which, because, now).await

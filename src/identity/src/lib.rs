@@ -14,7 +14,7 @@
 //! | [`sessions`] | who is signed in where |
 //! | [`grants`] | what was allowed, and does it still stand |
 //! | [`clients`], [`users`], [`resources`], [`consents`] | who may ask, who may allow, for what |
-//! | [`passwords`] | whether a password is somebody's, and which ones may be |
+//! | [`passwords`], [`sealed_credentials`] | whether a password is somebody's, and which ones may be; how such secrets are sealed |
 //! | [`audit`], [`rate_limit`], [`mail`], [`jobs`], [`outbound`] | what happened, how often it may, what is sent later, whom we call |
 //! | [`templates`], [`messages`], [`assets`], [`readable`] | what people read, and how it looks |
 //! | [`app`], [`config`], [`crypto`], [`pool`] | what all of it runs on |
@@ -42,6 +42,7 @@ pub mod pool;
 pub mod rate_limit;
 pub mod readable;
 pub mod resources;
+pub mod sealed_credentials;
 pub mod sessions;
 pub mod templates;
 pub mod tokens;

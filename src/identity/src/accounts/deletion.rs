@@ -54,7 +54,8 @@ const BATCHES: u32 = 200;
 /// record after everything that may still add to it.
 const STEPS: [&str; 6] = [
     "DELETE FROM attempts WHERE attempt_hash IN \
-     (SELECT attempt_hash FROM attempts WHERE user_id = $1",
+     (SELECT attempt_hash FROM attempts \
+     WHERE (user_id = $1 OR identifier = (SELECT email FROM users WHERE id = $1))",
     "DELETE FROM refresh_tokens WHERE (grant_id, token_hash) IN (SELECT t.grant_id, t.token_hash \
      FROM grants g JOIN refresh_tokens t ON t.grant_id = g.id WHERE g.user_id = $1",
     "DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE user_id = $1",
@@ -158,6 +159,13 @@ pub async fn sweep(app: &App) -> Result<u64, DatabaseError> {
         removed += u64::from(remove(app, id).await?);
     }
     Ok(removed)
+}
+
+/// Removes an account whose time is over, however much that is.
+pub(crate) async fn erase(app: &App, id: Uuid) -> Result<(), DatabaseError> {
+    while !empty(app, id, &mut { BATCHES }).await? {}
+    remove(app, id).await?;
+    Ok(())
 }
 
 /// Removes what hangs off a user. False when there was too much for one run.

@@ -25,11 +25,7 @@ pub const MOST_ACTS: u64 = 10_000;
 /// The document, for somebody who proved lately who they are
 /// ([`requirement_to_change`](crate::login::second_factor::requirement_to_change)). That it was asked for
 /// is recorded.
-pub async fn document(
-    app: &App,
-    principal: Principal<'_>,
-    origin: &Origin,
-) -> Result<Value, AccountError> {
+pub async fn document(app: &App, principal: Principal<'_>, origin: &Origin) -> Result<Value, AccountError> {
     let (user, now) = (principal.user, app.clock.now());
     let sessions = sessions::live_of_user(app, user.id).await?;
     let applications = applications::list(app, user).await?;

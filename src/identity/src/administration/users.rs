@@ -10,11 +10,12 @@ use serde_json::json;
 
 use super::{ChangeError, rules};
 use crate::{
-    App, accounts,
+    App,
+    accounts::{self, deletion},
     audit::{Event, Origin},
     crypto::CryptoError,
     grants,
-    login::attempt,
+    login::{attempt, credential_change::Ending},
     passwords::{self, NewPassword},
     sessions,
     users::{self, Email, Profile, User},
@@ -156,21 +157,25 @@ pub async fn enable(app: &App, user: &User, origin: &Origin) -> Result<(), Chang
         .await
 }
 
-/// Removes a user with everything that hangs off the account. What was recorded of the account stays recorded, by the
-/// row's id.
+/// Removes a user with everything that hangs off the account. What happened stays recorded, but not whose account it was,
+/// nor from where: see [`deletion`].
 pub async fn remove(app: &App, user: &User, origin: &Origin) -> Result<(), ChangeError> {
     let now = app.clock.now();
     app.db
         .write(async |tx| {
-            let gone = rows::Entity::delete_by_id(user.id).exec(tx).await?.rows_affected;
-            if gone == 0 {
-                return Err(unknown(user));
-            }
-            let details = json!({ "sub": user.subject });
-            Event::new("user.removed").user(user.id).details(details).record(app, tx, origin, now).await?;
-            Ok(())
+            // From now on nobody is this user, and the sweep of closed accounts goes on where this stops half-way.
+            let mut row = locked(tx, user).await?;
+            row.deletion_at = Set(Some(now.micros()));
+            row.update(tx).await?;
+            accounts::end_links(tx, user.id, now).await?;
+            Ending { user_id: user.id, kept: None, because: "user_removed", origin }
+                .end(app, tx, now)
+                .await?;
+            Event::new("user.removed").record(app, tx, origin, now).await?;
+            Ok::<_, ChangeError>(())
         })
-        .await
+        .await?;
+    Ok(deletion::erase(app, user.id).await?)
 }
 
 async fn locked(

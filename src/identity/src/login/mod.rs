@@ -276,7 +276,9 @@ pub fn levels(app: &App) -> Vec<Acr> {
 
 /// What every sign-in for a client must reach: the higher of what the client asks for and of what the installation does.
 pub fn requirement_of(app: &App, client: &Client) -> Requirement {
-    let of_client = client.row.required_acr.as_deref().and_then(|word| word.parse().ok());
+    // A level that does not read was not written by this program, and nothing below the highest one is surely enough.
+    let level = |word: &str| word.parse().unwrap_or(Acr::Phr);
+    let of_client = client.row.required_acr.as_deref().map(level);
     Requirement {
         acr: app.config.login.required_acr.max(of_client),
         max_age: None,

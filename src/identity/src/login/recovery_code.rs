@@ -18,12 +18,7 @@ use super::{
     credential_change::{CREDENTIAL_CHANGED, CredentialChange},
     policy::Factor,
 };
-use crate::{
-    app::App,
-    audit::Event,
-    mail,
-    users::User,
-};
+use crate::{app::App, audit::Event, mail, users::User};
 
 const KIND: &str = "recovery-code";
 /// Codes of a set.
@@ -91,11 +86,7 @@ pub async fn left(app: &App, user: &User) -> Result<usize, DatabaseError> {
 
 /// Makes a new set, which exists nowhere else, for a device that is set up: it goes with it. The set before ends, and
 /// the account is told by mail.
-pub async fn renew(
-    app: &App,
-    change: CredentialChange<'_>,
-    device: Uuid,
-) -> Result<Vec<String>, LoginError> {
+pub async fn renew(app: &App, change: CredentialChange<'_>, device: Uuid) -> Result<Vec<String>, LoginError> {
     let CredentialChange { principal, language, origin, .. } = change;
     let (user, now) = (principal.user, app.clock.now());
     let codes: Vec<String> = (0..COUNT).map(|_| draw(app)).collect();

@@ -36,6 +36,7 @@ use crate::{
     audit::{Event, Origin},
     mail,
     rate_limit::{self, Limit, Taken},
+    sealed_credentials,
     sessions::{Principal, SessionEnded},
     users::User,
 };
@@ -161,7 +162,7 @@ pub async fn enrol(app: &App, principal: Principal<'_>, origin: &Origin) -> Resu
         id,
         user_id: user.id,
         kind: KIND.to_owned(),
-        secret_sealed: app.vault.seal(&["credentials", &id.to_string()], &seed).map_err(LoginError::from)?,
+        secret_sealed: sealed_credentials::seal(&app.vault, id, user.id, &seed).map_err(LoginError::from)?,
         confirmed_at: None,
         last_used_step: None,
         created_at: now.micros(),
@@ -188,8 +189,7 @@ pub async fn enrol(app: &App, principal: Principal<'_>, origin: &Origin) -> Resu
 /// The enrolment that was begun and not confirmed yet, while it is as young as a login in progress may be.
 pub async fn begun_enrolment(app: &App, user: &User) -> Result<Option<Enrolment>, EnrolError> {
     let Some(begun) = begun(app, user).await? else { return Ok(None) };
-    let place = ["credentials", &begun.id.to_string()];
-    let seed = app.vault.open(&place, &begun.secret_sealed).map_err(LoginError::from)?;
+    let seed = sealed_credentials::open(&app.vault, &begun).map_err(LoginError::from)?;
     Ok(Some(show(app, user, &seed)?))
 }
 
@@ -332,7 +332,7 @@ fn matching_step(
     now: Timestamp,
 ) -> Result<Option<i64>, LoginError> {
     let Some(code) = typed.and_then(|code| normalise(code, DIGITS)) else { return Ok(None) };
-    let seed = app.vault.open(&["credentials", &credential.id.to_string()], &credential.secret_sealed)?;
+    let seed = sealed_credentials::open(&app.vault, credential)?;
     let seconds = u64::try_from(now.seconds()).unwrap_or(0);
     let step = generator(app, user, &seed)?.check(&code, seconds);
     Ok(step.and_then(|step| i64::try_from(step).ok()))

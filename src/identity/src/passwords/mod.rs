@@ -29,7 +29,7 @@ pub use self::{
     hasher::{HashError, Hasher, Verdict},
     rules::{Judged, Password, Weakness},
 };
-use crate::{App, crypto::CryptoError, pool::Busy};
+use crate::{App, crypto::CryptoError, pool::Busy, sealed_credentials};
 
 const KIND: &str = "password";
 
@@ -42,6 +42,7 @@ pub struct NewPassword {
 /// The stored hash of an account.
 pub struct StoredPassword {
     id: Uuid,
+    user_id: Uuid,
     sealed: Vec<u8>,
     /// The PHC string.
     pub hash: String,
@@ -133,7 +134,7 @@ pub fn seal(app: &App, user_id: Uuid, hash: &str, now: Timestamp) -> Result<NewP
         id,
         user_id,
         kind: KIND.to_owned(),
-        secret_sealed: app.vault.seal(&place(&id.to_string()), hash.as_bytes())?,
+        secret_sealed: sealed_credentials::seal(&app.vault, id, user_id, hash.as_bytes())?,
         confirmed_at: Some(now.micros()),
         last_used_step: None,
         created_at: now.micros(),
@@ -179,9 +180,9 @@ pub async fn find(
 ) -> Result<Option<StoredPassword>, PasswordError> {
     let row = finding(user_id.unwrap_or(Uuid::nil())).one(db).await.map_err(DatabaseError::from)?;
     let Some(row) = row else { return Ok(None) };
-    let hash = app.vault.open(&place(&row.id.to_string()), &row.secret_sealed)?;
+    let hash = sealed_credentials::open(&app.vault, &row)?;
     let hash = String::from_utf8(hash).map_err(|_| CryptoError::Altered)?;
-    Ok(Some(StoredPassword { id: row.id, sealed: row.secret_sealed, hash }))
+    Ok(Some(StoredPassword { id: row.id, user_id: row.user_id, sealed: row.secret_sealed, hash }))
 }
 
 /// What finds the password of an account, if it has one.
@@ -206,9 +207,5 @@ pub fn holding(stored: &StoredPassword, anew: Option<Vec<u8>>) -> UpdateStatemen
 
 /// Seals a new hash for the row of an outdated one.
 pub fn seal_again(app: &App, stored: &StoredPassword, hash: &str) -> Result<Vec<u8>, CryptoError> {
-    app.vault.seal(&place(&stored.id.to_string()), hash.as_bytes())
-}
-
-fn place(id: &str) -> [&str; 2] {
-    ["credentials", id]
+    sealed_credentials::seal(&app.vault, stored.id, stored.user_id, hash.as_bytes())
 }

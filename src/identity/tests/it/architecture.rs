@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 7] = [
     &["accounts", "authorization", "consents", "login", "tokens", "administration"],
     &["sessions"],
     &["grants"],
-    &["clients", "users", "resources", "passwords"],
+    &["clients", "users", "resources", "passwords", "sealed_credentials"],
     &[
         "audit",
         "rate_limit",

@@ -5,14 +5,12 @@ use poem::{
     Request,
     http::{Method, header},
 };
-use postern_identity::{
-    login::{recovery_code, totp},
-};
+use postern_identity::login::{recovery_code, totp};
 use serde_json::{Value, json};
 
 use crate::{
     sign_in::{ALICE, Authenticator, SignIn, problem, statuses},
-    support::Answer,
+    support::{Answer, credential_change},
 };
 
 async fn renew(sign_in: &SignIn, token: &Value) -> Answer {

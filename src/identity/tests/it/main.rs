@@ -26,6 +26,7 @@ mod clients;
 mod commands;
 mod consent;
 mod cors;
+mod credential_changes;
 mod dev;
 mod discovery;
 mod document;

@@ -449,7 +449,8 @@ async fn whoever_ends_a_session_waits_for_what_it_is_being_granted() {
     let signed_in = world.app.signed_in(alice).await;
     let (held, holds) = tokio::sync::oneshot::channel();
     let (release, released) = tokio::sync::oneshot::channel::<()>();
-    let granting = signed_in.principal().write(app, async |tx, user| -> Result<(), sessions::WriteError> {
+    let principal = signed_in.principal();
+    let granting = principal.write(app, async |tx, user| -> Result<(), sessions::WriteError> {
         held.send(()).unwrap();
         released.await.unwrap();
         let now = app.clock.now();
@@ -470,7 +471,8 @@ async fn whoever_ends_a_session_waits_for_what_it_is_being_granted() {
             somebody_waits(app).await;
             release.send(()).unwrap();
         };
-        tokio::join!(users::disable(app, alice, &Origin::default()), waiting).0
+        let origin = Origin::default();
+        tokio::join!(users::disable(app, alice, &origin), waiting).0
     };
     let (granted, ended) = tokio::join!(granting, ending);
     granted.unwrap();

@@ -82,8 +82,9 @@ impl DataApi {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
-        let document =
-            export::document(&self.app, token.principal(), &origin(request)).await.map_err(account_problem)?;
+        let document = export::document(&self.app, token.principal(), &origin(request))
+            .await
+            .map_err(account_problem)?;
         Ok(Exported::Document(Payload(Any(document)), ATTACHMENT.to_owned(), "no-store".to_owned()))
     }
 
@@ -101,8 +102,9 @@ impl DataApi {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
         let (language, origin) = (language(&self.app, request), origin(request));
-        let deletion_at =
-            deletion::close(&self.app, token.principal(), &language, &origin).await.map_err(account_problem)?;
+        let deletion_at = deletion::close(&self.app, token.principal(), &language, &origin)
+            .await
+            .map_err(account_problem)?;
         Ok(Uncached(AccountClosed { closed: true, deletion_at: deletion_at.rfc3339() }))
     }
 }

@@ -172,7 +172,8 @@ impl PasskeysApi {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
-        let options = enrolment::begin(&self.app, token.principal(), &origin(request)).await.map_err(problem_of)?;
+        let options =
+            enrolment::begin(&self.app, token.principal(), &origin(request)).await.map_err(problem_of)?;
         Ok(Uncached(PasskeyOptions { public_key: Some(Any(options)) }))
     }
 

@@ -127,7 +127,8 @@ impl TotpApi {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
-        let enrolment = totp::enrol(&self.app, token.principal(), &origin(request)).await.map_err(enrol_problem)?;
+        let enrolment =
+            totp::enrol(&self.app, token.principal(), &origin(request)).await.map_err(enrol_problem)?;
         Ok(Uncached(enrolment.into()))
     }
 

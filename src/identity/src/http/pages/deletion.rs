@@ -43,7 +43,8 @@ pub async fn close(app: App, mut request: Request) -> Answer {
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
     let page = Page::of(&app, &request, None);
-    let deletion_at = deletion::close(&app, signed_in.principal(), page.language(), &origin(&request)).await?;
+    let deletion_at =
+        deletion::close(&app, signed_in.principal(), page.language(), &origin(&request)).await?;
     let date = [("date", readable::minute(deletion_at).into())];
     let values = context! {
         title => page.message("account-closed"),

@@ -124,7 +124,7 @@ pub async fn begin(app: &App, principal: Principal<'_>, origin: &Origin) -> Resu
         id,
         user_id: user.id,
         kind: KIND.to_owned(),
-        secret_sealed: seal(app, id, &state)?,
+        secret_sealed: seal(app, id, user.id, &state)?,
         confirmed_at: None,
         last_used_step: None,
         created_at: now.micros(),
@@ -174,7 +174,7 @@ pub async fn complete(
         last_used_at: None,
         flagged_at: None,
     };
-    let key = seal(app, begun.id, &passkey)?;
+    let key = seal(app, begun.id, user.id, &passkey)?;
     let notice = mail::notice(app, &user.email, "passkey-added", language).map_err(LoginError::from)?;
     principal
         .write_exclusive(app, async |tx, user| -> Result<(), EnrolError> {

@@ -33,6 +33,7 @@ use super::{Answer, Challenge, Context, LoginError, LoginMethod, Proof, policy::
 use crate::{
     app::App,
     audit::Event,
+    sealed_credentials,
     users::{self, User},
 };
 
@@ -188,13 +189,13 @@ async fn open(app: &App, row: &passkeys::Model) -> Result<Option<Credential>, Lo
     Ok(Some(credential))
 }
 
-fn seal(app: &App, id: Uuid, secret: &impl Serialize) -> Result<Vec<u8>, LoginError> {
+fn seal(app: &App, id: Uuid, user_id: Uuid, secret: &impl Serialize) -> Result<Vec<u8>, LoginError> {
     let plain = serde_json::to_vec(secret).map_err(library)?;
-    Ok(app.vault.seal(&["credentials", &id.to_string()], &plain)?)
+    Ok(sealed_credentials::seal(&app.vault, id, user_id, &plain)?)
 }
 
 fn unseal<T: DeserializeOwned>(app: &App, row: &credentials::Model) -> Result<T, LoginError> {
-    let plain = app.vault.open(&["credentials", &row.id.to_string()], &row.secret_sealed)?;
+    let plain = sealed_credentials::open(&app.vault, row)?;
     serde_json::from_slice(&plain).map_err(library)
 }
 
