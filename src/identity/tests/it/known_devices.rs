@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use postern_identity::{accounts::password, audit::Origin};
 use sea_orm::EntityTrait as _;
 use serde_json::{Value, json};
 
@@ -65,7 +64,7 @@ async fn a_device_is_known_to_its_account_for_180_days_and_until_the_password_ch
     assert_eq!(login(app, PASSWORD, Some(&known), "203.0.113.9").await.status, 429);
     app.clock.advance(Duration::from_hours(2));
     assert_eq!(login(app, PASSWORD, Some(&known), "203.0.113.9").await.status, 200);
-    password::change(&app.app, &sign_in.alice, None, ANOTHER, "en", &Origin::default()).await.unwrap();
+    sign_in.set_password(ANOTHER).await;
     for number in 1..=8 {
         login(app, PASSWORD, None, &format!("198.51.100.{number}")).await;
     }

@@ -72,7 +72,7 @@ impl AddressProof {
         let own = verify.current.filter(|current| current.user.id == user.id);
         let own = own.map(|current| current.session.sid);
         sessions::end_all_but(app, tx, user.id, own, BECAUSE, verify.origin, now).await?;
-        grants::revoke_of_user(app, tx, user.id, BECAUSE, now).await?;
+        grants::revoke_of_user(tx, user.id, None, BECAUSE, now).await?;
         let details = json!({ "method": "password", "by": BECAUSE });
         let event = Event::new("credential.removed").user(user.id).details(details);
         event.record(app, tx, verify.origin, now).await?;
