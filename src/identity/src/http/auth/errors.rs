@@ -234,18 +234,22 @@ pub(in crate::http) fn bearer_problem(cause: BearerError) -> Problem {
         }
         cause => {
             tracing::info!(%cause, "access token refused");
-            let problem = Problem::new(INVALID_TOKEN).www_authenticate(challenge("error=\"invalid_token\""));
             match cause {
-                BearerError::NotForIssuerAlone { .. } => problem.detail(NOT_FOR_ISSUER_ALONE),
-                _ => problem,
+                BearerError::NotForIssuerAlone { .. } => invalid_token().detail(NOT_FOR_ISSUER_ALONE),
+                _ => invalid_token(),
             }
         }
     }
 }
 
+/// RFC 6750 section 3.1.
+fn invalid_token() -> Problem {
+    Problem::new(INVALID_TOKEN).www_authenticate(challenge("error=\"invalid_token\""))
+}
+
 /// A grant or session that ended while the request was being looked at.
 pub(in crate::http) fn session_ended(_: SessionEnded) -> Problem {
-    bearer_problem(BearerError::Ended)
+    invalid_token()
 }
 
 /// Why a write that a token allows was not made.

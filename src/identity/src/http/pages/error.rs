@@ -77,7 +77,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, for the tests that look at every page.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Malformed,
