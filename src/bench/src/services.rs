@@ -83,6 +83,7 @@ fn start_identity(binaries: &Path, directory: &Path, address: SocketAddr) -> Res
     let environment = [
         ("POSTERN_ISSUER", issuer_at(address)),
         ("POSTERN_HTTP__LISTEN", address.to_string()),
+        ("POSTERN_HTTP__METRICS_LISTEN", String::new()),
         ("POSTERN_TELEMETRY__LOG", "warn".to_owned()),
         ("POSTERN_LIMITS__REFRESHES_PER_GRANT", "1000000000 per 1h per grant".to_owned()),
         ("POSTERN_LIMITS__FAILURES_PER_SOURCE", "1000000000 per 1h per ip".to_owned()),
@@ -104,6 +105,7 @@ fn start_tasks(binaries: &Path, directory: &Path, address: SocketAddr, issuer: &
     let environment = [
         ("TASKS_TOKENS__ISSUER", issuer.to_owned()),
         ("TASKS_HTTP__LISTEN", address.to_string()),
+        ("TASKS_HTTP__METRICS_LISTEN", String::new()),
         ("TASKS_DATABASE__URL", format!("sqlite://{}", directory.join("tasks.db").display())),
         ("TASKS_TELEMETRY__LOG", "warn".to_owned()),
     ];

@@ -9,6 +9,7 @@ pub mod entrance;
 pub mod health;
 pub mod listener;
 pub mod problem;
+pub mod process;
 pub mod random;
 pub mod routing;
 pub mod settings;

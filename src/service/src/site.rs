@@ -19,6 +19,7 @@ use crate::{
     entrance::Entrance,
     health::Health,
     listener::{ListenError, Listener},
+    process,
     random::Random,
     routing::{self, Paths},
     settings::HttpSettings,
@@ -98,6 +99,8 @@ pub async fn serve(
     stop: &Stop,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ListenError> {
+    let max_connections = process::room_for_connections(settings.max_connections);
+    let settings = &HttpSettings { max_connections, ..settings.clone() };
     let listener = Listener::bind(settings.listen, settings).await?;
     if let Some(address) = settings.metrics_listen {
         let metrics = Route::new().at("/metrics", routing::get(Metrics::install()));

@@ -17,7 +17,11 @@ use poem_openapi::{
     registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
     types::{Example, Type},
 };
-use postern_service::{body::BodyError, database::DatabaseError, telemetry::RequestContext};
+use postern_service::{
+    body::BodyError,
+    database::DatabaseError,
+    telemetry::{RequestContext, log_failure},
+};
 use serde::{Serialize, ser::SerializeMap};
 
 use crate::{
@@ -95,8 +99,8 @@ impl OAuthError {
     }
 
     /// Something that passes; the log gets the cause.
-    fn unavailable(cause: &dyn StdError) -> Self {
-        tracing::warn!(cause = %Chain(cause), "request refused for now");
+    pub(super) fn unavailable(cause: &dyn StdError) -> Self {
+        log_failure(cause);
         Self::new("temporarily_unavailable", "try again later")
             .status(StatusCode::SERVICE_UNAVAILABLE)
             .retry_after(SOON)
@@ -104,7 +108,7 @@ impl OAuthError {
 
     /// A mistake of ours; the log gets the cause.
     fn internal(cause: &dyn StdError) -> Self {
-        tracing::error!(cause = %Chain(cause), "request failed");
+        log_failure(cause);
         Self::new("server_error", "the request could not be answered")
             .status(StatusCode::INTERNAL_SERVER_ERROR)
     }
@@ -287,20 +291,5 @@ impl ApiResponse for OAuthError {
 
     fn register(registry: &mut Registry) {
         Schema::register(registry);
-    }
-}
-
-/// An error with its sources, in one line.
-struct Chain<'e>(&'e dyn StdError);
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(cause) = source {
-            write!(f, ": {cause}")?;
-            source = cause.source();
-        }
-        Ok(())
     }
 }

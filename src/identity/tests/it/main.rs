@@ -51,6 +51,7 @@ mod logout;
 mod mail;
 mod mail_allowance;
 mod mail_samples;
+mod outage;
 mod own_data;
 mod pages_account;
 mod pages_accounts;

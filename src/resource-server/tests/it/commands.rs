@@ -106,6 +106,7 @@ async fn serve_makes_its_schema_answers_and_stops_when_asked() {
     let mut serving = shell
         .command(&["serve"])
         .env("TASKS_HTTP__LISTEN", "127.0.0.1:0")
+        .env("TASKS_HTTP__METRICS_LISTEN", "127.0.0.1:0")
         .env("TASKS_TELEMETRY__FORMAT", "json")
         // Nobody is there: the service starts all the same.
         .env("TASKS_TOKENS__ISSUER", "http://127.0.0.1:1")

@@ -9,68 +9,21 @@ use postern_service::{
     clock::Clock,
     database::{Database, migrate},
     random::Random,
-    testing::TestDatabase,
+    testing::{Proxy, TestDatabase},
 };
 use postern_token_verifier::{
     RemoteKeys,
     testing::{Answer as KeysAnswer, Issuer},
 };
 use serde_json::json;
-use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
-    task::{JoinHandle, JoinSet},
-};
-use url::Url;
 
 use crate::support::{ALICE, Person, START, TestService, config, path_of};
-
-/// Passes bytes on until it is cut; then connections end and new ones are refused.
-struct Proxy {
-    address: String,
-    target: String,
-    task: JoinHandle<()>,
-}
-
-impl Proxy {
-    async fn at(address: &str, target: String) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let to = target.clone();
-        let task = tokio::spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((mut near, _)) = listener.accept().await {
-                let to = to.clone();
-                connections.spawn(async move {
-                    let mut far = TcpStream::connect(to).await.unwrap();
-                    let _ = copy_bidirectional(&mut near, &mut far).await;
-                });
-            }
-        });
-        Self { address, target, task }
-    }
-
-    async fn cut(&mut self) {
-        self.task.abort();
-        // Aborted means gone only once it was joined; its connections go with it.
-        let _ = (&mut self.task).await;
-    }
-
-    async fn mend(self) -> Self {
-        Self::at(&self.address, self.target).await
-    }
-}
 
 /// A service that reaches its PostgreSQL through a proxy; `None` without a server to test on.
 async fn behind_a_proxy() -> Option<(TestService, Proxy)> {
     let database = TestDatabase::postgres().await.unwrap()?;
-    let mut url = Url::parse(database.url()).unwrap();
-    let target = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
-    let proxy = Proxy::at("127.0.0.1:0", target).await;
-    let (host, port) = proxy.address.split_once(':').unwrap();
-    url.set_host(Some(host)).unwrap();
-    url.set_port(Some(port.parse().unwrap())).unwrap();
-    Some((TestService::on(database, url.as_str()).await, proxy))
+    let (proxy, url) = Proxy::before(database.url()).await.unwrap();
+    Some((TestService::on(database, &url).await, proxy))
 }
 
 async fn every_operation_fails_in_time(alice: &Person<'_>, path: &str) {
@@ -106,7 +59,7 @@ async fn a_database_that_is_gone_is_told_in_time_and_needs_no_restart() {
     }
     service.get("/api/tasks").await.refused(401, "");
 
-    let _proxy = proxy.mend().await;
+    let _proxy = proxy.mend().await.unwrap();
     assert_eq!(alice.titles("").await, ["Kept"]);
     assert_eq!(alice.delete(&path_of(&task)).await.status, StatusCode::NO_CONTENT);
     assert_eq!(service.get("/health/ready").await.status, StatusCode::OK);

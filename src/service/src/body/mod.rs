@@ -19,7 +19,10 @@ use poem::{
     http::{HeaderMap, header::CONTENT_TYPE},
 };
 
-pub use self::{guard::guard, json::Json};
+pub use self::{
+    guard::{Rest, guard},
+    json::Json,
+};
 use crate::problem::{self, Problem};
 
 /// Why a body could not be read.

@@ -11,16 +11,18 @@ use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict, Query};
 use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, Statement};
-use sqlx::postgres::{PgListener, PgPool};
+use sqlx::postgres::{PgConnectOptions, PgListener};
 use tokio::time::{sleep, timeout};
 
-use super::{Database, DatabaseError, Transaction, Writes};
+use super::{Database, DatabaseError, Transaction, Writes, clock_difference, postgres};
 
 const CHANNEL: &str = "postern_changes";
 /// Between two looks on SQLite, and between two tries after an outage.
 const POLL: Duration = Duration::from_secs(1);
 /// Between two looks on PostgreSQL while no word comes.
 const SAFETY_NET: Duration = Duration::from_secs(5);
+/// A listening connection that does not answer in so long is given up.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// Says that the data of `topic` changes with this write. Others hear of it after the commit.
 ///
@@ -57,8 +59,12 @@ where
     let mut watch = Watch { db, on_change, seen: HashMap::new() };
     match &db.0.writes {
         Writes::Sqlite { .. } => watch.poll().await,
-        Writes::Postgres { pool, .. } => watch.listen(pool).await,
+        Writes::Postgres { options, .. } => watch.listen(options).await,
     }
+}
+
+async fn answered<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    timeout(ANSWER, answer).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 struct Watch<'d, F> {
@@ -81,9 +87,9 @@ where
         }
     }
 
-    async fn listen(&mut self, pool: &PgPool) {
+    async fn listen(&mut self, options: &PgConnectOptions) {
         loop {
-            if let Err(cause) = self.listen_until_lost(pool).await {
+            if let Err(cause) = self.listen_until_lost(options).await {
                 tracing::warn!(%cause, "changes are not heard of; trying again");
             }
             sleep(POLL).await;
@@ -91,16 +97,19 @@ where
     }
 
     /// Looks whenever the server says so, and first of all: the word may have come before the listener did.
-    async fn listen_until_lost(&mut self, pool: &PgPool) -> Result<(), sqlx::Error> {
-        let mut listener = PgListener::connect_with(pool).await?;
-        listener.listen(CHANNEL).await?;
+    async fn listen_until_lost(&mut self, options: &PgConnectOptions) -> Result<(), sqlx::Error> {
+        let pool = postgres::listening_pool(options.clone(), ANSWER);
+        let mut listener = PgListener::connect_with(&pool).await?;
+        answered(listener.listen(CHANNEL)).await?;
         loop {
             // Of words that came together one look is enough.
             while listener.next_buffered().is_some() {}
             self.look().await;
-            // `None` is a lost connection that was opened again. An elapsed time-out is the safety net.
-            if let Ok(word) = timeout(SAFETY_NET, listener.try_recv()).await {
-                word?;
+            match timeout(SAFETY_NET, listener.try_recv()).await {
+                // `None` is a lost connection that was opened again.
+                Ok(word) => drop(word?),
+                // A connection whose packets are lost is silent, too: it is asked something.
+                Err(_elapsed) => answered(clock_difference::measure(&mut listener)).await?,
             }
         }
     }

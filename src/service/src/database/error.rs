@@ -166,18 +166,3 @@ fn database_error(cause: &DbErr) -> Option<&dyn Refusal> {
         _ => None,
     }
 }
-
-/// Displays an error with all its sources, for the log.
-pub(super) struct Chain<'e>(pub(super) &'e dyn std::error::Error);
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(cause) = source {
-            write!(f, ": {cause}")?;
-            source = cause.source();
-        }
-        Ok(())
-    }
-}

@@ -48,15 +48,17 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::batch::{self, Done, Durability};
 use super::count_commit;
-use super::error::{Chain, DatabaseError, sqlite_busy};
+use super::error::{DatabaseError, sqlite_busy};
+use super::waiting::{TimedOut, WaitLimits};
 use super::work::{
     BEGIN, Batch, Member, NEXT_TURN, Outcome, Shared, Turn, Work, execute, lend, set_and_begin, share,
     try_execute,
 };
+use crate::telemetry::ErrorChain;
 
 /// How many turns share one commit at most. Bounds how long the first of them waits for its answer.
 const GROUP_SIZE: usize = 64;
@@ -78,15 +80,15 @@ enum Message {
 /// The callers' end of the queue. Dropping the last one ends the writer.
 pub(super) struct Queue {
     messages: mpsc::UnboundedSender<Message>,
-    patience: Duration,
+    limits: WaitLimits,
 }
 
 impl Queue {
-    /// Starts the writer on an open connection. `patience` is how long callers wait for their turn.
+    /// Starts the writer on an open connection. Callers wait for their turn as long as `limits` say.
     pub(super) fn start(
         options: SqliteConnectOptions,
         connection: SqliteConnection,
-        patience: Duration,
+        limits: WaitLimits,
     ) -> Self {
         let (messages, inbox) = mpsc::unbounded_channel();
         let now = Instant::now();
@@ -100,20 +102,20 @@ impl Queue {
             closing: Vec::new(),
         };
         tokio::spawn(writer.run());
-        Self { messages, patience }
+        Self { messages, limits }
     }
 
     /// Waits for a turn.
     pub(super) async fn turn(&self) -> Result<Turn, DatabaseError> {
         let (request, answer) = oneshot::channel();
         self.ask(Work::Turn(request))?;
-        match timeout(self.patience, answer).await {
+        match self.limits.acquire(answer).await {
             Ok(answer) => answer.unwrap_or_else(|_writer_gone| Err(DatabaseError::closed())),
-            Err(_elapsed) => Err(DatabaseError::timed_out()),
+            Err(TimedOut) => Err(DatabaseError::timed_out()),
         }
     }
 
-    /// Has the writer run statements; answers after the commit, or when `keep` refused them. Patience is for their turn:
+    /// Has the writer run statements; answers after the commit, or when `keep` refused them. The limit is for their turn:
     /// what has begun is waited for.
     pub(super) async fn batch(
         &self,
@@ -125,10 +127,10 @@ impl Queue {
         let begun = Arc::new(AtomicBool::new(false));
         let batch = Batch { statement, keep, durability, begun: Arc::clone(&begun), answer: request };
         self.ask(Work::Batch(batch))?;
-        let answer = match timeout(self.patience, &mut answer).await {
+        let answer = match self.limits.acquire(&mut answer).await {
             Ok(answer) => answer,
-            Err(_elapsed) if begun.load(Ordering::Relaxed) => answer.await,
-            Err(_elapsed) => return Err(DatabaseError::timed_out()),
+            Err(TimedOut) if begun.load(Ordering::Relaxed) => answer.await,
+            Err(TimedOut) => return Err(DatabaseError::timed_out()),
         };
         answer.unwrap_or_else(|_writer_gone| Err(DatabaseError::closed()))
     }
@@ -182,7 +184,7 @@ impl Writer {
         let mut members = Vec::new();
         let outcome = self.run_all(&connection, first, &mut members).await;
         if let Err(cause) = &outcome {
-            tracing::error!(cause = %Chain(cause), writes = members.len(), "a group of writes failed");
+            tracing::error!(cause = %ErrorChain(cause), writes = members.len(), "a group of writes failed");
             drop(connection);
             self.disconnect().await;
         } else {

@@ -1,12 +1,15 @@
 //! Defines the database of a service: SQLite on one machine, PostgreSQL for many, alike to those who use it.
 //!
 //! There is one way to write, [`Database::write`], and one way to read, [`Database::reader`], which cannot write. What
-//! differs between the two databases stays in here: `group` shares commits on SQLite, `postgres` pools connections.
+//! differs between the two databases stays in here: `group` shares commits on SQLite, `postgres` knows what a write is
+//! there. Nobody waits for the database without end (`waiting`).
 //! Owns no table; [`migrate`] runs the steps of others, [`changes`] tells nodes and commands apart in time about what
 //! they keep in memory.
 
 mod batch;
 pub mod changes;
+mod clock_difference;
+mod connections;
 mod error;
 mod group;
 mod insertion;
@@ -16,6 +19,7 @@ mod reader;
 mod settings;
 mod sqlite;
 mod transaction;
+mod waiting;
 mod work;
 
 use std::fmt;
@@ -25,7 +29,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement, StatementBuilder};
-use sqlx::postgres::{PgConnectOptions, PgPool};
+use sqlx::Postgres;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use tokio::time::timeout;
 
@@ -35,11 +40,15 @@ pub use self::insertion::Insertion;
 pub use self::reader::Reader;
 pub use self::settings::DatabaseSettings;
 pub use self::transaction::Transaction;
+pub use self::waiting::in_request;
 
 use self::batch::{Durability, Keep};
+use self::connections::Connections;
 use self::group::Queue;
+use self::reader::Source;
 use self::settings::Scheme;
 use self::transaction::Link;
+use self::waiting::WaitLimits;
 
 /// How long [`Database::ping`] waits before it calls the database not ready.
 const PING_PATIENCE: Duration = Duration::from_secs(1);
@@ -62,7 +71,7 @@ type Interlude = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Who writes. The options are those of further connections, for migrations.
 enum Writes {
     Sqlite { queue: Queue, options: SqliteConnectOptions },
-    Postgres { pool: PgPool, options: PgConnectOptions },
+    Postgres { connections: Connections<Postgres>, options: PgConnectOptions },
 }
 
 impl Database {
@@ -74,14 +83,17 @@ impl Database {
                 let options = sqlite::options(settings)?;
                 let writer = sqlite::writer(options.clone());
                 let connection = sqlite::connect(&writer).await?;
-                let reader = Reader::sqlite(sqlite::reader(options.clone()), settings);
-                let queue = Queue::start(writer, connection, settings.patience());
+                let readers =
+                    Connections::new(sqlite::reader(options.clone()), sqlite::READER_LIFETIMES, settings);
+                let queue = Queue::start(writer, connection, WaitLimits::from_settings(settings));
+                let reader = Reader(Source::Sqlite(readers));
                 (reader, Writes::Sqlite { queue, options })
             }
             Scheme::Postgres => {
                 let options = postgres::options(settings)?;
-                let pool = postgres::pool(options.clone(), settings).await?;
-                (Reader::postgres(pool.clone()), Writes::Postgres { pool, options })
+                let connections = postgres::connect(options.clone(), settings).await?;
+                let reader = Reader(Source::Postgres(connections.clone()));
+                (reader, Writes::Postgres { connections, options })
             }
         };
         Ok(Self(Arc::new(Inner {
@@ -196,8 +208,8 @@ impl Database {
         self.interlude().await;
         match &self.0.writes {
             Writes::Sqlite { queue, .. } => queue.batch(batch::join(statements), keep, durability).await,
-            Writes::Postgres { pool, .. } => {
-                postgres::write_together(pool, statements, keep, durability).await
+            Writes::Postgres { connections, .. } => {
+                postgres::write_together(connections, statements, keep, durability).await
             }
         }
     }
@@ -207,7 +219,7 @@ impl Database {
         self.interlude().await;
         let link = match &self.0.writes {
             Writes::Sqlite { queue, .. } => Link::Sqlite(queue.turn().await?),
-            Writes::Postgres { pool, .. } => Link::Postgres(postgres::begin(pool).await?),
+            Writes::Postgres { connections, .. } => Link::Postgres(postgres::begin(connections).await?),
         };
         Ok(Transaction::new(link))
     }

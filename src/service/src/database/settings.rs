@@ -1,6 +1,6 @@
 //! Defines the section `[database]`: which database, how many connections, how long to wait.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::num::NonZeroU32;
 
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
@@ -14,13 +14,16 @@ use crate::settings::{Lifetime, Secret};
 pub struct DatabaseSettings {
     /// `sqlite://data/postern.db` or `postgres://user:password@host/database`. A secret: it may hold a password.
     pub url: Secret,
-    /// How many connections: for reading on SQLite (one more writes), for everything on PostgreSQL.
+    /// How many connections: for reading on SQLite (one more writes), for everything on PostgreSQL (one more listens).
     #[serde(default = "default_connections")]
     pub connections: NonZeroU32,
     /// How long a caller waits for a connection, or for its turn to write, before the database counts as not
     /// available. Answers are due within two seconds, so it is below.
     #[serde(default = "default_acquire_timeout")]
     pub acquire_timeout: Lifetime,
+    /// How long a request waits for the database, all its statements together, before it is answered with 503.
+    #[serde(default = "default_request_timeout")]
+    pub request_timeout: Lifetime,
     /// How long a statement may run, and a transaction may be idle, before the server ends it (PostgreSQL).
     #[serde(default = "default_statement_timeout")]
     pub statement_timeout: Lifetime,
@@ -32,6 +35,10 @@ const fn default_connections() -> NonZeroU32 {
 
 const fn default_acquire_timeout() -> Lifetime {
     Lifetime::from_millis(1500)
+}
+
+const fn default_request_timeout() -> Lifetime {
+    Lifetime::from_secs(2)
 }
 
 const fn default_statement_timeout() -> Lifetime {
@@ -52,6 +59,7 @@ impl DatabaseSettings {
             url: Secret::from(url.into()),
             connections: default_connections(),
             acquire_timeout: default_acquire_timeout(),
+            request_timeout: default_request_timeout(),
             statement_timeout: default_statement_timeout(),
         }
     }
@@ -68,9 +76,5 @@ impl DatabaseSettings {
     pub(super) fn options<O: std::str::FromStr<Err = sqlx::Error>>(&self) -> Result<O, DatabaseError> {
         let told = |cause| DatabaseError::Settings(format!("database.url is not understood: {cause}"));
         self.url.expose_secret().parse().map_err(told)
-    }
-
-    pub(super) fn patience(&self) -> Duration {
-        self.acquire_timeout.duration()
     }
 }

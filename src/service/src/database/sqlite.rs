@@ -11,6 +11,7 @@ use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use tokio::time::{Instant, sleep};
 
+use super::connections::Lifetimes;
 use super::error::{DatabaseError, sqlite_busy};
 use super::settings::DatabaseSettings;
 
@@ -24,6 +25,9 @@ const LOG_LIMIT: &str = "67108864";
 const CHECKPOINT_PAGES: &str = "8000";
 /// Readers wait only while another process recovers or deletes the log.
 const READER_BUSY: Duration = Duration::from_secs(1);
+/// A connection costs a thread. Nobody takes a file away from it.
+pub(super) const READER_LIFETIMES: Lifetimes =
+    Lifetimes { idle: Duration::from_mins(1), trusted: Duration::MAX, total: Duration::MAX };
 /// How long opening waits for other processes that open the same new file.
 const OPEN_PATIENCE: Duration = Duration::from_secs(5);
 

@@ -26,6 +26,8 @@ use tokio::sync::Mutex;
 
 use super::DatabaseError;
 use super::batch::{self, Done};
+use super::connections::Lent;
+use super::postgres;
 use super::work::Turn;
 
 /// An open write. Implements [`ConnectionTrait`], so every query of sea-orm takes it. It cannot be kept, and it
@@ -45,7 +47,7 @@ struct State {
 /// Where the statements go.
 pub(super) enum Link {
     Sqlite(Turn),
-    Postgres(sqlx::Transaction<'static, Postgres>),
+    Postgres(Lent<Postgres>),
 }
 
 enum Health {
@@ -85,7 +87,7 @@ impl Transaction {
                 let query = bind::<Sqlite>(batch::join(statements));
                 batch::read(turn.connection().fetch_many(query), &mut done).await
             }
-            Link::Postgres(transaction) => batch::each(transaction, statements, &mut done).await,
+            Link::Postgres(lent) => lent.answer(async |c| batch::each(c, statements, &mut done).await).await,
         };
         state.end_statement(result, DbErr::Exec)?;
         Ok(done)
@@ -119,7 +121,7 @@ impl Transaction {
         }
         match link {
             Link::Sqlite(turn) => turn.commit().await,
-            Link::Postgres(transaction) => transaction.commit().await.map_err(DatabaseError::connection),
+            Link::Postgres(lent) => postgres::commit(lent).await,
         }
     }
 
@@ -127,8 +129,7 @@ impl Transaction {
     pub(super) async fn rollback(self) {
         match self.state.into_inner().link {
             Link::Sqlite(turn) => drop(turn),
-            // A connection that cannot even roll back is closed by the pool; the server rolls back then.
-            Link::Postgres(transaction) => drop(transaction.rollback().await),
+            Link::Postgres(lent) => postgres::rollback(lent).await,
         }
     }
 }
@@ -190,8 +191,9 @@ impl ConnectionTrait for Transaction {
             Link::Sqlite(turn) => {
                 bind::<Sqlite>(statement).execute(turn.connection()).await.map(ExecResult::from)
             }
-            Link::Postgres(transaction) => {
-                bind::<Postgres>(statement).execute(&mut **transaction).await.map(ExecResult::from)
+            Link::Postgres(lent) => {
+                let query = bind::<Postgres>(statement);
+                lent.answer(async |c| query.execute(c).await.map(ExecResult::from)).await
             }
         };
         state.end_statement(result, DbErr::Exec)
@@ -202,7 +204,7 @@ impl ConnectionTrait for Transaction {
         let sql = AssertSqlSafe(sql.to_owned());
         let result = match state.begin_statement()? {
             Link::Sqlite(turn) => turn.connection().execute(sql).await.map(ExecResult::from),
-            Link::Postgres(transaction) => (&mut **transaction).execute(sql).await.map(ExecResult::from),
+            Link::Postgres(lent) => lent.answer(async |c| c.execute(sql).await.map(ExecResult::from)).await,
         };
         state.end_statement(result, DbErr::Exec)
     }
@@ -214,10 +216,12 @@ impl ConnectionTrait for Transaction {
                 .fetch_optional(turn.connection())
                 .await
                 .map(|row| row.map(QueryResult::from)),
-            Link::Postgres(transaction) => bind::<Postgres>(statement)
-                .fetch_optional(&mut **transaction)
-                .await
-                .map(|row| row.map(QueryResult::from)),
+            Link::Postgres(lent) => {
+                let query = bind::<Postgres>(statement);
+                lent.answer(async |c| query.fetch_optional(c).await)
+                    .await
+                    .map(|row| row.map(QueryResult::from))
+            }
         };
         state.end_statement(result, DbErr::Query)
     }
@@ -229,10 +233,11 @@ impl ConnectionTrait for Transaction {
                 .fetch_all(turn.connection())
                 .await
                 .map(|rows| rows.into_iter().map(QueryResult::from).collect()),
-            Link::Postgres(transaction) => bind::<Postgres>(statement)
-                .fetch_all(&mut **transaction)
-                .await
-                .map(|rows| rows.into_iter().map(QueryResult::from).collect()),
+            Link::Postgres(lent) => {
+                let query = bind::<Postgres>(statement);
+                let rows = lent.answer(async |c| query.fetch_all(c).await).await;
+                rows.map(|rows| rows.into_iter().map(QueryResult::from).collect())
+            }
         };
         state.end_statement(result, DbErr::Query)
     }

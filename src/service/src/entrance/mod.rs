@@ -1,9 +1,10 @@
 //! Defines what happens to every request before and after its endpoint.
 //!
-//! In this order: a reference is made and stays with the task; the body is put behind its limits; the endpoint answers
-//! within the time of a request; a panic or an error becomes a problem; the reference goes into `X-Request-Id`; one line
-//! is logged and the request is counted. It is the outermost layer, and on the path of every request: it allocates next
-//! to nothing.
+//! In this order: a reference is made and stays with the task, and with it the time that the request may wait for the
+//! database; the body is put behind its limits; the endpoint answers within the time of a request; a panic or an error
+//! becomes a problem; what is left of the body is read, or the connection closed; the reference goes into `X-Request-Id`;
+//! one line is logged, with the cause where it failed, and the request is counted. It is the outermost layer, and on the
+//! path of every request: it allocates next to nothing.
 
 mod counts;
 
@@ -17,18 +18,22 @@ use std::{
 use poem::{
     Endpoint, PathPattern, Request, Response, Result,
     endpoint::BoxEndpoint,
-    http::{HeaderName, HeaderValue, header::X_CONTENT_TYPE_OPTIONS},
+    http::{
+        HeaderName, HeaderValue, Version,
+        header::{CONNECTION, HOST, X_CONTENT_TYPE_OPTIONS},
+    },
 };
 use tokio::time::timeout;
 
 use self::counts::Counts;
 use crate::{
-    body,
-    problem::{self, INTERNAL, Problem, UNAVAILABLE},
+    body::{self, Rest},
+    database,
+    problem::{self, INTERNAL, MALFORMED, Problem, UNAVAILABLE},
     random::Random,
     routing::Paths,
     settings::HttpSettings,
-    telemetry::{RequestContext, RequestId},
+    telemetry::{RequestContext, RequestId, with_failure},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -66,9 +71,31 @@ impl Entrance {
     }
 
     async fn answer(&self, mut request: Request) -> Response {
-        if let Err(cause) = body::guard(&mut request, self.body_limit, self.body_timeout) {
-            return self.refuse(Problem::from(cause).into());
+        let http1 = request.version() < Version::HTTP_2;
+        let (mut response, rest) = match self.admit(&mut request) {
+            Ok(rest) => (self.answer_admitted(request).await, Some(rest)),
+            Err(problem) => (self.refuse(problem.into()), None),
+        };
+        // What is left of the body stands before the next request. Who sends one is told not to (RFC 9112 section 9.6).
+        let at_end = match rest {
+            Some(rest) => rest.read().await,
+            None => false,
+        };
+        if http1 && !at_end {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        response
+    }
+
+    fn admit(&self, request: &mut Request) -> Result<Rest, Problem> {
+        // RFC 9112 section 3.2: a proxy in front may have believed the other one.
+        if request.headers().get_all(HOST).iter().nth(1).is_some() {
+            return Err(Problem::new(MALFORMED).detail("there is more than one Host header"));
+        }
+        Ok(body::guard(request, self.body_limit, self.body_timeout)?)
+    }
+
+    async fn answer_admitted(&self, request: Request) -> Response {
         match timeout(self.request_timeout, catch_panic(self.endpoint.call(request))).await {
             Ok(Some(Ok(response))) => response,
             Ok(Some(Err(error))) => self.refuse(error),
@@ -95,7 +122,8 @@ impl Endpoint for Entrance {
         let uri = request.uri().clone();
 
         let context = RequestContext { id };
-        let mut response = context.scope(self.answer(request)).await;
+        let answer = with_failure(database::in_request(self.answer(request)));
+        let (mut response, failure) = context.scope(answer).await;
         let headers = response.headers_mut();
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
             headers.insert(REQUEST_ID, value);
@@ -109,14 +137,14 @@ impl Endpoint for Entrance {
         self.counts.count(&method, pattern, status, took, &self.paths);
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         // The path only: a query may hold codes and tokens.
-        tracing::info!(
-            method = method.as_str(),
-            path = uri.path(),
-            status,
-            micros,
-            request_id = id.as_str(),
-            "request"
-        );
+        let (method, path, request_id) = (method.as_str(), uri.path(), id.as_str());
+        match failure {
+            Some(cause) if status == 503 => {
+                tracing::warn!(method, path, status, micros, request_id, cause, "request failed");
+            }
+            Some(cause) => tracing::error!(method, path, status, micros, request_id, cause, "request failed"),
+            None => tracing::info!(method, path, status, micros, request_id, "request"),
+        }
         Ok(response)
     }
 }

@@ -7,6 +7,8 @@
 //!    └─────────────────────────┴───────────────────────────┘  last byte answered
 //! ```
 //!
+//! Whatever it is doing: a client that takes nothing of what is written to it is given up after `write_timeout`.
+//!
 //! A new connection counts as if its first head had begun. hyper's own time-out for heads is not used: it runs while the
 //! connection idles as well, and it sets a timer for each request. Here there is one timer for each connection, and
 //! a request costs a few atomic writes.
@@ -30,6 +32,16 @@ use tokio::{
 const FIRST: u64 = 0;
 /// Nothing of a further head has arrived.
 const NOT_BEGUN: u64 = u64::MAX;
+/// The client takes what is written to it.
+const NOT_STALLED: u64 = u64::MAX;
+
+/// How long a connection may do the same.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timeouts {
+    pub(super) header: Duration,
+    pub(super) idle: Duration,
+    pub(super) write: Duration,
+}
 
 /// The state of one connection. Times are milliseconds since it was accepted.
 pub(super) struct Activity {
@@ -37,6 +49,7 @@ pub(super) struct Activity {
     requests: AtomicU32,
     head_began: AtomicU64,
     answered: AtomicU64,
+    stalled: AtomicU64,
     http2: AtomicBool,
 }
 
@@ -47,18 +60,20 @@ impl Activity {
             requests: AtomicU32::new(0),
             head_began: AtomicU64::new(FIRST),
             answered: AtomicU64::new(0),
+            stalled: AtomicU64::new(NOT_STALLED),
             http2: AtomicBool::new(false),
         })
     }
 
-    /// When the connection is to be closed; `None` while a request is being answered.
-    pub(super) fn due(&self, header_timeout: Duration, idle_timeout: Duration) -> Option<Instant> {
-        if self.requests.load(Relaxed) > 0 {
-            return None;
-        }
-        let (since, timeout) = match self.head_began.load(Relaxed) {
-            NOT_BEGUN => (self.answered.load(Relaxed), idle_timeout),
-            began => (began, header_timeout),
+    /// When the connection is to be closed; `None` while a request is being answered and read.
+    pub(super) fn due(&self, timeouts: &Timeouts) -> Option<Instant> {
+        let (since, timeout) = match self.stalled.load(Relaxed) {
+            NOT_STALLED if self.requests.load(Relaxed) > 0 => return None,
+            NOT_STALLED => match self.head_began.load(Relaxed) {
+                NOT_BEGUN => (self.answered.load(Relaxed), timeouts.idle),
+                began => (began, timeouts.header),
+            },
+            since => (since, timeouts.write),
         };
         Some(self.accepted + Duration::from_millis(since) + timeout)
     }
@@ -85,7 +100,13 @@ impl Activity {
     }
 
     /// An answer that takes long to read is no idleness. HTTP/2 sends pings as well, which say nothing.
-    fn bytes_left(&self) {
+    fn written<T>(&self, polled: &Poll<T>) {
+        if polled.is_pending() {
+            // The first one counts.
+            let _ = self.stalled.compare_exchange(NOT_STALLED, self.now(), Relaxed, Relaxed);
+            return;
+        }
+        self.stalled.store(NOT_STALLED, Relaxed);
         if !self.http2() {
             self.answered.store(self.now(), Relaxed);
         }
@@ -142,9 +163,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
-        if polled.is_ready() {
-            self.activity.bytes_left();
-        }
+        self.activity.written(&polled);
         polled
     }
 
@@ -162,9 +181,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         slices: &[std::io::IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        if polled.is_ready() {
-            self.activity.bytes_left();
-        }
+        self.activity.written(&polled);
         polled
     }
 

@@ -27,7 +27,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::activity::{Activity, Answering, Watched};
+use super::activity::{Activity, Answering, Timeouts, Watched};
 use crate::settings::HttpSettings;
 
 /// The head of a request, and with it the URL, is at most this long (RFC 9110 section 4.1 recommends 8,000 at least).
@@ -48,8 +48,7 @@ type AnswerBody = http_body_util::combinators::BoxBody<bytes::Bytes, std::io::Er
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) max_connections: usize,
-    header_timeout: Duration,
-    idle_timeout: Duration,
+    timeouts: Timeouts,
     shutdown_grace: Duration,
 }
 
@@ -57,8 +56,11 @@ impl Limits {
     pub(super) fn of(settings: &HttpSettings) -> Self {
         Self {
             max_connections: settings.max_connections.get() as usize,
-            header_timeout: settings.header_timeout.duration(),
-            idle_timeout: settings.idle_timeout.duration(),
+            timeouts: Timeouts {
+                header: settings.header_timeout.duration(),
+                idle: settings.idle_timeout.duration(),
+                write: settings.write_timeout.duration(),
+            },
             shutdown_grace: settings.shutdown_grace.duration(),
         }
     }
@@ -102,10 +104,10 @@ impl Connections {
             }
         });
 
-        let Limits { header_timeout, idle_timeout, shutdown_grace, .. } = self.limits;
+        let Limits { timeouts, shutdown_grace, .. } = self.limits;
         let mut connection = pin!(self.http.serve_connection(io, service));
         let mut stop = pin!(self.stop.cancelled());
-        let mut timer = pin!(sleep_until(Instant::now() + header_timeout));
+        let mut timer = pin!(sleep_until(Instant::now() + timeouts.header));
         // Set once no further request is taken; then the timer says how long the running ones may go on.
         let mut closing = false;
         poll_fn(|context| {
@@ -119,12 +121,12 @@ impl Connections {
                 let grace = if stop.as_mut().poll(context).is_ready() {
                     shutdown_grace
                 } else {
-                    ready!(poll_overdue(&activity, timer.as_mut(), header_timeout, idle_timeout, context));
+                    ready!(poll_overdue(&activity, timer.as_mut(), &timeouts, context));
                     if !activity.http2() {
                         return Poll::Ready(());
                     }
                     // The client is told which of its requests were not taken.
-                    header_timeout
+                    timeouts.header
                 };
                 closing = true;
                 connection.as_mut().graceful_shutdown();
@@ -148,21 +150,20 @@ impl Connections {
 fn poll_overdue(
     activity: &Activity,
     mut timer: Pin<&mut Sleep>,
-    header_timeout: Duration,
-    idle_timeout: Duration,
+    timeouts: &Timeouts,
     context: &mut Context<'_>,
 ) -> Poll<()> {
     // A head that began while the timer stood at the end of the idle time has less time than that.
-    if let Some(due) = activity.due(header_timeout, idle_timeout).filter(|due| *due < timer.deadline()) {
+    if let Some(due) = activity.due(timeouts).filter(|due| *due < timer.deadline()) {
         timer.as_mut().reset(due);
     }
     loop {
         ready!(timer.as_mut().poll(context));
         let now = Instant::now();
-        match activity.due(header_timeout, idle_timeout) {
+        match activity.due(timeouts) {
             Some(due) if due <= now => return Poll::Ready(()),
             Some(due) => timer.as_mut().reset(due),
-            None => timer.as_mut().reset(now + idle_timeout),
+            None => timer.as_mut().reset(now + timeouts.idle),
         }
     }
 }

@@ -13,10 +13,8 @@ use poem::{
 };
 use poem_openapi::error::{ContentTypeError, ParseParamError, ParsePathError, ParseRequestPayloadError};
 
-use super::{
-    INTERNAL, Kind, MALFORMED, METHOD_NOT_ALLOWED, Problem, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE, chain,
-};
-use crate::{body::BodyError, routing::Paths};
+use super::{INTERNAL, Kind, MALFORMED, METHOD_NOT_ALLOWED, Problem, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE};
+use crate::{body::BodyError, routing::Paths, telemetry::log_failure};
 
 /// How long a caller should wait after a 503 that names no time of its own.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -49,7 +47,7 @@ fn problem_for(error: &Error, pattern: Option<&PathPattern>, paths: &Paths) -> P
     match error.status() {
         StatusCode::SERVICE_UNAVAILABLE => Problem::new(UNAVAILABLE).retry_after(RETRY_AFTER),
         status if status.is_server_error() => {
-            tracing::error!(cause = %chain(error), "request failed");
+            log_failure(error);
             Problem::new(INTERNAL)
         }
         status => Problem::new(Kind::of_status(status)),

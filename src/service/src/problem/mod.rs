@@ -34,7 +34,10 @@ pub use self::{
         TOO_LARGE, TOO_MANY_REQUESTS, UNAUTHENTICATED, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE,
     },
 };
-use crate::{database::DatabaseError, telemetry::RequestContext};
+use crate::{
+    database::DatabaseError,
+    telemetry::{RequestContext, log_failure},
+};
 
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -63,13 +66,13 @@ impl Problem {
 
     /// Our own failure. The log gets `cause` with its sources; the caller learns nothing but the reference.
     pub fn internal(cause: &dyn std::error::Error) -> Self {
-        tracing::error!(cause = %chain(cause), "request failed");
+        log_failure(cause);
         Self::new(INTERNAL)
     }
 
     /// A failure that passes, such as a database that does not answer. The log gets `cause` with its sources.
     pub fn unavailable(cause: &dyn std::error::Error, retry_after: Duration) -> Self {
-        tracing::warn!(cause = %chain(cause), "request refused for now");
+        log_failure(cause);
         Self::new(UNAVAILABLE).retry_after(retry_after)
     }
 
@@ -201,16 +204,4 @@ impl Serialize for Problem {
         }
         map.end()
     }
-}
-
-/// An error with all its sources, in one line.
-fn chain(cause: &dyn std::error::Error) -> String {
-    let mut text = cause.to_string();
-    let mut source = cause.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -33,6 +33,8 @@ pub struct HttpSettings {
     pub body_timeout: Lifetime,
     /// How long a connection may stay open without a request.
     pub idle_timeout: Lifetime,
+    /// How long a client may take nothing of an answer.
+    pub write_timeout: Lifetime,
     /// How long a request may take altogether; answered with 503 afterwards.
     pub request_timeout: Lifetime,
     /// How long to go on accepting connections after a stop was asked for, while readiness says no.

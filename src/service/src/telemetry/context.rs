@@ -1,9 +1,9 @@
-//! Defines what is known about the request that is being answered, wherever the code that asks is.
+//! Defines what is known about the request that is being answered, wherever the code that asks is, and why it failed.
 //!
 //! The context travels with the task (a task-local), so that log lines, problems and refusals carry the same reference
 //! without every function handing it on. A spawned task has none.
 
-use std::fmt;
+use std::{cell::RefCell, error::Error, fmt};
 
 use crate::random::Random;
 
@@ -55,6 +55,41 @@ pub struct RequestContext {
 
 tokio::task_local! {
     static CURRENT: RequestContext;
+    /// Why the request that this task answers fails.
+    static FAILURE: RefCell<Option<String>>;
+}
+
+/// Tells the log why something failed: in the line of the request that failed, or in one of its own where there is none.
+pub fn log_failure(cause: &dyn Error) {
+    let cause = ErrorChain(cause).to_string();
+    let kept = FAILURE.try_with(|failure| failure.replace(Some(cause.clone())));
+    if kept.is_err() {
+        tracing::warn!(cause, "failed");
+    }
+}
+
+/// Runs `answer`; answers as well why it failed, if it did.
+pub(crate) async fn with_failure<T>(answer: impl Future<Output = T>) -> (T, Option<String>) {
+    let both = async {
+        let answer = answer.await;
+        (answer, FAILURE.with(RefCell::take))
+    };
+    FAILURE.scope(RefCell::default(), both).await
+}
+
+/// Displays an error with all its sources, in one line.
+pub(crate) struct ErrorChain<'e>(pub(crate) &'e dyn Error);
+
+impl fmt::Display for ErrorChain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
 }
 
 impl RequestContext {

@@ -23,17 +23,17 @@ pub(super) enum Style {
     Json,
 }
 
-/// Writes one event, with its line end.
-pub(super) fn write(line: &mut String, style: Style, now: Timestamp, event: &Event<'_>) {
+/// Writes one event, with its line end, and how many like it were left out before.
+pub(super) fn write(line: &mut String, style: Style, now: Timestamp, event: &Event<'_>, left_out: u64) {
     // Writing to a string does not fail.
     let _ = match style {
-        Style::Pretty { colour } => pretty(line, colour, now, event),
-        Style::Json => json(line, now, event),
+        Style::Pretty { colour } => pretty(line, colour, now, event, left_out),
+        Style::Json => json(line, now, event, left_out),
     };
 }
 
 /// `2026-11-20T14:57:16.000250Z INFO  request method=GET path=/x status=200 request_id=... target=...`
-fn pretty(line: &mut String, colour: bool, now: Timestamp, event: &Event<'_>) -> fmt::Result {
+fn pretty(line: &mut String, colour: bool, now: Timestamp, event: &Event<'_>, left_out: u64) -> fmt::Result {
     let level = *event.metadata().level();
     let (paint, reset) = if colour { (paint(level), "\x1b[0m") } else { ("", "") };
     write!(line, "{now} {paint}{level:<5}{reset}")?;
@@ -41,6 +41,9 @@ fn pretty(line: &mut String, colour: bool, now: Timestamp, event: &Event<'_>) ->
     event.record(&mut Fields { line, style: Style::Pretty { colour } });
     if let Some(RequestContext { id }) = RequestContext::current() {
         write!(line, " request_id={id}")?;
+    }
+    if left_out > 0 {
+        write!(line, " left_out={left_out}")?;
     }
     writeln!(line, " target={}", event.metadata().target())
 }
@@ -54,7 +57,7 @@ fn paint(level: Level) -> &'static str {
     }
 }
 
-fn json(line: &mut String, now: Timestamp, event: &Event<'_>) -> fmt::Result {
+fn json(line: &mut String, now: Timestamp, event: &Event<'_>, left_out: u64) -> fmt::Result {
     let level = event.metadata().level();
     write!(line, "{{\"time\":\"{now}\",\"level\":\"{level}\",\"target\":\"{}\"", event.metadata().target())?;
     line.push_str(",\"message\":\"");
@@ -63,6 +66,9 @@ fn json(line: &mut String, now: Timestamp, event: &Event<'_>) -> fmt::Result {
     event.record(&mut Fields { line, style: Style::Json });
     if let Some(RequestContext { id }) = RequestContext::current() {
         write!(line, ",\"request_id\":\"{id}\"")?;
+    }
+    if left_out > 0 {
+        write!(line, ",\"left_out\":{left_out}")?;
     }
     line.push_str("}\n");
     Ok(())

@@ -8,6 +8,7 @@ use tracing_subscriber::{Layer, layer::Context};
 use super::{
     LogWriter,
     format::{self, Style},
+    repeats::Repeats,
 };
 use crate::clock::Clock;
 
@@ -16,12 +17,13 @@ pub(super) struct LogLayer {
     style: Style,
     writer: LogWriter,
     clock: Clock,
+    repeats: Repeats,
 }
 
 impl LogLayer {
     /// Log lines tell the machine's time, also where the service works with another clock.
     pub(super) fn new(style: Style, writer: LogWriter) -> Self {
-        Self { style, writer, clock: Clock::system() }
+        Self { style, writer, clock: Clock::system(), repeats: Repeats::default() }
     }
 }
 
@@ -33,9 +35,12 @@ thread_local! {
 impl<S: Subscriber> Layer<S> for LogLayer {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let urgent = *event.metadata().level() <= Level::WARN;
+        let now = self.clock.now();
+        let left_out = if urgent { self.repeats.left_out_before(event.metadata(), now) } else { Some(0) };
+        let Some(left_out) = left_out else { return };
         let write = |line: &mut String| {
             line.clear();
-            format::write(line, self.style, self.clock.now(), event);
+            format::write(line, self.style, now, event, left_out);
             self.writer.write(line.as_bytes(), urgent);
         };
         LINE.with(|line| match line.try_borrow_mut() {

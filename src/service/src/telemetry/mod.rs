@@ -5,6 +5,8 @@
 //! statements or headers at their debug levels are capped, paths are logged without their query, and a panic is logged
 //! with its place but without a message that was put together at run time.
 //!
+//! Warnings and errors are bounded (`repeats`), and a request that fails is one line, with its cause ([`log_failure`]).
+//!
 //! Metrics are counted with the macros of the `metrics` crate, anywhere; [`Metrics`] collects and renders them.
 
 mod context;
@@ -12,6 +14,7 @@ mod format;
 mod log;
 mod metrics;
 mod panics;
+mod repeats;
 mod writer;
 
 use std::io::{self, IsTerminal};
@@ -23,8 +26,9 @@ use tracing_subscriber::{
     layer::SubscriberExt,
 };
 
+pub(crate) use self::context::{ErrorChain, with_failure};
 pub use self::{
-    context::{RequestContext, RequestId},
+    context::{RequestContext, RequestId, log_failure},
     metrics::Metrics,
     writer::{LogGuard, LogWriter},
 };

@@ -1,11 +1,12 @@
-//! Defines what tests of every crate share: [`TestDatabase`], a database of one's own for one test, and `chromium`, a
-//! browser for those with pages.
+//! Defines what tests of every crate share: [`TestDatabase`], a database of one's own for one test, [`Proxy`], an outage
+//! of it, and `chromium`, a browser for those with pages.
 //!
 //! With `POSTERN_TEST_POSTGRES` set, to the URL of a server and of a role that may create databases, it is a new
 //! database there, otherwise a new SQLite file. So the same suite runs on both. It is gone when the value is dropped.
 
 #[cfg(feature = "chromium")]
 pub mod chromium;
+mod proxy;
 
 use std::env;
 
@@ -14,6 +15,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use tempfile::TempDir;
 use url::Url;
 
+pub use self::proxy::Proxy;
 use crate::database::{Database, DatabaseError, DatabaseSettings};
 use crate::random::Random;
 

@@ -6,6 +6,7 @@ use poem::{Endpoint, EndpointExt, Request, Response, Route, http::StatusCode};
 use poem_openapi::{OpenApi, OpenApiService, param::Path};
 use postern_service::{
     body::Json,
+    database::DatabaseError,
     entrance::Entrance,
     problem::Problem,
     random::Random,
@@ -13,6 +14,7 @@ use postern_service::{
     settings::{HttpSettings, LogFormat, TelemetrySettings},
     telemetry::{self, LogWriter, Metrics, RequestContext},
 };
+use sea_orm::{ConnAcquireErr, DbErr};
 use serde_json::Value;
 
 use crate::support::{Server, Sink, http_settings};
@@ -38,6 +40,10 @@ impl Api {
         match id.0.as_str() {
             "panic" => panic!("at the {}", "hunter2"),
             "slow" => pending().await,
+            "fails" => {
+                let cause = DbErr::ConnectionAcquire(ConnAcquireErr::Timeout);
+                Err(DatabaseError::Unavailable(cause).into())
+            }
             _ => Ok(Json(RequestContext::current().unwrap().id.to_string())),
         }
     }
@@ -202,4 +208,73 @@ async fn requests_are_counted_by_method_route_and_status() {
         count(&format!("http_request_duration_seconds_bucket{{method=\"GET\",{route},le=\"10\"}}")) >= 3.0
     );
     assert!(!text.contains("/counted/nowhere"), "a path that does not exist makes no series");
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_body_does_not_cost_the_next_request() {
+    let server = Server::start(&http_settings(), entrance(&http_settings()).boxed()).await;
+    let body = format!("[\"{}\"]", "a".repeat(900));
+    for (path, status) in [("/nowhere", 404), ("/entrance/7/show", 405), ("/lengths", 415), ("/stock", 415)] {
+        let mut client = server.connect().await;
+        let length = body.len();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n");
+        client.send(&format!("{head}Content-Length: {length}\r\n\r\n{}", &body[..100])).await;
+        assert!(client.silent().await, "{path}: the rest of the body is waited for");
+        client.send(&body[100..]).await;
+        client.send("GET /entrance/7/show HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+        let answers = client.rest().await;
+        assert!(answers.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {answers}");
+        assert!(answers.contains("HTTP/1.1 200"), "{path}: {answers}");
+        assert_eq!(answers.matches("connection: close").count(), 1, "{path}: {answers}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_read_to_its_end_closes_the_connection_and_says_so() {
+    let server = Server::start(&http_settings(), entrance(&http_settings()).boxed()).await;
+    for (path, rest, status) in [
+        // Announced as too long, found too long, promised for later, never sent.
+        ("/lengths", "Content-Length: 100000\r\n\r\n", 413),
+        ("/nowhere", "Content-Length: 100000\r\n\r\n", 413),
+        ("/nowhere", &format!("Transfer-Encoding: chunked\r\n\r\n7d0\r\n{}\r\n", "a".repeat(2000)), 404),
+        ("/nowhere", "Content-Length: 10\r\nExpect: 100-continue\r\n\r\n", 404),
+        ("/nowhere", "Content-Length: 10\r\n\r\n", 404),
+    ] {
+        let answer = server.exchange(&format!("POST {path} HTTP/1.1\r\nHost: x\r\n{rest}")).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{rest}: {answer}");
+        assert!(answer.contains("connection: close"), "{rest}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn two_hosts_are_refused() {
+    let server = Server::start(&http_settings(), entrance(&http_settings()).boxed()).await;
+    let request = "GET /entrance/7/show HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n";
+    let answer = server.exchange(request).await;
+    assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("more than one Host"), "{answer}");
+    assert!(answer.contains("x-content-type-options: nosniff"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_failing_request_is_one_line_and_many_are_a_few_with_their_number() {
+    let sink = Sink::default();
+    let writer = LogWriter::start(Box::new(sink.clone()));
+    let settings = TelemetrySettings { log: "info".to_owned(), format: LogFormat::Json };
+    let logging = tracing::subscriber::set_default(telemetry::subscriber(&settings, &writer, false).unwrap());
+    let entrance = entrance(&http_settings());
+    entrance.get_response(get("/entrance/fails/show")).await;
+    tracing::callsite::rebuild_interest_cache();
+    for _ in 0..1000 {
+        assert_eq!(entrance.get_response(get("/entrance/fails/show")).await.status(), 503);
+    }
+    drop((logging, writer));
+    let text = sink.text();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.len() < 200, "{} lines", lines.len());
+    let line = &lines[0];
+    assert_eq!((&line["message"], &line["status"]), (&"request failed".into(), &503.into()), "{text}");
+    assert_eq!(line["path"], "/entrance/fails/show");
+    assert!(line["cause"].as_str().unwrap().contains("the database is not available"), "{line}");
+    let first: Vec<_> = lines.iter().filter(|other| other["request_id"] == line["request_id"]).collect();
+    assert_eq!(first.len(), 1, "{first:?}");
 }

@@ -156,7 +156,8 @@ async fn an_answer_that_is_read_slowly_is_not_taken_for_idleness() {
 #[tokio::test]
 async fn a_client_that_does_not_read_is_given_up() {
     let settings = settings(|s| {
-        s.idle_timeout = "200ms".parse().unwrap();
+        s.idle_timeout = "1h".parse().unwrap();
+        s.write_timeout = "200ms".parse().unwrap();
         s.shutdown_grace = "5s".parse().unwrap();
     });
     let endpoint = make(|_| async { Ok::<_, poem::Error>(Response::builder().body(vec![b'x'; 32 << 20])) });

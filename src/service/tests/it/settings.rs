@@ -20,7 +20,8 @@ trusted_proxies = []
 max_connections = 1024
 header_timeout = "10s"
 body_timeout = "10s"
-idle_timeout = "75s"
+idle_timeout = "30s"
+write_timeout = "30s"
 request_timeout = "30s"
 shutdown_delay = "0s"
 shutdown_grace = "10s"
@@ -90,7 +91,7 @@ fn defaults_hold_until_a_layer_changes_them() {
     assert_eq!(settings.http.listen.port(), 2);
     assert_eq!(settings.http.body_limit.bytes(), 1024);
     assert_eq!(settings.http.metrics_listen, None);
-    assert_eq!(settings.http.idle_timeout, Lifetime::from_secs(75));
+    assert_eq!(settings.http.idle_timeout, Lifetime::from_secs(30));
     assert_eq!(settings.telemetry.log, "info");
     assert_eq!(settings.database.connections, 3);
     assert_eq!(settings.limits.sign_in.to_string(), "5 per 15m per ip");

@@ -1,60 +1,20 @@
-//! PostgreSQL that goes away and comes back, seen through a proxy that can be cut.
+//! PostgreSQL that goes away and comes back, seen through a proxy that can be cut and can hang.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use postern_service::database::{Database, DatabaseError, DatabaseSettings};
+use futures_util::future::join_all;
+use postern_service::database::{Database, DatabaseError, DatabaseSettings, in_request};
+use postern_service::testing::Proxy;
 use sea_orm::ConnectionTrait as _;
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
-use url::Url;
+use sea_orm::sea_query::{Expr, ExprTrait as _, Query, UpdateStatement};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
-use super::support::{Counters, increment};
-
-/// Passes bytes on until it is cut; then connections end and new ones are refused.
-struct Proxy {
-    address: String,
-    target: String,
-    task: JoinHandle<()>,
-}
-
-impl Proxy {
-    async fn at(address: &str, target: String) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let to = target.clone();
-        let task = tokio::spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((mut near, _)) = listener.accept().await {
-                let to = to.clone();
-                connections.spawn(async move {
-                    let mut far = TcpStream::connect(to).await.unwrap();
-                    let _ = copy_bidirectional(&mut near, &mut far).await;
-                });
-            }
-        });
-        Self { address, target, task }
-    }
-
-    async fn cut(&mut self) {
-        self.task.abort();
-        // Aborted means gone only once it was joined; its connections go with it.
-        let _ = (&mut self.task).await;
-    }
-
-    async fn mend(self) -> Self {
-        Self::at(&self.address, self.target).await
-    }
-}
+use super::support::{Counters, increment, value};
 
 async fn through(counters: &Counters) -> (Proxy, Database) {
-    let mut url = Url::parse(counters.home.url()).unwrap();
-    let target = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
-    let proxy = Proxy::at("127.0.0.1:0", target).await;
-    let (host, port) = proxy.address.split_once(':').unwrap();
-    url.set_host(Some(host)).unwrap();
-    url.set_port(Some(port.parse().unwrap())).unwrap();
+    let (proxy, url) = Proxy::before(counters.home.url()).await.unwrap();
     (proxy, Database::open(&DatabaseSettings::at(url)).await.unwrap())
 }
 
@@ -79,7 +39,7 @@ async fn an_outage_is_told_in_time_and_ends_without_a_restart() {
     }
     assert!(matches!(db.ping().await, Err(DatabaseError::Unavailable(_))));
 
-    let _proxy = proxy.mend().await;
+    let _proxy = proxy.mend().await.unwrap();
     db.ping().await.unwrap();
     db.write(async |tx| increment(tx, "hits").await).await.unwrap();
     assert_eq!(counters.value("hits").await, Some(2));
@@ -117,4 +77,98 @@ async fn a_restart_of_the_server_is_not_felt_by_those_who_come_after_it() {
     for _ in 0..8 {
         counters.hit().await.unwrap();
     }
+}
+
+/// Far more than a request may wait for the database, and far less than many waits one after the other.
+const SOON: Duration = Duration::from_secs(8);
+
+async fn with_little_patience(url: &str) -> Database {
+    let settings = DatabaseSettings {
+        request_timeout: "300ms".parse().unwrap(),
+        acquire_timeout: "5s".parse().unwrap(),
+        ..DatabaseSettings::at(url)
+    };
+    Database::open(&settings).await.unwrap()
+}
+
+/// One request that asks the database again and again.
+async fn a_request_of_many_calls(db: &Database) {
+    in_request(async {
+        for _ in 0..20 {
+            let written = db.write(async |tx| increment(tx, "hits").await).await;
+            assert!(matches!(written, Err(DatabaseError::Unavailable(_))), "{written:?}");
+            let together = db.write_together(&[&one_more()], |_| true).await.map(drop);
+            assert!(matches!(together, Err(DatabaseError::Unavailable(_))), "{together:?}");
+        }
+    })
+    .await;
+}
+
+fn one_more() -> UpdateStatement {
+    Query::update().table("counters").value("value", Expr::col("value").add(1)).to_owned()
+}
+
+#[tokio::test]
+async fn requests_wait_for_a_hanging_server_once_and_find_it_again_when_it_goes_on() {
+    let Some(counters) = Counters::in_postgres().await else { return };
+    let (proxy, url) = Proxy::before(counters.home.url()).await.unwrap();
+    let db = with_little_patience(&url).await;
+    db.write(async |tx| increment(tx, "hits").await).await.unwrap();
+
+    proxy.hang();
+    let requests = (0..60).map(|_| async {
+        a_request_of_many_calls(&db).await;
+        let read = in_request(db.reader().execute_unprepared("SELECT 1")).await.map_err(DatabaseError::from);
+        assert!(matches!(read, Err(DatabaseError::Unavailable(_))), "{read:?}");
+    });
+    timeout(SOON, join_all(requests)).await.expect("nobody waits behind the others");
+
+    proxy.go_on();
+    let written = timeout(SOON, db.write(async |tx| increment(tx, "hits").await)).await.unwrap();
+    written.expect("no connection of before is in the way");
+    assert_eq!(counters.value("hits").await, Some(2));
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_within_a_write_undoes_it() {
+    let Some(counters) = Counters::in_postgres().await else { return };
+    let (proxy, url) = Proxy::before(counters.home.url()).await.unwrap();
+    let db = with_little_patience(&url).await;
+    let hung = in_request(db.write(async |tx| {
+        increment(tx, "hits").await?;
+        proxy.hang();
+        increment(tx, "hits").await
+    }));
+    assert!(matches!(timeout(SOON, hung).await.unwrap(), Err(DatabaseError::Unavailable(_))));
+    proxy.go_on();
+    // Its locks are gone as well.
+    timeout(SOON, counters.hit()).await.unwrap().unwrap();
+    assert_eq!(counters.value("hits").await, Some(1));
+}
+
+#[tokio::test]
+async fn what_is_no_request_gives_a_hanging_server_up_too() {
+    let Some(counters) = Counters::in_postgres().await else { return };
+    let (proxy, url) = Proxy::before(counters.home.url()).await.unwrap();
+    let statement_timeout = "100ms".parse().unwrap();
+    let settings = DatabaseSettings { statement_timeout, ..DatabaseSettings::at(url) };
+    let db = Database::open(&settings).await.unwrap();
+    proxy.hang();
+    let read = db.reader().execute_unprepared("SELECT 1");
+    assert!(timeout(SOON, read).await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn requests_wait_for_a_locked_file_once() {
+    let counters = Counters::in_sqlite().await;
+    let db = with_little_patience(counters.home.url()).await;
+    let held = counters.db.write(async |tx| {
+        increment(tx, "hits").await?;
+        timeout(SOON, a_request_of_many_calls(&db)).await.expect("the waits do not add up");
+        assert_eq!(in_request(value(db.reader(), "hits")).await.unwrap(), Some(0), "readers do not wait");
+        Ok::<_, DatabaseError>(())
+    });
+    held.await.unwrap();
+    db.write(async |tx| increment(tx, "hits").await).await.unwrap();
+    assert_eq!(counters.value("hits").await, Some(2));
 }
