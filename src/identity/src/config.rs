@@ -441,7 +441,7 @@ pub fn is_loopback(url: &Url) -> bool {
 }
 
 /// Whether a host is this machine.
-fn loopback(host: &str) -> bool {
+pub(crate) fn loopback(host: &str) -> bool {
     host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
 }
 

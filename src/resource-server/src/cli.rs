@@ -15,6 +15,7 @@ use postern_migrations::tasks::Migrator;
 use postern_service::{
     clock::Clock,
     database::{Database, migrate},
+    process,
     random::Random,
     settings::Loaded,
     site::{self, Stop},
@@ -108,6 +109,9 @@ fn run(arguments: &Arguments) -> Result<Report> {
     if matches!(arguments.command, Command::Openapi) {
         let json = http::document();
         return Ok(Report { text: format!("{json:#}"), json });
+    }
+    if matches!(arguments.command, Command::Serve) {
+        process::keep_memory_private();
     }
     let loaded = Config::load(arguments.config.clone(), std::env::vars_os())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

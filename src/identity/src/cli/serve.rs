@@ -6,6 +6,7 @@ use postern_migrations::identity::Migrator;
 use postern_service::{
     clock::Clock,
     database::{Database, changes, migrate},
+    process,
     random::Random,
     site::Stop,
     telemetry::{self, Metrics},
@@ -16,6 +17,7 @@ use crate::{App, http, jobs};
 
 /// Brings the schema up to date, under its lock, so that several nodes may start at once; then serves.
 pub(super) async fn run(context: &Context) -> Result<Report, CommandError> {
+    process::keep_memory_private();
     let config = context.settings()?.settings;
     let _log = telemetry::init(&config.telemetry)?;
     Metrics::install();

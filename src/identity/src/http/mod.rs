@@ -11,6 +11,7 @@ pub mod error;
 pub mod limits;
 pub mod oauth_form;
 pub mod oidc;
+mod own_hosts;
 pub mod pages;
 pub mod security;
 pub mod serve;

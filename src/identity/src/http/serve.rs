@@ -14,8 +14,8 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{limits, security};
-use crate::App;
+use super::{limits, own_hosts::OwnHosts, security};
+use crate::{App, mail::Mailer};
 
 const TITLE: &str = "Postern";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -46,8 +46,13 @@ pub fn endpoint(
 ) -> Result<BoxEndpoint<'static, Response>, url::ParseError> {
     let issuer = Url::parse(&app.config.issuer)?;
     let db = app.db.clone();
+    let mut routes = super::routes(app);
+    if matches!(app.mailer, Mailer::Inbox(_)) {
+        let own = issuer.host_str().unwrap_or_default().to_owned();
+        routes = OwnHosts { inner: routes, own }.boxed();
+    }
     let site = Site {
-        routes: Route::new().nest_no_strip("/", super::routes(app)),
+        routes: Route::new().nest_no_strip("/", routes),
         document: document(),
         docs: DocsOptions {
             title: TITLE.to_owned(),

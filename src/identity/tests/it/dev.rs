@@ -35,6 +35,7 @@ fn postern(arguments: &[&str], folder: &Path, port: u16) -> Command {
         .args(arguments)
         .current_dir(folder)
         .env("POSTERN_HTTP__LISTEN", format!("127.0.0.1:{port}"))
+        .env("POSTERN_HTTP__METRICS_LISTEN", "127.0.0.1:0")
         .env("POSTERN_ISSUER", format!("http://localhost:{port}"))
         .stderr(Stdio::null());
     command
@@ -101,6 +102,11 @@ async fn dev_seeds_once_keeps_its_secrets_and_shows_every_code() {
         .await;
     assert_eq!(tokens["token_type"], "Bearer", "{tokens}");
     let page = reqwest::get(format!("{}/dev/inbox", server.url)).await.unwrap().text().await.unwrap();
+    for (host, status) in [("rebound.example", 421), (&format!("127.0.0.1:{port}"), 200), ("[::1]", 200)] {
+        let request =
+            reqwest::Client::new().get(format!("{}/dev/inbox.json", server.url)).header("host", host);
+        assert_eq!(request.send().await.unwrap().status(), status, "{host}");
+    }
     assert!(page.contains(mail["code"].as_str().unwrap()), "{page}");
 
     let mut welcome = BufReader::new(server.process.stdout.take().unwrap()).lines().map_while(Result::ok);
@@ -196,6 +202,50 @@ async fn a_proxy_that_nobody_named_is_told_once_with_the_line_that_names_it() {
     assert_eq!(server.stop(), Some(0));
     let log = std::fs::read_to_string(log).unwrap();
     assert_eq!(log.matches("trusted_proxies = ['127.0.0.1']").count(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn serve_keeps_its_memory_and_its_metrics_from_strangers() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, metrics) = (free_port(), free_port());
+    let mut command = postern(&["serve"], folder.path(), port);
+    command
+        .env("POSTERN_SECRETS__ENCRYPTION_KEY", "A".repeat(43))
+        .env("POSTERN_HTTP__METRICS_LISTEN", format!("127.0.0.1:{metrics}"));
+    let server = Server::start(&mut command, port).await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.process.id())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
+
+    let status = async |url: String| reqwest::get(url).await.unwrap().status().as_u16();
+    assert_eq!(status(format!("{}/metrics", server.url)).await, 404);
+    assert_eq!(status(format!("http://127.0.0.1:{metrics}/metrics")).await, 200);
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[tokio::test]
+async fn serve_raises_its_descriptors_or_takes_fewer_connections() {
+    let folder = tempfile::tempdir().unwrap();
+    for (limits, expected, said) in [
+        ("ulimit -Sn 256; ulimit -Hn 512", ["512", "512"], true),
+        ("ulimit -Hn 20000; ulimit -Sn 256", ["10100", "20000"], false),
+    ] {
+        let port = free_port();
+        let plain = postern(&["serve"], folder.path(), port);
+        let mut limited = Command::new("sh");
+        limited
+            .args(["-c", &format!("{limits}; exec \"$0\" serve 2> log"), env!("CARGO_BIN_EXE_postern")])
+            .current_dir(folder.path())
+            .envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .env("POSTERN_SECRETS__ENCRYPTION_KEY", "A".repeat(43));
+        let server = Server::start(&mut limited, port).await;
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.process.id())).unwrap();
+        let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+        assert_eq!(files.split_whitespace().skip(3).take(2).collect::<Vec<_>>(), expected, "{files}");
+        assert_eq!(server.stop(), Some(0));
+        let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
+        assert_eq!(log.contains("too few file descriptors"), said, "{log}");
+    }
 }
 
 #[test]

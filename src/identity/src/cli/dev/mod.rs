@@ -16,6 +16,7 @@ use postern_migrations::identity::Migrator;
 use postern_service::{
     clock::Clock,
     database::{Database, migrate},
+    process,
     random::Random,
     settings::{Loaded, Origin},
     telemetry::{self, Metrics},
@@ -45,6 +46,7 @@ pub(super) async fn run(
     arguments: Arguments,
     as_json: bool,
 ) -> Result<Report, CommandError> {
+    process::keep_memory_private();
     let secrets_file = arguments.data.join("dev-secrets.toml");
     let given = context.settings()?;
     refuse_the_world(&given.settings)?;
