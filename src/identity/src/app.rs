@@ -28,7 +28,7 @@ use crate::{
     pool::Pool,
     resources::{self, Resources},
     templates::{TemplateError, Templates},
-    tokens::keys::{self, KeyError, KeyRing},
+    tokens::keys::{self, KeyError, KeyRing, OwnKeys},
 };
 
 /// Why the provider cannot start.
@@ -166,7 +166,8 @@ impl Builder {
         let signatures = Pool::default();
         let keys = keys::open(&config, &db, &vault, &signatures, clock.now()).await?;
         let own_keys = LocalKeys::new(keys.key_set().map_err(KeyError::from)?);
-        let verifier = own_verifier(&config, &clock, own_keys.clone())?;
+        let source = OwnKeys { keys: own_keys.clone(), db: db.clone() };
+        let verifier = own_verifier(&config, &clock, source)?;
         let mailer = match (self.inbox, Smtp::from_settings(&config.mail)?) {
             (Some(inbox), _) => Mailer::Inbox(inbox),
             (None, Some(smtp)) => Mailer::Smtp(Box::new(smtp)),
@@ -313,7 +314,7 @@ impl App {
 }
 
 /// The verifier of our own bearer-protected APIs: what any resource server runs, with our keys and our clock.
-fn own_verifier(config: &Config, clock: &Clock, keys: LocalKeys) -> Result<Verifier, PolicyError> {
+fn own_verifier(config: &Config, clock: &Clock, keys: OwnKeys) -> Result<Verifier, PolicyError> {
     let clock = clock.clone();
     let policy = Policy {
         algorithms: vec![Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa],

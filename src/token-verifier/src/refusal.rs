@@ -56,7 +56,8 @@ pub enum Refusal {
     /// section 3).
     #[error("the token is bound to a key and cannot be used as a bearer token")]
     SenderConstrained,
-    /// The issuer's keys were never fetched, or not for too long. Says nothing about the token.
+    /// The issuer's keys were never fetched, or not for too long, or the token names a key that is not known and that
+    /// could not be looked for just now. Says nothing about the token.
     #[error("the keys of the issuer are not available")]
     KeysUnavailable,
 }

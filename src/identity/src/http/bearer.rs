@@ -16,7 +16,10 @@ use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaOAuthFlow, MetaOAuthFlows, MetaOAuthScope, MetaSecurityScheme, Registry},
 };
-use postern_token_verifier::poem::{AnyScope, Scope};
+use postern_token_verifier::{
+    Refusal,
+    poem::{AnyScope, Scope},
+};
 
 use super::error::OAuthError;
 use crate::{resources, tokens::access_token::BearerError, tokens::scope::OPENID};
@@ -166,8 +169,11 @@ pub fn invalid_request(description: &'static str) -> OAuthError {
 
 impl From<BearerError> for OAuthError {
     fn from(cause: BearerError) -> Self {
-        if let BearerError::Database(cause) = cause {
-            return cause.into();
+        match cause {
+            BearerError::Database(cause) => return cause.into(),
+            // The token may be good, and a client that is told otherwise would throw it away.
+            BearerError::Refused(Refusal::KeysUnavailable) => return Self::unavailable(&cause),
+            _ => {}
         }
         tracing::info!(%cause, "access token refused");
         let unauthorized = StatusCode::UNAUTHORIZED;

@@ -183,3 +183,35 @@ async fn larger_rsa_keys_sign_off_the_worker_threads() {
     let tokens = seeds.tokens("openid tasks:read").await;
     assert_eq!(seeds.userinfo(tokens["access_token"].as_str().unwrap()).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_token_of_a_key_that_this_node_has_not_heard_of_is_not_called_bad() {
+    let seeds = Seeds::new().await;
+    next_key(&seeds.app).await;
+    let other = seeds.app.another_node().await;
+    // The first time the key was published before.
+    for _ in 0..2 {
+        keys::rotate(&other.app, true, &Origin::default()).await.unwrap();
+    }
+    let code = seeds.code(&seeds.grant("mobile", "openid").await).await;
+    let tokens: Value = seeds.redeem_at(&other, &code, &[]).await.json();
+    let token = tokens["access_token"].as_str().unwrap();
+    for path in ["/oauth2/userinfo", "/api/auth/me"] {
+        let answer = seeds.app.get_as(token, path).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("www-authenticate")),
+            (503, ""),
+            "{path} {}",
+            answer.body
+        );
+        assert!(!answer.header("retry-after").is_empty());
+    }
+    seeds.app.app.reload(keys::TOPIC).await.unwrap();
+    assert_eq!(seeds.app.get_as(token, "/oauth2/userinfo").await.status, 200);
+
+    // One that nobody has is bad.
+    let retired = kid(&tokens["access_token"]);
+    keys::retire(&other.app, &retired, &Origin::default()).await.unwrap();
+    seeds.app.app.reload(keys::TOPIC).await.unwrap();
+    assert_eq!(seeds.app.get_as(token, "/oauth2/userinfo").await.status, 401);
+}

@@ -19,7 +19,8 @@ pub trait KeySource: Send + Sync + 'static {
     /// The keys known now, without waiting. `None` when there are none, or none recent enough to be trusted.
     fn current(&self) -> Option<Arc<KeySet>>;
 
-    /// The keys after a try to learn newer ones, called when a token names a key that [`current`](Self::current)
-    /// lacks. Anyone can send such tokens, so an implementation bounds what they cost.
+    /// The keys after newer ones were looked for, called when a token names a key that [`current`](Self::current)
+    /// lacks. Anyone can send such tokens, so an implementation bounds what they cost. `None` when it did not look, or
+    /// in vain: then nobody knows whether there is such a key.
     async fn refetch(&self) -> Option<Arc<KeySet>>;
 }

@@ -9,6 +9,7 @@ use postern_service::{
     clock::Timestamp,
     problem::{self, Kind, Problem},
 };
+use postern_token_verifier::Refusal;
 
 use super::super::error::OAuthError;
 use crate::{
@@ -223,6 +224,7 @@ pub(super) fn unusable_header() -> Problem {
 pub(in crate::http) fn bearer_problem(cause: BearerError) -> Problem {
     match cause {
         BearerError::Database(cause) => cause.into(),
+        BearerError::Refused(Refusal::KeysUnavailable) => Problem::unavailable(&cause, SOON),
         BearerError::Scope { scope, ref advice, .. } => {
             tracing::info!(%cause, "access token refused");
             let needed = format!("the scope `{scope}` is needed");

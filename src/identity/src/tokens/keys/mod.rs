@@ -20,6 +20,7 @@
 //! the last token needs.
 
 mod info;
+mod own;
 mod pair;
 mod ring;
 mod store;
@@ -37,6 +38,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+pub(crate) use self::own::OwnKeys;
 pub use self::{
     info::KeyInfo,
     ring::{Jwks, KeyRing, KeyRingError, SignError, TokenType, sign},

@@ -9,6 +9,9 @@
 //!               ▲                       │
 //!               └── a token with an unknown kid wakes it, if the last such time is long enough ago
 //! ```
+//!
+//! A token with an unknown `kid` is called bad only after a fetch that came back without its key. While the next fetch
+//! is held back, or when it fails, nobody knows: the key may be seconds old, as after an emergency rotation.
 
 mod http;
 mod schedule;
@@ -165,15 +168,14 @@ impl KeySource for RemoteKeys {
 
     async fn refetch(&self) -> Option<Arc<KeySet>> {
         let shared = &self.0.shared;
-        let known = shared.current();
-        if let Some(request) = shared.schedule.ask() {
-            if request.begun && known.is_some() {
-                shared.unknown_key_refetches.fetch_add(1, Ordering::Relaxed);
-            }
-            // The fetch has its own time-out; this one holds when the runtime that fetches is gone.
-            let _ = tokio::time::timeout(shared.settings.timeout, request.done()).await;
+        let asked_at = Instant::now();
+        let request = shared.schedule.ask()?;
+        if request.begun && shared.current().is_some() {
+            shared.unknown_key_refetches.fetch_add(1, Ordering::Relaxed);
         }
-        shared.current()
+        // The fetch has its own time-out; this one holds when the runtime that fetches is gone.
+        let _ = tokio::time::timeout(shared.settings.timeout, request.done()).await;
+        shared.confirmed_since(asked_at)
     }
 }
 
@@ -184,20 +186,26 @@ impl Shared {
         (known.confirmed_at.elapsed() <= self.settings.max_age).then(|| Arc::clone(&known.keys))
     }
 
+    /// The keys, if the issuer said since then that these are its keys.
+    fn confirmed_since(&self, then: Instant) -> Option<Arc<KeySet>> {
+        let known = self.known.load();
+        known.as_ref().filter(|known| known.confirmed_at >= then).map(|known| Arc::clone(&known.keys))
+    }
+
     async fn keep_fresh(self: Arc<Self>) {
         let mut failures_in_a_row = 0;
         loop {
             let begun = self.schedule.begin();
             let pause = match self.fetch().await {
-                Ok(fetched) => {
+                Ok(fresh_for) => {
                     failures_in_a_row = 0;
-                    self.schedule.finish(begun, fetched.changed);
-                    fetched.fresh_for.clamp(self.settings.min_refresh, self.settings.max_refresh)
+                    self.schedule.finish(begun);
+                    fresh_for.clamp(self.settings.min_refresh, self.settings.max_refresh)
                 }
                 Err(cause) => {
                     failures_in_a_row += 1;
                     self.failures.fetch_add(1, Ordering::Relaxed);
-                    self.schedule.finish(begun, false);
+                    self.schedule.finish(begun);
                     let pause = schedule::retry_pause(failures_in_a_row, self.current().is_some());
                     let cause: &dyn std::error::Error = &cause;
                     tracing::warn!(url = %self.settings.url, cause, retry_in = ?pause, "cannot fetch the issuer's keys");
@@ -209,7 +217,8 @@ impl Shared {
         }
     }
 
-    async fn fetch(&self) -> Result<Fetched, FetchError> {
+    /// Answers how long the keys are fresh.
+    async fn fetch(&self) -> Result<Duration, FetchError> {
         let known = self.known.load_full();
         let answer = self.address.get(known.as_ref().and_then(|known| known.etag.as_deref())).await?;
         let confirmed_at = Instant::now();
@@ -226,10 +235,8 @@ impl Shared {
                 (Known { keys, body, etag, confirmed_at }, fresh_for)
             }
         };
-        let changed = known.is_none_or(|known| !Arc::ptr_eq(&known.keys, &next.keys));
         self.known.store(Some(Arc::new(next)));
-        let fresh_for = fresh_for.unwrap_or(schedule::FRESH_FOR);
-        Ok(Fetched { changed, fresh_for })
+        Ok(fresh_for.unwrap_or(schedule::FRESH_FOR))
     }
 }
 
@@ -237,9 +244,4 @@ impl Known {
     fn confirmed(&self, confirmed_at: Instant) -> Self {
         Self { keys: Arc::clone(&self.keys), body: self.body.clone(), etag: self.etag.clone(), confirmed_at }
     }
-}
-
-struct Fetched {
-    changed: bool,
-    fresh_for: Duration,
 }

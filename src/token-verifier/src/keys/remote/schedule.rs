@@ -1,7 +1,7 @@
 //! Answers: when is the next fetch? Joins callers that ask at the same time and spaces out those that follow.
 //!
-//! Anyone can send tokens with made-up `kid`s. However many come, there is one fetch at a time, and after one that
-//! brought nothing new the next such fetch has to wait twice as long, up to a minute.
+//! Anyone can send tokens with made-up `kid`s. However many come, there is one fetch at a time, and one in [`SPACING`].
+//! Nobody can make that wait longer: a real new key is found within it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,9 +12,8 @@ use tokio::time::Instant;
 /// When the issuer does not say how long its keys are fresh.
 pub(super) const FRESH_FOR: Duration = Duration::from_mins(5);
 
-/// Between two fetches for an unknown key: at first, and at most.
-const FIRST_SPACING: Duration = Duration::from_secs(1);
-const LONGEST_SPACING: Duration = Duration::from_mins(1);
+/// Between two fetches for an unknown key.
+const SPACING: Duration = Duration::from_secs(2);
 
 /// After failures in a row: 1, 2, 4 seconds, and so on. As long as there are no keys at all every request is refused,
 /// so tries go on more often then.
@@ -35,7 +34,6 @@ struct State {
     underway: bool,
     /// Before that, no caller can ask for a fetch.
     not_before: Instant,
-    spacing: Duration,
 }
 
 /// Proof that a fetch was begun.
@@ -58,7 +56,7 @@ impl Request {
 impl Schedule {
     pub(super) fn new() -> Self {
         // The first fetch begins with the task, so who asks before that waits for it.
-        let state = State { underway: true, not_before: Instant::now(), spacing: FIRST_SPACING };
+        let state = State { underway: true, not_before: Instant::now() };
         Self { state: Mutex::new(state), wake: Notify::new(), ended: watch::Sender::new(0) }
     }
 
@@ -71,8 +69,7 @@ impl Schedule {
             if now < state.not_before {
                 return None;
             }
-            state.not_before = now + state.spacing;
-            state.spacing = (state.spacing * 2).min(LONGEST_SPACING);
+            state.not_before = now + SPACING;
             state.underway = true;
             self.wake.notify_one();
         }
@@ -85,13 +82,9 @@ impl Schedule {
         Begun(())
     }
 
-    /// `changed`: the fetch brought another key set, so asking was worth it.
-    pub(super) fn finish(&self, _: Begun, changed: bool) {
+    pub(super) fn finish(&self, _: Begun) {
         let mut state = self.state();
         state.underway = false;
-        if changed {
-            state.spacing = FIRST_SPACING;
-        }
         self.ended.send_modify(|ended| *ended += 1);
     }
 
@@ -104,7 +97,7 @@ impl Schedule {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while holding it; if something did, the three fields are still good.
+        // Nothing panics while holding it; if something did, both fields are still good.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
