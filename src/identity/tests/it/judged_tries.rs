@@ -7,7 +7,7 @@ use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 
 use crate::{
-    accounts::{ANOTHER, PASSWORD, login, with_password_and},
+    accounts::{ANOTHER, PASSWORD, QUICK, login, with_password_and},
     sign_in::{ALICE, NOBODY},
     support::{Answer, TestApp, from_peer, json_request},
 };
@@ -20,10 +20,6 @@ async fn login_from(app: &TestApp, email: &str, password: &str, peer: &str) -> A
 fn statuses(answers: &[Answer], status: u16) -> usize {
     answers.iter().filter(|answer| answer.status == status).count()
 }
-
-/// Passwords that are hashed in no time, however busy the machine is.
-const QUICK: [(&str, &str); 2] =
-    [("POSTERN_PASSWORD__MEMORY_KIB", "64"), ("POSTERN_PASSWORD__ITERATIONS", "1")];
 
 #[tokio::test]
 async fn forty_right_passwords_at_once_all_sign_in() {

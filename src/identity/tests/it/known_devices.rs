@@ -6,7 +6,7 @@ use sea_orm::EntityTrait as _;
 use serde_json::{Value, json};
 
 use crate::{
-    accounts::{ANOTHER, PASSWORD, with_password, with_password_and},
+    accounts::{ANOTHER, PASSWORD, QUICK, with_password_and},
     sign_in::{ALICE, APP_ORIGIN, SignIn, from_page, problem},
     support::{Answer, TestApp, from_peer, json_request},
 };
@@ -30,7 +30,7 @@ async fn hammer(app: &TestApp) {
 
 #[tokio::test]
 async fn a_sign_in_answers_with_a_device_that_strangers_do_not_slow_down() {
-    let sign_in = with_password().await;
+    let sign_in = with_password_and(&QUICK).await;
     let app = &sign_in.app;
     let first = device(&login(app, PASSWORD, None, "203.0.113.9").await);
     assert_eq!(first.len(), 43);
@@ -54,7 +54,7 @@ async fn a_sign_in_answers_with_a_device_that_strangers_do_not_slow_down() {
 
 #[tokio::test]
 async fn a_device_is_known_to_its_account_for_180_days_and_until_the_password_changes() {
-    let sign_in = with_password().await;
+    let sign_in = with_password_and(&QUICK).await;
     let app = &sign_in.app;
     let known = device(&login(app, PASSWORD, None, "203.0.113.9").await);
     let stored = postern_entities::devices::Entity::find().all(app.app.db.reader()).await.unwrap();
@@ -73,7 +73,7 @@ async fn a_device_is_known_to_its_account_for_180_days_and_until_the_password_ch
 
 #[tokio::test]
 async fn an_app_asks_for_codes_and_links_on_a_known_device_whatever_strangers_ask_for() {
-    let sign_in = with_password().await;
+    let sign_in = with_password_and(&QUICK).await;
     let app = &sign_in.app;
     let known = device(&login(app, PASSWORD, None, "203.0.113.9").await);
     app.clock.advance(Duration::from_mins(15));
@@ -97,7 +97,7 @@ async fn an_app_asks_for_codes_and_links_on_a_known_device_whatever_strangers_as
 
 #[tokio::test]
 async fn an_app_that_keeps_nothing_leaves_one_row_and_is_told_of_once() {
-    let sign_in = with_password().await;
+    let sign_in = with_password_and(&QUICK).await;
     let app = &sign_in.app;
     for _ in 0..3 {
         login(app, PASSWORD, None, "203.0.113.9").await;
@@ -113,7 +113,7 @@ async fn an_app_that_keeps_nothing_leaves_one_row_and_is_told_of_once() {
 #[tokio::test]
 async fn with_cookies_the_device_is_no_scripts_business() {
     for (issuer, prefix) in [("http://localhost:7117", ""), ("https://id.example.test", "__Secure-")] {
-        let sign_in: SignIn = with_password_and(&[("POSTERN_ISSUER", issuer)]).await;
+        let sign_in: SignIn = with_password_and(&[QUICK[0], QUICK[1], ("POSTERN_ISSUER", issuer)]).await;
         let browser = sign_in.app.browser();
         let sign = async |password: &str| {
             let body = json!({ "client_id": "app", "email": ALICE, "password": password, "cookies": true });
