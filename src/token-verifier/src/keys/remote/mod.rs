@@ -168,14 +168,17 @@ impl KeySource for RemoteKeys {
 
     async fn refetch(&self) -> Option<Arc<KeySet>> {
         let shared = &self.0.shared;
-        let asked_at = Instant::now();
+        let before = shared.known.load_full();
         let request = shared.schedule.ask()?;
         if request.begun && shared.current().is_some() {
             shared.unknown_key_refetches.fetch_add(1, Ordering::Relaxed);
         }
         // The fetch has its own time-out; this one holds when the runtime that fetches is gone.
         let _ = tokio::time::timeout(shared.settings.timeout, request.done()).await;
-        shared.confirmed_since(asked_at)
+        // Each fetch that succeeds stores what it found, or found again.
+        let after = shared.known.load_full()?;
+        let confirmed = before.is_none_or(|before| !Arc::ptr_eq(&before, &after));
+        confirmed.then(|| Arc::clone(&after.keys))
     }
 }
 
@@ -184,12 +187,6 @@ impl Shared {
         let known = self.known.load();
         let known = known.as_ref()?;
         (known.confirmed_at.elapsed() <= self.settings.max_age).then(|| Arc::clone(&known.keys))
-    }
-
-    /// The keys, if the issuer said since then that these are its keys.
-    fn confirmed_since(&self, then: Instant) -> Option<Arc<KeySet>> {
-        let known = self.known.load();
-        known.as_ref().filter(|known| known.confirmed_at >= then).map(|known| Arc::clone(&known.keys))
     }
 
     async fn keep_fresh(self: Arc<Self>) {
