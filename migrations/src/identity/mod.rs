@@ -13,6 +13,7 @@ mod m20261121_000010_passwords;
 mod m20261121_000011_devices;
 mod m20261128_000001_account_scope;
 mod m20261128_000004_sent_codes;
+mod m20261128_000006_owner_notices;
 
 use sea_orm_migration::prelude::*;
 
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000008_people::Migration),
             Box::new(m20261128_000001_account_scope::Migration),
             Box::new(m20261128_000004_sent_codes::Migration),
+            Box::new(m20261128_000006_owner_notices::Migration),
         ]
     }
 

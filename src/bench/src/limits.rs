@@ -222,6 +222,7 @@ pub(crate) fn user(random: &Random, number: usize) -> users::Model {
         profile: serde_json::json!({ "name": "Somebody", "given_name": "Some", "locale": "en" }),
         disabled_at: None,
         deletion_at: None,
+        language: None,
         created_at: 0,
         updated_at: 0,
     }

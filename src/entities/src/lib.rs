@@ -13,6 +13,7 @@ pub mod clients;
 pub mod consents;
 pub mod credentials;
 pub mod devices;
+pub mod former_emails;
 pub mod grants;
 pub mod guesses;
 pub mod jobs;

@@ -22,6 +22,8 @@ pub struct Model {
     pub disabled_at: Option<i64>,
     /// Set when its owner has closed the account: when it is deleted.
     pub deletion_at: Option<i64>,
+    /// Language of the last sign-in from a device that the account knew, or of the first one of all.
+    pub language: Option<String>,
     /// When it was made.
     pub created_at: i64,
     /// Last change.

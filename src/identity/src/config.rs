@@ -188,6 +188,8 @@ pub struct RegistrationSettings {
     pub link_lifetime: Lifetime,
     /// Time between closing one's account and its deletion.
     pub deletion_grace: Lifetime,
+    /// How long a change of email can be undone from the former mailbox.
+    pub email_undo_lifetime: Lifetime,
     /// Life of an invitation.
     pub invitation_lifetime: Lifetime,
 }
@@ -384,6 +386,9 @@ impl Config {
         }
         if self.registration.invitation_lifetime.duration() < DAY {
             return Err(("registration.invitation_lifetime", "must be at least 1d"));
+        }
+        if self.registration.email_undo_lifetime.duration() < DAY {
+            return Err(("registration.email_undo_lifetime", "must be at least 1d"));
         }
         let login = &self.login;
         if login.code_delivery == CodeDelivery::Webhook

@@ -101,7 +101,7 @@ impl Standing {
         g.amr AS g_amr, g.created_at AS g_created_at, g.expires_at AS g_expires_at, g.revoked_at AS g_revoked_at, \
         g.revoked_because AS g_revoked_because, s.ended_at AS s_ended_at, u.id AS u_id, u.subject AS u_subject, \
         u.email AS u_email, u.email_verified AS u_email_verified, u.profile AS u_profile, \
-        u.disabled_at AS u_disabled_at, u.deletion_at AS u_deletion_at, u.created_at AS u_created_at, u.updated_at AS u_updated_at";
+        u.disabled_at AS u_disabled_at, u.deletion_at AS u_deletion_at, u.language AS u_language, u.created_at AS u_created_at, u.updated_at AS u_updated_at";
 
     /// The user and the session of a grant `g`.
     pub(crate) const JOINS: &str =

@@ -12,6 +12,7 @@ mod smtp;
 use std::{collections::BTreeMap, io::Write as _, time::Duration};
 
 use minijinja::context;
+use postern_entities::users::Model as User;
 use postern_service::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -149,9 +150,18 @@ pub struct Letter<'a> {
     pub path: Option<&'a str>,
 }
 
-/// A mail about a change of the account, ready to be enqueued in the write that makes the change.
-pub fn notice(app: &App, to: &str, template: &str, language: &str) -> Result<SealedJob, CryptoError> {
-    letter(app, Letter { to: Some(to), template, language, path: None })
+/// A mail about a change of the account, ready to be enqueued in the write that makes the change. It is in the owner's
+/// language.
+pub fn notice(app: &App, user: &User, template: &str) -> Result<SealedJob, CryptoError> {
+    letter(app, Letter { to: Some(&user.email), template, language: &language_of(app, user), path: None })
+}
+
+/// The language in which the owner of an account is told what happened to it: that of the profile, else that of the
+/// owner's last sign-in. Never that of the request that caused it, which may be a thief's.
+pub fn language_of(app: &App, user: &User) -> String {
+    let locale = user.profile.get("locale").and_then(Value::as_str).unwrap_or_default();
+    let wishes = format!("{locale} {}", user.language.as_deref().unwrap_or_default());
+    app.templates.language(Some(&wishes), None)
 }
 
 /// A mail, ready to be enqueued in the write that makes it necessary.
@@ -160,8 +170,13 @@ pub fn letter(app: &App, letter: Letter<'_>) -> Result<SealedJob, CryptoError> {
 }
 
 /// A mail with a link that works until then, and makes no sense later.
-pub fn letter_until(app: &App, letter: Letter<'_>, end: Timestamp) -> Result<SealedJob, CryptoError> {
-    job(app, JOB, letter, [], end)
+pub fn letter_until<const N: usize>(
+    app: &App,
+    letter: Letter<'_>,
+    facts: [(&str, String); N],
+    end: Timestamp,
+) -> Result<SealedJob, CryptoError> {
+    job(app, JOB, letter, facts, end)
 }
 
 /// The same for a registration, which anybody can ask for: it is sent when nothing else waits.

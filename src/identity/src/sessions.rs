@@ -150,7 +150,7 @@ const LIVE: &str = "SELECT s.sid AS s_sid, s.cookie_hash AS s_cookie_hash, s.use
     s.ended_at AS s_ended_at, s.ip AS s_ip, s.user_agent AS s_user_agent, \
     s.remembered AS s_remembered, u.id AS u_id, u.subject AS u_subject, \
     u.email AS u_email, u.email_verified AS u_email_verified, u.profile AS u_profile, \
-    u.disabled_at AS u_disabled_at, u.deletion_at AS u_deletion_at, u.created_at AS u_created_at, u.updated_at AS u_updated_at \
+    u.disabled_at AS u_disabled_at, u.deletion_at AS u_deletion_at, u.language AS u_language, u.created_at AS u_created_at, u.updated_at AS u_updated_at \
     FROM sessions s JOIN users u ON u.id = s.user_id \
     WHERE s.cookie_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.last_seen_at > $3";
 

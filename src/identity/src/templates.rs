@@ -6,6 +6,7 @@
 //! [`messages`](crate::messages) by the function `t("key", argument = value)`.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
@@ -16,6 +17,7 @@ use std::{
 use fluent_bundle::{FluentArgs, FluentValue};
 use minijinja::{
     AutoEscape, Environment, ErrorKind, HtmlEscape, State, TemplateSource, UndefinedBehavior, Value, context,
+    escape_formatter,
     value::{Kwargs, ValueKind},
 };
 use rust_embed::RustEmbed;
@@ -23,6 +25,7 @@ use rust_embed::RustEmbed;
 use crate::{
     assets::Assets,
     messages::{Messages, MessagesError},
+    readable,
 };
 
 /// Steps of a template: far above what ours take, far below a loop without end.
@@ -204,6 +207,11 @@ fn environment(
             AutoEscape::None
         }
     });
+    // A name may be older than the rule that names keep today.
+    environment.set_formatter(|out, state, value| match value.as_str().map(readable::visible) {
+        Some(Cow::Owned(seen)) if !value.is_safe() => escape_formatter(out, state, &Value::from(seen)),
+        _ => escape_formatter(out, state, value),
+    });
     let directory = directory.map(Path::to_owned);
     environment.set_loader(move |name| Ok(source(directory.as_deref(), name)));
     environment.add_function("t", move |state: &State, key: &str, arguments: Kwargs| {
@@ -254,11 +262,12 @@ fn text(
     Ok(if html { Value::from_safe_string(text) } else { Value::from(text) })
 }
 
-/// Numbers stay numbers, for plural rules; everything else is text, escaped for a page.
+/// Numbers stay numbers, for plural rules; everything else is text, escaped for a page, without what nobody sees.
 fn argument(value: &Value, html: bool) -> FluentValue<'static> {
     match i64::try_from(value.clone()) {
         Ok(number) if value.kind() == ValueKind::Number => FluentValue::from(number),
-        _ if html && !value.is_safe() => HtmlEscape(&value.to_string()).to_string().into(),
-        _ => value.to_string().into(),
+        _ if value.is_safe() => value.to_string().into(),
+        _ if html => HtmlEscape(&readable::visible(&value.to_string())).to_string().into(),
+        _ => readable::visible(&value.to_string()).into_owned().into(),
     }
 }

@@ -5,11 +5,11 @@ mod profile;
 use postern_entities::users;
 use postern_service::{
     clock::Timestamp,
-    database::{DatabaseError, Transaction},
+    database::{Database, DatabaseError, Transaction},
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _,
-    sea_query::SelectStatement,
+    sea_query::{Expr, SelectStatement},
 };
 use uuid::Uuid;
 
@@ -71,6 +71,14 @@ pub fn holding(id: Uuid) -> SelectStatement {
 /// The same for a write that changes the user.
 pub fn holding_to_change(id: Uuid) -> SelectStatement {
     users::Entity::find_by_id(id).lock_exclusive().into_query()
+}
+
+/// Keeps the language in which a user is told what happens to the account.
+pub async fn set_language(db: &Database, id: Uuid, language: &str) -> Result<(), DatabaseError> {
+    let spoken = users::Entity::update_many()
+        .col_expr(users::Column::Language, Expr::value(language))
+        .filter(users::Column::Id.eq(id));
+    db.write(async |tx| Ok::<_, DatabaseError>(spoken.exec(tx).await.map(|_| ())?)).await
 }
 
 /// The user tokens call by this `sub`.

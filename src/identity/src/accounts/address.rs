@@ -4,23 +4,26 @@
 //!   ask ──► a link to the new address, a notice to the old one ──► confirm ──► the account has the new address
 //! ```
 //!
-//! Nothing changes before somebody who reads the new mailbox follows the link. Whether the new address has an account
-//! already is told to nobody but to who reads its mail.
+//! Nothing changes before the owner of the account, signed in to it, follows the link. The mailbox alone is not enough:
+//! with the press of somebody who only reads their mail, a stranger's account would get their address. Whether the new
+//! address has an account already is told to nobody but to who reads its mail.
 
 use postern_entities::users as rows;
-use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, EntityTrait as _, QuerySelect as _};
+use sea_orm::{ActiveModelTrait as _, ActiveValue::Set};
 
 use super::{
     AccountError, count_mail,
-    links::{self, NewLink, Purpose},
+    email_undo::FormerEmail,
+    links::{self, Link, NewLink, Purpose},
 };
 use crate::{
     App,
     audit::{Event, Origin},
     login::attempt,
     mail::{self, Letter, allowance::Requester},
+    readable,
     sessions::Principal,
-    users::{self, Email},
+    users::{self, Email, User},
 };
 
 /// Mails a link to the new address and a notice to the old one, for somebody who proved lately who they are
@@ -48,8 +51,11 @@ pub async fn ask(
         _ => "/account".to_owned(),
     };
     let letter = Letter { to: Some(email.as_str()), template, language, path: Some(&path) };
-    let letter = mail::letter_until(app, letter, link.expires_at())?;
-    let notice = mail::notice(app, &user.email, "email-change-asked", language)?;
+    // Whoever reads it must see to which account the address would go. Only the address: a name is free text of a
+    // stranger.
+    let facts = [("account", user.email.clone())];
+    let letter = mail::letter_until(app, letter, facts, link.expires_at())?;
+    let notice = mail::notice(app, user, "email-change-asked")?;
     let limited = principal
         .write(app, async |tx, user| -> Result<_, AccountError> {
             let limited = count_mail(app, tx, (&email, Requester::Stranger), origin, now).await?;
@@ -67,34 +73,48 @@ pub async fn ask(
     limited.map_or(Ok(()), |retry_after| Err(AccountError::Limited { retry_after }))
 }
 
-/// The address that a link would make an account's own, if it still works: for the page that asks.
-pub async fn awaited(app: &App, token: &str) -> Result<Option<String>, AccountError> {
-    let link = links::find::<()>(app, Purpose::ChangeEmail, token, app.clock.now()).await?;
-    Ok(link.map(|link| link.email))
+/// A change of address that waits for its link to be followed.
+pub struct PendingChange {
+    /// Whose address changes.
+    pub user: User,
+    /// The new address.
+    pub email: String,
+    link: Link<()>,
 }
 
-/// Makes the address to which the link was mailed the account's own, and proven. Sessions stay; logins in progress and
-/// other links end, because what was sent to the old address must not open the account any more.
+/// The change that a link would make, if the link still works.
+pub async fn find_change(app: &App, token: &str) -> Result<Option<PendingChange>, AccountError> {
+    let now = app.clock.now();
+    let Some(link) = links::find::<()>(app, Purpose::ChangeEmail, token, now).await? else { return Ok(None) };
+    let Some(user_id) = link.user_id else { return Ok(None) };
+    let user = users::find(app.db.reader(), user_id).await?.filter(users::may_get_tokens);
+    Ok(user.map(|user| PendingChange { user, email: link.email.clone(), link }))
+}
+
+/// Makes the address to which the link was mailed that of the account that is signed in, and proven. Sessions stay; logins
+/// in progress and other links end, because what was sent to the old address must not open the account any more. The old
+/// address can undo it ([`email_undo`](super::email_undo)).
 pub async fn confirm(
     app: &App,
+    principal: Principal<'_>,
     token: &str,
-    language: &str,
     origin: &Origin,
 ) -> Result<String, AccountError> {
     let now = app.clock.now();
-    let link = links::find::<()>(app, Purpose::ChangeEmail, token, now).await?;
-    let link = link.ok_or(AccountError::LinkOver)?;
-    let user_id = link.user_id.ok_or(AccountError::LinkOver)?;
-    let user = users::find(app.db.reader(), user_id).await?.ok_or(AccountError::LinkOver)?;
-    let told = mail::notice(app, &user.email, "email-changed", language)?;
-    app.db
-        .write(async |tx| {
-            // First, as in every change of what an account signs in with.
-            let row = rows::Entity::find_by_id(user_id).lock_exclusive().one(tx).await?;
+    let PendingChange { user, link, .. } = find_change(app, token).await?.ok_or(AccountError::LinkOver)?;
+    if user.id != principal.user.id {
+        return Err(AccountError::OtherAccount);
+    }
+    let user_id = user.id;
+    let former = FormerEmail::new(app, &user, now)?;
+    let path = format!("/undo-email-change?token={}", former.token);
+    let language = &mail::language_of(app, &user);
+    let told = Letter { to: Some(&user.email), template: "email-changed", language, path: Some(&path) };
+    let told = mail::letter_with(app, told, [("date", readable::minute(former.expires_at))])?;
+    principal
+        .write_exclusive(app, async |tx, row| {
             // The notice goes to the address that was read: of two changes at once, one is refused.
-            let row = row.filter(|row| users::may_sign_in(row, now) && row.email == user.email);
-            let row = row.ok_or(AccountError::LinkOver)?;
-            if !link.consume(tx, now).await? {
+            if row.email != user.email || !link.consume(tx, now).await? {
                 return Err(AccountError::LinkOver);
             }
             let changed = rows::ActiveModel {
@@ -107,6 +127,7 @@ pub async fn confirm(
             changed.update(tx).await.map_err(AccountError::of_taken_address)?;
             links::end_of_user(tx, user_id, now).await?;
             attempt::end_of_user(tx, user_id, now).await?;
+            former.store(tx).await?;
             Event::new("email.changed").user(user_id).record(app, tx, origin, now).await?;
             Ok(told.enqueue(tx).await?)
         })

@@ -69,14 +69,10 @@ const STEPS: [&str; 6] = [
 /// Closes an account, for somebody who proved lately who they are
 /// ([`requirement_to_change`](crate::login::second_factor::requirement_to_change)). Every session and grant ends; the
 /// account is told by mail. When it will be deleted.
-pub async fn close(
-    app: &App,
-    principal: Principal<'_>,
-    language: &str,
-    origin: &Origin,
-) -> Result<Timestamp, AccountError> {
+pub async fn close(app: &App, principal: Principal<'_>, origin: &Origin) -> Result<Timestamp, AccountError> {
     let (user, now) = (principal.user, app.clock.now());
     let deletion_at = now + app.config.registration.deletion_grace.duration();
+    let language = &mail::language_of(app, user);
     let letter = Letter { to: Some(&user.email), template: "account-closed", language, path: Some(RESTORE) };
     let told = mail::letter_with(app, letter, [("date", readable::minute(deletion_at))])?;
     principal
@@ -98,14 +94,9 @@ pub async fn close(
 
 /// Opens a closed account again, for somebody who signed in to it lately ([`sessions::find_closed`]); the account is told
 /// by mail. False when it was not closed any more, or when its time was over.
-pub async fn restore(
-    app: &App,
-    principal: Principal<'_>,
-    language: &str,
-    origin: &Origin,
-) -> Result<bool, AccountError> {
+pub async fn restore(app: &App, principal: Principal<'_>, origin: &Origin) -> Result<bool, AccountError> {
     let (user, now) = (principal.user, app.clock.now());
-    let told = mail::notice(app, &user.email, "account-restored", language)?;
+    let told = mail::notice(app, user, "account-restored")?;
     let restored = principal
         .write_exclusive(app, async |tx, user| -> Result<bool, AccountError> {
             if !set_deletion(tx, &user, None, now).await? {

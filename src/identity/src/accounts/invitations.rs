@@ -92,7 +92,7 @@ async fn write(
     let path = if taken { "/account".to_owned() } else { format!("/register?invitation={}", link.token) };
     let by_hand = (!app.mailer.delivers()).then(|| format!("{}{path}", app.config.issuer));
     let letter = Letter { to: Some(email.as_str()), template, language, path: Some(&path) };
-    let letter = mail::letter_until(app, letter, expires_at)?;
+    let letter = mail::letter_until(app, letter, [], expires_at)?;
     let mut event = Event::new("user.invited");
     if let Some(client_id) = client_id {
         event = event.client(client_id);
@@ -146,7 +146,7 @@ pub async fn accept(
     }
     let now = app.clock.now();
     let link = links::find::<()>(app, Purpose::Invite, token, now).await?.ok_or(AccountError::LinkOver)?;
-    administration::users::check(&profile)?;
+    let profile = administration::users::checked(profile)?;
     let password = Password::typed(password).ok_or(Weakness::TooLong)?;
     count_try(app, origin, now).await?;
     // Before the link is used: a weak password must not cost it.

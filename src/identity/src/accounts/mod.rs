@@ -5,7 +5,7 @@
 //!   register ──link──► verify_email ──► an account          (nothing is stored as true before)
 //!   invite ────link──► accept ────────► an account
 //!   forgot ────link──► reset ──► a new password; every session and grant of the account has ended
-//!   ask ───────link──► confirm ──► another address
+//!   ask ───────link──► confirm, signed in ──► another address ──link──► undo ──► the former one again
 //! ```
 //!
 //! Whether an address has an account is told to nobody but to who reads its mail: both cases take the same steps, write
@@ -16,6 +16,7 @@ pub mod address;
 pub mod applications;
 pub mod changes;
 pub mod deletion;
+pub mod email_undo;
 pub mod export;
 pub mod invitations;
 mod links;
@@ -80,6 +81,12 @@ pub enum AccountError {
     /// The link was used, has ended, or never was.
     #[error("the link does not work any more")]
     LinkOver,
+    /// The link is for an account that is not the one that is signed in.
+    #[error("the link is for another account")]
+    OtherAccount,
+    /// Another account uses the email by now.
+    #[error("another account uses the email")]
+    EmailInUse,
     /// The password is not the one that the registration began with.
     #[error("is not the one that the registration began with")]
     WrongPassword,
@@ -172,6 +179,14 @@ impl From<ChangeError> for AccountError {
 }
 
 impl AccountError {
+    /// Reads a failed write of an email that an account had before.
+    fn of_email_in_use(cause: sea_orm::DbErr) -> Self {
+        match Self::of_taken_address(cause) {
+            Self::LinkOver => Self::EmailInUse,
+            cause => cause,
+        }
+    }
+
     /// Reads a failed write of an address: of two accounts that want it, the constraint decided who was first.
     fn of_taken_address(cause: sea_orm::DbErr) -> Self {
         match postern_service::database::unique_violation(&cause).as_deref() {
@@ -181,22 +196,19 @@ impl AccountError {
     }
 }
 
-/// Uses the token of a link that proves an address: that of a registration, or of a change of address. Answers the
-/// address.
-pub async fn verify_email(
-    app: &App,
-    token: &str,
-    language: &str,
-    origin: &Origin,
-) -> Result<String, AccountError> {
-    let refused = match registration::verify_email(app, token, None, origin).await {
-        Ok(verified) => return Ok(verified.user.email),
-        Err(cause @ (AccountError::LinkOver | AccountError::Closed | AccountError::Uninvited)) => cause,
-        Err(cause) => return Err(cause),
-    };
-    match address::confirm(app, token, language, origin).await {
-        Err(AccountError::LinkOver) => Err(refused),
-        confirmed => confirmed,
+/// Uses the token of a link that completes a registration. Answers the address. The link of a change of address is for
+/// its account alone ([`address::confirm`]).
+pub async fn verify_email(app: &App, token: &str, origin: &Origin) -> Result<String, AccountError> {
+    match registration::verify_email(app, token, None, origin).await {
+        Ok(verified) => Ok(verified.user.email),
+        Err(cause @ (AccountError::LinkOver | AccountError::Closed | AccountError::Uninvited)) => {
+            Err(if address::find_change(app, token).await?.is_some() {
+                AccountError::OtherAccount
+            } else {
+                cause
+            })
+        }
+        Err(cause) => Err(cause),
     }
 }
 

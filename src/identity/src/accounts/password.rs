@@ -13,7 +13,7 @@ use crate::{
         attempt,
         credential_change::{CredentialChange, Ending},
     },
-    mail::{self, Letter},
+    mail,
     passwords::{self, NewPassword, Password, Weakness},
     rate_limit::{self, Limit, Taken},
     users::User,
@@ -28,10 +28,10 @@ pub async fn is_set(app: &App, user: &User) -> Result<bool, AccountError> {
 
 /// Sets a password; the account is told by mail.
 pub async fn change(app: &App, change: CredentialChange<'_>, password: &str) -> Result<(), AccountError> {
-    let CredentialChange { principal, language, .. } = change;
+    let CredentialChange { principal, .. } = change;
     let (user, now) = (principal.user, app.clock.now());
     take_try(app, user, now).await?;
-    let replacement = Replacement::new(app, user, password, language).await?;
+    let replacement = Replacement::new(app, user, password).await?;
     principal
         .write_exclusive(app, async |tx, _| -> Result<(), AccountError> {
             replacement.write(app, tx, &change.ending(BECAUSE), now).await?;
@@ -61,19 +61,13 @@ pub(super) struct Replacement {
 
 impl Replacement {
     /// Judges and hashes it, before the write.
-    pub(super) async fn new(
-        app: &App,
-        user: &User,
-        typed: &str,
-        language: &str,
-    ) -> Result<Self, AccountError> {
+    pub(super) async fn new(app: &App, user: &User, typed: &str) -> Result<Self, AccountError> {
         let password = checked(app, user, typed).await?;
         let hash = passwords::hash(app, &password).await?;
-        let letter = Letter { to: Some(&user.email), template: "password-changed", language, path: None };
         Ok(Self {
             user_id: user.id,
             password: passwords::seal(app, user.id, &hash, app.clock.now())?,
-            told: mail::letter(app, letter)?,
+            told: mail::notice(app, user, "password-changed")?,
         })
     }
 

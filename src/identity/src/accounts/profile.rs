@@ -63,8 +63,7 @@ pub async fn change(
     principal
         .write_exclusive(app, async |tx, mut row| {
             let before: Profile = clients::read(row.profile.clone())?;
-            let after = merged(&row.profile, &change)?;
-            administration::users::check(&after)?;
+            let after = administration::users::checked(merged(&row.profile, &change)?)?;
             if after == before {
                 return Ok(row);
             }

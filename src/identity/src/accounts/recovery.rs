@@ -58,7 +58,7 @@ pub async fn forgot(
     let path = format!("/reset-password?token={}", link.token);
     let to = user.as_ref().map(|user| user.email.as_str());
     let letter = Letter { to, template: "reset-password", language, path: Some(&path) };
-    let letter = mail::letter_until(app, letter, link.expires_at())?;
+    let letter = mail::letter_until(app, letter, [], link.expires_at())?;
     let event = Event::new("password.reset_asked").user(user.as_ref().map(|user| user.id));
     let limited = app
         .db
@@ -91,7 +91,6 @@ pub async fn reset(
     app: &App,
     token: &str,
     password: &str,
-    language: &str,
     origin: &Origin,
 ) -> Result<Option<Uuid>, AccountError> {
     let now = app.clock.now();
@@ -105,7 +104,7 @@ pub async fn reset(
     let user = user.ok_or(AccountError::LinkOver)?;
     password::take_try(app, &user, now).await?;
     // Before the link is used: a weak password must not cost it.
-    let replacement = Replacement::new(app, &user, password, language).await?;
+    let replacement = Replacement::new(app, &user, password).await?;
     let proven =
         rows::ActiveModel { email_verified: Set(true), updated_at: Set(now.micros()), ..Default::default() };
     app.db

@@ -98,7 +98,7 @@ pub async fn register(
 ) -> Result<(), AccountError> {
     must_be_open(app)?;
     let email = Email::parse(new.email).map_err(|_| AccountError::MalformedEmail)?;
-    administration::users::check(&new.profile)?;
+    let profile = administration::users::checked(new.profile)?;
     let password = Password::typed(new.password).ok_or(Weakness::TooLong)?;
     let now = app.clock.now();
     // Before anything slow: whoever may get no mail has nothing hashed.
@@ -107,10 +107,10 @@ pub async fn register(
     }
     // Counted before anything slow, and for a taken address as for a free one.
     count_try(app, origin, now).await?;
-    let words = known_words(app, email.as_str(), new.profile.name.as_deref());
+    let words = known_words(app, email.as_str(), profile.name.as_deref());
     passwords::check(app, &password, false, &words).await??;
     let password_hash = passwords::hash(app, &password).await?;
-    let registered = Registered { password_hash, profile: new.profile, request: new.request };
+    let registered = Registered { password_hash, profile, request: new.request };
     let taken = users::find_by_email(app.db.reader(), &email).await?.is_some();
     let begun = Begun { email: &email, registered: Some(&registered), taken };
     let rate = app.config.limits.registrations_per_source;
@@ -254,6 +254,7 @@ impl Account {
             profile: json!(profile),
             disabled_at: None,
             deletion_at: None,
+            language: None,
             created_at: now.micros(),
             updated_at: now.micros(),
         };

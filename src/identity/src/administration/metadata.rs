@@ -222,9 +222,10 @@ impl Metadata {
         each("origins", &self.origins, rules::origin)?;
         self.check_scopes(known)?;
         self.check_login(known)?;
-        keep("logo_uri", self.logo_uri.as_ref(), rules::web_page)?;
-        keep("policy_uri", self.policy_uri.as_ref(), rules::web_page)?;
-        keep("tos_uri", self.tos_uri.as_ref(), rules::web_page)
+        let web_page = |uri: &str| rules::web_page(uri).map(drop);
+        keep("logo_uri", self.logo_uri.as_ref(), web_page)?;
+        keep("policy_uri", self.policy_uri.as_ref(), web_page)?;
+        keep("tos_uri", self.tos_uri.as_ref(), web_page)
     }
 
     fn check_grant_types(&self) -> Result<(), ChangeError> {

@@ -5,7 +5,7 @@
 use url::Url;
 use uuid::Uuid;
 
-use crate::config::is_loopback;
+use crate::{config::is_loopback, readable};
 
 type Rule = Result<(), &'static str>;
 
@@ -16,10 +16,11 @@ const FORBIDDEN_SCHEMES: [&str; 8] =
 /// What people call something, and any other line of text about it.
 pub(super) fn name(text: &str) -> Rule {
     let fits = (1..=100).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-    if fits && text.trim() == text {
+    if fits && text.trim() == text && !readable::deceptive(text) {
         Ok(())
     } else {
-        Err("must be 1 to 100 characters without control characters or space around them")
+        Err("must be 1 to 100 characters without space around them, without control characters, and without \
+             invisible ones or ones that turn the direction of text")
     }
 }
 
@@ -95,10 +96,14 @@ pub(super) fn origin(text: &str) -> Rule {
 /// An address as it is written on an envelope (OpenID Connect Core section 5.1.1): lines, separated by newlines.
 pub(super) fn lines(text: &str) -> Rule {
     let fits = (1..=500).contains(&text.chars().count());
-    if fits && text.trim() == text && !text.chars().any(|c| c.is_control() && c != '\n') {
+    let plain = !text.chars().any(|c| c.is_control() && c != '\n') && !readable::deceptive(text);
+    if fits && text.trim() == text && plain {
         Ok(())
     } else {
-        Err("must be 1 to 500 characters without control characters other than newlines or space around them")
+        Err(
+            "must be 1 to 500 characters without space around them, without control characters other than newlines, \
+             and without invisible ones or ones that turn the direction of text",
+        )
     }
 }
 
@@ -169,12 +174,16 @@ pub(super) fn phone_number(text: &str) -> Rule {
     }
 }
 
-/// A page or picture that is shown to people.
-pub(super) fn web_page(text: &str) -> Rule {
-    match parse(text) {
-        Some(url) if url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)) => Ok(()),
-        _ => Err("must be an https URL"),
+/// A page or picture that is shown to people, in the one form in which every parser reads it alike.
+pub(super) fn web_page(text: &str) -> Result<String, &'static str> {
+    let url = parse(text).ok_or("must be an https URL")?;
+    if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
+        return Err("must be an https URL");
     }
+    if !url.username().is_empty() || url.password().is_some() || authority(text).contains('@') {
+        return Err("must have no user name or password");
+    }
+    Ok(url.into())
 }
 
 /// The parser of `url` forgives what other parsers do not; only what all of them read alike is taken.

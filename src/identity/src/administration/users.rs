@@ -18,7 +18,7 @@ use crate::{
     login::{attempt, credential_change::Ending},
     passwords::{self, NewPassword},
     sessions,
-    users::{self, Email, Profile, User},
+    users::{self, Address, Email, Profile, User},
 };
 
 /// A user as an operator describes one.
@@ -45,15 +45,16 @@ impl NewUser {
     pub(super) fn checked(self, app: &App, now: Timestamp) -> Result<CheckedUser, ChangeError> {
         let email = Email::parse(&self.email)
             .map_err(|rule| ChangeError::invalid("email", format!("{rule} (found {:?})", self.email)))?;
-        check(&self.profile)?;
+        let profile = checked(self.profile)?;
         let row = Model {
             id: app.random.row_id(now),
             subject: app.random.uuid(),
             email: email.as_str().to_owned(),
             email_verified: self.email_verified,
-            profile: json!(self.profile),
+            profile: json!(profile),
             disabled_at: None,
             deletion_at: None,
+            language: None,
             created_at: now.micros(),
             updated_at: now.micros(),
         };
@@ -190,31 +191,63 @@ fn unknown(user: &User) -> ChangeError {
     ChangeError::Unknown { kind: "user", name: user.email.clone() }
 }
 
-/// Whether a profile may be stored: every claim has the form that OpenID Connect Core section 5.1 gives it.
-pub(crate) fn check(profile: &Profile) -> Result<(), ChangeError> {
+/// A profile as it is stored: every claim has the form that OpenID Connect Core section 5.1 gives it, and pages are URLs
+/// as they were parsed.
+pub(crate) fn checked(mut profile: Profile) -> Result<Profile, ChangeError> {
+    for (claim, page) in [
+        ("profile", &mut profile.profile),
+        ("picture", &mut profile.picture),
+        ("website", &mut profile.website),
+    ] {
+        if let Some(page) = page {
+            *page = rules::web_page(page).map_err(|rule| ChangeError::invalid(claim, rule))?;
+        }
+    }
+    check(&profile)?;
+    Ok(profile)
+}
+
+/// Whether every other claim has its form. Each is named, so that none can be added without a rule.
+fn check(profile: &Profile) -> Result<(), ChangeError> {
     type Rule = fn(&str) -> Result<(), &'static str>;
-    let address = profile.address.clone().unwrap_or_default();
-    let claims: [(&'static str, &Option<String>, Rule); 20] = [
-        ("name", &profile.name, rules::name),
-        ("given_name", &profile.given_name, rules::name),
-        ("family_name", &profile.family_name, rules::name),
-        ("middle_name", &profile.middle_name, rules::name),
-        ("nickname", &profile.nickname, rules::name),
-        ("preferred_username", &profile.preferred_username, rules::name),
-        ("profile", &profile.profile, rules::web_page),
-        ("picture", &profile.picture, rules::web_page),
-        ("website", &profile.website, rules::web_page),
-        ("gender", &profile.gender, rules::name),
-        ("birthdate", &profile.birthdate, rules::birthdate),
-        ("zoneinfo", &profile.zoneinfo, rules::zoneinfo),
-        ("locale", &profile.locale, rules::locale),
-        ("phone_number", &profile.phone_number, rules::phone_number),
-        ("address.formatted", &address.formatted, rules::lines),
-        ("address.street_address", &address.street_address, rules::lines),
-        ("address.locality", &address.locality, rules::name),
-        ("address.region", &address.region, rules::name),
-        ("address.postal_code", &address.postal_code, rules::name),
-        ("address.country", &address.country, rules::name),
+    let Profile {
+        name,
+        given_name,
+        family_name,
+        middle_name,
+        nickname,
+        preferred_username,
+        profile: _,
+        picture: _,
+        website: _,
+        gender,
+        birthdate,
+        zoneinfo,
+        locale,
+        phone_number,
+        phone_number_verified: _,
+        address,
+    } = profile;
+    let Address { formatted, street_address, locality, region, postal_code, country } =
+        &address.clone().unwrap_or_default();
+    let claims: [(&'static str, &Option<String>, Rule); 17] = [
+        ("name", name, rules::name),
+        ("given_name", given_name, rules::name),
+        ("family_name", family_name, rules::name),
+        ("middle_name", middle_name, rules::name),
+        ("nickname", nickname, rules::name),
+        ("preferred_username", preferred_username, rules::name),
+        ("gender", gender, rules::name),
+        ("birthdate", birthdate, rules::birthdate),
+        ("zoneinfo", zoneinfo, rules::zoneinfo),
+        ("locale", locale, rules::locale),
+        ("phone_number", phone_number, rules::phone_number),
+        ("address.formatted", formatted, rules::lines),
+        ("address.street_address", street_address, rules::lines),
+        ("address.locality", locality, rules::name),
+        ("address.region", region, rules::name),
+        ("address.postal_code", postal_code, rules::name),
+        ("address.country", country, rules::name),
     ];
     for (claim, value, rule) in claims {
         if let Some(value) = value {

@@ -123,6 +123,10 @@ fn routes(app: &App) -> BoxEndpoint<'static, Response> {
             "/confirm-email",
             get(page(app, pages::email::confirm)).post(page(app, pages::email::submit_confirmation)),
         )
+        .at(
+            "/undo-email-change",
+            get(page(app, pages::email::undo)).post(page(app, pages::email::submit_undo)),
+        )
         .at("/consent", get(page(app, pages::consent::show)).post(page(app, pages::consent::submit)))
         .at("/logged-out", get(page(app, pages::logged_out::show)))
         .at("/account", get(page(app, pages::account::show)))

@@ -36,7 +36,10 @@ const SECRET_LENGTH: usize = 43;
 /// Holds the address of a registration whose mail is on its way.
 const REGISTERING_COOKIE: &str = "postern-registering";
 
-/// Longest value of it: an address in base64url.
+/// Holds the token of a change of address while somebody signs in to confirm it.
+const CONFIRMING_COOKIE: &str = "postern-confirming";
+
+/// Longest value of the cookie of a registration: an address in base64url.
 const LONGEST_REGISTERING: usize = 512;
 
 /// What anything but a page may do in a browser: nothing.
@@ -272,6 +275,22 @@ pub fn registering(app: &App, request: &Request) -> Option<String> {
 /// Lets it forget that.
 pub fn clear_registering(app: &App, response: &mut Response) {
     response.headers_mut().append(SET_COOKIE, clear_cookie(app, REGISTERING_COOKIE));
+}
+
+/// Keeps the token of a link that needs a sign-in first, while the link works.
+pub fn set_confirming(app: &App, response: &mut Response, token: &str) {
+    let lifetime = app.config.registration.link_lifetime.duration();
+    response.headers_mut().append(SET_COOKIE, set_cookie(app, CONFIRMING_COOKIE, token, lifetime));
+}
+
+/// The token that waits for the sign-in.
+pub fn confirming<'r>(app: &App, request: &'r Request) -> Option<&'r str> {
+    secret_in_cookie(app, request, CONFIRMING_COOKIE)
+}
+
+/// Lets the browser forget it.
+pub fn clear_confirming(app: &App, response: &mut Response) {
+    response.headers_mut().append(SET_COOKIE, clear_cookie(app, CONFIRMING_COOKIE));
 }
 
 /// The token that forms of this browser carry. It tells nothing about the cookie it is made from.

@@ -37,12 +37,13 @@ const fn rule(table: &'static str, key: &'static str, column: &'static str, kept
 }
 
 /// Children before their parents; codes go with their grants. The audit record has [`of_record`], keys their own rules.
-const RULES: [Rule; 12] = [
+const RULES: [Rule; 13] = [
     rule("rate_limits", "bucket", "window_ends_at", Duration::ZERO),
     rule("guesses", "account, device", "forget_at", Duration::ZERO),
     // One that is unknown again still says that somebody signed in before.
     rule("devices", "user_id, device_hash", "expires_at", TWO_YEARS),
     rule("links", "token_hash", "expires_at", Duration::ZERO),
+    rule("former_emails", "token_hash", "expires_at", Duration::ZERO),
     rule("attempts", "attempt_hash", "expires_at", Duration::ZERO),
     rule("operator_codes", "id", "expires_at", Duration::ZERO),
     rule("authorization_requests", "id", "expires_at", Duration::ZERO),

@@ -29,8 +29,6 @@ pub struct CredentialChange<'a> {
     pub principal: Principal<'a>,
     /// Whether everything else is signed out.
     pub ends_others: bool,
-    /// Language of the person, for the mail about it.
-    pub language: &'a str,
     /// Where the request came from.
     pub origin: &'a Origin,
 }

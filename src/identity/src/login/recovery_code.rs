@@ -70,7 +70,7 @@ impl LoginMethod for RecoveryCode {
             .filter(code)
             .filter(Column::UsedAt.is_null())
             .into_query();
-        let notice = mail::notice(cx.app, &user.email, "recovery-code-used", cx.language)?;
+        let notice = mail::notice(cx.app, user, "recovery-code-used")?;
         Ok(Proof { consumes: Some(using), notice: Some(notice), ..Proof::default() })
     }
 }
@@ -87,11 +87,11 @@ pub async fn left(app: &App, user: &User) -> Result<usize, DatabaseError> {
 /// Makes a new set, which exists nowhere else, for a device that is set up: it goes with it. The set before ends, and
 /// the account is told by mail.
 pub async fn renew(app: &App, change: CredentialChange<'_>, device: Uuid) -> Result<Vec<String>, LoginError> {
-    let CredentialChange { principal, language, origin, .. } = change;
+    let CredentialChange { principal, origin, .. } = change;
     let (user, now) = (principal.user, app.clock.now());
     let codes: Vec<String> = (0..COUNT).map(|_| draw(app)).collect();
     let rows: Vec<_> = codes.iter().map(|code| row(app, user, device, code, now)).collect();
-    let notice = mail::notice(app, &user.email, "recovery-codes", language)?;
+    let notice = mail::notice(app, user, "recovery-codes")?;
     principal
         .write_exclusive(app, async |tx, user| -> Result<(), LoginError> {
             recovery_codes::Entity::delete_many().filter(Column::UserId.eq(user.id)).exec(tx).await?;

@@ -195,7 +195,7 @@ pub async fn begun_enrolment(app: &App, user: &User) -> Result<Option<Enrolment>
 
 /// Completes an enrolment by its first code, and tells the account's owner by mail.
 pub async fn confirm(app: &App, change: CredentialChange<'_>, code: &str) -> Result<(), EnrolError> {
-    let CredentialChange { principal, language, origin, .. } = change;
+    let CredentialChange { principal, origin, .. } = change;
     let (user, now) = (principal.user, app.clock.now());
     take_try(app, user, now).await?;
     let begun = begun(app, user).await?.ok_or(EnrolError::NotBegun)?;
@@ -203,7 +203,7 @@ pub async fn confirm(app: &App, change: CredentialChange<'_>, code: &str) -> Res
         record_failure(app, user, origin, now).await?;
         return Err(EnrolError::WrongCode);
     };
-    let notice = mail::notice(app, &user.email, "totp-on", language).map_err(LoginError::from)?;
+    let notice = mail::notice(app, user, "totp-on").map_err(LoginError::from)?;
     principal
         .write_exclusive(app, async |tx, _| {
             // A partial unique index lets one confirmed authenticator live per user.
@@ -230,9 +230,9 @@ pub async fn confirm(app: &App, change: CredentialChange<'_>, code: &str) -> Res
 /// Removes the account's authenticator, confirmed or not, and tells its owner by mail. Whether there
 /// was a confirmed one.
 pub async fn remove(app: &App, change: CredentialChange<'_>) -> Result<bool, EnrolError> {
-    let CredentialChange { principal, language, origin, .. } = change;
+    let CredentialChange { principal, origin, .. } = change;
     let (user, now) = (principal.user, app.clock.now());
-    let notice = mail::notice(app, &user.email, "totp-off", language).map_err(LoginError::from)?;
+    let notice = mail::notice(app, user, "totp-off").map_err(LoginError::from)?;
     let removed = principal
         .write_exclusive(app, async |tx, _| -> Result<bool, EnrolError> {
             unconfirmed_of(user.id).exec(tx).await?;

@@ -47,6 +47,7 @@ fn render(app: &App, template: &str, language: &str) -> Result<Sample, TemplateE
 fn made_up(app: &App) -> Value {
     let link = format!("{}/reset-password?token=a-token-that-opens-nothing", app.config.issuer);
     let facts = [
+        ("account", "alice@example.test"),
         ("at", "2026-11-21 14:57 UTC"),
         ("date", "2026-12-05 14:57 UTC"),
         ("device", "Firefox · Linux"),

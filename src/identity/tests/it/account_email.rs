@@ -5,13 +5,14 @@ use std::time::Duration;
 use postern_identity::{
     administration::{sign_in as operators, users},
     audit::Origin,
+    mail::samples,
 };
 use serde_json::{Value, json};
 
 use crate::{
     person::open,
     sign_in::{ALICE, SignIn, problem},
-    support::{Answer, TestApp, from_peer, json_request},
+    support::{Answer, Browser, ISSUER, TestApp, from_peer, json_request},
 };
 
 const NEW: &str = "alice@new.example.test";
@@ -28,6 +29,15 @@ async fn ask_from(app: &TestApp, token: &Value, email: &str, peer: &str) -> Answ
     app.send(from_peer(request, peer)).await
 }
 
+/// Confirms a change in the name of whoever has this access token.
+async fn confirm(app: &TestApp, token: &Value, mailed: &str) -> Answer {
+    let mut request = json_request("/api/account/email/confirm", &json!({ "token": mailed }));
+    let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
+    request.headers_mut().insert("authorization", bearer.parse().unwrap());
+    app.send(request).await
+}
+
+/// Uses a link without being signed in, as those of a registration are used.
 async fn verify(app: &TestApp, token: &str) -> Answer {
     app.post_json("/api/auth/email/verify", &json!({ "client_id": "app", "token": token })).await
 }
@@ -68,14 +78,14 @@ async fn the_address_changes_when_the_link_is_used_and_not_before() {
     let attempt = sign_in.attempt("email-otp", ALICE).await;
     let code = sign_in.app.code_for(ALICE).await;
 
-    let verified = verify(&sign_in.app, &mailed).await;
+    let verified = confirm(&sign_in.app, &token, &mailed).await;
     assert_eq!((verified.status.as_u16(), verified.json()), (200, json!({ "email": NEW })));
     let now = me(&sign_in.app, &token).await;
     assert_eq!((&now["email"], &now["email_verified"]), (&json!(NEW), &json!(true)), "sessions stay");
     assert_eq!(now["sub"], json!(sign_in.alice.subject));
     assert_eq!(sign_in.verify("email-otp", &attempt, &code).await.status, 401);
     assert_eq!(subjects(&sign_in.app, ALICE).await[0], "The address of your account was changed");
-    let again = verify(&sign_in.app, &mailed).await;
+    let again = confirm(&sign_in.app, &token, &mailed).await;
     assert_eq!((again.status.as_u16(), problem(&again).as_str()), (400, "link_over"));
     let attempt = sign_in.attempt("email-otp", NEW).await;
     let code = sign_in.app.code_for(NEW).await;
@@ -103,7 +113,7 @@ async fn an_address_that_is_taken_meanwhile_stays_with_who_was_first() {
     ask(&sign_in.app, &token, NEW).await;
     let mailed = token_in_link(&sign_in.app, NEW).await;
     sign_in.app.user(NEW).await;
-    let late = verify(&sign_in.app, &mailed).await;
+    let late = confirm(&sign_in.app, &token, &mailed).await;
     assert_eq!((late.status.as_u16(), problem(&late).as_str()), (400, "link_over"));
     assert_eq!(me(&sign_in.app, &token).await["email"], ALICE);
     assert_eq!(sign_in.app.audited("email.changed").await.len(), 0);
@@ -116,13 +126,14 @@ async fn the_newest_wish_counts_and_other_links_of_the_account_end() {
     ask(&sign_in.app, &token, "first@example.test").await;
     let first = token_in_link(&sign_in.app, "first@example.test").await;
     ask(&sign_in.app, &token, NEW).await;
-    assert_eq!(problem(&verify(&sign_in.app, &first).await), "link_over");
+    assert_eq!(problem(&confirm(&sign_in.app, &token, &first).await), "link_over");
     let body = json!({ "client_id": "app", "email": ALICE });
     sign_in.app.post_json("/api/auth/password/forgot", &body).await;
     let reset = token_in_link(&sign_in.app, ALICE).await;
     let mailed = token_in_link(&sign_in.app, NEW).await;
     let other = sign_in.app.another_node().await;
-    let calls = (0..10).map(|call| verify(if call % 2 == 0 { &sign_in.app } else { &other }, &mailed));
+    let calls =
+        (0..10).map(|call| confirm(if call % 2 == 0 { &sign_in.app } else { &other }, &token, &mailed));
     let answers = futures_util::future::join_all(calls).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
     let body = json!({ "client_id": "app", "token": reset, "password": "seven brass lamps upstream" });
@@ -138,7 +149,7 @@ async fn it_works_where_nobody_can_register() {
         ask(&sign_in.app, &token, NEW).await;
         let mailed = token_in_link(&sign_in.app, NEW).await;
         assert_eq!(problem(&verify(&sign_in.app, "unknown").await), "registration_closed");
-        assert_eq!(verify(&sign_in.app, &mailed).await.json::<Value>(), json!({ "email": NEW }));
+        assert_eq!(confirm(&sign_in.app, &token, &mailed).await.json::<Value>(), json!({ "email": NEW }));
     }
 }
 
@@ -191,7 +202,8 @@ async fn a_link_ends_with_its_time_and_with_the_account() {
     ask(&sign_in.app, &token, NEW).await;
     let mailed = token_in_link(&sign_in.app, NEW).await;
     sign_in.app.clock.advance(Duration::from_mins(61));
-    assert_eq!(problem(&verify(&sign_in.app, &mailed).await), "link_over");
+    let token = sign_in.tokens().await;
+    assert_eq!(problem(&confirm(&sign_in.app, &token, &mailed).await), "link_over");
 
     let sign_in = SignIn::new().await;
     let token = sign_in.tokens().await;
@@ -199,15 +211,21 @@ async fn a_link_ends_with_its_time_and_with_the_account() {
     let mailed = token_in_link(&sign_in.app, NEW).await;
     let (app, origin) = (&sign_in.app.app, Origin::default());
     users::disable(app, &sign_in.alice, &origin).await.unwrap();
-    assert_eq!(problem(&verify(&sign_in.app, &mailed).await), "link_over");
+    assert_eq!(problem(&confirm(&sign_in.app, &token, &mailed).await), "invalid_token");
     users::enable(app, &sign_in.alice, &origin).await.unwrap();
-    assert_eq!(problem(&verify(&sign_in.app, &mailed).await), "link_over", "also after it is enabled again");
+    let token = sign_in.tokens().await;
+    assert_eq!(
+        problem(&confirm(&sign_in.app, &token, &mailed).await),
+        "link_over",
+        "also after it is enabled again"
+    );
     let token = sign_in.tokens().await;
     ask(&sign_in.app, &token, NEW).await;
     let mailed = token_in_link(&sign_in.app, NEW).await;
     operators::reset(app, &sign_in.alice, &origin).await.unwrap();
+    let token = sign_in.tokens().await;
     assert_eq!(
-        problem(&verify(&sign_in.app, &mailed).await),
+        problem(&confirm(&sign_in.app, &token, &mailed).await),
         "link_over",
         "whoever asked may not be who it is"
     );
@@ -229,15 +247,128 @@ async fn a_person_changes_the_address_and_a_program_that_follows_links_does_not(
         assert_eq!(app.get(&path).await.status, 200);
     }
     assert!(open(&browser, "/account").await.answer.body.contains(ALICE));
-    let elsewhere = app.browser();
-    let confirm = open(&elsewhere, &path).await;
+    let confirm = open(&browser, &path).await;
     assert!(confirm.answer.body.contains(NEW));
     let done = confirm.press("#confirm-submit", &[]).await;
     assert_eq!(done.text("h1"), "Your address is changed");
     assert!(open(&browser, "/account").await.answer.body.contains(NEW), "still signed in");
-    let over = open(&elsewhere, &path).await;
+    let over = open(&browser, &path).await;
     assert_eq!(
         (over.answer.status.as_u16(), over.text("h1").as_str()),
         (400, "This link does not work any more")
     );
+}
+
+#[tokio::test]
+async fn a_press_in_the_session_of_another_account_gives_nobody_an_address() {
+    let sign_in = SignIn::new().await;
+    let app = &sign_in.app;
+    let victim = app.user(BOB).await;
+    // Alice wants the address that Bob reads too.
+    ask(app, &sign_in.tokens().await, NEW).await;
+    let path = link(app, NEW).await.strip_prefix(ISSUER).unwrap().to_owned();
+    let mailed = &path["/confirm-email?token=".len()..];
+    let browser = app.browser();
+    browser.sign_in(&victim).await;
+    let page = open(&browser, &path).await;
+    assert!(!page.has("#confirm-submit"), "{}", page.answer.body);
+    assert_eq!(page.title(), "This link is for another account");
+    let text = page.text("main");
+    assert!(text.contains(ALICE) && text.contains(NEW) && text.contains(BOB), "{text}");
+    // Nor is a form taken that such a page could not have sent.
+    let form_token = page.attribute("[name=form_token]", "value");
+    let forged = [("form_token", form_token.as_str()), ("token", mailed)];
+    let answer = browser.post("/confirm-email", &forged).await;
+    assert!(answer.body.contains("This link is for another account"), "{}", answer.body);
+    assert_eq!(app.audited("email.changed").await.len(), 0);
+    // Once signed out, the page asks for Alice.
+    page.press("#confirm-sign-out", &[]).await;
+    assert!(open(&browser, &path).await.has("#confirm-sign-in"));
+}
+
+#[tokio::test]
+async fn where_nobody_is_signed_in_the_link_asks_for_the_account_and_then_for_a_press() {
+    let sign_in = SignIn::new().await;
+    let app = &sign_in.app;
+    ask(app, &sign_in.tokens().await, NEW).await;
+    let path = link(app, NEW).await.strip_prefix(ISSUER).unwrap().to_owned();
+    let mailed = path["/confirm-email?token=".len()..].to_owned();
+    let browser = app.browser();
+    let page = open(&browser, &path).await;
+    assert!(!page.has("#confirm-submit"));
+    assert!(page.text("main").contains("sign in to that account here"), "{}", page.text("main"));
+    let forged = [("form_token", &*browser_form_token(&browser).await), ("token", &mailed)];
+    browser.post("/confirm-email", &forged).await;
+    assert_eq!(app.audited("email.changed").await.len(), 0);
+    let confirm = page.click("#confirm-sign-in").await.sign_in(ALICE).await;
+    assert_eq!(
+        (confirm.path.as_str(), confirm.text("#confirm-submit").as_str()),
+        ("/confirm-email", "Use this email")
+    );
+    assert_eq!(app.audited("email.changed").await.len(), 0, "to sign in is not to confirm");
+    assert_eq!(confirm.press("#confirm-submit", &[]).await.title(), "Your address is changed");
+    assert_eq!(browser.cookie("postern-confirming"), None);
+    assert_eq!(open(&browser, "/confirm-email").await.title(), "This link does not work any more");
+}
+
+/// The token that forms of this browser carry, from the page that everybody may see.
+async fn browser_form_token(browser: &Browser<'_>) -> String {
+    open(browser, "/login?to=account").await.attribute("[name=form_token]", "value")
+}
+
+#[tokio::test]
+async fn an_old_session_confirms_only_after_another_sign_in() {
+    let sign_in = SignIn::new().await;
+    let app = &sign_in.app;
+    let browser = app.browser();
+    browser.sign_in(&sign_in.alice).await;
+    app.clock.advance(Duration::from_mins(16));
+    let token = sign_in.tokens().await;
+    ask(app, &token, NEW).await;
+    let path = link(app, NEW).await.strip_prefix(ISSUER).unwrap().to_owned();
+    assert!(open(&browser, &path).await.has("#confirm-sign-in"));
+    app.clock.advance(Duration::from_mins(16));
+    let token = app
+        .post_json(
+            "/api/auth/refresh",
+            &json!({ "client_id": "app", "refresh_token": token["refresh_token"] }),
+        )
+        .await
+        .json();
+    let late = confirm(app, &token, &path["/confirm-email?token=".len()..]).await;
+    assert_eq!((late.status.as_u16(), &*problem(&late)), (401, "insufficient_user_authentication"));
+}
+
+#[tokio::test]
+async fn through_the_api_only_the_account_itself_confirms() {
+    let sign_in = SignIn::new().await;
+    let app = &sign_in.app;
+    ask(app, &sign_in.tokens().await, NEW).await;
+    let mailed = token_in_link(app, NEW).await;
+    let without = verify(app, &mailed).await;
+    assert_eq!((without.status.as_u16(), problem(&without).as_str()), (403, "other_account"));
+    app.user(BOB).await;
+    let attempt = sign_in.attempt("email-otp", BOB).await;
+    let bob: Value = sign_in.verify("email-otp", &attempt, &app.code_for(BOB).await).await.json();
+    let other = confirm(app, &bob, &mailed).await;
+    assert_eq!((other.status.as_u16(), problem(&other).as_str()), (403, "other_account"));
+    let nobody = app.post_json("/api/account/email/confirm", &json!({ "token": mailed })).await;
+    assert_eq!(nobody.status, 401);
+    assert_eq!(app.audited("email.changed").await.len(), 0);
+    assert_eq!(confirm(app, &sign_in.tokens().await, &mailed).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_mail_names_the_account_that_would_get_the_address() {
+    let app = TestApp::new().await;
+    for template in ["confirm-email", "address-taken"] {
+        for language in ["en", "de"] {
+            let sample = samples::find(&app.app, template, language).unwrap().unwrap();
+            assert!(
+                sample.text.text.contains(ALICE) && sample.text.html.contains(ALICE),
+                "{}",
+                sample.text.text
+            );
+        }
+    }
 }

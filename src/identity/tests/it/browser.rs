@@ -1,5 +1,6 @@
 //! The pages in a real Chromium.
 
+mod change_of_email;
 mod return_to_app;
 mod site;
 

@@ -11,6 +11,9 @@
 mod account_access;
 mod account_changes;
 mod account_email;
+mod account_email_undo;
+mod account_language;
+mod account_names;
 mod account_profile;
 mod account_totp;
 mod accounts;

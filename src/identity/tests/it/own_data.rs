@@ -360,7 +360,7 @@ async fn an_account_is_closed_once_however_many_ask_at_the_same_moment() {
     let signed_in = sign_in.app.signed_in(&sign_in.alice).await;
     let calls = (0..10).map(|number| {
         let app = if number % 2 == 0 { &sign_in.app.app } else { &other.app };
-        deletion::close(app, signed_in.principal(), "en", ORIGIN.get_or_init(Origin::default))
+        deletion::close(app, signed_in.principal(), ORIGIN.get_or_init(Origin::default))
     });
     let ends = futures_util::future::join_all(calls).await;
     let (closed, late): (Vec<_>, Vec<_>) = ends.into_iter().partition(Result::is_ok);

@@ -269,7 +269,7 @@ impl TestApp {
 /// A change of how somebody signs in, as they ask for it.
 pub fn credential_change(signed_in: &SignedIn, ends_others: bool) -> CredentialChange<'_> {
     static NOWHERE: LazyLock<Origin> = LazyLock::new(Origin::default);
-    CredentialChange { principal: signed_in.principal(), ends_others, language: "en", origin: &NOWHERE }
+    CredentialChange { principal: signed_in.principal(), ends_others, origin: &NOWHERE }
 }
 
 /// The same request, as if it came over a connection from this peer.

@@ -14,7 +14,7 @@ use crate::{
     App,
     accounts::{deletion, export},
     http::{
-        auth::{account_problem, language},
+        auth::account_problem,
         bearer::{Account, RequiredScope},
         client_ip::origin,
         uncached::Uncached,
@@ -101,10 +101,9 @@ impl DataApi {
     ) -> Result<Uncached<AccountClosed>, Problems<401, 403, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
-        let (language, origin) = (language(&self.app, request), origin(request));
-        let deletion_at = deletion::close(&self.app, token.principal(), &language, &origin)
-            .await
-            .map_err(account_problem)?;
+        let origin = origin(request);
+        let deletion_at =
+            deletion::close(&self.app, token.principal(), &origin).await.map_err(account_problem)?;
         Ok(Uncached(AccountClosed { closed: true, deletion_at: deletion_at.rfc3339() }))
     }
 }

@@ -43,13 +43,43 @@ impl Example for EmailRequest {
     }
 }
 
+/// Confirms another address.
+#[derive(Object)]
+#[oai(example)]
+struct ConfirmRequest {
+    /// `token` of the mailed link.
+    #[oai(validator(max_length = 64))]
+    token: String,
+}
+
+impl Example for ConfirmRequest {
+    fn example() -> Self {
+        Self { token: "Wl3bUqS2ZT0b5pZJm9eB7cQXyK4nA1sVtG8hRfLdOiM".to_owned() }
+    }
+}
+
+/// The address has changed.
+#[derive(Object)]
+#[oai(example, read_only_all)]
+struct Confirmed {
+    /// The address of the account from now on.
+    email: String,
+}
+
+impl Example for Confirmed {
+    fn example() -> Self {
+        Self { email: "alice@new.example.test".to_owned() }
+    }
+}
+
 #[OpenApi(prefix_path = "/api/account", tag = "super::super::Tag::Account")]
 impl EmailApi {
     /// Change the address
     ///
     /// Needs a sign-in within the last 15 minutes, by the second factor if there is one. Mails a link to the new
-    /// address and a notice to the old one; nothing changes before the link is used, on its page or by
-    /// `/api/auth/email/verify`. The answer is the same when somebody has the new address, who is told instead.
+    /// address and a notice to the old one; nothing changes before the link is used, by somebody who is signed in to this
+    /// account: on its page or by `/api/account/email/confirm`. The answer is the same when somebody has the new address,
+    /// who is told instead.
     #[oai(path = "/email", method = "post", operation_id = "email_change")]
     async fn change(
         &self,
@@ -65,5 +95,26 @@ impl EmailApi {
             .await
             .map_err(account_problem)?;
         Ok(Uncached(Sent { sent: true }))
+    }
+
+    /// Confirm the new address
+    ///
+    /// With the token of the mailed link, once, and an access token of the account that asked for the change. Needs a
+    /// sign-in within the last 15 minutes, by the second factor if there is one. The account has the new address then; a
+    /// notice goes to the old one.
+    #[oai(path = "/email/confirm", method = "post", operation_id = "email_confirm")]
+    async fn confirm(
+        &self,
+        request: &Request,
+        bearer: RequiredScope<Account>,
+        body: Json<ConfirmRequest>,
+    ) -> Result<Uncached<Confirmed>, Problems<400, 401, 403, 429, 503>> {
+        let token = own_token(&self.app, bearer).await?;
+        must_be_recent(&self.app, &token).await?;
+        count_change(&self.app, &token).await?;
+        let email = address::confirm(&self.app, token.principal(), &body.0.token, &origin(request))
+            .await
+            .map_err(account_problem)?;
+        Ok(Uncached(Confirmed { email }))
     }
 }

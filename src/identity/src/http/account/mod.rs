@@ -51,11 +51,10 @@ fn how_to_get(client: &Client) -> String {
 fn credential_change<'a>(
     token: &'a UserToken,
     ends_others: Option<bool>,
-    language: &'a str,
     origin: &'a Origin,
 ) -> CredentialChange<'a> {
     let ends_others = ends_others.unwrap_or(true);
-    CredentialChange { principal: token.principal(), ends_others, language, origin }
+    CredentialChange { principal: token.principal(), ends_others, origin }
 }
 
 /// RFC 9470 section 3: what changes how one signs in needs a recent sign-in, by the second factor if there is one. The

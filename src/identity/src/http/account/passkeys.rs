@@ -18,7 +18,7 @@ use super::{count_change, credential_change, must_be_recent, own_token};
 use crate::{
     App,
     http::{
-        auth::{language, login_problem},
+        auth::login_problem,
         bearer::{Account, RequiredScope},
         client_ip::origin,
         uncached::Uncached,
@@ -191,10 +191,10 @@ impl PasskeysApi {
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let NewPasskey { credential, name, end_other_sessions } = body.0;
-        let (language, origin) = (language(&self.app, request), origin(request));
+        let origin = origin(request);
         let credential = credential.map(|credential| credential.0).unwrap_or_default();
         let name = name.unwrap_or_default();
-        let change = credential_change(&token, end_other_sessions, &language, &origin);
+        let change = credential_change(&token, end_other_sessions, &origin);
         enrolment::complete(&self.app, change, &credential, &name)
             .await
             .map(|row| Uncached(row.into()))
@@ -233,8 +233,8 @@ impl PasskeysApi {
     ) -> Result<Uncached<OwnPasskeys>, Problems<400, 401, 403, 404, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
-        let (language, origin) = (language(&self.app, request), origin(request));
-        let change = credential_change(&token, end_other_sessions.0, &language, &origin);
+        let origin = origin(request);
+        let change = credential_change(&token, end_other_sessions.0, &origin);
         enrolment::remove(&self.app, change, id.0).await.map_err(problem_of)?;
         Ok(Uncached(self.all_of(&token.user).await?))
     }

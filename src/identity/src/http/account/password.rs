@@ -9,7 +9,7 @@ use crate::{
     App,
     accounts::password,
     http::{
-        auth::{account_problem, language},
+        auth::account_problem,
         bearer::{Account, RequiredScope},
         client_ip::origin,
         uncached::Uncached,
@@ -76,8 +76,8 @@ impl PasswordApi {
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let PasswordRequest { password, end_other_sessions } = body.0;
-        let (language, origin) = (language(&self.app, request), origin(request));
-        let change = credential_change(&token, end_other_sessions, &language, &origin);
+        let origin = origin(request);
+        let change = credential_change(&token, end_other_sessions, &origin);
         password::change(&self.app, change, &password).await.map_err(account_problem)?;
         Ok(Uncached(PasswordSet { changed: true }))
     }

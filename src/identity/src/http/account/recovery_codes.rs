@@ -9,7 +9,7 @@ use crate::{
     App,
     accounts::recovery_codes,
     http::{
-        auth::{account_problem, language},
+        auth::account_problem,
         bearer::{Account, RequiredScope},
         client_ip::origin,
         uncached::Uncached,
@@ -85,8 +85,8 @@ impl RecoveryCodesApi {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
-        let (language, origin) = (language(&self.app, request), origin(request));
-        let change = credential_change(&token, end_other_sessions.0, &language, &origin);
+        let origin = origin(request);
+        let change = credential_change(&token, end_other_sessions.0, &origin);
         let codes = recovery_codes::renew(&self.app, change).await.map_err(account_problem)?;
         Ok(Uncached(NewCodes { codes }))
     }

@@ -13,7 +13,7 @@ use crate::{
     App,
     http::{
         account::{count_change, credential_change, must_be_recent, own_token},
-        auth::{language, session_ended},
+        auth::session_ended,
         bearer::{Account, RequiredScope},
         client_ip::origin,
         uncached::Uncached,
@@ -146,8 +146,8 @@ impl TotpApi {
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let TotpConfirmation { code, end_other_sessions } = body.0;
-        let (language, origin) = (language(&self.app, request), origin(request));
-        let change = credential_change(&token, end_other_sessions, &language, &origin);
+        let origin = origin(request);
+        let change = credential_change(&token, end_other_sessions, &origin);
         totp::confirm(&self.app, change, &code).await.map_err(enrol_problem)?;
         Ok(Uncached(self.status_of(&token).await?))
     }
@@ -166,8 +166,8 @@ impl TotpApi {
     ) -> Result<Uncached<TotpStatus>, Problems<400, 401, 403, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
-        let (language, origin) = (language(&self.app, request), origin(request));
-        let change = credential_change(&token, end_other_sessions.0, &language, &origin);
+        let origin = origin(request);
+        let change = credential_change(&token, end_other_sessions.0, &origin);
         totp::remove(&self.app, change).await.map_err(enrol_problem)?;
         Ok(Uncached(self.status_of(&token).await?))
     }

@@ -227,8 +227,8 @@ impl AccountsApi {
 
     /// Prove an address
     ///
-    /// With the token of the mailed link, once: of a registration, which is complete then, or of a change of address,
-    /// which is made then. The person can sign in by the address afterwards.
+    /// With the token of the mailed link of a registration, once. The registration is complete then, and the person can
+    /// sign in by the address. A change of address is confirmed by `/api/account/email/confirm`.
     #[oai(path = "/email/verify", method = "post", operation_id = "auth_email_verify")]
     async fn verify_email(
         &self,
@@ -236,7 +236,7 @@ impl AccountsApi {
         body: Json<LinkRequest>,
     ) -> Result<Uncached<Verified>, Problems<400, 401, 403, 503>> {
         let caller = Caller::named(&self.app, request, &body.0.client_id)?;
-        let email = accounts::verify_email(&self.app, &body.0.token, &caller.language, &caller.origin)
+        let email = accounts::verify_email(&self.app, &body.0.token, &caller.origin)
             .await
             .map_err(errors::account)?;
         Ok(Uncached(Verified { email }))
@@ -288,7 +288,7 @@ impl AccountsApi {
     ) -> Result<Uncached<Changed>, Problems<400, 401, 403, 503>> {
         let body = body.0;
         let caller = Caller::named(&self.app, request, &body.client_id)?;
-        recovery::reset(&self.app, &body.token, &body.password, &caller.language, &caller.origin)
+        recovery::reset(&self.app, &body.token, &body.password, &caller.origin)
             .await
             .map_err(errors::account)?;
         Ok(Uncached(Changed { changed: true }))

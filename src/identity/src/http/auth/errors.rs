@@ -61,6 +61,8 @@ const MAILS_EXHAUSTED: Kind = Kind::new(
     StatusCode::SERVICE_UNAVAILABLE,
     "No registration mail can be sent just now",
 );
+const OTHER_ACCOUNT: Kind =
+    Kind::new("other_account", StatusCode::FORBIDDEN, "The link is for another account");
 const LINK_OVER: Kind = Kind::new("link_over", StatusCode::BAD_REQUEST, "The link does not work any more");
 
 const SOON: Duration = Duration::from_secs(1);
@@ -108,6 +110,10 @@ pub(in crate::http) fn account(cause: AccountError) -> Problem {
             Problem::new(problem::CONFLICT).detail("set up an authenticator first: the codes stand in for it")
         }
         AccountError::Login(cause) => login(cause),
+        AccountError::OtherAccount => Problem::new(OTHER_ACCOUNT).detail(
+            "confirm a change of address by `/api/account/email/confirm`, with a token of its account",
+        ),
+        AccountError::EmailInUse => Problem::new(problem::CONFLICT).detail("another account uses the email"),
         AccountError::LinkOver => Problem::new(LINK_OVER).detail("ask for a new one"),
         AccountError::Limited { retry_after } => {
             Problem::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)

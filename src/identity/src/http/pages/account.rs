@@ -93,11 +93,10 @@ pub(super) async fn signed_in_for(
 pub(super) fn credential_change<'a>(
     signed_in: &'a SignedIn,
     form: &Form,
-    page: &'a Page,
     origin: &'a Origin,
 ) -> CredentialChange<'a> {
     let ends_others = form.get("end_others").is_some();
-    CredentialChange { principal: signed_in.principal(), ends_others, language: page.language(), origin }
+    CredentialChange { principal: signed_in.principal(), ends_others, origin }
 }
 
 /// Lets somebody into a page of ours, or says where to sign in for it first.

@@ -211,7 +211,7 @@ pub async fn submit_reset(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let page = Page::of(&app, &request, None);
     let (token, password) = (form.typed("token"), form.typed("password"));
-    match recovery::reset(&app, token, password, page.language(), &origin(&request)).await {
+    match recovery::reset(&app, token, password, &origin(&request)).await {
         Ok(asked) => Way::on(&app, &request, asked).await?.done("password-changed", "password-changed-text"),
         Err(cause) => match mistake(&page, &cause) {
             Some(mistake) => show_reset(&app, &page, token, Some(mistake)),
@@ -242,7 +242,7 @@ pub async fn submit_password(app: App, mut request: Request) -> Answer {
     };
     let page = Page::of(&app, &request, None);
     let origin = origin(&request);
-    let change = credential_change(&signed_in, &form, &page, &origin);
+    let change = credential_change(&signed_in, &form, &origin);
     match password::change(&app, change, form.typed("password")).await {
         Ok(()) => Ok(see_other("/account?done=password")),
         Err(cause) => match mistake(&page, &cause) {
@@ -327,6 +327,8 @@ impl From<AccountError> for PageError {
             | AccountError::SameEmail
             | AccountError::Password(_)
             | AccountError::WrongPassword
+            | AccountError::OtherAccount
+            | AccountError::EmailInUse
             | AccountError::NoAuthenticator
             | AccountError::Profile { .. } => Refusal::Malformed.into(),
             AccountError::Limited { retry_after } => Self::retry_after(Refusal::TooMany, retry_after),

@@ -43,8 +43,7 @@ pub async fn close(app: App, mut request: Request) -> Answer {
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
     let page = Page::of(&app, &request, None);
-    let deletion_at =
-        deletion::close(&app, signed_in.principal(), page.language(), &origin(&request)).await?;
+    let deletion_at = deletion::close(&app, signed_in.principal(), &origin(&request)).await?;
     let date = [("date", readable::minute(deletion_at).into())];
     let values = context! {
         title => page.message("account-closed"),
@@ -84,10 +83,10 @@ pub async fn restore(app: App, mut request: Request) -> Answer {
         Ok(closed) => closed,
         Err(elsewhere) => return Ok(elsewhere),
     };
-    let (page, origin) = (Page::of(&app, &request, None), origin(&request));
+    let origin = origin(&request);
     match form.get("keep") {
         Some("yes") => {
-            deletion::restore(&app, signed_in.principal(), page.language(), &origin).await?;
+            deletion::restore(&app, signed_in.principal(), &origin).await?;
             Ok(match pending(&app, &request, &form).await {
                 Some(pending) => see_other(&onward(&pending.handle)),
                 None => see_other("/account?done=restored"),

@@ -1,25 +1,34 @@
-//! `/account/email` and `/confirm-email`: how people change the address of their account.
+//! `/account/email` and `/confirm-email`: how people change the address of their account; `/undo-email-change`: how its
+//! owner takes the change back when it was somebody else.
 //!
 //! ```text
 //!   /account/email ──► a mail to the new address ──► /confirm-email ──► done
+//!                                     not signed in: │    ▲
+//!                                                    └──► /login
 //! ```
 //!
-//! The mailed link opens a page with a button and does nothing by itself.
+//! The mailed link opens a page with a button and does nothing by itself; the button is there only for who is signed in
+//! to that very account. While somebody signs in for it, the link's token waits in a cookie. The link that undoes a
+//! change asks for no sign-in, because a thief has ended those of the owner.
 
 use minijinja::{Value, context};
-use poem::Request;
+use poem::{IntoResponse as _, Request, Response, http::StatusCode};
 
 use super::{
-    Answer, Form, Page,
-    account::{enter, enter_to_change},
+    Answer, Form, Page, PageError,
+    account::{enter, enter_to_change, signed_in},
     accounts::{Mistake, mistake, show as show_form},
     login::Destination,
     see_other,
 };
 use crate::{
     App,
-    accounts::{AccountError, address},
-    http::client_ip::origin,
+    accounts::{
+        AccountError,
+        address::{self, PendingChange},
+        email_undo,
+    },
+    http::{client_ip::origin, security},
     sessions::SignedIn,
 };
 
@@ -65,20 +74,30 @@ fn show_email(
     show_form(page, "pages/account-email.html", values, mistake)
 }
 
-/// `GET /confirm-email`: the mailed link.
+/// `GET /confirm-email`: the mailed link, or the way back from the sign-in that it asked for.
 pub async fn confirm(app: App, request: Request) -> Answer {
     let query = Form::of_query(&request)?;
-    let token = query.get("token").ok_or(AccountError::LinkOver)?;
-    let email = address::awaited(&app, token).await?.ok_or_else(over)?;
+    let token = query.get("token").or_else(|| security::confirming(&app, &request)).ok_or_else(over)?;
     let page = Page::of(&app, &request, None);
-    page.show("pages/confirm-email.html", context! { token, email })
+    match owner(&app, &request, &page, token).await? {
+        Ok((_, change)) => {
+            let values = context! { token, account => change.user.email, email => change.email };
+            page.show("pages/confirm-email.html", values)
+        }
+        Err(elsewhere) => Ok(elsewhere),
+    }
 }
 
 /// `POST /confirm-email`.
 pub async fn submit_confirmation(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let page = Page::of(&app, &request, None);
-    match address::confirm(&app, form.typed("token"), page.language(), &origin(&request)).await {
+    let token = form.typed("token");
+    let signed_in = match owner(&app, &request, &page, token).await? {
+        Ok((signed_in, _)) => signed_in,
+        Err(elsewhere) => return Ok(elsewhere),
+    };
+    match address::confirm(&app, signed_in.principal(), token, &origin(&request)).await {
         Ok(email) => {
             let values = context! {
                 title => page.message("email-changed"),
@@ -87,15 +106,80 @@ pub async fn submit_confirmation(app: App, mut request: Request) -> Answer {
                 onward => Destination::Account.path(),
                 label => page.message("error-to-account"),
             };
-            page.show("pages/done.html", values)
+            let mut response = page.show("pages/done.html", values)?;
+            security::clear_confirming(&app, &mut response);
+            Ok(response)
         }
-        Err(AccountError::LinkOver) => Err(over()),
+        Err(AccountError::LinkOver | AccountError::OtherAccount) => Err(over()),
         Err(cause) => Err(cause.into()),
     }
 }
 
+/// The owner of the account whose address a link changes, signed in lately, with the change. Otherwise the page that says
+/// what to do first: the link does nothing in the session of another account, nor without one.
+async fn owner(
+    app: &App,
+    request: &Request,
+    page: &Page,
+    token: &str,
+) -> Result<Result<(SignedIn, PendingChange), Response>, PageError> {
+    let change = address::find_change(app, token).await?.ok_or_else(over)?;
+    let (account, email) = (&change.user.email, &change.email);
+    if let Some(SignedIn { user, .. }) = signed_in(app, request).await?
+        && user.id != change.user.id
+    {
+        let values = context! { account, email, signed_in => user.email };
+        return Ok(Err(page.show("pages/confirm-email-elsewhere.html", values)?));
+    }
+    Ok(match enter(app, request, Destination::ConfirmEmail).await? {
+        Ok(signed_in) => Ok((signed_in, change)),
+        Err(sign_in) => {
+            let values = context! { account, email, sign_in };
+            let mut response = page.show("pages/confirm-email-sign-in.html", values)?;
+            security::set_confirming(app, &mut response, token);
+            Err(response)
+        }
+    })
+}
+
+/// `GET /undo-email-change`: the link in the notice to the former mailbox.
+pub async fn undo(app: App, request: Request) -> Answer {
+    let query = Form::of_query(&request)?;
+    let token = query.get("token").ok_or_else(undo_over)?;
+    let email = email_undo::former_email(&app, token).await?.ok_or_else(undo_over)?;
+    let page = Page::of(&app, &request, None);
+    page.show("pages/undo-email-change.html", context! { token, email })
+}
+
+/// `POST /undo-email-change`.
+pub async fn submit_undo(app: App, mut request: Request) -> Answer {
+    let form = Form::read(&app, &mut request).await?;
+    let page = Page::of(&app, &request, None);
+    let undone = email_undo::undo(&app, form.typed("token"), page.language(), &origin(&request)).await;
+    let (status, title, text, email) = match undone {
+        Ok(email) => (StatusCode::OK, "email-undone", "email-undone-text", Some(email)),
+        Err(AccountError::EmailInUse) => (StatusCode::CONFLICT, "email-in-use", "email-in-use-text", None),
+        Err(AccountError::LinkOver) => return Err(undo_over()),
+        Err(cause) => return Err(cause.into()),
+    };
+    let values = context! {
+        title => page.message(title),
+        text => page.message_with(text, &[("email", Value::from(email))]),
+        advice => (),
+        onward => "/login?to=account",
+        label => page.message("sign-in"),
+    };
+    let response = page.show("pages/done.html", values)?;
+    Ok(response.with_status(status).into_response())
+}
+
+/// A link that undoes nothing any more: the account is found by signing in to it.
+fn undo_over() -> PageError {
+    PageError::from(super::Refusal::LinkOver).way_on("/login?to=account".to_owned(), "sign-in")
+}
+
 /// A link that does not work any more: another one is asked for from the account.
-fn over() -> super::PageError {
-    super::PageError::from(super::Refusal::LinkOver)
+fn over() -> PageError {
+    PageError::from(super::Refusal::LinkOver)
         .way_on(Destination::Account.path().to_owned(), "error-to-account")
 }

@@ -61,9 +61,8 @@ pub async fn confirm(app: App, mut request: Request) -> Answer {
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
     let answer = serde_json::from_str(form.typed("answer")).unwrap_or_default();
-    let page = Page::of(&app, &request, None);
     let origin = client_ip::origin(&request);
-    let change = credential_change(&signed_in, &form, &page, &origin);
+    let change = credential_change(&signed_in, &form, &origin);
     match enrolment::complete(&app, change, &answer, form.typed("name")).await {
         Ok(_) => Ok(see_other(&format!("{PATH}?done=added"))),
         Err(cause) => refuse(&app, &request, &signed_in.user, cause).await,
@@ -92,9 +91,8 @@ pub async fn remove(app: App, mut request: Request) -> Answer {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    let page = Page::of(&app, &request, None);
     let origin = client_ip::origin(&request);
-    let change = credential_change(&signed_in, &form, &page, &origin);
+    let change = credential_change(&signed_in, &form, &origin);
     match enrolment::remove(&app, change, id_of(&form)?).await {
         Ok(()) => Ok(see_other(&format!("{PATH}?done=removed"))),
         Err(cause) => refuse(&app, &request, &signed_in.user, cause).await,

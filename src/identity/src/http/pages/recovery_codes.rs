@@ -39,6 +39,6 @@ pub async fn renew(app: App, mut request: Request) -> Answer {
     };
     let page = Page::of(&app, &request, None);
     let origin = origin(&request);
-    let codes = recovery_codes::renew(&app, credential_change(&signed_in, &form, &page, &origin)).await?;
+    let codes = recovery_codes::renew(&app, credential_change(&signed_in, &form, &origin)).await?;
     page.show("pages/recovery-codes.html", context! { here => "recovery-codes", left => codes.len(), codes })
 }

@@ -55,8 +55,7 @@ pub async fn confirm(app: App, mut request: Request) -> Answer {
         return render(&app, &request, &signed_in.user, Some(("code-needed", typed))).await;
     }
     let origin = client_ip::origin(&request);
-    let page = Page::of(&app, &request, None);
-    let change = credential_change(&signed_in, &form, &page, &origin);
+    let change = credential_change(&signed_in, &form, &origin);
     match totp::confirm(&app, change, typed).await {
         Ok(()) => Ok(see_other("/account?done=totp-on")),
         Err(EnrolError::WrongCode) => {
@@ -75,9 +74,8 @@ pub async fn remove(app: App, mut request: Request) -> Answer {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    let page = Page::of(&app, &request, None);
     let origin = client_ip::origin(&request);
-    totp::remove(&app, credential_change(&signed_in, &form, &page, &origin)).await?;
+    totp::remove(&app, credential_change(&signed_in, &form, &origin)).await?;
     Ok(see_other("/account?done=totp-off"))
 }
 

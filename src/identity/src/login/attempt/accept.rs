@@ -307,7 +307,7 @@ impl<C: Completion> Answered<'_, C> {
         let methods_used: Vec<_> = shown.iter().map(|proof| proof.method.clone()).collect();
         let completed = !matches!(decision, Decision::More(_));
         let address_proof = match completed {
-            true => AddressProof::of(app, verify, user, &shown)?,
+            true => AddressProof::of(app, user, &shown)?,
             false => None,
         };
         let progress = Progress { shown, completed, tries: app.config.login.code_tries };
@@ -316,6 +316,7 @@ impl<C: Completion> Answered<'_, C> {
             false => None,
         };
         let told = AtomicBool::new(proof.notice.is_some());
+        let strange = AtomicBool::new(false);
         let verified = app
             .db
             .write(async |tx| {
@@ -351,6 +352,7 @@ impl<C: Completion> Answered<'_, C> {
                         }
                         let noted = arrival.record(app, tx, &user, notice, now).await?;
                         told.fetch_or(noted.told, Relaxed);
+                        strange.fetch_or(noted.told, Relaxed);
                         let asked = SessionAsked { step_up_of, remembered };
                         let Opened { session, cookie_secret } =
                             sign_in(app, tx, verify, asked, &user, reached, now).await?;
@@ -365,7 +367,27 @@ impl<C: Completion> Answered<'_, C> {
         if told.into_inner() {
             app.jobs.wake();
         }
+        if let Ok(Verified::Done(done)) = &verified
+            && !strange.into_inner()
+        {
+            self.keep_language(&done.user).await;
+        }
         verified
+    }
+
+    /// Keeps the language of a sign-in for the notices to the owner, where it is another one than before. In a write of its
+    /// own, after the sign-in: that holds the user's row shared, and must not fail by this.
+    async fn keep_language(&self, user: &User) {
+        let Self { app, verify, .. } = *self;
+        let usual = app.templates.language(None, None);
+        // An app that names no language is read as the usual one.
+        let said = verify.session_kind == SessionKind::Browser || verify.language != usual;
+        if !said || user.language.as_deref().unwrap_or(&usual) == verify.language {
+            return;
+        }
+        if let Err(cause) = users::set_language(&app.db, user.id, verify.language).await {
+            tracing::warn!(%cause, "the language of a sign-in was not kept");
+        }
     }
 
     /// Records a wrong answer. Who has the password and fails at the second step again and again is told of to the owner,

@@ -28,18 +28,13 @@ pub(super) struct AddressProof {
 
 impl AddressProof {
     /// What these factors prove of the user's address; nothing where it was proven before.
-    pub(super) fn of(
-        app: &App,
-        verify: &Verify<'_>,
-        user: &User,
-        shown: &[Shown],
-    ) -> Result<Option<Self>, LoginError> {
+    pub(super) fn of(app: &App, user: &User, shown: &[Shown]) -> Result<Option<Self>, LoginError> {
         let proves = |shown: &&Shown| {
             let method = app.login_methods.find(app, &shown.method);
             method.is_ok_and(|method| method.proves_email())
         };
         let Some(by) = shown.iter().find(proves).filter(|_| !user.email_verified) else { return Ok(None) };
-        let notice = mail::notice(app, &user.email, "password-ended", verify.language)?;
+        let notice = mail::notice(app, user, "password-ended")?;
         Ok(Some(Self { method: by.method.clone(), notice }))
     }
 

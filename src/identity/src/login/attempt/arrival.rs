@@ -103,7 +103,7 @@ pub(super) fn notice(
     let letter = Letter {
         to: Some(&user.email),
         template: "new-device",
-        language: verify.language,
+        language: &mail::language_of(app, user),
         path: Some("/account/sessions"),
     };
     Ok(Some(mail::letter_with(app, letter, facts(verify, now))?))
@@ -119,7 +119,7 @@ pub(super) fn second_step_notice(
     let letter = Letter {
         to: Some(&user.email),
         template: "second-step-failed",
-        language: verify.language,
+        language: &mail::language_of(app, user),
         path: Some("/account/password"),
     };
     mail::letter_with(app, letter, facts(verify, now))

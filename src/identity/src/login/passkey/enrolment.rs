@@ -27,7 +27,7 @@ use crate::{
         credential_change::{CREDENTIAL_CHANGED, CredentialChange},
         second_factor,
     },
-    mail,
+    mail, readable,
     sessions::{Principal, SessionEnded},
     users::User,
 };
@@ -61,7 +61,9 @@ pub enum EnrolError {
     #[error("there is no such passkey")]
     Unknown,
     /// It cannot be called that.
-    #[error("must be 1 to {LONGEST_NAME} characters without control characters")]
+    #[error(
+        "must be 1 to {LONGEST_NAME} characters without control characters, invisible ones, or ones that turn the direction of text"
+    )]
     Name,
     /// The session that allowed it has ended, the database, or a secret, or the method itself.
     #[error(transparent)]
@@ -149,7 +151,7 @@ pub async fn complete(
     answer: &Value,
     name: &str,
 ) -> Result<Row, EnrolError> {
-    let CredentialChange { principal, language, origin, .. } = change;
+    let CredentialChange { principal, origin, .. } = change;
     let (user, now) = (principal.user, app.clock.now());
     let name = if name.trim().is_empty() { NAMELESS } else { checked(name)? };
     let answer = RegisterPublicKeyCredential::deserialize(answer).map_err(|_| EnrolError::Refused(None))?;
@@ -175,7 +177,7 @@ pub async fn complete(
         flagged_at: None,
     };
     let key = seal(app, begun.id, user.id, &passkey)?;
-    let notice = mail::notice(app, &user.email, "passkey-added", language).map_err(LoginError::from)?;
+    let notice = mail::notice(app, user, "passkey-added").map_err(LoginError::from)?;
     principal
         .write_exclusive(app, async |tx, user| -> Result<(), EnrolError> {
             if passkeys::Entity::find().filter(Column::UserId.eq(user.id)).count(tx).await? >= MOST {
@@ -233,9 +235,9 @@ pub async fn rename(
 
 /// Removes one, and tells the account's owner by mail.
 pub async fn remove(app: &App, change: CredentialChange<'_>, id: Uuid) -> Result<(), EnrolError> {
-    let CredentialChange { principal, language, origin, .. } = change;
+    let CredentialChange { principal, origin, .. } = change;
     let (user, now) = (principal.user, app.clock.now());
-    let notice = mail::notice(app, &user.email, "passkey-removed", language).map_err(LoginError::from)?;
+    let notice = mail::notice(app, user, "passkey-removed").map_err(LoginError::from)?;
     principal
         .write_exclusive(app, async |tx, user| -> Result<(), EnrolError> {
             let theirs =
@@ -278,7 +280,7 @@ fn unconfirmed(user_id: Uuid) -> sea_orm::DeleteMany<credentials::Entity> {
 fn checked(name: &str) -> Result<&str, EnrolError> {
     let name = name.trim();
     let fits = (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    if fits { Ok(name) } else { Err(EnrolError::Name) }
+    if fits && !readable::deceptive(name) { Ok(name) } else { Err(EnrolError::Name) }
 }
 
 async fn record(

@@ -20,6 +20,8 @@ pub enum Destination {
     Profile,
     /// Its address.
     Email,
+    /// The link that changes its address.
+    ConfirmEmail,
     /// Its password.
     Password,
     /// Where it is signed in.
@@ -46,6 +48,7 @@ impl Destination {
             Some("recovery-codes") => Self::RecoveryCodes,
             Some("profile") => Self::Profile,
             Some("email") => Self::Email,
+            Some("confirm-email") => Self::ConfirmEmail,
             Some("password") => Self::Password,
             Some("sessions") => Self::Sessions,
             Some("applications") => Self::Applications,
@@ -67,6 +70,7 @@ impl Destination {
             Self::RecoveryCodes => "recovery-codes",
             Self::Profile => "profile",
             Self::Email => "email",
+            Self::ConfirmEmail => "confirm-email",
             Self::Password => "password",
             Self::Sessions => "sessions",
             Self::Applications => "applications",
@@ -86,6 +90,7 @@ impl Destination {
             Self::RecoveryCodes => "/account/recovery-codes",
             Self::Profile => "/account/profile",
             Self::Email => "/account/email",
+            Self::ConfirmEmail => "/confirm-email",
             Self::Password => "/account/password",
             Self::Sessions => "/account/sessions",
             Self::Applications => "/account/applications",
@@ -106,6 +111,7 @@ impl Destination {
             | Self::Applications
             | Self::Activity => Requirement::default(),
             Self::Email
+            | Self::ConfirmEmail
             | Self::Totp
             | Self::ChangePasskeys
             | Self::RecoveryCodes

@@ -1,0 +1,174 @@
+//! Names that hold what nobody sees: refused at every input, and shown without it where they are stored already.
+
+use postern_entities::clients;
+use postern_identity::{
+    administration::{
+        ChangeError, clients as client_changes,
+        metadata::MetadataChange,
+        resources::{self, ResourceChange},
+        users,
+    },
+    audit::Origin,
+    login::passkey::enrolment::{self, EnrolError},
+    users::{Address, Profile},
+};
+use postern_service::database::DatabaseError;
+use sea_orm::{ActiveModelTrait as _, EntityTrait as _, IntoActiveModel as _, Set};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    person::open,
+    sign_in::{SignIn, problem},
+    support::TestApp,
+};
+
+/// "evilexe.png" to the eye.
+const TURNED: &str = "evil\u{202e}gnp.exe";
+
+fn field(refused: Result<impl Sized, ChangeError>) -> String {
+    match refused {
+        Err(ChangeError::Invalid { field, rule }) => format!("{field}: {rule}"),
+        Err(cause) => panic!("{cause}"),
+        Ok(_) => "accepted".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn names_of_every_kind_are_refused_by_one_rule() {
+    let app = TestApp::new().await;
+    let origin = Origin::default();
+    for name in [
+        TURNED,
+        "pay\u{200d}pal",
+        "pay\u{200b}pal",
+        "\u{2066}Ada\u{2069}",
+        "Ada\u{200f}",
+        "\u{feff}Ada",
+        "A\u{7}da",
+    ] {
+        let profile = Profile { nickname: Some(name.to_owned()), ..Profile::default() };
+        let user = users::add(&app.app, "ada@example.test", true, profile, &origin).await;
+        assert!(field(user).starts_with("nickname: must be 1 to 100 characters"), "{name:?}");
+        let address = Some(Address { formatted: Some(name.to_owned()), ..Address::default() });
+        let profile = Profile { address, ..Profile::default() };
+        let user = users::add(&app.app, "ada@example.test", true, profile, &origin).await;
+        assert!(field(user).starts_with("address.formatted: "), "{name:?}");
+        let client = MetadataChange { name: Some(name.to_owned()), ..MetadataChange::default() };
+        let client = client_changes::add(&app.app, "ada", client, &origin).await;
+        assert!(field(client).starts_with("name: "), "{name:?}");
+        let api = ResourceChange { name: Some(name.to_owned()), ..ResourceChange::default() };
+        assert!(
+            field(resources::add(&app.app, "https://api.test", api, &origin).await).starts_with("name: ")
+        );
+        let scopes = Some([("api:read".to_owned(), name.to_owned())].into());
+        let api = ResourceChange { scopes, ..ResourceChange::default() };
+        assert!(
+            field(resources::add(&app.app, "https://api.test", api, &origin).await).starts_with("scopes: ")
+        );
+    }
+    for (at, name) in
+        ["علی\u{200c}رضا", "क\u{94d}\u{200d}ष", "👩\u{200d}💻", "שלום", "O’Neill"].into_iter().enumerate()
+    {
+        let profile = Profile { name: Some(name.to_owned()), ..Profile::default() };
+        users::add(&app.app, &format!("{at}@example.test"), true, profile, &origin).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn people_and_apps_are_told_which_field_it_is() {
+    let sign_in = SignIn::new().await;
+    let app = &sign_in.app;
+    let body = json!({ "client_id": "app", "email": "carol@example.test", "password": "seven brass lamps upstream", "name": TURNED });
+    let refused = app.post_json("/api/auth/register", &body).await;
+    assert_eq!(
+        (problem(&refused).as_str(), &refused.json::<Value>()["field"]),
+        ("malformed_request", &json!("name"))
+    );
+    let browser = app.browser();
+    let page = open(&browser, "/register").await;
+    let typed =
+        [("email", "carol@example.test"), ("password", "seven brass lamps upstream"), ("name", TURNED)];
+    let wrong = page.press("#register-submit", &typed).await;
+    assert!(
+        wrong.text("#name-error").contains("turn the direction of text"),
+        "{}",
+        wrong.text("#name-error")
+    );
+    browser.sign_in(&sign_in.alice).await;
+    let wrong =
+        open(&browser, "/account/profile").await.press("#profile-submit", &[("nickname", TURNED)]).await;
+    assert!(wrong.has("#nickname-error"));
+    let signed_in = app.signed_in(&sign_in.alice).await;
+    let renamed =
+        enrolment::rename(&app.app, signed_in.principal(), Uuid::nil(), TURNED, &Origin::default()).await;
+    assert!(matches!(renamed, Err(EnrolError::Name)), "a passkey");
+}
+
+#[tokio::test]
+async fn what_is_stored_already_is_shown_without_it() {
+    let sign_in = SignIn::new().await;
+    let app = &sign_in.app;
+    let client = clients::Entity::find_by_id("stranger").one(app.app.db.reader()).await.unwrap().unwrap();
+    let mut client = client.into_active_model();
+    client.name = Set(TURNED.to_owned());
+    let mut alice = sign_in.alice.clone().into_active_model();
+    alice.profile = Set(json!({ "name": TURNED }));
+    app.app
+        .db
+        .write(async |tx| {
+            client.update(tx).await?;
+            alice.update(tx).await?;
+            Ok::<_, DatabaseError>(())
+        })
+        .await
+        .unwrap();
+    let node = app.another_node().await;
+    let browser = node.browser();
+    browser.sign_in(&sign_in.alice).await;
+    for (path, css) in [("/account", "h1"), ("/account/profile", "main")] {
+        let page = open(&browser, path).await;
+        assert!(!page.answer.body.contains('\u{202e}'), "{path}");
+        assert!(page.has(css));
+    }
+    let ask = "/oauth2/authorize?response_type=code&client_id=stranger&redirect_uri=https%3A%2F%2Fstranger.example.test%2Fcallback&scope=openid&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
+    let consent = open(&browser, ask).await;
+    assert_eq!(consent.title(), "Allow evilgnp.exe?");
+    assert!(!consent.answer.body.contains('\u{202e}'));
+}
+
+#[tokio::test]
+async fn web_pages_of_a_profile_are_stored_as_they_were_parsed() {
+    let sign_in = SignIn::new().await;
+    let app = &sign_in.app;
+    let origin = Origin::default();
+    let pages = |page: &str| Profile {
+        profile: Some(page.to_owned()),
+        picture: Some(page.to_owned()),
+        website: Some(page.to_owned()),
+        ..Profile::default()
+    };
+    let user =
+        users::add(&app.app, "ada@example.test", true, pages("HTTPS://Ada.Example.Test:443/a/../b"), &origin);
+    let stored = user.await.unwrap().profile;
+    for claim in ["profile", "picture", "website"] {
+        assert_eq!(stored[claim], "https://ada.example.test/b", "{claim}");
+    }
+    for page in [
+        "https://ada:secret@example.test/",
+        "https://@example.test/",
+        "javascript:alert(1)",
+        "ada.example.test",
+        "https://",
+    ] {
+        let user = users::add(&app.app, "bob@example.test", true, pages(page), &origin).await;
+        assert!(field(user).starts_with("profile: must "), "{page}");
+    }
+    let browser = app.browser();
+    browser.sign_in(&sign_in.alice).await;
+    let page = open(&browser, "/account/profile").await;
+    let saved = page.press("#profile-submit", &[("website", "https://Alice.Example.Test")]).await;
+    assert_eq!(saved.attribute("#website", "value"), "https://alice.example.test/");
+    let wrong = saved.press("#profile-submit", &[("website", "https://me:secret@alice.example.test/")]).await;
+    assert!(wrong.text("#website-error").contains("without a user name or password"));
+}
