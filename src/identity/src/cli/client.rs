@@ -102,7 +102,7 @@ pub(super) struct MetadataFlags {
     /// What the token endpoint accepts from it.
     #[arg(long, value_parser = words::<GrantType>(&["authorization_code", "refresh_token", "client_credentials"]))]
     grant_type: Option<Vec<GrantType>>,
-    /// A scope it may ask for; a new client may ask for openid, profile, email and offline_access unless this says
+    /// A scope it may ask for; a new client may ask for openid, profile, email and `offline_access` unless this says
     /// otherwise.
     #[arg(long)]
     scope: Option<Vec<String>>,

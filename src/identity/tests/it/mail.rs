@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use poem::http::{HeaderName, HeaderValue};
 use postern_entities::jobs;
 use sea_orm::EntityTrait as _;
 use serde_json::json;
@@ -9,6 +10,7 @@ use serde_json::json;
 use crate::{
     sign_in::{ALICE, NOBODY, SignIn},
     smtp::{MailServer, Mood},
+    support::json_request,
 };
 
 async fn with_server(tls: &str) -> (MailServer, SignIn) {
@@ -154,4 +156,33 @@ async fn a_code_that_another_one_replaced_or_that_is_not_needed_any_more_is_not_
     let mails = server.mails();
     let [mail] = &mails[..] else { panic!("{mails:?}") };
     assert_eq!(sign_in.verify("email-otp", &attempt, &code_in(mail)).await.status, 200);
+}
+
+/// Only a server without the development inbox answers to other hosts.
+#[tokio::test]
+async fn links_begin_with_the_issuer_whatever_the_request_says() {
+    let (server, sign_in) = with_server("none").await;
+    for (path, body) in [
+        ("/api/auth/password/forgot", json!({ "client_id": "app", "email": ALICE })),
+        (
+            "/api/auth/register",
+            json!({ "client_id": "app", "email": NOBODY, "password": "seven brass lamps upstream" }),
+        ),
+    ] {
+        let mut request = json_request(path, &body);
+        for (name, value) in [
+            ("host", "evil.test"),
+            ("x-forwarded-host", "evil.test"),
+            ("x-forwarded-proto", "gopher"),
+            ("forwarded", "host=evil.test;proto=gopher"),
+        ] {
+            request.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        assert_eq!(sign_in.app.send(request).await.status, 200);
+        sign_in.app.run_jobs().await;
+        let mails = server.mails();
+        let mail = mails.last().unwrap();
+        assert!(mail.contains("http://localhost:7117/") && !mail.contains("evil.test"), "{mail}");
+    }
+    assert_eq!(server.mails().len(), 2);
 }

@@ -151,7 +151,7 @@ mod tests {
     fn nothing_costs_more_than_its_size() {
         assert!(!whole(b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff"));
         assert!(!whole(b"\x5b\xff\xff\xff\xff\xff\xff\xff\xff"));
-        assert!(!whole(&[0x81; 60_000]), "nested without end");
+        assert!(!whole(&vec![0x81; 60_000]), "nested without end");
         assert!(whole(b"\x81\x81\x81\x81\x00") && !whole(b"\x81\x81\x81\x81\x81\x00"));
         assert!(map(b"\x01", DEEPEST).is_none());
     }
