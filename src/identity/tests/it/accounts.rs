@@ -53,9 +53,13 @@ async fn token_for(app: &TestApp, email: &str) -> String {
     link_for(app, email).await.split_once("?token=").unwrap().1.to_owned()
 }
 
-/// Passwords that are hashed in no time, however busy the machine is.
-pub const QUICK: [(&str, &str); 2] =
-    [("POSTERN_PASSWORD__MEMORY_KIB", "64"), ("POSTERN_PASSWORD__ITERATIONS", "1")];
+/// Passwords that are hashed in no time, and connections that are waited for, however busy the machine is.
+pub const QUICK: [(&str, &str); 4] = [
+    ("POSTERN_PASSWORD__MEMORY_KIB", "64"),
+    ("POSTERN_PASSWORD__ITERATIONS", "1"),
+    ("POSTERN_DATABASE__ACQUIRE_TIMEOUT", "20s"),
+    ("POSTERN_DATABASE__REQUEST_TIMEOUT", "20s"),
+];
 
 /// alice, with a password.
 pub async fn with_password() -> SignIn {

@@ -36,9 +36,8 @@ async fn forty_right_passwords_at_once_all_sign_in() {
 
 #[tokio::test]
 async fn right_passwords_take_turns_where_one_more_failure_would_make_them_wait() {
-    let [memory, iterations] = QUICK;
     let source = ("POSTERN_LIMITS__FAILURES_PER_SOURCE", "100 per 15m per ip");
-    let sign_in = with_password_and(&[memory, iterations, source]).await;
+    let sign_in = with_password_and(&[&QUICK[..], &[source]].concat()).await;
     for _ in 0..5 {
         assert_eq!(login(&sign_in.app, ALICE, ANOTHER).await.status, 401);
     }

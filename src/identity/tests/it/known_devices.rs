@@ -113,7 +113,7 @@ async fn an_app_that_keeps_nothing_leaves_one_row_and_is_told_of_once() {
 #[tokio::test]
 async fn with_cookies_the_device_is_no_scripts_business() {
     for (issuer, prefix) in [("http://localhost:7117", ""), ("https://id.example.test", "__Secure-")] {
-        let sign_in: SignIn = with_password_and(&[QUICK[0], QUICK[1], ("POSTERN_ISSUER", issuer)]).await;
+        let sign_in: SignIn = with_password_and(&[&QUICK[..], &[("POSTERN_ISSUER", issuer)]].concat()).await;
         let browser = sign_in.app.browser();
         let sign = async |password: &str| {
             let body = json!({ "client_id": "app", "email": ALICE, "password": password, "cookies": true });

@@ -38,6 +38,7 @@ async fn what_strangers_ask_for_keeps_nobody_out_on_a_device_that_the_account_kn
         assert_eq!(sign_in.request("email-otp", ALICE).await.status, 200);
     }
     assert_eq!(sign_in.request("email-otp", ALICE).await.status, 429);
+    app.run_jobs().await;
     assert_eq!(open(&own, "/login?to=account").await.sign_in(ALICE).await.path, "/account");
     let before = mails_to(app, ALICE).await;
     let forgot = open(&own, "/forgot-password").await.press("#forgot-submit", &[("email", ALICE)]).await;
@@ -180,6 +181,8 @@ async fn register(app: &TestApp, email: &str, client: usize) -> Answer {
 async fn an_installation_that_sent_its_mails_refuses_registrations_and_nothing_else() {
     let sign_in = SignIn::with(&[
         ("POSTERN_LIMITS__MAILS_PER_INSTALLATION", "10 per 1d per installation"),
+        ("POSTERN_DATABASE__ACQUIRE_TIMEOUT", "20s"),
+        ("POSTERN_DATABASE__REQUEST_TIMEOUT", "20s"),
         ("POSTERN_HTTP__TRUSTED_PROXIES", "10.0.0.0/8"),
     ])
     .await;
