@@ -80,6 +80,7 @@ async fn an_app_asks_for_codes_and_links_on_a_known_device_whatever_strangers_as
     for _ in 0..6 {
         sign_in.request("email-otp", ALICE).await;
     }
+    app.run_jobs().await;
     let begin = async |device: Option<&str>| {
         let body = json!({ "client_id": "app", "identifier": ALICE, "device": device });
         app.post_json("/api/auth/email-otp/request", &body).await

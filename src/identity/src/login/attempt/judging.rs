@@ -50,6 +50,19 @@ impl Judging {
     }
 }
 
+impl Inside {
+    /// Somebody who waits is about to be counted again.
+    fn resume(&mut self, keys: &[Vec<u8>]) {
+        self.waiting -= 1;
+        for key in keys {
+            if let Some(tries) = self.tries.get_mut(key) {
+                tries.waiting -= 1;
+                tries.judged += 1;
+            }
+        }
+    }
+}
+
 /// The place of one try among them, until it is dropped.
 pub(super) struct Place {
     app: App,
@@ -69,10 +82,12 @@ impl Place {
         Self { app: app.clone(), keys, waits: false, gives_back: false }
     }
 
-    /// Whether others of its source or account are being judged.
-    pub(super) fn has_company(&self) -> bool {
+    /// Whether a count may yet be given back, or was and nobody has taken it. Asked after the try found its limit used up:
+    /// whoever used it up is among these, or has given it back meanwhile.
+    pub(super) fn may_come_free(&self) -> bool {
         let inside = self.app.judging.inside();
-        self.keys.iter().any(|key| inside.tries.get(key).is_some_and(|tries| tries.judged > 1))
+        let others = |tries: &Tries| tries.judged > 1 || tries.given_back > 0;
+        self.keys.iter().any(|key| inside.tries.get(key).is_some_and(others))
     }
 
     /// Its count is given back: when it is dropped, somebody who waits may try.
@@ -80,40 +95,51 @@ impl Place {
         self.gives_back = true;
     }
 
-    /// Waits until another one gives its count back; false when that will not be.
+    /// Waits until another one gives its count back or none is left that could. False when too many wait, or for too long.
     pub(super) async fn wait(&mut self) -> bool {
         if !self.begin_to_wait() {
             return false;
         }
-        let freed = timeout(LONGEST_WAIT, self.freed()).await.unwrap_or(false);
+        if timeout(LONGEST_WAIT, self.turn()).await.is_ok() {
+            return true;
+        }
         self.end_to_wait();
-        freed
+        false
     }
 
-    async fn freed(&self) -> bool {
+    async fn turn(&mut self) {
+        let app = self.app.clone();
         loop {
-            let changed = self.app.judging.changed.notified();
+            let changed = app.judging.changed.notified();
             tokio::pin!(changed);
             // Before it looks, so that no change is missed.
             changed.as_mut().enable();
-            if let Some(freed) = self.look() {
-                return freed;
+            if self.look() {
+                return;
             }
             changed.await;
         }
     }
 
-    /// Takes what was given back; false when nobody is left to give anything back.
-    fn look(&self) -> Option<bool> {
+    /// Takes what was given back, or its turn when nobody is left to give anything back: then one try after the other.
+    fn look(&mut self) -> bool {
         let mut inside = self.app.judging.inside();
+        let mut taken = false;
         for key in &self.keys {
             if let Some(tries) = inside.tries.get_mut(key).filter(|tries| tries.given_back > 0) {
                 tries.given_back -= 1;
-                return Some(true);
+                taken = true;
+                break;
             }
         }
         let alone = self.keys.iter().all(|key| inside.tries.get(key).is_none_or(|tries| tries.judged == 0));
-        alone.then_some(false)
+        let turn = taken || alone;
+        if turn {
+            inside.resume(&self.keys);
+            drop(inside);
+            self.waits = false;
+        }
+        turn
     }
 
     fn begin_to_wait(&mut self) -> bool {
@@ -135,15 +161,7 @@ impl Place {
     }
 
     fn end_to_wait(&mut self) {
-        let mut inside = self.app.judging.inside();
-        inside.waiting -= 1;
-        for key in &self.keys {
-            if let Some(tries) = inside.tries.get_mut(key) {
-                tries.waiting -= 1;
-                tries.judged += 1;
-            }
-        }
-        drop(inside);
+        self.app.judging.inside().resume(&self.keys);
         self.waits = false;
     }
 }

@@ -141,17 +141,16 @@ pub(super) async fn reserve(
     now: Timestamp,
 ) -> Result<Reserved, LoginError> {
     let mut place = Place::take(app, keys(&of, &by));
-    let mut last = false;
+    let mut exhausted = false;
     loop {
-        // Whoever may wait for others leaves no trace of being refused first.
-        last |= !place.has_company();
-        match reserve_or_refuse(app, &of, &by, last, now).await {
+        let waits = || !exhausted && place.may_come_free();
+        match reserve_or_refuse(app, (&of, &by), waits, now).await {
             Ok(Reservation::Reserved(counts)) => {
                 return Ok(Reserved { counts: *counts, place });
             }
             Ok(Reservation::Ended) => return Err(LoginError::Ended),
             Ok(Reservation::Limited(retry_after)) => return Err(LoginError::Limited { retry_after }),
-            Err(LoginError::Limited { .. }) if !last => last = !place.wait().await,
+            Err(LoginError::Limited { .. }) => exhausted = !place.wait().await,
             Err(cause) => return Err(cause),
         }
     }
@@ -167,25 +166,24 @@ fn keys(of: &Of<'_>, by: &By<'_>) -> Vec<Vec<u8>> {
     account.into_iter().chain([source]).collect()
 }
 
-/// Takes a try if its limits allow it. Unless this is the `last` time that it is tried, a refusal is an error, which undoes
-/// what was counted.
+/// Takes a try if its limits allow it. One that then `waits` for others is refused by an error, which undoes what was
+/// counted: it leaves no trace.
 async fn reserve_or_refuse(
     app: &App,
-    of: &Of<'_>,
-    by: &By<'_>,
-    last: bool,
+    (of, by): (&Of<'_>, &By<'_>),
+    waits: impl Fn() -> bool,
     now: Timestamp,
 ) -> Result<Reservation, LoginError> {
     if let (Of::New(row), None) = (of, &by.device_hash) {
         match in_one_batch(app, row, by, now).await? {
             Some(counts) => return Ok(Reservation::Reserved(Box::new(counts))),
-            None if !last => return Err(LoginError::Limited { retry_after: Duration::ZERO }),
+            None if waits() => return Err(LoginError::Limited { retry_after: Duration::ZERO }),
             None => {}
         }
     }
     app.db
         .write(async |tx| match at_length(app, tx, of, by, now).await? {
-            Reservation::Limited(retry_after) if !last => Err(LoginError::Limited { retry_after }),
+            Reservation::Limited(retry_after) if waits() => Err(LoginError::Limited { retry_after }),
             reservation => Ok(reservation),
         })
         .await
