@@ -96,11 +96,11 @@ impl LogoutRequest {
         self.return_address == ReturnAddress::NotRegistered
     }
 
-    /// Whether the client may sign this session out without the person's word: proven to have it, in a request without
-    /// fault (section 3).
+    /// Whether the client may sign this session out without the person's word: not disabled, proven to have it, in a
+    /// request without fault (section 3).
     fn may_end(&self, signed_in: &SignedIn) -> bool {
         let named = self.hint.as_ref().is_some_and(|hint| hint.sid == Some(signed_in.session.sid));
-        named && !self.stays_here()
+        named && self.client.is_some() && !self.stays_here()
     }
 }
 

@@ -358,7 +358,7 @@ fn found(
 ) -> Result<Pending, Gone> {
     let client = app.clients().find(&request.client_id).cloned();
     let client = client.ok_or(Gone::Untrusted(Untrusted::UnknownClient))?;
-    if !redirect_uri::registered(&client, &request.redirect_uri) {
+    if !redirect_uri::registered(app, &client, &request.redirect_uri) {
         return Err(Gone::Untrusted(Untrusted::UnregisteredRedirectUri));
     }
     let requirement = request.requirement(app, &client);

@@ -1,16 +1,19 @@
 //! Answers whether a redirect URI is one that the client registered (RFC 9700 section 2.1).
 //!
 //! Compared as strings: no decoding, no case folding, no default port. The one exception is the port of
-//! a native app's loopback address (RFC 8252 section 7.3), which the app gets only when it starts.
+//! a native app's loopback address (RFC 8252 section 7.3), which the app gets only when it starts. A page of an issuer on
+//! such an address has its port.
 
 use url::{Host, Url};
 
-use crate::{App, clients::Client, config::is_loopback};
+use crate::{App, clients::Client, config::is_loopback, resources::same_origin};
 
 /// Whether `asked` is registered for `client`.
-pub(super) fn registered(client: &Client, asked: &str) -> bool {
+pub(super) fn registered(app: &App, client: &Client, asked: &str) -> bool {
+    // A page of the issuer is no native app: at another port listens somebody else.
+    let native = |registered: &str| client.public() && !same_origin(registered, &app.config.issuer);
     client.redirect_uris.iter().any(|registered| {
-        registered == asked || (client.public() && same_but_for_loopback_port(registered, asked))
+        registered == asked || (same_but_for_loopback_port(registered, asked) && native(registered))
     })
 }
 

@@ -176,7 +176,7 @@ fn prove_target(app: &App, parameters: &Parameters) -> Result<(Arc<Client>, Stri
     let client_id = parameters.one("client_id").ok().flatten().ok_or(Untrusted::ClientId)?;
     let client = app.clients().find(client_id).cloned().ok_or(Untrusted::UnknownClient)?;
     let redirect_uri = parameters.one("redirect_uri").ok().flatten().ok_or(Untrusted::RedirectUri)?;
-    if !redirect_uri::registered(&client, redirect_uri) {
+    if !redirect_uri::registered(app, &client, redirect_uri) {
         return Err(Untrusted::UnregisteredRedirectUri);
     }
     Ok((client, redirect_uri.to_owned()))

@@ -183,6 +183,7 @@ impl From<RevocationError> for OAuthError {
                 tracing::info!(%cause, "revocation refused");
                 Self::new("invalid_grant", "the token was issued to another client")
             }
+            RevocationError::KeysUnavailable => Self::unavailable(&cause),
             RevocationError::Database(cause) => cause.into(),
         }
     }

@@ -8,9 +8,12 @@
 use std::sync::Arc;
 
 use postern_service::{clock::Timestamp, database::DatabaseError};
-use postern_token_verifier::AccessToken;
+use postern_token_verifier::{AccessToken, Refusal};
 
-use super::{access_token, refresh_token};
+use super::{
+    access_token::{self, BearerError},
+    refresh_token,
+};
 use crate::{
     App,
     clients::Client,
@@ -42,11 +45,13 @@ pub async fn introspect(
     app: &App,
     caller: &Client,
     token: &str,
-) -> Result<Option<Introspected>, DatabaseError> {
-    match app.verifier.verify(token).await {
-        Ok(token) => access_token(app, caller, token).await,
-        Err(_refusal) => refresh_token(app, caller, token).await,
-    }
+) -> Result<Option<Introspected>, BearerError> {
+    Ok(match app.verifier.verify(token).await {
+        Ok(token) => access_token(app, caller, token).await?,
+        // It may be good: what is called inactive is thrown away.
+        Err(Refusal::KeysUnavailable) => return Err(Refusal::KeysUnavailable.into()),
+        Err(_refusal) => refresh_token(app, caller, token).await?,
+    })
 }
 
 async fn access_token(

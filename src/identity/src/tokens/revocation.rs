@@ -14,7 +14,7 @@ use postern_service::{
     database::{DatabaseError, Transaction},
     settings::{Lifetime, Per, Rate},
 };
-use postern_token_verifier::{KeySource as _, jws::Compact};
+use postern_token_verifier::{KeySource as _, Refusal, jws::Compact};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -35,6 +35,9 @@ pub enum RevocationError {
     /// It was issued to another client, and stays as it is (RFC 7009 section 2.1).
     #[error("the token was issued to another client")]
     OtherClient,
+    /// Nobody knows just now which key signed it, so it may be alive (section 2.2.1).
+    #[error("the keys of the issuer are not available")]
+    KeysUnavailable,
     /// The database did not answer.
     #[error("the database did not answer")]
     Database(#[from] DatabaseError),
@@ -43,7 +46,7 @@ pub enum RevocationError {
 /// Revokes what `token` hangs off. A token that is unknown or dead already is revoked already.
 pub async fn revoke(app: &App, client: &Client, token: &str, origin: &Origin) -> Result<(), RevocationError> {
     let now = app.clock.now();
-    let access_token = read_access_token(app, token).await;
+    let access_token = read_access_token(app, token).await?;
     let renewed = app
         .db
         .write(async |tx| {
@@ -101,13 +104,16 @@ struct OwnAccessToken {
 }
 
 /// Reads an access token of ours. An expired one counts: its client may mean the grant.
-async fn read_access_token(app: &App, token: &str) -> Option<OwnAccessToken> {
-    let (jti, audience) = match app.verifier.verify(token).await {
-        Ok(token) => (token.jti.clone(), token.aud.clone()),
-        Err(_refusal) => expired(app, token)?,
+async fn read_access_token(app: &App, token: &str) -> Result<Option<OwnAccessToken>, RevocationError> {
+    let read = match app.verifier.verify(token).await {
+        Ok(token) => Some((token.jti.clone(), token.aud.clone())),
+        Err(Refusal::KeysUnavailable) => return Err(RevocationError::KeysUnavailable),
+        Err(_refusal) => expired(app, token),
     };
-    let for_issuer_alone = is_for_issuer_alone(app, &audience);
-    Some(OwnAccessToken { grant_id: grant_of_jti(&jti)?, for_issuer_alone })
+    Ok(read.and_then(|(jti, audience)| {
+        let for_issuer_alone = is_for_issuer_alone(app, &audience);
+        Some(OwnAccessToken { grant_id: grant_of_jti(&jti)?, for_issuer_alone })
+    }))
 }
 
 fn expired(app: &App, token: &str) -> Option<(String, Vec<String>)> {

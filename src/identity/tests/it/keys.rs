@@ -11,7 +11,7 @@ use postern_service::{clock::Clock, database::Database, random::Random};
 use postern_token_verifier::jws::Compact;
 use serde_json::Value;
 
-use crate::seeds::Seeds;
+use crate::seeds::{Seeds, error};
 use crate::support::TestApp;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -205,6 +205,13 @@ async fn a_token_of_a_key_that_this_node_has_not_heard_of_is_not_called_bad() {
             answer.body
         );
         assert!(!answer.header("retry-after").is_empty());
+    }
+    // Nor inactive, nor revoked where nothing was.
+    let form = [("token", token)];
+    let introspected = seeds.post_as("web", &seeds.web, "/oauth2/introspect", &form).await;
+    let revoked = seeds.app.post_form("/oauth2/revoke", &[("client_id", "mobile"), ("token", token)]).await;
+    for answer in [introspected, revoked] {
+        assert_eq!((answer.status.as_u16(), error(&answer).as_str()), (503, "temporarily_unavailable"));
     }
     seeds.app.app.reload(keys::TOPIC).await.unwrap();
     assert_eq!(seeds.app.get_as(token, "/oauth2/userinfo").await.status, 200);

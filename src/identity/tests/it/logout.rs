@@ -191,6 +191,18 @@ async fn a_named_client_that_is_disabled_or_lacks_the_uri_gets_nobody_back() {
 }
 
 #[tokio::test]
+async fn a_disabled_client_signs_nobody_out_by_itself() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    let session = browser.sign_in(&world.alice).await;
+    let hint = world.app.id_token("rp", &world.alice, session.sid).await;
+    clients::enable(&world.app.app, "rp", false, &Origin::default()).await.unwrap();
+    let answer = browser.get(&path(&[("id_token_hint", &hint)])).await;
+    assert!(signed_in(&browser).await);
+    ends_on_our_page(&confirm(&browser, &answer).await);
+}
+
+#[tokio::test]
 async fn a_hint_of_another_session_asks_and_then_returns() {
     let world = World::new().await;
     let browser = world.app.browser();

@@ -136,6 +136,26 @@ async fn only_native_apps_choose_their_port_and_only_on_a_loopback_address() {
 }
 
 #[tokio::test]
+async fn a_page_of_an_issuer_on_a_loopback_address_is_answered_at_its_port_alone() {
+    let world = World::with(&[("POSTERN_ISSUER", "http://127.0.0.1:7117")]).await;
+    world.app.client("docs", clients::docs_client(&world.app.app)).await;
+    let browser = world.app.browser();
+    browser.sign_in(&world.alice).await;
+    let ask = |origin: &str| {
+        let uri = format!("{origin}/docs/oauth2-redirect.html");
+        Ask::of("docs").with("redirect_uri", &uri).with("scope", "openid account").path()
+    };
+    for elsewhere in ["http://127.0.0.1:7118", "http://127.0.0.1", "http://[::1]:7117"] {
+        refused_on_page(&browser.get(&ask(elsewhere)).await, "Invalid redirect URI");
+    }
+    let answer = browser.get(&ask("http://127.0.0.1:7117")).await;
+    assert!(answer.header("location").contains("code="), "{answer:?}");
+    // Native apps choose theirs there too.
+    let native = Ask::of("native").with("prompt", "none").path();
+    assert!(browser.get(&native).await.header("location").starts_with("http://127.0.0.1:49152/cb?"));
+}
+
+#[tokio::test]
 async fn a_confidential_client_has_no_free_port() {
     let world = World::new().await;
     let metadata =

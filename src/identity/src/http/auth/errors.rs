@@ -210,6 +210,7 @@ pub(super) fn token(client_id: &str, cause: TokenError) -> Problem {
 pub(super) fn revocation(cause: RevocationError) -> Problem {
     match cause {
         RevocationError::OtherClient => refresh_refused(),
+        RevocationError::KeysUnavailable => Problem::unavailable(&cause, SOON),
         RevocationError::Database(cause) => cause.into(),
     }
 }
