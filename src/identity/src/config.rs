@@ -390,6 +390,17 @@ impl Config {
         if self.registration.email_undo_lifetime.duration() < DAY {
             return Err(("registration.email_undo_lifetime", "must be at least 1d"));
         }
+        if self.audit.retention.duration() < DAY {
+            return Err(("audit.retention", "must be at least 1d"));
+        }
+        for (key, time) in [
+            ("database.request_timeout", self.database.request_timeout),
+            ("http.write_timeout", self.http.write_timeout),
+        ] {
+            if time.duration().is_zero() {
+                return Err((key, "must be longer than no time at all"));
+            }
+        }
         let login = &self.login;
         if login.code_delivery == CodeDelivery::Webhook
             && (login.code_webhook_url.is_none() || login.code_webhook_secret.is_none())

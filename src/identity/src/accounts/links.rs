@@ -171,6 +171,11 @@ impl<T: DeserializeOwned> Link<T> {
 }
 
 impl<T> Link<T> {
+    /// What names it, and does not open it.
+    pub(super) fn id(&self) -> String {
+        crypto::hex(&self.token_hash)
+    }
+
     /// Uses it; false when somebody else did, or when it has ended.
     pub(super) async fn consume(&self, tx: &Transaction, now: Timestamp) -> Result<bool, DatabaseError> {
         let used = links::Entity::update_many()

@@ -30,7 +30,7 @@ pub async fn is_set(app: &App, user: &User) -> Result<bool, AccountError> {
 pub async fn change(app: &App, change: CredentialChange<'_>, password: &str) -> Result<(), AccountError> {
     let CredentialChange { principal, .. } = change;
     let (user, now) = (principal.user, app.clock.now());
-    take_try(app, user, now).await?;
+    take_try(app, ("password_change", &user.id.to_string()), now).await?;
     let replacement = Replacement::new(app, user, password).await?;
     principal
         .write_exclusive(app, async |tx, _| -> Result<(), AccountError> {
@@ -42,10 +42,15 @@ pub async fn change(app: &App, change: CredentialChange<'_>, password: &str) -> 
     Ok(())
 }
 
-/// Whoever holds a session or a link may not have passwords judged and hashed for ever.
-pub(super) async fn take_try(app: &App, user: &User, now: Timestamp) -> Result<(), AccountError> {
-    let limit = Limit { name: "password_change", rate: app.config.limits.failures_per_account };
-    let taken = app.db.write(async |tx| rate_limit::take(tx, limit, &user.id.to_string(), now).await).await?;
+/// Whoever holds a session or a link may not have passwords judged and hashed for ever. Each has a count of its own: a thief
+/// who is signed in must not keep the owner, who has the link, from setting another password.
+pub(super) async fn take_try(
+    app: &App,
+    (name, subject): (&'static str, &str),
+    now: Timestamp,
+) -> Result<(), AccountError> {
+    let limit = Limit { name, rate: app.config.limits.failures_per_account };
+    let taken = app.db.write(async |tx| rate_limit::take(tx, limit, subject, now).await).await?;
     match taken {
         Taken::Within(_) => Ok(()),
         Taken::Limited { retry_after, .. } => Err(AccountError::Limited { retry_after }),

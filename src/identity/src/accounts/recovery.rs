@@ -102,7 +102,7 @@ pub async fn reset(
     };
     let user = user.filter(|user| users::may_sign_in(user, now) && user.email == link.email);
     let user = user.ok_or(AccountError::LinkOver)?;
-    password::take_try(app, &user, now).await?;
+    password::take_try(app, ("password_reset", &link.id()), now).await?;
     // Before the link is used: a weak password must not cost it.
     let replacement = Replacement::new(app, &user, password).await?;
     let proven =

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::ChangeError;
 use crate::{
     App,
-    accounts::{self, AccountError, password},
+    accounts::{AccountError, password},
     audit::{Event, Origin},
     login::{credential_change::Ending, guesses, passkey::enrolment, recovery_code, totp},
     sessions,
@@ -84,7 +84,6 @@ pub async fn reset(app: &App, user: &User, origin: &Origin) -> Result<(), Change
             credentials::Entity::delete_many().filter(of_user).exec(tx).await?;
             let of_user = recovery_codes::Column::UserId.eq(user.id);
             recovery_codes::Entity::delete_many().filter(of_user).exec(tx).await?;
-            accounts::end_links(tx, user.id, now).await?;
             guesses::forget(tx, &user.email).await?;
             Ending { user_id: user.id, kept: None, because: BECAUSE, origin }.end(app, tx, now).await?;
             let event = Event::new("credential.removed").user(user.id);

@@ -168,7 +168,6 @@ pub async fn remove(app: &App, user: &User, origin: &Origin) -> Result<(), Chang
             let mut row = locked(tx, user).await?;
             row.deletion_at = Set(Some(now.micros()));
             row.update(tx).await?;
-            accounts::end_links(tx, user.id, now).await?;
             Ending { user_id: user.id, kept: None, because: "user_removed", origin }
                 .end(app, tx, now)
                 .await?;

@@ -1,8 +1,9 @@
 //! Defines a change of how an account signs in, and what ends with it.
 //!
-//! Whoever got into the account by the former way may have sessions, access of apps, sign-ins in progress and devices that
-//! count as known. So a change ends all of that, but for the session that makes it, unless the account's owner says
-//! otherwise (OWASP ASVS 7.4.3). A password that is reset leaves nothing, whatever anybody says.
+//! Whoever got into the account by the former way may have sessions, access of apps, sign-ins in progress, devices that
+//! count as known, and a mailed link that would give the account another address. So a change ends all of that, but for the
+//! session that makes it, unless the account's owner says otherwise (OWASP ASVS 7.4.3). A password that is reset leaves
+//! nothing, whatever anybody says.
 
 use postern_service::{
     clock::Timestamp,
@@ -12,7 +13,7 @@ use uuid::Uuid;
 
 use super::{attempt, devices};
 use crate::{
-    App,
+    App, accounts,
     audit::Origin,
     grants,
     sessions::{self, Principal},
@@ -72,6 +73,7 @@ impl Ending<'_> {
     /// write holds the user exclusively.
     pub async fn end(&self, app: &App, tx: &Transaction, now: Timestamp) -> Result<(), DatabaseError> {
         let Self { user_id, kept, because, origin } = *self;
+        accounts::end_links(tx, user_id, now).await?;
         attempt::end_of_user(tx, user_id, now).await?;
         devices::forget(tx, user_id).await?;
         sessions::end_all_but(app, tx, user_id, kept, because, origin, now).await?;

@@ -6,7 +6,8 @@
 //! account. The secret proves nothing else.
 //!
 //! An app that shows none gets the same one again whenever it comes from the same network and calls itself the same, so
-//! that apps which keep nothing leave one row each.
+//! that apps which keep nothing leave one row each. Once an account forgets its devices it gets another one: what whoever
+//! was at the same network got before stays unknown.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use postern_entities::devices::{self, Column};
@@ -15,18 +16,35 @@ use postern_service::{
     database::{DatabaseError, Transaction},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryTrait as _,
-    sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect as _,
+    QueryTrait as _, sea_query::OnConflict,
 };
 use uuid::Uuid;
 
 use crate::{app::App, audit::Origin, crypto, rate_limit, sessions};
 
-/// The secret of an app that shows none, for one account: nobody else can work it out.
-pub(super) fn secret_of_app(app: &App, user_id: Uuid, origin: &Origin) -> String {
+/// Since when an account remembers devices; since now where it knows none. The same statement runs for nobody.
+pub(super) async fn remembered_since(
+    db: &impl ConnectionTrait,
+    user_id: Uuid,
+    now: Timestamp,
+) -> Result<Timestamp, DatabaseError> {
+    let first: Option<Option<i64>> = devices::Entity::find()
+        .select_only()
+        .column_as(Column::FirstSeenAt.min(), "first")
+        .filter(Column::UserId.eq(user_id))
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(first.flatten().map_or(now, Timestamp::from_micros))
+}
+
+/// The secret of an app that shows none, for one account that remembers devices since then: nobody else can work it out.
+pub(super) fn secret_of_app(app: &App, user_id: Uuid, since: Timestamp, origin: &Origin) -> String {
     let name = origin.user_agent.as_deref().unwrap_or_default();
     let source = rate_limit::source(origin.ip);
-    let mac = app.vault.mac(&[b"device", user_id.as_bytes(), source.as_bytes(), name.as_bytes()]);
+    let since = since.micros().to_be_bytes();
+    let mac = app.vault.mac(&[b"device", user_id.as_bytes(), &since, source.as_bytes(), name.as_bytes()]);
     URL_SAFE_NO_PAD.encode(mac)
 }
 

@@ -1,5 +1,8 @@
 //! A sign-in by a mailed code proves the address, and ends what a stranger set before.
 
+use std::time::Duration;
+
+use poem::http::Method;
 use postern_entities::users;
 use postern_identity::{
     administration::users::{NewUser, add_new},
@@ -11,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     accounts::{ANOTHER, login},
+    credential_changes::{call, open_links},
     sign_in::{SignIn, problem},
     support::TestApp,
 };
@@ -66,6 +70,21 @@ async fn who_reads_the_mailbox_ends_the_password_that_somebody_else_brought() {
     assert_eq!(mails.iter().filter(|mail| mail.to == EVE && mail.subject == subject).count(), 1);
     by_mail(&sign_in).await;
     assert_eq!(app.audited("email.verified").await.len(), 1, "once");
+}
+
+#[tokio::test]
+async fn what_somebody_else_had_mailed_ends_with_their_password() {
+    let sign_in = SignIn::new().await;
+    let app = &sign_in.app;
+    let user = import(app, false).await;
+    let theirs: Value = login(app, EVE, PASSWORD).await.json();
+    let body = json!({ "email": "mallory@example.test" });
+    let token = theirs["access_token"].as_str().unwrap();
+    call(&sign_in, token, Method::POST, "/api/account/email", Some(body)).await;
+    assert_eq!(open_links(app, user.id).await, 1);
+    app.clock.advance(Duration::from_secs(1));
+    by_mail(&sign_in).await;
+    assert_eq!(open_links(app, user.id).await, 0, "none gives the account another address");
 }
 
 #[tokio::test]

@@ -407,6 +407,9 @@ async fn settings_are_checked_and_shown_without_a_database() {
     check("POSTERN_SECRETS__ENCRYPTION_KEY", "").failed(1, "postern keys new-secret");
     check("POSTERN_TOKENS__ACCESS_TOKEN_LIFETME", "1m").failed(1, "access_token_lifetime");
     check("POSTERN_REGISTRATION__INVITATION_LIFETIME", "1h").failed(1, "must be at least 1d");
+    check("POSTERN_AUDIT__RETENTION", "0s").failed(1, "must be at least 1d");
+    check("POSTERN_DATABASE__REQUEST_TIMEOUT", "0s").failed(1, "must be longer than no time at all");
+    check("POSTERN_HTTP__WRITE_TIMEOUT", "0s").failed(1, "must be longer than no time at all");
     check("POSTERN_REGISTRATION__MODE", "friends").failed(1, "registration.mode");
     check("POSTERN_TOKENS__ACCESS_TOKEN_LIFETIME", "soon").failed(1, "must be a length of time");
 }

@@ -24,7 +24,7 @@ use crate::{
     accounts::{ANOTHER, PASSWORD, login, with_password},
     person::{self, open},
     sign_in::{ALICE, SignIn, problem},
-    support::{Answer, Browser},
+    support::{Answer, Browser, TestApp, json_request},
 };
 
 /// alice elsewhere, with an app that may go on while she is not there.
@@ -68,7 +68,17 @@ impl Elsewhere {
     }
 }
 
-async fn call(sign_in: &SignIn, token: &str, method: Method, path: &str, body: Option<Value>) -> Answer {
+/// How many mailed links of an account still work.
+pub async fn open_links(app: &TestApp, user_id: uuid::Uuid) -> usize {
+    let open = links::Entity::find()
+        .filter(links::Column::UserId.eq(user_id))
+        .filter(links::Column::UsedAt.is_null())
+        .all(app.app.db.reader());
+    open.await.unwrap().len()
+}
+
+/// Calls an operation as the user of an access token; it must succeed.
+pub async fn call(sign_in: &SignIn, token: &str, method: Method, path: &str, body: Option<Value>) -> Answer {
     let request = Request::builder()
         .method(method)
         .uri(path.parse().unwrap())
@@ -200,6 +210,56 @@ async fn a_newer_link_to_set_a_password_ends_the_one_before() {
     assert_eq!(problem(&reset(&links[0]).await), "link_over");
     let answer = reset(&links[1]).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+#[tokio::test]
+async fn a_change_ends_a_link_for_another_address_that_was_asked_for_elsewhere() {
+    for (member, left) in [(json!(null), 0), (json!(false), 1)] {
+        let sign_in = SignIn::new().await;
+        let tokens = sign_in.tokens().await;
+        let token = tokens["access_token"].as_str().unwrap();
+        call(
+            &sign_in,
+            token,
+            Method::POST,
+            "/api/account/email",
+            Some(json!({ "email": "mallory@example.test" })),
+        )
+        .await;
+        let begun: Value = call(&sign_in, token, Method::POST, "/api/account/totp", None).await.json();
+        let code = person::totp(&sign_in.app, begun["secret"].as_str().unwrap());
+        let body = json!({ "code": code, "end_other_sessions": member });
+        call(&sign_in, token, Method::POST, "/api/account/totp/confirm", Some(body)).await;
+        assert_eq!(open_links(&sign_in.app, sign_in.alice.id).await, left, "{member}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_signed_in_does_not_use_up_the_tries_of_a_link_to_set_a_password() {
+    let sign_in = SignIn::new().await;
+    let app = &sign_in.app;
+    let tokens = sign_in.tokens().await;
+    let mut statuses = Vec::new();
+    for _ in 0..11 {
+        let mut request = json_request("/api/account/password", &json!({ "password": "too short" }));
+        request.set_method(Method::PUT);
+        let bearer = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
+        request.headers_mut().insert(header::AUTHORIZATION, bearer.parse().unwrap());
+        statuses.push(app.send(request).await.status.as_u16());
+    }
+    assert_eq!((statuses[0], statuses[10]), (400, 429), "{statuses:?}");
+    app.post_json("/api/auth/password/forgot", &json!({ "client_id": "app", "email": ALICE })).await;
+    app.run_jobs().await;
+    let link = app.inbox.newest_first()[0].link.clone().unwrap();
+    let token = link.split_once("?token=").unwrap().1;
+    let reset = async |password: &str| {
+        let body = json!({ "client_id": "app", "token": token, "password": password });
+        app.post_json("/api/auth/password/reset", &body).await.status.as_u16()
+    };
+    for _ in 0..9 {
+        assert_eq!(reset("too short").await, 400);
+    }
+    assert_eq!(reset(PASSWORD).await, 200);
 }
 
 #[tokio::test]

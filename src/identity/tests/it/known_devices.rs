@@ -112,6 +112,23 @@ async fn an_app_that_keeps_nothing_leaves_one_row_and_is_told_of_once() {
 }
 
 #[tokio::test]
+async fn who_was_at_the_same_network_before_a_change_of_password_knows_no_device_after_it() {
+    let sign_in = with_password_and(&QUICK).await;
+    let app = &sign_in.app;
+    let before = device(&login(app, PASSWORD, None, "203.0.113.9").await);
+    sign_in.set_password(ANOTHER).await;
+    app.clock.advance(Duration::from_secs(1));
+    let after = device(&login(app, ANOTHER, None, "203.0.113.9").await);
+    assert_ne!(after, before, "of the same app at the same network");
+    assert_eq!(device(&login(app, ANOTHER, None, "203.0.113.9").await), after, "which gets it again");
+    for number in 1..=8 {
+        login(app, PASSWORD, None, &format!("198.51.100.{number}")).await;
+    }
+    assert_eq!(login(app, ANOTHER, Some(&before), "203.0.113.77").await.status, 429);
+    assert_eq!(login(app, ANOTHER, Some(&after), "203.0.113.77").await.status, 200);
+}
+
+#[tokio::test]
 async fn with_cookies_the_device_is_no_scripts_business() {
     for (issuer, prefix) in [("http://localhost:7117", ""), ("https://id.example.test", "__Secure-")] {
         let sign_in: SignIn = with_password_and(&[&QUICK[..], &[("POSTERN_ISSUER", issuer)]].concat()).await;

@@ -24,7 +24,7 @@ use super::{
     },
     Asked, Begin, Binding, Draft, From, Start,
     address_proof::AddressProof,
-    arrival::{self, Arrival},
+    arrival::{self, Arrival, Device},
     asked, context, must_be_next, named, proofs,
     reserve::{By, Counts, Of, Reserved, reserve},
     session::{SessionAsked, sign_in},
@@ -205,7 +205,7 @@ struct Answered<'a, C> {
 struct Account<'a> {
     enrolments: Enrolments<'a>,
     enrolled: Vec<bool>,
-    knows_device: bool,
+    device: Device<'a>,
 }
 
 impl<C: Completion> Answered<'_, C> {
@@ -230,7 +230,7 @@ impl<C: Completion> Answered<'_, C> {
         let outcome = match (outcome, &user, account) {
             // Boxed, or else its size would be part of every future that signs somebody in.
             (Ok(proof), Some(user), Ok(account)) => {
-                Box::pin(self.accept(&reserved.counts, (user, account), arrival, proof)).await
+                Box::pin(self.accept(&reserved.counts, (user, account), proof)).await
             }
             (Ok(_), Some(_), Err(cause)) => Err(cause.into()),
             // The code of a decoy is told to nobody; who guesses it has still not named an account.
@@ -277,19 +277,22 @@ impl<C: Completion> Answered<'_, C> {
 
     /// What is asked of an account while an answer is judged, so that a right one need not wait for it. The same statements
     /// run for nobody.
-    async fn look_up(&self, user_id: Uuid, arrival: &Arrival<'_>) -> Result<Account<'_>, DatabaseError> {
+    async fn look_up<'b>(
+        &'b self,
+        user_id: Uuid,
+        arrival: &Arrival<'b>,
+    ) -> Result<Account<'b>, DatabaseError> {
         let enrolments = Enrolments::of(self.app, user_id);
-        let (enrolled, knows_device) =
-            try_join!(enrolments.ask(self.app), arrival.known(self.app, user_id, self.now))?;
-        Ok(Account { enrolments, enrolled, knows_device })
+        let (enrolled, device) =
+            try_join!(enrolments.ask(self.app), arrival.look_up(self.app, user_id, self.now))?;
+        Ok(Account { enrolments, enrolled, device })
     }
 
     /// Consumes the proof, records it and opens the session, in one write.
     async fn accept(
         &self,
         counts: &Counts,
-        (user, account): (&User, Account<'_>),
-        arrival: Arrival<'_>,
+        (user, mut account): (&User, Account<'_>),
         proof: Proof,
     ) -> Result<Verified<C::Made>, LoginError> {
         let Self { app, verify, method, now, .. } = *self;
@@ -311,7 +314,7 @@ impl<C: Completion> Answered<'_, C> {
             false => None,
         };
         let progress = Progress { shown, completed, tries: app.config.login.code_tries };
-        let notice = match completed && !account.knows_device {
+        let notice = match completed && !account.device.known {
             true => arrival::notice(app, verify, user, now)?,
             false => None,
         };
@@ -346,11 +349,13 @@ impl<C: Completion> Answered<'_, C> {
                         Ok(Verified::Closed { deletion_at: Timestamp::from_micros(deletion_at) })
                     }
                     (Decision::Short(reached) | Decision::Done(reached), _) => {
-                        if let Some(proof) = address_proof {
-                            let mailed = proof.record(app, tx, verify, &mut user, now).await?;
-                            told.fetch_or(mailed, Relaxed);
+                        if let Some(proof) = address_proof
+                            && proof.record(app, tx, verify, &mut user, now).await?
+                        {
+                            account.device.is_forgotten(app, user.id, now);
+                            told.store(true, Relaxed);
                         }
-                        let noted = arrival.record(app, tx, &user, notice, now).await?;
+                        let noted = account.device.record(app, tx, &user, notice, now).await?;
                         told.fetch_or(noted.told, Relaxed);
                         strange.fetch_or(noted.told, Relaxed);
                         let asked = SessionAsked { step_up_of, remembered };

@@ -16,7 +16,9 @@ use super::{
     super::{LoginError, devices, policy::Shown},
     Verify, store,
 };
-use crate::{app::App, audit::Event, grants, jobs::SealedJob, mail, passwords, sessions, users::User};
+use crate::{
+    accounts, app::App, audit::Event, grants, jobs::SealedJob, mail, passwords, sessions, users::User,
+};
 
 const BECAUSE: &str = "address_proven";
 
@@ -38,8 +40,8 @@ impl AddressProof {
         Ok(Some(Self { method: by.method.clone(), notice }))
     }
 
-    /// Records it for the user, whose row the write holds, before the sign-in opens a session. Whether there is mail about
-    /// it.
+    /// Records it for the user, whose row the write holds, before the sign-in opens a session. Whether a password ended,
+    /// with everything that it opened: then there is mail about it.
     pub(super) async fn record(
         self,
         app: &App,
@@ -61,6 +63,8 @@ impl AddressProof {
         if !passwords::remove(tx, user.id).await? {
             return Ok(false);
         }
+        // One for another address may have been asked for by whoever had the password.
+        accounts::end_links(tx, user.id, now).await?;
         store::end_of_user(tx, user.id, now).await?;
         devices::forget(tx, user.id).await?;
         // The session of this browser is its reader's, and goes on.

@@ -30,6 +30,15 @@ pub(super) struct Arrival<'a> {
     origin: &'a Origin,
 }
 
+/// What is known of the device of a sign-in before its write.
+pub(super) struct Device<'a> {
+    secret: String,
+    /// Whether the account knows it.
+    pub(super) known: bool,
+    /// Where an app comes from that shows no secret.
+    silent: Option<&'a Origin>,
+}
+
 /// A device that was noted.
 pub(super) struct Noted {
     /// By what the account knows it from now on.
@@ -46,19 +55,33 @@ impl<'a> Arrival<'a> {
         Self { secret: verify.device.map(str::to_owned).or_else(new), origin: verify.origin }
     }
 
-    fn secret(&self, app: &App, user_id: Uuid) -> String {
-        self.secret.clone().unwrap_or_else(|| devices::secret_of_app(app, user_id, self.origin))
-    }
-
-    /// Whether the account knows it. The same statement runs for nobody.
-    pub(super) async fn known(
+    /// What is known of it. The same statements run for nobody.
+    pub(super) async fn look_up(
         &self,
         app: &App,
         user_id: Uuid,
         now: Timestamp,
-    ) -> Result<bool, DatabaseError> {
-        let secret = self.secret(app, user_id);
-        Ok(devices::recognised(app.db.reader(), Some(user_id), Some(&secret), now).await?.is_some())
+    ) -> Result<Device<'a>, DatabaseError> {
+        let db = app.db.reader();
+        let (secret, silent) = match &self.secret {
+            Some(secret) => (secret.clone(), None),
+            None => {
+                let since = devices::remembered_since(db, user_id, now).await?;
+                (devices::secret_of_app(app, user_id, since, self.origin), Some(self.origin))
+            }
+        };
+        let known = devices::recognised(db, Some(user_id), Some(&secret), now).await?.is_some();
+        Ok(Device { secret, known, silent })
+    }
+}
+
+impl Device<'_> {
+    /// The account has just forgotten every device.
+    pub(super) fn is_forgotten(&mut self, app: &App, user_id: Uuid, now: Timestamp) {
+        self.known = false;
+        if let Some(origin) = self.silent {
+            self.secret = devices::secret_of_app(app, user_id, now, origin);
+        }
     }
 
     /// Remembers it, in the write that completes the sign-in and before that has opened a session. `notice` goes to the
@@ -71,7 +94,7 @@ impl<'a> Arrival<'a> {
         notice: Option<SealedJob>,
         now: Timestamp,
     ) -> Result<Noted, DatabaseError> {
-        let secret = self.secret(app, user.id);
+        let secret = self.secret;
         let hash = crypto::token_hash(&secret);
         let mut told = false;
         if let Some(notice) = notice
