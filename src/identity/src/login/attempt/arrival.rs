@@ -63,12 +63,11 @@ impl<'a> Arrival<'a> {
         now: Timestamp,
     ) -> Result<Device<'a>, DatabaseError> {
         let db = app.db.reader();
-        let (secret, silent) = match &self.secret {
-            Some(secret) => (secret.clone(), None),
-            None => {
-                let since = devices::remembered_since(db, user_id, now).await?;
-                (devices::secret_of_app(app, user_id, since, self.origin), Some(self.origin))
-            }
+        let (secret, silent) = if let Some(secret) = &self.secret {
+            (secret.clone(), None)
+        } else {
+            let since = devices::remembered_since(db, user_id, now).await?;
+            (devices::secret_of_app(app, user_id, since, self.origin), Some(self.origin))
         };
         let known = devices::recognised(db, Some(user_id), Some(&secret), now).await?.is_some();
         Ok(Device { secret, known, silent })
