@@ -1,6 +1,5 @@
 //! Registration, sign-in by password and recovery, as the first-party API has them.
 
-use poem::http::{HeaderName, HeaderValue};
 use postern_identity::{
     accounts::{AccountError, password},
     administration::sign_in as operators,

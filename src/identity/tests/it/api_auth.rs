@@ -136,7 +136,7 @@ async fn with_cookies_the_refresh_token_is_no_scripts_business() {
 }
 
 /// A browser that signed in with cookies.
-async fn with_cookies<'a>(sign_in: &'a SignIn) -> Browser<'a> {
+async fn with_cookies(sign_in: &SignIn) -> Browser<'_> {
     let browser = sign_in.app.browser();
     let body = json!({ "client_id": "app", "identifier": ALICE, "cookies": true });
     let begun: Value = browser.send(from_page("/api/auth/email-otp/request", &body, APP_ORIGIN)).await.json();

@@ -264,8 +264,8 @@ impl Operation {
         let mut all = Vec::new();
         for (path, methods) in document["paths"].as_object().unwrap() {
             for (method, operation) in methods.as_object().unwrap() {
-                let security = operation["security"].as_array().into_iter().flatten();
-                let Some(scopes) = security.filter_map(|one| one["oauth2"].as_array()).next() else {
+                let mut security = operation["security"].as_array().into_iter().flatten();
+                let Some(scopes) = security.find_map(|one| one["oauth2"].as_array()) else {
                     continue;
                 };
                 let scopes = scopes.iter().map(|scope| scope.as_str().unwrap().to_owned()).collect();
