@@ -62,7 +62,7 @@ async fn call(app: &TestApp, method: &str, path: &str, token: &Value) -> Answer 
         (_, "/api/account/profile") => Some(json!({ "nickname": "Al" })),
         _ => Some(json!({
             "email": "alice@new.example.test", "password": "seven brass lamps upstream",
-            "code": "123456", "name": "Phone", "credential": {},
+            "code": "123456", "name": "Phone", "credential": {}, "token": "of-a-mailed-link",
         })),
     };
     let mut request = match body {
