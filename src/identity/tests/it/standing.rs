@@ -287,6 +287,23 @@ async fn no_call_about_the_account_is_carried_out_for_a_grant_that_ended_meanwhi
 }
 
 #[tokio::test]
+async fn a_new_address_is_not_confirmed_for_a_grant_that_ended_meanwhile() {
+    let sign_in = SignIn::new().await;
+    let (app, ended) = (&sign_in.app, token(&sign_in, None).await);
+    let asks = (Method::POST, "/api/account/email", Some(json!({ "email": "mallory@example.test" })));
+    assert_eq!(call(app, &ended, &asks).await.status, 200);
+    app.run_jobs().await;
+    let mails = app.inbox.newest_first();
+    let link = mails.iter().find(|mail| mail.to == "mallory@example.test").and_then(|mail| mail.link.clone());
+    let mailed = link.unwrap().split_once("?token=").unwrap().1.to_owned();
+    let then = end_before_next_write(app, &sign_in.alice);
+    let confirms = (Method::POST, "/api/account/email/confirm", Some(json!({ "token": mailed })));
+    let answer = call(app, &ended, &confirms).await;
+    assert_eq!(stored(&app.app).await, *then.lock().unwrap(), "{}", answer.body);
+    assert_eq!(answer.status, 401, "{}", answer.body);
+}
+
+#[tokio::test]
 async fn every_form_and_call_of_the_account_is_among_those_that_are_tried() {
     let here = include_str!("standing.rs");
     let untried = ["/account/sign-out", "/account/restore", "/account/passkeys/confirm"];

@@ -370,6 +370,7 @@ async fn every_kind_of_token_opens_what_the_table_says_and_nothing_else() {
 fn every_parameter_that_takes_a_token_is_known() {
     // Those in the table above; the others are refresh tokens and mailed links, which are looked up by their hash.
     let known = [
+        "/api/account/email/confirm token",
         "/api/auth/email/verify token",
         "/api/auth/logout refresh_token",
         "/api/auth/password/reset token",
