@@ -88,6 +88,7 @@ impl TestApp {
     /// Another node on the same database whose settings differ.
     pub async fn another_node_with(&self, settings: &[(&str, &str)]) -> Self {
         let mut env = self.env.clone();
+        env.retain(|(known, _)| settings.iter().all(|(key, _)| key != known));
         env.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         Self::node(Arc::clone(&self.database), env, self.clock.clone(), 3, |builder| builder).await
     }

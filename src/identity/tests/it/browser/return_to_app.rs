@@ -44,7 +44,7 @@ fn a_password_page_leads_to_an_app_whose_callback_redirects_on() {
         };
         let forgot = own(json!({ "email": ALICE }));
         assert_eq!(site.test.post_json("/api/auth/password/forgot", &forgot).await.status, 200);
-        let link = newest_link(&site).await;
+        let link = newest_link(&site, ALICE).await;
         let token = link.split_once("token=").unwrap().1;
         let reset = own(json!({ "token": token, "password": PASSWORD }));
         assert_eq!(site.test.post_json("/api/auth/password/reset", &reset).await.status, 200);
