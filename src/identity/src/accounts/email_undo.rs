@@ -32,11 +32,9 @@ use crate::{
     App,
     audit::{Event, Origin},
     crypto::{self, CryptoError},
-    grants,
-    login::{attempt, devices},
+    login::credential_change::Ending,
     mail::{self, Letter},
     rate_limit::{self, Limit, Taken},
-    sessions,
     users::{self, Email, User},
 };
 
@@ -110,7 +108,7 @@ async fn find(app: &App, token: &str) -> Result<Option<Undoable>, AccountError> 
 pub async fn undo(app: &App, token: &str, language: &str, origin: &Origin) -> Result<String, AccountError> {
     let Undoable { user, email, row } = find(app, token).await?.ok_or(AccountError::LinkOver)?;
     let now = app.clock.now();
-    count_press(app, origin, now).await?;
+    count_press(app, origin).await?;
     let reset = match by_password(app) {
         true => Some(NewLink::new(app, Purpose::Reset, Some(user.id), &email, &None::<Uuid>, now)?),
         false => None,
@@ -137,11 +135,7 @@ pub async fn undo(app: &App, token: &str, language: &str, origin: &Origin) -> Re
             };
             changed.update(tx).await.map_err(AccountError::of_email_in_use)?;
             remove_suspects(tx, &row).await?;
-            links::end_of_user(tx, user.id, now).await?;
-            attempt::end_of_user(tx, user.id, now).await?;
-            devices::forget(tx, user.id).await?;
-            sessions::end_all_of_user(app, tx, user.id, BECAUSE, origin, now).await?;
-            grants::revoke_of_user(tx, user.id, None, BECAUSE, now).await?;
+            Ending { user_id: user.id, kept: None, because: BECAUSE, origin }.end(app, tx, now).await?;
             if let Some(reset) = reset {
                 reset.store(tx).await?;
             }
@@ -155,10 +149,9 @@ pub async fn undo(app: &App, token: &str, language: &str, origin: &Origin) -> Re
 }
 
 /// A link is used once, but one whose email is in use elsewhere could be pressed for ever.
-async fn count_press(app: &App, origin: &Origin, now: Timestamp) -> Result<(), AccountError> {
+async fn count_press(app: &App, origin: &Origin) -> Result<(), AccountError> {
     let limit = Limit { name: "email_undo_tries_per_source", rate: app.config.limits.codes_per_source };
-    let source = rate_limit::source(origin.ip);
-    match app.db.write(async |tx| rate_limit::take(tx, limit, &source, now).await).await? {
+    match rate_limit::take_now(app, limit, &rate_limit::source(origin.ip)).await? {
         Taken::Within(_) => Ok(()),
         Taken::Limited { retry_after, .. } => Err(AccountError::Limited { retry_after }),
     }

@@ -148,7 +148,7 @@ pub async fn accept(
     let link = links::find::<()>(app, Purpose::Invite, token, now).await?.ok_or(AccountError::LinkOver)?;
     let profile = administration::users::checked(profile)?;
     let password = Password::typed(password).ok_or(Weakness::TooLong)?;
-    count_try(app, origin, now).await?;
+    count_try(app, origin).await?;
     // Before the link is used: a weak password must not cost it.
     let words = known_words(app, &link.email, profile.name.as_deref());
     passwords::check(app, &password, false, &words).await??;

@@ -61,10 +61,9 @@ pub struct Verified {
 }
 
 /// Counts what makes us hash a password for a stranger, in a write of its own.
-pub(super) async fn count_try(app: &App, origin: &Origin, now: Timestamp) -> Result<(), AccountError> {
+pub(super) async fn count_try(app: &App, origin: &Origin) -> Result<(), AccountError> {
     let limit = Limit { name: "registration_tries_per_source", rate: app.config.limits.codes_per_source };
-    let source = rate_limit::source(origin.ip);
-    match app.db.write(async |tx| rate_limit::take(tx, limit, &source, now).await).await? {
+    match rate_limit::take_now(app, limit, &rate_limit::source(origin.ip)).await? {
         Taken::Within(_) => Ok(()),
         Taken::Limited { retry_after, .. } => Err(AccountError::Limited { retry_after }),
     }
@@ -106,7 +105,7 @@ pub async fn register(
         return Err(AccountError::MailsExhausted { retry_after });
     }
     // Counted before anything slow, and for a taken address as for a free one.
-    count_try(app, origin, now).await?;
+    count_try(app, origin).await?;
     let words = known_words(app, email.as_str(), profile.name.as_deref());
     passwords::check(app, &password, false, &words).await??;
     let password_hash = passwords::hash(app, &password).await?;
@@ -212,7 +211,7 @@ pub async fn verify_email(
     let link = links::find::<Registered>(app, Purpose::Register, token, now).await?;
     let link = link.ok_or(AccountError::LinkOver)?;
     if let Some(password) = password {
-        count_try(app, origin, now).await?;
+        count_try(app, origin).await?;
         let password = Password::typed(password).ok_or(AccountError::WrongPassword)?;
         let verdict = app.hasher.verify(password.text(), Some(&link.payload.password_hash)).await?;
         if verdict == Verdict::Wrong {
