@@ -48,7 +48,9 @@ async fn serve(address: SocketAddr, endpoint: BoxEndpoint<'static, Response>) ->
         open_tables: &[],
         foreign_env: &[],
     };
-    let settings = HttpSettings { listen: address, ..sources.load::<Settings>()?.settings.http };
+    // Several servers of a run stand side by side, and all would listen for metrics at one address.
+    let settings =
+        HttpSettings { listen: address, metrics_listen: None, ..sources.load::<Settings>()?.settings.http };
     let stop = Stop::on_signals(settings.shutdown_delay.duration())?;
     site::serve(endpoint, &settings, &stop, drop).await?;
     Ok(())

@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use super::{
     AccountError,
-    links::{self, NewLink, Purpose},
+    links::{NewLink, Purpose},
     registration::by_password,
 };
 use crate::{
