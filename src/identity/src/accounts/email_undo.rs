@@ -8,7 +8,8 @@
 //! Whoever changed the email of an account may have stolen the account. So the link works without being signed in, and it
 //! takes back more than the email: every session, grant, password and known device ends, and what was set up to sign in
 //! with shortly before the change or since. Each change has a link of its own, in the mailbox that it took the account
-//! from. The link of an earlier change ends those of the later ones, so the first owner has the last word.
+//! from. The link of an earlier change ends those of the later ones, and works as long as they do, so the first owner has the
+//! last word.
 
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use postern_service::{
 };
 use sea_orm::{
     ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _,
-    QuerySelect as _,
+    QuerySelect as _, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -69,8 +70,15 @@ impl FormerEmail {
         Ok(Self { token, expires_at, row })
     }
 
-    /// Keeps it.
+    /// Keeps it. The links of earlier changes work as long as this one: otherwise the mailbox that the account leaves now
+    /// could take the account when the one before could not answer any more.
     pub(super) async fn store(self, tx: &Transaction) -> Result<(), DatabaseError> {
+        rows::Entity::update_many()
+            .col_expr(rows::Column::ExpiresAt, Expr::value(self.row.expires_at))
+            .filter(rows::Column::UserId.eq(self.row.user_id))
+            .filter(rows::Column::ExpiresAt.gt(self.row.created_at))
+            .exec(tx)
+            .await?;
         rows::Entity::insert(rows::ActiveModel::from(self.row)).exec_without_returning(tx).await?;
         Ok(())
     }

@@ -162,6 +162,19 @@ async fn of_several_changes_the_first_owner_has_the_last_word() {
 }
 
 #[tokio::test]
+async fn the_link_of_an_earlier_change_works_as_long_as_those_of_later_ones() {
+    let sign_in = SignIn::with(&[("POSTERN_REGISTRATION__EMAIL_UNDO_LIFETIME", "2d")]).await;
+    let app = &sign_in.app;
+    let to_alice = change(app, &sign_in.alice, THIEF).await;
+    app.clock.advance(Duration::from_hours(40));
+    let to_thief = change(app, &sign_in.alice, SECOND).await;
+    app.clock.advance(Duration::from_hours(20));
+    assert_eq!(undo(app, &to_thief).await.0, 200, "the thief's mailbox takes the account");
+    assert_eq!(undo(app, &to_alice).await.0, 200, "and the first owner answers");
+    assert_eq!(email_of(app, &sign_in.alice).await, ALICE);
+}
+
+#[tokio::test]
 async fn of_presses_at_once_one_counts() {
     let sign_in = SignIn::new().await;
     let app = &sign_in.app;
