@@ -1,8 +1,9 @@
-//! Defines the few words in which the steps are written.
+//! Defines the functions and constants that build the tables of the steps.
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
-/// A table that is mostly read by its key: on SQLite the rows live in the key's own tree, which saves a second one.
+/// A table that is mostly read by its primary key. On SQLite it is `WITHOUT ROWID`: the rows are stored in
+/// the tree of the primary key, which saves a second tree.
 pub(crate) fn keyed(manager: &SchemaManager<'_>, name: &'static str) -> TableCreateStatement {
     let mut table = Table::create();
     table.table(name);
@@ -12,22 +13,23 @@ pub(crate) fn keyed(manager: &SchemaManager<'_>, name: &'static str) -> TableCre
     table
 }
 
-/// A table with rows in order of insertion.
+/// A table whose rows SQLite stores in order of insertion.
 pub(crate) fn table(name: &'static str) -> TableCreateStatement {
     Table::create().table(name).to_owned()
 }
 
-/// A required column.
+/// A column that is `NOT NULL`.
 pub(crate) fn column(name: &'static str, kind: ColumnType) -> ColumnDef {
     ColumnDef::new_with_type(name, kind).not_null().to_owned()
 }
 
-/// A column that may be empty.
+/// A column that may be null.
 pub(crate) fn optional(name: &'static str, kind: ColumnType) -> ColumnDef {
     ColumnDef::new_with_type(name, kind).null().to_owned()
 }
 
-/// A text column that is ordered by code point, whatever the language of the server: alike on both databases.
+/// A text column that is ordered by code point, whatever the collation of the server is: so both databases
+/// sort alike.
 pub(crate) fn by_code_point(manager: &SchemaManager<'_>, mut column: ColumnDef) -> ColumnDef {
     if manager.get_database_backend() == DbBackend::Postgres {
         column.extra("COLLATE \"C\"");
@@ -35,7 +37,7 @@ pub(crate) fn by_code_point(manager: &SchemaManager<'_>, mut column: ColumnDef) 
     column
 }
 
-/// The primary key, one column.
+/// The column that is the whole primary key.
 pub(crate) fn key(name: &'static str, kind: ColumnType) -> ColumnDef {
     column(name, kind).primary_key().to_owned()
 }
@@ -52,13 +54,10 @@ pub(crate) const JSON: ColumnType = ColumnType::JsonBinary;
 /// A random or time-ordered identifier.
 pub(crate) const UUID: ColumnType = ColumnType::Uuid;
 
-/// Words of any length.
 pub(crate) const TEXT: ColumnType = ColumnType::Text;
 
-/// Yes or no.
 pub(crate) const FLAG: ColumnType = ColumnType::Boolean;
 
-/// A small count.
 pub(crate) const COUNT: ColumnType = ColumnType::Integer;
 
 /// An index named after its table and columns.
@@ -76,7 +75,7 @@ pub(crate) fn unique(table: &'static str, columns: &[&'static str]) -> IndexCrea
     index(table, columns).name(format!("{table}_{}_unique", columns.join("_"))).unique().to_owned()
 }
 
-/// A foreign key whose rows go with their parent.
+/// A foreign key with `ON DELETE CASCADE`.
 pub(crate) fn belongs_to(
     table: &'static str,
     column: &'static str,

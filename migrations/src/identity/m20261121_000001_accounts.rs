@@ -1,4 +1,4 @@
-//! The people and what proves who they are.
+//! Creates the tables of accounts and of their credentials.
 
 use sea_orm_migration::prelude::*;
 
@@ -6,7 +6,6 @@ use crate::table::{
     BYTES, FLAG, JSON, TEXT, TIME, UUID, belongs_to, column, index, key, optional, table, unique,
 };
 
-/// This step.
 #[derive(Debug, DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -45,7 +44,8 @@ impl MigrationTrait for Migration {
             )
             .await?;
         manager.create_index(index("credentials", &["user_id"])).await?;
-        // One authenticator proves an account: of two confirmed at once, the database refuses one.
+        // An account has at most one TOTP authenticator: when two are confirmed at once, the database refuses
+        // the second.
         let one_totp = "CREATE UNIQUE INDEX credentials_one_totp ON credentials (user_id) \
                         WHERE kind = 'totp' AND confirmed_at IS NOT NULL";
         manager.get_connection().execute_unprepared(one_totp).await?;

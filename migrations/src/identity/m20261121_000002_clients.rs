@@ -1,10 +1,9 @@
-//! Who may ask for tokens, and for what.
+//! Creates the tables of resources, scopes, clients and client secrets.
 
 use sea_orm_migration::prelude::*;
 
 use crate::table::{BYTES, FLAG, JSON, TEXT, TIME, UUID, belongs_to, column, index, key, optional, table};
 
-/// This step.
 #[derive(Debug, DeriveMigrationName)]
 pub(crate) struct Migration;
 

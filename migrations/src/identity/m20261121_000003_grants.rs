@@ -1,4 +1,4 @@
-//! What was allowed, to whom, and what hangs off it.
+//! Creates the tables of sessions, grants, authorization codes, refresh tokens and consents.
 
 use sea_orm_migration::prelude::*;
 
@@ -6,7 +6,6 @@ use crate::table::{
     BYTES, JSON, TEXT, TIME, UUID, belongs_to, column, index, key, keyed, optional, table, unique,
 };
 
-/// This step.
 #[derive(Debug, DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -63,7 +62,8 @@ impl MigrationTrait for Migration {
         manager.create_index(index("grants", &["sid"])).await?;
         manager.create_index(index("grants", &["client_id"])).await?;
         manager.create_index(index("grants", &["expires_at"])).await?;
-        // At most one grant lives that a client holds in its own right: the database decides which node made it.
+        // A client has at most one active grant in its own right. The unique index decides which node makes
+        // the grant.
         let own = "CREATE UNIQUE INDEX grants_one_own ON grants (client_id) \
                    WHERE user_id IS NULL AND revoked_at IS NULL";
         manager.get_connection().execute_unprepared(own).await?;

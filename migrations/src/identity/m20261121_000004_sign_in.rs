@@ -1,4 +1,4 @@
-//! Sign-ins in progress.
+//! Creates the tables of authorization requests, login attempts and operator codes.
 
 use sea_orm_migration::prelude::*;
 
@@ -6,7 +6,6 @@ use crate::table::{
     BYTES, COUNT, JSON, TEXT, TIME, UUID, belongs_to, column, index, key, keyed, optional, table,
 };
 
-/// This step.
 #[derive(Debug, DeriveMigrationName)]
 pub(crate) struct Migration;
 

@@ -1,10 +1,9 @@
-//! Keys, work to do, counters and the record of what happened.
+//! Creates the tables of signing keys, jobs, rate limits, audit events and change versions.
 
 use sea_orm_migration::prelude::*;
 
 use crate::table::{BYTES, COUNT, JSON, TEXT, TIME, UUID, column, index, key, keyed, optional, table};
 
-/// This step.
 #[derive(Debug, DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -25,7 +24,8 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        // At most one key signs and one waits, per algorithm: the database decides which node made it.
+        // For each algorithm at most one key is active and at most one is next. The unique indexes decide
+        // which node makes the key.
         for state in ["active", "next"] {
             let index = format!(
                 "CREATE UNIQUE INDEX signing_keys_one_{state} ON signing_keys (algorithm) WHERE state = '{state}'"

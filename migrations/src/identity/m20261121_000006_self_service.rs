@@ -1,17 +1,16 @@
-//! What people do for themselves: passwords, and the links that are mailed to them.
+//! Creates the tables of mailed links and recovery codes, and limits an account to one password.
 
 use sea_orm_migration::prelude::*;
 
 use crate::table::{BYTES, TEXT, TIME, UUID, belongs_to, column, index, key, keyed, optional};
 
-/// This step.
 #[derive(Debug, DeriveMigrationName)]
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // An account has one password: of two set at once, the database keeps the one that came first.
+        // When two passwords are set at once, the database keeps the first and refuses the second.
         let one_password = "CREATE UNIQUE INDEX credentials_one_password ON credentials (user_id) \
                             WHERE kind = 'password'";
         manager.get_connection().execute_unprepared(one_password).await?;

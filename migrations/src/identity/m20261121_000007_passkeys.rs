@@ -1,10 +1,9 @@
-//! Passkeys: credentials that a browser finds by itself.
+//! Creates the table of passkeys.
 
 use sea_orm_migration::prelude::*;
 
 use crate::table::{BYTES, TEXT, TIME, UUID, belongs_to, column, index, key, keyed, optional, unique};
 
-/// This step.
 #[derive(Debug, DeriveMigrationName)]
 pub(crate) struct Migration;
 

@@ -1,10 +1,10 @@
-//! Links are looked up by the address they were mailed to: to mail a registration again, and to replace an invitation.
+//! Adds indexes by which links are found by the email they were mailed to: a registration is mailed again,
+//! and an invitation is replaced.
 
 use sea_orm_migration::prelude::*;
 
 use crate::table::index;
 
-/// This step.
 #[derive(Debug, DeriveMigrationName)]
 pub(crate) struct Migration;
 

@@ -1,10 +1,9 @@
-//! Accounts that their owners have closed.
+//! Adds the time at which an account that its owner closed will be deleted.
 
 use sea_orm_migration::prelude::*;
 
 use crate::table::{TIME, optional};
 
-/// This step.
 #[derive(Debug, DeriveMigrationName)]
 pub(crate) struct Migration;
 

@@ -1,10 +1,9 @@
-//! The devices that accounts sign in with, and guesses at accounts.
+//! Creates the tables of known devices and of the login throttle.
 
 use sea_orm_migration::prelude::*;
 
 use crate::table::{BYTES, COUNT, TIME, UUID, belongs_to, column, index, keyed};
 
-/// This step.
 #[derive(Debug, DeriveMigrationName)]
 pub(crate) struct Migration;
 

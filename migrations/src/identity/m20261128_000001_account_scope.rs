@@ -1,15 +1,15 @@
-//! The scope `account` and every name that begins with `admin:` belong to the issuer from here on.
+//! Reserves the scope `account` and every name that begins with `admin:` for the issuer.
 //!
-//! A scope of an operator that has such a name stops the step: it would suddenly open people's accounts, and only the
-//! operator knows another name that its API understands. No client is given `account`: a client that still lists the name
-//! of a scope which is gone loses it, and so do grants and consents.
+//! The step fails when a resource of an operator has a scope with such a name: the scope would suddenly open
+//! people's accounts, and only the operator knows another name that the API understands. No client is given
+//! `account`. A client that lists the reserved name of a scope that no longer exists loses the name, and so
+//! do grants and consents.
 
 use sea_orm_migration::{
     prelude::*,
     sea_orm::{QueryResult, Statement, Value, prelude::Json},
 };
 
-/// This step.
 #[derive(Debug, DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -74,7 +74,7 @@ async fn take_from_client(manager: &SchemaManager<'_>, client: &QueryResult) -> 
     Ok(())
 }
 
-/// `account` alone: there is no scope of the other names yet.
+/// Removes only `account`: the issuer has no scope that begins with `admin:` yet.
 async fn take_from_texts(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr> {
     let without = "TRIM(REPLACE(' ' || scope || ' ', ' account ', ' '))";
     let sql = format!("UPDATE {table} SET scope = {without} WHERE ' ' || scope || ' ' LIKE '% account %'");

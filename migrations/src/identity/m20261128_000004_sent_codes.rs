@@ -1,10 +1,10 @@
-//! Attempts know who had their code sent, and how often: a source that begins another one is not sent another mail.
+//! Adds to an attempt which source had a code sent, and how often: the same source that begins another
+//! attempt gets no further mail.
 
 use sea_orm_migration::prelude::*;
 
 use crate::table::{BYTES, COUNT, TIME, column, optional};
 
-/// This step.
 #[derive(Debug, DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -18,7 +18,7 @@ impl MigrationTrait for Migration {
         ] {
             manager.alter_table(Table::alter().table("attempts").add_column(added).to_owned()).await?;
         }
-        // Sign-ins by password send nothing, and need no entry.
+        // The index is partial, because attempts by password send no code.
         let index = "CREATE INDEX attempts_identifier_source_hash_index ON attempts (identifier, source_hash) \
                      WHERE source_hash IS NOT NULL";
         manager.get_connection().execute_unprepared(index).await?;

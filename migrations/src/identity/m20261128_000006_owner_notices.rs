@@ -1,10 +1,9 @@
-//! How the owner of an account is reached: the emails it had before, and the language of its notices.
+//! Creates the table of former emails, and adds the language in which a user is notified.
 
 use sea_orm_migration::prelude::*;
 
 use crate::table::{BYTES, TEXT, TIME, UUID, belongs_to, column, index, key, keyed, optional};
 
-/// This step.
 #[derive(Debug, DeriveMigrationName)]
 pub(crate) struct Migration;
 

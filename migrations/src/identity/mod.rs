@@ -1,4 +1,8 @@
-//! Defines the provider's schema.
+//! Defines the provider's schema as ordered steps.
+//!
+//! The name of a step is its key in the table `identity_migrations`, so a step is never renamed. A new step
+//! goes to the end of the list: steps run in the order of the list, and `migrate down` reverts them from the
+//! end.
 
 mod m20261121_000001_accounts;
 mod m20261121_000002_clients;
@@ -17,7 +21,6 @@ mod m20261128_000006_owner_notices;
 
 use sea_orm_migration::prelude::*;
 
-/// The provider's steps, in order.
 #[derive(Debug)]
 pub struct Migrator;
 
@@ -32,10 +35,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_operations::Migration),
             Box::new(m20261121_000006_self_service::Migration),
             Box::new(m20261121_000007_passkeys::Migration),
-            Box::new(m20261121_000011_devices::Migration),
-            Box::new(m20261121_000010_passwords::Migration),
-            Box::new(m20261121_000009_own_data::Migration),
             Box::new(m20261121_000008_people::Migration),
+            Box::new(m20261121_000009_own_data::Migration),
+            Box::new(m20261121_000010_passwords::Migration),
+            Box::new(m20261121_000011_devices::Migration),
             Box::new(m20261128_000001_account_scope::Migration),
             Box::new(m20261128_000004_sent_codes::Migration),
             Box::new(m20261128_000006_owner_notices::Migration),

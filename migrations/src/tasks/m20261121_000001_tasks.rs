@@ -1,10 +1,9 @@
-//! What people have to do.
+//! Creates the table of tasks.
 
 use sea_orm_migration::prelude::*;
 
 use crate::table::{FLAG, TEXT, TIME, UUID, by_code_point, column, index, key, table};
 
-/// This step.
 #[derive(Debug, DeriveMigrationName)]
 pub(crate) struct Migration;
 

@@ -4,7 +4,6 @@ mod m20261121_000001_tasks;
 
 use sea_orm_migration::prelude::*;
 
-/// The steps of the tasks service, in order.
 #[derive(Debug)]
 pub struct Migrator;
 

@@ -1,9 +1,9 @@
-//! Compares two builds: what each hot path costs with one, beside what it costs with the other.
+//! Compares two builds by the CPU cost of each hot path.
 //!
-//! Three pairs of services run side by side: the older build twice and the newer one. Each path is driven against one
-//! after the other, in an order that rotates, so what else the machine does meets all alike. The two pairs of the older
-//! build tell how far apart the same code comes out. A path is dearer only when it is more than [`TOLERANCE`] above the
-//! older build and beyond that spread.
+//! Three pairs of services run side by side: the older build twice, and the newer build. Each path is driven
+//! against one pair after the other, in a rotating order, so that other load on the machine affects all of
+//! them alike. The two pairs of the older build show how much the same code varies. A path counts as dearer
+//! only when it costs more than [`TOLERANCE`] times the older build and also more than that variation.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -19,13 +19,12 @@ use crate::{
     services::Services,
 };
 
-/// How much dearer a path may be.
+/// Largest ratio of the costs that still passes.
 const TOLERANCE: f64 = 1.05;
 
-/// Sign-ins at once: two hash on each of two cores, and none waits for long.
+/// Concurrent sign-ins: two hash on each of two cores, and none waits for long.
 const SIGN_INS: usize = 4;
 
-/// What to compare, and how long.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) binaries: PathBuf,
@@ -34,7 +33,7 @@ pub(crate) struct Plan {
     pub(crate) duration: Duration,
 }
 
-/// Services with everything that a round needs.
+/// The services of one build, with the state that a round needs.
 struct Build {
     services: Services,
     setup: Arc<Setup>,
@@ -42,10 +41,11 @@ struct Build {
     sign_in: SignIn,
 }
 
-/// CPU microseconds of one operation, a value a round: the older build, the older build again, the newer one.
+/// CPU microseconds of one operation, one value for each round: of the older build, of the older build again,
+/// of the newer build.
 type Costs = [Vec<f64>; 3];
 
-/// Runs the comparison and prints it; false when a path became dearer.
+/// Runs the comparison and prints it. False when a path became dearer.
 pub(crate) async fn compare(plan: &Plan) -> Result<bool> {
     let builds = [
         Build::start(&plan.against).await?,
@@ -71,7 +71,7 @@ pub(crate) async fn compare(plan: &Plan) -> Result<bool> {
     println!("|---|---|---|---|---|---|");
     let mut met = true;
     for (path, costs) in HotPath::ALL.into_iter().zip(&paths) {
-        met &= print(path.words(), costs);
+        met &= print(path.label(), costs);
     }
     met &= print("sign-in by password, with its hash", &sign_ins);
     for build in builds {
@@ -104,7 +104,7 @@ fn load(connections: usize, plan: &Plan) -> Load {
     Load { connections, warm_up: plan.duration / 6, duration: plan.duration }
 }
 
-/// Prints one path; false when it became dearer.
+/// Prints one path. False when it became dearer.
 fn print(words: &str, [older, again, newer]: &Costs) -> bool {
     let middle = |of: &[f64]| median(of.iter().copied());
     let ratios =

@@ -1,5 +1,5 @@
-//! Defines the load driver: a number of connections, each sending its next request as soon as the
-//! answer to the last one came.
+//! Defines the load driver: a number of connections, each of which sends its next request as soon as the
+//! previous one is answered.
 
 use std::{
     net::SocketAddr,
@@ -18,27 +18,26 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::JoinSet};
 
-/// One keep-alive connection.
+/// One persistent HTTP/1.1 connection.
 pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
 }
 
-/// An answer, read whole.
+/// A response with its whole body.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ReadResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Answer {
-    /// A header as text.
+impl ReadResponse {
     pub(crate) fn header(&self, name: &str) -> Result<&str> {
         let value = self.headers.get(name).with_context(|| format!("{} without {name}", self.status))?;
         Ok(value.to_str()?)
     }
 
-    /// The body as JSON, if the answer is 200.
+    /// The body as JSON. Fails unless the status is 200.
     pub(crate) fn json(&self) -> Result<serde_json::Value> {
         ensure!(self.status == StatusCode::OK, "{}: {}", self.status, String::from_utf8_lossy(&self.body));
         Ok(serde_json::from_slice(&self.body)?)
@@ -46,36 +45,33 @@ impl Answer {
 }
 
 impl Connection {
-    /// Opens it.
     pub(crate) async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(async move {
-            // The sender reports a broken connection to whoever sends next.
+            // The sender reports a broken connection at the next request.
             drop(connection.await);
         });
         Ok(Self { sender })
     }
 
-    /// Sends one request and reads the answer.
-    pub(crate) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer> {
+    pub(crate) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<ReadResponse> {
         self.sender.ready().await?;
         let (head, body) = self.sender.send_request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
-        Ok(Answer { status: head.status, headers: head.headers, body })
+        Ok(ReadResponse { status: head.status, headers: head.headers, body })
     }
 }
 
-/// What one worker does again and again. It may make several requests: that is one operation.
+/// The work that a worker repeats. It may consist of several requests, which count as one operation.
 pub(crate) trait Operation: Send + Sync + 'static {
     /// State of one worker, such as its refresh token.
     type Worker: Send + 'static;
 
-    /// Prepares a worker; not measured.
+    /// Prepares a worker. This is not measured.
     fn prepare(&self, connection: &mut Connection) -> impl Future<Output = Result<Self::Worker>> + Send;
 
-    /// One operation.
     fn run(
         &self,
         connection: &mut Connection,
@@ -83,7 +79,6 @@ pub(crate) trait Operation: Send + Sync + 'static {
     ) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// How long to drive, and with how many connections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     pub(crate) connections: usize,
@@ -91,16 +86,15 @@ pub(crate) struct Load {
     pub(crate) duration: Duration,
 }
 
-/// What came out of one round.
+/// The measurements of one round.
 #[derive(Clone, Debug)]
 pub(crate) struct Round {
     /// Operations in the measured time.
     pub(crate) operations: u64,
-    /// The measured time.
     pub(crate) elapsed: Duration,
-    /// Latency of each, sorted.
+    /// The latency of each operation, sorted.
     pub(crate) latencies: Vec<Duration>,
-    /// CPU time of the server meanwhile.
+    /// CPU time that the server used in the measured time.
     pub(crate) cpu: Duration,
 }
 
@@ -110,12 +104,11 @@ impl Round {
         self.cpu.as_secs_f64() * 1e6 / as_float(self.operations)
     }
 
-    /// Operations a second.
     pub(crate) fn rate(&self) -> f64 {
         as_float(self.operations) / self.elapsed.as_secs_f64()
     }
 
-    /// A quantile of the latency; zero when nothing was measured.
+    /// A quantile of the latency. Zero when nothing was measured.
     pub(crate) fn quantile(&self, per_mille: usize) -> Duration {
         let index = (self.latencies.len() * per_mille / 1000).min(self.latencies.len().saturating_sub(1));
         self.latencies.get(index).copied().unwrap_or_default()

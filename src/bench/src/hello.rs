@@ -1,13 +1,13 @@
-//! Defines the servers whose cost is a unit: an empty handler, and one that only verifies a token, both behind
-//! the accept loop of the two services.
+//! Defines the servers whose cost is a unit of measurement: one with an empty handler, and one that only
+//! verifies a token. Both run on the listener of the two services.
 
 use std::net::SocketAddr;
 
 use anyhow::Result;
 use poem::{EndpointExt, Response, Route, endpoint::BoxEndpoint, get, handler};
 use postern_service::{
-    settings::{HttpSettings, Sources},
-    site::{self, Stop},
+    server::{self, Shutdown},
+    settings::{HttpSettings, SettingsSources},
 };
 use postern_token_verifier::{Audience, Policy, RemoteKeys, Verifier, poem::Bearer};
 use serde::Deserialize;
@@ -19,12 +19,12 @@ struct Settings {
     http: HttpSettings,
 }
 
-/// Serves `/` (empty) until the process is asked to stop.
+/// Serves `/` with an empty handler until the process receives SIGTERM.
 pub(crate) async fn serve_hello(address: SocketAddr) -> Result<()> {
     serve(address, Route::new().at("/", get(hello)).map_to_response().boxed()).await
 }
 
-/// Serves `/` (200 for a good token) until the process is asked to stop.
+/// Serves `/`, which answers 200 for a valid token, until the process receives SIGTERM.
 pub(crate) async fn serve_protected(
     address: SocketAddr,
     issuer: &str,
@@ -39,7 +39,7 @@ pub(crate) async fn serve_protected(
 }
 
 async fn serve(address: SocketAddr, endpoint: BoxEndpoint<'static, Response>) -> Result<()> {
-    let sources = Sources {
+    let sources = SettingsSources {
         defaults: DEFAULTS,
         file: None,
         env_prefix: "BENCH",
@@ -51,8 +51,8 @@ async fn serve(address: SocketAddr, endpoint: BoxEndpoint<'static, Response>) ->
     // Several servers of a run stand side by side, and all would listen for metrics at one address.
     let settings =
         HttpSettings { listen: address, metrics_listen: None, ..sources.load::<Settings>()?.settings.http };
-    let stop = Stop::on_signals(settings.shutdown_delay.duration())?;
-    site::serve(endpoint, &settings, &stop, drop).await?;
+    let stop = Shutdown::on_signals(settings.shutdown_delay.duration())?;
+    server::serve(endpoint, &settings, &stop, drop).await?;
     Ok(())
 }
 

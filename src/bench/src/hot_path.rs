@@ -1,4 +1,4 @@
-//! Defines the hot paths, and drives any of them against a pair of services.
+//! Defines the hot paths, and drives one of them against a pair of services.
 
 use std::sync::Arc;
 
@@ -11,7 +11,6 @@ use crate::{
     services::Services,
 };
 
-/// A path whose cost is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HotPath {
     Discovery,
@@ -25,7 +24,7 @@ pub(crate) enum HotPath {
 }
 
 impl HotPath {
-    /// All of them, in the order of the tables.
+    /// All paths, in the order of the tables.
     pub(crate) const ALL: [Self; 8] = [
         Self::Discovery,
         Self::Jwks,
@@ -37,8 +36,8 @@ impl HotPath {
         Self::Tasks,
     ];
 
-    /// As the tables name it.
-    pub(crate) const fn words(self) -> &'static str {
+    /// The name in the tables.
+    pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Discovery => "discovery",
             Self::Jwks => "JWKS",
@@ -52,7 +51,7 @@ impl HotPath {
     }
 }
 
-/// Drives `path` against `services`. `access_token` is one of the user for the tasks API.
+/// Drives `path` against `services`. `access_token` is an access token of the user for the tasks API.
 pub(crate) async fn drive_path(
     path: HotPath,
     services: &Services,
@@ -71,14 +70,14 @@ pub(crate) async fn drive_path(
             drive_one(Get::with_token("/oauth2/userinfo", access_token), identity, load).await
         }
         HotPath::Introspection => {
-            let token = setup.own_token(&mut Connection::open(identity.address).await?).await?;
+            let token = setup.client_token(&mut Connection::open(identity.address).await?).await?;
             drive_one(Introspect { setup: setup.clone(), token }, identity, load).await
         }
         HotPath::Tasks => drive_one(Get::with_token("/api/tasks", access_token), tasks, load).await,
     }
 }
 
-/// Drives one operation, and reads what its server spends meanwhile.
+/// Drives one operation and reads the CPU time of its server.
 pub(crate) async fn drive_one<O: Operation>(operation: O, server: &Server, load: Load) -> Result<Round> {
     drive(Arc::new(operation), server.address, load, || server.cpu()).await
 }

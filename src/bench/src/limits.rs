@@ -1,5 +1,5 @@
-//! Measures the limits that every figure is compared with, in the same run:
-//! a raw RSA-2048 signature, josekit's verification, a keyed read, a grouped write.
+//! Measures, in the same run, the unit costs that every figure is compared with: a raw RSA-2048 signature,
+//! josekit's verification, a keyed read, a grouped write.
 
 use std::{
     sync::Arc,
@@ -28,21 +28,20 @@ use crate::{drive::as_float, process::own_cpu};
 pub(crate) struct Limits {
     /// One raw RSA-2048 signature.
     pub(crate) sign: f64,
-    /// An empty poem handler behind our accept loop, per request.
+    /// One request to an empty poem handler on the listener of the services.
     pub(crate) hello: f64,
     /// josekit verification and parsing of an access token.
     pub(crate) verify: f64,
-    /// One keyed read.
+    /// One read by the primary key.
     pub(crate) read: f64,
-    /// One grouped write: two keyed reads, and an insertion that shares its commit.
+    /// One grouped write: two reads by the primary key, and an insertion that shares its commit.
     pub(crate) write: f64,
-    /// The insertion alone.
     pub(crate) insertion: f64,
 }
 
-/// Writes a second, alone and grouped.
+/// Writes per second: each with its own commit, and grouped.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Writes {
+pub(crate) struct WriteThroughput {
     pub(crate) one_by_one: f64,
     pub(crate) grouped: f64,
 }
@@ -94,10 +93,10 @@ fn repeat(times: u64, mut step: impl FnMut() -> Result<()>) -> Result<f64> {
     Ok(own_cpu()?.saturating_sub(before).as_secs_f64() * 1e6 / as_float(times))
 }
 
-/// A provider's database, with as many users as a small one has.
+/// A provider's database with as many users as a small provider has.
 pub(crate) struct Storage {
     db: Database,
-    /// sea-orm on sqlx's own pool: what a read costs without anything of ours.
+    /// sea-orm on sqlx's own pool: the cost of a read without the pool and the reader of this project.
     stock: DatabaseConnection,
     random: Random,
     users: Arc<[Uuid]>,
@@ -106,16 +105,15 @@ pub(crate) struct Storage {
 }
 
 const USERS: usize = 1_000;
-/// Of the stock pool.
+/// Connections of the stock pool.
 const READERS: u32 = 8;
 
 impl Storage {
-    /// Makes it.
     pub(crate) async fn new() -> Result<Self> {
         let random = Random::system();
         let directory = tempfile::tempdir_in(".")?;
         let url = format!("sqlite://{}/limits.db", directory.path().display());
-        let db = Database::open(&DatabaseSettings::at(&url)).await?;
+        let db = Database::open(&DatabaseSettings::from_url(&url)).await?;
         migrate::up::<Migrator>(&db).await?;
         let rows: Vec<_> = (0..USERS).map(|number| user(&random, number)).collect();
         let users = rows.iter().map(|user| user.id).collect();
@@ -136,39 +134,41 @@ impl Storage {
         Ok(Self { db, stock, random, users, grant_id, _directory: directory })
     }
 
-    /// CPU microseconds of one keyed read, 32 readers at once: a user by the primary key, through sea-orm and sqlx's pool.
+    /// CPU microseconds of one keyed read, with 32 concurrent readers: a user by the primary key, through
+    /// sea-orm and sqlx's pool.
     pub(crate) async fn read(&self) -> Result<f64> {
         let (stock, users) = (self.stock.clone(), self.users.clone());
-        let (cpu, _) = many(32, 600, move |step| {
+        let (cpu, _) = run_concurrently(32, 600, move |step| {
             let (stock, id) = (stock.clone(), users[step * 7 % USERS]);
-            async move { found(users::Entity::find_by_id(id).one(&stock).await?) }
+            async move { require_user(users::Entity::find_by_id(id).one(&stock).await?) }
         })
         .await?;
         Ok(cpu)
     }
 
     /// The same read through `db.reader()`.
-    pub(crate) async fn own_read(&self) -> Result<f64> {
+    pub(crate) async fn read_through_reader(&self) -> Result<f64> {
         let (db, users) = (self.db.clone(), self.users.clone());
-        let (cpu, _) = many(32, 600, move |step| {
+        let (cpu, _) = run_concurrently(32, 600, move |step| {
             let (db, id) = (db.clone(), users[step * 7 % USERS]);
-            async move { found(users::Entity::find_by_id(id).one(db.reader()).await?) }
+            async move { require_user(users::Entity::find_by_id(id).one(db.reader()).await?) }
         })
         .await?;
         Ok(cpu)
     }
 
-    /// CPU microseconds of one grouped write, 32 writers at once: what a sign-in reads, and then a refresh token.
+    /// CPU microseconds of one grouped write, with 32 concurrent writers: the reads of a sign-in, and then
+    /// the insertion of a refresh token.
     pub(crate) async fn write(&self) -> Result<f64> {
         let (stock, users) = (self.stock.clone(), self.users.clone());
         let (db, random, grant_id) = (self.db.clone(), self.random.clone(), self.grant_id);
-        let (cpu, _) = many(32, 150, move |step| {
+        let (cpu, _) = run_concurrently(32, 150, move |step| {
             let (stock, users) = (stock.clone(), users.clone());
             let (db, token) = (db.clone(), refresh_token(&random, grant_id));
             async move {
                 for read in 0..2 {
                     let id = users[(step * 7 + read) % USERS];
-                    found(users::Entity::find_by_id(id).one(&stock).await?)?;
+                    require_user(users::Entity::find_by_id(id).one(&stock).await?)?;
                 }
                 insert(&db, token).await
             }
@@ -177,19 +177,19 @@ impl Storage {
         Ok(cpu)
     }
 
-    /// CPU microseconds of the insertion alone, and how many a second, 32 writers at once.
+    /// CPU microseconds of one insertion, and insertions per second, with 32 concurrent writers.
     pub(crate) async fn insertion(&self) -> Result<(f64, f64)> {
         self.insertions(32, 150).await
     }
 
-    /// Insertions a second, each waiting for its own commit.
+    /// Insertions per second when each waits for its own commit.
     pub(crate) async fn insertion_one_by_one(&self) -> Result<f64> {
         Ok(self.insertions(1, 400).await?.1)
     }
 
     async fn insertions(&self, workers: usize, each: usize) -> Result<(f64, f64)> {
         let (db, random, grant_id) = (self.db.clone(), self.random.clone(), self.grant_id);
-        many(workers, each, move |_| {
+        run_concurrently(workers, each, move |_| {
             let (db, token) = (db.clone(), refresh_token(&random, grant_id));
             async move { insert(&db, token).await }
         })
@@ -203,7 +203,7 @@ async fn insert(db: &Database, token: refresh_tokens::Model) -> Result<()> {
     Ok(())
 }
 
-fn found(user: Option<users::Model>) -> Result<()> {
+fn require_user(user: Option<users::Model>) -> Result<()> {
     user.context("the user is gone").map(drop)
 }
 
@@ -212,7 +212,7 @@ const CLIENT: &str = "INSERT INTO clients (client_id, name, profile, first_party
     created_at, updated_at) \
     VALUES ('bench', 'Bench', 'strict', true, 'none', '[]', '[]', '[]', '[]', '[]', '[]', '[]', 0, 0)";
 
-/// Somebody.
+/// A user with made-up claims.
 pub(crate) fn user(random: &Random, number: usize) -> users::Model {
     users::Model {
         id: random.uuid(),
@@ -257,8 +257,9 @@ fn refresh_token(random: &Random, grant_id: Uuid) -> refresh_tokens::Model {
     }
 }
 
-/// Runs `step` from many workers at once: CPU microseconds of one, and how many a second.
-async fn many<F, S>(workers: usize, each: usize, step: F) -> Result<(f64, f64)>
+/// Runs `step` from several concurrent workers. Returns the CPU microseconds of one step, and the steps per
+/// second.
+async fn run_concurrently<F, S>(workers: usize, each: usize, step: F) -> Result<(f64, f64)>
 where
     F: Fn(usize) -> S + Clone + Send + 'static,
     S: Future<Output = Result<()>> + Send,

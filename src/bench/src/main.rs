@@ -1,8 +1,9 @@
-//! Measures what each hot path of the two services costs, beside the limits of the same machine in the same run.
+//! Measures the cost of each hot path of the two services, beside the unit costs of the same machine in the
+//! same run.
 //!
-//! Costs are CPU microseconds of the server process for one operation (user and system time, read from `/proc`), since
-//! they hardly move with what else the machine does. Rounds are interleaved and the median counts. Exits with 1 when a
-//! must is missed.
+//! A cost is the CPU time of the server process for one operation, in microseconds (user and system time,
+//! read from `/proc`), because other load on the machine hardly changes it. Rounds are interleaved and the
+//! median counts. The exit code is 1 when a bound that must hold is exceeded.
 
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
 

@@ -1,7 +1,8 @@
-//! Measures sign-ins by password beside the hash that they cannot do without, and what others feel meanwhile.
+//! Measures sign-ins by password beside the hash that each of them needs, and the latency of other requests
+//! meanwhile.
 //!
-//! Latencies are wall-clock here, since a person waits for them: the hash is measured in the same run, alone for one
-//! connection, and on all cores at once for many.
+//! Latencies are wall-clock time here, because a person waits for them. The hash is measured in the same run:
+//! alone for one connection, and on all cores at once for many connections.
 
 use std::{
     path::Path,
@@ -27,38 +28,38 @@ use crate::{
     drive::{Connection, Load, Operation, Round, as_float, drive},
     limits,
     process::Server,
-    report::{figure, median, millis},
+    report::{median, millis, print_figure},
     scenarios::{ClientCredentials, Get, Setup, get},
 };
 
-/// Who signs in by password; somebody else's session is measured elsewhere.
+/// The user who signs in by password. Other measurements use the session of another user.
 const EMAIL: &str = "bob@example.test";
 const PASSWORD: &str = "seven brass lamps upstream";
-/// As the defaults of `[password]` have them.
+/// The defaults of `[password]`.
 const MEMORY_KIB: u32 = 19_456;
 const ITERATIONS: u32 = 2;
-/// Hashes of each core that are measured in a row.
+/// Consecutive hashes on each core.
 const HASHES: usize = 40;
-/// Connections of a crowd that signs in, and of those who want something else meanwhile.
+/// Connections that sign in, and connections with other requests meanwhile.
 const CROWD: usize = 32;
 const OTHERS: usize = 4;
-/// Sign-ins at once while memory is read.
+/// Concurrent sign-ins while the memory is measured.
 const AT_ONCE: usize = 100;
-/// Users beside whom one's own account is shown.
+/// Users in the database while account pages are measured.
 const USERS: usize = 100_000;
-/// Users of one write.
+/// Users that one write inserts.
 const BATCH: usize = 2_000;
 
-/// How long, and how often.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) rounds: usize,
     pub(crate) duration: Duration,
-    /// What was resident before any load, in MiB.
+    /// Resident memory before any load, in MiB.
     pub(crate) idle: f64,
 }
 
-/// Measures and prints; false when a must was missed. `database` is the file that the server works on.
+/// Measures and prints. False when a bound that must hold is exceeded. `database` is the SQLite file of the
+/// server.
 pub(crate) async fn measure(
     plan: Plan,
     server: &Server,
@@ -67,14 +68,14 @@ pub(crate) async fn measure(
 ) -> Result<bool> {
     let sign_in = Arc::new(SignIn::prepare(server, setup).await?);
     println!("\n| sign-in by password | value | must | aim |\n|---|---|---|---|");
-    let mut met = alone(plan, server, &sign_in).await?;
-    met &= crowd(plan, server, &sign_in, setup).await?;
-    met &= memory(plan, server, sign_in).await?;
-    met &= account_pages(plan, server, setup, database).await?;
+    let mut met = measure_alone(plan, server, &sign_in).await?;
+    met &= measure_crowd(plan, server, &sign_in, setup).await?;
+    met &= measure_memory(plan, server, sign_in).await?;
+    met &= measure_account_pages(plan, server, setup, database).await?;
     Ok(met)
 }
 
-/// Hashes a second that all cores make together.
+/// Hashes per second of all cores together.
 fn hashes_of_all_cores() -> Result<f64> {
     let cores = thread::available_parallelism()?.get();
     let begun = Instant::now();
@@ -92,7 +93,7 @@ fn hashes_of_all_cores() -> Result<f64> {
     Ok(as_float(u64::try_from(cores * HASHES)?) / begun.elapsed().as_secs_f64())
 }
 
-/// Hashes as the server does, in memory that is kept.
+/// Hashes as the server does, in memory that is allocated once.
 struct Hasher {
     argon2: Argon2<'static>,
     memory: Vec<Block>,
@@ -106,7 +107,6 @@ impl Hasher {
         Ok(Self { argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters), memory })
     }
 
-    /// How long one hash takes.
     fn hash(&mut self) -> Result<Duration> {
         let (begun, mut output) = (Instant::now(), [0; 32]);
         let hashed = self.argon2.hash_password_into_with_memory(
@@ -128,9 +128,9 @@ async fn drive_one<O: Operation>(operation: &Arc<O>, server: &Server, load: Load
     drive(Arc::clone(operation), server.address, load, || server.cpu()).await
 }
 
-/// One after the other, a hash of ours between two sign-ins: what stands beside the hash, whatever the machine does
-/// meanwhile.
-async fn alone(plan: Plan, server: &Server, sign_in: &Arc<SignIn>) -> Result<bool> {
+/// Measures sign-ins one after the other, with a hash of this process between two of them, so that other load
+/// on the machine affects both alike.
+async fn measure_alone(plan: Plan, server: &Server, sign_in: &Arc<SignIn>) -> Result<bool> {
     let mut connection = Connection::open(server.address).await?;
     let mut hasher = Hasher::new()?;
     let (mut hashes, mut sign_ins) = (Vec::new(), Vec::new());
@@ -151,11 +151,11 @@ async fn alone(plan: Plan, server: &Server, sign_in: &Arc<SignIn>) -> Result<boo
     let [hash, middle] = [hashes, sign_ins].map(|values| median(values.into_iter()));
     println!("| one hash (Argon2id, {MEMORY_KIB} KiB, {ITERATIONS} passes), alone: p50 | {hash:.1} ms | | |");
     println!("| one connection, in turns with it: p50, p99 | {middle:.1} ms, {late:.1} ms | | |");
-    let met = figure("one connection: p50 beyond one hash", middle - hash, "ms", 3.0, 2.0);
-    Ok(figure("one connection: p99 / (one hash + 3 ms)", late / (hash + 3.0), "×", 2.0, 1.5) && met)
+    let met = print_figure("one connection: p50 beyond one hash", middle - hash, "ms", 3.0, 2.0);
+    Ok(print_figure("one connection: p99 / (one hash + 3 ms)", late / (hash + 3.0), "×", 2.0, 1.5) && met)
 }
 
-/// The value below which this part of them is.
+/// The quantile `part` of the values.
 fn quantile(values: &mut [f64], part: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     #[expect(
@@ -168,8 +168,14 @@ fn quantile(values: &mut [f64], part: f64) -> f64 {
     values.get(at.min(values.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
-/// Many at once: how much of what the cores can hash is left, and what those feel who want something else.
-async fn crowd(plan: Plan, server: &Server, sign_in: &Arc<SignIn>, setup: &Arc<Setup>) -> Result<bool> {
+/// Measures many concurrent sign-ins: how much of the cores' hashing capacity they use, and the latency of
+/// other requests meanwhile.
+async fn measure_crowd(
+    plan: Plan,
+    server: &Server,
+    sign_in: &Arc<SignIn>,
+    setup: &Arc<Setup>,
+) -> Result<bool> {
     let (mut limit, mut rate) = (Vec::new(), Vec::new());
     let keys = Arc::new(Get { path: "/.well-known/jwks.json".to_owned(), headers: Vec::new() });
     let tokens = Arc::new(ClientCredentials(setup.clone()));
@@ -178,25 +184,25 @@ async fn crowd(plan: Plan, server: &Server, sign_in: &Arc<SignIn>, setup: &Arc<S
         limit.push(tokio::task::spawn_blocking(hashes_of_all_cores).await??);
         let round = drive_one(sign_in, server, load(CROWD, plan.duration)).await?;
         rate.push(round.rate());
-        of_keys.push(felt(plan, server, sign_in, &keys).await?);
-        of_tokens.push(felt(plan, server, sign_in, &tokens).await?);
+        of_keys.push(p99_alone_and_under_load(plan, server, sign_in, &keys).await?);
+        of_tokens.push(p99_alone_and_under_load(plan, server, sign_in, &tokens).await?);
     }
     let [limit, rate] = [limit, rate].map(|values| median(values.into_iter()));
     println!("| {CROWD} connections: sign-ins, hashes of all cores | {rate:.0}/s, {limit:.0}/s | | |");
-    let mut met = figure("hashes of all cores / sign-ins", limit / rate, "×", 1.11, 1.05);
+    let mut met = print_figure("hashes of all cores / sign-ins", limit / rate, "×", 1.11, 1.05);
     for (what, felt) in [("JWKS", of_keys), ("token, client_credentials", of_tokens)] {
         let alone = median(felt.iter().map(|(alone, _)| *alone));
         let meanwhile = median(felt.iter().map(|(_, meanwhile)| *meanwhile));
         println!(
             "| {what}, {OTHERS} connections: p99 alone, meanwhile | {alone:.2} ms, {meanwhile:.2} ms | | |"
         );
-        met &= figure(&format!("{what}: p99 meanwhile / alone"), meanwhile / alone, "×", 3.0, 2.0);
+        met &= print_figure(&format!("{what}: p99 meanwhile / alone"), meanwhile / alone, "×", 3.0, 2.0);
     }
     Ok(met)
 }
 
-/// p99 of an operation in milliseconds: alone, and while a crowd signs in.
-async fn felt<O: Operation>(
+/// The p99 latency of an operation in milliseconds: alone, and while many users sign in.
+async fn p99_alone_and_under_load<O: Operation>(
     plan: Plan,
     server: &Server,
     sign_in: &Arc<SignIn>,
@@ -210,8 +216,9 @@ async fn felt<O: Operation>(
     Ok((millis(alone.quantile(990)), millis(others?.quantile(990))))
 }
 
-/// The most memory that is resident while many sign in at once. One hash needs 19 MiB, and each core makes one.
-async fn memory(plan: Plan, server: &Server, sign_in: Arc<SignIn>) -> Result<bool> {
+/// Measures the most resident memory during many concurrent sign-ins. One hash needs 19 MiB, and each core
+/// computes one at a time.
+async fn measure_memory(plan: Plan, server: &Server, sign_in: Arc<SignIn>) -> Result<bool> {
     let hashing = plan.idle + as_float(u64::try_from(thread::available_parallelism()?.get())?) * 19.0;
     let crowd = drive_one(&sign_in, server, load(AT_ONCE, plan.duration));
     tokio::pin!(crowd);
@@ -224,12 +231,12 @@ async fn memory(plan: Plan, server: &Server, sign_in: Arc<SignIn>) -> Result<boo
         }
     }
     let what = format!("resident, {AT_ONCE} sign-ins at once: identity");
-    Ok(figure(&what, most, "MiB", hashing + 40.0, hashing + 20.0))
+    Ok(print_figure(&what, most, "MiB", hashing + 40.0, hashing + 20.0))
 }
 
-/// One's own pages in a database with many people in it.
-async fn account_pages(plan: Plan, server: &Server, setup: &Setup, database: &Path) -> Result<bool> {
-    fill(database).await?;
+/// Measures the account pages in a database with many users.
+async fn measure_account_pages(plan: Plan, server: &Server, setup: &Setup, database: &Path) -> Result<bool> {
+    insert_users(database).await?;
     let mut met = true;
     for path in ["/account", "/account/sessions"] {
         let page = Arc::new(Get { path: path.to_owned(), headers: vec![("Cookie", setup.cookie.clone())] });
@@ -238,15 +245,15 @@ async fn account_pages(plan: Plan, server: &Server, setup: &Setup, database: &Pa
             middle.push(millis(drive_one(&page, server, load(1, plan.duration)).await?.quantile(500)));
         }
         let what = format!("GET {path} beside {USERS} users: p50");
-        met &= figure(&what, median(middle.into_iter()), "ms", 10.0, 3.0);
+        met &= print_figure(&what, median(middle.into_iter()), "ms", 10.0, 3.0);
     }
     Ok(met)
 }
 
-/// Writes beside the running server, as a command does.
-async fn fill(database: &Path) -> Result<()> {
+/// Inserts users beside the running server, as a command would.
+async fn insert_users(database: &Path) -> Result<()> {
     let random = Random::system();
-    let db = Database::open(&DatabaseSettings::at(format!("sqlite://{}", database.display()))).await?;
+    let db = Database::open(&DatabaseSettings::from_url(format!("sqlite://{}", database.display()))).await?;
     for batch in 0..USERS / BATCH {
         let rows = (0..BATCH).map(|number| limits::user(&random, batch * BATCH + number).into_active_model());
         let rows: Vec<_> = rows.collect();
@@ -269,7 +276,7 @@ pub(crate) struct SignIn {
 }
 
 impl SignIn {
-    /// Gives the person who signs in a password.
+    /// Sets the password of the user who signs in.
     pub(crate) async fn prepare(server: &Server, setup: &Setup) -> Result<Self> {
         set_password(&mut Connection::open(server.address).await?, &setup.client_id).await?;
         Ok(Self { client_id: setup.client_id.clone() })
@@ -287,7 +294,7 @@ impl Operation for SignIn {
         let body = json!({ "client_id": self.client_id, "email": EMAIL, "password": PASSWORD });
         loop {
             let answer = connection.send(post_json("/api/auth/login", &body)?).await?;
-            // The queue was full, and the server says so: the client waits, and that counts.
+            // The queue was full and the server answered 503. The client waits, and the wait counts.
             if answer.status != StatusCode::SERVICE_UNAVAILABLE {
                 ensure!(answer.json()?["access_token"].is_string(), "no token came");
                 return Ok(());
@@ -304,7 +311,7 @@ fn post_json(path: &str, body: &Value) -> Result<Request<Full<Bytes>>> {
     Ok(request)
 }
 
-/// Gives the user a password by the link that arrives in the inbox of `postern dev`.
+/// Sets the user's password through the link that arrives in the inbox of `postern dev`.
 async fn set_password(connection: &mut Connection, client_id: &str) -> Result<()> {
     let body = json!({ "client_id": client_id, "email": EMAIL });
     connection.send(post_json("/api/auth/password/forgot", &body)?).await?.json()?;

@@ -1,4 +1,4 @@
-//! Answers what a server process costs: its CPU time, its memory, and when it is ready.
+//! Answers what a server process costs: its CPU time, its memory, and its start-up time.
 
 use std::{
     ffi::OsStr,
@@ -14,13 +14,12 @@ use anyhow::{Context, Result, bail};
 /// Clock ticks per second of `/proc/PID/stat`: 100 on every Linux that Rust runs on.
 const TICKS_PER_SECOND: u64 = 100;
 
-/// A server under test; it is stopped when this is dropped.
+/// A server under test. Dropping this value kills it.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
-    /// Where it listens.
     pub(crate) address: SocketAddr,
-    /// From spawn to the first 200.
+    /// From its start to the first expected response.
     pub(crate) ready_after: Duration,
 }
 
@@ -36,7 +35,8 @@ impl Server {
         Self::start_until(program, arguments, environment, address, |at| answers(at, path, "200"))
     }
 
-    /// The same for a server without environment whose `path` answers 401 to a stranger.
+    /// Starts a program without environment and waits until `path` answers 401 to a request without
+    /// credentials.
     pub(crate) fn start_refusing(
         program: &Path,
         arguments: &[&OsStr],
@@ -76,7 +76,7 @@ impl Server {
         Ok(server)
     }
 
-    /// CPU time used so far, in user and system mode together.
+    /// CPU time used so far, user and system time together.
     pub(crate) fn cpu(&self) -> Result<Duration> {
         cpu_of(&format!("/proc/{}/stat", self.child.id()))
     }
@@ -89,7 +89,7 @@ impl Server {
         Ok(kib / 1024.0)
     }
 
-    /// Asks it to stop and waits, as a service manager would.
+    /// Sends SIGTERM and waits, as a service manager would.
     pub(crate) fn stop(mut self) -> Result<()> {
         Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
         let status = self.child.wait()?;
@@ -99,7 +99,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Already stopped, or the run failed half-way: nothing more can be done about an error here.
+        // The server has stopped already, or the run failed. An error here cannot be handled.
         drop(self.child.kill());
         drop(self.child.wait());
     }
@@ -112,12 +112,12 @@ pub(crate) fn own_cpu() -> Result<Duration> {
 
 fn cpu_of(path: &str) -> Result<Duration> {
     let stat = fs::read_to_string(path).context("the process is gone")?;
-    // The command's name may hold spaces; fields are counted from the parenthesis that ends it.
+    // The command name may contain spaces, so fields are counted from the parenthesis that ends it.
     let (_, rest) = stat.rsplit_once(')').context("no command name")?;
     let field = |index: usize| -> Result<u64> {
         Ok(rest.split_whitespace().nth(index).context("too few fields")?.parse()?)
     };
-    // Fields 14 and 15 of proc(5), utime and stime, are 11 and 12 behind the name.
+    // Fields 14 and 15 of proc(5), `utime` and `stime`, are fields 11 and 12 after the name.
     Ok(Duration::from_millis((field(11)? + field(12)?) * 1000 / TICKS_PER_SECOND))
 }
 

@@ -1,33 +1,31 @@
-//! Prints the table, and decides whether a must was missed.
+//! Prints the table, and decides whether a bound that must hold is exceeded.
 
 use std::time::Duration;
 
 use crate::{drive::Round, limits::Limits};
 
-/// What one path may cost, in microseconds, made from the limits of the same run.
+/// The cost that one path may have, in microseconds, computed from the unit costs of the same run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bound {
     /// The formula, as the table shows it.
     pub(crate) words: &'static str,
-    /// Its value.
     pub(crate) of: fn(&Limits) -> f64,
 }
 
 /// One path of the table.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
-    /// What was driven.
     pub(crate) path: &'static str,
-    /// What it must not exceed.
+    /// The bound that must hold.
     pub(crate) must: Bound,
-    /// What it should not exceed.
+    /// The bound that should hold.
     pub(crate) aim: Bound,
-    /// One result a round.
+    /// One result for each round.
     pub(crate) rounds: Vec<Round>,
 }
 
 impl Row {
-    /// Prints it; false when the must was missed.
+    /// Prints the row. False when the bound that must hold is exceeded.
     pub(crate) fn print(&self, limits: &Limits) -> bool {
         let cpu = median(self.rounds.iter().map(Round::micros_per_operation));
         let rate = median(self.rounds.iter().map(Round::rate));
@@ -50,14 +48,14 @@ impl Row {
     }
 }
 
-/// The head of the table.
-pub(crate) fn head() {
+/// Prints the head of the table.
+pub(crate) fn print_head() {
     println!("| path | CPU µs/op | ops/s | p50 ms | p99 ms | CPU / must | CPU / aim |");
     println!("|---|---|---|---|---|---|---|");
 }
 
-/// One figure that is compared with fixed bounds; false when the must was missed.
-pub(crate) fn figure(what: &str, value: f64, unit: &str, must: f64, aim: f64) -> bool {
+/// Prints one figure beside its fixed bounds. False when the bound that must hold is exceeded.
+pub(crate) fn print_figure(what: &str, value: f64, unit: &str, must: f64, aim: f64) -> bool {
     println!(
         "| {what} | {value:.1} {unit} | must {must} {unit} {} | aim {aim} {unit} {} |",
         mark(value <= must),
@@ -70,14 +68,13 @@ fn mark(met: bool) -> &'static str {
     if met { "✓" } else { "✗" }
 }
 
-/// The middle of an odd number of values; zero for none.
+/// The median of an odd number of values. Zero for no values.
 pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// A duration in milliseconds.
 pub(crate) fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }

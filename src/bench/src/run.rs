@@ -1,4 +1,4 @@
-//! Starts the services, drives every path in interleaved rounds, and prints what came out.
+//! Starts the services, drives every path in interleaved rounds, and prints the results.
 
 use std::{
     ffi::OsStr,
@@ -12,20 +12,19 @@ use anyhow::Result;
 use crate::{
     drive::{Connection, Load, Round, as_float, drive},
     hot_path::{HotPath, drive_one, drive_path},
-    limits::{self, Limits, Storage, Writes},
+    limits::{self, Limits, Storage, WriteThroughput},
     passwords,
     process::Server,
-    report::{self, Bound, Row, figure, median, millis},
+    report::{self, Bound, Row, median, millis, print_figure},
     scenarios::{Get, GetWithTokens, Setup},
     services::{AUDIENCE, Services, free_address},
 };
 
 /// Connections of every load.
 pub(crate) const CONNECTIONS: usize = 32;
-/// Different access tokens for the protected route without a cache.
+/// Access tokens for the protected route without a cache.
 const TOKENS: usize = 1_000;
 
-/// How much to run.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) binaries: PathBuf,
@@ -35,7 +34,7 @@ pub(crate) struct Plan {
     pub(crate) only_sign_ins: bool,
 }
 
-/// The servers of one run: the services, and what the limits are measured with.
+/// The servers of one run: the services, and the servers of the unit costs.
 struct Servers {
     services: Services,
     hello: Server,
@@ -43,7 +42,7 @@ struct Servers {
     uncached: Server,
 }
 
-/// Runs everything; false when a must was missed.
+/// Runs everything. False when a bound that must hold is exceeded.
 pub(crate) async fn run(plan: &Plan) -> Result<bool> {
     let servers = Servers::start(&plan.binaries)?;
     let services = &servers.services;
@@ -58,12 +57,11 @@ pub(crate) async fn run(plan: &Plan) -> Result<bool> {
     Ok(met)
 }
 
-/// Measures the paths and the sizes, and prints them.
 async fn measure_paths(plan: &Plan, servers: &Servers, idle: (f64, f64), setup: &Arc<Setup>) -> Result<bool> {
     let storage = Storage::new().await?;
     let (rows, limits, writes) = measure(plan, servers, setup, &storage).await?;
     let met = print_table(&rows, &limits, &writes);
-    println!("\nD through db.reader(): {:.0}", storage.own_read().await?);
+    println!("\nD through db.reader(): {:.0}", storage.read_through_reader().await?);
     Ok(met & print_sizes(plan, servers, idle, setup).await?)
 }
 
@@ -87,9 +85,14 @@ impl Servers {
     }
 }
 
-type Measured = (Vec<Row>, Limits, Writes);
+type Measurements = (Vec<Row>, Limits, WriteThroughput);
 
-async fn measure(plan: &Plan, servers: &Servers, setup: &Arc<Setup>, storage: &Storage) -> Result<Measured> {
+async fn measure(
+    plan: &Plan,
+    servers: &Servers,
+    setup: &Arc<Setup>,
+    storage: &Storage,
+) -> Result<Measurements> {
     let mut connection = Connection::open(servers.services.identity.address).await?;
     let mut tokens = Vec::with_capacity(TOKENS);
     for _ in 0..TOKENS {
@@ -126,7 +129,8 @@ async fn measure(plan: &Plan, servers: &Servers, setup: &Arc<Setup>, storage: &S
         write: middle(|l| l.write),
         insertion: middle(|l| l.insertion),
     };
-    let writes = Writes { one_by_one: median(alone.into_iter()), grouped: median(grouped.into_iter()) };
+    let writes =
+        WriteThroughput { one_by_one: median(alone.into_iter()), grouped: median(grouped.into_iter()) };
     Ok((rows, limits, writes))
 }
 
@@ -141,7 +145,7 @@ async fn drive_all(
     let many = GetWithTokens { path: "/".to_owned(), tokens: tokens.to_vec() };
     let mut rounds = Vec::new();
     for path in HotPath::ALL {
-        // The bare protected route stands before the API that is made of it.
+        // The table lists the bare protected route before the API that is built on it.
         if path == HotPath::Tasks {
             rounds.push(drive_one(Get::with_token("/", &tokens[0]), cached, load).await?);
             rounds.push(drive_one(many.clone(), uncached, load).await?);
@@ -163,25 +167,25 @@ fn rows() -> Vec<Row> {
     let looked_up =
         || (bound!("V + 2 D", |l| l.verify + 2.0 * l.read), bound!("V + D", |l| l.verify + l.read));
     vec![
-        row(HotPath::Discovery.words(), fast().0, fast().1),
-        row(HotPath::Jwks.words(), fast().0, fast().1),
+        row(HotPath::Discovery.label(), fast().0, fast().1),
+        row(HotPath::Jwks.label(), fast().0, fast().1),
         row(
-            HotPath::ClientCredentials.words(),
+            HotPath::ClientCredentials.label(),
             bound!("1.5 S", |l| 1.5 * l.sign),
             bound!("1.2 S", |l| 1.2 * l.sign),
         ),
         row(
-            HotPath::AuthorizeAndToken.words(),
+            HotPath::AuthorizeAndToken.label(),
             bound!("2 S + 4 D + 2 W", |l| 2.0 * l.sign + 4.0 * l.read + 2.0 * l.write),
             bound!("2 S + 2 D + W", |l| 2.0 * l.sign + 2.0 * l.read + l.write),
         ),
         row(
-            HotPath::Refresh.words(),
+            HotPath::Refresh.label(),
             bound!("2 S + 2 D + 2 W", |l| 2.0 * l.sign + 2.0 * l.read + 2.0 * l.write),
             bound!("2 S + D + W", |l| 2.0 * l.sign + l.read + l.write),
         ),
-        row(HotPath::Userinfo.words(), looked_up().0, looked_up().1),
-        row(HotPath::Introspection.words(), looked_up().0, looked_up().1),
+        row(HotPath::Userinfo.label(), looked_up().0, looked_up().1),
+        row(HotPath::Introspection.label(), looked_up().0, looked_up().1),
         row(
             "protected route, repeated token",
             bound!("3 H", |l| 3.0 * l.hello),
@@ -193,14 +197,14 @@ fn rows() -> Vec<Row> {
             bound!("1.7 V", |l| 1.7 * l.verify),
         ),
         row(
-            HotPath::Tasks.words(),
+            HotPath::Tasks.label(),
             bound!("3 H + 2 D", |l| 3.0 * l.hello + 2.0 * l.read),
             bound!("2 H + D", |l| 2.0 * l.hello + l.read),
         ),
     ]
 }
 
-fn print_table(rows: &[Row], limits: &Limits, writes: &Writes) -> bool {
+fn print_table(rows: &[Row], limits: &Limits, writes: &WriteThroughput) -> bool {
     let Limits { sign, hello, verify, read, write, insertion } = limits;
     println!(
         "CPU µs of one: S signature {sign:.0}, H hello {hello:.1}, V verify {verify:.1}, D read {read:.0}, W grouped write {write:.0} \
@@ -212,39 +216,39 @@ fn print_table(rows: &[Row], limits: &Limits, writes: &Writes) -> bool {
         writes.one_by_one,
         writes.grouped / writes.one_by_one
     );
-    report::head();
+    report::print_head();
     let missed = rows.iter().filter(|row| !row.print(limits)).count();
     missed == 0
 }
 
-/// Start-up, memory, size, and what verification adds to an answer.
+/// Measures and prints start-up time, memory, size of the binaries, and the latency that verification adds.
 async fn print_sizes(plan: &Plan, servers: &Servers, idle: (f64, f64), setup: &Arc<Setup>) -> Result<bool> {
     let Services { identity, tasks, first_start, .. } = &servers.services;
     println!("\n| figure | value | must | aim |\n|---|---|---|---|");
-    let mut met = figure("ready, existing database", millis(identity.ready_after), "ms", 150.0, 60.0);
-    met &= figure("ready, empty database", millis(*first_start), "ms", 1_000.0, 500.0);
-    met &= figure("resident, idle: identity", idle.0, "MiB", 40.0, 25.0);
-    met &= figure("resident, idle: postern-tasks", idle.1, "MiB", 20.0, 12.0);
+    let mut met = print_figure("ready, existing database", millis(identity.ready_after), "ms", 150.0, 60.0);
+    met &= print_figure("ready, empty database", millis(*first_start), "ms", 1_000.0, 500.0);
+    met &= print_figure("resident, idle: identity", idle.0, "MiB", 40.0, 25.0);
+    met &= print_figure("resident, idle: postern-tasks", idle.1, "MiB", 20.0, 12.0);
     let token = setup.access_token(&mut Connection::open(identity.address).await?).await?;
     let bearer = |path: &str| Get::with_token(path, &token);
     let alone = Load { connections: 1, warm_up: plan.duration / 6, duration: plan.duration };
     let open = drive_one(Get::open("/"), &servers.hello, alone).await?;
     let protected = drive_one(bearer("/"), &servers.uncached, alone).await?;
     let added = millis(protected.quantile(990)) - millis(open.quantile(990));
-    met &= figure("p99 that verification adds, one connection", added, "ms", 1.0, 1.0);
-    many(plan, bearer("/oauth2/userinfo"), identity).await?;
-    met &= figure("resident, after the load: identity", identity.resident_mib()?, "MiB", 100.0, 60.0);
-    many(plan, bearer("/api/tasks"), tasks).await?;
-    met &= figure("resident, after the load: postern-tasks", tasks.resident_mib()?, "MiB", 30.0, 16.0);
+    met &= print_figure("p99 that verification adds, one connection", added, "ms", 1.0, 1.0);
+    send_planned_requests(plan, bearer("/oauth2/userinfo"), identity).await?;
+    met &= print_figure("resident, after the load: identity", identity.resident_mib()?, "MiB", 100.0, 60.0);
+    send_planned_requests(plan, bearer("/api/tasks"), tasks).await?;
+    met &= print_figure("resident, after the load: postern-tasks", tasks.resident_mib()?, "MiB", 30.0, 16.0);
     for binary in ["postern", "postern-tasks"] {
         let bytes = std::fs::metadata(plan.binaries.join(binary))?.len();
-        met &= figure(&format!("binary: {binary}"), as_float(bytes) / 1e6, "MB", 40.0, 25.0);
+        met &= print_figure(&format!("binary: {binary}"), as_float(bytes) / 1e6, "MB", 40.0, 25.0);
     }
     Ok(met)
 }
 
 /// Sends at least the planned number of requests.
-async fn many(plan: &Plan, operation: Get, server: &Server) -> Result<()> {
+async fn send_planned_requests(plan: &Plan, operation: Get, server: &Server) -> Result<()> {
     let operation = Arc::new(operation);
     let load = Load { connections: CONNECTIONS, warm_up: Duration::ZERO, duration: Duration::from_secs(5) };
     let mut sent = 0;

@@ -1,4 +1,4 @@
-//! Defines what is driven: one operation for each hot path.
+//! Defines one operation for each hot path.
 
 use std::sync::Arc;
 
@@ -11,10 +11,9 @@ use sha2::{Digest, Sha256};
 
 use crate::drive::{Connection, Operation};
 
-/// A code verifier; one for all, since only its check is measured (RFC 7636 section 4.1).
+/// The code verifier of all requests, because only its check is measured (RFC 7636 section 4.1).
 const CODE_VERIFIER: &str = "bench-bench-bench-bench-bench-bench-bench-bench";
 
-/// A request without a body.
 pub(crate) fn get(path: &str, headers: &[(&str, &str)]) -> Result<Request<Full<Bytes>>> {
     let mut request = Request::builder().uri(path).header(header::HOST, "localhost");
     for (name, value) in headers {
@@ -23,7 +22,7 @@ pub(crate) fn get(path: &str, headers: &[(&str, &str)]) -> Result<Request<Full<B
     Ok(request.body(Full::default())?)
 }
 
-/// A form.
+/// A POST request with a form.
 pub(crate) fn post(
     path: &str,
     headers: &[(&str, &str)],
@@ -38,23 +37,22 @@ pub(crate) fn post(
     Ok(request)
 }
 
-/// Who signs in, through which client.
+/// The user and the clients of the operations.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
     /// A public first-party client.
     pub(crate) client_id: String,
-    /// One of its redirect URIs.
     pub(crate) redirect_uri: String,
     /// The browser's session cookie, as a `Cookie` header.
     pub(crate) cookie: String,
-    /// `Authorization` of the confidential client.
+    /// The `Authorization` header of the confidential client.
     pub(crate) basic: String,
-    /// What the user's tokens are asked for.
+    /// Scopes of the user's tokens.
     pub(crate) scope: String,
 }
 
 impl Setup {
-    /// Where a browser begins.
+    /// The authorization request, as a path with its query.
     pub(crate) fn authorize_path(&self) -> String {
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(CODE_VERIFIER));
         let query = url::form_urlencoded::Serializer::new(String::new())
@@ -69,7 +67,7 @@ impl Setup {
         format!("/oauth2/authorize?{query}")
     }
 
-    /// A new grant, from the session to the tokens.
+    /// Makes a new grant: from the session to the token response.
     pub(crate) async fn tokens(&self, connection: &mut Connection) -> Result<serde_json::Value> {
         let request = get(&self.authorize_path(), &[("Cookie", &self.cookie)])?;
         let answer = connection.send(request).await?;
@@ -85,8 +83,8 @@ impl Setup {
         connection.send(post("/oauth2/token", &[], &form)?).await?.json()
     }
 
-    /// A token of the confidential client in its own right.
-    pub(crate) async fn own_token(&self, connection: &mut Connection) -> Result<String> {
+    /// An access token of the confidential client in its own right.
+    pub(crate) async fn client_token(&self, connection: &mut Connection) -> Result<String> {
         let form = [("grant_type", "client_credentials")];
         let request = post("/oauth2/token", &[("Authorization", &self.basic)], &form)?;
         member(&connection.send(request).await?.json()?, "access_token")
@@ -109,19 +107,19 @@ fn member(answer: &serde_json::Value, name: &str) -> Result<String> {
     Ok(answer[name].as_str().with_context(|| format!("no {name}"))?.to_owned())
 }
 
-/// GET that must answer 200, with the same headers each time.
+/// A GET that must answer 200, with the same headers each time.
 pub(crate) struct Get {
     pub(crate) path: String,
     pub(crate) headers: Vec<(&'static str, String)>,
 }
 
 impl Get {
-    /// Without credentials.
+    /// Makes a GET without credentials.
     pub(crate) fn open(path: &str) -> Self {
         Self { path: path.to_owned(), headers: Vec::new() }
     }
 
-    /// With an access token (RFC 6750 section 2.1).
+    /// Makes a GET with an access token (RFC 6750 section 2.1).
     pub(crate) fn with_token(path: &str, access_token: &str) -> Self {
         Self { path: path.to_owned(), headers: vec![("Authorization", format!("Bearer {access_token}"))] }
     }
@@ -142,7 +140,7 @@ impl Operation for Get {
     }
 }
 
-/// GET with one of many access tokens in turn.
+/// A GET with the next of many access tokens each time.
 #[derive(Clone)]
 pub(crate) struct GetWithTokens {
     pub(crate) path: String,
@@ -165,7 +163,7 @@ impl Operation for GetWithTokens {
     }
 }
 
-/// A token for the client in its own right (RFC 6749 section 4.4).
+/// A token request with client credentials (RFC 6749 section 4.4).
 pub(crate) struct ClientCredentials(pub(crate) Arc<Setup>);
 
 impl Operation for ClientCredentials {
@@ -176,11 +174,11 @@ impl Operation for ClientCredentials {
     }
 
     async fn run(&self, connection: &mut Connection, (): &mut ()) -> Result<()> {
-        self.0.own_token(connection).await.map(drop)
+        self.0.client_token(connection).await.map(drop)
     }
 }
 
-/// From a session to an access, an ID and a refresh token: two requests.
+/// An authorization with an existing session and its token request: two requests.
 pub(crate) struct AuthorizeAndToken(pub(crate) Arc<Setup>);
 
 impl Operation for AuthorizeAndToken {

@@ -1,4 +1,4 @@
-//! Starts the two services as a development set-up has them, and signs a person in.
+//! Starts the two services as a development set-up has them, and signs a user in.
 
 use std::{
     ffi::OsStr,
@@ -12,22 +12,22 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{drive::Connection, process::Server, scenarios::Setup, sign_in::sign_in};
 
-/// The audience of the tasks resource as `postern dev` seeds it.
+/// The audience of the tasks resource that `postern dev` creates.
 pub(crate) const AUDIENCE: &str = "http://localhost:7118";
-/// What the user's tokens are asked for.
+/// Scopes of the user's tokens.
 const TASKS_SCOPE: &str = "openid profile email tasks:read tasks:write";
 
-/// The provider and the tasks API of one build, with data of their own.
+/// The provider and the tasks API of one build, with a database of their own.
 pub(crate) struct Services {
     pub(crate) identity: Server,
     pub(crate) tasks: Server,
-    /// How long the provider took on an empty database.
+    /// Start-up time of the provider with an empty database.
     pub(crate) first_start: Duration,
     pub(crate) directory: tempfile::TempDir,
 }
 
 impl Services {
-    /// Starts the binaries of a folder.
+    /// Starts the binaries in a folder.
     pub(crate) fn start(binaries: &Path) -> Result<Self> {
         let directory = tempfile::tempdir_in(".")?;
         let (identity_at, tasks_at) = (free_address()?, free_address()?);
@@ -42,12 +42,11 @@ impl Services {
         Ok(Self { identity, tasks, first_start, directory })
     }
 
-    /// The provider's issuer.
     pub(crate) fn issuer(&self) -> String {
         issuer_at(self.identity.address)
     }
 
-    /// Signs alice in and reads the secret of the client that acts in its own right.
+    /// Signs alice in, and reads the secret of the client that acts in its own right.
     pub(crate) async fn prepare(&self) -> Result<Setup> {
         let secrets = std::fs::read_to_string(self.directory.path().join("identity/dev-secrets.toml"))?;
         let secret = secrets
@@ -68,7 +67,7 @@ impl Services {
         Ok(setup)
     }
 
-    /// Stops both, as a service manager would.
+    /// Stops both services, as a service manager would.
     pub(crate) fn stop(self) -> Result<()> {
         self.identity.stop()?;
         self.tasks.stop()
@@ -87,7 +86,7 @@ fn start_identity(binaries: &Path, directory: &Path, address: SocketAddr) -> Res
         ("POSTERN_TELEMETRY__LOG", "warn".to_owned()),
         ("POSTERN_LIMITS__REFRESHES_PER_GRANT", "1000000000 per 1h per grant".to_owned()),
         ("POSTERN_LIMITS__FAILURES_PER_SOURCE", "1000000000 per 1h per ip".to_owned()),
-        // Each sign-in counts as a guess until its password is known to be right.
+        // The login throttle counts each sign-in as a failure until its password is known to be right.
         ("POSTERN_LIMITS__FAILURES_BEFORE_DELAY", "65535".to_owned()),
     ];
     let data = directory.join("identity");
@@ -118,7 +117,7 @@ fn start_tasks(binaries: &Path, directory: &Path, address: SocketAddr, issuer: &
     )
 }
 
-/// A port that nobody listens on.
+/// A free port of the loopback interface.
 pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
 }

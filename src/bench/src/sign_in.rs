@@ -1,11 +1,11 @@
-//! Signs a person in through the pages, as a browser would, to have a session for the authorization endpoint.
+//! Signs a user in through the pages, as a browser does, to have a session for the authorization endpoint.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::{
-    drive::{Answer, Connection},
+    drive::{Connection, ReadResponse},
     scenarios::{get, post},
 };
 
@@ -16,8 +16,8 @@ struct Browser<'a> {
     cookies: BTreeMap<String, String>,
 }
 
-/// Goes from `authorize_path` through the pages with the code that arrives in the inbox of `postern dev`.
-/// Answers the `Cookie` header of the session.
+/// Goes from `authorize_path` through the pages, with the code that arrives in the inbox of `postern dev`.
+/// Returns the `Cookie` header of the session.
 pub(crate) async fn sign_in(
     connection: &mut Connection,
     issuer: &str,
@@ -39,7 +39,7 @@ impl Browser<'_> {
         self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
     }
 
-    fn keep(&mut self, answer: &Answer) -> Result<()> {
+    fn store_cookies(&mut self, answer: &ReadResponse) -> Result<()> {
         for line in answer.headers.get_all("set-cookie") {
             let (name, rest) = line.to_str()?.split_once('=').context("a cookie without a value")?;
             let value = rest.split(';').next().unwrap_or_default();
@@ -48,12 +48,12 @@ impl Browser<'_> {
         Ok(())
     }
 
-    /// GETs, and follows redirects within the provider.
-    async fn follow(&mut self, mut path: String) -> Result<Answer> {
+    /// Sends a GET, and follows redirects within the provider.
+    async fn follow(&mut self, mut path: String) -> Result<ReadResponse> {
         for _ in 0..10 {
             let request = get(&path, &[("Cookie", &self.cookie_header())])?;
             let answer = self.connection.send(request).await?;
-            self.keep(&answer)?;
+            self.store_cookies(&answer)?;
             match answer.headers.get("location") {
                 None => return Ok(answer),
                 Some(location) => match location.to_str()? {
@@ -65,8 +65,13 @@ impl Browser<'_> {
         bail!("too many redirects from {path}")
     }
 
-    /// Posts the form with this action, its hidden fields included.
-    async fn submit(&mut self, page: &Answer, action: &str, fields: &[(&str, &str)]) -> Result<Answer> {
+    /// Posts the form with this action and its hidden fields.
+    async fn submit(
+        &mut self,
+        page: &ReadResponse,
+        action: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<ReadResponse> {
         let html = std::str::from_utf8(&page.body)?;
         let hidden = hidden_fields(html, action)?;
         let given = |name: &str| fields.iter().any(|(given, _)| *given == name);
@@ -76,7 +81,7 @@ impl Browser<'_> {
         let headers = [("Cookie", self.cookie_header()), ("Origin", self.issuer.to_owned())];
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let answer = self.connection.send(post(action, &headers, &form)?).await?;
-        self.keep(&answer)?;
+        self.store_cookies(&answer)?;
         match answer.headers.get("location").map(|location| location.to_str()) {
             Some(Ok(location)) if location.starts_with('/') => self.follow(location.to_owned()).await,
             _ => Ok(answer),

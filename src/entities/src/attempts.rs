@@ -1,56 +1,53 @@
-//! One login in progress.
+//! Defines the table `attempts`: one login in progress. Its row is bound to the browser or to the client
+//! that began the login.
 
 use sea_orm::entity::prelude::*;
 
-/// One login in progress.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "attempts")]
 pub struct Model {
-    /// Hash of the 256-bit secret that names it.
+    /// Hash of the 256-bit secret that the page or the API client holds.
     #[sea_orm(primary_key, auto_increment = false)]
     pub attempt_hash: Vec<u8>,
-    /// Client it is bound to; none for the account pages.
+    /// The client that the attempt is bound to; null for the account pages.
     pub client_id: Option<String>,
-    /// Request it serves.
+    /// The pending authorization request that the login serves.
     pub authorization_request_id: Option<Uuid>,
-    /// Browser it is bound to, where there is one.
+    /// Hash of the cookie of the browser that the attempt is bound to; null for API clients.
     pub browser_hash: Option<Vec<u8>>,
-    /// What the person typed, normalised.
+    /// The identifier that the person typed, normalised.
     pub identifier: String,
-    /// Whom it names, if anybody: the answer never tells.
+    /// The account that the identifier names, if there is one. No response tells whether there is.
     pub user_id: Option<Uuid>,
-    /// What the sign-in must reach (`acr`, ...).
+    /// The authentication requirement of the login (`acr`, `max_age`, ...).
     #[sea_orm(column_type = "JsonBinary")]
     pub requested: Json,
-    /// Factors shown so far.
+    /// The factors that were verified so far.
     #[sea_orm(column_type = "JsonBinary")]
     pub proofs: Json,
-    /// Method of the open challenge.
+    /// Login method of the open challenge.
     pub method: Option<String>,
-    /// What the method must remember about it.
+    /// State that the login method keeps for its open challenge.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub challenge: Option<Json>,
-    /// MAC of the code sent, if the method sends one.
+    /// MAC of the code that was sent, if the method sends one.
     pub code_mac: Option<Vec<u8>>,
-    /// End of that code.
     pub code_expires_at: Option<i64>,
-    /// Hash of the source that had a code sent; none where none was, or where the account knows the device.
+    /// Hash of the source that had a code sent. Null when no code was sent, or when the account knows
+    /// the device.
     pub source_hash: Option<Vec<u8>>,
     /// When a code was sent last.
     pub sent_at: Option<i64>,
-    /// How often one was.
+    /// How many times a code was sent.
     pub sends: i32,
-    /// Tries left, reserved before each check.
+    /// Tries left. A try is taken before each check, so that parallel tries cannot exceed the limit.
     pub tries_left: i32,
-    /// When it was made.
     pub created_at: i64,
-    /// When it ends.
     pub expires_at: i64,
-    /// Set once, when it became a session.
+    /// Set once, when the attempt became a session.
     pub completed_at: Option<i64>,
 }
 
-/// No relation is declared: what is read together is joined where it is read.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,29 +1,27 @@
-//! A code on its way through the browser.
+//! Defines the table `authorization_codes`: an authorization code between its issue and its redemption
+//! (RFC 6749 section 4.1).
 
 use sea_orm::entity::prelude::*;
 
-/// A code on its way through the browser.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "authorization_codes")]
 pub struct Model {
-    /// The grant; the code names it.
+    /// The grant. The code itself contains this identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub grant_id: Uuid,
-    /// Hash of the code.
     pub code_hash: Vec<u8>,
-    /// Must be repeated at the token endpoint.
+    /// The token request must repeat it (RFC 6749 section 4.1.3).
     pub redirect_uri: String,
-    /// PKCE challenge, method S256.
+    /// PKCE challenge of the method S256 (RFC 7636).
     pub code_challenge: Option<String>,
-    /// For the ID token.
+    /// Repeated in the ID token.
     pub nonce: Option<String>,
-    /// Start of its 60 seconds.
+    /// The code is valid for `tokens.code_lifetime` from here on.
     pub issued_at: i64,
-    /// Set once by the only redemption.
+    /// Set once, by the only redemption.
     pub redeemed_at: Option<i64>,
 }
 
-/// No relation is declared: what is read together is joined where it is read.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,19 +1,18 @@
-//! How often a cached topic has changed.
+//! Defines the table `change_versions`: a counter for each cached topic. A node that sees another version
+//! than its own reads the topic again.
 
 use sea_orm::entity::prelude::*;
 
-/// How often a cached topic has changed.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "change_versions")]
 pub struct Model {
-    /// What changed.
+    /// Name of the cached data, such as `clients`.
     #[sea_orm(primary_key, auto_increment = false)]
     pub topic: String,
-    /// How often.
+    /// Increases by one with each change.
     pub version: i64,
 }
 
-/// No relation is declared: what is read together is joined where it is read.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,60 +1,53 @@
-//! An app that asks for tokens.
+//! Defines the table `clients`: a client (RFC 6749 section 2).
 
 use sea_orm::entity::prelude::*;
 
-/// An app that asks for tokens.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "clients")]
 pub struct Model {
-    /// Public name; never a UUID, so that it cannot be taken for a `sub`.
+    /// Never a UUID, so that a client cannot be mistaken for a `sub`.
     #[sea_orm(primary_key, auto_increment = false)]
     pub client_id: String,
-    /// What people call it.
+    /// Name that people see.
     pub name: String,
-    /// Rules it keeps: `strict`.
+    /// The set of protocol rules for this client: `strict`.
     pub profile: String,
     /// May use the first-party API and skips consent; set by operators only.
     pub first_party: bool,
-    /// `none` (public), `client_secret_basic` or `client_secret_post`.
     pub token_endpoint_auth_method: String,
-    /// Exact redirect URIs.
+    /// Compared exactly (RFC 9700 section 2.1).
     #[sea_orm(column_type = "JsonBinary")]
     pub redirect_uris: Json,
-    /// Exact URIs to return to after sign-out.
+    /// Compared exactly, as redirect URIs are.
     #[sea_orm(column_type = "JsonBinary")]
     pub post_logout_redirect_uris: Json,
-    /// Browser origins that may call the APIs.
+    /// Browser origins that may call the APIs (CORS).
     #[sea_orm(column_type = "JsonBinary")]
     pub origins: Json,
-    /// Grant types the token endpoint accepts from it.
+    /// Grant types that the token endpoint accepts from the client.
     #[sea_orm(column_type = "JsonBinary")]
     pub grant_types: Json,
-    /// Scopes it may ask for.
+    /// Scopes that the client may request.
     #[sea_orm(column_type = "JsonBinary")]
     pub scopes: Json,
-    /// Scopes when it names none.
+    /// Scopes of a request that names none.
     #[sea_orm(column_type = "JsonBinary")]
     pub default_scopes: Json,
-    /// Login methods people may use for it; empty means all.
+    /// Login methods that people may use for the client; empty means all.
     #[sea_orm(column_type = "JsonBinary")]
     pub login_methods: Json,
-    /// Least `acr` of every sign-in for it.
+    /// Least `acr` of every sign-in for the client.
     pub required_acr: Option<String>,
-    /// Logo for the sign-in page.
+    /// Shown on the sign-in page.
     pub logo_uri: Option<String>,
-    /// Its privacy policy.
     pub policy_uri: Option<String>,
-    /// Its terms.
     pub tos_uri: Option<String>,
-    /// Set while it may ask for nothing.
+    /// Set while the client may not request anything.
     pub disabled_at: Option<i64>,
-    /// When it was made.
     pub created_at: i64,
-    /// Last change.
     pub updated_at: i64,
 }
 
-/// No relation is declared: what is read together is joined where it is read.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

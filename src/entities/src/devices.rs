@@ -1,26 +1,23 @@
-//! A device that an account has signed in with.
+//! Defines the table `devices`: a device that an account has signed in with.
 
 use sea_orm::entity::prelude::*;
 
-/// A device that an account has signed in with.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "devices")]
 pub struct Model {
-    /// The account.
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: Uuid,
-    /// Hash of the browser's secret, or of an app's network and name.
+    /// Hash of the browser's secret, or of the network and the name of an app.
     #[sea_orm(primary_key, auto_increment = false)]
     pub device_hash: Vec<u8>,
-    /// Its first sign-in.
+    /// First sign-in with this device.
     pub first_seen_at: i64,
-    /// Its last one.
+    /// Last sign-in with this device.
     pub last_seen_at: i64,
-    /// It is unknown again from then on.
+    /// From then on the device counts as unknown again.
     pub expires_at: i64,
 }
 
-/// No relation is declared: what is read together is joined where it is read.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

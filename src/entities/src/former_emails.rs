@@ -1,25 +1,24 @@
-//! An email that an account had before, kept so that its owner can take the change back.
+//! Defines the table `former_emails`: a former email of an account, kept so that its owner can undo the
+//! change.
 
 use sea_orm::entity::prelude::*;
 
-/// An email that an account had before, kept so that its owner can take the change back.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "former_emails")]
 pub struct Model {
-    /// Hash of the token in the link that was mailed to it. The row is removed when the link is used.
+    /// Hash of the token in the link that was mailed to the former email. Using the link removes the
+    /// row.
     #[sea_orm(primary_key, auto_increment = false)]
     pub token_hash: Vec<u8>,
-    /// The account.
     pub user_id: Uuid,
-    /// The email, sealed for this row and this user.
+    /// The former email, bound to this row and this user.
     pub email_sealed: Vec<u8>,
-    /// When the account got another one.
+    /// When the account got its next email.
     pub created_at: i64,
-    /// When the change stands for good.
+    /// From then on the change cannot be undone.
     pub expires_at: i64,
 }
 
-/// No relation is declared: what is read together is joined where it is read.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,28 +1,27 @@
-//! Guesses at one account, by one device that it knows or by all others together.
+//! Defines the table `guesses`: the login throttle: failed logins of one account, by one known device or
+//! by all unknown devices together.
 
 use sea_orm::entity::prelude::*;
 
-/// Guesses at one account, by one device that it knows or by all others together.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "guesses")]
 pub struct Model {
-    /// Hash of the address and of what is guessed.
+    /// Hash of the identifier and of the kind of secret that is guessed (password, sent code, second factor).
     #[sea_orm(primary_key, auto_increment = false)]
     pub account: Vec<u8>,
-    /// Hash that names the device; empty for all that the account does not know.
+    /// Hash that names the known device; empty for all unknown devices together.
     #[sea_orm(primary_key, auto_increment = false)]
     pub device: Vec<u8>,
-    /// Guesses that were looked at.
+    /// Failures so far. A guess counts before it is judged, and is refunded when it is right.
     pub made: i32,
-    /// Guesses that were refused since the last one that was looked at.
+    /// Guesses that were refused unjudged in the current delay. Only the first one is audited.
     pub refused: i32,
-    /// The next one is looked at from then on.
+    /// The next guess is judged from then on.
     pub free_at: i64,
-    /// All are forgotten from then on.
+    /// The row counts as absent from then on.
     pub forget_at: i64,
 }
 
-/// No relation is declared: what is read together is joined where it is read.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,33 +1,29 @@
-//! Work to do after the answer: mail, webhooks.
+//! Defines the table `jobs`: a job that runs after the response, such as a mail or a webhook.
 
 use sea_orm::entity::prelude::*;
 
-/// Work to do after the answer: mail, webhooks.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "jobs")]
 pub struct Model {
-    /// Row identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// Which job.
+    /// Name under which the owner of the job registered it.
     pub kind: String,
-    /// Its input; erased when done.
+    /// Input of the job; erased when the job has ended.
     pub payload_sealed: Option<Vec<u8>>,
-    /// Not before.
+    /// Earliest start of the next run.
     pub run_at: i64,
-    /// Runs begun.
+    /// Runs that were begun.
     pub attempts: i32,
-    /// A node works on it until then.
+    /// Until then the job belongs to the node that runs it.
     pub leased_until: Option<i64>,
-    /// Done or given up.
+    /// Set when the job succeeded or was given up.
     pub finished_at: Option<i64>,
-    /// Why the last run failed, without secrets.
+    /// Why the last run failed; never a secret.
     pub last_error: Option<String>,
-    /// When it was made.
     pub created_at: i64,
 }
 
-/// No relation is declared: what is read together is joined where it is read.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,26 +1,22 @@
-//! A code that stands in for a lost device, once.
+//! Defines the table `recovery_codes`: a recovery code that stands in for a lost authenticator, once.
 
 use sea_orm::entity::prelude::*;
 
-/// A code that stands in for a lost device, once.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "recovery_codes")]
 pub struct Model {
-    /// The user.
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: Uuid,
-    /// MAC of the code over the user.
+    /// MAC of the code over the user's id.
     #[sea_orm(primary_key, auto_increment = false)]
     pub code_mac: Vec<u8>,
-    /// The device it stands in for, and goes with.
+    /// The credential that the code stands in for. The code is deleted with it.
     pub credential_id: Uuid,
-    /// When it was made.
     pub created_at: i64,
-    /// Set once.
+    /// Set once, when the code is used.
     pub used_at: Option<i64>,
 }
 
-/// No relation is declared: what is read together is joined where it is read.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,28 +1,26 @@
-//! One leaf or past leaf of a grant's refresh tokens.
+//! Defines the table `refresh_tokens`: one refresh token of a grant: the current one, or one that was
+//! rotated (RFC 9700 section 4.14).
 
 use sea_orm::entity::prelude::*;
 
-/// One leaf or past leaf of a grant's refresh tokens.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "refresh_tokens")]
 pub struct Model {
-    /// The grant; the token names it.
+    /// The grant. The token itself contains this identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub grant_id: Uuid,
-    /// Hash of the token.
     #[sea_orm(primary_key, auto_increment = false)]
     pub token_hash: Vec<u8>,
-    /// When it was issued.
     pub issued_at: i64,
-    /// End without use.
+    /// End of the token unless it is used before.
     pub expires_at: i64,
-    /// Set once, when its successor was made.
+    /// Set once, when the successor was made.
     pub rotated_at: Option<i64>,
-    /// The successor under a key derived from this token, for a lost answer.
+    /// The successor, encrypted with a key derived from this token: it repeats a response that was
+    /// lost.
     pub successor_sealed: Option<Vec<u8>>,
 }
 
-/// No relation is declared: what is read together is joined where it is read.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,25 +1,21 @@
-//! An API whose tokens this provider issues; its identifier is the audience.
+//! Defines the table `resources`: a resource server whose access tokens this provider issues (RFC 8707).
 
 use sea_orm::entity::prelude::*;
 
-/// An API whose tokens this provider issues; its identifier is the audience.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "resources")]
 pub struct Model {
     /// Absolute URI (RFC 8707 section 2): the audience.
     #[sea_orm(primary_key, auto_increment = false)]
     pub identifier: String,
-    /// What people call it.
+    /// Name that people see.
     pub name: String,
-    /// Algorithm of access tokens for it (RFC 7518).
+    /// Algorithm of access tokens for the resource (RFC 7518).
     pub signing_algorithm: String,
-    /// When it was made.
     pub created_at: i64,
-    /// Last change.
     pub updated_at: i64,
 }
 
-/// No relation is declared: what is read together is joined where it is read.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

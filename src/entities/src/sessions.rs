@@ -1,46 +1,42 @@
-//! One sign-in of a user, by browser or API.
+//! Defines the table `sessions`: one sign-in of a user, by browser or by API.
 
 use sea_orm::entity::prelude::*;
 
-/// One sign-in of a user, by browser or API.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sessions")]
 pub struct Model {
     /// The `sid` of tokens: random.
     #[sea_orm(primary_key, auto_increment = false)]
     pub sid: Uuid,
-    /// Hash of the browser's cookie; none for API sign-ins.
+    /// Hash of the browser's cookie; null for API sign-ins.
     pub cookie_hash: Option<Vec<u8>>,
-    /// The user.
     pub user_id: Uuid,
-    /// `browser` or `api`.
+    /// `browser`, or `api` for a session without a cookie.
     pub kind: String,
     /// The client of an API sign-in.
     pub client_id: Option<String>,
-    /// When the person last proved who they are.
+    /// When the person last authenticated.
     pub auth_time: i64,
-    /// Level reached.
+    /// Authentication level that was reached.
     pub acr: String,
-    /// Methods used (RFC 8176).
+    /// Authentication methods that were used (RFC 8176).
     #[sea_orm(column_type = "JsonBinary")]
     pub amr: Json,
-    /// When it was made.
     pub created_at: i64,
     /// For the idle limit; written at most once a minute.
     pub last_seen_at: i64,
-    /// Absolute end.
+    /// Absolute end, however active the session is.
     pub expires_at: i64,
-    /// Signed out or ended.
+    /// Set when the session was ended before `expires_at`.
     pub ended_at: Option<i64>,
-    /// Where it began.
+    /// IP address at the sign-in.
     pub ip: Option<String>,
-    /// What it began with.
+    /// User agent at the sign-in.
     pub user_agent: Option<String>,
-    /// Whether the person asked the browser to keep it.
+    /// Whether the person asked the browser to keep the session when it is closed.
     pub remembered: bool,
 }
 
-/// No relation is declared: what is read together is joined where it is read.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

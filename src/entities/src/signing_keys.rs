@@ -1,32 +1,28 @@
-//! A key pair that signs tokens, and where it is in its life.
+//! Defines the table `signing_keys`: a key pair that signs tokens, and its state.
 
 use sea_orm::entity::prelude::*;
 
-/// A key pair that signs tokens, and where it is in its life.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "signing_keys")]
 pub struct Model {
-    /// Key ID: RFC 7638 thumbprint.
+    /// Key ID: the thumbprint of RFC 7638.
     #[sea_orm(primary_key, auto_increment = false)]
     pub kid: String,
-    /// RFC 7518 name.
+    /// Name in RFC 7518.
     pub algorithm: String,
     /// `next`, `active` or `retiring`.
     pub state: String,
-    /// What JWKS shows.
+    /// Published in the JWK set.
     #[sea_orm(column_type = "JsonBinary")]
     pub public_jwk: Json,
-    /// The private key.
     pub private_sealed: Vec<u8>,
-    /// When it was made.
     pub created_at: i64,
-    /// When it began to sign.
+    /// When the key began to sign.
     pub activated_at: Option<i64>,
-    /// When it stopped signing.
+    /// When the key stopped signing.
     pub retired_at: Option<i64>,
 }
 
-/// No relation is declared: what is read together is joined where it is read.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,4 +1,7 @@
-//! Defines `App`: what every use case runs on, built in one place.
+//! Defines `App`, the shared state of all use cases, and builds it from the settings and a migrated database.
+//!
+//! Owns the in-memory clients, resources and signing keys, each replaced as a whole when its topic is
+//! announced. This is the composition root: it knows every module below `http` and `cli`.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -16,105 +19,93 @@ use crate::{
     clients::{self, Clients},
     config::Config,
     crypto::{CryptoError, Vault},
-    jobs::{JobError, Jobs, Kind, Lane, housekeeping},
-    login::{self, LoginMethod, LoginMethods, attempt::Judging, code, passkey, policy::Acr, sent_code},
+    jobs::{JobError, JobKind, JobPriority, Jobs, housekeeping},
+    login::{self, LoginMethod, LoginMethods, attempt::InFlightTries, code, passkey, policy::Acr, sent_code},
     mail::{self, Inbox, MailError, Mailer, Smtp},
     outbound::{Outbound, OutboundError},
     passwords::{
         self, HashError, Hasher,
-        breached::{Breached, BreachedError},
+        breached::{BreachedError, BreachedPasswords},
         workers::Workers,
     },
-    pool::Pool,
+    pool::ComputePool,
     resources::{self, Resources},
     templates::{TemplateError, Templates},
-    tokens::keys::{self, KeyError, KeyRing, OwnKeys},
+    tokens::keys::{self, IssuerKeySource, KeyError, KeyRing},
 };
 
-/// Why the provider cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// No encryption key is configured.
     #[error(
         "there is no encryption key: make one with `postern keys new-secret` and set `secrets.encryption_key`"
     )]
     NoEncryptionKey,
-    /// The encryption key is unusable.
+    /// The encryption key is malformed.
     #[error("the encryption key cannot be used")]
     Crypto(#[from] CryptoError),
-    /// The database did not answer.
+    /// A database operation failed.
     #[error("the database did not answer")]
     Database(#[from] DatabaseError),
-    /// There is no usable signing key, and none could be made.
+    /// No signing key is usable, and none could be created.
     #[error(transparent)]
     Keys(#[from] KeyError),
-    /// The mail settings are unusable.
+    /// The mail settings are invalid.
     #[error(transparent)]
     Mail(#[from] MailError),
-    /// The HTTP client cannot be built.
     #[error(transparent)]
     Outbound(#[from] OutboundError),
-    /// Codes cannot be posted to where the settings say.
+    /// The webhook for codes may not be called.
     #[error("login.code_webhook_url cannot be called: {0}")]
     CodeWebhook(#[source] OutboundError),
-    /// The threads that hash passwords cannot be started.
     #[error("passwords cannot be hashed")]
     Hasher(#[from] HashError),
-    /// The file of breached passwords is unusable.
     #[error(transparent)]
     Breached(#[from] BreachedError),
-    /// The issuer is not one that tokens can name.
+    /// The issuer is not acceptable as `iss`.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    /// Every sign-in would fall short.
-    #[error("login.required_acr is {}, which no method of login.methods reaches", .0.word())]
+    /// No sign-in could reach the required acr.
+    #[error("login.required_acr is {}, which no method of login.methods reaches", .0.as_str())]
     UnreachableAcr(Acr),
-    /// A template or a file of messages is unusable.
+    /// A template or a message file is invalid.
     #[error(transparent)]
     Templates(#[from] TemplateError),
 }
 
-/// Everything a use case needs; cheap to clone, handed down as `&App`.
+/// The shared state; cheap to clone.
 #[derive(Clone)]
-pub struct App(Arc<Parts>);
+pub struct App(Arc<AppParts>);
 
-/// The parts of [`App`].
-pub struct Parts {
-    /// The settings.
+pub struct AppParts {
     pub config: Config,
-    /// Readers, and the one way to write.
+    /// Connections for reading, and the single writer.
     pub db: Database,
-    /// The time.
     pub clock: Clock,
-    /// Randomness.
     pub random: Random,
-    /// What seals and authenticates secrets.
+    /// Seals and authenticates stored secrets.
     pub vault: Vault,
-    /// The login methods that are switched on.
     pub login_methods: LoginMethods,
-    /// The tries that are being judged.
-    pub judging: Judging,
-    /// What judges passkeys; none where the issuer can have none.
+    /// The login attempts that this node is verifying.
+    pub in_flight_tries: InFlightTries,
+    /// Verifies passkeys; none where the issuer cannot have a relying party id.
     pub webauthn: Option<Webauthn>,
-    /// Where messages go.
     pub mailer: Mailer,
-    /// Calls other servers.
     pub outbound: Outbound,
-    /// The kinds of job, and the bell of the runner.
+    /// The kinds of job, and the wake-up of the runner.
     pub jobs: Jobs,
-    /// Where passwords are hashed.
+    /// Hashes passwords on threads of its own.
     pub hasher: Hasher,
-    /// Where the strength of passwords is estimated while they are typed.
-    pub estimator: Workers,
-    /// What no password may be, where the operator has such a file.
-    pub breached: Option<Arc<Breached>>,
-    /// Where slow signatures run.
-    pub signatures: Pool,
-    /// The provider's own public keys.
+    /// Threads that estimate the strength of a password while it is typed.
+    pub strength_estimator: Workers,
+    /// The breached passwords; none unless the operator has configured such a file.
+    pub breached: Option<Arc<BreachedPasswords>>,
+    /// Runs slow signatures and the generation of keys.
+    pub signatures: ComputePool,
+    /// The issuer's public keys.
     pub own_keys: LocalKeys,
-    /// Judges access tokens that are used here, for whatever audience.
+    /// Verifies access tokens that are presented to the issuer. The audience is checked by the caller.
     pub verifier: Verifier,
-    /// What pages and mails are made from.
+    /// The templates of pages and mails.
     pub templates: Templates,
     clients: ArcSwap<Clients>,
     resources: ArcSwap<Resources>,
@@ -122,14 +113,13 @@ pub struct Parts {
 }
 
 impl Deref for App {
-    type Target = Parts;
+    type Target = AppParts;
 
-    fn deref(&self) -> &Parts {
+    fn deref(&self) -> &AppParts {
         &self.0
     }
 }
 
-/// Puts an [`App`] together.
 pub struct Builder {
     config: Config,
     db: Database,
@@ -140,21 +130,21 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Adds a login method to those that the settings switch on.
+    /// Adds a login method to the built-in ones. The settings decide which are switched on.
     #[must_use]
     pub fn login_method(mut self, method: impl LoginMethod + 'static) -> Self {
         self.login_methods.push(Arc::new(method));
         self
     }
 
-    /// Keeps every message in memory instead of sending it.
+    /// Keeps mails in memory instead of sending them, for tests.
     #[must_use]
     pub fn inbox(mut self, inbox: Inbox) -> Self {
         self.inbox = Some(inbox);
         self
     }
 
-    /// Builds the parts on a migrated database.
+    /// Builds the app on a migrated database.
     pub async fn build(self) -> Result<App, StartError> {
         let Self { config, db, clock, random, .. } = self;
         let key = config.secrets.encryption_key.as_ref().ok_or(StartError::NoEncryptionKey)?;
@@ -163,10 +153,10 @@ impl Builder {
         let templates = Templates::load(config.pages.templates.as_deref())?;
         let clients = clients::load(db.reader()).await?;
         let resources = resources::load(db.reader()).await?;
-        let signatures = Pool::default();
-        let keys = keys::open(&config, &db, &vault, &signatures, clock.now()).await?;
+        let signing_pool = ComputePool::default();
+        let keys = keys::load_or_create(&config, &db, &vault, &signing_pool, clock.now()).await?;
         let own_keys = LocalKeys::new(keys.key_set().map_err(KeyError::from)?);
-        let source = OwnKeys { keys: own_keys.clone(), db: db.clone() };
+        let source = IssuerKeySource { keys: own_keys.clone(), db: db.clone() };
         let verifier = own_verifier(&config, &clock, source)?;
         let mailer = match (self.inbox, Smtp::from_settings(&config.mail)?) {
             (Some(inbox), _) => Mailer::Inbox(inbox),
@@ -174,19 +164,19 @@ impl Builder {
             (None, None) => Mailer::None,
         };
         let hasher = Hasher::new(&config.password)?;
-        let estimator = passwords::estimator().map_err(HashError::from)?;
-        let breached = config.password.breached_file.as_deref().map(Breached::open).transpose()?;
-        let app = App(Arc::new(Parts {
+        let strength_estimator = passwords::start_estimator().map_err(HashError::from)?;
+        let breached = config.password.breached_file.as_deref().map(BreachedPasswords::open).transpose()?;
+        let app = App(Arc::new(AppParts {
             hasher,
-            judging: Judging::default(),
-            estimator,
+            in_flight_tries: InFlightTries::default(),
+            strength_estimator,
             webauthn: passkey::relying_party(&config.issuer),
             breached: breached.map(Arc::new),
             login_methods: LoginMethods::new(&config, self.login_methods),
             mailer,
-            outbound: Outbound::new(&config.outbound)?,
-            jobs: Jobs::new(job_kinds()),
-            signatures,
+            outbound: Outbound::from_settings(&config.outbound)?,
+            jobs: Jobs::from_kinds(job_kinds()),
+            signatures: signing_pool,
             own_keys,
             verifier,
             keys: ArcSwap::from_pointee(keys),
@@ -199,94 +189,89 @@ impl Builder {
             clients: ArcSwap::from_pointee(clients),
             resources: ArcSwap::from_pointee(resources),
         }));
-        match app.config.login.required_acr.filter(|least| !login::levels(&app).contains(least)) {
+        match app.config.login.required_acr.filter(|least| !login::supported_acrs(&app).contains(least)) {
             Some(unreachable) => Err(StartError::UnreachableAcr(unreachable)),
             None => Ok(app),
         }
     }
 }
 
-/// What each kind of job does.
-fn job_kinds() -> Vec<Kind> {
+/// All kinds of job, each with its function.
+fn job_kinds() -> Vec<JobKind> {
     vec![
-        Kind {
+        JobKind {
             name: sent_code::JOB,
             run: |app, payload| Box::pin(sent_code::send(app, payload)),
             every: None,
-            lane: Lane::Front,
+            priority: JobPriority::Normal,
         },
-        Kind {
+        JobKind {
             name: mail::JOB,
-            run: |app, payload| Box::pin(mail::send_notice(app, payload)),
+            run: |app, payload| Box::pin(mail::send_prepared(app, payload)),
             every: None,
-            lane: Lane::Front,
+            priority: JobPriority::Normal,
         },
-        Kind {
+        JobKind {
             name: mail::REGISTRATION_JOB,
-            run: |app, payload| Box::pin(mail::send_notice(app, payload)),
+            run: |app, payload| Box::pin(mail::send_prepared(app, payload)),
             every: None,
-            lane: Lane::Back,
+            priority: JobPriority::Low,
         },
-        Kind {
+        JobKind {
             name: housekeeping::JOB,
-            run: |app, _| Box::pin(async move { Ok(housekeeping::sweep(&app).await.map(drop)?) }),
-            every: Some(housekeeping::EVERY),
-            lane: Lane::Front,
+            run: |app, _| Box::pin(async move { Ok(housekeeping::remove_expired(&app).await.map(drop)?) }),
+            every: Some(housekeeping::INTERVAL),
+            priority: JobPriority::Normal,
         },
-        Kind {
+        JobKind {
             name: deletion::JOB,
-            run: |app, _| Box::pin(async move { Ok(deletion::sweep(&app).await.map(drop)?) }),
-            every: Some(housekeeping::EVERY),
-            lane: Lane::Front,
+            run: |app, _| Box::pin(async move { Ok(deletion::delete_due(&app).await.map(drop)?) }),
+            every: Some(housekeeping::INTERVAL),
+            priority: JobPriority::Normal,
         },
-        Kind {
+        JobKind {
             name: "keys.maintain",
             run: |app, _| {
                 Box::pin(
                     async move { keys::maintain(&app).await.map_err(|cause| JobError::from_source(&cause)) },
                 )
             },
-            every: Some(housekeeping::EVERY),
-            lane: Lane::Front,
+            every: Some(housekeeping::INTERVAL),
+            priority: JobPriority::Normal,
         },
     ]
 }
 
 impl App {
-    /// Begins to put one together.
     pub fn builder(config: Config, db: Database, clock: Clock, random: Random) -> Builder {
         Builder { config, db, clock, random, login_methods: Vec::new(), inbox: None }
     }
 
-    /// One with nothing added.
     pub async fn new(config: Config, db: Database, clock: Clock, random: Random) -> Result<Self, StartError> {
         Self::builder(config, db, clock, random).build().await
     }
 
-    /// The clients as of now.
     pub fn clients(&self) -> Arc<Clients> {
         self.clients.load_full()
     }
 
-    /// The resources as of now.
     pub fn resources(&self) -> Arc<Resources> {
         self.resources.load_full()
     }
 
-    /// The signing keys as of now.
     pub fn keys(&self) -> Arc<KeyRing> {
         self.keys.load_full()
     }
 
-    /// Signs and verifies with other keys from now on.
-    pub(crate) fn use_keys(&self, keys: KeyRing) -> Result<(), KeyError> {
+    /// Signs and verifies with these keys from now on.
+    pub(crate) fn replace_keys(&self, keys: KeyRing) -> Result<(), KeyError> {
         self.own_keys.set(keys.key_set()?);
         self.keys.store(Arc::new(keys));
         Ok(())
     }
 
-    /// Reads a changed topic again. Nodes call it when a topic is announced, the node that changed
-    /// it right after its write.
+    /// Reloads a changed topic. Every node calls this when the topic is announced; the node that made the
+    /// change calls it right after its write.
     pub async fn reload(&self, topic: &str) -> Result<(), DatabaseError> {
         match topic {
             clients::TOPIC => self.clients.store(Arc::new(clients::load(self.db.reader()).await?)),
@@ -299,10 +284,10 @@ impl App {
 }
 
 impl App {
-    /// Keys that cannot be used (sealed with another encryption key, say) leave those in use that were: trying again
-    /// would not help, so it is an operator's turn.
+    /// If the stored keys cannot be used (for example because they are sealed with another encryption key),
+    /// the keys in memory stay in use. A retry would not help: an operator must act.
     async fn reload_keys(&self) -> Result<(), DatabaseError> {
-        match keys::refresh(self).await {
+        match keys::reload(self).await {
             Ok(()) => Ok(()),
             Err(KeyError::Database(cause)) => Err(cause),
             Err(cause) => {
@@ -313,8 +298,9 @@ impl App {
     }
 }
 
-/// The verifier of our own bearer-protected APIs: what any resource server runs, with our keys and our clock.
-fn own_verifier(config: &Config, clock: &Clock, keys: OwnKeys) -> Result<Verifier, PolicyError> {
+/// The verifier for the issuer's own APIs: the same checks as at any resource server, with the keys and the
+/// clock of this process.
+fn own_verifier(config: &Config, clock: &Clock, keys: IssuerKeySource) -> Result<Verifier, PolicyError> {
     let clock = clock.clone();
     let policy = Policy {
         algorithms: vec![Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa],

@@ -1,32 +1,28 @@
-//! Defines the files that pages load: stylesheet, mark and script, kept in memory.
+//! Defines the static files of the pages (style sheet, logo, script), kept in memory.
 //!
-//! A file's address holds a hash of its content, so that browsers may keep it for ever and a new
-//! version is a new address. An address with another hash (a page of a node with another version)
-//! answers with what is there now, not to be kept.
+//! The URL of a file contains a hash of its content, so that browsers may cache the file for ever and a new
+//! version has a new URL. A URL with another hash (from a page of a node with another version) is answered
+//! with the current content, which must not be cached. Leaves the HTTP response to `http::pages::assets`.
 
 use std::collections::BTreeMap;
 
 use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-/// One file.
 #[derive(Clone, Debug)]
 pub struct Asset {
-    /// Its content.
     pub content: Vec<u8>,
-    /// Start of the hash of its content, base64url.
+    /// The first 16 characters of the base64url SHA-256 of the content.
     pub hash: String,
-    /// Its media type.
     pub media_type: &'static str,
 }
 
-/// Every file, by name.
 #[derive(Clone, Debug, Default)]
 pub struct Assets(BTreeMap<String, Asset>);
 
 impl Assets {
-    /// Keeps `(name, content)` pairs; a name whose ending is unknown is left out.
-    pub fn keep(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
+    /// Hashes `(name, content)` pairs; a name with an unknown extension is left out.
+    pub fn from_files(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         let assets = files.into_iter().filter_map(|(name, content)| {
             let media_type = media_type(&name)?;
             let mut hash = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, &content));
@@ -36,12 +32,12 @@ impl Assets {
         Self(assets.collect())
     }
 
-    /// The file with this name, such as `postern.css`.
+    /// The file with this name, for example `postern.css`.
     pub fn find(&self, name: &str) -> Option<&Asset> {
         self.0.get(name)
     }
 
-    /// The address of a file.
+    /// The URL path of a file, with its hash.
     pub fn path(&self, name: &str) -> Option<String> {
         Some(format!("/assets/{}/{name}", self.find(name)?.hash))
     }

@@ -1,7 +1,8 @@
-//! Records what happened: one event per act, in the same write as the act.
+//! Records audit events: one event for each act, in the same write as the act.
 //!
-//! An event names who, what, when and from where, and never holds a secret. Who, where and with what are forgotten when
-//! the account is deleted: see `accounts::deletion`.
+//! An event names the act, the user and client concerned, the time and the origin of the request, and never
+//! contains a secret. When an account is deleted, the personal data of its events is erased: see
+//! `accounts::deletion`.
 
 use postern_entities::audit_events;
 use postern_service::{
@@ -14,25 +15,23 @@ use uuid::Uuid;
 
 use crate::app::App;
 
-/// Where a request came from, as far as it is proven.
+/// The origin of a request, as far as it is authenticated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// Client address: the peer's, or what a trusted proxy says.
+    /// The peer's IP, or the IP that a trusted proxy reports.
     pub ip: Option<std::net::IpAddr>,
-    /// `User-Agent`, cut to 256 characters.
     pub user_agent: Option<String>,
-    /// Reference the caller was given.
+    /// The request id that was returned to the caller.
     pub request_id: Option<String>,
 }
 
 impl Origin {
-    /// A command on one of the machines: there is no address to tell.
+    /// The origin of a command on the operator's machine, which has no IP.
     pub fn command() -> Self {
         Self { user_agent: Some("postern command".to_owned()), ..Self::default() }
     }
 }
 
-/// One act.
 #[derive(Clone, Debug)]
 pub struct Event {
     kind: &'static str,
@@ -44,47 +43,44 @@ pub struct Event {
 }
 
 impl Event {
-    /// An act, named `noun.verb`, such as `session.started`.
+    /// An event of a kind named `noun.verb`, such as `session.started`.
     pub fn new(kind: &'static str) -> Self {
         Self { kind, user_id: None, client_id: None, sid: None, grant_id: None, details: json!({}) }
     }
 
-    /// Whom it concerns.
+    /// The user whose account the event concerns.
     #[must_use]
     pub fn user(mut self, id: impl Into<Option<Uuid>>) -> Self {
         self.user_id = id.into();
         self
     }
 
-    /// Which client took part.
+    /// The client that took part.
     #[must_use]
     pub fn client(mut self, client_id: &str) -> Self {
         self.client_id = Some(client_id.to_owned());
         self
     }
 
-    /// In which session.
     #[must_use]
     pub fn session(mut self, sid: impl Into<Option<Uuid>>) -> Self {
         self.sid = sid.into();
         self
     }
 
-    /// Under which grant.
     #[must_use]
     pub fn grant(mut self, id: impl Into<Option<Uuid>>) -> Self {
         self.grant_id = id.into();
         self
     }
 
-    /// Facts about it; never a secret.
+    /// Further facts; never a secret.
     #[must_use]
     pub fn details(mut self, details: Value) -> Self {
         self.details = details;
         self
     }
 
-    /// Writes it into the open transaction.
     pub async fn record(
         self,
         app: &App,
@@ -92,13 +88,13 @@ impl Event {
         origin: &Origin,
         now: Timestamp,
     ) -> Result<(), DatabaseError> {
-        tx.execute(&self.insertion(app, origin, now)).await?;
+        tx.execute(&self.insert_statement(app, origin, now)).await?;
         Ok(())
     }
 
-    /// What writes it, to go with other insertions.
-    pub fn insertion(self, app: &App, origin: &Origin, now: Timestamp) -> Insertion {
-        Insertion::of(self.row(app, origin, now))
+    /// The insertion of the event, for a batch of statements.
+    pub fn insert_statement(self, app: &App, origin: &Origin, now: Timestamp) -> Insertion {
+        Insertion::from_active_model(self.row(app, origin, now))
     }
 
     fn row(self, app: &App, origin: &Origin, now: Timestamp) -> audit_events::ActiveModel {
@@ -118,7 +114,7 @@ impl Event {
     }
 }
 
-/// Writes many of one origin into the open transaction, with one statement.
+/// Records many events of one origin in the open transaction, with one statement.
 pub async fn record_all(
     app: &App,
     tx: &impl ConnectionTrait,

@@ -1,7 +1,7 @@
-//! Answers who may ask for tokens, and by which rules.
+//! Answers which clients exist, how they authenticate, and what they may request (RFC 6749 section 2).
 //!
-//! All clients are held in memory: reading one costs no statement. Changes go through the use cases
-//! here, which announce the topic, so that every node reloads (`app::watch_changes`).
+//! All clients are held in memory, so a look-up costs no statement. Changes are made in
+//! `administration::clients`, which announces [`TOPIC`]; each node then calls [`crate::App::reload`].
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,23 +17,21 @@ use uuid::Uuid;
 
 use crate::crypto;
 
-/// The topic announced when clients change.
+/// The topic of the change announcement for clients.
 pub const TOPIC: &str = "clients";
 
-/// How a client proves who it is at the token endpoint (OpenID Connect Core section 9).
+/// How a client authenticates at the token endpoint (OpenID Connect Core section 9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuthMethod {
-    /// A public client: it has no secret.
+    /// A public client, without a secret.
     None,
-    /// The secret in the `Authorization` header.
     ClientSecretBasic,
-    /// The secret in the form.
     ClientSecretPost,
 }
 
 impl ClientAuthMethod {
-    /// As in the metadata `token_endpoint_auth_method`.
+    /// The value of `token_endpoint_auth_method` in client metadata.
     pub const fn word(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -43,7 +41,7 @@ impl ClientAuthMethod {
     }
 }
 
-/// What the token endpoint accepts (RFC 6749 section 1.3).
+/// A grant type of the token endpoint (RFC 6749 section 1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantType {
@@ -56,7 +54,6 @@ pub enum GrantType {
 }
 
 impl GrantType {
-    /// As in the parameter `grant_type`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::AuthorizationCode => "authorization_code",
@@ -66,104 +63,98 @@ impl GrantType {
     }
 }
 
-/// An app that asks for tokens.
+/// A registered client.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// The row as stored; lists below are its JSON columns, read once.
+    /// The row as stored; the lists below are its JSON columns, parsed once.
     pub row: clients::Model,
-    /// How it authenticates.
     pub auth_method: ClientAuthMethod,
-    /// Exact redirect URIs.
+    /// Compared as strings (RFC 9700 section 2.1).
     pub redirect_uris: Vec<String>,
-    /// Exact URIs to return to after sign-out.
+    /// Compared as strings (RP-Initiated Logout section 3).
     pub post_logout_redirect_uris: Vec<String>,
-    /// Browser origins that may call the APIs with its tokens.
+    /// Browser origins that may call the APIs with the client's tokens.
     pub origins: Vec<String>,
-    /// Grant types it may use.
     pub grant_types: Vec<GrantType>,
-    /// Scopes it may ask for.
     pub scopes: Vec<String>,
-    /// Scopes it gets when it names none.
+    /// Granted when a request has no `scope`.
     pub default_scopes: Vec<String>,
-    /// Login methods by which its users may begin a sign-in, or have begun their session; empty means all that are
-    /// switched on.
+    /// Login methods with which users of this client may begin a sign-in or may have begun their session.
+    /// Empty allows all methods that are switched on.
     pub login_methods: Vec<String>,
-    /// Hashes of its live secrets with the end of each.
+    /// Hashes of the client's secrets, each with its expiry.
     secrets: Vec<(Vec<u8>, Option<Timestamp>)>,
-    /// The grant its own tokens hang off (client credentials), until it is revoked.
+    /// The client's own grant (client credentials); none until its first such token.
     pub own_grant: Option<Uuid>,
 }
 
 impl Client {
-    /// Its public name.
     pub fn client_id(&self) -> &str {
         &self.row.client_id
     }
 
-    /// Has no secret and must prove nothing (RFC 6749 section 2.1).
+    /// Whether the client is public: it has no secret (RFC 6749 section 2.1).
     pub fn public(&self) -> bool {
         self.auth_method == ClientAuthMethod::None
     }
 
-    /// Origins of its pages: those registered, and those of its redirect URIs.
+    /// The web origins of the client: the registered ones, and those of its redirect URIs.
     fn web_origins(&self) -> Vec<String> {
         let of_redirect_uris = self.redirect_uris.iter().filter_map(|uri| {
             let origin = Url::parse(uri).ok()?.origin();
-            // A private scheme leads to an app, which has no origin.
+            // A private-use URI scheme belongs to a native app, which has no web origin.
             let origin = origin.is_tuple().then(|| origin.ascii_serialization())?;
-            Some(on_any_loopback_port(&origin).unwrap_or(origin))
+            Some(loopback_origin_pattern(&origin).unwrap_or(origin))
         });
         self.origins.iter().cloned().chain(of_redirect_uris).collect()
     }
 
-    /// Whether it may use a grant type.
     pub fn may_use(&self, grant_type: GrantType) -> bool {
         self.grant_types.contains(&grant_type)
     }
 
-    /// Whether `secret` is one of its live secrets. Every live secret is compared, in constant time.
-    pub fn knows_secret(&self, secret: &str, now: Timestamp) -> bool {
+    /// Whether `secret` is a valid secret of the client. All secrets are compared, each in constant time.
+    pub fn secret_matches(&self, secret: &str, now: Timestamp) -> bool {
         let hash = crypto::token_hash(secret);
         self.secrets.iter().fold(false, |known, (stored, expires_at)| {
             let live = expires_at.is_none_or(|end| now < end);
-            known | (crypto::equal(stored, &hash) & live)
+            known | (crypto::constant_time_equal(stored, &hash) & live)
         })
     }
 }
 
-/// Every client, by name.
+/// All clients, by `client_id`.
 #[derive(Debug, Default)]
 pub struct Clients {
-    by_name: HashMap<String, Arc<Client>>,
+    by_client_id: HashMap<String, Arc<Client>>,
     public_origins: HashSet<String>,
     first_party_origins: HashSet<String>,
 }
 
 impl Clients {
-    /// The client with this name, unless it is disabled.
+    /// The client with this `client_id`, unless it is disabled.
     pub fn find(&self, client_id: &str) -> Option<&Arc<Client>> {
-        self.by_name.get(client_id).filter(|client| client.row.disabled_at.is_none())
+        self.by_client_id.get(client_id).filter(|client| client.row.disabled_at.is_none())
     }
 
-    /// Whether this is an origin of a public client that is not disabled: one that it has registered, or that of a redirect
-    /// URI.
-    pub fn public_origin(&self, origin: &str) -> bool {
+    /// Whether an enabled public client has this origin: a registered one, or that of a redirect URI.
+    pub fn has_public_origin(&self, origin: &str) -> bool {
         let known = |origin: &str| self.public_origins.contains(origin);
-        known(origin) || on_any_loopback_port(origin).is_some_and(|any| known(&any))
+        known(origin) || loopback_origin_pattern(origin).is_some_and(|any| known(&any))
     }
 
-    /// Whether a first-party client that is not disabled has registered this origin.
-    pub fn first_party_origin(&self, origin: &str) -> bool {
+    /// Whether an enabled first-party client has registered this origin.
+    pub fn has_first_party_origin(&self, origin: &str) -> bool {
         self.first_party_origins.contains(origin)
     }
 
-    /// All of them, disabled ones too.
+    /// All clients, disabled ones too.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Client>> {
-        self.by_name.values()
+        self.by_client_id.values()
     }
 }
 
-/// Reads every client: three statements, whatever their number.
+/// Loads all clients in three statements, whatever their number.
 pub async fn load(db: &impl ConnectionTrait) -> Result<Clients, DatabaseError> {
     let mut secrets: HashMap<String, Vec<_>> = HashMap::new();
     for secret in client_secrets::Entity::find().all(db).await? {
@@ -187,10 +178,10 @@ pub async fn load(db: &impl ConnectionTrait) -> Result<Clients, DatabaseError> {
     let public_origins = origins(&by_name, Client::public, Client::web_origins);
     let first_party_origins =
         origins(&by_name, |client| client.row.first_party, |client| client.origins.clone());
-    Ok(Clients { by_name, public_origins, first_party_origins })
+    Ok(Clients { by_client_id: by_name, public_origins, first_party_origins })
 }
 
-/// Some origins of the clients that are chosen and not disabled.
+/// The origins of the enabled clients that `chosen` selects.
 fn origins(
     clients: &HashMap<String, Arc<Client>>,
     chosen: fn(&Client) -> bool,
@@ -200,8 +191,9 @@ fn origins(
     chosen.flat_map(|client| origins(client)).collect()
 }
 
-/// The port of a native app's loopback address may be any (RFC 8252 section 7.3), so such an origin is known without it.
-fn on_any_loopback_port(origin: &str) -> Option<String> {
+/// A native app's loopback URI may have any port (RFC 8252 section 7.3), so such an origin is stored as a
+/// pattern without its port.
+fn loopback_origin_pattern(origin: &str) -> Option<String> {
     let on =
         |host: &&str| origin.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
     let host = ["http://127.0.0.1", "http://[::1]"].into_iter().find(on)?;
@@ -214,21 +206,23 @@ fn from_row(
     own_grant: Option<Uuid>,
 ) -> Result<Client, DatabaseError> {
     Ok(Client {
-        auth_method: read(row.token_endpoint_auth_method.clone().into())?,
-        redirect_uris: read(row.redirect_uris.clone())?,
-        post_logout_redirect_uris: read(row.post_logout_redirect_uris.clone())?,
-        origins: read(row.origins.clone())?,
-        grant_types: read(row.grant_types.clone())?,
-        scopes: read(row.scopes.clone())?,
-        default_scopes: read(row.default_scopes.clone())?,
-        login_methods: read(row.login_methods.clone())?,
+        auth_method: read_json_column(row.token_endpoint_auth_method.clone().into())?,
+        redirect_uris: read_json_column(row.redirect_uris.clone())?,
+        post_logout_redirect_uris: read_json_column(row.post_logout_redirect_uris.clone())?,
+        origins: read_json_column(row.origins.clone())?,
+        grant_types: read_json_column(row.grant_types.clone())?,
+        scopes: read_json_column(row.scopes.clone())?,
+        default_scopes: read_json_column(row.default_scopes.clone())?,
+        login_methods: read_json_column(row.login_methods.clone())?,
         secrets,
         own_grant,
         row,
     })
 }
 
-/// Reads a JSON column; one that does not read was not written by this program.
-pub(crate) fn read<T: serde::de::DeserializeOwned>(column: serde_json::Value) -> Result<T, DatabaseError> {
+/// Parses a JSON column. A parse error means that another program wrote the column.
+pub(crate) fn read_json_column<T: serde::de::DeserializeOwned>(
+    column: serde_json::Value,
+) -> Result<T, DatabaseError> {
     serde_json::from_value(column).map_err(|cause| sea_orm::DbErr::Type(cause.to_string()).into())
 }

@@ -1,4 +1,8 @@
-//! Defines the settings of `postern`; `config/default.toml` explains each and gives its default.
+//! Defines the settings of `postern`. `config/default.toml` explains each setting and gives its default.
+//!
+//! Owns the checks that concern several settings, or the meaning of one. Leaves the reading of files and the
+//! environment to `postern_service::settings`. A setting that would weaken security (mail without TLS, codes
+//! on the terminal) is refused unless it stays on this machine.
 
 use std::{
     collections::BTreeSet, ffi::OsString, fmt::Display, num::NonZeroU16, path::PathBuf, time::Duration,
@@ -6,7 +10,10 @@ use std::{
 
 use postern_service::{
     database::DatabaseSettings,
-    settings::{HttpSettings, Lifetime, Loaded, Rate, Secret, SettingsError, Sources, TelemetrySettings},
+    settings::{
+        HttpSettings, Lifetime, LoadedSettings, Rate, Secret, SettingsError, SettingsSources,
+        TelemetrySettings,
+    },
 };
 use postern_token_verifier::Algorithm;
 use serde::Deserialize;
@@ -14,97 +21,77 @@ use url::{Host, Url};
 
 use crate::login::policy::Acr;
 
-/// The defaults, and with them the list of every key.
+/// The defaults. The file also defines the set of valid keys.
 pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// Above the pages that explain references of refused requests.
+/// The path below which a page explains the reference of a refused request.
 pub const ERROR_PAGES: &str = "/errors";
 
-/// Keys whose value may also come from a file, named by the key with `_FILE`.
+/// Keys whose value may also be read from a file, which the variable with the suffix `_FILE` names.
 pub const SECRET_KEYS: [&str; 4] =
     ["database.url", "secrets.encryption_key", "login.code_webhook_secret", "mail.smtp_password"];
 
-/// What `scripts/test` tells the tests, whose commands inherit it.
-const FOREIGN_VARIABLES: [&str; 5] =
+/// Variables that `scripts/test` sets for the tests. Commands inherit them, and must not refuse them as
+/// unknown settings.
+const TEST_VARIABLES: [&str; 5] =
     ["POSTERN_AXE", "POSTERN_CHROMIUM", "POSTERN_SCREENSHOTS", "POSTERN_TEST_POSTGRES", "POSTERN_VECTORS"];
 
-/// Every setting.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Origin of every URL this provider publishes; equals `iss` byte for byte.
+    /// The origin of every published URL; equals `iss` byte for byte.
     pub issuer: String,
-    /// The listener.
     pub http: HttpSettings,
-    /// The database.
     pub database: DatabaseSettings,
-    /// What seals the secrets in the database.
     pub secrets: SecretSettings,
-    /// Lives of tokens.
     pub tokens: TokenSettings,
-    /// Signing keys.
     pub keys: KeySettings,
-    /// Login methods.
     pub login: LoginSettings,
-    /// Passwords.
     pub password: PasswordSettings,
-    /// Registration.
     pub registration: RegistrationSettings,
-    /// Sessions.
     pub session: SessionSettings,
-    /// Outgoing mail.
     pub mail: MailSettings,
-    /// How often things may happen.
     pub limits: LimitSettings,
-    /// The record of what happened.
     pub audit: AuditSettings,
-    /// Calls to other servers.
     pub outbound: OutboundSettings,
-    /// What pages are made from.
     pub pages: PageSettings,
-    /// Logs.
     pub telemetry: TelemetrySettings,
 }
 
-/// What seals the secrets in the database.
+/// The key that seals the secrets in the database.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretSettings {
-    /// 32 bytes, base64url; none until the operator makes one.
+    /// 32 bytes in base64url; none until the operator generates a key.
     pub encryption_key: Option<Secret>,
 }
 
-/// Lives of tokens.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenSettings {
-    /// Life of an access token.
     pub access_token_lifetime: Lifetime,
-    /// Life of an ID token.
     pub id_token_lifetime: Lifetime,
-    /// Life of an authorization code.
+    /// Of an authorization code. Not to be confused with `login.code_lifetime`.
     pub code_lifetime: Lifetime,
-    /// Life of a refresh token without use.
+    /// Of a refresh token that is not used.
     pub refresh_token_idle_lifetime: Lifetime,
-    /// Absolute life of a grant.
+    /// Of a grant, and with it of all its refresh tokens, however often they are used.
     pub refresh_token_lifetime: Lifetime,
-    /// How long a rotated refresh token still answers with its successor.
+    /// How long a rotated refresh token still yields its successor.
     pub refresh_token_grace: Lifetime,
 }
 
-/// Signing keys.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeySettings {
-    /// Algorithm of new keys (RFC 7518 name).
+    /// The issuer's own algorithm, for ID tokens and tokens for the issuer (RFC 7518 name).
     pub algorithm: Algorithm,
-    /// Bits of an RSA key.
     pub rsa_bits: u32,
-    /// Time between publication and first use.
+    /// How long a key is published before it may sign.
     pub publish_before: Lifetime,
-    /// Time a key signs.
+    /// How long a key signs before it is rotated.
     pub rotate_every: Lifetime,
 }
 
@@ -112,97 +99,88 @@ pub struct KeySettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CodeDelivery {
-    /// An operator makes the code and hands it over.
+    /// An operator creates the code and tells it to the user.
     Operator,
-    /// Written to the terminal of the node; loopback only.
+    /// Printed on the terminal of the node; loopback only.
     Console,
-    /// Posted to the operator's own gateway.
+    /// Posted to a webhook of the operator.
     Webhook,
 }
 
-/// Login methods.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoginSettings {
-    /// Methods that are switched on.
+    /// Names of the login methods that are switched on.
     pub methods: Vec<String>,
-    /// Least level of every sign-in for a client.
+    /// The lowest acr of every sign-in for a client.
     pub required_acr: Option<Acr>,
-    /// Life of an authorization request that waits for a person.
+    /// Of a stored authorization request that waits for the user.
     pub request_lifetime: Lifetime,
-    /// Life of a login in progress.
+    /// Of a login attempt.
     pub attempt_lifetime: Lifetime,
-    /// Life of a sent code.
+    /// Of a one-time code that is sent to a user.
     pub code_lifetime: Lifetime,
-    /// How long a device is known to an account after its last sign-in.
+    /// How long a device is remembered for an account after its last sign-in there.
     pub device_lifetime: Lifetime,
-    /// Tries at one code.
+    /// Permitted attempts at one code.
     pub code_tries: u16,
-    /// How the `code` method delivers.
     pub code_delivery: CodeDelivery,
-    /// Where the webhook posts to.
     pub code_webhook_url: Option<Url>,
-    /// Signs what the webhook posts.
+    /// The key that signs the body of the webhook.
     pub code_webhook_secret: Option<Secret>,
 }
 
-/// Passwords.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PasswordSettings {
-    /// Fewest characters of one that stands alone.
+    /// In characters; for an account without a second factor.
     pub min_length: usize,
-    /// Fewest characters of one that is used beside a second factor.
+    /// In characters; for an account with a second factor.
     pub min_length_with_second_factor: usize,
-    /// Least strength of zxcvbn, 0 to 4.
+    /// The lowest zxcvbn score, 0 to 4.
     pub min_strength: u8,
-    /// File of breached passwords; none compares with none.
+    /// None switches the comparison with breached passwords off.
     pub breached_file: Option<PathBuf>,
-    /// Argon2id: KiB of memory.
+    /// Argon2id memory, in KiB.
     pub memory_kib: u32,
-    /// Argon2id: passes over the memory.
+    /// Argon2id passes over the memory.
     pub iterations: u32,
-    /// Argon2id: lanes.
+    /// Argon2id lanes.
     pub parallelism: u32,
 }
 
-/// Who may make an account.
+/// Who may register an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Registration {
-    /// Nobody; operators add users.
+pub enum RegistrationMode {
+    /// Nobody: operators add users.
     Closed,
-    /// Who was invited.
     Invitation,
-    /// Everybody with an address.
+    /// Everybody with an email.
     Open,
 }
 
-/// Registration.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RegistrationSettings {
-    /// Who may.
-    pub mode: Registration,
-    /// Life of the links that are mailed to verify an address or to reset a password.
+    pub mode: RegistrationMode,
+    /// Of the links that are mailed to verify an email or to reset a password.
     pub link_lifetime: Lifetime,
-    /// Time between closing one's account and its deletion.
+    /// From the closing of an account until its deletion.
     pub deletion_grace: Lifetime,
     /// How long a change of email can be undone from the former mailbox.
     pub email_undo_lifetime: Lifetime,
-    /// Life of an invitation.
     pub invitation_lifetime: Lifetime,
 }
 
-/// Sessions.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SessionSettings {
-    /// Life without being seen.
+    /// Of a session that is not used.
     pub idle_lifetime: Lifetime,
-    /// Absolute life of one that the person asked to keep.
+    /// The absolute lifetime of a session that the user asked to keep.
     pub lifetime: Lifetime,
-    /// Absolute life of any other.
+    /// The absolute lifetime of any other session.
     pub unremembered_lifetime: Lifetime,
 }
 
@@ -210,140 +188,126 @@ pub struct SessionSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SmtpTls {
-    /// Upgraded before anything else is said (RFC 3207), or not at all.
+    /// STARTTLS (RFC 3207). If the server does not offer it, nothing is sent.
     Starttls,
-    /// From the first byte (RFC 8314).
+    /// Implicit TLS (RFC 8314).
     Tls,
-    /// Not at all; loopback only.
+    /// No TLS; loopback only.
     None,
 }
 
-/// Outgoing mail.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MailSettings {
-    /// Server; none sends no mail.
+    /// None switches mail off.
     pub smtp_host: Option<String>,
-    /// Its port.
     pub smtp_port: u16,
-    /// Protection of the connection.
     pub smtp_tls: SmtpTls,
-    /// User name.
     pub smtp_username: Option<String>,
-    /// Password.
     pub smtp_password: Option<Secret>,
-    /// Longest wait for the server.
+    /// The longest wait for a reply of the server.
     pub smtp_timeout: Lifetime,
-    /// Sender of every message.
+    /// The `From` of every mail.
     pub from: String,
 }
 
-/// How often things may happen.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitSettings {
-    /// Codes to one recipient.
     pub codes_per_recipient: Rate,
-    /// Codes asked for from one address.
+    /// By the source IP of the request.
     pub codes_per_source: Rate,
-    /// Codes and mails to one recipient that strangers ask for in a longer time.
+    /// Codes and mails to one recipient that unauthenticated callers request, in a longer period.
     pub mails_per_recipient: Rate,
-    /// Codes and mails that strangers ask for at all nodes together, before registrations are refused.
+    /// Codes and mails that unauthenticated callers request at all nodes together. Above it, registrations
+    /// are refused.
     pub mails_per_installation: Rate,
-    /// Sign-ins begun from one address by a method that sends nothing.
+    /// Login attempts from one IP with a method that sends nothing.
     pub attempts_per_source: Rate,
-    /// Failed proofs from one address.
+    /// Failed authentications from one IP.
     pub failures_per_source: Rate,
-    /// Wrong codes of an account that sets up an authenticator app.
+    /// Wrong codes while an account sets up an authenticator app.
     pub failures_per_account: Rate,
-    /// Failed proofs against one account before the next one waits.
+    /// Failed authentications of one account before the next attempt is delayed.
     pub failures_before_delay: NonZeroU16,
-    /// The first wait; each further failure doubles it.
+    /// The first delay; each further failure doubles it.
     pub failure_delay: Lifetime,
-    /// The longest wait.
     pub longest_failure_delay: Lifetime,
-    /// Failed proofs against an account are forgotten after so long without one.
+    /// Failures of an account are forgotten after this time without a failure.
     pub failures_forgotten_after: Lifetime,
-    /// Refreshes of one grant.
     pub refreshes_per_grant: Rate,
-    /// What people change about one account.
+    /// Changes that a user makes to one account.
     pub changes_per_account: Rate,
-    /// Registrations from one address.
     pub registrations_per_source: Rate,
-    /// Passwords whose strength is asked from one address while they are typed.
+    /// Estimates of password strength from one IP, while the password is typed.
     pub strengths_per_source: Rate,
-    /// Failed client authentications from one address.
     pub client_failures_per_source: Rate,
 }
 
-/// The record of what happened.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuditSettings {
-    /// How long it is kept.
+    /// How long an audit event is kept.
     pub retention: Lifetime,
 }
 
-/// Calls to other servers.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OutboundSettings {
-    /// Hosts on private networks that may be called.
+    /// Hosts on private networks that may be called. All others are refused, against SSRF.
     pub allow_hosts: BTreeSet<String>,
-    /// Longest wait for an answer.
+    /// The longest wait for a response.
     pub timeout: Lifetime,
 }
 
-/// What pages are made from.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PageSettings {
-    /// Directory whose files replace the built-in templates of the same name.
+    /// A directory whose files replace the embedded templates of the same name.
     pub templates: Option<PathBuf>,
-    /// Where people report security problems, for `/.well-known/security.txt` (RFC 9116 section 2.5.3).
+    /// The contact in `/.well-known/security.txt` (RFC 9116 section 2.5.3).
     pub security_contact: Option<Url>,
 }
 
-/// How a contact of RFC 9116 section 2.5.3 may be reached: web addresses by https only.
+/// The URI schemes of a contact; web pages by https only (RFC 9116 section 2.5.3).
 const CONTACT_SCHEMES: [&str; 3] = ["mailto", "https", "tel"];
 
-/// What one Argon2 hash may use at most, KiB: one that was imported is not to stop the service.
-const MOST_MEMORY_KIB: u32 = 256 * 1024;
-const MOST_ITERATIONS: u32 = 16;
-/// Memory times passes.
-const MOST_WORK_KIB: u64 = 1024 * 1024;
+/// Limits of one Argon2 hash, in KiB and passes: an expensive imported hash must not stop the service.
+const MAX_MEMORY_KIB: u32 = 256 * 1024;
+const MAX_ITERATIONS: u32 = 16;
+const MAX_WORK_KIB: u64 = 1024 * 1024;
 
-/// The listener speaks no TLS, so with an https issuer a proxy is in front.
+/// The listener has no TLS, so with an https issuer a reverse proxy must be in front.
 const UNNAMED_PROXY: &str = "http.trusted_proxies is empty although the issuer is https: behind a proxy all people are \
     one source then, and a few wrong passwords of one keep everybody out; name the proxy's address or network, such as \
     trusted_proxies = ['127.0.0.1']";
 
 impl PasswordSettings {
-    /// Whether an Argon2 hash with these parameters, ours or an imported one, may be worked out for whoever asks.
-    pub fn affordable(memory_kib: u32, iterations: u32) -> bool {
+    /// Whether the service may compute an Argon2 hash with these parameters, its own or an imported one. The
+    /// computation is triggered by unauthenticated callers.
+    pub fn within_work_limit(memory_kib: u32, iterations: u32) -> bool {
         let work = u64::from(memory_kib) * u64::from(iterations);
-        memory_kib <= MOST_MEMORY_KIB && iterations <= MOST_ITERATIONS && work <= MOST_WORK_KIB
+        memory_kib <= MAX_MEMORY_KIB && iterations <= MAX_ITERATIONS && work <= MAX_WORK_KIB
     }
 }
 
 impl Config {
-    /// Reads the layers: defaults, then the file, then the environment; then checks what one key
-    /// alone cannot tell.
+    /// Reads the layers (defaults, file, environment), and then checks the settings.
     pub fn load(
         file: Option<PathBuf>,
         env: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> Result<Loaded<Self>, SettingsError> {
-        let loaded: Loaded<Self> = Sources {
+    ) -> Result<LoadedSettings<Self>, SettingsError> {
+        let loaded: LoadedSettings<Self> = SettingsSources {
             defaults: DEFAULTS,
             file,
             env_prefix: "POSTERN",
             env: env.into_iter().collect(),
             secrets: &SECRET_KEYS,
             open_tables: &[],
-            foreign_env: &FOREIGN_VARIABLES,
+            foreign_env: &TEST_VARIABLES,
         }
         .load()?;
-        loaded.settings.check().map_err(|(key, rule)| loaded.refuse(key, rule))?;
+        loaded.settings.check().map_err(|(key, rule)| loaded.invalid_setting(key, rule))?;
         Ok(loaded)
     }
 
@@ -352,7 +316,8 @@ impl Config {
         if ![2048, 3072, 4096].contains(&self.keys.rsa_bits) {
             return Err(("keys.rsa_bits", "must be 2048, 3072 or 4096"));
         }
-        if self.mail.smtp_tls == SmtpTls::None && !self.mail.smtp_host.as_deref().is_none_or(loopback) {
+        if self.mail.smtp_tls == SmtpTls::None && !self.mail.smtp_host.as_deref().is_none_or(host_is_loopback)
+        {
             return Err((
                 "mail.smtp_tls",
                 "\"none\" sends mail and password readable to all and is allowed for a server on this machine only",
@@ -375,7 +340,7 @@ impl Config {
         if self.limits.failure_delay.duration() > self.limits.longest_failure_delay.duration() {
             return Err(("limits.failure_delay", "must not be longer than limits.longest_failure_delay"));
         }
-        if !PasswordSettings::affordable(password.memory_kib, password.iterations) {
+        if !PasswordSettings::within_work_limit(password.memory_kib, password.iterations) {
             return Err((
                 "password.memory_kib",
                 "must be at most 262144, with at most 16 iterations, and at most 1048576 multiplied by these",
@@ -423,31 +388,29 @@ impl Config {
         Ok(())
     }
 
-    /// What is allowed and yet seldom meant, each by its key.
+    /// Warnings about settings that are valid but rarely intended.
     pub fn warnings(&self) -> Vec<&'static str> {
         let unnamed_proxy = self.secure_cookies() && self.http.trusted_proxies.is_empty();
         unnamed_proxy.then_some(UNNAMED_PROXY).into_iter().collect()
     }
 
-    /// Whether cookies carry `Secure` and the `__Host-` prefix: always, except for a loopback issuer
-    /// over http.
+    /// Whether cookies have `Secure` and the prefix `__Host-`: always, except for a loopback issuer over
+    /// http.
     pub fn secure_cookies(&self) -> bool {
         self.issuer.starts_with("https:")
     }
 
-    /// The page that explains the reference of a refused request: `error_uri` in answers of the protocol.
+    /// The URL of the page that explains the reference of a refused request, sent as `error_uri`.
     pub fn error_page(&self, reference: impl Display) -> String {
         format!("{}{ERROR_PAGES}/{reference}", self.issuer)
     }
 
-    /// Whether the issuer's host is this machine, as in `postern dev`.
-    pub fn loopback_issuer(&self) -> bool {
-        Url::parse(&self.issuer).is_ok_and(|issuer| is_loopback(&issuer))
+    pub fn issuer_is_loopback(&self) -> bool {
+        Url::parse(&self.issuer).is_ok_and(|issuer| url_is_loopback(&issuer))
     }
 }
 
-/// Whether the host of a URL is this machine.
-pub fn is_loopback(url: &Url) -> bool {
+pub fn url_is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
@@ -456,12 +419,11 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether a host is this machine.
-pub(crate) fn loopback(host: &str) -> bool {
+pub(crate) fn host_is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
 }
 
-/// The issuer is an origin (RFC 8414 section 2), https unless it is this machine itself.
+/// The issuer must be an origin (RFC 8414 section 2), over https unless its host is this machine.
 fn check_issuer(issuer: &str) -> Result<(), &'static str> {
     let url = Url::parse(issuer).map_err(|_| "must be an absolute URL, such as https://id.example.com")?;
     if url.origin().ascii_serialization() != issuer {
@@ -469,7 +431,7 @@ fn check_issuer(issuer: &str) -> Result<(), &'static str> {
     }
     match url.scheme() {
         "https" => Ok(()),
-        "http" if is_loopback(&url) => Ok(()),
+        "http" if url_is_loopback(&url) => Ok(()),
         _ => Err("must begin with https:// (http:// is allowed for this machine only)"),
     }
 }

@@ -1,7 +1,7 @@
-//! Answers what a user has allowed a client before.
+//! Answers to which scope of a client a user has consented.
 //!
-//! One row per user and client, with everything that was ever allowed until it is withdrawn. Whether it
-//! may stand in for asking again is decided in `authorization::interaction`.
+//! There is one row for each user and client, with every scope that was ever allowed until the consent is
+//! withdrawn. Leaves to `authorization::interaction` whether stored consent replaces the consent page.
 
 use postern_entities::consents;
 use postern_service::{
@@ -13,19 +13,19 @@ use uuid::Uuid;
 
 use crate::tokens::Scope;
 
-/// What the user has allowed the client.
 pub async fn find(
     db: &impl ConnectionTrait,
     user_id: Uuid,
     client_id: &str,
 ) -> Result<Option<Scope>, DatabaseError> {
     let row = consents::Entity::find_by_id((user_id, client_id.to_owned())).one(db).await?;
-    Ok(row.map(|row| Scope::stored(&row.scope)))
+    Ok(row.map(|row| Scope::from_stored(&row.scope)))
 }
 
-/// Adds `scope` to what the user has allowed the client.
+/// Adds `scope` to the stored consent.
 ///
-/// Of two different answers at the same moment one may be forgotten; then the user is asked again.
+/// If two requests add different scopes at the same moment, one addition may be lost; then the user is asked
+/// again.
 pub async fn remember(
     tx: &Transaction,
     user_id: Uuid,
@@ -52,8 +52,8 @@ pub async fn remember(
     Ok(())
 }
 
-/// Forgets what the user has allowed the client: it must ask again. Whether there was anything.
-pub async fn forget(tx: &Transaction, user_id: Uuid, client_id: &str) -> Result<bool, DatabaseError> {
+/// Deletes the stored consent, so that the user is asked again. False if there was none.
+pub async fn withdraw(tx: &Transaction, user_id: Uuid, client_id: &str) -> Result<bool, DatabaseError> {
     let forgotten = consents::Entity::delete_by_id((user_id, client_id.to_owned())).exec(tx).await?;
     Ok(forgotten.rows_affected > 0)
 }

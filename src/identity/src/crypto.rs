@@ -1,8 +1,9 @@
-//! Defines how secrets are kept: sealed, authenticated or hashed.
+//! Defines how secrets are sealed, authenticated or hashed.
 //!
-//! Owns the operator's encryption key and everything derived from it (HKDF-SHA-256, RFC 5869).
-//! Sealed values are AES-256-GCM bound to the row they belong to, so that a value copied to another
-//! row does not open. Random 256-bit secrets (tokens, cookies) need no key: see [`token_hash`].
+//! Owns the operator's encryption key and every key derived from it (HKDF-SHA-256, RFC 5869). A sealed value
+//! is encrypted with AES-256-GCM; its associated data names the row to which it belongs, so that a value
+//! copied to another row does not open. Random 256-bit secrets (tokens, cookies) need no key: see
+//! [`token_hash`]. Leaves passwords to `passwords`.
 
 use std::fmt;
 
@@ -21,21 +22,19 @@ const HEADER_LENGTH: usize = 1 + KEY_ID_LENGTH + NONCE_LENGTH;
 const SALT_LENGTH: usize = 16;
 const TAG_LENGTH: usize = 16;
 
-/// Why the encryption key cannot be used, or a sealed value not be opened.
+/// Why the encryption key is unusable, or a sealed value cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum CryptoError {
-    /// The configured key is not 32 bytes of base64url.
+    /// Not 32 bytes of base64url.
     #[error(
         "the encryption key must be 32 random bytes in base64url; make one with `postern keys new-secret`"
     )]
     MalformedKey,
-    /// Sealed under another encryption key.
     #[error("sealed with another encryption key than the configured one")]
     OtherKey,
-    /// Altered, cut, or moved from another row.
+    /// Altered, truncated, or sealed with other associated data.
     #[error("the sealed value does not belong here or was altered")]
     Altered,
-    /// The cryptographic library refused.
     #[error("the cryptographic library refused")]
     Library,
 }
@@ -46,7 +45,7 @@ impl From<aws_lc_rs::error::Unspecified> for CryptoError {
     }
 }
 
-/// Seals and authenticates under keys derived from the operator's encryption key.
+/// Seals and authenticates with keys derived from the operator's encryption key.
 pub struct Vault {
     key_id: [u8; KEY_ID_LENGTH],
     sealing: RandomizedNonceKey,
@@ -61,7 +60,6 @@ impl fmt::Debug for Vault {
 }
 
 impl Vault {
-    /// Derives the working keys from the configured encryption key.
     pub fn from_key(encryption_key: &SecretString) -> Result<Self, CryptoError> {
         let key =
             URL_SAFE_NO_PAD.decode(encryption_key.expose_secret()).map_err(|_| CryptoError::MalformedKey)?;
@@ -78,12 +76,14 @@ impl Vault {
         })
     }
 
-    /// Seals `plain` for one place, such as `["signing_keys", kid]`.
+    /// Seals `plain`, bound to its associated data, such as `["signing_keys", kid]`.
     ///
-    /// The form is version, key id, nonce, ciphertext with tag.
-    pub fn seal(&self, place: &[&str], plain: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    /// The format is version, key id, nonce, ciphertext with tag.
+    pub fn seal(&self, associated_data: &[&str], plain: &[u8]) -> Result<Vec<u8>, CryptoError> {
         let mut body = plain.to_vec();
-        let nonce = self.sealing.seal_in_place_append_tag(Aad::from(join(place)), &mut body)?;
+        let nonce = self
+            .sealing
+            .seal_in_place_append_tag(Aad::from(encode_associated_data(associated_data)), &mut body)?;
         let mut sealed = Vec::with_capacity(HEADER_LENGTH + body.len());
         sealed.push(VERSION);
         sealed.extend_from_slice(&self.key_id);
@@ -92,8 +92,8 @@ impl Vault {
         Ok(sealed)
     }
 
-    /// Opens what [`Vault::seal`] made for the same place.
-    pub fn open(&self, place: &[&str], sealed: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    /// Opens a value that [`Vault::seal`] sealed with the same associated data.
+    pub fn open(&self, associated_data: &[&str], sealed: &[u8]) -> Result<Vec<u8>, CryptoError> {
         let (header, body) = sealed.split_at_checked(HEADER_LENGTH).ok_or(CryptoError::Altered)?;
         if header[0] != VERSION {
             return Err(CryptoError::Altered);
@@ -105,24 +105,32 @@ impl Vault {
         let mut body = body.to_vec();
         let plain = self
             .sealing
-            .open_in_place(nonce, Aad::from(join(place)), &mut body)
+            .open_in_place(nonce, Aad::from(encode_associated_data(associated_data)), &mut body)
             .map_err(|_| CryptoError::Altered)?;
         Ok(plain.to_vec())
     }
 
-    /// Seals `plain` for one place and for a URL. Strangers have this done as often as they like, so each value has a key of
-    /// its own: with random nonces a single key may seal only so many (NIST SP 800-38D section 8.3).
+    /// Seals `plain` for a URL, bound to its associated data. Unauthenticated callers trigger this at any
+    /// rate, so each value has a key of its own: one key may seal only a limited number of values with random
+    /// nonces (NIST SP 800-38D section 8.3).
     ///
-    /// The form is the base64url of version, salt of the key, nonce, ciphertext with tag.
-    pub fn seal_in_url(&self, place: &[&str], plain: &[u8], random: &Random) -> Result<String, CryptoError> {
+    /// The format is the base64url of version, salt of the key, nonce, ciphertext with tag.
+    pub fn seal_in_url(
+        &self,
+        associated_data: &[&str],
+        plain: &[u8],
+        random: &Random,
+    ) -> Result<String, CryptoError> {
         let salt = random.bytes::<SALT_LENGTH>();
         let mut body = plain.to_vec();
-        let nonce = self.key_in_url(&salt)?.seal_in_place_append_tag(Aad::from(join(place)), &mut body)?;
+        let nonce = self
+            .url_key(&salt)?
+            .seal_in_place_append_tag(Aad::from(encode_associated_data(associated_data)), &mut body)?;
         Ok(URL_SAFE_NO_PAD.encode([&[VERSION], salt.as_slice(), nonce.as_ref(), &body].concat()))
     }
 
-    /// Opens what [`Vault::seal_in_url`] made for the same place.
-    pub fn open_from_url(&self, place: &[&str], sealed: &str) -> Result<Vec<u8>, CryptoError> {
+    /// Opens a value that [`Vault::seal_in_url`] sealed with the same associated data.
+    pub fn open_from_url(&self, associated_data: &[&str], sealed: &str) -> Result<Vec<u8>, CryptoError> {
         let sealed = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| CryptoError::Altered)?;
         let (&version, rest) = sealed.split_first().ok_or(CryptoError::Altered)?;
         let (salt, rest) = rest.split_at_checked(SALT_LENGTH).ok_or(CryptoError::Altered)?;
@@ -132,19 +140,24 @@ impl Vault {
         }
         let mut body = body.to_vec();
         let plain = self
-            .key_in_url(salt)?
-            .open_in_place(Nonce::try_assume_unique_for_key(nonce)?, Aad::from(join(place)), &mut body)
+            .url_key(salt)?
+            .open_in_place(
+                Nonce::try_assume_unique_for_key(nonce)?,
+                Aad::from(encode_associated_data(associated_data)),
+                &mut body,
+            )
             .map_err(|_| CryptoError::Altered)?;
         Ok(plain.to_vec())
     }
 
-    fn key_in_url(&self, salt: &[u8]) -> Result<RandomizedNonceKey, CryptoError> {
+    fn url_key(&self, salt: &[u8]) -> Result<RandomizedNonceKey, CryptoError> {
         let mut key = [0; 32];
         self.sealing_in_urls.expand(&[salt], hkdf::HKDF_SHA256)?.fill(&mut key)?;
         Ok(RandomizedNonceKey::new(&AES_256_GCM, &key)?)
     }
 
-    /// Authenticates short secrets (codes) that a plain hash would not protect from guessing.
+    /// Computes an HMAC of a short secret, such as a one-time code. A plain hash could be inverted by trying
+    /// every code.
     pub fn mac(&self, parts: &[&[u8]]) -> Vec<u8> {
         let mut context = hmac::Context::with_key(&self.authenticating);
         for part in parts {
@@ -155,48 +168,48 @@ impl Vault {
     }
 }
 
-/// How many characters [`Vault::seal_in_url`] makes of so many bytes.
-pub const fn length_in_url(plain: usize) -> usize {
+/// The number of characters that [`Vault::seal_in_url`] makes of `plain` bytes.
+pub const fn sealed_url_length(plain: usize) -> usize {
     ((1 + SALT_LENGTH + NONCE_LENGTH + plain + TAG_LENGTH) * 4).div_ceil(3)
 }
 
-/// Hash under which a random 256-bit secret (code, token, cookie) is stored and found.
+/// The SHA-256 hash under which a random 256-bit secret (code, token, cookie) is stored and found. The
+/// entropy of the secret makes a slow or keyed hash unnecessary.
 pub fn token_hash(secret: &str) -> Vec<u8> {
     digest::digest(&digest::SHA256, secret.as_bytes()).as_ref().to_vec()
 }
 
-/// Compares secrets or their hashes in constant time.
-pub fn equal(a: &[u8], b: &[u8]) -> bool {
+pub fn constant_time_equal(a: &[u8], b: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(a, b).is_ok()
 }
 
-/// Seals `plain` under a key derived from `secret` itself: only who holds the secret can read it.
-pub fn seal_for_holder(secret: &str, plain: &[u8]) -> Result<Vec<u8>, CryptoError> {
-    let key = holder_key(secret)?;
+/// Seals `plain` with a key derived from `secret`, so that only a holder of the secret can open it. The
+/// operator's key does not open it.
+pub fn seal_under_secret(secret: &str, plain: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    let key = key_from_secret(secret)?;
     let mut body = plain.to_vec();
     let nonce = key.seal_in_place_append_tag(Aad::empty(), &mut body)?;
     Ok([nonce.as_ref().as_slice(), &body].concat())
 }
 
-/// Opens what [`seal_for_holder`] sealed for the same secret.
-pub fn open_as_holder(secret: &str, sealed: &[u8]) -> Result<Vec<u8>, CryptoError> {
+/// Opens a value that [`seal_under_secret`] sealed with the same secret.
+pub fn open_under_secret(secret: &str, sealed: &[u8]) -> Result<Vec<u8>, CryptoError> {
     let (nonce, body) = sealed.split_at_checked(NONCE_LENGTH).ok_or(CryptoError::Altered)?;
     let mut body = body.to_vec();
     let nonce = Nonce::try_assume_unique_for_key(nonce)?;
-    let plain = holder_key(secret)?
+    let plain = key_from_secret(secret)?
         .open_in_place(nonce, Aad::empty(), &mut body)
         .map_err(|_| CryptoError::Altered)?;
     Ok(plain.to_vec())
 }
 
-/// Lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
+pub fn encode_hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |four: u8| char::from(DIGITS[usize::from(four)]);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-fn holder_key(secret: &str) -> Result<RandomizedNonceKey, CryptoError> {
+fn key_from_secret(secret: &str) -> Result<RandomizedNonceKey, CryptoError> {
     Ok(RandomizedNonceKey::new(&AES_256_GCM, &derive(secret.as_bytes(), b"postern holder")?)?)
 }
 
@@ -209,9 +222,9 @@ fn derive(key: &[u8], purpose: &[u8]) -> Result<[u8; 32], CryptoError> {
     Ok(derived)
 }
 
-/// Joins the parts of a place so that no two places read alike.
-fn join(place: &[&str]) -> Vec<u8> {
-    place.iter().flat_map(|part| [&(part.len() as u64).to_be_bytes(), part.as_bytes()].concat()).collect()
+/// Encodes the parts with their lengths, so that no two lists have the same encoding.
+fn encode_associated_data(parts: &[&str]) -> Vec<u8> {
+    parts.iter().flat_map(|part| [&(part.len() as u64).to_be_bytes(), part.as_bytes()].concat()).collect()
 }
 
 #[cfg(test)]
@@ -241,7 +254,7 @@ mod tests {
     fn a_value_sealed_in_a_url_opens_only_in_its_place_and_unaltered() {
         let random = Random::seeded(1);
         let sealed = vault(1).seal_in_url(&["request", "a"], b"state", &random).unwrap();
-        assert_eq!(sealed.len(), length_in_url(b"state".len()));
+        assert_eq!(sealed.len(), sealed_url_length(b"state".len()));
         assert_ne!(sealed, vault(1).seal_in_url(&["request", "a"], b"state", &random).unwrap());
         assert_eq!(vault(1).open_from_url(&["request", "a"], &sealed).unwrap(), b"state");
         assert!(vault(1).open_from_url(&["request", "b"], &sealed).is_err());
@@ -257,9 +270,9 @@ mod tests {
 
     #[test]
     fn a_value_sealed_for_its_holder_opens_for_nobody_else() {
-        let sealed = seal_for_holder("old token", b"new token").unwrap();
-        assert_eq!(open_as_holder("old token", &sealed).unwrap(), b"new token");
-        assert!(open_as_holder("other token", &sealed).is_err());
+        let sealed = seal_under_secret("old token", b"new token").unwrap();
+        assert_eq!(open_under_secret("old token", &sealed).unwrap(), b"new token");
+        assert!(open_under_secret("other token", &sealed).is_err());
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Answers what was allowed, and whether it still stands.
+//! Answers what was granted to a client, and whether the grant is active.
 //!
-//! A grant is one completed authorization or API sign-in. Codes, refresh tokens and access tokens hang off it: revoking
-//! it ends all of them, and nothing else has to be found or changed. [`Standing::read`] is the one function that decides
-//! whether tokens may be issued or used now; every grant type, userinfo and introspection ask it.
+//! A grant is one completed authorization or API sign-in. Codes, refresh tokens and access tokens refer to a
+//! grant, so its revocation revokes all of them at once. [`ActiveGrant::from_row`] is the only function that
+//! decides whether tokens may be issued or used now; every grant type, userinfo and introspection call it.
 //!
-//! A client in its own right (client credentials, RFC 6749 section 4.4) has one grant without a user, kept in memory
-//! with the client, so that its tokens cost no statement.
+//! A client that acts on its own behalf (client credentials, RFC 6749 section 4.4) has one grant without a
+//! user. The grant's id is kept in memory with the client, so that such tokens need no statement.
 
 use std::sync::LazyLock;
 
@@ -29,34 +29,31 @@ use crate::{
     users::{self, User},
 };
 
-/// One completed authorization or API sign-in, or what a client holds in its own right.
+/// One completed authorization or API sign-in, or a client's own grant (client credentials).
 pub type Grant = grants::Model;
 
 const OFFLINE_ACCESS: &str = "offline_access";
 
-/// What is allowed to whom.
+/// The input of a new grant.
 #[derive(Clone, Debug, Default)]
 pub struct NewGrant {
-    /// The user; none for a client in its own right.
+    /// None for a client that acts on its own behalf.
     pub user_id: Option<Uuid>,
-    /// The client.
     pub client_id: String,
-    /// The session it was made in.
+    /// The session in which the grant was made.
     pub sid: Option<Uuid>,
-    /// Granted scope, space separated (RFC 6749 section 3.3): `Scope::to_string()`.
+    /// Space-separated (RFC 6749 section 3.3): `Scope::to_string()`.
     pub scope: String,
-    /// Audiences allowed: `Resolved::audiences`.
+    /// Audiences that tokens may have: `GrantTarget::audiences`.
     pub resources: Vec<String>,
-    /// When the user proved who they are.
     pub auth_time: Option<Timestamp>,
-    /// Level reached.
     pub acr: Option<String>,
-    /// Methods used (RFC 8176).
+    /// RFC 8176.
     pub amr: Vec<String>,
 }
 
-/// A grant that is to be written, with its [`insertion`]. It ends `tokens.refresh_token_lifetime` from now, however
-/// often it is used.
+/// A new grant, not yet stored. It expires `tokens.refresh_token_lifetime` from now, however often it is
+/// used.
 pub fn new(app: &App, new: NewGrant, now: Timestamp) -> Grant {
     Grant {
         id: app.random.row_id(now),
@@ -75,27 +72,25 @@ pub fn new(app: &App, new: NewGrant, now: Timestamp) -> Grant {
     }
 }
 
-/// What writes a grant, to go with other insertions.
-pub fn insertion(grant: &Grant) -> Insertion {
-    Insertion::of(grants::ActiveModel::from(grant.clone()))
+pub fn insert_statement(grant: &Grant) -> Insertion {
+    Insertion::from_active_model(grants::ActiveModel::from(grant.clone()))
 }
 
-/// The grant with this id, whether it stands or not.
+/// The grant with this id, active or not.
 pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Grant>, DatabaseError> {
     Ok(grants::Entity::find_by_id(id).one(db).await?)
 }
 
-/// A grant that stands, with its user.
+/// A grant under which tokens may be issued and used now, with its user.
 #[derive(Clone, Debug)]
-pub struct Standing {
-    /// The grant.
+pub struct ActiveGrant {
     pub grant: Grant,
-    /// Its user; none for a client in its own right.
+    /// None for a client that acts on its own behalf.
     pub user: Option<User>,
 }
 
-impl Standing {
-    /// Selects what [`Standing::read`] needs, of grants `g` and [`Standing::JOINS`].
+impl ActiveGrant {
+    /// The columns for [`ActiveGrant::from_row`], of grants `g` and [`ActiveGrant::JOINS`].
     pub(crate) const COLUMNS: &str = "g.id AS g_id, g.user_id AS g_user_id, g.client_id AS g_client_id, \
         g.sid AS g_sid, g.scope AS g_scope, g.resources AS g_resources, g.auth_time AS g_auth_time, g.acr AS g_acr, \
         g.amr AS g_amr, g.created_at AS g_created_at, g.expires_at AS g_expires_at, g.revoked_at AS g_revoked_at, \
@@ -103,14 +98,18 @@ impl Standing {
         u.email AS u_email, u.email_verified AS u_email_verified, u.profile AS u_profile, \
         u.disabled_at AS u_disabled_at, u.deletion_at AS u_deletion_at, u.language AS u_language, u.created_at AS u_created_at, u.updated_at AS u_updated_at";
 
-    /// The user and the session of a grant `g`.
+    /// Joins the user and the session of a grant `g`.
     pub(crate) const JOINS: &str =
         "LEFT JOIN users u ON u.id = g.user_id LEFT JOIN sessions s ON s.sid = g.sid";
 
-    /// The grant of a row, if tokens may be issued or used under it now: it is neither revoked nor past its end, its
-    /// client is there and enabled, its user may get tokens, and its session was not ended, unless it has `offline_access`,
-    /// which is access while the user is not there (OpenID Connect Core section 11).
-    pub(crate) fn read(app: &App, row: &QueryResult, now: Timestamp) -> Result<Option<Self>, DatabaseError> {
+    /// The grant of a row, if tokens may be issued or used under it now. It is neither revoked nor expired.
+    /// Its client exists and is enabled. Its user may get tokens. Its session has not ended, unless the grant
+    /// has `offline_access`, which is access without the user's presence (OpenID Connect Core section 11).
+    pub(crate) fn from_row(
+        app: &App,
+        row: &QueryResult,
+        now: Timestamp,
+    ) -> Result<Option<Self>, DatabaseError> {
         let grant = Grant::from_query_result(row, "g_")?;
         let user = User::from_query_result_optional(row, "u_")?;
         let session_ended: Option<i64> = row.try_get("s_", "ended_at")?;
@@ -125,26 +124,26 @@ impl Standing {
     }
 }
 
-/// [`Standing::read`] of one grant: one statement.
-pub async fn standing(
+/// [`ActiveGrant::from_row`] of one grant, in one statement.
+pub async fn find_active(
     app: &App,
     db: &impl ConnectionTrait,
     grant_id: Uuid,
     now: Timestamp,
-) -> Result<Option<Standing>, DatabaseError> {
+) -> Result<Option<ActiveGrant>, DatabaseError> {
     static BY_ID: LazyLock<String> = LazyLock::new(|| {
-        format!("SELECT {} FROM grants g {} WHERE g.id = $1", Standing::COLUMNS, Standing::JOINS)
+        format!("SELECT {} FROM grants g {} WHERE g.id = $1", ActiveGrant::COLUMNS, ActiveGrant::JOINS)
     });
     let by_id = Statement::from_sql_and_values(db.get_database_backend(), &*BY_ID, [grant_id.into()]);
     match db.query_one_raw(by_id).await? {
-        Some(row) => Standing::read(app, &row, now),
+        Some(row) => ActiveGrant::from_row(app, &row, now),
         None => Ok(None),
     }
 }
 
-/// That a grant was not revoked, as a condition of a write: what was read before the write may have changed. PostgreSQL
-/// locks the grant's row, waits for who is ending it, and judges the row as it is then.
-pub(crate) fn not_revoked(grant_id: Uuid) -> Expr {
+/// A condition for a write: the grant is not revoked. The grant may have been revoked since it was read.
+/// PostgreSQL locks the grant's row, waits for a concurrent revocation, and evaluates the row as it is then.
+pub(crate) fn not_revoked_condition(grant_id: Uuid) -> Expr {
     let not_revoked = Query::select()
         .expr(Expr::value(1))
         .from(grants::Entity)
@@ -155,9 +154,9 @@ pub(crate) fn not_revoked(grant_id: Uuid) -> Expr {
     Expr::exists(not_revoked)
 }
 
-/// Ends a grant and with it all its tokens. False when it had ended before.
+/// Revokes a grant and with it all its tokens. False if it was revoked before.
 ///
-/// `because` names the rule or the person for the record, such as `code_replayed`.
+/// `because` is stored as the reason: a rule or an actor, such as `code_replayed`.
 pub async fn revoke(
     _app: &App,
     tx: &Transaction,
@@ -168,8 +167,8 @@ pub async fn revoke(
     Ok(revoke_where(tx, Condition::all().add(grants::Column::Id.eq(grant_id)), because, now).await? > 0)
 }
 
-/// Ends the grants of a session, except those with `offline_access`. Answers how many.
-pub async fn revoke_of_session(
+/// Revokes the grants of a session, except those with `offline_access`. Returns their number.
+pub async fn revoke_session_grants(
     _app: &App,
     tx: &Transaction,
     sid: Uuid,
@@ -180,17 +179,17 @@ pub async fn revoke_of_session(
     revoke_where(tx, Condition::all().add(grants::Column::Sid.eq(sid)).add(online), because, now).await
 }
 
-/// Ends every grant of a user, but for those of the session that is kept, if one is. Answers how many. The write holds the
-/// user exclusively ([`users::lock`]).
-pub async fn revoke_of_user(
+/// Revokes all grants of a user, except those of a session that is kept. Returns their number. The caller's
+/// write holds the exclusive lock of the user ([`users::lock`]).
+pub async fn revoke_user_grants(
     tx: &Transaction,
     user_id: Uuid,
-    kept: Option<Uuid>,
+    kept_sid: Option<Uuid>,
     because: &str,
     now: Timestamp,
 ) -> Result<u64, DatabaseError> {
     let of_user = Condition::all().add(grants::Column::UserId.eq(user_id));
-    let which = match kept {
+    let which = match kept_sid {
         Some(sid) => {
             of_user.add(Condition::any().add(grants::Column::Sid.is_null()).add(grants::Column::Sid.ne(sid)))
         }
@@ -199,8 +198,8 @@ pub async fn revoke_of_user(
     revoke_where(tx, which, because, now).await
 }
 
-/// Ends every grant that a client has of a user. Answers how many.
-pub async fn revoke_of_client(
+/// Revokes all grants of a client for one user. Returns their number.
+pub async fn revoke_client_grants(
     _app: &App,
     tx: &Transaction,
     user_id: Uuid,
@@ -229,20 +228,21 @@ async fn revoke_where(
     Ok(revoked.rows_affected)
 }
 
-/// The grant that a client's own tokens hang off; made when there is none, and kept in memory with the client.
+/// The client's own grant, for client credentials. Created if missing, and kept in memory with the client.
 ///
-/// A partial unique index lets one such grant live per client, so of several nodes one makes it and all use it.
-pub async fn own(app: &App, client: &clients::Client, now: Timestamp) -> Result<Uuid, DatabaseError> {
+/// A partial unique index allows one such grant for each client, so several nodes agree on one.
+pub async fn own_grant(app: &App, client: &clients::Client, now: Timestamp) -> Result<Uuid, DatabaseError> {
     if let Some(id) = client.own_grant {
         return Ok(id);
     }
-    let id = app.db.write(async |tx| own_in(app, tx, client.client_id(), now).await).await?;
+    let id = app.db.write(async |tx| ensure_own_grant(app, tx, client.client_id(), now).await).await?;
     app.reload(clients::TOPIC).await?;
     Ok(id)
 }
 
-/// Ends a client's own grant and with it every token it got by client credentials; the next ones hang off a new grant.
-pub async fn renew_own(
+/// Revokes a client's own grant and with it all its tokens from client credentials, and creates a new grant
+/// for the next ones.
+pub async fn renew_own_grant(
     app: &App,
     tx: &Transaction,
     grant: &Grant,
@@ -251,12 +251,12 @@ pub async fn renew_own(
     now: Timestamp,
 ) -> Result<(), DatabaseError> {
     if revoke_and_record(app, tx, grant, because, origin, now).await? {
-        own_in(app, tx, &grant.client_id, now).await?;
+        ensure_own_grant(app, tx, &grant.client_id, now).await?;
     }
     Ok(())
 }
 
-pub(crate) async fn own_in(
+pub(crate) async fn ensure_own_grant(
     app: &App,
     tx: &Transaction,
     client_id: &str,
@@ -273,7 +273,7 @@ pub(crate) async fn own_in(
         acr: Set(None),
         amr: Set(serde_json::json!([])),
         created_at: Set(now.micros()),
-        // It lives as long as its client.
+        // Never expires: the grant lives as long as its client.
         expires_at: Set(i64::MAX),
         revoked_at: Set(None),
         revoked_because: Set(None),
@@ -293,7 +293,7 @@ pub(crate) async fn own_in(
     Ok(own.id)
 }
 
-/// [`revoke`], and an event that names the cause. False when the grant had ended before.
+/// [`revoke`] with an audit event that names the reason. False if the grant was revoked before.
 pub async fn revoke_and_record(
     app: &App,
     tx: &Transaction,

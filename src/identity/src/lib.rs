@@ -1,23 +1,29 @@
 //! Postern, the OpenID Connect provider: the map of its modules.
 //!
-//! Calls go down this list, never up; `tests/it/architecture.rs` holds it to that.
+//! Modules with the same number form a layer. A module may use its own layer and the layers below (higher
+//! numbers), never those above. Every layer may use the foundation. `tests/it/architecture.rs` checks this
+//! order.
 //!
-//! | module | answers |
-//! |---|---|
-//! | [`cli`] | which command was asked, and how its outcome reads |
-//! | [`http`] | which path leads to which use case, and what the answer looks like on the wire |
-//! | [`administration`] | what an operator may change, and by which rules |
-//! | [`authorization`] | what a browser must do next on its way to a code |
-//! | [`accounts`] | how people come by an account, and back into it |
-//! | [`login`] | who is this, and how well was it proven |
-//! | [`tokens`] | what is issued for which grant type, signed by which key |
-//! | [`sessions`] | who is signed in where |
-//! | [`grants`] | what was allowed, and does it still stand |
-//! | [`clients`], [`users`], [`resources`], [`consents`] | who may ask, who may allow, for what |
-//! | [`passwords`], [`sealed_credentials`] | whether a password is somebody's, and which ones may be; how such secrets are sealed |
-//! | [`audit`], [`rate_limit`], [`mail`], [`jobs`], [`outbound`] | what happened, how often it may, what is sent later, whom we call |
-//! | [`templates`], [`messages`], [`assets`], [`readable`] | what people read, and how it looks |
-//! | [`app`], [`config`], [`crypto`], [`pool`] | what all of it runs on |
+//! | layer | module | answers |
+//! |---|---|---|
+//! | 1 | [`cli`] | which command runs, and how its result is printed |
+//! | 2 | [`http`] | which path leads to which use case, and how the result looks on the wire |
+//! | 3 | [`authorization`] | what a browser must do next on its way to a code |
+//! | 3 | [`login`] | who the user is, and at which acr |
+//! | 3 | [`tokens`] | what each grant type issues, signed with which key |
+//! | 3 | [`consents`] | which scopes a user allowed to a client |
+//! | 3 | [`accounts`] | how users get an account, change it and recover it |
+//! | 3 | [`administration`] | what an operator may change, and by which rules |
+//! | 4 | [`sessions`] | who is signed in, in which browser or app |
+//! | 5 | [`grants`] | what was granted to a client, and whether the grant is active |
+//! | 6 | [`clients`], [`users`], [`resources`] | which clients, users and APIs exist |
+//! | 6 | [`passwords`] | which passwords are acceptable, and whether one is correct |
+//! | 6 | [`sealed_credentials`] | how login secrets are sealed in the database |
+//! | 7 | [`audit`], [`rate_limit`] | what is recorded, and how often a use is permitted |
+//! | 7 | [`mail`], [`jobs`] | which mails are sent, and which work runs later |
+//! | 7 | [`outbound`], [`pool`] | which servers are called, and where slow work runs |
+//! | 7 | [`templates`], [`messages`], [`assets`], [`readable`] | how pages and mails are rendered |
+//! | foundation | [`app`], [`config`], [`crypto`] | shared state, settings, sealing and hashing |
 
 pub mod accounts;
 pub mod administration;

@@ -1,8 +1,9 @@
-//! Sends messages: mail over SMTP, or into the inbox of `postern dev`.
+//! Sends mail by SMTP, or into the inbox of `postern dev`.
 //!
-//! Mail is always sent by a job ([`notice`], [`crate::jobs`]), never while somebody waits. TLS is
-//! required unless the settings say otherwise: a server that does not offer STARTTLS gets nothing
-//! (RFC 3207 section 6 warns of whoever strips the offer).
+//! Owns rendering, the job that sends a mail, and the transports. Mail is sent by a job ([`crate::jobs`]),
+//! never while a request waits; the job is enqueued in the write that causes the mail. TLS is required unless
+//! the settings say otherwise: a server that does not offer STARTTLS gets no mail, because an attacker could
+//! strip the offer (RFC 3207 section 6). Leaves to [`allowance`] how much mail may be sent.
 
 pub mod allowance;
 mod inbox;
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use self::{
-    inbox::{Inbox, Received},
+    inbox::{Inbox, InboxMessage},
     smtp::{MailError, Smtp},
 };
 use crate::{
@@ -27,52 +28,48 @@ use crate::{
     jobs::{self, JobError, NewJob, SealedJob},
 };
 
-/// The job that sends a notice.
+/// Kind of the job that sends a mail about an account.
 pub const JOB: &str = "mail.notice";
 
-/// The job that sends the mail of a registration.
+/// Kind of the job that sends the mail of a registration. It has low priority, because strangers cause it.
 pub const REGISTRATION_JOB: &str = "mail.registration";
 
-/// A notice that could not be delivered by then is dropped.
-const NOTICE_GIVEN_UP_AFTER: Duration = Duration::from_hours(24);
+/// A mail without a link that expires is dropped if it cannot be delivered within this time.
+const NOTICE_LIFETIME: Duration = Duration::from_hours(24);
 
-/// Where messages go.
+/// The transport of mail.
 pub enum Mailer {
-    /// To a mail server.
     Smtp(Box<Smtp>),
-    /// Into memory, for `dev` and tests.
+    /// Keeps messages in memory, for `dev` and tests.
     Inbox(Inbox),
-    /// Nowhere: no server is set.
+    /// No server is configured: no mail can be sent.
     None,
 }
 
 impl Mailer {
-    /// Whether mail can reach anybody.
+    /// Whether a transport is configured.
     pub fn delivers(&self) -> bool {
         !matches!(self, Self::None)
     }
 }
 
-/// A message to one person.
+/// One rendered message to one recipient.
 #[derive(Clone, Default)]
 pub struct Message {
-    /// The address, or whom an operator knows by it.
+    /// An email; for the channel `code` any identifier by which the operator knows the recipient.
     pub to: String,
-    /// `email`, or `code` for what is not mail.
+    /// `email`, or `code` for a sign-in code that an operator or gateway delivers.
     pub channel: &'static str,
-    /// One line.
     pub subject: String,
-    /// The plain part.
     pub text: String,
-    /// The HTML part.
     pub html: String,
-    /// The code in it, for the inbox.
+    /// Repeated from the text for the inbox.
     pub code: Option<String>,
-    /// The link in it, for the inbox.
+    /// Repeated from the text for the inbox.
     pub link: Option<String>,
 }
 
-/// Renders a mail from `mail/<template>.{subject,txt,html}`.
+/// Renders the templates `mail/<template>.{subject,txt,html}`.
 pub fn compose(
     app: &App,
     to: &str,
@@ -92,12 +89,12 @@ pub fn compose(
     })
 }
 
-/// Sends a mail now. Only jobs call it.
+/// Sends a mail at once. Only jobs call this function.
 pub async fn send(app: &App, message: Message) -> Result<(), JobError> {
     match &app.mailer {
         Mailer::Smtp(smtp) => smtp.send(&app.config, &app.random, message).await.map_err(JobError::from),
         Mailer::Inbox(inbox) => {
-            inbox.keep(message, app.clock.now());
+            inbox.push(message, app.clock.now());
             Ok(())
         }
         Mailer::None => Err(JobError::failed("mail.smtp_host is not set")),
@@ -107,17 +104,17 @@ pub async fn send(app: &App, message: Message) -> Result<(), JobError> {
 impl From<MailError> for JobError {
     fn from(cause: MailError) -> Self {
         match cause {
-            MailError::Unanswered(_) => Self::Interrupted(jobs::chain(&cause)),
-            MailError::Malformed(_) => Self::Hopeless(jobs::chain(&cause)),
+            MailError::DeliveryUnknown(_) => Self::Interrupted(jobs::error_chain(&cause)),
+            MailError::Malformed(_) => Self::Permanent(jobs::error_chain(&cause)),
             _ => Self::from_source(&cause),
         }
     }
 }
 
-/// Writes a message to the terminal of this node, or into the inbox of `dev`; never to the log.
-pub fn tell(app: &App, message: Message) -> std::io::Result<()> {
+/// Writes a message to standard output, or into the inbox of `dev`. A code must never reach the log.
+pub fn write_to_console(app: &App, message: Message) -> std::io::Result<()> {
     if let Mailer::Inbox(inbox) = &app.mailer {
-        inbox.keep(message, app.clock.now());
+        inbox.push(message, app.clock.now());
         return Ok(());
     }
     let mut terminal = std::io::stdout().lock();
@@ -126,107 +123,115 @@ pub fn tell(app: &App, message: Message) -> std::io::Result<()> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Notice {
-    /// Nobody: a decoy.
+struct MailPayload {
+    /// None for a decoy, which is not sent.
     to: Option<String>,
     template: String,
     language: String,
     link: Option<String>,
-    /// What its template names besides.
+    /// Further values of the template.
     #[serde(default)]
     facts: BTreeMap<String, String>,
 }
 
-/// A mail with a link to a page of ours.
+/// A mail that is not rendered yet: recipient, template and link.
 #[derive(Clone, Copy, Debug)]
-pub struct Letter<'a> {
-    /// The address; none for a decoy, which is enqueued like any other and goes nowhere.
+pub struct MailTemplate<'a> {
+    /// An email; none for a decoy, which is enqueued like other mail and not sent.
     pub to: Option<&'a str>,
-    /// Its template.
+    /// Name without the folder and the extensions.
     pub template: &'a str,
-    /// Its language.
+    /// A language tag that the templates have.
     pub language: &'a str,
-    /// Path and query of the page; the rest of the link is the issuer.
+    /// Path and query of the linked page. The issuer is prepended, so no request header can redirect the
+    /// link.
     pub path: Option<&'a str>,
 }
 
-/// A mail about a change of the account, ready to be enqueued in the write that makes the change. It is in the owner's
-/// language.
-pub fn notice(app: &App, user: &User, template: &str) -> Result<SealedJob, CryptoError> {
-    letter(app, Letter { to: Some(&user.email), template, language: &language_of(app, user), path: None })
+/// Prepares a mail to the owner about a change of the account, in the owner's language.
+pub fn prepare_notice(app: &App, user: &User, template: &str) -> Result<SealedJob, CryptoError> {
+    prepare(
+        app,
+        MailTemplate { to: Some(&user.email), template, language: &account_language(app, user), path: None },
+    )
 }
 
-/// The language in which the owner of an account is told what happened to it: that of the profile, else that of the
-/// owner's last sign-in. Never that of the request that caused it, which may be a thief's.
-pub fn language_of(app: &App, user: &User) -> String {
+/// The language for mail to the owner of an account: of the profile, otherwise of the owner's last login. The
+/// language of the current request is not used, because a thief may have sent that request.
+pub fn account_language(app: &App, user: &User) -> String {
     let locale = user.profile.get("locale").and_then(Value::as_str).unwrap_or_default();
     let wishes = format!("{locale} {}", user.language.as_deref().unwrap_or_default());
-    app.templates.language(Some(&wishes), None)
+    app.templates.negotiate_language(Some(&wishes), None)
 }
 
-/// A mail, ready to be enqueued in the write that makes it necessary.
-pub fn letter(app: &App, letter: Letter<'_>) -> Result<SealedJob, CryptoError> {
-    letter_with(app, letter, [])
+/// Prepares a mail, to be enqueued in the write that causes it.
+pub fn prepare(app: &App, mail_template: MailTemplate<'_>) -> Result<SealedJob, CryptoError> {
+    prepare_with_facts(app, mail_template, [])
 }
 
-/// A mail with a link that works until then, and makes no sense later.
-pub fn letter_until<const N: usize>(
+/// Prepares a mail whose link expires at `end`; the mail is dropped after that time.
+pub fn prepare_until<const N: usize>(
     app: &App,
-    letter: Letter<'_>,
+    mail_template: MailTemplate<'_>,
     facts: [(&str, String); N],
     end: Timestamp,
 ) -> Result<SealedJob, CryptoError> {
-    job(app, JOB, letter, facts, end)
+    seal(app, JOB, mail_template, facts, end)
 }
 
-/// The same for a registration, which anybody can ask for: it is sent when nothing else waits.
-pub fn registration_letter(app: &App, letter: Letter<'_>, end: Timestamp) -> Result<SealedJob, CryptoError> {
-    job(app, REGISTRATION_JOB, letter, [], end)
-}
-
-/// A mail with facts that its template names.
-pub fn letter_with<const N: usize>(
+/// Prepares the mail of a registration. The job has low priority, because strangers can cause any number of
+/// them.
+pub fn prepare_registration(
     app: &App,
-    letter: Letter<'_>,
+    mail_template: MailTemplate<'_>,
+    end: Timestamp,
+) -> Result<SealedJob, CryptoError> {
+    seal(app, REGISTRATION_JOB, mail_template, [], end)
+}
+
+/// Prepares a mail with further values for its template.
+pub fn prepare_with_facts<const N: usize>(
+    app: &App,
+    mail_template: MailTemplate<'_>,
     facts: [(&str, String); N],
 ) -> Result<SealedJob, CryptoError> {
-    job(app, JOB, letter, facts, app.clock.now() + NOTICE_GIVEN_UP_AFTER)
+    seal(app, JOB, mail_template, facts, app.clock.now() + NOTICE_LIFETIME)
 }
 
-fn job<const N: usize>(
+fn seal<const N: usize>(
     app: &App,
     kind: &'static str,
-    letter: Letter<'_>,
+    mail_template: MailTemplate<'_>,
     facts: [(&str, String); N],
     give_up_at: Timestamp,
 ) -> Result<SealedJob, CryptoError> {
-    let notice = Notice {
-        to: letter.to.map(str::to_owned),
-        template: letter.template.to_owned(),
-        language: letter.language.to_owned(),
-        link: letter.path.map(|path| format!("{}{path}", app.config.issuer)),
+    let notice = MailPayload {
+        to: mail_template.to.map(str::to_owned),
+        template: mail_template.template.to_owned(),
+        language: mail_template.language.to_owned(),
+        link: mail_template.path.map(|path| format!("{}{path}", app.config.issuer)),
         facts: facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect(),
     };
     NewJob { kind, payload: json!(notice), give_up_at }.seal(app)
 }
 
-/// What the template of a letter may ask for.
-fn values(app: &App, link: Option<&str>, facts: BTreeMap<String, String>) -> minijinja::Value {
+/// The values that every mail template may use.
+fn template_values(app: &App, link: Option<&str>, facts: BTreeMap<String, String>) -> minijinja::Value {
     let minutes = app.config.registration.link_lifetime.duration().as_secs().div_ceil(60);
     let days = app.config.registration.invitation_lifetime.duration().as_secs() / (24 * 60 * 60);
     let facts = minijinja::Value::from_pairs(facts);
     context! { issuer => &app.config.issuer, link, minutes, days, ..facts }
 }
 
-/// Runs the job.
-pub(crate) async fn send_notice(app: App, payload: Value) -> Result<(), JobError> {
-    let notice: Notice = serde_json::from_value(payload).map_err(JobError::malformed)?;
+/// Renders and sends an enqueued mail.
+pub(crate) async fn send_prepared(app: App, payload: Value) -> Result<(), JobError> {
+    let notice: MailPayload = serde_json::from_value(payload).map_err(JobError::from_payload_error)?;
     if !app.mailer.delivers() {
         tracing::warn!(template = notice.template, "a notice was not sent: mail.smtp_host is not set");
         return Ok(());
     }
     let Some(to) = &notice.to else { return Ok(()) };
-    let values = values(&app, notice.link.as_deref(), notice.facts);
+    let values = template_values(&app, notice.link.as_deref(), notice.facts);
     let mut message = compose(&app, to, &notice.template, &notice.language, values)?;
     message.link = notice.link;
     send(&app, message).await

@@ -1,8 +1,8 @@
-//! Answers what a person reads, in the best language there is.
+//! Answers how a text reads in the language of a user.
 //!
-//! Every text has a key in `templates/messages/<language>.ftl` (Project Fluent). English is complete;
-//! another language is one file, and a key it lacks is read in English. A message is HTML when it is
-//! shown on a page: its arguments are escaped, the message itself is trusted like a template.
+//! Every text has a key in `templates/messages/<language>.ftl` (Project Fluent). English has all keys.
+//! Another language is one file; its missing keys are read in English. A message on a page is HTML: its
+//! arguments are escaped, and the message itself is trusted like a template. Leaves escaping to `templates`.
 
 use std::collections::BTreeMap;
 
@@ -10,37 +10,34 @@ use fluent_bundle::{FluentArgs, FluentResource, concurrent::FluentBundle};
 use fluent_langneg::{NegotiationStrategy, convert_vec_str_to_langids_lossy, negotiate_languages};
 use unic_langid::LanguageIdentifier;
 
-/// The language every key exists in.
+/// The language that has every key.
 const ENGLISH: &str = "en";
 
-/// Longest `ui_locales` or `Accept-Language` that is looked at.
-const LONGEST_WISH: usize = 256;
+/// Longest `ui_locales` or `Accept-Language` in bytes; a longer value is ignored.
+const MAX_PREFERENCE_LENGTH: usize = 256;
 
-/// Why a file of messages cannot be used.
+/// Why a message file is unusable.
 #[derive(Debug, thiserror::Error)]
 pub enum MessagesError {
-    /// The file's name is not a language.
+    /// The file is not named after a language.
     #[error("`messages/{0}.ftl` is not named after a language, such as `de` or `pt-BR`")]
     UnknownLanguage(String),
-    /// The file is not valid Fluent.
     #[error("`messages/{language}.ftl` cannot be read: {reason}")]
     Malformed {
-        /// Language of the file.
         language: String,
-        /// First mistake in it.
+        /// The first syntax error.
         reason: String,
     },
 }
 
-/// The messages of all languages.
 pub struct Messages {
     bundles: BTreeMap<String, FluentBundle<FluentResource>>,
     languages: Vec<LanguageIdentifier>,
 }
 
 impl Messages {
-    /// Reads `(language, source)` pairs; of two for one language the later wins, key by key.
-    pub fn read(files: impl IntoIterator<Item = (String, String)>) -> Result<Self, MessagesError> {
+    /// Parses `(language, source)` pairs. Of two sources for one language the later one wins, key by key.
+    pub fn from_files(files: impl IntoIterator<Item = (String, String)>) -> Result<Self, MessagesError> {
         let mut messages = Self { bundles: BTreeMap::new(), languages: Vec::new() };
         for (language, source) in files {
             messages.add(&language, source)?;
@@ -58,7 +55,7 @@ impl Messages {
         })?;
         let bundle = self.bundles.entry(id.to_string()).or_insert_with(|| {
             let mut bundle = FluentBundle::new_concurrent(vec![id]);
-            // The marks would end up in subjects and in what people copy.
+            // Isolation marks would end up in mail subjects and in copied text.
             bundle.set_use_isolating(false);
             bundle
         });
@@ -66,24 +63,25 @@ impl Messages {
         Ok(())
     }
 
-    /// Every language, in the order of their names.
+    /// All languages, sorted by name.
     pub fn languages(&self) -> Vec<String> {
         self.bundles.keys().cloned().collect()
     }
 
-    /// The language for a person: `ui_locales` (OpenID Connect Core section 3.1.2.1) before
-    /// `Accept-Language`, English when neither is spoken here.
-    pub fn choose(&self, ui_locales: Option<&str>, accept_language: Option<&str>) -> String {
-        let wishes =
-            |text: Option<&str>| text.filter(|text| text.len() <= LONGEST_WISH).unwrap_or("").to_owned();
+    /// Negotiates the language of a user: `ui_locales` (OpenID Connect Core section 3.1.2.1) before
+    /// `Accept-Language`, and English if no requested language is available.
+    pub fn negotiate(&self, ui_locales: Option<&str>, accept_language: Option<&str>) -> String {
+        let wishes = |text: Option<&str>| {
+            text.filter(|text| text.len() <= MAX_PREFERENCE_LENGTH).unwrap_or("").to_owned()
+        };
         let mut wanted = convert_vec_str_to_langids_lossy(wishes(ui_locales).split_ascii_whitespace());
-        wanted.extend(accepted(&wishes(accept_language)));
+        wanted.extend(parse_accept_language(&wishes(accept_language)));
         negotiate_languages(&wanted, &self.languages, None, NegotiationStrategy::Lookup)
             .first()
             .map_or_else(|| ENGLISH.to_owned(), ToString::to_string)
     }
 
-    /// The text of a key, or none when no language has it.
+    /// The text of a key, in English if the language lacks the key. None if no language has it.
     pub fn text(&self, language: &str, key: &str, arguments: &FluentArgs) -> Option<String> {
         let own = self.bundles.get(language).into_iter();
         own.chain(self.bundles.get(ENGLISH)).find_map(|bundle| {
@@ -98,8 +96,9 @@ impl Messages {
     }
 }
 
-/// The languages of `Accept-Language`, the dearest first (RFC 9110 section 12.5.4); `q=0` means not at all.
-fn accepted(header: &str) -> Vec<LanguageIdentifier> {
+/// The languages of `Accept-Language` by descending weight (RFC 9110 section 12.5.4); `q=0` excludes a
+/// language.
+fn parse_accept_language(header: &str) -> Vec<LanguageIdentifier> {
     let mut wishes: Vec<(f32, LanguageIdentifier)> = header
         .split(',')
         .filter_map(|wish| {
@@ -109,7 +108,7 @@ fn accepted(header: &str) -> Vec<LanguageIdentifier> {
         })
         .filter(|(weight, _)| *weight > 0.0)
         .collect();
-    // Stable: equal weights keep the order in which they came.
+    // A stable sort: equal weights keep their order.
     wishes.sort_by(|(one, _), (other, _)| other.total_cmp(one));
     wishes.into_iter().map(|(_, language)| language).collect()
 }
@@ -120,7 +119,7 @@ mod tests {
 
     fn messages() -> Messages {
         let file = |language: &str, source: &str| (language.to_owned(), source.to_owned());
-        Messages::read([
+        Messages::from_files([
             file("en", "hello = Hello { $name }\nbye = Bye\n"),
             file("de", "hello = Hallo { $name }\n"),
             file("en", "bye = So long\n"),
@@ -131,11 +130,11 @@ mod tests {
     #[test]
     fn ui_locales_come_before_accept_language_and_english_is_the_last_resort() {
         let messages = messages();
-        assert_eq!(messages.choose(Some("fr de-AT"), Some("en")), "de");
-        assert_eq!(messages.choose(None, Some("de;q=0.5, en-GB;q=0.8")), "en");
-        assert_eq!(messages.choose(None, Some("ja")), "en");
-        assert_eq!(messages.choose(Some("\u{0}<x>"), Some("*;;q=,,")), "en");
-        assert_eq!(messages.choose(Some(&"de ".repeat(200)), None), "en");
+        assert_eq!(messages.negotiate(Some("fr de-AT"), Some("en")), "de");
+        assert_eq!(messages.negotiate(None, Some("de;q=0.5, en-GB;q=0.8")), "en");
+        assert_eq!(messages.negotiate(None, Some("ja")), "en");
+        assert_eq!(messages.negotiate(Some("\u{0}<x>"), Some("*;;q=,,")), "en");
+        assert_eq!(messages.negotiate(Some(&"de ".repeat(200)), None), "en");
     }
 
     #[test]
@@ -149,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_broken_file_is_named() {
-        let broken = Messages::read([("de".to_owned(), "= nothing".to_owned())]);
+        let broken = Messages::from_files([("de".to_owned(), "= nothing".to_owned())]);
         assert!(matches!(broken, Err(MessagesError::Malformed { language, .. }) if language == "de"));
     }
 }

@@ -1,10 +1,10 @@
-//! Calls other servers: the one guarded HTTP client.
+//! Calls other servers by HTTP. This is the only outbound HTTP client of the provider.
 //!
-//! A URL comes from an operator or, later, from a client's registration, so the client looks at where
-//! it leads (OWASP ASVS 1.3.6): https only, no address on a private network, whether it stands in the
-//! URL or a name resolves to it, no redirect, no proxy, a few seconds and at most 1 MiB. The address
-//! that was checked is the one that is connected to. Hosts in `outbound.allow_hosts` are trusted with
-//! http and private addresses.
+//! Operators configure the URLs, and later client registrations may supply them. So the client prevents
+//! server-side request forgery (OWASP ASVS 1.3.6): https only, no IP address of a private network (whether
+//! the URL contains it or a name resolves to it), no redirect, no proxy, a few seconds and at most 1 MiB. The
+//! client connects to the same IP address that was checked, so that DNS rebinding has no effect. Hosts in
+//! `outbound.allow_hosts` are exempt: http and private IP addresses are allowed for them.
 
 use std::{
     collections::BTreeSet,
@@ -27,67 +27,60 @@ use url::{Host, Url};
 
 use crate::{config::OutboundSettings, crypto};
 
-/// Longest answer that is read.
-const LONGEST_ANSWER: usize = 1 << 20;
+/// In bytes; a longer response is an error.
+const MAX_RESPONSE_LENGTH: usize = 1 << 20;
 
-/// Why a call was not made, or not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
-    /// The client cannot be built.
     #[error("the HTTP client cannot be built")]
-    Client(#[source] reqwest::Error),
-    /// Not https, and the host is not allowed by name.
+    ClientBuild(#[source] reqwest::Error),
+    /// The scheme is not https, and the host is not in `outbound.allow_hosts`.
     #[error("only https is called, except for hosts in `outbound.allow_hosts`")]
-    Scheme,
-    /// The address is not a public one.
+    ForbiddenScheme,
+    /// The IP address is not public, and the host is not in `outbound.allow_hosts`.
     #[error("the address is on a private network; `outbound.allow_hosts` can allow the host")]
-    Address,
-    /// No answer, or none in time.
+    PrivateAddress,
+    /// The connection failed, or the response did not arrive in time.
     #[error("the server did not answer")]
-    Call(#[source] reqwest::Error),
-    /// The answer is longer than 1 MiB.
+    RequestFailed(#[source] reqwest::Error),
     #[error("the answer is too long")]
-    TooLong,
+    ResponseTooLong,
 }
 
-/// What came back.
+/// A response. Redirects are not followed, so `status` may be 3xx.
 #[derive(Debug)]
-pub struct OutboundAnswer {
-    /// Its status; redirects are not followed.
+pub struct OutboundResponse {
     pub status: StatusCode,
-    /// Its body.
     pub body: Bytes,
 }
 
-/// The guarded client.
+/// The HTTP client for calls to other servers.
 pub struct Outbound {
     client: Client,
-    allowed: Arc<BTreeSet<String>>,
+    allowed_hosts: Arc<BTreeSet<String>>,
 }
 
 impl Outbound {
-    /// Builds it from `[outbound]`.
-    pub fn new(settings: &OutboundSettings) -> Result<Self, OutboundError> {
-        let allowed = Arc::new(settings.allow_hosts.clone());
+    pub fn from_settings(settings: &OutboundSettings) -> Result<Self, OutboundError> {
+        let allowed_hosts = Arc::new(settings.allow_hosts.clone());
         let client = Client::builder()
-            .dns_resolver(Arc::new(Guarded { allowed: Arc::clone(&allowed) }))
+            .dns_resolver(Arc::new(PublicIpResolver { allowed_hosts: Arc::clone(&allowed_hosts) }))
             .redirect(Policy::none())
             .no_proxy()
             .timeout(settings.timeout.duration())
             .connect_timeout(settings.timeout.duration())
             .build()
-            .map_err(OutboundError::Client)?;
-        Ok(Self { client, allowed })
+            .map_err(OutboundError::ClientBuild)?;
+        Ok(Self { client, allowed_hosts })
     }
 
-    /// Posts a JSON body.
     pub async fn post_json(
         &self,
         url: &Url,
         headers: &[(&'static str, String)],
         body: Vec<u8>,
-    ) -> Result<OutboundAnswer, OutboundError> {
-        permitted(url, &self.allowed)?;
+    ) -> Result<OutboundResponse, OutboundError> {
+        check_url(url, &self.allowed_hosts)?;
         let mut request = self.client.post(url.clone()).header("content-type", "application/json").body(body);
         for (name, value) in headers {
             request = request.header(*name, value);
@@ -95,88 +88,93 @@ impl Outbound {
         let mut response = request.send().await.map_err(without_url)?;
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(without_url)? {
-            if body.len() + chunk.len() > LONGEST_ANSWER {
-                return Err(OutboundError::TooLong);
+            if body.len() + chunk.len() > MAX_RESPONSE_LENGTH {
+                return Err(OutboundError::ResponseTooLong);
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(OutboundAnswer { status: response.status(), body: body.freeze() })
+        Ok(OutboundResponse { status: response.status(), body: body.freeze() })
     }
 }
 
-/// Whether a URL may be called, as far as it can be told without resolving its name. An address in it never reaches the
-/// resolver, so it is looked at here.
-pub fn permitted(url: &Url, allowed: &BTreeSet<String>) -> Result<(), OutboundError> {
-    let host = url.host().ok_or(OutboundError::Address)?;
-    if allows(allowed, &host.to_string()) {
-        return if matches!(url.scheme(), "https" | "http") { Ok(()) } else { Err(OutboundError::Scheme) };
+/// Checks whether a URL may be called, without resolving its name. An IP address in a URL never reaches the
+/// resolver, so it is checked here.
+pub fn check_url(url: &Url, allowed_hosts: &BTreeSet<String>) -> Result<(), OutboundError> {
+    let host = url.host().ok_or(OutboundError::PrivateAddress)?;
+    if host_allowed(allowed_hosts, &host.to_string()) {
+        return if matches!(url.scheme(), "https" | "http") {
+            Ok(())
+        } else {
+            Err(OutboundError::ForbiddenScheme)
+        };
     }
     if url.scheme() != "https" {
-        return Err(OutboundError::Scheme);
+        return Err(OutboundError::ForbiddenScheme);
     }
     match host {
-        // RFC 6761 section 6.3: no resolver is asked what this name is.
-        Host::Domain(name) if local(name) => Err(OutboundError::Address),
+        // RFC 6761 section 6.3: these names always mean the local machine.
+        Host::Domain(name) if name_is_localhost(name) => Err(OutboundError::PrivateAddress),
         Host::Domain(_) => Ok(()),
-        Host::Ipv4(ip) if public(ip.into()) => Ok(()),
-        Host::Ipv6(ip) if public(ip.into()) => Ok(()),
-        Host::Ipv4(_) | Host::Ipv6(_) => Err(OutboundError::Address),
+        Host::Ipv4(ip) if ip_is_public(ip.into()) => Ok(()),
+        Host::Ipv6(ip) if ip_is_public(ip.into()) => Ok(()),
+        Host::Ipv4(_) | Host::Ipv6(_) => Err(OutboundError::PrivateAddress),
     }
 }
 
-fn local(name: &str) -> bool {
+fn name_is_localhost(name: &str) -> bool {
     let name = name.trim_end_matches('.');
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// The log names the host by its setting; a path may hold a secret of the gateway.
+/// Removes the URL from the error: its path may contain a secret of the gateway, and errors are logged.
 fn without_url(cause: reqwest::Error) -> OutboundError {
-    OutboundError::Call(cause.without_url())
+    OutboundError::RequestFailed(cause.without_url())
 }
 
 /// The signature of a webhook: `t=<seconds>,v1=<hex of HMAC-SHA-256 over "<seconds>.<body>">`.
-pub fn signature(secret: &Secret, now: Timestamp, body: &[u8]) -> String {
+pub fn webhook_signature(secret: &Secret, now: Timestamp, body: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
     let seconds = now.seconds();
     let mut context = hmac::Context::with_key(&key);
     context.update(format!("{seconds}.").as_bytes());
     context.update(body);
-    format!("t={seconds},v1={}", crypto::hex(context.sign().as_ref()))
+    format!("t={seconds},v1={}", crypto::encode_hex(context.sign().as_ref()))
 }
 
-/// Resolves names and drops every address that is not public.
-struct Guarded {
-    allowed: Arc<BTreeSet<String>>,
+/// Resolves names and drops every IP address that is not public.
+struct PublicIpResolver {
+    allowed_hosts: Arc<BTreeSet<String>>,
 }
 
-impl Resolve for Guarded {
+impl Resolve for PublicIpResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let allowed = allows(&self.allowed, name.as_str());
+        let host_trusted = host_allowed(&self.allowed_hosts, name.as_str());
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let addresses: Vec<SocketAddr> = found.filter(|found| allowed || public(found.ip())).collect();
+            let addresses: Vec<SocketAddr> =
+                found.filter(|found| host_trusted || ip_is_public(found.ip())).collect();
             if addresses.is_empty() {
-                return Err(Box::new(OutboundError::Address) as Box<dyn Error + Send + Sync>);
+                return Err(Box::new(OutboundError::PrivateAddress) as Box<dyn Error + Send + Sync>);
             }
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
 }
 
-/// One host has one spelling: lower case, without the dot of the root.
-fn allows(allowed: &BTreeSet<String>, host: &str) -> bool {
-    allowed.contains(host.trim_end_matches('.').to_ascii_lowercase().as_str())
+/// Compares host names in their normal form: lower case, without the trailing dot of the root.
+fn host_allowed(allowed_hosts: &BTreeSet<String>, host: &str) -> bool {
+    allowed_hosts.contains(host.trim_end_matches('.').to_ascii_lowercase().as_str())
 }
 
-/// Whether an address belongs to the internet at large (IANA special-purpose registries, RFC 6890).
-fn public(ip: IpAddr) -> bool {
+/// Whether an IP address is globally reachable (IANA special-purpose registries, RFC 6890).
+fn ip_is_public(ip: IpAddr) -> bool {
     match ip {
-        IpAddr::V4(ip) => public_v4(ip),
-        IpAddr::V6(ip) => public_v6(ip),
+        IpAddr::V4(ip) => ipv4_is_public(ip),
+        IpAddr::V6(ip) => ipv6_is_public(ip),
     }
 }
 
-fn public_v4(ip: Ipv4Addr) -> bool {
+fn ipv4_is_public(ip: Ipv4Addr) -> bool {
     let [a, b, c, _] = ip.octets();
     let special = ip.is_loopback()
         || ip.is_private()
@@ -185,7 +183,7 @@ fn public_v4(ip: Ipv4Addr) -> bool {
         || ip.is_documentation()
         || a == 0
         || a >= 240
-        // Shared by carriers, protocol assignments, 6to4 relays, benchmarks.
+        // Carrier-grade NAT, protocol assignments, 6to4 relays, benchmarks.
         || (a == 100 && (64..128).contains(&b))
         || (a, b, c) == (192, 0, 0)
         || (a, b, c) == (192, 88, 99)
@@ -193,20 +191,21 @@ fn public_v4(ip: Ipv4Addr) -> bool {
     !special
 }
 
-/// Global unicast is `2000::/3` (RFC 4291 section 2.4); what wraps an IPv4 address must wrap a public one.
-fn public_v6(ip: Ipv6Addr) -> bool {
+/// Global unicast is `2000::/3` (RFC 4291 section 2.4). An address that embeds an IPv4 address must embed a
+/// public one.
+fn ipv6_is_public(ip: Ipv6Addr) -> bool {
     let segments = ip.segments();
-    let embedded = |at: usize| {
+    let embedded_ipv4_is_public = |at: usize| {
         let [high, low] = [segments[at], segments[at + 1]];
-        public_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
+        ipv4_is_public(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
     };
     if let Some(mapped) = ip.to_ipv4_mapped() {
-        return public_v4(mapped);
+        return ipv4_is_public(mapped);
     }
     match (segments[0], segments[1]) {
         // NAT64 (RFC 6052), `6to4` (RFC 3056).
-        (0x64, 0xff9b) => segments[2..4] == [0, 0] && embedded(6),
-        (0x2002, _) => embedded(1),
+        (0x64, 0xff9b) => segments[2..4] == [0, 0] && embedded_ipv4_is_public(6),
+        (0x2002, _) => embedded_ipv4_is_public(1),
         // Teredo and other protocol assignments, documentation.
         (0x2001, 0..=0x1ff | 0xdb8) | (0x3fff, _) => false,
         (first, _) => (0x2000..=0x3fff).contains(&first),
@@ -222,12 +221,12 @@ mod tests {
     }
 
     fn check(allow: &[&str], url: &Url) -> Result<(), OutboundError> {
-        permitted(url, &allowed(allow))
+        check_url(url, &allowed(allow))
     }
 
     fn outbound(allow: &[&str]) -> Outbound {
         let timeout = "5s".parse().unwrap();
-        Outbound::new(&OutboundSettings { allow_hosts: allowed(allow), timeout }).unwrap()
+        Outbound::from_settings(&OutboundSettings { allow_hosts: allowed(allow), timeout }).unwrap()
     }
 
     #[test]
@@ -260,7 +259,7 @@ mod tests {
             "224.0.0.1",
         ] {
             let url = Url::parse(&format!("https://{host}/")).unwrap();
-            assert!(matches!(check(&[], &url), Err(OutboundError::Address)), "{host}");
+            assert!(matches!(check(&[], &url), Err(OutboundError::PrivateAddress)), "{host}");
         }
         for url in ["https://example.com/", "https://93.184.216.34/", "https://[2606:4700::1]/"] {
             assert!(check(&[], &Url::parse(url).unwrap()).is_ok(), "{url}");
@@ -272,9 +271,9 @@ mod tests {
         let check = |url: &str| check(&["gateway.internal"], &Url::parse(url).unwrap());
         assert!(check("http://gateway.internal/send").is_ok());
         assert!(check("http://GATEWAY.internal./send").is_ok());
-        assert!(matches!(check("http://example.com/"), Err(OutboundError::Scheme)));
-        assert!(matches!(check("ftp://gateway.internal/"), Err(OutboundError::Scheme)));
-        assert!(matches!(check("https://10.0.0.1/"), Err(OutboundError::Address)));
+        assert!(matches!(check("http://example.com/"), Err(OutboundError::ForbiddenScheme)));
+        assert!(matches!(check("ftp://gateway.internal/"), Err(OutboundError::ForbiddenScheme)));
+        assert!(matches!(check("https://10.0.0.1/"), Err(OutboundError::PrivateAddress)));
     }
 
     #[tokio::test]
@@ -287,9 +286,9 @@ mod tests {
         }
         let untouched = tokio::time::timeout(std::time::Duration::from_millis(50), canary.accept()).await;
         assert!(untouched.is_err());
-        // Where only resolving tells.
+        // A host whose private address only the resolver finds.
         let resolve = async |allow: &[&str]| {
-            let guarded = Guarded { allowed: Arc::new(allowed(allow)) };
+            let guarded = PublicIpResolver { allowed_hosts: Arc::new(allowed(allow)) };
             guarded.resolve("localhost".parse().unwrap()).await
         };
         assert!(resolve(&[]).await.is_err());

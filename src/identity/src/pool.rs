@@ -1,56 +1,59 @@
-//! Defines [`Pool`]: where slow computations run, never more at once than there are cores, and never more waiting than
-//! can be served soon. Who finds it full is told at once, which is better than a time-out later.
+//! Defines [`ComputePool`]: bounds slow computations on tokio's blocking threads.
+//!
+//! No more computations run at once than there are cores, and no more wait than can be served soon. A full
+//! pool refuses at once, which is better than a time-out later. Password hashing has threads of its own: see
+//! [`passwords::workers`](crate::passwords::workers).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Semaphore;
 
-/// Waiting computations per core.
 const QUEUE_PER_CORE: usize = 64;
 
-/// Too many computations wait already.
+/// The queue of slow computations is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many slow computations wait already")]
 pub struct Busy;
 
-/// Runs slow computations off the worker threads.
+/// Runs slow computations off the async worker threads.
 #[derive(Debug)]
-pub struct Pool {
+pub struct ComputePool {
     cores: Semaphore,
-    inside: AtomicUsize,
+    occupied: AtomicUsize,
     capacity: usize,
 }
 
-impl Default for Pool {
+impl Default for ComputePool {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             cores: Semaphore::new(cores),
-            inside: AtomicUsize::new(0),
+            occupied: AtomicUsize::new(0),
             capacity: cores * (1 + QUEUE_PER_CORE),
         }
     }
 }
 
-impl Pool {
-    /// Runs `work` when its turn comes.
+impl ComputePool {
+    /// Runs `work` when a core is free.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
-        let _place = self.enter()?;
-        // The semaphore is never closed, and a task fails only when `work` panics: both count as "no capacity".
+        let _place = self.take_slot()?;
+        // The semaphore is never closed, and a task fails only when `work` panics: both count as "no
+        // capacity".
         let _core = self.cores.acquire().await.map_err(|_| Busy)?;
         tokio::task::spawn_blocking(work).await.map_err(|_| Busy)
     }
 
-    fn enter(&self) -> Result<Place<'_>, Busy> {
-        let place = Place(&self.inside);
-        if self.inside.fetch_add(1, Ordering::Relaxed) < self.capacity { Ok(place) } else { Err(Busy) }
+    fn take_slot(&self) -> Result<QueueSlot<'_>, Busy> {
+        let place = QueueSlot(&self.occupied);
+        if self.occupied.fetch_add(1, Ordering::Relaxed) < self.capacity { Ok(place) } else { Err(Busy) }
     }
 }
 
-/// Gives the place back, also when the caller is dropped.
-struct Place<'p>(&'p AtomicUsize);
+/// A slot of the queue, which is freed on drop, also when the caller is cancelled.
+struct QueueSlot<'p>(&'p AtomicUsize);
 
-impl Drop for Place<'_> {
+impl Drop for QueueSlot<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

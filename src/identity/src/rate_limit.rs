@@ -1,11 +1,13 @@
-//! Answers how often something happened, and whether it may happen again now.
+//! Answers whether a limit still permits a use, and how much quota is left.
 //!
-//! Counted in the database, so that nodes share it: one row per rule and subject, one upsert per use.
-//! A use is taken before what it allows is tried, so that parallel tries cannot pass together; a try
-//! that turns out well gives it back. Whoever cannot count refuses: an error is never "allowed".
+//! Uses are counted in the database, so that all nodes share the count: one row for each rule and subject,
+//! one upsert for each use. A use is taken before the attempt that it permits, so that parallel attempts
+//! cannot pass together; a successful attempt refunds its use. If the count cannot be read, the request is
+//! refused: a database error never permits anything.
 //!
-//! What is counted by its caller's address or grant, or by the account that its caller is signed in to, the caller may know
-//! ([`observing`]); what is counted by somebody else's address or account, never: it would tell who has an account.
+//! A caller may learn the quota that is counted by the caller's own IP or grant, or by the account that the
+//! caller is signed in to ([`collect_quotas`]). The quota of another person's email or account stays secret,
+//! since it would reveal which accounts exist.
 
 use std::{cell::RefCell, net::IpAddr, time::Duration};
 
@@ -22,95 +24,93 @@ use sea_orm::{
 
 use crate::{app::App, crypto};
 
-/// A rule of `[limits]`.
+/// A rule of the setting `[limits]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
-    /// Name under which it counts.
+    /// Part of the row's key, a label in metrics, and the name of the policy in `RateLimit-Policy`.
     pub name: &'static str,
-    /// How often.
     pub rate: Rate,
 }
 
 impl Limit {
-    /// Whether its caller may know what is left of it.
-    fn told(&self) -> bool {
+    /// Whether the caller may learn the remaining quota.
+    fn disclosed_to_caller(&self) -> bool {
         self.name.ends_with("_per_source")
             || self.name.ends_with("_per_grant")
             || self.name == "changes_per_account"
     }
 }
 
-/// What is left of a limit.
+/// The remaining quota of a limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Left {
-    /// Its name.
+pub struct RemainingQuota {
     pub name: &'static str,
-    /// Uses of a whole window.
+    /// Permitted uses in one window.
     pub quota: u32,
-    /// Length of a window.
     pub window: Duration,
-    /// Uses that are left in the window that runs.
+    /// Remaining uses in the current window.
     pub remaining: u32,
-    /// Until that window ends.
+    /// Until the current window ends.
     pub resets_in: Duration,
     bucket: Vec<u8>,
 }
 
 tokio::task_local! {
-    /// What the request that runs in this task took of limits that its caller may know.
-    static TAKEN: RefCell<Vec<Left>>;
+    /// The quotas that the current request used and may disclose to its caller.
+    static DISCLOSED_QUOTAS: RefCell<Vec<RemainingQuota>>;
 }
 
-/// Runs `work`, and answers as well what is left of the limits that it took from and that its caller may know.
-pub async fn observing<T>(work: impl Future<Output = T>) -> (T, Vec<Left>) {
+/// Runs `work`. Returns its output and the quotas that it used and may disclose.
+pub async fn collect_quotas<T>(work: impl Future<Output = T>) -> (T, Vec<RemainingQuota>) {
     let both = async {
         let done = work.await;
-        (done, TAKEN.with(RefCell::take))
+        (done, DISCLOSED_QUOTAS.with(RefCell::take))
     };
-    TAKEN.scope(RefCell::default(), both).await
+    DISCLOSED_QUOTAS.scope(RefCell::default(), both).await
 }
 
-/// Changes what is observed; nothing where nobody observes.
-fn observe(change: impl FnOnce(&mut Vec<Left>)) {
-    // An error says that this is a command or a job.
-    let _ = TAKEN.try_with(|taken| change(&mut taken.borrow_mut()));
+/// Changes the collected quotas; does nothing outside [`collect_quotas`].
+fn update_quotas(change: impl FnOnce(&mut Vec<RemainingQuota>)) {
+    // The task-local is not set in commands and jobs.
+    let _ = DISCLOSED_QUOTAS.try_with(|taken| change(&mut taken.borrow_mut()));
 }
 
-/// What came of taking a use.
+/// The outcome of taking a use.
 #[derive(Clone, Debug)]
-pub enum Taken {
-    /// It was within the limit.
-    Within(Use),
-    /// It was one too many.
+pub enum TakeOutcome {
+    /// The use was within the limit.
+    Within(TakenUse),
+    /// The limit is exceeded.
     Limited {
-        /// Until the window ends.
         retry_after: Duration,
-        /// Whether it is the first one too many in this window: the one to record, so that a flood
-        /// does not fill the record.
+        /// Whether this is the first excess in the window. Only the first is recorded, so that a flood does
+        /// not fill the audit log.
         first: bool,
     },
 }
 
-/// A use that was taken, so that it can be given back.
+/// A use that was taken and can be refunded.
 #[derive(Clone, Debug)]
-pub struct Use {
+pub struct TakenUse {
     bucket: Vec<u8>,
     window_ends_at: i64,
 }
 
-/// Takes one use of a limit in the open write, which must commit also when the answer is `Limited`.
+/// Takes one use of a limit in the open write. The write must commit even if the outcome is `Limited`.
 pub async fn take(
     tx: &Transaction,
     limit: Limit,
     subject: &str,
     now: Timestamp,
-) -> Result<Taken, DatabaseError> {
-    let counted = tx.query_one(&insertion(limit, subject, now)).await?.ok_or_else(lost)?;
-    judge(limit, &counted, now)
+) -> Result<TakeOutcome, DatabaseError> {
+    let counted =
+        tx.query_one(&take_statement(limit, subject, now)).await?.ok_or_else(counter_row_missing)?;
+    outcome_from_row(limit, &counted, now)
 }
 
-/// What takes one use, to go with other statements; [`judge`] reads what it returns. A window that is over begins anew.
-pub fn insertion(limit: Limit, subject: &str, now: Timestamp) -> InsertStatement {
+/// Takes one use, as part of a batch; [`outcome_from_row`] reads the returned row. A new window begins when
+/// the old one is over.
+pub fn take_statement(limit: Limit, subject: &str, now: Timestamp) -> InsertStatement {
     use rate_limits::Column::{Bucket, Used, WindowEndsAt};
     let window_ends_at = (now + limit.rate.period.duration()).micros();
     let stored = |column: rate_limits::Column| Expr::col((rate_limits::Entity, column));
@@ -126,22 +126,26 @@ pub fn insertion(limit: Limit, subject: &str, now: Timestamp) -> InsertStatement
         .to_owned()
 }
 
-/// Whether the use that an [`insertion`] took was within the limit, by the row that it returned.
-pub fn within(limit: Limit, counted: &QueryResult) -> bool {
+/// Whether the use was within the limit, by the row that a [`take_statement`] returned.
+pub fn row_within_limit(limit: Limit, counted: &QueryResult) -> bool {
     let used: Result<i32, _> = counted.try_get_by_index(1);
     used.is_ok_and(|used| i64::from(used) <= i64::from(limit.rate.count.get()))
 }
 
-/// What came of an [`insertion`], by the row that it returned.
-pub fn judge(limit: Limit, counted: &QueryResult, now: Timestamp) -> Result<Taken, DatabaseError> {
+/// The outcome of a use, by the row that a [`take_statement`] returned.
+pub fn outcome_from_row(
+    limit: Limit,
+    counted: &QueryResult,
+    now: Timestamp,
+) -> Result<TakeOutcome, DatabaseError> {
     let window_ends_at = counted.try_get_by_index(2)?;
     let used: i32 = counted.try_get_by_index(1)?;
     let window = limit.rate.period.duration();
-    // No longer than a window, though another request may have begun this one a moment later than `now`.
+    // At most one window, even if another request began this window a moment later than `now`.
     let resets_in = (Timestamp::from_micros(window_ends_at) - now).min(window);
-    if limit.told() {
+    if limit.disclosed_to_caller() {
         let quota = limit.rate.count.get();
-        let left = Left {
+        let left = RemainingQuota {
             name: limit.name,
             quota,
             window,
@@ -149,18 +153,18 @@ pub fn judge(limit: Limit, counted: &QueryResult, now: Timestamp) -> Result<Take
             resets_in,
             bucket: counted.try_get_by_index(0)?,
         };
-        observe(|taken| taken.push(left));
+        update_quotas(|taken| taken.push(left));
     }
-    if within(limit, counted) {
-        return Ok(Taken::Within(Use { bucket: counted.try_get_by_index(0)?, window_ends_at }));
+    if row_within_limit(limit, counted) {
+        return Ok(TakeOutcome::Within(TakenUse { bucket: counted.try_get_by_index(0)?, window_ends_at }));
     }
     metrics::counter!("postern_limited_total", "limit" => limit.name).increment(1);
     let first = i64::from(used) == i64::from(limit.rate.count.get()) + 1;
-    Ok(Taken::Limited { retry_after: resets_in, first })
+    Ok(TakeOutcome::Limited { retry_after: resets_in, first })
 }
 
-/// How long until a limit is free again; none while a use is left. Takes none.
-pub async fn spent(
+/// Until the limit permits a use again; none while a use is left. Takes no use.
+pub async fn exhausted_for(
     db: &impl ConnectionTrait,
     limit: Limit,
     subject: &str,
@@ -174,36 +178,36 @@ pub async fn spent(
     Ok(full.map(|row| Timestamp::from_micros(row.window_ends_at) - now))
 }
 
-/// [`take`] in a write of its own, which does not wait for the disk.
-pub async fn take_now(app: &App, limit: Limit, subject: &str) -> Result<Taken, DatabaseError> {
+/// [`take`] in a write of its own, which does not wait for the disk. A crash may lose the count.
+pub async fn take_relaxed(app: &App, limit: Limit, subject: &str) -> Result<TakeOutcome, DatabaseError> {
     let now = app.clock.now();
-    let done = app.db.write_lightly(&[&insertion(limit, subject, now)], |_| true).await?;
-    let counted = done.first().and_then(|done| done.row.as_ref()).ok_or_else(lost)?;
-    judge(limit, counted, now)
+    let done = app.db.write_relaxed(&[&take_statement(limit, subject, now)], |_| true).await?;
+    let counted = done.first().and_then(|done| done.row.as_ref()).ok_or_else(counter_row_missing)?;
+    outcome_from_row(limit, counted, now)
 }
 
-fn lost() -> DbErr {
+fn counter_row_missing() -> DbErr {
     DbErr::RecordNotFound("a counter that was just written".to_owned())
 }
 
-/// Gives a use back, at the end of the write of what turned out well.
-pub fn give_back(tx: &Transaction, taken: &Use) {
+/// Refunds a use, at the end of the write of a successful attempt.
+pub fn refund(tx: &Transaction, taken: &TakenUse) {
     let less = rate_limits::Entity::update_many()
         .col_expr(rate_limits::Column::Used, Expr::col(rate_limits::Column::Used).sub(1))
         .filter(rate_limits::Column::Bucket.eq(taken.bucket.clone()))
         .filter(rate_limits::Column::WindowEndsAt.eq(taken.window_ends_at))
         .filter(rate_limits::Column::Used.gt(0))
         .into_query();
-    tx.later(&less);
-    observe(|all| {
+    tx.defer(&less);
+    update_quotas(|all| {
         for left in all.iter_mut().filter(|left| left.bucket == taken.bucket) {
             left.remaining = Ord::min(left.quota, left.remaining + 1);
         }
     });
 }
 
-/// The subject of limits per source: an IPv6 customer has a /64 to choose addresses from.
-pub fn source(ip: Option<IpAddr>) -> String {
+/// The subject of limits per source IP. An IPv6 customer may choose any IP of a /64, so the network counts.
+pub fn source_of_ip(ip: Option<IpAddr>) -> String {
     match ip.map(|ip| ip.to_canonical()) {
         Some(IpAddr::V4(ip)) => ip.to_string(),
         Some(IpAddr::V6(ip)) => {
@@ -220,11 +224,11 @@ fn bucket(name: &str, subject: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::source;
+    use super::source_of_ip;
 
     #[test]
     fn an_ipv6_customer_is_one_source() {
-        let source = |ip: &str| source(Some(ip.parse().unwrap()));
+        let source = |ip: &str| source_of_ip(Some(ip.parse().unwrap()));
         assert_eq!(source("2001:db8:1:2:3:4:5:6"), source("2001:db8:1:2:ffff::1"));
         assert_ne!(source("2001:db8:1:2::1"), source("2001:db8:1:3::1"));
         assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));

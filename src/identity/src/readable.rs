@@ -1,10 +1,14 @@
-//! Answers how people read what programs write, moments and user agents; and what nobody can read in a name.
+//! Formats times and user agents for people, and finds invisible characters in names.
+//!
+//! Owns the list of invisible characters. Leaves to the callers whether such a name is refused or shown
+//! without them.
 
 use std::borrow::Cow;
 
 use postern_service::clock::Timestamp;
 
-/// What a browser calls itself, the more special first.
+/// Product tokens of browsers. The more specific ones come first, because Edge and Opera also contain
+/// `Chrome/`.
 const BROWSERS: [(&str, &str); 5] = [
     ("Edg/", "Edge"),
     ("OPR/", "Opera"),
@@ -12,7 +16,7 @@ const BROWSERS: [(&str, &str); 5] = [
     ("Chrome/", "Chrome"),
     ("Safari/", "Safari"),
 ];
-/// What it says of the system, the more special first.
+/// Names of operating systems. The more specific ones come first, because Android also contains `Linux`.
 const SYSTEMS: [(&str, &str); 6] = [
     ("iPhone", "iPhone"),
     ("iPad", "iPad"),
@@ -22,60 +26,62 @@ const SYSTEMS: [(&str, &str); 6] = [
     ("Linux", "Linux"),
 ];
 
-/// A moment in UTC: `2026-01-01 00:00 UTC`.
-pub fn minute(at: Timestamp) -> String {
+/// A time in UTC: `2026-01-01 00:00 UTC`.
+pub fn format_minute(at: Timestamp) -> String {
     let text = at.rfc3339().replace('T', " ");
     format!("{} UTC", text.get(..16).unwrap_or(&text))
 }
 
-/// The day of a moment in UTC: `2026-01-01`.
-pub fn day(at: Timestamp) -> String {
+/// A date in UTC: `2026-01-01`.
+pub fn format_day(at: Timestamp) -> String {
     let text = at.rfc3339();
     text.get(..10).unwrap_or(&text).to_owned()
 }
 
-/// Whether a text holds what nobody sees: with it, one name is made to look like another (Unicode Technical Standard 39).
-pub fn deceptive(text: &str) -> bool {
-    matches!(visible(text), Cow::Owned(_))
+/// Whether a text contains invisible characters. They can make one name look like another (Unicode Technical
+/// Standard 39).
+pub fn has_invisible_characters(text: &str) -> bool {
+    matches!(without_invisible_characters(text), Cow::Owned(_))
 }
 
-/// A text without what nobody sees in it, for pages and mails.
+/// A text without its invisible characters, for pages and mails.
 ///
-/// Joiners and variation selectors stay between characters that may need them: they shape words in Persian and Indic
-/// scripts, and emoji. No ASCII letter does.
-pub fn visible(text: &str) -> Cow<'_, str> {
+/// Joiners and variation selectors stay between characters that may need them: they shape words in Persian
+/// and Indic scripts, and emoji. No ASCII letter needs them.
+pub fn without_invisible_characters(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
     }
     let characters: Vec<char> = text.chars().collect();
     let at = |index: Option<usize>| index.and_then(|index| characters.get(index)).copied();
     let seen = (0..characters.len()).filter(|&index| match characters[index] {
-        c if joins(c) => {
-            at(index.checked_sub(1)).is_some_and(|c| takes_joiner(c) || varies(c))
-                && at(Some(index + 1)).is_some_and(takes_joiner)
+        c if joiner(c) => {
+            at(index.checked_sub(1)).is_some_and(|c| accepts_joiner(c) || variation_selector(c))
+                && at(Some(index + 1)).is_some_and(accepts_joiner)
         }
-        c if varies(c) => at(index.checked_sub(1)).is_some_and(takes_joiner),
+        c if variation_selector(c) => at(index.checked_sub(1)).is_some_and(accepts_joiner),
         c => !invisible(c),
     });
     let seen: String = seen.map(|index| characters[index]).collect();
     if seen.len() == text.len() { Cow::Borrowed(text) } else { Cow::Owned(seen) }
 }
 
-fn takes_joiner(c: char) -> bool {
-    !c.is_ascii() && !c.is_whitespace() && !joins(c) && !varies(c) && !invisible(c)
+fn accepts_joiner(c: char) -> bool {
+    !c.is_ascii() && !c.is_whitespace() && !joiner(c) && !variation_selector(c) && !invisible(c)
 }
 
-/// Zero width joiner and non-joiner.
-const fn joins(c: char) -> bool {
+/// The zero width joiner and non-joiner.
+const fn joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}')
 }
 
-/// Selects how the character before is drawn.
-const fn varies(c: char) -> bool {
+/// A variation selector, which selects the glyph of the preceding character.
+const fn variation_selector(c: char) -> bool {
     matches!(c, '\u{180b}'..='\u{180d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
-/// What has no width, turns the direction of the text around it (Unicode Standard Annex 9), or breaks its line.
+/// A character that has no width, changes the direction of the text (Unicode Standard Annex 9), or breaks its
+/// line.
 const fn invisible(c: char) -> bool {
     matches!(
         c,
@@ -85,8 +91,9 @@ const fn invisible(c: char) -> bool {
     )
 }
 
-/// Browser and system, as far as a user agent tells: for recognition, not for statistics.
-pub fn device(user_agent: &str) -> String {
+/// The browser and the operating system of a user agent. Good enough for a user to recognise a device, not
+/// for statistics.
+pub fn device_name(user_agent: &str) -> String {
     let first = |known: &[(&str, &'static str)]| {
         known.iter().find(|(part, _)| user_agent.contains(part)).map(|(_, name)| *name)
     };
@@ -106,7 +113,7 @@ mod tests {
         for text in
             ["Ada", "Müller", "علی‌رضا", "क्‍ष", "👩\u{200d}💻", "🏳\u{fe0f}\u{200d}🌈", "葛\u{e0100}城", "שלום"]
         {
-            assert!(!deceptive(text), "{text:?}");
+            assert!(!has_invisible_characters(text), "{text:?}");
         }
         for (text, seen) in [
             ("evil\u{202e}gnp.exe", "evilgnp.exe"),
@@ -121,8 +128,8 @@ mod tests {
             ("Ada\u{e0041}", "Ada"),
             ("\u{3164}", ""),
         ] {
-            assert!(deceptive(text), "{text:?}");
-            assert_eq!(visible(text), seen, "{text:?}");
+            assert!(has_invisible_characters(text), "{text:?}");
+            assert_eq!(without_invisible_characters(text), seen, "{text:?}");
         }
     }
 
@@ -133,14 +140,14 @@ mod tests {
         let safari =
             "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Mobile/15E148 Safari/604.1";
         assert_eq!(
-            [firefox, edge, safari].map(device),
+            [firefox, edge, safari].map(device_name),
             ["Firefox · Linux", "Edge · Windows", "Safari · iPhone"]
         );
-        assert_eq!(device("curl/8.1"), "curl/8.1");
+        assert_eq!(device_name("curl/8.1"), "curl/8.1");
     }
 
     #[test]
     fn a_moment_is_read_to_the_minute() {
-        assert_eq!(minute(Timestamp::from_seconds(1_767_225_661)), "2026-01-01 00:01 UTC");
+        assert_eq!(format_minute(Timestamp::from_seconds(1_767_225_661)), "2026-01-01 00:01 UTC");
     }
 }

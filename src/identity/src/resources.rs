@@ -1,7 +1,9 @@
-//! Answers which resource a scope belongs to, and what its tokens look like.
+//! Answers which resources exist, to which resource a scope belongs, and how its access tokens are signed
+//! (RFC 8707).
 //!
-//! Held in memory like the clients. The scopes of OpenID Connect belong to the issuer itself, and so does whatever
-//! manages accounts: `account`, and every name that begins with `admin:`. No resource can have a scope of such a name.
+//! All resources are held in memory, like the clients. The scopes of OpenID Connect belong to the issuer
+//! itself. So do the scopes that manage accounts: `account`, and every name that begins with `admin:`. No
+//! resource can have such a scope.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,39 +15,37 @@ use url::Url;
 
 use crate::clients;
 
-/// The topic announced when resources change.
+/// The topic of the change announcement for resources.
 pub const TOPIC: &str = "resources";
 
-/// The scope of `/api/account`: one's own account.
-pub const ACCOUNT: &str = "account";
+/// The scope of `/api/account`: management of the user's own account.
+pub const ACCOUNT_SCOPE: &str = "account";
 
-/// Scopes of the issuer (OpenID Connect Core section 5.4, section 11), and [`ACCOUNT`].
+/// The scopes of the issuer (OpenID Connect Core sections 5.4 and 11), and [`ACCOUNT_SCOPE`].
 pub const ISSUER_SCOPES: [&str; 7] =
-    ["openid", "profile", "email", "address", "phone", "offline_access", ACCOUNT];
+    ["openid", "profile", "email", "address", "phone", "offline_access", ACCOUNT_SCOPE];
 
-/// Whether a scope stands only in access tokens for the issuer alone: a token that a resource server sees too must not
-/// manage accounts.
-pub fn for_issuer_alone(scope: &str) -> bool {
-    scope == ACCOUNT || scope.starts_with("admin:")
+/// Whether a scope may occur only in access tokens for the issuer alone. A resource server sees its tokens,
+/// so a token for a resource must not manage accounts.
+pub fn scope_is_issuer_only(scope: &str) -> bool {
+    scope == ACCOUNT_SCOPE || scope.starts_with("admin:")
 }
 
-/// Whether a name belongs to the issuer, so that no resource's scope can have it.
-pub fn reserved(scope: &str) -> bool {
-    ISSUER_SCOPES.contains(&scope) || for_issuer_alone(scope)
+/// Whether a scope is the issuer's, so that no resource can have it.
+pub fn scope_is_reserved(scope: &str) -> bool {
+    ISSUER_SCOPES.contains(&scope) || scope_is_issuer_only(scope)
 }
 
-/// An API whose tokens this provider issues.
+/// An API for which this issuer issues access tokens.
 #[derive(Clone, Debug)]
 pub struct Resource {
-    /// The row as stored.
     pub row: resources::Model,
-    /// Algorithm of access tokens for it.
     pub algorithm: Algorithm,
-    /// Its scopes with what the consent page says of each.
+    /// The scopes, each with its description on the consent page.
     pub scopes: BTreeMap<String, String>,
 }
 
-/// Every resource, by identifier, and the way from a scope to its resource.
+/// All resources, by identifier and by scope.
 #[derive(Debug, Default)]
 pub struct Resources {
     by_identifier: BTreeMap<String, Resource>,
@@ -53,33 +53,30 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// The resource with this identifier (RFC 8707 section 2).
     pub fn find(&self, identifier: &str) -> Option<&Resource> {
         self.by_identifier.get(identifier)
     }
 
-    /// The resource a scope belongs to; none for the issuer's own scopes and for unknown ones.
-    pub fn of_scope(&self, scope: &str) -> Option<&Resource> {
+    /// The resource to which a scope belongs; none for the issuer's own scopes and for unknown ones.
+    pub fn find_by_scope(&self, scope: &str) -> Option<&Resource> {
         self.by_scope.get(scope).and_then(|identifier| self.find(identifier))
     }
 
-    /// Whether a scope exists at all.
-    pub fn knows_scope(&self, scope: &str) -> bool {
+    pub fn scope_exists(&self, scope: &str) -> bool {
         ISSUER_SCOPES.contains(&scope) || self.by_scope.contains_key(scope)
     }
 
-    /// A resource on the origin of the issuer, whose tokens the issuer's own APIs could be given.
-    pub fn on_origin_of(&self, issuer: &str) -> Option<&Resource> {
+    /// A resource on the issuer's origin. Its tokens could be sent to the issuer's own APIs.
+    pub fn find_on_origin_of(&self, issuer: &str) -> Option<&Resource> {
         self.all().find(|resource| same_origin(&resource.row.identifier, issuer))
     }
 
-    /// All of them, by identifier.
     pub fn all(&self) -> impl Iterator<Item = &Resource> {
         self.by_identifier.values()
     }
 }
 
-/// Whether two URLs have the same origin (RFC 6454 section 4). What has no host has none that is the same.
+/// Whether two URLs have the same origin (RFC 6454 section 4). A URL without a host has no such origin.
 pub fn same_origin(one: &str, other: &str) -> bool {
     match (Url::parse(one), Url::parse(other)) {
         (Ok(one), Ok(other)) => one.origin() == other.origin(),
@@ -87,14 +84,14 @@ pub fn same_origin(one: &str, other: &str) -> bool {
     }
 }
 
-/// Reads every resource: two statements.
+/// Loads all resources in two statements.
 pub async fn load(db: &impl ConnectionTrait) -> Result<Resources, DatabaseError> {
     let mut by_identifier: BTreeMap<_, _> = resources::Entity::find()
         .all(db)
         .await?
         .into_iter()
         .map(|row| {
-            let algorithm = clients::read(row.signing_algorithm.clone().into())?;
+            let algorithm = clients::read_json_column(row.signing_algorithm.clone().into())?;
             Ok((row.identifier.clone(), Resource { row, algorithm, scopes: BTreeMap::new() }))
         })
         .collect::<Result<_, DatabaseError>>()?;

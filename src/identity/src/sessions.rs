@@ -1,14 +1,20 @@
-//! Answers who is signed in where, and until when.
+//! Answers which sessions a user has, and until when.
 //!
-//! Owns the rows of `sessions` and the browser's cookie secret, which is stored hashed. A session ends
-//! when it is ended, when it was not seen for `session.idle_lifetime`, or at its absolute end; a
-//! disabled user, or who closed the account, has none. Signing in again and stepping up give the browser a new secret
-//! ([`renew`]), after which the old cookie is dead (OWASP ASVS 7.2.4).
+//! Owns the rows of `sessions` and the secret of the browser's cookie, which is stored hashed. A session ends
+//! by an explicit end, after `session.idle_lifetime` without use, or at its absolute expiry. A disabled user
+//! or a closed account has no valid session. A new sign-in and a step-up give the browser a new secret
+//! ([`renew`]), after which the old cookie is invalid (OWASP ASVS 7.2.4).
 //!
-//! Reading a session never writes. [`seeing`] moves the idle limit inside a write that happens anyway,
-//! and only when a minute has passed. What a session allows to write is written by its [`Principal`].
+//! ```text
+//!   open() ──► live ──► ended: end(), idle or expired
+//!              │  ▲
+//!              └──┘ renew(): new cookie secret;  touch(): not idle
+//! ```
+//!
+//! Reading a session never writes. [`touch_session_statement`] moves the idle limit inside a write that
+//! happens anyway, at most once a minute. A write that a session authorises is made by its [`Principal`].
 
-mod standing;
+mod principal;
 
 use std::time::Duration;
 
@@ -26,7 +32,7 @@ use sea_orm::{
 use serde_json::json;
 use uuid::Uuid;
 
-pub use self::standing::{Principal, RowLocks, SessionEnded, WriteError};
+pub use self::principal::{Principal, RowLocks, SessionEnded, WriteError};
 use crate::{
     app::App,
     audit::{Event, Origin},
@@ -34,27 +40,27 @@ use crate::{
     users::{self, User},
 };
 
-/// One sign-in of a user.
+/// One sign-in of a user; the row that `sid` names.
 pub type Session = sessions::Model;
 
-/// Of the sessions of one user, so many are shown.
-const MOST_SHOWN: u64 = 100;
+/// Sessions of one user that are listed.
+const MAX_LISTED: u64 = 100;
 
-/// `last_seen_at` is written at most this often.
-const SEEN_AT_MOST_EVERY: Duration = Duration::from_mins(1);
+/// `last_seen_at` is written at most once in this time.
+const TOUCH_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Through what the user signed in.
+/// The kind of user agent that the session belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionKind {
-    /// A browser with our cookie.
+    /// A browser with the session cookie.
     Browser,
-    /// An app through the first-party API; it has no cookie of this kind.
+    /// An app that signed in by the first-party API; it has no session cookie.
     Api,
 }
 
 impl SessionKind {
-    /// As stored.
-    pub const fn word(self) -> &'static str {
+    /// The stored value.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Browser => "browser",
             Self::Api => "api",
@@ -62,89 +68,86 @@ impl SessionKind {
     }
 }
 
-/// A live session and whose it is.
+/// A live session and its user.
 #[derive(Clone, Debug)]
-pub struct SignedIn {
-    /// The session.
+pub struct SignedInUser {
     pub session: Session,
-    /// Its user: see [`users::may_get_tokens`].
+    /// The user, as read together with the session; see [`users::may_get_tokens`].
     pub user: User,
 }
 
-impl SignedIn {
-    /// Whom the session allows something.
+impl SignedInUser {
+    /// The user as authorised by this session.
     pub fn principal(&self) -> Principal<'_> {
-        Principal::by_session(self)
+        Principal::from_session(self)
     }
 }
 
-/// What a new session begins with.
+/// The initial values of a session.
 #[derive(Clone, Debug)]
 pub struct NewSession {
-    /// Whose it is.
     pub user_id: Uuid,
-    /// Through what.
     pub kind: SessionKind,
-    /// The client that asked for the sign-in.
+    /// The client that requested the sign-in; none for the provider's own pages.
     pub client_id: Option<String>,
-    /// What was proven, and when.
-    pub proven: Proven,
-    /// Whether the person asked the browser to keep it.
+    pub authentication: AuthenticationContext,
+    /// Whether the session outlives the browser ("stay signed in").
     pub remembered: bool,
-    /// Where the sign-in came from.
     pub origin: Origin,
 }
 
-/// How well somebody proved who they are.
+/// How and when the user authenticated.
 #[derive(Clone, Debug)]
-pub struct Proven {
-    /// When.
+pub struct AuthenticationContext {
+    /// `auth_time` (OpenID Connect Core section 2).
     pub auth_time: Timestamp,
-    /// Level reached.
+    /// The level that the factors reached, as in `acr`.
     pub acr: String,
-    /// Methods used (RFC 8176).
+    /// Authentication methods (RFC 8176).
     pub amr: Vec<String>,
 }
 
-/// A session that was just opened.
+/// A session that was opened or renewed.
 #[derive(Clone)]
-pub struct Opened {
-    /// The session.
+pub struct OpenedSession {
     pub session: Session,
-    /// What the browser's cookie must hold; none for API sign-ins.
+    /// New secret for the browser's session cookie; none for API sign-ins.
     pub cookie_secret: Option<String>,
 }
 
-/// The live session of a browser's cookie: one statement.
-pub async fn find(app: &App, cookie_secret: &str) -> Result<Option<SignedIn>, DatabaseError> {
+/// The live session of a browser's cookie, read by one statement. Closed and disabled accounts have none.
+pub async fn find(app: &App, cookie_secret: &str) -> Result<Option<SignedInUser>, DatabaseError> {
     let now = app.clock.now();
-    Ok(of_cookie(app, cookie_secret, now).await?.filter(|found| users::may_get_tokens(&found.user)))
+    Ok(find_by_cookie(app, cookie_secret, now).await?.filter(|found| users::may_get_tokens(&found.user)))
 }
 
-/// The same for somebody who proved to own an account that they have closed. It lets them keep the account or leave it
+/// The live session of a user who has closed the account. It authorises restoring the account or leaving it
 /// closed, and nothing else.
-pub async fn find_closed(app: &App, cookie_secret: &str) -> Result<Option<SignedIn>, DatabaseError> {
+pub async fn find_of_closed_account(
+    app: &App,
+    cookie_secret: &str,
+) -> Result<Option<SignedInUser>, DatabaseError> {
     let now = app.clock.now();
     let closed = |user: &User| user.deletion_at.is_some() && users::may_sign_in(user, now);
-    Ok(of_cookie(app, cookie_secret, now).await?.filter(|found| closed(&found.user)))
+    Ok(find_by_cookie(app, cookie_secret, now).await?.filter(|found| closed(&found.user)))
 }
 
-async fn of_cookie(
+async fn find_by_cookie(
     app: &App,
     cookie_secret: &str,
     now: Timestamp,
-) -> Result<Option<SignedIn>, DatabaseError> {
+) -> Result<Option<SignedInUser>, DatabaseError> {
     let idle_since = now - app.config.session.idle_lifetime.duration();
     let values = [crypto::token_hash(cookie_secret).into(), now.micros().into(), idle_since.micros().into()];
-    let live = Statement::from_sql_and_values(app.db.backend(), LIVE, values);
+    let live = Statement::from_sql_and_values(app.db.backend(), LIVE_SESSION_SQL, values);
     let Some(row) = app.db.reader().query_one_raw(live).await? else { return Ok(None) };
     let session = Session::from_query_result(&row, "s_")?;
     let user = User::from_query_result(&row, "u_")?;
-    Ok(Some(SignedIn { session, user }))
+    Ok(Some(SignedInUser { session, user }))
 }
 
-/// A live session and its user, by the hash of the cookie.
-const LIVE: &str = "SELECT s.sid AS s_sid, s.cookie_hash AS s_cookie_hash, s.user_id AS s_user_id, s.kind AS s_kind, \
+/// A live session and its user, by the hash of the cookie's secret.
+const LIVE_SESSION_SQL: &str = "SELECT s.sid AS s_sid, s.cookie_hash AS s_cookie_hash, s.user_id AS s_user_id, s.kind AS s_kind, \
     s.client_id AS s_client_id, s.auth_time AS s_auth_time, s.acr AS s_acr, s.amr AS s_amr, \
     s.created_at AS s_created_at, s.last_seen_at AS s_last_seen_at, s.expires_at AS s_expires_at, \
     s.ended_at AS s_ended_at, s.ip AS s_ip, s.user_agent AS s_user_agent, \
@@ -154,10 +157,10 @@ const LIVE: &str = "SELECT s.sid AS s_sid, s.cookie_hash AS s_cookie_hash, s.use
     FROM sessions s JOIN users u ON u.id = s.user_id \
     WHERE s.cookie_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.last_seen_at > $3";
 
-/// Opens a session, whose row is written at the end of the caller's write.
-pub fn open(app: &App, tx: &Transaction, new: NewSession, now: Timestamp) -> Opened {
+/// Opens a session. The row is inserted at the end of the caller's write.
+pub fn open(app: &App, tx: &Transaction, new: NewSession, now: Timestamp) -> OpenedSession {
     let cookie_secret = (new.kind == SessionKind::Browser).then(|| app.random.token());
-    // An app holds no cookie but a refresh token, so its session lasts as long as that can.
+    // An app has a refresh token instead of a cookie, so its session lasts as long as that token can.
     let lifetime = match new.kind {
         SessionKind::Browser if new.remembered => app.config.session.lifetime,
         SessionKind::Browser => app.config.session.unremembered_lifetime,
@@ -167,11 +170,11 @@ pub fn open(app: &App, tx: &Transaction, new: NewSession, now: Timestamp) -> Ope
         sid: app.random.uuid(),
         cookie_hash: cookie_secret.as_deref().map(crypto::token_hash),
         user_id: new.user_id,
-        kind: new.kind.word().to_owned(),
+        kind: new.kind.as_str().to_owned(),
         client_id: new.client_id,
-        auth_time: new.proven.auth_time.micros(),
-        acr: new.proven.acr,
-        amr: json!(new.proven.amr),
+        auth_time: new.authentication.auth_time.micros(),
+        acr: new.authentication.acr,
+        amr: json!(new.authentication.amr),
         created_at: now.micros(),
         last_seen_at: now.micros(),
         expires_at: (now + lifetime.duration()).micros(),
@@ -180,35 +183,35 @@ pub fn open(app: &App, tx: &Transaction, new: NewSession, now: Timestamp) -> Ope
         user_agent: new.origin.user_agent.clone(),
         remembered: new.remembered,
     };
-    tx.later(&Insertion::of(sessions::ActiveModel::from(session.clone())));
+    tx.defer(&Insertion::from_active_model(sessions::ActiveModel::from(session.clone())));
     let event = event("session.started", &session)
         .details(json!({ "kind": session.kind, "acr": session.acr, "amr": session.amr }));
-    tx.later(&event.insertion(app, &new.origin, now));
-    Opened { session, cookie_secret }
+    tx.defer(&event.insert_statement(app, &new.origin, now));
+    OpenedSession { session, cookie_secret }
 }
 
-/// Records that the user of a browser's session proved themselves again, and gives the browser a new
-/// secret: the session, and what hangs off its `sid`, goes on, the old cookie is dead.
+/// Records that the user of a browser's session authenticated again, and gives the browser a new secret. The
+/// session with its `sid` and its grants continues; the old cookie is invalid.
 ///
-/// `remembered` is what the person chose this time, none where there was no such choice. `None` when the session ended
-/// meanwhile, or when somebody else renewed it first.
+/// `remembered` is the user's new choice, none where there was no such choice. `None` when the session has
+/// ended meanwhile, or when a concurrent request renewed it first.
 pub async fn renew(
     app: &App,
     tx: &Transaction,
     session: &Session,
-    proven: Proven,
+    authentication: AuthenticationContext,
     remembered: Option<bool>,
     origin: &Origin,
     now: Timestamp,
-) -> Result<Option<Opened>, DatabaseError> {
+) -> Result<Option<OpenedSession>, DatabaseError> {
     let cookie_secret = app.random.token();
     let renewed = Session {
         remembered: remembered.unwrap_or(session.remembered),
-        expires_at: renewed_end(app, session, remembered, now).micros(),
+        expires_at: renewed_expires_at(app, session, remembered, now).micros(),
         cookie_hash: Some(crypto::token_hash(&cookie_secret)),
-        auth_time: proven.auth_time.micros(),
-        acr: proven.acr,
-        amr: json!(proven.amr),
+        auth_time: authentication.auth_time.micros(),
+        acr: authentication.acr,
+        amr: json!(authentication.amr),
         last_seen_at: now.micros(),
         ..session.clone()
     };
@@ -235,12 +238,12 @@ pub async fn renew(
         .details(json!({ "acr": renewed.acr, "amr": renewed.amr }))
         .record(app, tx, origin, now)
         .await?;
-    Ok(Some(Opened { session: renewed, cookie_secret: Some(cookie_secret) }))
+    Ok(Some(OpenedSession { session: renewed, cookie_secret: Some(cookie_secret) }))
 }
 
-/// The absolute end of a session whose person chose again: counted from its beginning when the browser is to keep it, and
-/// no later than one that begins now when it is not.
-fn renewed_end(app: &App, session: &Session, remembered: Option<bool>, now: Timestamp) -> Timestamp {
+/// The absolute expiry of a renewed session: counted from the session's beginning when the session is to
+/// outlive the browser, and no later than that of a session opened now when it is not.
+fn renewed_expires_at(app: &App, session: &Session, remembered: Option<bool>, now: Timestamp) -> Timestamp {
     let settings = &app.config.session;
     let end = Timestamp::from_micros(session.expires_at);
     match remembered {
@@ -250,9 +253,10 @@ fn renewed_end(app: &App, session: &Session, remembered: Option<bool>, now: Time
     }
 }
 
-/// What moves the idle limit, to go with what is written anyway; nothing within a minute of the last time.
-pub fn seeing(session: &Session, now: Timestamp) -> Option<UpdateStatement> {
-    let due = now - Timestamp::from_micros(session.last_seen_at) >= SEEN_AT_MOST_EVERY;
+/// Moves the idle limit, as one statement of a write that happens anyway; none within [`TOUCH_INTERVAL`] of
+/// the last time.
+pub fn touch_session_statement(session: &Session, now: Timestamp) -> Option<UpdateStatement> {
+    let due = now - Timestamp::from_micros(session.last_seen_at) >= TOUCH_INTERVAL;
     due.then(|| {
         sessions::Entity::update_many()
             .col_expr(sessions::Column::LastSeenAt, Expr::value(now.micros()))
@@ -262,15 +266,15 @@ pub fn seeing(session: &Session, now: Timestamp) -> Option<UpdateStatement> {
     })
 }
 
-/// [`seeing`] for a page that writes nothing else: at most one write a minute and session.
+/// Moves the idle limit for a page that writes nothing else: at most one write a minute and session.
 pub async fn touch(app: &App, session: &Session) -> Result<(), DatabaseError> {
-    match seeing(session, app.clock.now()) {
-        Some(seeing) => app.db.write_lightly(&[&seeing], |_| true).await.map(drop),
+    match touch_session_statement(session, app.clock.now()) {
+        Some(touch) => app.db.write_relaxed(&[&touch], |_| true).await.map(drop),
         None => Ok(()),
     }
 }
 
-/// Ends a session and its grants, except those with `offline_access`. Whether it was live.
+/// Ends a session and its grants, except grants with `offline_access`. True when the session was live.
 pub async fn end(
     app: &App,
     tx: &Transaction,
@@ -282,11 +286,11 @@ pub async fn end(
     let whose = sessions::Entity::find_by_id(sid).select_only().column(sessions::Column::UserId);
     let user = rows::Entity::find().filter(rows::Column::Id.in_subquery(whose.into_query()));
     user.lock_exclusive().one(tx).await?;
-    end_of_locked(app, tx, sid, because, origin, now).await
+    end_locked(app, tx, sid, because, origin, now).await
 }
 
-/// [`end`], where the write holds the user exclusively already.
-async fn end_of_locked(
+/// [`end`] for a write that holds the user's row exclusively already.
+async fn end_locked(
     app: &App,
     tx: &Transaction,
     sid: Uuid,
@@ -301,7 +305,7 @@ async fn end_of_locked(
         .exec_with_returning(tx)
         .await?;
     let Some(session) = ended.first() else { return Ok(false) };
-    grants::revoke_of_session(app, tx, sid, because, now).await?;
+    grants::revoke_session_grants(app, tx, sid, because, now).await?;
     event("session.ended", session)
         .details(json!({ "because": because }))
         .record(app, tx, origin, now)
@@ -309,32 +313,32 @@ async fn end_of_locked(
     Ok(true)
 }
 
-/// The live sessions of a user, the one seen last first.
+/// The live sessions of a user, the most recently used first.
 pub async fn live_of_user(app: &App, user_id: Uuid) -> Result<Vec<Session>, DatabaseError> {
     let now = app.clock.now();
     let idle_since = now - app.config.session.idle_lifetime.duration();
-    // An app is not seen at its session: it lasts as long as its tokens.
+    // An API session is never touched: it is live as long as its tokens.
     let seen = Condition::any()
         .add(sessions::Column::LastSeenAt.gt(idle_since.micros()))
-        .add(sessions::Column::Kind.eq(SessionKind::Api.word()));
+        .add(sessions::Column::Kind.eq(SessionKind::Api.as_str()));
     let live = sessions::Entity::find()
         .filter(sessions::Column::UserId.eq(user_id))
         .filter(sessions::Column::EndedAt.is_null())
         .filter(sessions::Column::ExpiresAt.gt(now.micros()))
         .filter(seen)
         .order_by_desc(sessions::Column::LastSeenAt)
-        .limit(MOST_SHOWN)
+        .limit(MAX_LISTED)
         .all(app.db.reader())
         .await?;
     Ok(live)
 }
 
-/// Whether a session of a user is kept, live or not.
+/// Whether any session of the user is stored, live or not.
 pub async fn any_of_user(db: &impl ConnectionTrait, user_id: Uuid) -> Result<bool, DatabaseError> {
     Ok(sessions::Entity::find().filter(sessions::Column::UserId.eq(user_id)).one(db).await?.is_some())
 }
 
-/// When a user proved last who they are, of the sessions that are kept.
+/// The latest `auth_time` over the stored sessions of a user.
 pub async fn last_auth_time(app: &App, user_id: Uuid) -> Result<Option<Timestamp>, DatabaseError> {
     let last = sessions::Entity::find()
         .filter(sessions::Column::UserId.eq(user_id))
@@ -344,7 +348,7 @@ pub async fn last_auth_time(app: &App, user_id: Uuid) -> Result<Option<Timestamp
     Ok(last.map(|session| Timestamp::from_micros(session.auth_time)))
 }
 
-/// Ends one session of a user, on their own wish. False when it was not theirs, or had ended.
+/// Ends one session at the request of its user. False when the session belongs to another user or had ended.
 pub async fn end_own(
     app: &App,
     principal: Principal<'_>,
@@ -358,23 +362,23 @@ pub async fn end_own(
             if theirs.one(tx).await?.is_none() {
                 return Ok(false);
             }
-            Ok(end_of_locked(app, tx, sid, "ended_by_user", origin, now).await?)
+            Ok(end_locked(app, tx, sid, "ended_by_user", origin, now).await?)
         })
         .await
 }
 
-/// Ends every other session of a user, on their own wish. How many there were.
+/// Ends every other session at the request of the user, and returns their number.
 pub async fn end_others(app: &App, principal: Principal<'_>, origin: &Origin) -> Result<usize, WriteError> {
     let now = app.clock.now();
     principal
         .write_exclusive(app, async |tx, user| {
-            Ok(end_all_but(app, tx, user.id, principal.sid(), "ended_by_user", origin, now).await?)
+            Ok(end_all_except(app, tx, user.id, principal.sid(), "ended_by_user", origin, now).await?)
         })
         .await
 }
 
-/// Ends every session of a user, with the same effect on grants. How many there were. The write holds the user
-/// exclusively ([`users::lock`]).
+/// Ends every session of a user, with the same effect on grants, and returns their number. The write must
+/// hold the user's row exclusively ([`users::lock`]).
 pub async fn end_all_of_user(
     app: &App,
     tx: &Transaction,
@@ -383,11 +387,11 @@ pub async fn end_all_of_user(
     origin: &Origin,
     now: Timestamp,
 ) -> Result<usize, DatabaseError> {
-    end_all_but(app, tx, user_id, None, because, origin, now).await
+    end_all_except(app, tx, user_id, None, because, origin, now).await
 }
 
-/// The same, but for one of them.
-pub async fn end_all_but(
+/// [`end_all_of_user`] with one session that continues.
+pub async fn end_all_except(
     app: &App,
     tx: &Transaction,
     user_id: Uuid,
@@ -406,7 +410,7 @@ pub async fn end_all_but(
         .await?;
     let mut ended = 0;
     for sid in live.into_iter().filter(|sid| Some(*sid) != kept) {
-        ended += usize::from(end_of_locked(app, tx, sid, because, origin, now).await?);
+        ended += usize::from(end_locked(app, tx, sid, because, origin, now).await?);
     }
     Ok(ended)
 }

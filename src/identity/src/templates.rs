@@ -1,9 +1,10 @@
-//! Defines what pages and mails are made from: the files under `templates/`.
+//! Renders pages and mails from the files under `templates/`.
 //!
-//! They are embedded; a file of the same name in the directory `pages.templates` takes its place, and
-//! a change there is seen at the next page. Whether they compile is checked when the provider starts.
-//! `.html` escapes by itself, an undefined variable is an error, and every text comes from
-//! [`messages`](crate::messages) by the function `t("key", argument = value)`.
+//! The files are embedded. A file of the same name in the directory `pages.templates` replaces an embedded
+//! one, and a change to that file takes effect at the next page. All templates are compiled when the provider
+//! starts. `.html` files escape automatically, an undefined variable is an error, and every text comes from
+//! [`messages`](crate::messages) by the function `t("key", argument = value)`. Leaves the values of a
+//! template to its caller.
 
 use std::{
     borrow::Cow,
@@ -28,51 +29,50 @@ use crate::{
     readable,
 };
 
-/// Steps of a template: far above what ours take, far below a loop without end.
+/// A limit of template instructions, far above the needs of the embedded templates. Ends an infinite loop in
+/// an operator's template.
 const FUEL: u64 = 200_000;
 
 #[derive(RustEmbed)]
 #[folder = "../../templates/"]
 struct BuiltIn;
 
-/// Why a page or mail cannot be made.
+/// Why templates cannot be loaded or rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
-    /// The directory of the setting `pages.templates`, or a file in it, cannot be read.
+    /// The directory of `pages.templates`, or a file in it, cannot be read.
     #[error("`{}` of `pages.templates` cannot be read", .0.display())]
     Unreadable(PathBuf, #[source] std::io::Error),
-    /// A template is broken.
+    /// A template does not compile or render.
     #[error("a template is broken: {0:#}")]
     Template(#[from] minijinja::Error),
-    /// A file of messages is broken.
+    /// A message file is invalid.
     #[error(transparent)]
     Messages(#[from] MessagesError),
 }
 
-/// A mail in one language, without sender and recipient.
+/// A rendered mail, without sender and recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailText {
-    /// One line.
+    /// A single line.
     pub subject: String,
-    /// The plain part.
     pub text: String,
-    /// The HTML part.
     pub html: String,
 }
 
-/// The templates, ready to render.
+/// The compiled templates.
 pub struct Templates {
     environment: Environment<'static>,
     messages: Arc<Messages>,
     assets: Arc<Assets>,
-    /// The operator may have broken a template.
+    /// Whether an operator's directory may replace templates.
     overridden: bool,
 }
 
 impl Templates {
-    /// Reads the built-in files and those of `directory`, and compiles all of them once.
+    /// Loads the embedded files and those of `directory`, and compiles all of them once.
     pub fn load(directory: Option<&Path>) -> Result<Self, TemplateError> {
-        let messages = Arc::new(Messages::read(message_files(directory)?)?);
+        let messages = Arc::new(Messages::from_files(message_files(directory)?)?);
         let assets = Arc::new(assets(directory)?);
         let environment = environment(directory, Arc::clone(&messages), Arc::clone(&assets));
         let templates = Self { environment, messages, assets, overridden: directory.is_some() };
@@ -84,17 +84,15 @@ impl Templates {
         Ok(templates)
     }
 
-    /// The language for a person: see [`Messages::choose`].
-    pub fn language(&self, ui_locales: Option<&str>, accept_language: Option<&str>) -> String {
-        self.messages.choose(ui_locales, accept_language)
+    /// See [`Messages::negotiate`].
+    pub fn negotiate_language(&self, ui_locales: Option<&str>, accept_language: Option<&str>) -> String {
+        self.messages.negotiate(ui_locales, accept_language)
     }
 
-    /// Every language there is.
     pub fn languages(&self) -> Vec<String> {
         self.messages.languages()
     }
 
-    /// The names of the built-in mails.
     pub fn mails(&self) -> Vec<String> {
         let name = |file: &str| Some(file.strip_prefix("mail/")?.strip_suffix(".subject")?.to_owned());
         let mut names: Vec<_> = BuiltIn::iter().filter_map(|file| name(&file)).collect();
@@ -104,8 +102,8 @@ impl Templates {
 
     /// Renders a file such as `pages/login.html`.
     ///
-    /// A file of the operator that fails while it renders gives way to the built-in one: a mistake in a
-    /// template must not lock people out. The log tells.
+    /// If an operator's template fails, the embedded one is rendered instead and the error is logged: a
+    /// mistake in a template must not lock users out.
     pub fn render(
         &self,
         name: &str,
@@ -124,7 +122,6 @@ impl Templates {
         }
     }
 
-    /// Renders the three files of a mail, such as `mail/sign-in-code.{subject,txt,html}`.
     pub fn mail(
         &self,
         name: &str,
@@ -136,19 +133,19 @@ impl Templates {
         Ok(MailText { subject: part("subject")?.trim().to_owned(), text: part("txt")?, html: part("html")? })
     }
 
-    /// The files that pages load.
     pub fn assets(&self) -> &Assets {
         &self.assets
     }
 
-    /// A message as HTML, for keys that are made up at run time; none when there is no such key.
+    /// A message as HTML, for a key that is computed at run time; none if the key does not exist.
     pub fn text(&self, language: &str, key: &str, arguments: &[(&'static str, Value)]) -> Option<String> {
         let arguments = arguments.iter().map(|(name, value)| (*name, argument(value, true)));
         self.messages.text(language, key, &arguments.collect())
     }
 }
 
-/// The built-in assets, each replaced by the operator's file of the same name, and the operator's own.
+/// The embedded assets, each replaced by the operator's file of the same name, and the operator's other
+/// files.
 fn assets(directory: Option<&Path>) -> Result<Assets, TemplateError> {
     let built_in = BuiltIn::iter().filter_map(|name| {
         let own_name = name.strip_prefix("assets/")?.to_owned();
@@ -160,10 +157,10 @@ fn assets(directory: Option<&Path>) -> Result<Assets, TemplateError> {
             files.insert(name.to_owned(), read(&path)?);
         }
     }
-    Ok(Assets::keep(files))
+    Ok(Assets::from_files(files))
 }
 
-/// The files in a folder of the operator's directory; the folder may be missing, the directory not.
+/// The files in a folder of the operator's directory. The folder may be missing, the directory must exist.
 fn files_in(directory: &Path, folder: &str) -> Result<Vec<PathBuf>, TemplateError> {
     let unreadable = |cause| TemplateError::Unreadable(directory.to_owned(), cause);
     fs::read_dir(directory).map_err(unreadable)?;
@@ -175,7 +172,7 @@ fn read(path: &Path) -> Result<Vec<u8>, TemplateError> {
     fs::read(path).map_err(|cause| TemplateError::Unreadable(path.to_owned(), cause))
 }
 
-/// `(language, source)` of every file of messages: the built-in ones first, then the operator's.
+/// `(language, source)` of every message file: first the embedded ones, then the operator's, which win.
 fn message_files(directory: Option<&Path>) -> Result<Vec<(String, String)>, TemplateError> {
     let built_in = BuiltIn::iter().filter_map(|name| {
         let language = name.strip_prefix("messages/")?.strip_suffix(".ftl")?.to_owned();
@@ -207,10 +204,12 @@ fn environment(
             AutoEscape::None
         }
     });
-    // A name may be older than the rule that names keep today.
-    environment.set_formatter(|out, state, value| match value.as_str().map(readable::visible) {
-        Some(Cow::Owned(seen)) if !value.is_safe() => escape_formatter(out, state, &Value::from(seen)),
-        _ => escape_formatter(out, state, value),
+    // Stored names may predate the rule against invisible characters, so every value is cleaned here.
+    environment.set_formatter(|out, state, value| {
+        match value.as_str().map(readable::without_invisible_characters) {
+            Some(Cow::Owned(seen)) if !value.is_safe() => escape_formatter(out, state, &Value::from(seen)),
+            _ => escape_formatter(out, state, value),
+        }
     });
     let directory = directory.map(Path::to_owned);
     environment.set_loader(move |name| Ok(source(directory.as_deref(), name)));
@@ -225,7 +224,7 @@ fn environment(
     environment
 }
 
-/// The operator's file when there is one, else the built-in one; read again once the file has changed.
+/// The operator's file if it exists, else the embedded one; read again once the file has changed.
 fn source(directory: Option<&Path>, name: &str) -> Option<TemplateSource> {
     let built_in = || Some(String::from_utf8_lossy(&BuiltIn::get(name)?.data).into_owned());
     let Some(path) = directory.map(|directory| directory.join(name)) else {
@@ -240,7 +239,7 @@ fn changed_at(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|file| file.modified()).ok()
 }
 
-/// `t("key", name = value)`: the message in the page's language.
+/// `t("key", name = value)`: a message in the language of the page.
 fn text(
     messages: &Messages,
     state: &State,
@@ -262,12 +261,15 @@ fn text(
     Ok(if html { Value::from_safe_string(text) } else { Value::from(text) })
 }
 
-/// Numbers stay numbers, for plural rules; everything else is text, escaped for a page, without what nobody sees.
+/// Numbers stay numbers, for plural rules. Any other value becomes text without invisible characters, escaped
+/// on a page.
 fn argument(value: &Value, html: bool) -> FluentValue<'static> {
     match i64::try_from(value.clone()) {
         Ok(number) if value.kind() == ValueKind::Number => FluentValue::from(number),
         _ if value.is_safe() => value.to_string().into(),
-        _ if html => HtmlEscape(&readable::visible(&value.to_string())).to_string().into(),
-        _ => readable::visible(&value.to_string()).into_owned().into(),
+        _ if html => {
+            HtmlEscape(&readable::without_invisible_characters(&value.to_string())).to_string().into()
+        }
+        _ => readable::without_invisible_characters(&value.to_string()).into_owned().into(),
     }
 }

@@ -1,4 +1,7 @@
-//! Answers who the people are. Operators change them in `administration::users`.
+//! Answers which users exist and whether a user may sign in or have tokens.
+//!
+//! Owns the canonical form of an email ([`Email`]) and the locks of a user's row. Leaves changes by operators
+//! to `administration::users`, and changes by users to `accounts`.
 
 mod profile;
 
@@ -13,13 +16,13 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-pub use self::profile::{Address, Profile};
+pub use self::profile::{PostalAddress, Profile};
 
-/// A person who may sign in.
+/// An end user, with a row in `users`.
 pub type User = users::Model;
 
-/// Whether tokens may be issued to this user and used by them: the account is neither disabled nor closed. Sessions and
-/// grants, and through them everything else, ask this and nothing else.
+/// Whether tokens may be issued to this user and used: the account is neither disabled nor closed. Sessions
+/// and grants ask this function, and all tokens depend on them.
 pub fn may_get_tokens(user: &User) -> bool {
     user.disabled_at.is_none() && user.deletion_at.is_none()
 }
@@ -27,27 +30,27 @@ pub fn may_get_tokens(user: &User) -> bool {
 /// [`may_get_tokens`] as a condition on a row `u` of users.
 pub(crate) const MAY_GET_TOKENS: &str = "u.disabled_at IS NULL AND u.deletion_at IS NULL";
 
-/// The same for who closed the account and may keep it after all.
+/// Whether a user closed the account and may still restore it, as a condition on a row `u` of users.
 pub(crate) const MAY_RESTORE: &str = "u.disabled_at IS NULL AND u.deletion_at IS NOT NULL";
 
-/// Whether somebody may prove to be this user. Who closed the account may, until it is deleted, to keep it after all; a
-/// disabled account is nobody's: not even its owner is told.
+/// Whether somebody may authenticate as this user. The owner of a closed account may, until its deletion, in
+/// order to restore it. A disabled account accepts no authentication, and does not reveal to its owner that
+/// it is disabled.
 pub fn may_sign_in(user: &User, now: Timestamp) -> bool {
     user.disabled_at.is_none() && user.deletion_at.is_none_or(|end| end > now.micros())
 }
 
-/// The user who signs in with this address, disabled or not.
+/// The user with this email, disabled or not.
 pub async fn find_by_email(db: &impl ConnectionTrait, email: &Email) -> Result<Option<User>, DatabaseError> {
     Ok(users::Entity::find().filter(users::Column::Email.eq(email.as_str())).one(db).await?)
 }
 
-/// The user with this row identifier.
 pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<User>, DatabaseError> {
     Ok(users::Entity::find_by_id(id).one(db).await?)
 }
 
-/// Holds a user until the write ends: of two changes to what an account signs in with, the second sees the first, and
-/// what is written for the user's sessions and grants comes before or after ([`sessions::Principal`]).
+/// Locks a user exclusively until the write ends. Of two changes to a user's credentials, the second sees the
+/// first. A write for the user's sessions and grants is ordered before or after it ([`sessions::Principal`]).
 ///
 /// [`sessions::Principal`]: crate::sessions::Principal
 pub async fn lock(tx: &Transaction, id: Uuid) -> Result<(), DatabaseError> {
@@ -55,25 +58,24 @@ pub async fn lock(tx: &Transaction, id: Uuid) -> Result<(), DatabaseError> {
     Ok(())
 }
 
-/// [`lock`] of several users, always in the same order.
+/// [`lock`] of two users, always in the same order, so that two such writes cannot deadlock.
 pub async fn lock_all(tx: &Transaction, ids: [Uuid; 2]) -> Result<(), DatabaseError> {
     let locked = users::Entity::find().filter(users::Column::Id.is_in(ids));
     locked.order_by_asc(users::Column::Id).lock_exclusive().all(tx).await?;
     Ok(())
 }
 
-/// What reads the user and holds them against changes until the write ends: what follows from who they are now stays
-/// true.
-pub fn holding(id: Uuid) -> SelectStatement {
+/// Reads the user under a shared lock until the write ends, so that what was decided from the row stays true.
+pub fn lock_user_shared_statement(id: Uuid) -> SelectStatement {
     users::Entity::find_by_id(id).lock_shared().into_query()
 }
 
-/// The same for a write that changes the user.
-pub fn holding_to_change(id: Uuid) -> SelectStatement {
+/// Reads the user under an exclusive lock, for a write that changes the user.
+pub fn lock_user_statement(id: Uuid) -> SelectStatement {
     users::Entity::find_by_id(id).lock_exclusive().into_query()
 }
 
-/// Keeps the language in which a user is told what happens to the account.
+/// Stores the language of mails to the user.
 pub async fn set_language(db: &Database, id: Uuid, language: &str) -> Result<(), DatabaseError> {
     let spoken = users::Entity::update_many()
         .col_expr(users::Column::Language, Expr::value(language))
@@ -81,7 +83,7 @@ pub async fn set_language(db: &Database, id: Uuid, language: &str) -> Result<(),
     db.write(async |tx| Ok::<_, DatabaseError>(spoken.exec(tx).await.map(|_| ())?)).await
 }
 
-/// The user tokens call by this `sub`.
+/// The user with this `sub`.
 pub async fn find_by_subject(
     db: &impl ConnectionTrait,
     subject: Uuid,
@@ -89,7 +91,7 @@ pub async fn find_by_subject(
     Ok(users::Entity::find().filter(users::Column::Subject.eq(subject)).one(db).await?)
 }
 
-/// At most `limit` users in the order of their addresses, those after `after`.
+/// At most `limit` users in the order of their emails, after the email `after`.
 pub async fn list(
     db: &impl ConnectionTrait,
     after: Option<&str>,
@@ -103,42 +105,41 @@ pub async fn list(
     Ok(query.all(db).await?)
 }
 
-/// An email address in the one form in which it is stored, looked up and counted.
+/// An email in its canonical form, in which it is stored, looked up and rate-limited.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Email(String);
 
-/// Why a text is not an address here.
+/// The text is not an acceptable email.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is not an email address such as name@example.com")]
-pub struct NotAnEmail;
+pub struct InvalidEmail;
 
 impl Email {
-    /// Trims, lower-cases and checks an address (RFC 5321 section 4.1.2, the dot-string form only).
+    /// Trims, lower-cases and checks an email (RFC 5321 section 4.1.2, the dot-string form only).
     ///
-    /// Quoted local parts, comments, address literals and anything but ASCII are refused: they are
-    /// how one recipient is made to look like another.
-    pub fn parse(text: &str) -> Result<Self, NotAnEmail> {
+    /// Quoted local parts, comments, address literals and non-ASCII characters are refused: they can make one
+    /// recipient look like another.
+    pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
         let text = text.trim_matches([' ', '\t']);
-        let (local, domain) = text.split_once('@').ok_or(NotAnEmail)?;
+        let (local, domain) = text.split_once('@').ok_or(InvalidEmail)?;
         let local_fits = (1..=64).contains(&local.len())
-            && local.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(atom_text));
-        let domain_fits = domain.len() <= 253 && domain.contains('.') && domain.split('.').all(label);
-        if local_fits && domain_fits { Ok(Self(text.to_ascii_lowercase())) } else { Err(NotAnEmail) }
+            && local.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(atext));
+        let domain_fits = domain.len() <= 253 && domain.contains('.') && domain.split('.').all(valid_label);
+        if local_fits && domain_fits { Ok(Self(text.to_ascii_lowercase())) } else { Err(InvalidEmail) }
     }
 
-    /// The normalised address.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// RFC 5322 section 3.2.3.
-fn atom_text(byte: u8) -> bool {
+/// `atext` (RFC 5322 section 3.2.3).
+fn atext(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
 }
 
-/// RFC 1035 section 2.3.1, digits first allowed (RFC 1123 section 2.1).
-fn label(label: &str) -> bool {
+/// A host name label (RFC 1035 section 2.3.1), which may begin with a digit (RFC 1123 section 2.1).
+fn valid_label(label: &str) -> bool {
     (1..=63).contains(&label.len())
         && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         && !label.starts_with('-')

@@ -1,4 +1,4 @@
-//! Defines `App`: what the tasks service runs on.
+//! Defines `App`, the shared state of the tasks service.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -7,21 +7,15 @@ use postern_token_verifier::{Audience, KeySource, Policy, PolicyError, Verifier}
 
 use crate::config::Config;
 
-/// Everything a use case needs; cheap to clone.
+/// The state that every use case needs. Cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<Parts>);
 
-/// The parts of [`App`].
 pub struct Parts {
-    /// The settings.
     pub config: Config,
-    /// Readers, and the one way to write.
     pub db: Database,
-    /// The time.
     pub clock: Clock,
-    /// Randomness.
     pub random: Random,
-    /// Decides which access tokens are acceptable.
     pub verifier: Verifier,
 }
 
@@ -34,7 +28,7 @@ impl Deref for App {
 }
 
 impl App {
-    /// Builds the parts on a migrated database; `keys` are the provider's.
+    /// Builds the state on a migrated database. `keys` are the signing keys of the provider.
     pub fn new(
         config: Config,
         db: Database,

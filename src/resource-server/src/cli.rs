@@ -1,7 +1,7 @@
-//! Answers which command was asked: `serve`, `migrate`, `openapi`.
+//! Parses the command line and runs the command: `serve`, `migrate`, `openapi`.
 //!
-//! Prints for people, or JSON with `--json`: results to stdout, errors to stderr. Exits with 0, 1 (it failed) or 2 (a
-//! command line that is none).
+//! Prints text, or JSON with `--json`: results to stdout, errors to stderr. The exit code is 0, 1 (the
+//! command failed) or 2 (the command line is invalid).
 
 use std::{
     io::{self, Write as _},
@@ -17,8 +17,8 @@ use postern_service::{
     database::{Database, migrate},
     process,
     random::Random,
-    settings::Loaded,
-    site::{self, Stop},
+    server::{self, Shutdown},
+    settings::LoadedSettings,
     telemetry,
 };
 use postern_token_verifier::RemoteKeys;
@@ -68,13 +68,14 @@ enum Migrate {
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // The TLS library takes its cryptography once and for all; a second call would only say that it was made.
+    // The TLS library accepts a cryptography provider only once. An error means that one is installed
+    // already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match run(&arguments) {
         Ok(report) => print(&report, arguments.json),
         Err(cause) => {
             let message = format!("{cause:#}");
-            // Nobody is left to be told when stderr is gone.
+            // An error of stderr itself cannot be reported.
             let _ = if arguments.json {
                 writeln!(io::stderr(), "{}", json!({ "error": message }))
             } else {
@@ -85,14 +86,14 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// What a command says: lines for people, and the same for programs.
+/// The output of a command: as text, and the same as JSON.
 #[derive(Default)]
 struct Report {
     text: String,
     json: Value,
 }
 
-/// Prints to stdout. A reader that went away (`| head`) is no failure.
+/// Prints to stdout. A reader that closed the pipe (`| head`) is no failure.
 fn print(report: &Report, as_json: bool) -> ExitCode {
     let written = match report {
         Report { json, .. } if as_json && !json.is_null() => writeln!(io::stdout(), "{json:#}"),
@@ -117,17 +118,17 @@ fn run(arguments: &Arguments) -> Result<Report> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match &arguments.command {
-            Command::Migrate(command) => migrations(&loaded.settings, command).await,
+            Command::Migrate(command) => run_migration_command(&loaded.settings, command).await,
             _ => serve(loaded).await.map(|()| Report::default()),
         }
     })
 }
 
-async fn migrations(config: &Config, command: &Migrate) -> Result<Report> {
+async fn run_migration_command(config: &Config, command: &Migrate) -> Result<Report> {
     let db = Database::open(&config.database).await?;
     let (text, json) = match command {
-        Migrate::Up => told("applied", &migrate::up::<Migrator>(&db).await?),
-        Migrate::Down { steps } => told("taken back", &migrate::down::<Migrator>(&db, *steps).await?),
+        Migrate::Up => step_report("applied", &migrate::up::<Migrator>(&db).await?),
+        Migrate::Down { steps } => step_report("taken back", &migrate::down::<Migrator>(&db, *steps).await?),
         Migrate::Status => {
             let steps = migrate::status::<Migrator>(&db).await?;
             let line = |step: &migrate::Step| {
@@ -141,26 +142,26 @@ async fn migrations(config: &Config, command: &Migrate) -> Result<Report> {
     Ok(Report { text, json })
 }
 
-fn told(what: &str, steps: &[String]) -> (String, Value) {
+fn step_report(what: &str, steps: &[String]) -> (String, Value) {
     let lines: Vec<_> = steps.iter().map(|step| format!("{what}: {step}")).collect();
     let text = if lines.is_empty() { "Nothing to do.".to_owned() } else { lines.join("\n") };
     (text, json!({ what.replace(' ', "_"): steps }))
 }
 
-/// Starts whether or not the provider answers: its keys are fetched when they are needed.
-async fn serve(loaded: Loaded<Config>) -> Result<()> {
+/// Starts even when the provider cannot be reached: its keys are fetched in the background.
+async fn serve(loaded: LoadedSettings<Config>) -> Result<()> {
     let config = loaded.settings.clone();
     let _log = telemetry::init(&config.telemetry)?;
     telemetry::Metrics::install();
     let db = Database::open(&config.database).await.context("the database cannot be opened")?;
     migrate::up::<Migrator>(&db).await.context("the schema cannot be brought up to date")?;
     let keys = RemoteKeys::start(config.tokens.jwks_url())
-        .map_err(|cause| loaded.refuse("tokens.jwks_url", cause.to_string()))?;
+        .map_err(|cause| loaded.invalid_setting("tokens.jwks_url", cause.to_string()))?;
     let app = App::new(config, db, Clock::system(), Random::system(), keys)?;
     let http = &app.config.http;
-    let stop = Stop::on_signals(http.shutdown_delay.duration())?;
-    let endpoint = http::endpoint(&app, stop.asked.clone());
-    site::serve(endpoint, http, &stop, |address| tracing::info!(%address, "listening")).await?;
+    let stop = Shutdown::on_signals(http.shutdown_delay.duration())?;
+    let endpoint = http::endpoint(&app, stop.requested.clone());
+    server::serve(endpoint, http, &stop, |address| tracing::info!(%address, "listening")).await?;
     app.db.close().await;
     Ok(())
 }

@@ -1,58 +1,54 @@
-//! Defines the settings of `postern-tasks`; `config/tasks.toml` explains each and gives its default.
+//! Defines the settings of `postern-tasks`. `config/tasks.toml` explains each setting and contains its
+//! default.
 
 use std::{ffi::OsString, path::PathBuf};
 
 use postern_service::{
     database::DatabaseSettings,
-    settings::{HttpSettings, Loaded, SettingsError, Sources, TelemetrySettings},
+    settings::{HttpSettings, LoadedSettings, SettingsError, SettingsSources, TelemetrySettings},
 };
 use postern_token_verifier::Algorithm;
 use serde::Deserialize;
 use url::Url;
 
-/// The defaults, and with them the list of every key.
+/// The defaults, which are also the list of all keys.
 pub const DEFAULTS: &str = include_str!("../../../config/tasks.toml");
 
-/// Every setting.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Config {
-    /// The listener.
     pub http: HttpSettings,
-    /// The database.
     pub database: DatabaseSettings,
     /// Which access tokens are accepted.
     pub tokens: TokenSettings,
     /// The web page.
     pub page: PageSettings,
-    /// Logs.
     pub telemetry: TelemetrySettings,
 }
 
 /// Which access tokens are accepted.
 #[derive(Clone, Debug, Deserialize)]
 pub struct TokenSettings {
-    /// `iss`, byte for byte.
+    /// Compared with `iss` byte by byte.
     pub issuer: HttpUrl,
     /// Where the keys are.
     pub jwks_url: Option<HttpUrl>,
-    /// Must be in `aud`. It is where this service is, too.
+    /// `aud` must contain it. It is also the URL of this service.
     pub audience: HttpUrl,
-    /// Accepted signature algorithms.
     pub algorithms: Vec<Algorithm>,
-    /// Verified tokens remembered.
+    /// Most verified tokens in the cache.
     pub cache: u64,
 }
 
 /// The web page.
 #[derive(Clone, Debug, Deserialize)]
 pub struct PageSettings {
-    /// The public client it signs in by.
+    /// The public client that the page signs in through.
     pub client_id: String,
-    /// What it asks for.
+    /// Scopes that the page requests.
     pub scope: String,
 }
 
-/// An absolute http or https URL, as it was written: identifiers are compared byte for byte.
+/// An absolute http or https URL that keeps its spelling, because identifiers are compared byte by byte.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub struct HttpUrl {
@@ -60,18 +56,16 @@ pub struct HttpUrl {
     url: Url,
 }
 
-/// A text that is no such URL.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("must be an absolute http or https URL without query and fragment")]
 pub struct NotAnHttpUrl;
 
 impl HttpUrl {
-    /// As it was written.
+    /// The URL in its original spelling.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// As it was understood.
     pub fn url(&self) -> &Url {
         &self.url
     }
@@ -83,7 +77,8 @@ impl TryFrom<String> for HttpUrl {
     fn try_from(text: String) -> Result<Self, NotAnHttpUrl> {
         let url = Url::parse(&text).map_err(|_| NotAnHttpUrl)?;
         let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-        // What a parser drops or adds silently would never be equal to what a token says.
+        // A parser drops or adds such characters silently, and the result would never equal the value in a
+        // token.
         let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
         let http = matches!(url.scheme(), "http" | "https") && url.has_host();
         if plain && printable && http { Ok(Self { text, url }) } else { Err(NotAnHttpUrl) }
@@ -91,7 +86,7 @@ impl TryFrom<String> for HttpUrl {
 }
 
 impl TokenSettings {
-    /// Where the keys are, by default where every provider of this project publishes them.
+    /// The URL of the provider's JWK set. The default is the path at which Postern publishes it.
     pub fn jwks_url(&self) -> String {
         match &self.jwks_url {
             Some(url) => url.text.clone(),
@@ -101,12 +96,12 @@ impl TokenSettings {
 }
 
 impl Config {
-    /// Reads the layers: defaults, then the file, then the environment.
+    /// Loads the settings: defaults, then the file, then the environment.
     pub fn load(
         file: Option<PathBuf>,
         env: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> Result<Loaded<Self>, SettingsError> {
-        let loaded: Loaded<Self> = Sources {
+    ) -> Result<LoadedSettings<Self>, SettingsError> {
+        let loaded: LoadedSettings<Self> = SettingsSources {
             defaults: DEFAULTS,
             file,
             env_prefix: "TASKS",
@@ -117,7 +112,7 @@ impl Config {
         }
         .load()?;
         if loaded.settings.tokens.algorithms.is_empty() {
-            return Err(loaded.refuse("tokens.algorithms", "must name at least one algorithm"));
+            return Err(loaded.invalid_setting("tokens.algorithms", "must name at least one algorithm"));
         }
         Ok(loaded)
     }

@@ -1,23 +1,19 @@
-//! The one table of this service as a sea-orm type.
+//! Defines the only table of this service as a sea-orm type.
 
 use sea_orm::entity::prelude::*;
 
-/// Something a person has to do.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tasks")]
 pub struct Model {
-    /// Random; says nothing about its owner or its age.
+    /// Random, so it reveals neither owner nor age.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// `sub` of the owner's tokens. There is one issuer, so it names one person.
+    /// `sub` of the owner's tokens. It identifies one person, because only one issuer is trusted.
     pub owner: String,
-    /// What to do.
     pub title: String,
-    /// The title as titles are compared.
+    /// The title in the form in which titles are compared and sorted.
     pub title_folded: String,
-    /// Anything else about it.
     pub notes: String,
-    /// Whether it is done.
     pub done: bool,
     /// Microseconds since the epoch.
     pub created_at: i64,
@@ -25,7 +21,6 @@ pub struct Model {
     pub updated_at: i64,
 }
 
-/// No relation: tasks stand alone.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

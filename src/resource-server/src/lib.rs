@@ -1,11 +1,11 @@
-//! The tasks API: a resource server that trusts the provider's access tokens and nothing else.
+//! Defines the tasks API: a resource server that trusts the provider's access tokens and nothing else.
 //!
 //! | module | answers |
 //! |---|---|
-//! | [`cli`] | which command was asked |
+//! | [`cli`] | which command to run |
 //! | [`http`] | which path leads to which use case |
-//! | [`tasks`] | what a person has to do |
-//! | [`app`], [`config`] | what all of it runs on |
+//! | [`tasks`] | which tasks a person has |
+//! | [`app`], [`config`] | shared state and settings |
 
 pub mod app;
 pub mod cli;

@@ -1,6 +1,6 @@
-//! Defines a file that never changes while the service runs: kept compressed, answered with an `ETag`.
+//! Defines a static file: kept compressed in memory, answered with an `ETag`.
 //!
-//! Only for files without a secret: the length of a compressed one would tell about it (BREACH).
+//! Only for files without secrets: the length of a compressed response would reveal them (BREACH).
 
 use std::io::{Read as _, Write as _};
 
@@ -21,7 +21,6 @@ use sha2::{Digest as _, Sha256};
 
 use crate::problem::Problem;
 
-/// A file and its headers.
 pub struct Asset {
     compressed: Bytes,
     headers: HeaderMap,
@@ -29,9 +28,8 @@ pub struct Asset {
 }
 
 impl Asset {
-    /// Keeps `content`.
     pub fn new(content_type: &'static str, content: &[u8]) -> Self {
-        // Weak (RFC 9110 section 8.8.1): the same for both encodings.
+        // A weak tag (RFC 9110 section 8.8.1), because it is the same for both encodings.
         let etag = format!("W/\"{}\"", &URL_SAFE_NO_PAD.encode(Sha256::digest(content))[..22]);
         let etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("W/\"\""));
         let mut headers = HeaderMap::new();
@@ -42,14 +40,14 @@ impl Asset {
         Self { compressed: compress(content).into(), headers, etag }
     }
 
-    /// Adds a content security policy. One that cannot be written becomes the strictest.
+    /// Adds a content security policy. A policy that is not a valid header value is replaced by the strictest
+    /// one.
     #[must_use]
-    pub fn policy(self, policy: &str) -> Self {
+    pub fn content_security_policy(self, policy: &str) -> Self {
         let strictest = HeaderValue::from_static("default-src 'none'");
         self.header(CONTENT_SECURITY_POLICY, HeaderValue::from_str(policy).unwrap_or(strictest))
     }
 
-    /// Adds a header to its answers.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
@@ -63,9 +61,9 @@ impl Endpoint for Asset {
     async fn call(&self, request: Request) -> Result<Response> {
         let mut response = Response::builder().finish();
         *response.headers_mut() = self.headers.clone();
-        if names(request.headers(), &self.etag) {
+        if etag_matches(request.headers(), &self.etag) {
             response.set_status(StatusCode::NOT_MODIFIED);
-        } else if takes_gzip(request.headers()) {
+        } else if accepts_gzip(request.headers()) {
             response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             response.set_body(Body::from_bytes(self.compressed.clone()));
         } else {
@@ -75,8 +73,8 @@ impl Endpoint for Asset {
     }
 }
 
-/// Whether `If-None-Match` names the tag (RFC 9110 section 13.1.2).
-fn names(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+/// Whether `If-None-Match` contains the tag (RFC 9110 section 13.1.2).
+fn etag_matches(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     let tag = etag.to_str().unwrap_or_default().trim_start_matches("W/");
     let given = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     given
@@ -86,7 +84,7 @@ fn names(headers: &HeaderMap, etag: &HeaderValue) -> bool {
 }
 
 /// Whether `Accept-Encoding` has gzip with a weight above zero (RFC 9110 section 12.5.3).
-fn takes_gzip(headers: &HeaderMap) -> bool {
+fn accepts_gzip(headers: &HeaderMap) -> bool {
     let given = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     given.flat_map(|value| value.split(',')).any(|coding| {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));

@@ -1,11 +1,11 @@
-//! Defines the time: [`Timestamp`], a moment, and [`Clock`], the only place that asks the machine for it.
+//! Defines [`Timestamp`], a moment, and [`Clock`], the only type that reads the clock of the machine.
 //!
-//! Every lifetime, expiry and rate is computed from `Clock::now`, so a test decides what time it is. Time is the
-//! wall clock in UTC and follows it when an operator corrects it, also backwards; time-outs of sockets and
-//! pools do not belong here but to `tokio::time`.
+//! Every lifetime, expiry and rate is computed from `Clock::now`, so a test controls the time. The time is
+//! the wall clock in UTC. It follows corrections of an operator, backwards too. Time-outs of sockets and
+//! pools use the monotonic clock of `tokio::time` instead.
 //!
-//! Arithmetic saturates. A moment out of range can come from a request (`max_age`, a claim of a token) and must
-//! neither panic nor wrap around into validity.
+//! Arithmetic saturates. A moment out of range can come from a request (`max_age`, a claim of a token). It
+//! must neither panic nor wrap around to a valid moment.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
@@ -51,8 +51,8 @@ impl Timestamp {
         self.0.div_euclid(MICROS_PER_SECOND)
     }
 
-    /// RFC 3339 in UTC with microseconds (`2026-11-20T14:57:16.000250Z`): always the same width, so texts sort
-    /// like moments. Moments outside of the years 0000 to 9999 are written as the nearest one inside.
+    /// RFC 3339 in UTC with microseconds (`2026-11-20T14:57:16.000250Z`): always the same width, so texts
+    /// sort like moments. Moments outside of the years 0000 to 9999 are written as the nearest one inside.
     pub fn rfc3339(self) -> String {
         let seconds = self.seconds().clamp(*RFC3339_SECONDS.start(), *RFC3339_SECONDS.end());
         let moment = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
@@ -103,7 +103,7 @@ impl Sub<Duration> for Timestamp {
     }
 }
 
-/// The time from `earlier` to this moment; nothing when `earlier` is in fact later.
+/// The time from `earlier` to this moment; zero when `earlier` is later.
 impl Sub for Timestamp {
     type Output = Duration;
 
@@ -117,7 +117,7 @@ fn micros_of(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// Tells the time. Cheap to clone; clones of a manual clock share their time.
+/// The clock of the machine, or a clock that a test controls. Clones of a manual clock share their time.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
@@ -128,7 +128,6 @@ enum Source {
 }
 
 impl Clock {
-    /// The machine's clock.
     pub const fn system() -> Self {
         Self(Source::System)
     }
@@ -138,7 +137,6 @@ impl Clock {
         Self(Source::Manual(Arc::new(AtomicI64::new(now.0))))
     }
 
-    /// This moment.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System => system_now(),
@@ -146,16 +144,16 @@ impl Clock {
         }
     }
 
-    /// Moves a manual clock forward. The system's clock stays as it is.
+    /// Moves a manual clock forward. Has no effect on the system's clock.
     pub fn advance(&self, duration: Duration) {
         if let Source::Manual(micros) = &self.0 {
             let forward = |now| Some((Timestamp(now) + duration).0);
-            // The update always says yes, so there is no failure to look at.
+            // `forward` never returns `None`, so the update cannot fail.
             let _ = micros.fetch_update(Ordering::SeqCst, Ordering::SeqCst, forward);
         }
     }
 
-    /// Sets a manual clock, backwards too. The system's clock stays as it is.
+    /// Sets a manual clock, backwards too. Has no effect on the system's clock.
     pub fn set(&self, now: Timestamp) {
         if let Source::Manual(micros) = &self.0 {
             micros.store(now.0, Ordering::SeqCst);

@@ -1,8 +1,8 @@
-//! Answers whether the service lives and whether it is ready: `/health/live` and `/health/ready`.
+//! Answers whether the service is live and whether it is ready: `/health/live` and `/health/ready`.
 //!
-//! Live means that the process answers; restart it when it does not. Ready means that it can do its work now: its checks
-//! pass and no stop was asked for. A service that is not ready must not be restarted for it, only be left alone for a
-//! while.
+//! Live means that the process answers; a process that is not live should be restarted. Ready means that the
+//! service can work now: its checks pass and no shutdown was requested. A service that is not ready must not
+//! be restarted for it: it should only get no requests for a while.
 
 use std::{error::Error, pin::Pin, time::Duration};
 
@@ -17,24 +17,22 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    problem::{Kind, Problem},
+    problem::{Problem, ProblemKind},
     routing,
 };
 
 /// 503: `failing` names the checks that do not pass.
-pub const NOT_READY: Kind =
-    Kind::new("not_ready", StatusCode::SERVICE_UNAVAILABLE, "The service is not ready");
+pub const NOT_READY: ProblemKind =
+    ProblemKind::new("not_ready", StatusCode::SERVICE_UNAVAILABLE, "The service is not ready");
 
 /// A check that takes longer has failed.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// How long to wait before asking again.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Why a check failed.
 pub type CheckError = Box<dyn Error + Send + Sync>;
-type Running = Pin<Box<dyn Future<Output = Result<(), CheckError>> + Send>>;
+type CheckFuture = Pin<Box<dyn Future<Output = Result<(), CheckError>> + Send>>;
 
-/// What has to be well for the service to be ready.
+/// The checks that must pass for the service to be ready.
 pub struct Health {
     checks: Vec<Check>,
     stopping: CancellationToken,
@@ -42,16 +40,18 @@ pub struct Health {
 
 struct Check {
     name: &'static str,
-    run: Box<dyn Fn() -> Running + Send + Sync>,
+    run: Box<dyn Fn() -> CheckFuture + Send + Sync>,
 }
 
 impl Health {
-    /// Ready until `stopping` is cancelled: cancel it some time before the listener stops, so that a load balancer sees it.
+    /// Ready until `stopping` is cancelled. Cancel it some time before the listener stops, so that a load
+    /// balancer notices.
     pub fn new(stopping: CancellationToken) -> Self {
         Self { checks: Vec::new(), stopping }
     }
 
-    /// Adds a check, such as one read from the database. Checks run one after another, whenever somebody asks.
+    /// Adds a check, such as a read from the database. Checks run one after another at each readiness
+    /// request.
     #[must_use]
     pub fn check<F>(mut self, name: &'static str, run: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
@@ -67,7 +67,7 @@ impl Health {
             failing.push("stopping");
         }
         for check in &self.checks {
-            let cause = match timeout(PATIENCE, (check.run)()).await {
+            let cause = match timeout(CHECK_TIMEOUT, (check.run)()).await {
                 Ok(Ok(())) => continue,
                 Ok(Err(cause)) => cause,
                 Err(elapsed) => elapsed.into(),
@@ -82,15 +82,17 @@ impl Health {
 impl IntoEndpoint for Health {
     type Endpoint = Route;
 
-    /// `/live` and `/ready`, to be nested at `/health`.
+    /// Has the paths `/live` and `/ready`; nest it at `/health`.
     fn into_endpoint(self) -> Route {
-        Route::new().at("/live", routing::get(Live)).at("/ready", routing::get(Ready(self)))
+        Route::new()
+            .at("/live", routing::get(LivenessEndpoint))
+            .at("/ready", routing::get(ReadinessEndpoint(self)))
     }
 }
 
-struct Live;
+struct LivenessEndpoint;
 
-impl Endpoint for Live {
+impl Endpoint for LivenessEndpoint {
     type Output = Response;
 
     async fn call(&self, _: Request) -> Result<Response> {
@@ -98,9 +100,9 @@ impl Endpoint for Live {
     }
 }
 
-struct Ready(Health);
+struct ReadinessEndpoint(Health);
 
-impl Endpoint for Ready {
+impl Endpoint for ReadinessEndpoint {
     type Output = Response;
 
     async fn call(&self, _: Request) -> Result<Response> {

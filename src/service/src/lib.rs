@@ -1,19 +1,31 @@
-//! Defines what both services run on. A plain map of modules; each module's header says what it owns.
+//! Defines what both services run on.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`settings`] | the layers of settings, and the values they are written in |
+//! | [`telemetry`], [`process`] | log lines, metrics, the limits of the process |
+//! | [`clock`], [`random`] | time and randomness, which a test replaces |
+//! | [`database`] | SQLite and PostgreSQL behind one interface |
+//! | [`server`] | a whole service: its routes, health, metrics and documents, and its shutdown |
+//! | [`pipeline`] | what happens to every request before and after its endpoint |
+//! | [`listener`] | connections |
+//! | [`body`], [`problem`], [`routing`] | request bodies, error responses, methods of a path |
+//! | [`health`], [`docs`], [`asset`] | health checks, the documentation page, static files |
 
 pub mod asset;
 pub mod body;
 pub mod clock;
 pub mod database;
 pub mod docs;
-pub mod entrance;
 pub mod health;
 pub mod listener;
+pub mod pipeline;
 pub mod problem;
 pub mod process;
 pub mod random;
 pub mod routing;
+pub mod server;
 pub mod settings;
-pub mod site;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -1,23 +1,23 @@
-//! Prepares the process before it serves: what others may see of its memory, and how many connections it can hold.
+//! Prepares the process before it serves: protects its memory, and raises its limit of file descriptors.
 
 use std::num::NonZeroU32;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Descriptors for everything but connections: the database, the log, calls to other servers, files.
+/// File descriptors for everything but connections: the database, the log, outgoing calls, files.
 const RESERVED_DESCRIPTORS: u64 = 100;
 
-/// Keeps memory out of core dumps, and away from other processes of the same user: it holds keys and passwords. Call it
-/// before they are read.
+/// Keeps the memory of the process out of core dumps and unreadable for other processes of the same user,
+/// because it contains keys and passwords. Call this before they are read.
 pub fn keep_memory_private() {
-    // There is no log yet to tell a refusal to; what is allowed is less than before in either case.
+    // A failure cannot be logged yet, and it leaves the process no worse than before.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
-/// How many of `wanted` connections the process has descriptors for, after its soft limit was raised as far as it may be.
-/// Further ones wait in the kernel, where `accept` would fail.
+/// Raises the soft limit of file descriptors as far as allowed, and returns how many of `wanted` connections
+/// fit into it. Further connections wait in the kernel; without this bound `accept` would fail for them.
 pub(crate) fn room_for_connections(wanted: NonZeroU32) -> NonZeroU32 {
     let limit = getrlimit(Resource::Nofile);
     let needed = u64::from(wanted.get()) + RESERVED_DESCRIPTORS;
@@ -25,7 +25,7 @@ pub(crate) fn room_for_connections(wanted: NonZeroU32) -> NonZeroU32 {
         return wanted;
     }
     let raised = Rlimit { current: Some(limit.maximum.map_or(needed, |most| most.min(needed))), ..limit };
-    // A refusal leaves what there is.
+    // A failure leaves the current limit, which is read again below.
     let _ = setrlimit(Resource::Nofile, raised);
     let Some(descriptors) = getrlimit(Resource::Nofile).current else { return wanted };
     let room = connections_within(descriptors, wanted);

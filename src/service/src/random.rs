@@ -1,8 +1,8 @@
-//! Defines [`Random`], the only place that draws randomness for secrets, codes and identifiers.
+//! Defines [`Random`], the only source of randomness for secrets, codes and identifiers.
 //!
-//! In production it is the thread's `ChaCha` generator, seeded and reseeded by the operating system; a test seeds
-//! its own and gets the same bytes in every run. Libraries that draw for themselves (OpenSSL for keys, WebAuthn
-//! for challenges) are outside of it.
+//! In production it is the thread's `ChaCha` generator, which the operating system seeds and reseeds. A test
+//! seeds its own and gets the same bytes in every run. Libraries that draw their own randomness (OpenSSL for
+//! keys, WebAuthn for challenges) do not use it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +14,7 @@ use uuid::{Builder, Uuid};
 
 use crate::clock::Timestamp;
 
-/// Draws random values. Cheap to clone; clones of a seeded one continue the same sequence.
+/// A source of random values. Clones of a seeded one continue the same sequence.
 #[derive(Clone)]
 pub struct Random(Source);
 
@@ -25,7 +25,7 @@ enum Source {
 }
 
 impl Random {
-    /// Unpredictable randomness, fit for secrets.
+    /// Cryptographically secure randomness, fit for secrets.
     pub const fn system() -> Self {
         Self(Source::System)
     }
@@ -35,7 +35,6 @@ impl Random {
         Self(Source::Seeded(Arc::new(Mutex::new(ChaCha20Rng::seed_from_u64(seed)))))
     }
 
-    /// `N` random bytes.
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         self.draw(|rng| {
             let mut bytes = [0; N];
@@ -54,18 +53,19 @@ impl Random {
         self.draw(|rng| (0..count).map(|_| char::from(rng.random_range(b'0'..=b'9'))).collect())
     }
 
-    /// A random identifier that tells nothing (UUID version 4, RFC 9562 section 5.4): for what others see.
+    /// A random identifier (UUID version 4, RFC 9562 section 5.4), for identifiers that others see: it
+    /// reveals nothing.
     pub fn uuid(&self) -> Uuid {
         Builder::from_random_bytes(self.bytes()).into_uuid()
     }
 
-    /// A row's key in order of creation (UUID version 7, RFC 9562 section 5.7), so that new rows are stored side by
-    /// side. It tells its time of birth: never show it where that matters.
+    /// A row's key in order of creation (UUID version 7, RFC 9562 section 5.7), so that new rows are stored
+    /// side by side. It reveals the time of creation: never publish it where that matters.
     pub fn row_id(&self, now: Timestamp) -> Uuid {
         row_id_of(now, self.bytes())
     }
 
-    /// The least key that a row of this moment can have: what was made before has a lesser one.
+    /// The least key that a row of this moment can have. Rows that were made before have lesser keys.
     pub fn first_row_id(now: Timestamp) -> Uuid {
         row_id_of(now, [0; 10])
     }
@@ -73,7 +73,7 @@ impl Random {
     fn draw<T>(&self, from: impl FnOnce(&mut dyn Rng) -> T) -> T {
         match &self.0 {
             Source::System => from(&mut system_rng()),
-            // A panic elsewhere leaves the sequence where it was, which is all that a test can ask.
+            // A panic of another thread leaves the sequence intact, which is enough for a test.
             Source::Seeded(rng) => from(&mut *rng.lock().unwrap_or_else(PoisonError::into_inner)),
         }
     }
@@ -93,7 +93,7 @@ fn system_rng() -> rand::rngs::ThreadRng {
     rand::rng()
 }
 
-/// Says which kind it is and nothing of its state.
+/// Does not print the state of the generator.
 impl std::fmt::Debug for Random {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.0 {

@@ -1,8 +1,8 @@
-//! Defines routes that say which methods they have, and what is known about the routes of an OpenAPI document.
+//! Defines routes that know their methods, and the routes of an OpenAPI document.
 //!
-//! poem answers 405 without `Allow` (RFC 9110 section 15.5.6). Use [`get`] and [`post`] instead of poem's functions of
-//! the same names. Routes of an OpenAPI document need it not: [`Paths`] reads theirs from the document, along with the
-//! names that poem-openapi takes from their parameters.
+//! poem answers 405 without `Allow` (RFC 9110 section 15.5.6). Use [`get`] and [`post`] of this module
+//! instead of poem's. Routes of an OpenAPI document do not need them: [`DocumentedRoutes`] reads methods and
+//! parameter names from the document, because poem-openapi replaces the names.
 
 use std::collections::HashMap;
 
@@ -16,34 +16,31 @@ use serde_json::Value;
 
 use crate::problem::{METHOD_NOT_ALLOWED, Problem};
 
-/// The methods of one path, to be extended: `get(show).post(submit)`.
+/// The methods of one path: `get(show).post(submit)`.
 #[derive(Default)]
 pub struct Methods(Vec<(Method, BoxEndpoint<'static>)>);
 
-/// GET, and HEAD.
+/// Answers GET and HEAD.
 pub fn get<E: IntoEndpoint<Endpoint: 'static>>(endpoint: E) -> Methods {
     Methods::default().method(Method::GET, endpoint)
 }
 
-/// POST.
 pub fn post<E: IntoEndpoint<Endpoint: 'static>>(endpoint: E) -> Methods {
     Methods::default().method(Method::POST, endpoint)
 }
 
 impl Methods {
-    /// And GET, and HEAD.
+    /// Adds GET and HEAD.
     #[must_use]
     pub fn get<E: IntoEndpoint<Endpoint: 'static>>(self, endpoint: E) -> Self {
         self.method(Method::GET, endpoint)
     }
 
-    /// And POST.
     #[must_use]
     pub fn post<E: IntoEndpoint<Endpoint: 'static>>(self, endpoint: E) -> Self {
         self.method(Method::POST, endpoint)
     }
 
-    /// And another method.
     #[must_use]
     pub fn method<E: IntoEndpoint<Endpoint: 'static>>(mut self, method: Method, endpoint: E) -> Self {
         self.0.push((method, endpoint.into_endpoint().map_to_response().boxed()));
@@ -52,25 +49,25 @@ impl Methods {
 }
 
 impl IntoEndpoint for Methods {
-    type Endpoint = Route;
+    type Endpoint = PathRoute;
 
-    fn into_endpoint(self) -> Route {
+    fn into_endpoint(self) -> PathRoute {
         let allow = allow(self.0.iter().map(|(method, _)| method.to_string()));
         let inner = self
             .0
             .into_iter()
             .fold(RouteMethod::new(), |route, (method, endpoint)| route.method(method, endpoint));
-        Route { inner, allow }
+        PathRoute { inner, allow }
     }
 }
 
-/// One path with its methods.
-pub struct Route {
+/// The endpoint of one path. Answers a wrong method with 405 and `Allow`.
+pub struct PathRoute {
     inner: RouteMethod,
     allow: Option<HeaderValue>,
 }
 
-impl Endpoint for Route {
+impl Endpoint for PathRoute {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
@@ -83,34 +80,32 @@ impl Endpoint for Route {
     }
 }
 
-/// The paths of an OpenAPI document, by the pattern that poem-openapi makes of them: `/api/tasks/{id}` becomes the route
+/// The routes of an OpenAPI document, by the pattern that poem-openapi derives: `/api/tasks/{id}` becomes
 /// `/api/tasks/:param0`.
 #[derive(Debug, Default, Clone)]
-pub struct Paths(HashMap<String, Documented>);
+pub struct DocumentedRoutes(HashMap<String, DocumentedRoute>);
 
 #[derive(Debug, Clone)]
-struct Documented {
+struct DocumentedRoute {
     path: String,
     allow: HeaderValue,
 }
 
-impl Paths {
-    /// Reads the paths and methods of a document.
-    pub fn of_document(document: &Value) -> Self {
+impl DocumentedRoutes {
+    pub fn from_document(document: &Value) -> Self {
         let paths = document["paths"].as_object().into_iter().flatten();
         let entries = paths.filter_map(|(path, operations)| {
             let methods = operations.as_object()?.keys().map(|method| method.to_uppercase());
-            Some((route_pattern(path), Documented { path: path.clone(), allow: allow(methods)? }))
+            Some((route_pattern(path), DocumentedRoute { path: path.clone(), allow: allow(methods)? }))
         });
         Self(entries.collect())
     }
 
-    /// The value of `Allow` for a route.
     pub fn allow(&self, pattern: &str) -> Option<&HeaderValue> {
         self.0.get(pattern).map(|documented| &documented.allow)
     }
 
-    /// The path as the document writes it: for people and metrics.
+    /// The path as the document writes it, for problems and metrics.
     pub fn path(&self, pattern: &str) -> Option<&str> {
         self.0.get(pattern).map(|documented| documented.path.as_str())
     }
@@ -132,7 +127,7 @@ fn route_pattern(path: &str) -> String {
     })
 }
 
-/// The value of `Allow`; HEAD is where GET is.
+/// The value of `Allow`. A path with GET has HEAD too.
 fn allow(methods: impl Iterator<Item = String>) -> Option<HeaderValue> {
     let mut methods: Vec<_> = methods.collect();
     if methods.iter().any(|method| method == "GET") && !methods.iter().any(|method| method == "HEAD") {
@@ -149,7 +144,7 @@ mod tests {
     #[test]
     fn routes_are_found_by_the_pattern_that_poem_openapi_makes() {
         let document = serde_json::json!({"paths": {"/users/{user}/tasks/{id}": {"get": {}, "delete": {}}}});
-        let paths = Paths::of_document(&document);
+        let paths = DocumentedRoutes::from_document(&document);
         let pattern = "/users/:param0/tasks/:param1";
         assert_eq!(paths.path(pattern), Some("/users/{user}/tasks/{id}"));
         assert_eq!(paths.allow(pattern).unwrap(), "DELETE, GET, HEAD");

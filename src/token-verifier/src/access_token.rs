@@ -4,39 +4,39 @@ use serde_json::{Map, Value};
 
 use crate::claims::{ClaimError, Claims};
 
-/// An access token that was found acceptable. Times are whole seconds since the epoch.
+/// An access token that was verified. Times are whole seconds since the epoch.
 ///
-/// Who is calling is (`iss`, `sub`), never an email address or a name.
+/// The pair (`iss`, `sub`) identifies the caller, never an email or a name.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct AccessToken {
-    /// The issuer.
+    /// The issuer (RFC 9068 section 2.2).
     pub iss: String,
-    /// The user, or the client itself when it acts in its own right (`sub` equals `client_id` then).
+    /// The user, or the client itself when it acts in its own right (then `sub` equals `client_id`).
     pub sub: String,
-    /// Whom the token is for.
+    /// The audiences of the token: the resource servers that may accept it.
     pub aud: Vec<String>,
-    /// The client it was issued to.
+    /// The client that the token was issued to.
     pub client_id: String,
-    /// What it allows; empty when the token has no `scope`.
+    /// The granted scopes; empty when the token has no `scope`.
     pub scope: Vec<String>,
-    /// Its identifier.
+    /// The unique identifier of the token.
     pub jti: String,
-    /// The session of the user at the issuer; none for a client in its own right.
+    /// The session of the user at the issuer; `None` for a client in its own right.
     pub sid: Option<String>,
-    /// When the user last proved who they are.
+    /// When the user last authenticated.
     pub auth_time: Option<i64>,
-    /// How strongly they did (OpenID Connect Core section 2).
+    /// The authentication level that was reached (OpenID Connect Core section 2).
     pub acr: Option<String>,
-    /// By which methods (RFC 8176).
+    /// The authentication methods that were used (RFC 8176).
     pub amr: Vec<String>,
-    /// From when on it is not valid any more.
+    /// When the token expires.
     pub exp: i64,
-    /// When it was issued.
+    /// When the token was issued.
     pub iat: i64,
-    /// From when on it is valid.
+    /// When the token becomes valid.
     pub nbf: Option<i64>,
-    /// All other claims.
+    /// All claims that have no field of their own.
     pub other: Map<String, Value>,
 }
 
@@ -51,7 +51,7 @@ impl AccessToken {
         self.aud.iter().any(|named| named == audience)
     }
 
-    /// Reads the claims with the types and the presence that RFC 9068 section 2.2 asks for.
+    /// Reads the claims. RFC 9068 section 2.2 says which are required; each must have its type.
     pub(crate) fn from_claims(mut claims: Claims) -> Result<Self, ClaimError> {
         Ok(Self {
             iss: claims.require_string("iss")?,

@@ -1,9 +1,10 @@
-//! Remembers verified tokens, so that a repeated token costs a hash instead of an RSA operation.
+//! Caches verified tokens, so that a repeated token costs a hash instead of an RSA operation.
 //!
-//! Owns the signature's result and nothing more: times are checked again on each hit, and a result counts only with
-//! the key set it was found with. Keyed by SHA-256 of the whole token, so no token stays in memory and none collides.
-//! Bounded in number by the policy and in time by the token's end and [`LONGEST`], since a token's lifetime is
-//! chosen by others.
+//! Owns only the result of the signature check: the times of a token are checked again at each hit, and an
+//! entry is valid only with the key set that verified it. The key of an entry is the SHA-256 of the whole
+//! token, so no token stays in memory and no two tokens collide. The number of entries is bounded by the
+//! policy. Their age is bounded by the expiry of the token and by [`MAX_ENTRY_LIFETIME`], because the issuer
+//! chooses the lifetime of a token.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,8 +15,8 @@ use sha2::{Digest, Sha256};
 
 use crate::access_token::AccessToken;
 
-/// How long a result is kept at most, however long the token lives.
-const LONGEST: Duration = Duration::from_mins(15);
+/// The longest time that an entry is kept, however long the token is valid.
+const MAX_ENTRY_LIFETIME: Duration = Duration::from_mins(15);
 
 /// SHA-256 of the whole token.
 pub(crate) type TokenHash = [u8; 32];
@@ -25,27 +26,28 @@ pub(crate) fn hash(token: &str) -> TokenHash {
 }
 
 #[derive(Clone)]
-struct Verified {
+struct CacheEntry {
     token: Arc<AccessToken>,
-    /// Of the key set that verified it.
+    /// The generation of the key set that verified the token.
     generation: u64,
     lifetime: Duration,
 }
 
-pub(crate) struct VerifiedTokens(Cache<TokenHash, Verified>);
+pub(crate) struct VerifiedTokens(Cache<TokenHash, CacheEntry>);
 
 impl VerifiedTokens {
-    /// Nothing for a capacity of 0.
+    /// `None` for a capacity of 0.
     pub(crate) fn new(capacity: u64) -> Option<Self> {
-        (capacity > 0).then(|| Self(Cache::builder().max_capacity(capacity).expire_after(Lifetime).build()))
+        (capacity > 0)
+            .then(|| Self(Cache::builder().max_capacity(capacity).expire_after(EntryExpiry).build()))
     }
 
-    /// The token, if its signature was checked with a key of this very set.
+    /// The token, if its signature was verified with the key set of this generation.
     pub(crate) fn get(&self, hash: &TokenHash, generation: u64) -> Option<Arc<AccessToken>> {
         self.0.get(hash).filter(|verified| verified.generation == generation).map(|verified| verified.token)
     }
 
-    /// `lifetime` is the time until the token's end.
+    /// `lifetime` is the time until the token expires.
     pub(crate) fn insert(
         &self,
         hash: TokenHash,
@@ -53,21 +55,21 @@ impl VerifiedTokens {
         generation: u64,
         lifetime: Duration,
     ) {
-        self.0.insert(hash, Verified { token, generation, lifetime: lifetime.min(LONGEST) });
+        self.0.insert(hash, CacheEntry { token, generation, lifetime: lifetime.min(MAX_ENTRY_LIFETIME) });
     }
 }
 
-struct Lifetime;
+struct EntryExpiry;
 
-impl Expiry<TokenHash, Verified> for Lifetime {
-    fn expire_after_create(&self, _: &TokenHash, verified: &Verified, _: Instant) -> Option<Duration> {
+impl Expiry<TokenHash, CacheEntry> for EntryExpiry {
+    fn expire_after_create(&self, _: &TokenHash, verified: &CacheEntry, _: Instant) -> Option<Duration> {
         Some(verified.lifetime)
     }
 
     fn expire_after_update(
         &self,
         _: &TokenHash,
-        verified: &Verified,
+        verified: &CacheEntry,
         _: Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {
@@ -92,7 +94,7 @@ mod tests {
     fn the_number_of_tokens_is_bounded() {
         let tokens = VerifiedTokens::new(100).unwrap();
         for number in 0..1000 {
-            tokens.insert(hash(&number.to_string()), token(), 1, LONGEST);
+            tokens.insert(hash(&number.to_string()), token(), 1, MAX_ENTRY_LIFETIME);
         }
         tokens.0.run_pending_tasks();
         assert!(tokens.0.entry_count() <= 100, "{}", tokens.0.entry_count());
@@ -102,7 +104,7 @@ mod tests {
     fn no_token_is_kept_longer_than_the_longest_time() {
         let tokens = VerifiedTokens::new(100).unwrap();
         tokens.insert(hash("a"), token(), 1, Duration::MAX);
-        assert_eq!(tokens.0.get(&hash("a")).unwrap().lifetime, LONGEST);
+        assert_eq!(tokens.0.get(&hash("a")).unwrap().lifetime, MAX_ENTRY_LIFETIME);
         tokens.insert(hash("b"), token(), 1, Duration::ZERO);
         assert!(tokens.get(&hash("b"), 1).is_none());
     }
@@ -110,7 +112,7 @@ mod tests {
     #[test]
     fn a_result_counts_only_with_its_own_key_set() {
         let tokens = VerifiedTokens::new(100).unwrap();
-        tokens.insert(hash("a"), token(), 1, LONGEST);
+        tokens.insert(hash("a"), token(), 1, MAX_ENTRY_LIFETIME);
         assert!(tokens.get(&hash("a"), 1).is_some());
         assert!(tokens.get(&hash("a"), 2).is_none());
     }

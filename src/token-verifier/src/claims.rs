@@ -1,23 +1,23 @@
-//! Reads typed claims out of a JSON object (RFC 7519 section 4).
+//! Reads typed claims from a JSON object (RFC 7519 section 4).
 //!
-//! A claim of the wrong type is a refusal, never "not there": `"nbf":"9999999999"` read as absent made other
-//! verifiers accept tokens from the future (CVE-2026-25537).
+//! A claim of the wrong type is refused and never counts as absent. Other verifiers read `"nbf":"9999999999"`
+//! as absent and accepted tokens from the future (CVE-2026-25537).
 
 use serde_json::{Map, Value};
 
-/// The claims of a token, taken one by one with the type each must have.
+/// The claims of a token. A caller takes them one by one with the required type.
 ///
-/// What is left after the known ones are taken is [`into_rest`](Self::into_rest).
+/// [`into_rest`](Self::into_rest) returns the claims that were not taken.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claims(Map<String, Value>);
 
 /// A claim is missing or has the wrong type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClaimError {
-    /// The claim is required and not there.
+    /// The claim is required and absent.
     #[error("claim {0} is missing")]
     Missing(&'static str),
-    /// The claim is there with another type or out of range; the second field says what it must be.
+    /// The claim has another type or is out of range. The second field says what it must be.
     #[error("claim {0} must be {1}")]
     Type(&'static str, &'static str),
 }
@@ -41,15 +41,15 @@ impl Claims {
         }
     }
 
-    /// Takes a string that must be there.
+    /// Takes a required string.
     pub fn require_string(&mut self, name: &'static str) -> Result<String, ClaimError> {
         self.take_string(name)?.ok_or(ClaimError::Missing(name))
     }
 
     /// Takes a time in whole seconds since the epoch; `None` when the claim is absent.
     ///
-    /// RFC 7519 section 2 would allow fractions. No issuer needs them, and they compare differently in different
-    /// readers.
+    /// RFC 7519 section 2 would allow fractions. No issuer needs them, and different verifiers compare them
+    /// differently.
     pub fn take_seconds(&mut self, name: &'static str) -> Result<Option<i64>, ClaimError> {
         match self.0.remove(name) {
             None => Ok(None),
@@ -60,7 +60,7 @@ impl Claims {
         }
     }
 
-    /// Takes a time that must be there.
+    /// Takes a required time in whole seconds since the epoch.
     pub fn require_seconds(&mut self, name: &'static str) -> Result<i64, ClaimError> {
         self.take_seconds(name)?.ok_or(ClaimError::Missing(name))
     }
@@ -98,7 +98,8 @@ impl Claims {
 
     /// The claims that were not taken.
     pub fn into_rest(self) -> Map<String, Value> {
-        // Collected anew, since a map keeps the room of what was taken: a kilobyte for each remembered token.
+        // Collected into a new map, because a map keeps the memory of removed members: a kilobyte for each
+        // cached token.
         self.0.into_iter().collect()
     }
 }

@@ -1,7 +1,7 @@
-//! Reads JSON objects the way a verifier must: no member twice, at any depth (RFC 8725 section 3.6, RFC 7515 section 4).
+//! Parses JSON objects and refuses duplicate members at any depth (RFC 8725 section 3.6, RFC 7515 section 4).
 //!
-//! `serde_json` keeps the last of two members with one name, other parsers the first. A token that two parties read
-//! differently is how a claim slips past a check, so such text is refused instead of interpreted.
+//! `serde_json` keeps the last of two members with the same name, other parsers keep the first. When two
+//! parties read the same token differently, a claim can bypass a check, so such a token is refused.
 
 use std::fmt;
 
@@ -11,15 +11,15 @@ use serde_json::{Map, Number, Value};
 
 /// Parses `text` as one JSON object without duplicate members.
 pub(crate) fn object(text: &[u8]) -> Option<Map<String, Value>> {
-    match serde_json::from_slice::<Strict>(text) {
-        Ok(Strict(Value::Object(members))) => Some(members),
+    match serde_json::from_slice::<StrictValue>(text) {
+        Ok(StrictValue(Value::Object(members))) => Some(members),
         _ => None,
     }
 }
 
-struct Strict(Value);
+struct StrictValue(Value);
 
-impl<'de> Deserialize<'de> for Strict {
+impl<'de> Deserialize<'de> for StrictValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(StrictVisitor).map(Self)
     }
@@ -64,7 +64,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
         let mut array = Vec::new();
-        while let Some(Strict(element)) = elements.next_element()? {
+        while let Some(StrictValue(element)) = elements.next_element()? {
             array.push(element);
         }
         Ok(Value::Array(array))
@@ -72,8 +72,8 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut members = Map::new();
-        while let Some((name, Strict(value))) = entries.next_entry::<String, Strict>()? {
-            // Names are compared after unescaping: "\u0061ud" is "aud".
+        while let Some((name, StrictValue(value))) = entries.next_entry::<String, StrictValue>()? {
+            // Names are compared after unescaping: `"\u0061ud"` is `"aud"`.
             if members.insert(name, value).is_some() {
                 return Err(A::Error::custom("duplicate member"));
             }

@@ -1,18 +1,19 @@
-//! Parses compact JWS strictly and checks its signature (RFC 7515 sections 5.2 and 7.1, RFC 8725 section 3).
+//! Parses compact JWS strictly and verifies its signature (RFC 7515 sections 5.2 and 7.1, RFC 8725 section
+//! 3).
 //!
-//! Owns the form of a token: three parts, canonical base64url, a header that is one JSON object, no header
-//! parameter that brings its own key or changes how the rest is read. Leaves to [`Verifier`](crate::Verifier)
-//! what the claims must say. The rule that must not be broken: which algorithm is used is decided by the key,
-//! never by the token; the token's `alg` can only agree or be refused.
+//! Owns the form of a token: three parts, canonical base64url, a header that is one JSON object, and no
+//! header parameter that brings its own key or changes how the rest is read. Leaves to
+//! [`Verifier`](crate::Verifier) what the claims must say. The rule that must not be broken: the key decides
+//! which algorithm is used, never the token. The token's `alg` can only agree or be refused.
 //!
-//! For tokens that are not access tokens, such as an ID token handed back as `id_token_hint`:
+//! For tokens that are not access tokens, such as an ID token that comes back as `id_token_hint`:
 //!
 //! ```
 //! # use postern_token_verifier::{jws::{Compact, JwsError}, KeySet};
 //! # fn example(token: &str, keys: &KeySet) -> Result<(), JwsError> {
 //! let verified = Compact::parse(token)?.verify(keys)?;
 //! assert_eq!(verified.header.alg, "RS256");
-//! let claims = verified.claims()?; // expired or not: that is for the caller to decide
+//! let claims = verified.claims()?; // expired or not: the caller decides
 //! # Ok(())
 //! # }
 //! ```
@@ -25,21 +26,21 @@ use crate::claims::Claims;
 use crate::json;
 use crate::key::KeySet;
 
-/// The longest token that is looked at, in bytes (RFC 8725 section 3.4 asks for limits).
+/// The longest accepted token, in bytes (RFC 8725 section 3.4 asks for limits).
 pub const MAX_LENGTH: usize = 8 * 1024;
 
-/// Header parameters that are refused: they would bring a key from the token's sender (`jwk`, `jku`, `x5u`, `x5c`:
-/// RFC 8725 section 3.10), demand an extension that is not understood here (`crit`, `b64`: RFC 7515 section
-/// 4.1.11, RFC 7797), or belong to encryption (`enc`, `zip`).
+/// Header parameters that are refused. They would bring a key from the sender of the token (`jwk`, `jku`,
+/// `x5u`, `x5c`: RFC 8725 section 3.10), require an extension that is not supported here (`crit`, `b64`: RFC
+/// 7515 section 4.1.11, RFC 7797), or belong to encryption (`enc`, `zip`).
 const REFUSED_PARAMETERS: [&str; 8] = ["crit", "b64", "jwk", "jku", "x5u", "x5c", "enc", "zip"];
 
 /// Why a text is not an acceptable JWS.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JwsError {
-    /// Longer than [`MAX_LENGTH`].
+    /// The token is longer than [`MAX_LENGTH`].
     #[error("the token has {0} bytes, more than {MAX_LENGTH}")]
     TooLong(usize),
-    /// Not exactly `header.payload.signature`; JSON serialisation and JWE end here too.
+    /// Not exactly `header.payload.signature`. The JSON serialization and JWE are refused here too.
     #[error("the token does not have exactly three parts")]
     Parts,
     /// A part is not canonical base64url without padding (RFC 7515 section 2). Names the part.
@@ -54,15 +55,15 @@ pub enum JwsError {
     /// One of the header parameters that are never accepted.
     #[error("header parameter {0} is not accepted")]
     HeaderParameter(&'static str),
-    /// No key of the issuer has this `kid`, or the token names none.
+    /// The issuer has no key with this `kid`, or the token names none.
     #[error("no key of the issuer has the kid {}", shown(.0.as_deref()))]
     UnknownKey(Option<String>),
     /// `alg` is not the algorithm of the key that `kid` names.
     #[error("the token says alg {}, its key is for {key}", shown(Some(.token)))]
     Algorithm {
-        /// What the token says.
+        /// `alg` of the token.
         token: String,
-        /// What the key is for.
+        /// The algorithm of the key.
         key: &'static str,
     },
     /// The signature is not the key's signature of this header and payload.
@@ -70,7 +71,8 @@ pub enum JwsError {
     Signature,
 }
 
-/// A value from a token as logs may show it: quoted, escaped and cut, since a stranger chose it.
+/// Formats a value from a token for a log: quoted, escaped and truncated, because an attacker may have chosen
+/// it.
 pub(crate) fn shown(value: Option<&str>) -> String {
     const LONGEST: usize = 64;
     match value {
@@ -83,18 +85,19 @@ pub(crate) fn shown(value: Option<&str>) -> String {
 /// The protected header.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Header {
-    /// The algorithm the token claims to be signed with. Never decides anything by itself.
+    /// The algorithm that the token claims. It decides nothing by itself.
     pub alg: String,
-    /// The key it claims to be signed with.
+    /// The identifier of the key that the token claims.
     pub kid: Option<String>,
     /// The media type of the whole token (RFC 8725 section 3.11).
     pub typ: Option<String>,
-    /// The other parameters, none of which this crate acts on.
+    /// The other parameters, which this crate ignores.
     pub rest: Map<String, Value>,
 }
 
 impl Header {
-    /// Whether `typ` is this media type (RFC 7515 section 4.1.9): compared without case, `application/` may be left out.
+    /// Whether `typ` is this media type (RFC 7515 section 4.1.9): compared without case, `application/` may
+    /// be left out.
     pub fn is_type(&self, media_type: &str) -> bool {
         const PREFIX: &str = "application/";
         let Some(typ) = self.typ.as_deref() else { return false };
@@ -128,7 +131,8 @@ pub struct Compact<'token> {
     header: Header,
     payload: Vec<u8>,
     signature: Vec<u8>,
-    /// `header.payload` as it stands in the token: what was signed (RFC 7515 section 5.2, step 8).
+    /// The bytes `header.payload` of the token, over which the signature is computed (RFC 7515 section 5.2,
+    /// step 8).
     signing_input: &'token [u8],
 }
 
@@ -142,7 +146,7 @@ pub struct VerifiedJws {
 }
 
 impl<'token> Compact<'token> {
-    /// Takes a token apart. Nothing in it may be believed yet.
+    /// Parses a token. Nothing in it is trustworthy yet.
     pub fn parse(token: &'token str) -> Result<Self, JwsError> {
         if token.len() > MAX_LENGTH {
             return Err(JwsError::TooLong(token.len()));
@@ -161,14 +165,15 @@ impl<'token> Compact<'token> {
         })
     }
 
-    /// The header, unverified: good for choosing a key, for nothing else.
+    /// The unverified header: use it to choose a key, and for nothing else.
     pub fn unverified_header(&self) -> &Header {
         &self.header
     }
 
-    /// Checks the signature with the one key that `kid` names, by that key's algorithm.
+    /// Verifies the signature with the one key that `kid` names, by the algorithm of that key.
     ///
-    /// A token without `kid` is refused: trying keys one after the other lets the token choose (RFC 8725 section 3.1).
+    /// A token without `kid` is refused: trying one key after the other would let the token choose (RFC 8725
+    /// section 3.1).
     pub fn verify(self, keys: &KeySet) -> Result<VerifiedJws, JwsError> {
         let kid = self.header.kid.as_deref();
         let key =
@@ -184,13 +189,14 @@ impl<'token> Compact<'token> {
 }
 
 impl VerifiedJws {
-    /// The payload as claims: one JSON object (RFC 7519 section 7.2, step 10).
+    /// Parses the payload as claims: one JSON object (RFC 7519 section 7.2, step 10).
     pub fn claims(&self) -> Result<Claims, JwsError> {
         json::object(&self.payload).map(Claims::new).ok_or(JwsError::Json("payload"))
     }
 }
 
-/// Base64url as RFC 7515 section 2 has it. The engine refuses padding, foreign characters and set bits after the end.
+/// Base64url (RFC 7515 section 2). The engine refuses padding, other characters and non-zero bits after the
+/// end.
 fn decode(part: &'static str, text: &str) -> Result<Vec<u8>, JwsError> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| JwsError::Encoding(part))
 }

@@ -1,9 +1,10 @@
-//! Defines the keys of an issuer: [`Algorithm`], and [`KeySet`], a JWK set that was checked and made ready to verify
-//! (RFC 7517, RFC 7518 section 6).
+//! Defines the keys of an issuer: [`Algorithm`], and [`KeySet`], a JWK set that was validated and parsed (RFC
+//! 7517, RFC 7518 section 6).
 //!
-//! A set that holds a private or symmetric key, or one `kid` twice, is refused as a whole: it is compromised or
-//! ambiguous. A single key that cannot be used (for encryption, of an unknown kind, too weak) is left out, as RFC 7517
-//! section 5 asks. Each key is parsed once, here; parsing costs six times a verification.
+//! A set that contains a private or symmetric key, or the same `kid` twice, is refused as a whole, because it
+//! is compromised or ambiguous. A single key that cannot be used (for encryption, of an unknown type, too
+//! weak) is left out, as RFC 7517 section 5 asks. Each key is parsed once, here, because parsing costs six
+//! times as much as a verification.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,7 +17,7 @@ use serde_json::{Map, Value};
 
 use crate::{json, rsa};
 
-/// The most keys a set may have. An issuer has two or three; each costs a parse.
+/// Most keys of a set. An issuer has two or three, and each costs a parse.
 const MAX_KEYS: usize = 64;
 
 /// Members that only a private or symmetric key has (RFC 7518 section 6).
@@ -25,22 +26,22 @@ const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
 /// A signature algorithm (RFC 7518 section 3.1, RFC 8037 section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Algorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 section 3.3).
     #[serde(rename = "RS256")]
     Rs256,
-    /// RSASSA-PSS with SHA-256.
+    /// RSASSA-PSS with SHA-256 (RFC 7518 section 3.5).
     #[serde(rename = "PS256")]
     Ps256,
-    /// ECDSA on P-256 with SHA-256.
+    /// ECDSA on P-256 with SHA-256 (RFC 7518 section 3.4).
     #[serde(rename = "ES256")]
     Es256,
-    /// Ed25519.
+    /// `EdDSA` with the curve Ed25519 (RFC 8037 section 3.1).
     #[serde(rename = "EdDSA")]
     EdDsa,
 }
 
 impl Algorithm {
-    /// The name in `alg`.
+    /// The value of `alg` (RFC 7518 section 3.1).
     pub const fn name(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
@@ -61,7 +62,7 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// One public key with its one algorithm, parsed.
+/// A parsed public key with its one algorithm.
 pub struct Key {
     algorithm: Algorithm,
     verifier: Box<dyn JwsVerifier>,
@@ -87,7 +88,7 @@ pub struct KeySet {
 /// Why a JWK set is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeySetError {
-    /// Not a JSON object with an array `keys` of objects, or a member is there twice.
+    /// Not a JSON object with an array `keys` of objects, or an object has a duplicate member.
     #[error("not a JWK set")]
     Malformed,
     /// More than 64 keys.
@@ -136,7 +137,8 @@ impl KeySet {
         self.keys.get(kid)
     }
 
-    /// A number that no other set of this process has, so that a result of one set is not used with another.
+    /// A number that no other set of this process has, so that a cached result of one set is not used with
+    /// another.
     pub(crate) fn generation(&self) -> u64 {
         self.generation
     }
@@ -158,9 +160,10 @@ fn is_private(jwk: &Map<String, Value>) -> bool {
         || PRIVATE_MEMBERS.iter().any(|name| jwk.contains_key(*name))
 }
 
-/// The key ready to verify, or nothing when it is not for that or not good enough.
+/// The parsed key; `None` when it is not for signatures or too weak.
 fn usable_key(jwk: Map<String, Value>) -> Option<Key> {
-    // Checks the types of the members, josekit's verifiers below their values, `use` and `key_ops`.
+    // `from_map` checks the types of the members. The verifiers of josekit check their values, `use` and
+    // `key_ops`.
     let jwk = Jwk::from_map(jwk).ok()?;
     let algorithm = algorithm_of(&jwk)?;
     let verifier: Box<dyn JwsVerifier> = match algorithm {
@@ -168,14 +171,14 @@ fn usable_key(jwk: Map<String, Value>) -> Option<Key> {
         Algorithm::Rs256 => Box::new(RS256.verifier_from_jwk(&jwk).ok()?),
         Algorithm::Ps256 => Box::new(PS256.verifier_from_jwk(&jwk).ok()?),
         Algorithm::Es256 => Box::new(ES256.verifier_from_jwk(&jwk).ok()?),
-        // EdDSA also names Ed448, which nothing here was tested with.
+        // EdDSA also includes Ed448, which is not supported.
         Algorithm::EdDsa if jwk.curve() != Some("Ed25519") => return None,
         Algorithm::EdDsa => Box::new(EdDSA.verifier_from_jwk(&jwk).ok()?),
     };
     Some(Key { algorithm, verifier })
 }
 
-/// The algorithm a key is for: its `alg`, else what its kind is commonly used with.
+/// The algorithm of a key: its `alg`, or else the usual one for its type.
 fn algorithm_of(jwk: &Jwk) -> Option<Algorithm> {
     match jwk.algorithm() {
         Some(name) => Algorithm::from_name(name),

@@ -2,8 +2,10 @@
 //!
 //! # Map
 //!
-//! [`Verifier`] answers by a [`Policy`] with the keys of a [`KeySource`] and gives an [`AccessToken`] or a [`Refusal`].
-//! [`jws`] is the layer below, for other kinds of signed tokens.
+//! [`Verifier`] answers by a [`Policy`] with the keys of a [`KeySource`] and gives an [`AccessToken`] or a
+//! [`Refusal`]. [`jws`] is the layer below, for other kinds of signed tokens.
+
+#![warn(missing_docs)]
 
 mod access_token;
 mod cache;

@@ -1,4 +1,5 @@
-//! Defines [`Policy`]: what a resource server accepts. Everything here comes from its operator, nothing from a token.
+//! Defines [`Policy`], the tokens that a resource server accepts. Every value comes from its operator, none
+//! from a token.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,19 +7,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::key::Algorithm;
 
-/// The most clock difference that may be allowed for.
+/// The largest leeway of a policy.
 pub const MAX_LEEWAY: Duration = Duration::from_mins(1);
 
-/// Tells the time in whole seconds since the epoch.
+/// The clock: returns whole seconds since the epoch.
 pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// What the `aud` of a token must say.
+/// What `aud` of a token must contain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Audience {
-    /// It names this identifier, usually among others (RFC 9068 section 4).
+    /// This identifier, possibly among others (RFC 9068 section 4).
     Contains(String),
-    /// The caller checks [`AccessToken::has_audience`](crate::AccessToken::has_audience) itself, for example because it
-    /// answers for several resources. A token for another resource gets through if it forgets.
+    /// The caller checks [`AccessToken::has_audience`](crate::AccessToken::has_audience) itself, for example
+    /// because it serves several resources. If it forgets, a token for another resource is accepted.
     CheckedByCaller,
 }
 
@@ -28,28 +29,29 @@ pub enum Audience {
 /// use postern_token_verifier::{Algorithm, Audience, Policy};
 ///
 /// let audience = Audience::Contains("https://api.example.com".into());
-/// let policy = Policy { algorithms: vec![Algorithm::Es256], ..Policy::new("https://login.example.com", audience) };
+/// let policy =
+///     Policy { algorithms: vec![Algorithm::Es256], ..Policy::new("https://login.example.com", audience) };
 /// ```
 #[derive(Clone)]
 pub struct Policy {
-    /// The issuer, exactly as it stands in `iss` (RFC 9068 section 4).
+    /// The issuer, exactly as in `iss` (RFC 9068 section 4).
     pub issuer: String,
-    /// The audience.
+    /// What `aud` of a token must contain.
     pub audience: Audience,
-    /// The algorithms keys may have (RFC 8725 section 3.1). RS256 alone unless changed.
+    /// The allowed algorithms (RFC 8725 section 3.1). The default is RS256 alone.
     pub algorithms: Vec<Algorithm>,
-    /// How far the clocks of issuer and resource server may differ, at most [`MAX_LEEWAY`]: a token is accepted this
-    /// much past `exp` and before `nbf` and `iat`. 30 seconds unless changed.
+    /// How far the clocks of issuer and resource server may differ, at most [`MAX_LEEWAY`]: a token is
+    /// accepted this long after `exp` and before `nbf` and `iat`. The default is 30 seconds.
     pub leeway: Duration,
-    /// How many verified tokens are remembered, so that the signature of a repeated token is not checked again; 0 turns
-    /// it off. 2048 unless changed, at roughly 2 KiB each.
+    /// How many verified tokens are cached, so that the signature of a repeated token is not verified again;
+    /// 0 disables the cache. The default is 2048, at roughly 2 KiB each.
     pub cache_capacity: u64,
-    /// The clock; the system's unless changed.
+    /// The clock. The default is the system's.
     pub now: Now,
 }
 
 impl Policy {
-    /// RS256 tokens of one issuer for one audience.
+    /// Accepts RS256 tokens of one issuer for one audience.
     pub fn new(issuer: impl Into<String>, audience: Audience) -> Self {
         Self {
             issuer: issuer.into(),
@@ -100,7 +102,7 @@ pub enum PolicyError {
     /// The audience is empty.
     #[error("the policy names no audience")]
     NoAudience,
-    /// No algorithm is allowed, so no token could be.
+    /// No algorithm is allowed, so every token would be refused.
     #[error("the policy allows no algorithm")]
     NoAlgorithm,
     /// The leeway is more than [`MAX_LEEWAY`].
@@ -113,7 +115,7 @@ pub enum PolicyError {
     reason = "the one place that asks the system; callers replace it by `now`"
 )]
 pub(crate) fn system_now() -> i64 {
-    // A clock before 1970 or after the year 292 billion is wrong; then no token is valid.
+    // A clock before 1970 or after the year 292 billion is wrong, and with it no token is valid.
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
 }

@@ -1,16 +1,16 @@
-//! Defines [`Refusal`]: the causes for which a token is not acceptable, one variant each.
+//! Defines [`Refusal`], the causes for which a token is refused, one variant for each.
 
 use crate::claims::ClaimError;
 use crate::jws::{JwsError, shown};
 
 /// Why a token is refused.
 ///
-/// `Display` is for the log of the resource server: what was expected and what came. The caller gets
-/// [`description`](Self::description), which repeats nothing of the token.
+/// `Display` is for the log of the resource server: it contains the expected and the received value. The
+/// caller gets [`description`](Self::description), which repeats nothing from the token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// Not a well-formed JWS, not signed with the key it names, or signed with a key nobody knows.
+    /// Not a well-formed JWS, not signed with the key that it names, or signed with an unknown key.
     #[error(transparent)]
     Jws(#[from] JwsError),
     /// A claim is missing or has the wrong type.
@@ -22,49 +22,49 @@ pub enum Refusal {
     /// `typ` is not `at+jwt`: an ID token, a logout token, ... (RFC 9068 section 4).
     #[error("the token has typ {}, not \"at+jwt\"", shown(.0.as_deref()))]
     Type(Option<String>),
-    /// Issued by someone else.
+    /// The token is from another issuer.
     #[error("the token is of the issuer {}", shown(Some(.0)))]
     Issuer(String),
-    /// For someone else.
+    /// The token is for another audience.
     #[error("the token is for the audience {}", shown(.0.first().map(String::as_str)))]
     Audience(Vec<String>),
-    /// Past its end.
+    /// The token has expired.
     #[error("the token expired at {exp}, it is {now}")]
     Expired {
-        /// Its end.
+        /// `exp` of the token.
         exp: i64,
         /// The time of the check.
         now: i64,
     },
-    /// Before its begin.
+    /// The token is not valid yet.
     #[error("the token is valid from {nbf} on, it is {now}")]
     NotYetValid {
-        /// Its begin.
+        /// `nbf` of the token.
         nbf: i64,
         /// The time of the check.
         now: i64,
     },
-    /// Issued in the future: one of the clocks is wrong, or the token is made up.
+    /// The token was issued in the future: one of the clocks is wrong, or the token is forged.
     #[error("the token was issued at {iat}, it is {now}")]
     IssuedInTheFuture {
-        /// When it was issued.
+        /// `iat` of the token.
         iat: i64,
         /// The time of the check.
         now: i64,
     },
-    /// `cnf` binds the token to a key whose proof a bearer request does not carry (RFC 9449 section 7.2, RFC 8705
-    /// section 3).
+    /// `cnf` binds the token to a key, and a bearer request does not prove possession of that key (RFC 9449
+    /// section 7.2, RFC 8705 section 3).
     #[error("the token is bound to a key and cannot be used as a bearer token")]
     SenderConstrained,
-    /// The issuer's keys were never fetched, or not for too long, or the token names a key that is not known and that
-    /// could not be looked for just now. Says nothing about the token.
+    /// The issuer's keys were never fetched or are too old, or the token names an unknown key that could not
+    /// be looked up at this moment. This says nothing about the token.
     #[error("the keys of the issuer are not available")]
     KeysUnavailable,
 }
 
 impl Refusal {
-    /// The `error` code for the caller (RFC 6750 section 3.1): always `invalid_token`. `None` when the token could not
-    /// be judged, which is an answer with status 503.
+    /// The `error` code for the caller (RFC 6750 section 3.1): `invalid_token`. `None` when the token could
+    /// not be verified at all, which is answered with status 503.
     pub fn error_code(&self) -> Option<&'static str> {
         (*self != Self::KeysUnavailable).then_some("invalid_token")
     }

@@ -1,15 +1,17 @@
-//! Answers: is this RSA public key fit to trust? Size and exponent (RFC 7518 section 3.3), and the ROCA weakness.
+//! Answers whether an RSA public key is acceptable: its size and exponent (RFC 7518 section 3.3), and the
+//! ROCA weakness.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use josekit::jwk::Jwk;
 use serde_json::Value;
 
-/// At least 2048 bits (RFC 7518 section 3.3); above 8192 a verification gets slow enough to be an attack.
+/// At least 2048 bits (RFC 7518 section 3.3). Above 8192 bits a verification is slow enough to be an attack.
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
-/// Small primes modulo which 65537 generates few residues. Keys made by Infineon's faulty generator
-/// (CVE-2017-15361) have a modulus that is a power of 65537 modulo all of them; of other keys one in 2^27.
+/// Small primes modulo which 65537 generates few residues. A key of Infineon's faulty generator
+/// (CVE-2017-15361) has a modulus that is a power of 65537 modulo all of them. Of other keys only one in 2^27
+/// has such a modulus.
 const ROCA_PRIMES: [u32; 17] = [11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157];
 
 pub(crate) fn is_sound(jwk: &Jwk) -> bool {
@@ -20,7 +22,7 @@ pub(crate) fn is_sound(jwk: &Jwk) -> bool {
         && !is_roca(&modulus)
 }
 
-/// A `Base64urlUInt` (RFC 7518 section 2): big-endian in as few bytes as possible.
+/// Reads a `Base64urlUInt` (RFC 7518 section 2): big-endian, without leading zero bytes.
 fn integer(jwk: &Jwk, name: &str) -> Option<Vec<u8>> {
     let bytes =
         jwk.parameter(name).and_then(Value::as_str).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())?;
@@ -35,7 +37,7 @@ fn is_odd(integer: &[u8]) -> bool {
     integer.last().is_some_and(|last| last & 1 == 1)
 }
 
-/// Odd, at least 3 (with 1 the signature is the message), at most 64 bits.
+/// Whether the exponent is odd, at least 3 (with 1 the signature is the message) and at most 64 bits long.
 fn is_sound_exponent(exponent: &[u8]) -> bool {
     is_odd(exponent) && exponent != [1] && bits(exponent) <= 64
 }

@@ -1,7 +1,7 @@
-//! Answers: is this access token acceptable? (RFC 9068 section 4, RFC 8725 section 3)
+//! Answers whether an access token is acceptable (RFC 9068 section 4, RFC 8725 section 3).
 //!
-//! Owns the order of the checks. Leaves the form of a token and its signature to [`jws`](crate::jws), the keys to a
-//! [`KeySource`]. Waits for the network only when a token names a key that is not known yet.
+//! Owns the order of the checks. Leaves the form and the signature of a token to [`jws`](crate::jws), and the
+//! keys to a [`KeySource`]. Waits for the network only when a token names an unknown key.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,8 @@ use crate::keys::KeySource;
 use crate::policy::{Audience, Policy, PolicyError};
 use crate::refusal::Refusal;
 
-/// Verifies access tokens by one [`Policy`] with the keys of one [`KeySource`]. Cheap to clone; clones share the cache.
+/// Verifies access tokens by one [`Policy`] with the keys of one [`KeySource`]. Cheap to clone; clones share
+/// the cache.
 #[derive(Clone)]
 pub struct Verifier(Arc<Inner>);
 
@@ -28,7 +29,7 @@ struct Inner {
 }
 
 impl Verifier {
-    /// A verifier; fails only for a policy that makes no sense.
+    /// Makes a verifier. Fails only for an unusable policy.
     pub fn new(policy: Policy, keys: impl KeySource) -> Result<Self, PolicyError> {
         policy.check()?;
         Ok(Self(Arc::new(Inner {
@@ -40,24 +41,24 @@ impl Verifier {
         })))
     }
 
-    /// The policy.
+    /// The policy that tokens are verified by.
     pub fn policy(&self) -> &Policy {
         &self.0.policy
     }
 
-    /// How many tokens were judged by their signature so far. One that was found in the cache adds nothing.
+    /// How many signatures were checked so far. A token that was found in the cache is not counted.
     pub fn signature_checks(&self) -> u64 {
         self.0.signature_checks.load(Ordering::Relaxed)
     }
 
-    /// Checks a token as it stands after `Bearer `.
+    /// Verifies a token, given without the `Bearer ` of the header.
     ///
-    /// Takes microseconds, except when the token names an unknown key: then it waits for one fetch of the key set,
-    /// which the source shares among callers, spaces out and bounds in time.
+    /// This takes microseconds, except when the token names an unknown key. Then it waits for one fetch of
+    /// the key set, which the source shares among callers, rate-limits and bounds in time.
     pub async fn verify(&self, token: &str) -> Result<Arc<AccessToken>, Refusal> {
         let this = &*self.0;
         let now = (this.policy.now)();
-        // Hashing is work too: not for what is refused by its length anyway.
+        // A token that is too long is refused anyway, so it is not hashed.
         let hash = this.verified.as_ref().filter(|_| token.len() <= MAX_LENGTH).map(|_| cache::hash(token));
         if let Some(known) = this.recall(hash.as_ref()) {
             this.check_times(&known, now)?;
@@ -87,7 +88,8 @@ impl Inner {
         }
     }
 
-    /// RFC 8725 section 3.1: only what the policy allows, and then (with the signature) only what the key is for.
+    /// RFC 8725 section 3.1: the policy must allow the algorithm. That the algorithm is the key's is checked
+    /// with the signature.
     fn check_algorithm(&self, header: &Header) -> Result<(), Refusal> {
         if self.policy.algorithms.iter().any(|allowed| allowed.name() == header.alg) {
             Ok(())
@@ -96,10 +98,10 @@ impl Inner {
         }
     }
 
-    /// The keys, fetched anew when they lack the one that this token names.
+    /// The current keys, or newly fetched ones when the current keys lack the key of this token.
     async fn keys_for(&self, header: &Header) -> Result<Arc<KeySet>, Refusal> {
         match (self.keys.current(), header.kid.as_deref()) {
-            // Without a `kid` no key can be found, however new the set.
+            // Without a `kid` no key can be found, so a fetch would not help.
             (Some(keys), None) => Ok(keys),
             (Some(keys), Some(kid)) if keys.get(kid).is_some() => Ok(keys),
             _ => self.keys.refetch().await.ok_or(Refusal::KeysUnavailable),
@@ -123,7 +125,7 @@ impl Inner {
             Audience::Contains(_) | Audience::CheckedByCaller => {}
         }
         self.check_times(&token, now)?;
-        // RFC 9449 section 7.2: a bound token without its proof is a stolen token.
+        // RFC 9449 section 7.2: a sender-constrained token without its proof may be stolen.
         if token.other.contains_key("cnf") {
             return Err(Refusal::SenderConstrained);
         }

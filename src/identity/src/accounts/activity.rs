@@ -1,7 +1,7 @@
-//! Answers what happened to one's own account, the newest first, from the audit record.
+//! Answers what happened to a person's own account, the newest first, from the audit record.
 //!
-//! Only what concerns the account, and of the facts only those named in [`Act`]. Where an operator acted, nothing is
-//! told of the operator.
+//! Leaves out events that do not concern the account, and every detail that [`ActivityEvent`] has no field
+//! for. Where an operator acted, nothing identifies the operator.
 
 use std::{fmt, str::FromStr};
 
@@ -14,105 +14,111 @@ use uuid::Uuid;
 
 use crate::{App, audit::Origin, users::User};
 
-/// What clients do with what they were granted, and what strangers can begin: many, and no acts of the account.
-const UNTOLD: [&str; 4] = ["code.redeemed", "login.begun", "refresh_token.replayed", "refresh_token.rotated"];
+/// Events that clients cause with their tokens, or that anyone can begin: they are many, and no acts of the
+/// owner.
+const HIDDEN_KINDS: [&str; 4] =
+    ["code.redeemed", "login.begun", "refresh_token.replayed", "refresh_token.rotated"];
 
-/// What only operators do.
-const OF_OPERATORS: [&str; 5] =
+const OPERATOR_KINDS: [&str; 5] =
     ["login.operator_code_created", "user.added", "user.disabled", "user.enabled", "user.unlocked"];
 
-/// One act that concerned the account.
+/// One event that concerned the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Act {
-    /// When.
-    pub at: Timestamp,
-    /// Its kind, such as `session.started`.
+pub struct ActivityEvent {
+    pub occurred_at: Timestamp,
+    /// The kind of the audit event, such as `session.started`.
     pub kind: String,
-    /// The login method it was about.
+    /// The login method that the event concerns.
     pub method: Option<String>,
-    /// The client that took part.
+    /// The client that the event concerns.
     pub client_id: Option<String>,
-    /// What people call it.
-    pub client: Option<String>,
-    /// Whether an operator did it; then there is neither address nor user agent.
+    /// Display name of the client; none for a client that was removed.
+    pub client_name: Option<String>,
+    /// Whether an operator acted; then `ip` and `user_agent` are none.
     pub by_operator: bool,
-    /// From which address.
     pub ip: Option<String>,
-    /// With what.
     pub user_agent: Option<String>,
 }
 
-/// The act after which older ones follow.
+/// The position of an event: a page lists the events that are older.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Before {
+pub struct ActivityCursor {
     at: i64,
     id: Uuid,
 }
 
-/// A text is no [`Before`].
+/// The text is no [`ActivityCursor`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is not the `before` of an earlier answer")]
-pub struct NotBefore;
+pub struct ParseCursorError;
 
-impl fmt::Display for Before {
+impl fmt::Display for ActivityCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.at, self.id.simple())
     }
 }
 
-impl FromStr for Before {
-    type Err = NotBefore;
+impl FromStr for ActivityCursor {
+    type Err = ParseCursorError;
 
-    fn from_str(text: &str) -> Result<Self, NotBefore> {
-        let (at, id) = text.split_once('.').ok_or(NotBefore)?;
-        Ok(Self { at: at.parse().map_err(|_| NotBefore)?, id: id.parse().map_err(|_| NotBefore)? })
+    fn from_str(text: &str) -> Result<Self, ParseCursorError> {
+        let (at, id) = text.split_once('.').ok_or(ParseCursorError)?;
+        Ok(Self {
+            at: at.parse().map_err(|_| ParseCursorError)?,
+            id: id.parse().map_err(|_| ParseCursorError)?,
+        })
     }
 }
 
-/// A part of the record.
+/// One page of the record.
 #[derive(Clone, Debug)]
-pub struct Activity {
-    /// The newest first.
-    pub acts: Vec<Act>,
-    /// Where older ones begin; none when there are no more.
-    pub older: Option<Before>,
+pub struct ActivityPage {
+    pub events: Vec<ActivityEvent>,
+    /// The position after which older events follow; none on the last page.
+    pub next_cursor: Option<ActivityCursor>,
 }
 
-/// At most `limit` acts, those older than `before`.
+/// At most `limit` events that are older than `before`.
 pub async fn list(
     app: &App,
     user: &User,
-    before: Option<Before>,
+    before: Option<ActivityCursor>,
     limit: u64,
-) -> Result<Activity, DatabaseError> {
+) -> Result<ActivityPage, DatabaseError> {
     let mut query = rows::Entity::find()
         .filter(Column::UserId.eq(user.id))
-        .filter(Column::Kind.is_not_in(UNTOLD))
+        .filter(Column::Kind.is_not_in(HIDDEN_KINDS))
         .order_by_desc(Column::At)
         .order_by_desc(Column::Id)
         .limit(limit + 1);
-    if let Some(Before { at, id }) = before {
-        let same = Condition::all().add(Column::At.eq(at)).add(Column::Id.lt(id));
-        // The first condition is the one that an index finds.
-        query = query.filter(Column::At.lte(at)).filter(Condition::any().add(Column::At.lt(at)).add(same));
+    if let Some(ActivityCursor { at, id }) = before {
+        let same_instant = Condition::all().add(Column::At.eq(at)).add(Column::Id.lt(id));
+        // The index serves the first condition.
+        query = query
+            .filter(Column::At.lte(at))
+            .filter(Condition::any().add(Column::At.lt(at)).add(same_instant));
     }
     let mut found = query.all(app.db.reader()).await?;
-    let more = found.len() as u64 > limit;
+    let has_more = found.len() as u64 > limit;
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let older = found.last().filter(|_| more).map(|last| Before { at: last.at, id: last.id });
-    Ok(Activity { acts: found.into_iter().map(|row| act(app, row)).collect(), older })
+    let older = found.last().filter(|_| has_more).map(|last| ActivityCursor { at: last.at, id: last.id });
+    Ok(ActivityPage {
+        events: found.into_iter().map(|row| event_from_row(app, row)).collect(),
+        next_cursor: older,
+    })
 }
 
-fn act(app: &App, row: rows::Model) -> Act {
+fn event_from_row(app: &App, row: rows::Model) -> ActivityEvent {
     let command = Origin::command().user_agent;
-    // No request says that it is a command: it has an address and a reference.
+    // A command records this user agent, and neither an IP address nor a request id; no HTTP request lacks
+    // both.
     let by_command = row.user_agent == command && row.ip.is_none() && row.request_id.is_none();
-    let by_operator = OF_OPERATORS.contains(&row.kind.as_str()) || by_command;
+    let by_operator = OPERATOR_KINDS.contains(&row.kind.as_str()) || by_command;
     let name = |client_id: &str| app.clients().find(client_id).map(|client| client.row.name.clone());
-    Act {
-        at: Timestamp::from_micros(row.at),
+    ActivityEvent {
+        occurred_at: Timestamp::from_micros(row.at),
         method: row.details["method"].as_str().map(str::to_owned),
-        client: row.client_id.as_deref().and_then(name),
+        client_name: row.client_id.as_deref().and_then(name),
         client_id: row.client_id,
         by_operator,
         ip: row.ip.filter(|_| !by_operator),

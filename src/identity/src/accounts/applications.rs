@@ -1,4 +1,4 @@
-//! Answers what applications an account has let in, and shows them out.
+//! Answers which clients have access to an account, and removes that access.
 
 use std::collections::BTreeMap;
 
@@ -16,57 +16,57 @@ use crate::{
     users::User,
 };
 
-/// So many of the newest grants are looked at.
-const MOST: u64 = 1_000;
+/// The list covers at most this many of the newest grants.
+const MAX_GRANTS: u64 = 1_000;
 
-/// A client that has something of an account.
+/// A client that has a live grant of the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Application {
-    /// Its `client_id`.
     pub client_id: String,
-    /// What people call it.
+    /// Display name; the `client_id` if the client was removed.
     pub name: String,
-    /// All that it may do.
+    /// The union of the scopes of its live grants.
     pub scope: Scope,
-    /// When it was let in first, of what it still has.
-    pub since: Timestamp,
-    /// When it was let in last.
-    pub last: Timestamp,
+    /// Creation time of the oldest live grant.
+    pub first_granted_at: Timestamp,
+    /// Creation time of the newest live grant.
+    pub last_granted_at: Timestamp,
 }
 
-/// The clients with live grants of this user, the one that was let in last first.
+/// The clients that have live grants of this user, ordered by their newest grant.
 pub async fn list(app: &App, user: &User) -> Result<Vec<Application>, DatabaseError> {
     let live = rows::Entity::find()
         .filter(rows::Column::UserId.eq(user.id))
         .filter(rows::Column::RevokedAt.is_null())
         .filter(rows::Column::ExpiresAt.gt(app.clock.now().micros()))
         .order_by_desc(rows::Column::CreatedAt)
-        .limit(MOST)
+        .limit(MAX_GRANTS)
         .all(app.db.reader())
         .await?;
     let clients = app.clients();
     let mut found: BTreeMap<String, Application> = BTreeMap::new();
     for grant in live {
         let at = Timestamp::from_micros(grant.created_at);
-        let known = found.entry(grant.client_id.clone()).or_insert_with(|| Application {
+        let application = found.entry(grant.client_id.clone()).or_insert_with(|| Application {
             name: clients
                 .find(&grant.client_id)
                 .map_or(grant.client_id.clone(), |client| client.row.name.clone()),
             client_id: grant.client_id.clone(),
             scope: Scope::default(),
-            since: at,
-            last: at,
+            first_granted_at: at,
+            last_granted_at: at,
         });
-        let granted = Scope::stored(&grant.scope);
-        known.scope = known.scope.iter().chain(granted.iter()).map(str::to_owned).collect();
-        known.since = at;
+        let granted = Scope::from_stored(&grant.scope);
+        application.scope = application.scope.iter().chain(granted.iter()).map(str::to_owned).collect();
+        application.first_granted_at = at;
     }
     let mut found: Vec<_> = found.into_values().collect();
-    found.sort_by_key(|application| std::cmp::Reverse(application.last));
+    found.sort_by_key(|application| std::cmp::Reverse(application.last_granted_at));
     Ok(found)
 }
 
-/// Ends every grant that a client has of this user, and forgets what the user allowed it. False when it had none.
+/// Ends every grant that the client has of this user, and withdraws the stored consent. False if there was
+/// neither.
 pub async fn remove(
     app: &App,
     principal: Principal<'_>,
@@ -76,9 +76,10 @@ pub async fn remove(
     let now = app.clock.now();
     principal
         .write_exclusive(app, async |tx, user| {
-            let ended = grants::revoke_of_client(app, tx, user.id, client_id, "removed_by_user", now).await?;
-            let forgotten = consents::forget(tx, user.id, client_id).await?;
-            if ended == 0 && !forgotten {
+            let ended =
+                grants::revoke_client_grants(app, tx, user.id, client_id, "removed_by_user", now).await?;
+            let consent_withdrawn = consents::withdraw(tx, user.id, client_id).await?;
+            if ended == 0 && !consent_withdrawn {
                 return Ok(false);
             }
             let event = Event::new("application.removed").user(user.id).client(client_id);

@@ -1,14 +1,15 @@
-//! Lets people delete their account, and think better of it for a while.
+//! Closes an account at its owner's request, restores it within a grace period, and deletes it afterwards.
 //!
 //! ```text
 //!   open ──close──► closed ──registration.deletion_grace──► deleted, in small batches
 //!    ▲                │
-//!    └────restore─────┘   by who signs in with every factor, or by an operator
+//!    └────restore─────┘   by the owner, signed in with every factor, or by an operator
 //! ```
 //!
-//! A closed account gets no tokens ([`users::may_get_tokens`]); its sessions and grants have ended. Nobody can tell it from
-//! another one without signing in. Once its time is over nothing brings it back: what belonged to it is removed, and the
-//! audit record keeps what happened but forgets to whom, from where and with what.
+//! A closed account gets no tokens ([`users::may_get_tokens`](crate::users::may_get_tokens)); its sessions
+//! and grants have ended. Without signing in, no one can tell a closed account from an open one. After the
+//! grace period nothing restores the account: its rows are deleted, and the audit record keeps the events
+//! without the user, the IP address and the user agent.
 
 use postern_entities::users::{Column, Entity};
 use postern_service::{
@@ -28,31 +29,31 @@ use crate::{
     audit::{Event, Origin},
     grants,
     login::attempt,
-    mail::{self, Letter},
+    mail::{self, MailTemplate},
     readable,
     sessions::{self, Principal},
     users::User,
 };
 
-/// The name of the job that removes what may go.
 pub const JOB: &str = "accounts.delete";
 
-const BECAUSE: &str = "account_closed";
+const REVOKED_BECAUSE: &str = "account_closed";
 
-/// Where a closed account is kept after all.
-const RESTORE: &str = "/login?to=restore";
+/// The page on which the owner restores a closed account.
+const RESTORE_PATH: &str = "/login?to=restore";
 
-/// Accounts of one run; the rest waits for the next.
-const ACCOUNTS: u64 = 20;
-/// Rows of one statement. One write holds up the others on SQLite.
-const BATCH: u32 = 500;
-/// Statements of one run.
-const BATCHES: u32 = 200;
+/// Accounts that one run deletes at most.
+const MAX_ACCOUNTS: u64 = 20;
+/// Rows that one statement deletes: on SQLite one write delays all others.
+const BATCH_SIZE: u32 = 500;
+/// Statements that one run executes at most.
+const MAX_BATCHES: u32 = 200;
 
-/// What has many rows for one user `$1`, or outlives the user's row; each statement, once it is given its limit, is a
-/// batch. What has few rows goes with the user's. Children come before their parents, and what names the user in the
-/// record after everything that may still add to it.
-const STEPS: [&str; 6] = [
+/// Deletes the tables that may hold many rows of the user `$1`, or rows that no foreign key to the user
+/// removes. Each statement becomes a batch when a limit is appended. Small tables are deleted by the foreign
+/// key of the user row. Children come before parents; the audit record comes last, because the earlier steps
+/// may still add to it.
+const DEPENDENT_ROWS_SQL: [&str; 6] = [
     "DELETE FROM attempts WHERE attempt_hash IN \
      (SELECT attempt_hash FROM attempts \
      WHERE (user_id = $1 OR identifier = (SELECT email FROM users WHERE id = $1))",
@@ -66,44 +67,51 @@ const STEPS: [&str; 6] = [
      request_id = NULL WHERE id IN (SELECT id FROM audit_events WHERE user_id = $1",
 ];
 
-/// Closes an account, for somebody who proved lately who they are
-/// ([`requirement_to_change`](crate::login::second_factor::requirement_to_change)). Every session and grant ends; the
-/// account is told by mail. When it will be deleted.
+/// Closes an account. The caller has checked recent authentication
+/// ([`credential_change_requirement`](crate::login::second_factor::credential_change_requirement)). Every
+/// session and grant ends; the owner gets a mail. Returns the time of the deletion.
 pub async fn close(app: &App, principal: Principal<'_>, origin: &Origin) -> Result<Timestamp, AccountError> {
     let (user, now) = (principal.user, app.clock.now());
     let deletion_at = now + app.config.registration.deletion_grace.duration();
-    let language = &mail::language_of(app, user);
-    let letter = Letter { to: Some(&user.email), template: "account-closed", language, path: Some(RESTORE) };
-    let told = mail::letter_with(app, letter, [("date", readable::minute(deletion_at))])?;
+    let language = &mail::account_language(app, user);
+    let mail_template = MailTemplate {
+        to: Some(&user.email),
+        template: "account-closed",
+        language,
+        path: Some(RESTORE_PATH),
+    };
+    let closing_notice =
+        mail::prepare_with_facts(app, mail_template, [("date", readable::format_minute(deletion_at))])?;
     principal
         .write_exclusive(app, async |tx, user| -> Result<(), AccountError> {
-            set_deletion(tx, &user, Some(deletion_at), now).await?;
-            links::end_of_user(tx, user.id, now).await?;
-            attempt::end_of_user(tx, user.id, now).await?;
-            sessions::end_all_of_user(app, tx, user.id, BECAUSE, origin, now).await?;
-            grants::revoke_of_user(tx, user.id, None, BECAUSE, now).await?;
+            set_deletion_at(tx, &user, Some(deletion_at), now).await?;
+            links::end_user_links(tx, user.id, now).await?;
+            attempt::end_attempts_of_user(tx, user.id, now).await?;
+            sessions::end_all_of_user(app, tx, user.id, REVOKED_BECAUSE, origin, now).await?;
+            grants::revoke_user_grants(tx, user.id, None, REVOKED_BECAUSE, now).await?;
             let event = Event::new("account.closed").user(user.id);
             let event = event.details(json!({ "deletion_at": deletion_at.rfc3339() }));
             event.record(app, tx, origin, now).await?;
-            Ok(told.enqueue(tx).await?)
+            Ok(closing_notice.enqueue(tx).await?)
         })
         .await?;
     app.jobs.wake();
     Ok(deletion_at)
 }
 
-/// Opens a closed account again, for somebody who signed in to it lately ([`sessions::find_closed`]); the account is told
-/// by mail. False when it was not closed any more, or when its time was over.
+/// Restores a closed account for its owner, who signed in to it
+/// ([`find_of_closed_account`](crate::sessions::find_of_closed_account)); the owner gets a mail. False if the
+/// account was not closed, or if the grace period is over.
 pub async fn restore(app: &App, principal: Principal<'_>, origin: &Origin) -> Result<bool, AccountError> {
     let (user, now) = (principal.user, app.clock.now());
-    let told = mail::notice(app, user, "account-restored")?;
+    let restoration_notice = mail::prepare_notice(app, user, "account-restored")?;
     let restored = principal
         .write_exclusive(app, async |tx, user| -> Result<bool, AccountError> {
-            if !set_deletion(tx, &user, None, now).await? {
+            if !set_deletion_at(tx, &user, None, now).await? {
                 return Ok(false);
             }
             Event::new("account.restored").user(user.id).record(app, tx, origin, now).await?;
-            told.enqueue(tx).await?;
+            restoration_notice.enqueue(tx).await?;
             Ok(true)
         })
         .await?;
@@ -111,8 +119,9 @@ pub async fn restore(app: &App, principal: Principal<'_>, origin: &Origin) -> Re
     Ok(restored)
 }
 
-/// Sets when the account is deleted, unless that time is over: then nothing comes in the way of [`sweep`]. Whether it did.
-async fn set_deletion(
+/// Sets or clears the time of the deletion. False if that time has passed: then nothing may stop
+/// [`delete_due`].
+async fn set_deletion_at(
     tx: &Transaction,
     user: &User,
     deletion_at: Option<Timestamp>,
@@ -130,47 +139,51 @@ async fn set_deletion(
     Ok(true)
 }
 
-/// Removes the accounts whose time is over. How many that were.
-pub async fn sweep(app: &App) -> Result<u64, DatabaseError> {
+/// Deletes the accounts whose grace period is over. Returns their number.
+pub async fn delete_due(app: &App) -> Result<u64, DatabaseError> {
     let due: Vec<Uuid> = Entity::find()
         .select_only()
         .column(Column::Id)
         .filter(Column::DeletionAt.lte(app.clock.now().micros()))
         .order_by_asc(Column::DeletionAt)
-        .limit(ACCOUNTS)
+        .limit(MAX_ACCOUNTS)
         .into_tuple()
         .all(app.db.reader())
         .await?;
-    let mut left = BATCHES;
+    let mut remaining_batches = MAX_BATCHES;
     let mut removed = 0;
     for id in due {
-        if !empty(app, id, &mut left).await? {
+        if !delete_dependent_rows(app, id, &mut remaining_batches).await? {
             break;
         }
-        removed += u64::from(remove(app, id).await?);
+        removed += u64::from(delete_user_row(app, id).await?);
     }
     Ok(removed)
 }
 
-/// Removes an account whose time is over, however much that is.
-pub(crate) async fn erase(app: &App, id: Uuid) -> Result<(), DatabaseError> {
-    while !empty(app, id, &mut { BATCHES }).await? {}
-    remove(app, id).await?;
+/// Deletes one account whose grace period is over, in as many batches as that takes.
+pub(crate) async fn delete_now(app: &App, id: Uuid) -> Result<(), DatabaseError> {
+    while !delete_dependent_rows(app, id, &mut { MAX_BATCHES }).await? {}
+    delete_user_row(app, id).await?;
     Ok(())
 }
 
-/// Removes what hangs off a user. False when there was too much for one run.
-async fn empty(app: &App, id: Uuid, left: &mut u32) -> Result<bool, DatabaseError> {
-    for step in STEPS {
+/// Deletes the rows that belong to a user. False if the run has no statements left.
+async fn delete_dependent_rows(
+    app: &App,
+    id: Uuid,
+    remaining_batches: &mut u32,
+) -> Result<bool, DatabaseError> {
+    for step in DEPENDENT_ROWS_SQL {
         loop {
-            if *left == 0 {
+            if *remaining_batches == 0 {
                 return Ok(false);
             }
-            *left -= 1;
-            let step = format!("{step} LIMIT {BATCH})");
+            *remaining_batches -= 1;
+            let step = format!("{step} LIMIT {BATCH_SIZE})");
             let step = Statement::from_sql_and_values(app.db.backend(), step, [id.into()]);
-            let rows = run(app, step).await?;
-            if rows < u64::from(BATCH) {
+            let rows = execute(app, step).await?;
+            if rows < u64::from(BATCH_SIZE) {
                 break;
             }
         }
@@ -178,21 +191,21 @@ async fn empty(app: &App, id: Uuid, left: &mut u32) -> Result<bool, DatabaseErro
     Ok(true)
 }
 
-async fn run(app: &App, step: Statement) -> Result<u64, DatabaseError> {
+async fn execute(app: &App, step: Statement) -> Result<u64, DatabaseError> {
     app.db.write(async |tx| Ok(tx.execute_raw(step).await?.rows_affected())).await
 }
 
-/// Removes the user's row with what little is left. The record keeps that it happened.
-async fn remove(app: &App, id: Uuid) -> Result<bool, DatabaseError> {
+/// Deletes the user row with its dependent rows. The audit event of the deletion names no user.
+async fn delete_user_row(app: &App, id: Uuid) -> Result<bool, DatabaseError> {
     let now = app.clock.now();
     app.db
         .write(async |tx| {
-            let over = Column::DeletionAt.lte(now.micros());
-            let gone = Entity::delete_by_id(id).filter(over).exec(tx).await?.rows_affected;
-            if gone == 1 {
+            let due = Column::DeletionAt.lte(now.micros());
+            let removed = Entity::delete_by_id(id).filter(due).exec(tx).await?.rows_affected;
+            if removed == 1 {
                 Event::new("account.deleted").record(app, tx, &Origin::default(), now).await?;
             }
-            Ok(gone == 1)
+            Ok(removed == 1)
         })
         .await
 }

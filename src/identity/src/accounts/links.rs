@@ -1,13 +1,14 @@
-//! Keeps the links that are mailed to people, each to be used once.
+//! Stores the links that are mailed to people. Each link can be used once.
 //!
 //! ```text
-//!   made ──► used
-//!     └────► expired, removed
+//!   created ──► used
+//!      └──────► expired, deleted
 //! ```
 //!
-//! The token in a link is 256 random bits, stored hashed. What the link completes lies sealed in its row, so that nothing
-//! of it is true before somebody who reads that mailbox says so. For an address where there is nothing to do a row is
-//! written all the same, of a purpose that nothing asks for: what a stranger sees costs the same.
+//! The token in a link is 256 random bits and is stored hashed. The payload that the link completes is sealed
+//! in its row, so nothing in the payload takes effect before the reader of the mailbox follows the link. For
+//! an email that has nothing to complete, a decoy row is written ([`Purpose::Decoy`]), so that a stranger
+//! cannot measure the difference.
 
 use postern_entities::links::{self, Column, Model};
 use postern_service::{
@@ -27,42 +28,38 @@ use crate::{
     users::Email,
 };
 
-/// What a link is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// To complete a registration.
     Register,
-    /// To set a new password.
     Reset,
-    /// To make another address the account's own.
+    /// To change the email of an account.
     ChangeEmail,
-    /// To make an account, by invitation.
+    /// To create an account by invitation.
     Invite,
-    /// Nothing.
-    Nothing,
+    /// A decoy that no use case looks for.
+    Decoy,
 }
 
 impl Purpose {
-    const fn word(self) -> &'static str {
+    const fn as_str(self) -> &'static str {
         match self {
             Self::Register => "register",
             Self::Reset => "reset",
             Self::ChangeEmail => "change_email",
             Self::Invite => "invite",
-            Self::Nothing => "none",
+            Self::Decoy => "none",
         }
     }
 }
 
-/// A link in the making.
+/// A link that is sealed and not stored yet.
 pub(super) struct NewLink {
-    /// The token in it.
     pub(super) token: String,
     row: Model,
 }
 
 impl NewLink {
-    /// One that completes what `payload` says.
+    /// Seals `payload` under a new token. The lifetime is `registration.link_lifetime`.
     pub(super) fn new(
         app: &App,
         purpose: Purpose,
@@ -75,9 +72,9 @@ impl NewLink {
         let token_hash = crypto::token_hash(&token);
         let plain = serde_json::to_vec(payload).map_err(|_| CryptoError::Library)?;
         let row = Model {
-            payload_sealed: Some(app.vault.seal(&place(&crypto::hex(&token_hash)), &plain)?),
+            payload_sealed: Some(app.vault.seal(&associated_data(&crypto::encode_hex(&token_hash)), &plain)?),
             token_hash,
-            purpose: purpose.word().to_owned(),
+            purpose: purpose.as_str().to_owned(),
             user_id,
             email: email.as_str().to_owned(),
             created_at: now.micros(),
@@ -87,25 +84,23 @@ impl NewLink {
         Ok(Self { token, row })
     }
 
-    /// The same with another end.
-    pub(super) fn until(mut self, end: Timestamp) -> Self {
-        self.row.expires_at = end.micros();
+    /// Replaces the default lifetime.
+    pub(super) fn with_expiry(mut self, expires_at: Timestamp) -> Self {
+        self.row.expires_at = expires_at.micros();
         self
     }
 
-    /// Its end.
     pub(super) fn expires_at(&self) -> Timestamp {
         Timestamp::from_micros(self.row.expires_at)
     }
 
-    /// Keeps it.
     pub(super) async fn store(self, tx: &Transaction) -> Result<(), DatabaseError> {
         links::Entity::insert(links::ActiveModel::from(self.row)).exec_without_returning(tx).await?;
         Ok(())
     }
 }
 
-/// A link that may be used.
+/// A link that is neither used nor expired, with its payload opened.
 pub(super) struct Link<T> {
     token_hash: Vec<u8>,
     pub(super) user_id: Option<Uuid>,
@@ -113,70 +108,76 @@ pub(super) struct Link<T> {
     pub(super) payload: T,
 }
 
-/// The link with this token, if it is for this and was not used yet.
+/// The usable link with this token and purpose.
 pub(super) async fn find<T: DeserializeOwned>(
     app: &App,
     purpose: Purpose,
     token: &str,
     now: Timestamp,
 ) -> Result<Option<Link<T>>, LinkError> {
-    let row = waiting(purpose, now)
+    let row = usable_links_statement(purpose, now)
         .filter(Column::TokenHash.eq(crypto::token_hash(token)))
         .one(app.db.reader())
         .await
         .map_err(DatabaseError::from)?;
-    row.map(|row| Link::open(app, row)).transpose()
+    row.map(|row| Link::from_row(app, row)).transpose()
 }
 
-/// The newest link to this address, if one is for this and was not used yet.
-pub(super) async fn newest<T: DeserializeOwned>(
+/// The newest usable link to this email, of this purpose.
+pub(super) async fn find_newest<T: DeserializeOwned>(
     app: &App,
     purpose: Purpose,
     email: &Email,
     now: Timestamp,
 ) -> Result<Option<Link<T>>, LinkError> {
-    let row = waiting(purpose, now)
+    let row = usable_links_statement(purpose, now)
         .filter(Column::Email.eq(email.as_str()))
         .order_by_desc(Column::CreatedAt)
         .one(app.db.reader())
         .await
         .map_err(DatabaseError::from)?;
-    row.map(|row| Link::open(app, row)).transpose()
+    row.map(|row| Link::from_row(app, row)).transpose()
 }
 
-/// What may be used of one kind, the oldest first.
-pub(super) async fn list(
+/// The usable links of one purpose, the oldest first.
+pub(super) async fn list_usable(
     app: &App,
     purpose: Purpose,
     now: Timestamp,
     limit: u64,
 ) -> Result<Vec<Model>, DatabaseError> {
-    Ok(waiting(purpose, now).order_by_asc(Column::CreatedAt).limit(limit).all(app.db.reader()).await?)
+    Ok(usable_links_statement(purpose, now)
+        .order_by_asc(Column::CreatedAt)
+        .limit(limit)
+        .all(app.db.reader())
+        .await?)
 }
 
-fn waiting(purpose: Purpose, now: Timestamp) -> Select<links::Entity> {
+fn usable_links_statement(purpose: Purpose, now: Timestamp) -> Select<links::Entity> {
     links::Entity::find()
-        .filter(Column::Purpose.eq(purpose.word()))
+        .filter(Column::Purpose.eq(purpose.as_str()))
         .filter(Column::UsedAt.is_null())
         .filter(Column::ExpiresAt.gt(now.micros()))
 }
 
 impl<T: DeserializeOwned> Link<T> {
-    fn open(app: &App, row: Model) -> Result<Self, LinkError> {
+    fn from_row(app: &App, row: Model) -> Result<Self, LinkError> {
         let sealed = row.payload_sealed.as_deref().unwrap_or_default();
-        let plain = app.vault.open(&place(&crypto::hex(&row.token_hash)), sealed)?;
+        let plain = app.vault.open(&associated_data(&crypto::encode_hex(&row.token_hash)), sealed)?;
         let payload = serde_json::from_slice(&plain).map_err(|_| CryptoError::Altered)?;
         Ok(Self { token_hash: row.token_hash, user_id: row.user_id, email: row.email, payload })
     }
 }
 
 impl<T> Link<T> {
-    /// What names it, and does not open it.
+    /// Identifies the link, for example in a rate limit. The id is the hash of the token, so it cannot be
+    /// used as the token.
     pub(super) fn id(&self) -> String {
-        crypto::hex(&self.token_hash)
+        crypto::encode_hex(&self.token_hash)
     }
 
-    /// Uses it; false when somebody else did, or when it has ended.
+    /// Marks the link as used; the conditional update is the only gate. False if it was used before or has
+    /// expired.
     pub(super) async fn consume(&self, tx: &Transaction, now: Timestamp) -> Result<bool, DatabaseError> {
         let used = links::Entity::update_many()
             .col_expr(Column::UsedAt, Expr::value(now.micros()))
@@ -190,8 +191,8 @@ impl<T> Link<T> {
     }
 }
 
-/// Ends the links of an account that were not used: what they were asked for is done, or must not be done any more.
-pub(crate) async fn end_of_user(
+/// Invalidates all unused links of an account: their purpose is fulfilled, or must not be fulfilled any more.
+pub(crate) async fn end_user_links(
     tx: &Transaction,
     user_id: Uuid,
     now: Timestamp,
@@ -205,38 +206,38 @@ pub(crate) async fn end_of_user(
     Ok(())
 }
 
-/// Ends the links of an account that are for this.
-pub(super) async fn end_of_user_for(
+/// Invalidates the unused links of an account that have this purpose.
+pub(super) async fn end_user_links_for(
     tx: &Transaction,
     user_id: Uuid,
     purpose: Purpose,
     now: Timestamp,
 ) -> Result<(), DatabaseError> {
-    end(tx, purpose, Column::UserId.eq(user_id), now).await?;
+    end_where(tx, purpose, Column::UserId.eq(user_id), now).await?;
     Ok(())
 }
 
-/// Ends the links to an address that are for this. Whether there were any.
-pub(super) async fn end_of_address(
+/// Invalidates the unused links to an email that have this purpose. Returns whether there were any.
+pub(super) async fn end_email_links(
     tx: &Transaction,
     purpose: Purpose,
     email: &Email,
     now: Timestamp,
 ) -> Result<bool, DatabaseError> {
-    Ok(end(tx, purpose, Column::Email.eq(email.as_str()), now).await? > 0)
+    Ok(end_where(tx, purpose, Column::Email.eq(email.as_str()), now).await? > 0)
 }
 
-async fn end(
+async fn end_where(
     tx: &Transaction,
     purpose: Purpose,
-    whose: SimpleExpr,
+    owner_condition: SimpleExpr,
     now: Timestamp,
 ) -> Result<u64, DatabaseError> {
     let ended = links::Entity::update_many()
         .col_expr(Column::UsedAt, Expr::value(now.micros()))
         .col_expr(Column::PayloadSealed, Expr::value(None::<Vec<u8>>))
-        .filter(whose)
-        .filter(Column::Purpose.eq(purpose.word()))
+        .filter(owner_condition)
+        .filter(Column::Purpose.eq(purpose.as_str()))
         .filter(Column::UsedAt.is_null())
         .filter(Column::ExpiresAt.gt(now.micros()))
         .exec(tx)
@@ -244,17 +245,16 @@ async fn end(
     Ok(ended.rows_affected)
 }
 
-/// Why a link was not found.
+/// Why a link could not be created or read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LinkError {
-    /// What it completes does not open.
+    /// The payload could not be sealed or opened.
     #[error(transparent)]
     Crypto(#[from] CryptoError),
-    /// The database did not answer.
     #[error("the database did not answer")]
     Database(#[from] DatabaseError),
 }
 
-fn place(token_hash: &str) -> [&str; 2] {
+fn associated_data(token_hash: &str) -> [&str; 2] {
     ["links", token_hash]
 }

@@ -1,31 +1,35 @@
-//! Answers how people come by an account and back into it, by links that are mailed to them, and what they keep of it in
-//! their own hands: [`profile`], [`address`], [`password`], [`applications`], [`activity`], [`export`], [`deletion`].
+//! Defines how a person gets an account, gets back into it, and manages it.
 //!
 //! ```text
-//!   register ──link──► verify_email ──► an account          (nothing is stored as true before)
+//!   register ──link──► verify_email ──► an account          (no claim is stored as verified before)
 //!   invite ────link──► accept ────────► an account
 //!   forgot ────link──► reset ──► a new password; every session and grant of the account has ended
-//!   ask ───────link──► confirm, signed in ──► another address ──link──► undo ──► the former one again
+//!   request ───link──► confirm, signed in ──► another email ──link──► undo ──► the former email again
 //! ```
 //!
-//! Whether an address has an account is told to nobody but to who reads its mail: both cases take the same steps, write
-//! as many rows and give the same answer. Links are made from the configured issuer and from nothing that a request says.
+//! Owns registration, invitations, password reset, the change of email and its undoing, and self-service:
+//! [`profile`], [`password`], [`applications`], [`activity`], [`export`], [`deletion`]. Leaves to `login` how
+//! a person authenticates, and to `administration` what an operator changes.
+//!
+//! Rule against account enumeration: only the person who reads the mailbox of an email learns whether the
+//! email has an account. Both cases take the same steps, write as many rows and give the same response. Links
+//! are built from the configured issuer and never from a request header.
 
 pub mod activity;
-pub mod address;
 pub mod applications;
-pub mod changes;
+pub mod change_limit;
 pub mod deletion;
+pub mod email_change;
 pub mod email_undo;
 pub mod export;
 pub mod invitations;
 mod links;
 pub mod password;
+pub mod password_strength;
 pub mod profile;
 pub mod recovery;
 pub mod recovery_codes;
 pub mod registration;
-pub mod strength;
 
 use std::time::Duration;
 
@@ -35,98 +39,83 @@ use postern_service::{
 };
 
 use self::links::LinkError;
-pub(crate) use self::links::end_of_user as end_links;
+pub(crate) use self::links::end_user_links as end_links;
 use crate::{
     App,
     administration::ChangeError,
     audit::Origin,
     crypto::CryptoError,
     login::LoginError,
-    mail::allowance::{self, Allowance, Requester},
+    mail::allowance::{self, Allowance, MailRequester},
     passwords::{HashError, PasswordError, Weakness},
     pool::Busy,
     sessions::SessionEnded,
     users::Email,
 };
 
-/// Why a person did not get what they asked for.
+/// Why a use case of this module refused a request.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
-    /// Only operators add users here, or no mail can be sent.
+    /// Only operators add users here, accounts have no password, or no mail can be sent.
     #[error("registration is closed")]
-    Closed,
-    /// No mail can be sent, so there is no way back to an account.
+    RegistrationClosed,
+    /// No mail can be sent, so a reset link could not reach its owner.
     #[error("no mail can be sent")]
-    NoMail,
-    /// Who makes an account here needs an invitation.
+    MailUnavailable,
+    /// `registration.mode` is `invitation`, and the request has none.
     #[error("registration needs an invitation")]
-    Uninvited,
-    /// Nobody can have this address.
+    InvitationRequired,
     #[error("email is not an email address such as name@example.com")]
     MalformedEmail,
-    /// The account has this address.
+    /// The requested email is the email that the account already has.
     #[error("is the address of the account already")]
     SameEmail,
-    /// The password may not be set.
+    /// A rule for new passwords refused the password.
     #[error("password {0}")]
-    Password(#[from] Weakness),
-    /// A claim of the profile breaks a rule.
+    UnacceptablePassword(#[from] Weakness),
     #[error("{field} {rule}")]
-    Profile {
-        /// The claim.
+    InvalidClaim {
+        /// Name of the claim, with its parent: `address.country`.
         field: &'static str,
-        /// The rule.
+        /// Reads on from the name of the claim: "must be ...".
         rule: String,
     },
-    /// The link was used, has ended, or never was.
+    /// The link was used, has expired, or never existed. The three causes must stay indistinguishable.
     #[error("the link does not work any more")]
-    LinkOver,
-    /// The link is for an account that is not the one that is signed in.
+    InvalidLink,
+    /// The link belongs to an account other than the signed-in one.
     #[error("the link is for another account")]
-    OtherAccount,
-    /// Another account uses the email by now.
+    LinkForOtherAccount,
+    /// Another account took the email after this account gave it up.
     #[error("another account uses the email")]
     EmailInUse,
-    /// The password is not the one that the registration began with.
+    /// The password differs from the password that was chosen when the registration began.
     #[error("is not the one that the registration began with")]
     WrongPassword,
-    /// There is no authenticator for which codes could stand in.
+    /// The account has no authenticator that recovery codes could replace.
     #[error("there is no authenticator")]
     NoAuthenticator,
-    /// A login method failed.
     #[error(transparent)]
     Login(LoginError),
-    /// Too often.
+    /// A rate limit of the source or of the recipient refused the request.
     #[error("too many requests")]
-    Limited {
-        /// When it may be tried again.
-        retry_after: Duration,
-    },
-    /// The installation has sent as many mails as it may.
+    RateLimited { retry_after: Duration },
+    /// The budget of the whole installation (`limits.mails_per_installation`) is used up.
     #[error("as many mails were sent as limits.mails_per_installation allows")]
-    MailsExhausted {
-        /// When it may send again.
-        retry_after: Duration,
-    },
-    /// The account was changed too often.
+    MailQuotaExhausted { retry_after: Duration },
     #[error("too many changes")]
-    TooManyChanges {
-        /// When it may be changed again.
-        retry_after: Duration,
-    },
-    /// Too many passwords are being hashed.
+    TooManyChanges { retry_after: Duration },
+    /// The queue of the password hasher is full.
     #[error(transparent)]
-    Busy(#[from] Busy),
-    /// A password could not be hashed.
+    HasherBusy(#[from] Busy),
     #[error("a password could not be hashed")]
     Hash(#[source] HashError),
-    /// Something could not be sealed or opened.
     #[error("a secret could not be sealed or opened")]
     Crypto(#[from] CryptoError),
-    /// The session that allowed it has ended.
+    /// The session that authorized the request ended before the write.
     #[error(transparent)]
     SessionEnded(#[from] SessionEnded),
-    /// The database did not answer.
+    /// A statement failed, or the database could not be reached.
     #[error("the database did not answer")]
     Database(#[from] DatabaseError),
 }
@@ -140,8 +129,8 @@ impl From<sea_orm::DbErr> for AccountError {
 impl From<HashError> for AccountError {
     fn from(cause: HashError) -> Self {
         match cause {
-            HashError::Busy(busy) => Self::Busy(busy),
-            HashError::Stored | HashError::Parameters(_) => Self::Hash(cause),
+            HashError::Busy(busy) => Self::HasherBusy(busy),
+            HashError::UnusableStoredHash | HashError::Parameters(_) => Self::Hash(cause),
         }
     }
 }
@@ -168,68 +157,73 @@ impl From<LinkError> for AccountError {
 impl From<ChangeError> for AccountError {
     fn from(cause: ChangeError) -> Self {
         match cause {
-            ChangeError::Invalid { field, rule } => Self::Profile { field, rule },
+            ChangeError::Invalid { field, rule } => Self::InvalidClaim { field, rule },
             ChangeError::Database(cause) => cause.into(),
-            // Somebody else took the address first.
+            // Another account took the email first.
             ChangeError::Taken { .. } | ChangeError::Unknown { .. } | ChangeError::Refused(_) => {
-                Self::LinkOver
+                Self::InvalidLink
             }
         }
     }
 }
 
 impl AccountError {
-    /// Reads a failed write of an email that an account had before.
-    fn of_email_in_use(cause: sea_orm::DbErr) -> Self {
-        match Self::of_taken_address(cause) {
-            Self::LinkOver => Self::EmailInUse,
+    /// Maps the failed write of a former email: if another account has the email, the owner learns so.
+    fn from_restored_email_error(cause: sea_orm::DbErr) -> Self {
+        match Self::from_email_error(cause) {
+            Self::InvalidLink => Self::EmailInUse,
             cause => cause,
         }
     }
 
-    /// Reads a failed write of an address: of two accounts that want it, the constraint decided who was first.
-    fn of_taken_address(cause: sea_orm::DbErr) -> Self {
+    /// Maps a failed write of an email: when two accounts want one email, the unique constraint decides which
+    /// was first.
+    fn from_email_error(cause: sea_orm::DbErr) -> Self {
         match postern_service::database::unique_violation(&cause).as_deref() {
-            Some("users.email") => Self::LinkOver,
+            Some("users.email") => Self::InvalidLink,
             _ => cause.into(),
         }
     }
 }
 
-/// Uses the token of a link that completes a registration. Answers the address. The link of a change of address is for
-/// its account alone ([`address::confirm`]).
+/// Completes a registration by the token of its link and returns the email. The link of a change of email is
+/// refused here, because only its signed-in account may use that link ([`email_change::confirm`]).
 pub async fn verify_email(app: &App, token: &str, origin: &Origin) -> Result<String, AccountError> {
     match registration::verify_email(app, token, None, origin).await {
         Ok(verified) => Ok(verified.user.email),
-        Err(cause @ (AccountError::LinkOver | AccountError::Closed | AccountError::Uninvited)) => {
-            Err(if address::find_change(app, token).await?.is_some() {
-                AccountError::OtherAccount
-            } else {
-                cause
-            })
-        }
+        Err(
+            cause @ (AccountError::InvalidLink
+            | AccountError::RegistrationClosed
+            | AccountError::InvitationRequired),
+        ) => Err(if email_change::find_pending(app, token).await?.is_some() {
+            AccountError::LinkForOtherAccount
+        } else {
+            cause
+        }),
         Err(cause) => Err(cause),
     }
 }
 
-/// Counts a mail to an address that somebody named. How long to wait, if that was too often. The write must commit
-/// whatever the answer is.
+/// Counts a mail to an email that the request names. Returns the delay if the limit is exceeded. The caller
+/// must commit the write also then, so that the count lasts.
 async fn count_mail(
     app: &App,
     tx: &Transaction,
-    (email, requester): (&Email, Requester<'_>),
+    (email, requester): (&Email, MailRequester<'_>),
     origin: &Origin,
     now: Timestamp,
 ) -> Result<Option<Duration>, DatabaseError> {
     Ok(match allowance::take(app, tx, (email.as_str(), requester), origin, now).await? {
         Allowance::Limited { retry_after } => Some(retry_after),
-        // Registrations alone are refused then.
+        // An exhausted installation budget refuses registrations only; owners of accounts still get their
+        // mail.
         Allowance::Granted | Allowance::Exhausted { .. } => None,
     })
 }
 
-/// What everybody knows about an account, and so no part of its password.
-fn known_words<'a>(app: &'a App, email: &'a str, name: Option<&'a str>) -> Vec<&'a str> {
+/// Words that must not be the substance of a password: the email, the name, the host of the service (SP
+/// 800-63B, context-specific words).
+fn context_words<'a>(app: &'a App, email: &'a str, name: Option<&'a str>) -> Vec<&'a str> {
     let host = app.config.issuer.split("://").last().unwrap_or_default();
     [email, host, "Postern"].into_iter().chain(name).collect()
 }

@@ -1,7 +1,9 @@
-//! Lets people say who they are: the standard claims of their own account (OpenID Connect Core section 5.1).
+//! Changes the standard claims of a person's own account (OpenID Connect Core section 5.1).
 //!
-//! What somebody else has to vouch for (`email`, `email_verified`, `phone_number_verified`) is not among them: a new
-//! telephone number is an unverified one, and the address changes in [`address`](super::address).
+//! Claims that the provider vouches for (`email`, `email_verified`, `phone_number_verified`) cannot be
+//! changed here: a new phone number is unverified, and the email changes in
+//! [`email_change`](super::email_change). Leaves to `administration::users::validate_profile` which values
+//! are allowed.
 
 use postern_entities::users as rows;
 use postern_service::{clock::Timestamp, database::DatabaseError};
@@ -14,45 +16,42 @@ use crate::{
     audit::{Event, Origin},
     clients,
     sessions::Principal,
-    tokens::userinfo::Released,
+    tokens::userinfo::ReleasedClaims,
     users::{Profile, User},
 };
 
-/// A claim by its name, and what it becomes; none takes it away.
-pub type Claim = (&'static str, Option<String>);
+/// A claim by its name, and its new value; none removes the claim.
+pub type ClaimChange = (&'static str, Option<String>);
 
-/// What changes; a claim that is not named stays.
+/// A change of the profile. A claim that is not named stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProfileChange {
-    /// Claims that are a text.
-    pub claims: Vec<Claim>,
-    /// The postal address.
-    pub address: AddressChange,
+    /// Changes of the claims whose values are strings.
+    pub claims: Vec<ClaimChange>,
+    pub address: PostalAddressChange,
 }
 
-/// What becomes of the postal address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum AddressChange {
-    /// It stays.
+pub enum PostalAddressChange {
     #[default]
     Keep,
-    /// It is taken away.
     Remove,
-    /// These members change.
-    Members(Vec<Claim>),
+    /// Changes of single members of the claim `address`.
+    Members(Vec<ClaimChange>),
 }
 
-/// Everything that the account says of its owner.
-pub fn of(user: &User) -> Result<Released, DatabaseError> {
-    Ok(Released {
+/// All claims of the account, whatever a client may read of them.
+pub fn claims_of_user(user: &User) -> Result<ReleasedClaims, DatabaseError> {
+    Ok(ReleasedClaims {
         sub: user.subject.to_string(),
-        profile: clients::read(user.profile.clone())?,
+        profile: clients::read_json_column(user.profile.clone())?,
         updated_at: Some(Timestamp::from_micros(user.updated_at).seconds()),
         email: Some((user.email.clone(), user.email_verified)),
     })
 }
 
-/// Changes claims of the account. The row is held meanwhile, so that of two changes at once none undoes the other.
+/// Changes claims of the account. The user row is locked, so that concurrent changes do not overwrite each
+/// other.
 pub async fn change(
     app: &App,
     principal: Principal<'_>,
@@ -62,12 +61,12 @@ pub async fn change(
     let now = app.clock.now();
     principal
         .write_exclusive(app, async |tx, mut row| {
-            let before: Profile = clients::read(row.profile.clone())?;
-            let after = administration::users::checked(merged(&row.profile, &change)?)?;
+            let before: Profile = clients::read_json_column(row.profile.clone())?;
+            let after = administration::users::validate_profile(merge(&row.profile, &change)?)?;
             if after == before {
                 return Ok(row);
             }
-            let details = json!({ "claims": differing(&row.profile, &json!(after)) });
+            let details = json!({ "claims": changed_claims(&row.profile, &json!(after)) });
             row.profile = json!(after);
             row.updated_at = now.micros();
             let stored = rows::ActiveModel {
@@ -84,46 +83,46 @@ pub async fn change(
         .await
 }
 
-/// The stored claims with the changed ones laid over them.
-fn merged(stored: &Value, change: &ProfileChange) -> Result<Profile, DatabaseError> {
+/// The stored profile with the changes applied.
+fn merge(stored: &Value, change: &ProfileChange) -> Result<Profile, DatabaseError> {
     let mut claims = stored.as_object().cloned().unwrap_or_default();
-    lay_over(&mut claims, &change.claims);
+    apply_claim_changes(&mut claims, &change.claims);
     if claims.get("phone_number") != stored.get("phone_number") {
         claims.remove("phone_number_verified");
     }
     match &change.address {
-        AddressChange::Keep => {}
-        AddressChange::Remove => drop(claims.remove("address")),
-        AddressChange::Members(members) => {
+        PostalAddressChange::Keep => {}
+        PostalAddressChange::Remove => drop(claims.remove("address")),
+        PostalAddressChange::Members(members) => {
             let mut address =
                 claims.remove("address").and_then(|value| value.as_object().cloned()).unwrap_or_default();
-            lay_over(&mut address, members);
+            apply_claim_changes(&mut address, members);
             if !address.is_empty() {
                 claims.insert("address".to_owned(), Value::Object(address));
             }
         }
     }
-    clients::read(Value::Object(claims))
+    clients::read_json_column(Value::Object(claims))
 }
 
-fn lay_over(object: &mut Map<String, Value>, changes: &[Claim]) {
+fn apply_claim_changes(object: &mut Map<String, Value>, changes: &[ClaimChange]) {
     for (name, value) in changes {
         match value {
-            Some(value) => drop(object.insert((*name).to_owned(), json!(tidy(name, value)))),
+            Some(value) => drop(object.insert((*name).to_owned(), json!(normalize(name, value)))),
             None => drop(object.remove(*name)),
         }
     }
 }
 
-/// A text as it is stored: without space around it, with one kind of newline, and a number without what people group its
-/// digits by.
-fn tidy(name: &str, typed: &str) -> String {
+/// Normalizes a value: no surrounding space, `\n` as the newline, and a phone number without grouping
+/// characters.
+fn normalize(name: &str, typed: &str) -> String {
     let text = typed.trim().replace("\r\n", "\n");
     if name == "phone_number" { text.replace([' ', '-', '.', '(', ')', '/'], "") } else { text }
 }
 
-/// The names of the claims that are not what they were: the record keeps no values.
-fn differing<'a>(before: &'a Value, after: &'a Value) -> Vec<&'a str> {
+/// The names of the changed claims, for the audit event. The record keeps no values.
+fn changed_claims<'a>(before: &'a Value, after: &'a Value) -> Vec<&'a str> {
     let names = |value: &'a Value| value.as_object().into_iter().flat_map(|claims| claims.keys());
     let mut differing: Vec<_> = names(before)
         .chain(names(after))

@@ -1,7 +1,8 @@
-//! Lets people who forgot their password set a new one.
+//! Resets a forgotten password.
 //!
-//! Whoever follows the link proves that they read the account's mail, and nothing more: a reset opens no session and
-//! stands in for no second factor. It ends whatever the account had open, and the account is told.
+//! A person who follows the link proves only that they read the mail of the account. So a reset opens no
+//! session and replaces no second factor. It ends all sessions, grants, logins in progress and other links of
+//! the account, and the owner gets a mail.
 
 use postern_entities::users as rows;
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
@@ -10,83 +11,84 @@ use uuid::Uuid;
 use super::{
     AccountError, count_mail,
     links::{self, NewLink, Purpose},
-    password::{self, Replacement},
+    password::{self, PasswordReplacement},
 };
 use crate::{
     App,
     audit::{Event, Origin},
-    login::{credential_change::Ending, devices},
-    mail::{self, Letter, allowance::Requester},
+    login::{credential_change::AccessTermination, devices},
+    mail::{self, MailTemplate, allowance::MailRequester},
     users::{self, Email},
 };
 
-const BECAUSE: &str = "password_reset";
+const REVOKED_BECAUSE: &str = "password_reset";
 
-/// Whether links reach anybody.
-pub fn possible(app: &App) -> bool {
+/// Whether a reset link can be mailed.
+pub fn reset_available(app: &App) -> bool {
     app.mailer.delivers()
 }
 
-/// Who forgot a password.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Forgot<'a> {
-    /// The address, as typed.
+/// A request for a reset link.
+#[derive(Clone, Copy, Default)]
+pub struct ResetRequest<'a> {
+    /// The email as typed, not parsed yet.
     pub email: &'a str,
-    /// The authorization request that led here, to go on with afterwards.
-    pub request: Option<Uuid>,
-    /// The secret by which accounts know the device, as it came.
-    pub device: Option<&'a str>,
+    /// The authorization request that continues after the reset.
+    pub authorization_request_id: Option<Uuid>,
+    /// The unverified device secret from the cookie. A device that the account knows has a mail limit of its
+    /// own.
+    pub device_secret: Option<&'a str>,
 }
 
-/// Mails a link to set a new password, if the address has an account; otherwise the same, to nobody. A link of an earlier
-/// wish ends.
-pub async fn forgot(
+/// Mails a link to set a new password if the email has an account. Otherwise the same rows are written and no
+/// mail is sent. Earlier reset links become invalid.
+pub async fn request_reset(
     app: &App,
-    Forgot { email, request, device }: Forgot<'_>,
+    ResetRequest { email, authorization_request_id: request, device_secret: device }: ResetRequest<'_>,
     language: &str,
     origin: &Origin,
 ) -> Result<(), AccountError> {
-    if !possible(app) {
-        return Err(AccountError::NoMail);
+    if !reset_available(app) {
+        return Err(AccountError::MailUnavailable);
     }
     let email = Email::parse(email).map_err(|_| AccountError::MalformedEmail)?;
     let now = app.clock.now();
     let user = users::find_by_email(app.db.reader(), &email).await?;
     let user = user.filter(|user| users::may_sign_in(user, now));
-    let purpose = if user.is_some() { Purpose::Reset } else { Purpose::Nothing };
+    let purpose = if user.is_some() { Purpose::Reset } else { Purpose::Decoy };
     let link = NewLink::new(app, purpose, user.as_ref().map(|user| user.id), &email, &request, now)?;
     let path = format!("/reset-password?token={}", link.token);
     let to = user.as_ref().map(|user| user.email.as_str());
-    let letter = Letter { to, template: "reset-password", language, path: Some(&path) };
-    let letter = mail::letter_until(app, letter, [], link.expires_at())?;
+    let mail_template = MailTemplate { to, template: "reset-password", language, path: Some(&path) };
+    let reset_mail = mail::prepare_until(app, mail_template, [], link.expires_at())?;
     let event = Event::new("password.reset_asked").user(user.as_ref().map(|user| user.id));
     let limited = app
         .db
         .write(async |tx| -> Result<_, AccountError> {
-            let device = devices::recognised(tx, user.as_ref().map(|user| user.id), device, now).await?;
-            let requester = device.as_deref().map_or(Requester::Stranger, Requester::KnownDevice);
+            let device = devices::find_known(tx, user.as_ref().map(|user| user.id), device, now).await?;
+            let requester = device.as_deref().map_or(MailRequester::Stranger, MailRequester::KnownDevice);
             let limited = count_mail(app, tx, (&email, requester), origin, now).await?;
             if limited.is_none() {
-                // The same statement for an address that has no account.
-                links::end_of_address(tx, Purpose::Reset, &email, now).await?;
+                // The same statement runs for an email without an account.
+                links::end_email_links(tx, Purpose::Reset, &email, now).await?;
                 link.store(tx).await?;
-                letter.enqueue(tx).await?;
+                reset_mail.enqueue(tx).await?;
                 event.record(app, tx, origin, now).await?;
             }
             Ok(limited)
         })
         .await?;
     app.jobs.wake();
-    limited.map_or(Ok(()), |retry_after| Err(AccountError::Limited { retry_after }))
+    limited.map_or(Ok(()), |retry_after| Err(AccountError::RateLimited { retry_after }))
 }
 
-/// Whether a link to set a new password still works: for the page that asks for it.
-pub async fn works(app: &App, token: &str) -> Result<bool, AccountError> {
+/// Whether the link is still valid, for the page that asks for the new password.
+pub async fn reset_link_usable(app: &App, token: &str) -> Result<bool, AccountError> {
     Ok(links::find::<Option<Uuid>>(app, Purpose::Reset, token, app.clock.now()).await?.is_some())
 }
 
-/// Sets a new password by a mailed link, and ends every session and grant of the account. Answers the authorization
-/// request that led to it.
+/// Sets a new password by a mailed link, and ends every session and grant of the account. Returns the
+/// authorization request that continues.
 pub async fn reset(
     app: &App,
     token: &str,
@@ -95,29 +97,35 @@ pub async fn reset(
 ) -> Result<Option<Uuid>, AccountError> {
     let now = app.clock.now();
     let link = links::find::<Option<Uuid>>(app, Purpose::Reset, token, now).await?;
-    let link = link.ok_or(AccountError::LinkOver)?;
+    let link = link.ok_or(AccountError::InvalidLink)?;
     let user = match link.user_id {
         Some(id) => users::find(app.db.reader(), id).await?,
         None => None,
     };
     let user = user.filter(|user| users::may_sign_in(user, now) && user.email == link.email);
-    let user = user.ok_or(AccountError::LinkOver)?;
-    password::take_try(app, ("password_reset", &link.id()), now).await?;
-    // Before the link is used: a weak password must not cost it.
-    let replacement = Replacement::new(app, &user, password).await?;
-    let proven =
+    let user = user.ok_or(AccountError::InvalidLink)?;
+    password::count_password_try(app, ("password_reset", &link.id()), now).await?;
+    // Judged before the link is used, so that a weak password does not use up the link.
+    let replacement = PasswordReplacement::new(app, &user, password).await?;
+    let email_proven =
         rows::ActiveModel { email_verified: Set(true), updated_at: Set(now.micros()), ..Default::default() };
     app.db
         .write(async |tx| {
-            // First, as in every change of what an account signs in with.
+            // The user row is locked first, as in every change of credentials, so that concurrent changes run
+            // one after another.
             users::lock(tx, user.id).await?;
             if !link.consume(tx, now).await? {
-                return Err(AccountError::LinkOver);
+                return Err(AccountError::InvalidLink);
             }
-            rows::Entity::update_many().set(proven).filter(rows::Column::Id.eq(user.id)).exec(tx).await?;
-            let everything = Ending { user_id: user.id, kept: None, because: BECAUSE, origin };
-            replacement.write(app, tx, &everything, now).await?;
-            Ok(everything.end(app, tx, now).await?)
+            rows::Entity::update_many()
+                .set(email_proven)
+                .filter(rows::Column::Id.eq(user.id))
+                .exec(tx)
+                .await?;
+            let termination =
+                AccessTermination { user_id: user.id, kept_session: None, because: REVOKED_BECAUSE, origin };
+            replacement.store(app, tx, &termination, now).await?;
+            Ok(termination.apply(app, tx, now).await?)
         })
         .await?;
     app.jobs.wake();

@@ -1,4 +1,4 @@
-//! Gives people codes that stand in for their devices. Without one there is nothing to stand in for.
+//! Issues recovery codes for an account that has an authenticator; without one there is nothing to replace.
 
 use super::AccountError;
 use crate::{
@@ -6,9 +6,9 @@ use crate::{
     login::{credential_change::CredentialChange, recovery_code, second_factor},
 };
 
-/// A new set of codes, shown once.
-pub async fn renew(app: &App, change: CredentialChange<'_>) -> Result<Vec<String>, AccountError> {
-    let device = second_factor::first(app, change.principal.user).await?;
+/// Replaces the recovery codes. The new codes are shown once and stored hashed.
+pub async fn replace_set(app: &App, change: CredentialChange<'_>) -> Result<Vec<String>, AccountError> {
+    let device = second_factor::first_device(app, change.principal.user).await?;
     let device = device.ok_or(AccountError::NoAuthenticator)?;
-    recovery_code::renew(app, change, device).await.map_err(AccountError::Login)
+    recovery_code::replace_set(app, change, device).await.map_err(AccountError::Login)
 }

@@ -1,8 +1,11 @@
-//! Makes accounts for people who come by themselves.
+//! Registers people who create their own account.
 //!
-//! The account begins when its address is proven: until then the registration, with the hash of its password, lies sealed
-//! in the link. Asked again, the same registration is sealed into another link; the ones before work until their own end,
-//! and whichever is used first makes the account.
+//! The account is created when its email is verified. Until then the registration, with the hash of its
+//! password, is sealed in the row of the mailed link, so an unverified email never belongs to an account. A
+//! repeated registration creates another link; earlier links stay valid until they expire, and the first link
+//! that is used creates the account.
+//!
+//! Leaves to `invitations` the accounts of invited people, and to `passwords` what a password must satisfy.
 
 use postern_entities::users as rows;
 use postern_service::{
@@ -15,153 +18,158 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    AccountError, known_words,
+    AccountError, context_words,
     links::{self, NewLink, Purpose},
 };
 use crate::{
     App, administration,
     audit::{Event, Origin},
-    config::Registration,
+    config::RegistrationMode,
     mail::{
-        self, Letter,
-        allowance::{self, Allowance, Requester},
+        self, MailTemplate,
+        allowance::{self, Allowance, MailRequester},
     },
-    passwords::{self, NewPassword, Password, Verdict, Weakness},
-    rate_limit::{self, Limit, Taken},
+    passwords::{self, NewPassword, Password, PasswordVerification, Weakness},
+    rate_limit::{self, Limit, TakeOutcome},
     users::{self, Email, Profile, User},
 };
 
-/// What somebody wants to be known by.
-pub struct NewAccount<'a> {
-    /// The address, as typed.
+/// What a person enters to register.
+pub struct RegistrationRequest<'a> {
+    /// The email as typed, not parsed yet.
     pub email: &'a str,
-    /// The password, as typed.
+    /// The password as typed, not checked yet.
     pub password: &'a str,
-    /// Standard claims.
     pub profile: Profile,
-    /// The authorization request that led here, to go on with afterwards.
-    pub request: Option<Uuid>,
+    /// The authorization request that continues after the registration.
+    pub authorization_request_id: Option<Uuid>,
 }
 
-/// Sealed in the link until it is used.
+/// The sealed payload of a registration link. The names of the fields are stored.
 #[derive(Serialize, Deserialize)]
-struct Registered {
+struct PendingRegistration {
     password_hash: String,
     profile: Profile,
     #[serde(default)]
     request: Option<Uuid>,
 }
 
-/// A registration that is complete.
-pub struct Verified {
-    /// The account.
+/// The result of a completed registration.
+pub struct CompletedRegistration {
     pub user: User,
-    /// The authorization request that led to it.
-    pub request: Option<Uuid>,
+    /// The authorization request that continues after the registration.
+    pub authorization_request_id: Option<Uuid>,
 }
 
-/// Counts what makes us hash a password for a stranger, in a write of its own.
-pub(super) async fn count_try(app: &App, origin: &Origin) -> Result<(), AccountError> {
+/// Counts a request that makes the server hash a password for an unauthenticated source. The count has a
+/// write of its own, so it lasts even if the request fails.
+pub(super) async fn count_registration_try(app: &App, origin: &Origin) -> Result<(), AccountError> {
     let limit = Limit { name: "registration_tries_per_source", rate: app.config.limits.codes_per_source };
-    match rate_limit::take_now(app, limit, &rate_limit::source(origin.ip)).await? {
-        Taken::Within(_) => Ok(()),
-        Taken::Limited { retry_after, .. } => Err(AccountError::Limited { retry_after }),
+    match rate_limit::take_relaxed(app, limit, &rate_limit::source_of_ip(origin.ip)).await? {
+        TakeOutcome::Within(_) => Ok(()),
+        TakeOutcome::Limited { retry_after, .. } => Err(AccountError::RateLimited { retry_after }),
     }
 }
 
-/// Whether accounts here can have a password.
-pub(super) fn by_password(app: &App) -> bool {
+pub(super) fn password_enabled(app: &App) -> bool {
     app.config.login.methods.iter().any(|method| method == "password")
 }
 
-/// Whether people may make accounts here.
-pub fn open(app: &App) -> bool {
-    app.config.registration.mode == Registration::Open && by_password(app) && app.mailer.delivers()
+/// Whether anyone may register: the mode is open, passwords are enabled and the confirmation mail can be
+/// sent.
+pub fn self_registration_allowed(app: &App) -> bool {
+    app.config.registration.mode == RegistrationMode::Open && password_enabled(app) && app.mailer.delivers()
 }
 
-/// Refuses where people may not make accounts, or not without an invitation.
-pub fn must_be_open(app: &App) -> Result<(), AccountError> {
+/// Refuses unless [`self_registration_allowed`]; tells a missing invitation from closed registration.
+pub fn require_self_registration(app: &App) -> Result<(), AccountError> {
     match app.config.registration.mode {
-        _ if open(app) => Ok(()),
-        Registration::Invitation => Err(AccountError::Uninvited),
-        Registration::Open | Registration::Closed => Err(AccountError::Closed),
+        _ if self_registration_allowed(app) => Ok(()),
+        RegistrationMode::Invitation => Err(AccountError::InvitationRequired),
+        RegistrationMode::Open | RegistrationMode::Closed => Err(AccountError::RegistrationClosed),
     }
 }
 
-/// Mails a link that completes the registration or, to an address that has an account, a letter that says so.
+/// Mails a link that completes the registration. If the email has an account, the mail says so instead, and
+/// the response is the same.
 pub async fn register(
     app: &App,
-    new: NewAccount<'_>,
+    new: RegistrationRequest<'_>,
     language: &str,
     origin: &Origin,
 ) -> Result<(), AccountError> {
-    must_be_open(app)?;
+    require_self_registration(app)?;
     let email = Email::parse(new.email).map_err(|_| AccountError::MalformedEmail)?;
-    let profile = administration::users::checked(new.profile)?;
-    let password = Password::typed(new.password).ok_or(Weakness::TooLong)?;
+    let profile = administration::users::validate_profile(new.profile)?;
+    let password = Password::from_typed(new.password).ok_or(Weakness::TooLong)?;
     let now = app.clock.now();
-    // Before anything slow: whoever may get no mail has nothing hashed.
-    if let Some(retry_after) = allowance::exhausted(app, now).await? {
-        return Err(AccountError::MailsExhausted { retry_after });
+    // Checked before the slow hash, so that a request that could send no mail costs no hash.
+    if let Some(retry_after) = allowance::installation_retry_after(app, now).await? {
+        return Err(AccountError::MailQuotaExhausted { retry_after });
     }
-    // Counted before anything slow, and for a taken address as for a free one.
-    count_try(app, origin).await?;
-    let words = known_words(app, email.as_str(), profile.name.as_deref());
+    // Counted before the slow hash, and equally for a taken and a free email.
+    count_registration_try(app, origin).await?;
+    let words = context_words(app, email.as_str(), profile.name.as_deref());
     passwords::check(app, &password, false, &words).await??;
     let password_hash = passwords::hash(app, &password).await?;
-    let registered = Registered { password_hash, profile, request: new.request };
+    let registration = PendingRegistration { password_hash, profile, request: new.authorization_request_id };
     let taken = users::find_by_email(app.db.reader(), &email).await?.is_some();
-    let begun = Begun { email: &email, registered: Some(&registered), taken };
+    let registration_mail =
+        RegistrationMail { email: &email, registration: Some(&registration), email_taken: taken };
     let rate = app.config.limits.registrations_per_source;
     let registrations = Limit { name: "registrations_per_source", rate };
-    begun.send(app, Some(registrations), "registration.begun", language, origin).await
+    registration_mail.send(app, Some(registrations), "registration.begun", language, origin).await
 }
 
-/// Mails another link for a registration that waits for its address to be proven, to an address that has an account the
-/// letter that says so, and nothing to nobody.
+/// Mails another link for a registration that is not yet verified. An email with an account gets the mail
+/// that says so; an unknown email gets no mail, only the same rows and the same response.
 pub async fn resend(app: &App, email: &str, language: &str, origin: &Origin) -> Result<(), AccountError> {
-    must_be_open(app)?;
+    require_self_registration(app)?;
     let email = Email::parse(email).map_err(|_| AccountError::MalformedEmail)?;
-    let pending = links::newest::<Registered>(app, Purpose::Register, &email, app.clock.now()).await?;
+    let pending =
+        links::find_newest::<PendingRegistration>(app, Purpose::Register, &email, app.clock.now()).await?;
     let taken = users::find_by_email(app.db.reader(), &email).await?.is_some();
-    let registered = pending.as_ref().map(|link| &link.payload);
-    Begun { email: &email, registered, taken }.send(app, None, "registration.resent", language, origin).await
+    let registration = pending.as_ref().map(|link| &link.payload);
+    RegistrationMail { email: &email, registration, email_taken: taken }
+        .send(app, None, "registration.resent", language, origin)
+        .await
 }
 
-/// A registration as far as it is known, and whether somebody has the address.
-struct Begun<'a> {
+/// The mail that answers a registration: which one depends on whether the registration is known and the email
+/// is taken.
+struct RegistrationMail<'a> {
     email: &'a Email,
-    registered: Option<&'a Registered>,
-    taken: bool,
+    registration: Option<&'a PendingRegistration>,
+    email_taken: bool,
 }
 
-impl Begun<'_> {
-    /// Writes the letter that fits. Each case writes the same rows.
+impl RegistrationMail<'_> {
+    /// Enqueues the mail that fits. Each case writes the same rows, so that their number reveals nothing.
     async fn send(
         self,
         app: &App,
-        more: Option<Limit>,
+        extra_limit: Option<Limit>,
         event: &'static str,
         language: &str,
         origin: &Origin,
     ) -> Result<(), AccountError> {
         let now = app.clock.now();
         let purpose =
-            if self.registered.is_some() && !self.taken { Purpose::Register } else { Purpose::Nothing };
-        let link = NewLink::new(app, purpose, None, self.email, &self.registered, now)?;
-        let (template, path) = if self.taken {
+            if self.registration.is_some() && !self.email_taken { Purpose::Register } else { Purpose::Decoy };
+        let link = NewLink::new(app, purpose, None, self.email, &self.registration, now)?;
+        let (template, path) = if self.email_taken {
             ("already-registered", "/forgot-password".to_owned())
         } else {
             ("verify-email", format!("/verify-email?token={}", link.token))
         };
-        let known = self.taken || self.registered.is_some();
-        let to = known.then_some(self.email.as_str());
-        let letter = Letter { to, template, language, path: Some(&path) };
-        let job = mail::registration_letter(app, letter, link.expires_at())?;
+        let addressed = self.email_taken || self.registration.is_some();
+        let to = addressed.then_some(self.email.as_str());
+        let letter = MailTemplate { to, template, language, path: Some(&path) };
+        let job = mail::prepare_registration(app, letter, link.expires_at())?;
         let allowance = app
             .db
             .write(async |tx| -> Result<_, AccountError> {
-                let allowance = self.count(app, tx, more, origin, now).await?;
+                let allowance = self.take_allowance(app, tx, extra_limit, origin, now).await?;
                 if allowance == Allowance::Granted {
                     link.store(tx).await?;
                     job.enqueue(tx).await?;
@@ -173,71 +181,74 @@ impl Begun<'_> {
         app.jobs.wake();
         match allowance {
             Allowance::Granted => Ok(()),
-            Allowance::Limited { retry_after } => Err(AccountError::Limited { retry_after }),
-            Allowance::Exhausted { retry_after } => Err(AccountError::MailsExhausted { retry_after }),
+            Allowance::Limited { retry_after } => Err(AccountError::RateLimited { retry_after }),
+            Allowance::Exhausted { retry_after } => Err(AccountError::MailQuotaExhausted { retry_after }),
         }
     }
 
-    async fn count(
+    async fn take_allowance(
         &self,
         app: &App,
         tx: &Transaction,
-        more: Option<Limit>,
+        extra_limit: Option<Limit>,
         origin: &Origin,
         now: Timestamp,
     ) -> Result<Allowance, DatabaseError> {
-        if let Some(more) = more {
-            let source = rate_limit::source(origin.ip);
-            if let Some(retry_after) = allowance::use_up(app, tx, (more, &source), origin, now).await? {
+        if let Some(limit) = extra_limit {
+            let source = rate_limit::source_of_ip(origin.ip);
+            if let Some(retry_after) =
+                allowance::take_and_record(app, tx, (limit, &source), origin, now).await?
+            {
                 return Ok(Allowance::Limited { retry_after });
             }
         }
-        allowance::take(app, tx, (self.email.as_str(), Requester::Stranger), origin, now).await
+        allowance::take(app, tx, (self.email.as_str(), MailRequester::Stranger), origin, now).await
     }
 }
 
-/// Completes a registration: from now on there is an account, with its address proven.
+/// Completes a registration: creates the account with its email verified.
 ///
-/// On a page it asks for the password too: whoever reads the mailbox may press a button in a mail that somebody else
-/// asked for, but does not know the password that this one chose.
+/// The confirmation page also asks for the password. A person who only reads the mailbox may press a button
+/// in a mail that a stranger requested, but does not know the password that the stranger chose.
 pub async fn verify_email(
     app: &App,
     token: &str,
     password: Option<&str>,
     origin: &Origin,
-) -> Result<Verified, AccountError> {
-    must_be_open(app)?;
+) -> Result<CompletedRegistration, AccountError> {
+    require_self_registration(app)?;
     let now = app.clock.now();
-    let link = links::find::<Registered>(app, Purpose::Register, token, now).await?;
-    let link = link.ok_or(AccountError::LinkOver)?;
+    let link = links::find::<PendingRegistration>(app, Purpose::Register, token, now).await?;
+    let link = link.ok_or(AccountError::InvalidLink)?;
     if let Some(password) = password {
-        count_try(app, origin).await?;
-        let password = Password::typed(password).ok_or(AccountError::WrongPassword)?;
+        count_registration_try(app, origin).await?;
+        let password = Password::from_typed(password).ok_or(AccountError::WrongPassword)?;
         let verdict = app.hasher.verify(password.text(), Some(&link.payload.password_hash)).await?;
-        if verdict == Verdict::Wrong {
+        if verdict == PasswordVerification::Mismatch {
             return Err(AccountError::WrongPassword);
         }
     }
-    let account = Account::new(app, &link.email, &link.payload.profile, &link.payload.password_hash, now)?;
+    let account =
+        VerifiedAccount::new(app, &link.email, &link.payload.profile, &link.payload.password_hash, now)?;
     let user = account.user.clone();
     app.db
         .write(async |tx| {
             if !link.consume(tx, now).await? {
-                return Err(AccountError::LinkOver);
+                return Err(AccountError::InvalidLink);
             }
             account.store(app, tx, "registration", origin, now).await
         })
         .await?;
-    Ok(Verified { user, request: link.payload.request })
+    Ok(CompletedRegistration { user, authorization_request_id: link.payload.request })
 }
 
-/// An account in the making, its address proven.
-pub(super) struct Account {
+/// A new account whose email is verified, sealed and ready to be stored.
+pub(super) struct VerifiedAccount {
     pub(super) user: User,
     password: NewPassword,
 }
 
-impl Account {
+impl VerifiedAccount {
     pub(super) fn new(
         app: &App,
         email: &str,
@@ -261,20 +272,21 @@ impl Account {
         Ok(Self { user, password })
     }
 
-    /// Stores it. Of two links to one address, one makes the account.
+    /// Inserts the account. If two links to one email are used, the unique constraint lets one of them create
+    /// the account.
     pub(super) async fn store(
         self,
         app: &App,
         tx: &Transaction,
-        by: &'static str,
+        registered_by: &'static str,
         origin: &Origin,
         now: Timestamp,
     ) -> Result<(), AccountError> {
         let id = self.user.id;
         let row = rows::ActiveModel::from(self.user);
-        rows::Entity::insert(row).exec_without_returning(tx).await.map_err(AccountError::of_taken_address)?;
+        rows::Entity::insert(row).exec_without_returning(tx).await.map_err(AccountError::from_email_error)?;
         self.password.store(tx).await?;
-        let details: Value = json!({ "by": by });
+        let details: Value = json!({ "by": registered_by });
         Event::new("user.registered").user(id).details(details).record(app, tx, origin, now).await?;
         Ok(())
     }

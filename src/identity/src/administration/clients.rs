@@ -1,8 +1,8 @@
-//! Adds, changes and removes clients, and gives them their secrets.
+//! Adds, changes and removes clients, and issues client secrets.
 //!
-//! A secret is 256 random bits, handed out once and stored as a hash. While it is replaced two are live, until the end
-//! of the overlap. A client with the grant type `client_credentials` has a grant of its own, so that its tokens can be
-//! revoked like everybody's.
+//! A secret is 256 random bits; it is shown once and stored hashed. During a rotation two secrets are valid
+//! until the overlap ends. A client with the grant type `client_credentials` has a grant of its own, so that
+//! its tokens can be revoked like the tokens of users.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use serde_json::json;
 
 use super::{
     ChangeError,
-    metadata::{Known, Metadata, MetadataChange},
+    metadata::{ClientMetadata, ClientMetadataChange, RuleContext},
     rules,
 };
 use crate::{
@@ -34,20 +34,20 @@ use crate::{
     crypto, grants,
 };
 
-/// A secret that was just made, and the end of the one it replaces.
+/// A new client secret, and when the previous secret expires.
 #[derive(Debug)]
 pub struct NewSecret {
-    /// To be shown once: it cannot be read again.
+    /// Shown once: only its hash is stored.
     pub client_secret: SecretString,
-    /// When the secret before it stops working; none when there was none.
+    /// When the previous secret expires; none if there was none.
     pub previous_expires_at: Option<Timestamp>,
 }
 
-/// What the client of the pages at `/docs` is: they are the provider's own, and try everything that a person may do. It
-/// is answered at the issuer and nowhere else.
-pub fn docs_client(app: &App) -> MetadataChange {
+/// The client of the pages at `/docs`. It is a first-party client that may request every scope that a person
+/// may use, and its only redirect URI is on the issuer's origin.
+pub fn docs_client_metadata(app: &App) -> ClientMetadataChange {
     let scopes = ["openid", "profile", "email", "address", "phone", "account"];
-    MetadataChange {
+    ClientMetadataChange {
         name: Some("API documentation".to_owned()),
         first_party: Some(true),
         token_endpoint_auth_method: Some(ClientAuthMethod::None),
@@ -55,70 +55,71 @@ pub fn docs_client(app: &App) -> MetadataChange {
         grant_types: Some(vec![GrantType::AuthorizationCode]),
         scopes: Some(scopes.map(str::to_owned).to_vec()),
         default_scopes: Some(vec!["openid".to_owned()]),
-        ..MetadataChange::default()
+        ..ClientMetadataChange::default()
     }
 }
 
-/// Adds a client. A confidential one gets its secret.
+/// Adds a client. A confidential client gets a secret.
 pub async fn add(
     app: &App,
     client_id: &str,
-    change: MetadataChange,
+    change: ClientMetadataChange,
     origin: &Origin,
 ) -> Result<Option<NewSecret>, ChangeError> {
-    // A resource server introspects as the client that has its identifier for a name.
+    // A resource server authenticates at the introspection endpoint as the client whose `client_id` is the
+    // resource identifier, so such a `client_id` may be a URI.
     if app.resources().find(client_id).is_none() {
         rules::client_id(client_id)
             .map_err(|rule| ChangeError::invalid("client_id", format!("{rule} (found {client_id:?})")))?;
     }
-    let mut metadata = Metadata::new(client_id);
-    metadata.begin(change);
-    check(app, &metadata)?;
+    let mut metadata = ClientMetadata::new(client_id);
+    metadata.apply_to_new(change);
+    check_metadata(app, &metadata)?;
     let now = app.clock.now();
-    let added =
-        app.db
-            .write(async |tx| {
-                let row = metadata.clone().write_to(empty_row(client_id, now));
-                rows::Entity::insert(row).exec_without_returning(tx).await.map_err(|cause| {
-                    ChangeError::of_insert(cause, "clients.client_id", "client", client_id)
-                })?;
-                let secret = settle(app, tx, client_id, &metadata, now).await?;
-                let details = json!({ "first_party": metadata.first_party });
-                Event::new("client.added")
-                    .client(client_id)
-                    .details(details)
-                    .record(app, tx, origin, now)
-                    .await?;
-                changes::announce(tx, TOPIC).await?;
-                Ok::<_, ChangeError>(secret)
-            })
-            .await?;
+    let added = app
+        .db
+        .write(async |tx| {
+            let row = metadata.clone().write_to(empty_row(client_id, now));
+            rows::Entity::insert(row).exec_without_returning(tx).await.map_err(|cause| {
+                ChangeError::from_insert_error(cause, "clients.client_id", "client", client_id)
+            })?;
+            let secret = reconcile_secret_and_grant(app, tx, client_id, &metadata, now).await?;
+            let details = json!({ "first_party": metadata.first_party });
+            Event::new("client.added")
+                .client(client_id)
+                .details(details)
+                .record(app, tx, origin, now)
+                .await?;
+            changes::announce(tx, TOPIC).await?;
+            Ok::<_, ChangeError>(secret)
+        })
+        .await?;
     app.reload(TOPIC).await?;
     Ok(added)
 }
 
-/// Changes what is given and leaves the rest. A client that becomes confidential gets a secret, one that becomes
-/// public loses its secrets.
+/// Changes the given fields. A client that becomes confidential gets a secret; a client that becomes public
+/// loses its secrets.
 pub async fn update(
     app: &App,
     client_id: &str,
-    change: MetadataChange,
+    change: ClientMetadataChange,
     origin: &Origin,
 ) -> Result<Option<NewSecret>, ChangeError> {
     let now = app.clock.now();
     let made = app
         .db
         .write(async |tx| {
-            let row = locked(tx, client_id).await?;
-            let before = Metadata::of(&row)?;
+            let row = lock_client(tx, client_id).await?;
+            let before = ClientMetadata::from_row(&row)?;
             let mut after = before.clone();
             after.apply(change);
-            check(app, &after)?;
+            check_metadata(app, &after)?;
             let mut row = after.clone().write_to(row);
             row.updated_at = Set(now.micros());
             row.update(tx).await?;
-            let secret = settle(app, tx, client_id, &after, now).await?;
-            let details = json!({ "fields": after.differences(&before) });
+            let secret = reconcile_secret_and_grant(app, tx, client_id, &after, now).await?;
+            let details = json!({ "fields": after.changed_fields(&before) });
             Event::new("client.changed")
                 .client(client_id)
                 .details(details)
@@ -132,12 +133,17 @@ pub async fn update(
     Ok(made)
 }
 
-/// Lets a client ask for tokens, or stops it. Its grants stay, and count for nothing while it is disabled.
-pub async fn enable(app: &App, client_id: &str, enabled: bool, origin: &Origin) -> Result<(), ChangeError> {
+/// Enables or disables a client. Its grants stay, but their tokens are refused while the client is disabled.
+pub async fn set_enabled(
+    app: &App,
+    client_id: &str,
+    enabled: bool,
+    origin: &Origin,
+) -> Result<(), ChangeError> {
     let now = app.clock.now();
     app.db
         .write(async |tx| {
-            let mut row = rows::ActiveModel::from(locked(tx, client_id).await?);
+            let mut row = rows::ActiveModel::from(lock_client(tx, client_id).await?);
             row.disabled_at = Set((!enabled).then_some(now.micros()));
             row.updated_at = Set(now.micros());
             row.update(tx).await?;
@@ -150,14 +156,14 @@ pub async fn enable(app: &App, client_id: &str, enabled: bool, origin: &Origin) 
     Ok(app.reload(TOPIC).await?)
 }
 
-/// Removes a client with its secrets, grants and consents.
+/// Removes a client. The foreign keys remove its secrets, grants and consents.
 pub async fn remove(app: &App, client_id: &str, origin: &Origin) -> Result<(), ChangeError> {
     let now = app.clock.now();
     app.db
         .write(async |tx| {
-            let gone = rows::Entity::delete_by_id(client_id).exec(tx).await?.rows_affected;
-            if gone == 0 {
-                return Err(unknown(client_id));
+            let removed = rows::Entity::delete_by_id(client_id).exec(tx).await?.rows_affected;
+            if removed == 0 {
+                return Err(unknown_client(client_id));
             }
             Event::new("client.removed").client(client_id).record(app, tx, origin, now).await?;
             changes::announce(tx, TOPIC).await?;
@@ -167,8 +173,8 @@ pub async fn remove(app: &App, client_id: &str, origin: &Origin) -> Result<(), C
     Ok(app.reload(TOPIC).await?)
 }
 
-/// Gives a confidential client another secret. The one before stays live for `overlap`, so that the client can change
-/// over without a gap; zero ends it now.
+/// Issues another secret to a confidential client. The previous secret stays valid for `overlap`, so that the
+/// client can switch without an interruption; zero ends it at once.
 pub async fn rotate_secret(
     app: &App,
     client_id: &str,
@@ -179,8 +185,8 @@ pub async fn rotate_secret(
     let made = app
         .db
         .write(async |tx| {
-            let row = locked(tx, client_id).await?;
-            if Metadata::of(&row)?.token_endpoint_auth_method == ClientAuthMethod::None {
+            let row = lock_client(tx, client_id).await?;
+            if ClientMetadata::from_row(&row)?.token_endpoint_auth_method == ClientAuthMethod::None {
                 let why = format!("{client_id} is a public client and has no secret");
                 return Err(ChangeError::Refused(why));
             }
@@ -200,31 +206,31 @@ pub async fn rotate_secret(
     Ok(made)
 }
 
-fn check(app: &App, metadata: &Metadata) -> Result<(), ChangeError> {
+fn check_metadata(app: &App, metadata: &ClientMetadata) -> Result<(), ChangeError> {
     let resources = app.resources();
-    metadata.check(&Known { resources: &resources, login_methods: &app.config.login.methods })
+    metadata.check(&RuleContext { resources: &resources, login_methods: &app.config.login.methods })
 }
 
-/// The row, locked until the write ends (SQLite has one writer anyway).
-async fn locked(tx: &Transaction, client_id: &str) -> Result<Model, ChangeError> {
+/// Reads the row and locks it until the write ends. SQLite needs no lock, because it has one writer.
+async fn lock_client(tx: &Transaction, client_id: &str) -> Result<Model, ChangeError> {
     let row = rows::Entity::find_by_id(client_id).lock_exclusive().one(tx).await?;
-    row.ok_or_else(|| unknown(client_id))
+    row.ok_or_else(|| unknown_client(client_id))
 }
 
-fn unknown(client_id: &str) -> ChangeError {
+fn unknown_client(client_id: &str) -> ChangeError {
     ChangeError::Unknown { kind: "client", name: client_id.to_owned() }
 }
 
-/// Makes secrets and the own grant fit what the client now is.
-async fn settle(
+/// Creates or removes the secrets and the client's own grant, as the metadata requires.
+async fn reconcile_secret_and_grant(
     app: &App,
     tx: &Transaction,
     client_id: &str,
-    metadata: &Metadata,
+    metadata: &ClientMetadata,
     now: Timestamp,
 ) -> Result<Option<NewSecret>, ChangeError> {
     if metadata.grant_types.contains(&GrantType::ClientCredentials) {
-        grants::own_in(app, tx, client_id, now).await?;
+        grants::ensure_own_grant(app, tx, client_id, now).await?;
     } else {
         end_own_grant(tx, client_id, now).await?;
     }
@@ -244,13 +250,13 @@ async fn end_own_grant(tx: &Transaction, client_id: &str, now: Timestamp) -> Res
     grant_rows::Entity::update_many()
         .col_expr(grant_rows::Column::RevokedAt, now.micros().into())
         .col_expr(grant_rows::Column::RevokedBecause, "client_credentials was taken from the client".into())
-        .filter(own_live_grant(client_id))
+        .filter(own_active_grant_condition(client_id))
         .exec(tx)
         .await?;
     Ok(())
 }
 
-fn own_live_grant(client_id: &str) -> Condition {
+fn own_active_grant_condition(client_id: &str) -> Condition {
     Condition::all()
         .add(grant_rows::Column::ClientId.eq(client_id))
         .add(grant_rows::Column::UserId.is_null())
@@ -275,7 +281,7 @@ async fn insert_secret(
     Ok(secret.into())
 }
 
-/// Lets the live secret end after `overlap`, and forgets those that have ended. Refuses a third live one.
+/// Sets the end of the valid secret and deletes the expired ones. Refuses if two secrets are valid.
 async fn end_secrets(
     tx: &Transaction,
     client_id: &str,
@@ -283,7 +289,7 @@ async fn end_secrets(
     now: Timestamp,
 ) -> Result<Option<Timestamp>, ChangeError> {
     let of_client = client_secrets::Column::ClientId.eq(client_id);
-    // Without an overlap all of them end, with one only those whose time is over.
+    // Without an overlap all secrets end; with an overlap only the expired ones are deleted.
     let ended = if overlap.is_zero() {
         Condition::all()
     } else {

@@ -1,6 +1,7 @@
-//! Adds many users at once, such as those of a system that Postern takes the place of.
+//! Adds many users at once, for example when Postern replaces another system.
 //!
-//! Each user is stored whole or not at all; one who breaks a rule or whose address is taken holds up nobody else.
+//! A user is stored completely or not at all. A user that breaks a rule or whose email is taken does not stop
+//! the others.
 
 use std::collections::HashSet;
 
@@ -13,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     ChangeError,
-    users::{CheckedUser, NewUser},
+    users::{NewUser, ValidatedUser},
 };
 use crate::{
     App,
@@ -21,21 +22,24 @@ use crate::{
     passwords,
 };
 
-/// So many fit into one write on both databases.
-pub const BATCH: usize = 500;
+/// The number of users whose parameters fit into one statement on both databases.
+pub const MAX_BATCH: usize = 500;
 
-/// What became of one user.
-pub type Outcome = Result<(), ChangeError>;
+pub type ImportOutcome = Result<(), ChangeError>;
 
-/// Adds at most [`BATCH`] users in one write; answers for each, in their order.
-pub async fn add_all(app: &App, new: Vec<NewUser>, origin: &Origin) -> Result<Vec<Outcome>, ChangeError> {
+/// Adds at most [`MAX_BATCH`] users in one write. Returns one outcome for each, in the order given.
+pub async fn add_all(
+    app: &App,
+    new: Vec<NewUser>,
+    origin: &Origin,
+) -> Result<Vec<ImportOutcome>, ChangeError> {
     let now = app.clock.now();
-    let checked: Vec<_> = new.into_iter().map(|user| user.checked(app, now)).collect();
+    let checked: Vec<_> = new.into_iter().map(|user| user.validate(app, now)).collect();
     let added = app
         .db
         .write(async |tx| {
             let users: Vec<_> = checked.iter().flatten().map(|user| user.row.clone()).collect();
-            let added = insert(tx, users).await?;
+            let added = insert_users(tx, users).await?;
             let stored = || checked.iter().flatten().filter(|user| added.contains(&user.row.id));
             passwords::store_first(tx, stored().filter_map(|user| user.password.clone()).collect()).await?;
             let events = stored().map(|user| user.event.clone()).collect();
@@ -43,16 +47,17 @@ pub async fn add_all(app: &App, new: Vec<NewUser>, origin: &Origin) -> Result<Ve
             Ok::<_, ChangeError>(added)
         })
         .await?;
-    Ok(checked.into_iter().map(|user| outcome(user, &added)).collect())
+    Ok(checked.into_iter().map(|user| import_outcome(user, &added)).collect())
 }
 
-fn outcome(user: Result<CheckedUser, ChangeError>, added: &HashSet<Uuid>) -> Outcome {
-    let CheckedUser { row, .. } = user?;
+fn import_outcome(user: Result<ValidatedUser, ChangeError>, added: &HashSet<Uuid>) -> ImportOutcome {
+    let ValidatedUser { row, .. } = user?;
     if added.contains(&row.id) { Ok(()) } else { Err(ChangeError::Taken { kind: "user", name: row.email }) }
 }
 
-/// Those whose address was free, earlier ones of the same batch included.
-async fn insert(
+/// Inserts the users whose email is free. Of two users of one batch with the same email, the first is
+/// inserted. Returns the inserted ids.
+async fn insert_users(
     tx: &postern_service::database::Transaction,
     users: Vec<rows::Model>,
 ) -> Result<HashSet<Uuid>, ChangeError> {

@@ -1,7 +1,7 @@
-//! Defines what a client says of itself, and the rules it must keep (RFC 7591 section 2 names).
+//! Defines the metadata of a client and its rules (names of RFC 7591 section 2).
 //!
-//! [`Metadata`] is the typed form of a row of `clients`; [`MetadataChange`] is what a command changes in it. The rules
-//! are pure: what they need to know of the provider comes in [`Known`].
+//! [`ClientMetadata`] is the typed form of a row of `clients`; [`ClientMetadataChange`] is what a command
+//! changes. The rules are pure: what they need to know of the provider is passed in `RuleContext`.
 
 use std::collections::BTreeSet;
 
@@ -13,53 +13,49 @@ use serde_json::{Value, json};
 
 use super::{ChangeError, rules};
 use crate::{
-    clients::{ClientAuthMethod, GrantType, read},
-    resources::{ACCOUNT, Resources},
+    clients::{ClientAuthMethod, GrantType, read_json_column},
+    resources::{ACCOUNT_SCOPE, Resources},
 };
 
 const OFFLINE_ACCESS: &str = "offline_access";
 
-/// The levels a client may require, from low to high; each implies those before it.
-const LEVELS: [&str; 3] = ["aal1", "aal2", "phr"];
+/// The `acr` values that a client may require, in ascending order; each implies those before.
+const ACR_VALUES: [&str; 3] = ["aal1", "aal2", "phr"];
 
-/// What a client says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Metadata {
-    /// What people call it.
+pub struct ClientMetadata {
     pub name: String,
-    /// May use the first-party API and skips consent.
+    /// A first-party client may use the first-party API, and its users are not asked for consent.
     pub first_party: bool,
-    /// How it authenticates.
     pub token_endpoint_auth_method: ClientAuthMethod,
-    /// Exact redirect URIs.
+    /// Compared exactly, except the port of a loopback address (RFC 8252 section 7.3).
     pub redirect_uris: Vec<String>,
-    /// Exact URIs to return to after sign-out.
+    /// Compared exactly (OpenID Connect RP-Initiated Logout 1.0).
     pub post_logout_redirect_uris: Vec<String>,
-    /// Browser origins that may call the APIs.
+    /// Browser origins that may call the APIs (CORS).
     pub origins: Vec<String>,
-    /// What the token endpoint accepts from it.
+    /// The grant types that the token endpoint accepts from the client.
     pub grant_types: Vec<GrantType>,
-    /// Scopes it may ask for.
+    /// The scopes that the client may request.
     pub scopes: Vec<String>,
-    /// Scopes when it names none.
+    /// The scopes of a request that names none (RFC 6749 section 3.3).
     pub default_scopes: Vec<String>,
-    /// Login methods people may use for it; empty means all that are switched on.
+    /// The login methods that are accepted for this client; empty means all that are enabled.
     pub login_methods: Vec<String>,
-    /// Least `acr` of every sign-in for it.
+    /// The minimum `acr` of every authentication for this client.
     pub required_acr: Option<String>,
-    /// Logo for the sign-in page.
+    /// Shown on the login page.
     pub logo_uri: Option<String>,
-    /// Its privacy policy.
+    /// URL of the privacy policy.
     pub policy_uri: Option<String>,
-    /// Its terms.
+    /// URL of the terms of service.
     pub tos_uri: Option<String>,
 }
 
-/// What a command changes: only the fields that are given. An empty text removes an optional value.
+/// A change of client metadata: fields that are none stay. An empty text removes an optional value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[expect(missing_docs, reason = "each field is the one of the same name in `Metadata`")]
-pub struct MetadataChange {
+pub struct ClientMetadataChange {
     pub name: Option<String>,
     pub first_party: Option<bool>,
     pub token_endpoint_auth_method: Option<ClientAuthMethod>,
@@ -68,7 +64,7 @@ pub struct MetadataChange {
     pub origins: Option<Vec<String>>,
     pub grant_types: Option<Vec<GrantType>>,
     pub scopes: Option<Vec<String>>,
-    /// Scopes beside those it has.
+    /// Added to the present scopes, or to `scopes` if that is given.
     pub add_scopes: Vec<String>,
     pub default_scopes: Option<Vec<String>>,
     pub login_methods: Option<Vec<String>>,
@@ -78,17 +74,16 @@ pub struct MetadataChange {
     pub tos_uri: Option<String>,
 }
 
-/// What the rules need to know of the provider.
-pub(super) struct Known<'a> {
-    /// The scopes there are.
+pub(super) struct RuleContext<'a> {
+    /// Defines which scopes exist.
     pub(super) resources: &'a Resources,
-    /// The login methods that are switched on.
+    /// The enabled login methods.
     pub(super) login_methods: &'a [String],
 }
 
-impl Metadata {
-    /// A client before anything is said of it: confidential, signing people in, and allowed what libraries ask for by
-    /// default.
+impl ClientMetadata {
+    /// The defaults of a new client: confidential, with the code flow and the scopes that client libraries
+    /// request by default.
     pub(super) fn new(client_id: &str) -> Self {
         let texts = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         Self {
@@ -109,19 +104,18 @@ impl Metadata {
         }
     }
 
-    /// Reads a row.
-    pub fn of(row: &Model) -> Result<Self, DatabaseError> {
+    pub fn from_row(row: &Model) -> Result<Self, DatabaseError> {
         Ok(Self {
             name: row.name.clone(),
             first_party: row.first_party,
-            token_endpoint_auth_method: read(row.token_endpoint_auth_method.clone().into())?,
-            redirect_uris: read(row.redirect_uris.clone())?,
-            post_logout_redirect_uris: read(row.post_logout_redirect_uris.clone())?,
-            origins: read(row.origins.clone())?,
-            grant_types: read(row.grant_types.clone())?,
-            scopes: read(row.scopes.clone())?,
-            default_scopes: read(row.default_scopes.clone())?,
-            login_methods: read(row.login_methods.clone())?,
+            token_endpoint_auth_method: read_json_column(row.token_endpoint_auth_method.clone().into())?,
+            redirect_uris: read_json_column(row.redirect_uris.clone())?,
+            post_logout_redirect_uris: read_json_column(row.post_logout_redirect_uris.clone())?,
+            origins: read_json_column(row.origins.clone())?,
+            grant_types: read_json_column(row.grant_types.clone())?,
+            scopes: read_json_column(row.scopes.clone())?,
+            default_scopes: read_json_column(row.default_scopes.clone())?,
+            login_methods: read_json_column(row.login_methods.clone())?,
             required_acr: row.required_acr.clone(),
             logo_uri: row.logo_uri.clone(),
             policy_uri: row.policy_uri.clone(),
@@ -129,7 +123,7 @@ impl Metadata {
         })
     }
 
-    /// Writes it into a row, whose name and times are the caller's.
+    /// Writes the metadata into a row. The caller sets `client_id` and the times.
     pub(super) fn write_to(self, row: Model) -> postern_entities::clients::ActiveModel {
         let method = self.token_endpoint_auth_method.word();
         let mut row = row.into_active_model();
@@ -150,17 +144,18 @@ impl Metadata {
         row
     }
 
-    /// Takes over what is said of a new client. Where no scope is named, what it could not use is not among its own.
-    pub(super) fn begin(&mut self, change: MetadataChange) {
-        let named = change.scopes.is_some();
+    /// Applies the first metadata of a new client. Unless scopes are named, drops the default scope
+    /// `offline_access` if the client cannot refresh.
+    pub(super) fn apply_to_new(&mut self, change: ClientMetadataChange) {
+        let scopes_given = change.scopes.is_some();
         self.apply(change);
-        if !named && !self.grant_types.contains(&GrantType::RefreshToken) {
+        if !scopes_given && !self.grant_types.contains(&GrantType::RefreshToken) {
             self.scopes.retain(|scope| scope != OFFLINE_ACCESS);
         }
     }
 
-    /// Takes a change over. Default scopes follow the allowed ones when only those are given.
-    pub(super) fn apply(&mut self, change: MetadataChange) {
+    /// Applies a change. If only `scopes` is given, default scopes that are no longer allowed are dropped.
+    pub(super) fn apply(&mut self, change: ClientMetadataChange) {
         fn replace<T>(field: &mut T, change: Option<T>) {
             if let Some(value) = change {
                 *field = value;
@@ -195,7 +190,7 @@ impl Metadata {
     }
 
     /// The names of the fields that differ, for the audit event.
-    pub(super) fn differences(&self, other: &Self) -> Vec<String> {
+    pub(super) fn changed_fields(&self, other: &Self) -> Vec<String> {
         let (Value::Object(after), Value::Object(before)) = (json!(self), json!(other)) else {
             return Vec::new();
         };
@@ -210,22 +205,22 @@ impl Metadata {
         self.token_endpoint_auth_method == ClientAuthMethod::None
     }
 
-    /// Every rule, in the order in which a person would fix them.
-    pub(super) fn check(&self, known: &Known<'_>) -> Result<(), ChangeError> {
-        keep("name", [&self.name], rules::name)?;
+    /// Checks every rule, in the order in which a person would fix the faults.
+    pub(super) fn check(&self, context: &RuleContext<'_>) -> Result<(), ChangeError> {
+        check_values("name", [&self.name], rules::name)?;
         self.check_grant_types()?;
         let native = self.public();
-        each("redirect_uris", &self.redirect_uris, |uri| rules::redirect_uri(uri, native))?;
-        each("post_logout_redirect_uris", &self.post_logout_redirect_uris, |uri| {
+        check_list("redirect_uris", &self.redirect_uris, |uri| rules::redirect_uri(uri, native))?;
+        check_list("post_logout_redirect_uris", &self.post_logout_redirect_uris, |uri| {
             rules::redirect_uri(uri, native)
         })?;
-        each("origins", &self.origins, rules::origin)?;
-        self.check_scopes(known)?;
-        self.check_login(known)?;
-        let web_page = |uri: &str| rules::web_page(uri).map(drop);
-        keep("logo_uri", self.logo_uri.as_ref(), web_page)?;
-        keep("policy_uri", self.policy_uri.as_ref(), web_page)?;
-        keep("tos_uri", self.tos_uri.as_ref(), web_page)
+        check_list("origins", &self.origins, rules::origin)?;
+        self.check_scopes(context)?;
+        self.check_login(context)?;
+        let web_page = |uri: &str| rules::web_url(uri).map(drop);
+        check_values("logo_uri", self.logo_uri.as_ref(), web_page)?;
+        check_values("policy_uri", self.policy_uri.as_ref(), web_page)?;
+        check_values("tos_uri", self.tos_uri.as_ref(), web_page)
     }
 
     fn check_grant_types(&self) -> Result<(), ChangeError> {
@@ -238,7 +233,7 @@ impl Metadata {
         if self.grant_types.is_empty() && !self.first_party {
             return refuse("must name at least one, unless the client is first_party");
         }
-        // RFC 6749 section 4.4: only confidential clients may use it.
+        // RFC 6749 section 4.4: only confidential clients may use the client credentials grant.
         if uses(GrantType::ClientCredentials) && self.public() {
             return refuse(
                 "must not include client_credentials for a public client: it has nothing to prove itself by",
@@ -256,12 +251,12 @@ impl Metadata {
         Ok(())
     }
 
-    fn check_scopes(&self, known: &Known<'_>) -> Result<(), ChangeError> {
+    fn check_scopes(&self, context: &RuleContext<'_>) -> Result<(), ChangeError> {
         let exists = |scope: &str| {
-            if known.resources.knows_scope(scope) { Ok(()) } else { Err("must be scopes that exist") }
+            if context.resources.scope_exists(scope) { Ok(()) } else { Err("must be scopes that exist") }
         };
-        each("scopes", &self.scopes, rules::scope)?;
-        each("scopes", &self.scopes, exists)?;
+        check_list("scopes", &self.scopes, rules::scope)?;
+        check_list("scopes", &self.scopes, exists)?;
         let allowed = |scope: &str| {
             if self.scopes.iter().any(|known| known == scope) {
                 Ok(())
@@ -269,9 +264,9 @@ impl Metadata {
                 Err("must be among the scopes")
             }
         };
-        each("default_scopes", &self.default_scopes, allowed)?;
-        // Who manages accounts with it need not ask the person first.
-        if self.scopes.iter().any(|scope| scope == ACCOUNT) && !self.first_party {
+        check_list("default_scopes", &self.default_scopes, allowed)?;
+        // The scope `account` manages people's accounts. Only first-party clients may have it.
+        if self.scopes.iter().any(|scope| scope == ACCOUNT_SCOPE) && !self.first_party {
             return Err(ChangeError::invalid(
                 "scopes",
                 "must not include account unless the client is first_party: it manages people's accounts",
@@ -287,22 +282,23 @@ impl Metadata {
         Ok(())
     }
 
-    fn check_login(&self, known: &Known<'_>) -> Result<(), ChangeError> {
-        let on = |method: &str| {
-            if known.login_methods.iter().any(|known| known == method) {
+    fn check_login(&self, context: &RuleContext<'_>) -> Result<(), ChangeError> {
+        let enabled = |method: &str| {
+            if context.login_methods.iter().any(|known| known == method) {
                 Ok(())
             } else {
                 Err("must be login methods that are switched on (login.methods)")
             }
         };
-        each("login_methods", &self.login_methods, on)?;
-        let level = |acr: &str| if LEVELS.contains(&acr) { Ok(()) } else { Err("must be aal1, aal2 or phr") };
-        keep("required_acr", self.required_acr.as_ref(), level)
+        check_list("login_methods", &self.login_methods, enabled)?;
+        let level =
+            |acr: &str| if ACR_VALUES.contains(&acr) { Ok(()) } else { Err("must be aal1, aal2 or phr") };
+        check_values("required_acr", self.required_acr.as_ref(), level)
     }
 }
 
-/// Checks values and names the one that breaks the rule.
-fn keep<'v>(
+/// Checks each value; the error names the value that breaks the rule.
+fn check_values<'v>(
     field: &'static str,
     values: impl IntoIterator<Item = &'v String>,
     rule: impl Fn(&str) -> Result<(), &'static str>,
@@ -313,8 +309,8 @@ fn keep<'v>(
     Ok(())
 }
 
-/// Checks a list, whose values are distinct.
-fn each(
+/// Checks each value of a list, and that no value occurs twice.
+fn check_list(
     field: &'static str,
     values: &[String],
     rule: impl Fn(&str) -> Result<(), &'static str>,
@@ -323,5 +319,5 @@ fn each(
     if let Some(twice) = values.iter().find(|value| !seen.insert(*value)) {
         return Err(ChangeError::invalid(field, format!("must not name one twice (found {twice:?})")));
     }
-    keep(field, values, rule)
+    check_values(field, values, rule)
 }

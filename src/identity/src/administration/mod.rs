@@ -1,52 +1,47 @@
-//! Defines the changes operators make: to clients, resources and users.
+//! Defines the changes that operators make to clients, resources and users.
 //!
-//! One use case a change, called by the commands (and by whatever else lets an operator in). Each checks every field
-//! first, writes the change with its audit event in one write, announces the topic so that other nodes reload, and
-//! reloads this one. Who reads the rows is a neighbour below: `clients`, `resources`, `users`; this module stands
-//! above `sessions` and `grants` because disabling a user ends both.
+//! Each change is one use case. It checks every field, writes the change and its audit event in one write,
+//! announces the topic so that other nodes reload, and reloads this node. Leaves reading the rows to
+//! `clients`, `resources` and `users`. This module stands above `sessions` and `grants`, because disabling a
+//! user ends both.
 
 pub mod clients;
 pub mod import;
 pub mod metadata;
 pub mod resources;
 mod rules;
-pub mod scope_names;
+pub mod scope_rename;
 pub mod sign_in;
 pub mod users;
 
 use postern_service::database::DatabaseError;
 
-/// Why a change was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
-    /// A field breaks a rule.
     #[error("{field} {rule}")]
     Invalid {
-        /// The field, by its name in the specifications.
+        /// By its name in the specifications, such as `redirect_uris`.
         field: &'static str,
-        /// The rule, reading on from the field: "must be ...".
+        /// Reads on from the field: "must be ...".
         rule: String,
     },
-    /// The name belongs to another one.
+    /// The identifier is already in use.
     #[error("there is already a {kind} {name}")]
     Taken {
-        /// What it is: `client`, `resource`, `scope`, `user`.
+        /// `client`, `resource`, `scope` or `user`.
         kind: &'static str,
-        /// Its name.
         name: String,
     },
-    /// There is none of this name.
     #[error("there is no {kind} {name}")]
     Unknown {
-        /// What it is: `client`, `resource`, `user`.
+        /// `client`, `resource`, `scope` or `user`.
         kind: &'static str,
-        /// Its name.
         name: String,
     },
-    /// The row as it stands does not allow it; says what to do.
+    /// The state of the row does not allow the change. The text tells the operator what to do.
     #[error("{0}")]
     Refused(String),
-    /// The database did not do it.
+    /// A statement failed, or the database could not be reached.
     #[error("the database did not answer")]
     Database(#[from] DatabaseError),
 }
@@ -62,8 +57,8 @@ impl ChangeError {
         Self::Invalid { field, rule: rule.into() }
     }
 
-    /// Reads a failed insert: the constraint decided who was first.
-    fn of_insert(cause: sea_orm::DbErr, columns: &str, kind: &'static str, name: &str) -> Self {
+    /// Maps a failed insert: the unique constraint decides which of two concurrent inserts was first.
+    fn from_insert_error(cause: sea_orm::DbErr, columns: &str, kind: &'static str, name: &str) -> Self {
         if postern_service::database::unique_violation(&cause).as_deref() == Some(columns) {
             return Self::Taken { kind, name: name.to_owned() };
         }

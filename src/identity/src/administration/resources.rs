@@ -1,7 +1,8 @@
 //! Adds, changes and removes resources with their scopes.
 //!
-//! A scope belongs to exactly one resource: the primary key of `scopes` decides. A resource whose scopes clients may
-//! still ask for can be removed; those clients then ask for a scope that does not exist and are told so.
+//! A scope belongs to exactly one resource: the primary key of `scopes` enforces that. A resource can be
+//! removed while clients may still request its scopes; their requests then fail because the scope does not
+//! exist.
 
 use std::collections::BTreeMap;
 
@@ -24,25 +25,23 @@ use super::{ChangeError, rules};
 use crate::{
     App,
     audit::{Event, Origin},
-    resources::{TOPIC, reserved, same_origin},
+    resources::{TOPIC, same_origin, scope_is_reserved},
 };
 
-/// Algorithms access tokens may be signed with (RFC 7518 section 3.1): those the provider makes keys for.
-const ALGORITHMS: [&str; 1] = ["RS256"];
+/// The algorithms for access tokens (RFC 7518 section 3.1): those that the provider has keys for.
+const SIGNING_ALGORITHMS: [&str; 1] = ["RS256"];
 
-/// What a command says of a resource: only what is given changes.
+/// A change of a resource: fields that are none stay.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResourceChange {
-    /// What people call it.
     pub name: Option<String>,
-    /// Algorithm of its access tokens.
+    /// The JWS algorithm of its access tokens.
     pub signing_algorithm: Option<String>,
-    /// All its scopes, each with what the consent page says of it.
+    /// All its scopes, each with its description on the consent page. Replaces the present scopes.
     pub scopes: Option<BTreeMap<String, String>>,
 }
 
-/// Adds a resource.
 pub async fn add(
     app: &App,
     identifier: &str,
@@ -51,46 +50,49 @@ pub async fn add(
 ) -> Result<(), ChangeError> {
     rules::resource_identifier(identifier)
         .map_err(|rule| ChangeError::invalid("identifier", format!("{rule} (found {identifier:?})")))?;
-    // A token for it would be one for the provider's own APIs.
+    // The audience of its tokens would match the provider's own APIs.
     if same_origin(identifier, &app.config.issuer) {
         let rule =
             format!("must not be on the issuer's own origin {} (found {identifier:?})", app.config.issuer);
         return Err(ChangeError::invalid("identifier", rule));
     }
-    check(&change)?;
+    check_change(&change)?;
     let now = app.clock.now();
     let row = Model {
         identifier: identifier.to_owned(),
         name: change.name.clone().unwrap_or_else(|| identifier.to_owned()),
-        signing_algorithm: change.signing_algorithm.clone().unwrap_or_else(|| ALGORITHMS[0].to_owned()),
+        signing_algorithm: change
+            .signing_algorithm
+            .clone()
+            .unwrap_or_else(|| SIGNING_ALGORITHMS[0].to_owned()),
         created_at: now.micros(),
         updated_at: now.micros(),
     };
     app.db
         .write(async |tx| {
             rows::Entity::insert(rows::ActiveModel::from(row)).exec_without_returning(tx).await.map_err(
-                |cause| ChangeError::of_insert(cause, "resources.identifier", "resource", identifier),
+                |cause| ChangeError::from_insert_error(cause, "resources.identifier", "resource", identifier),
             )?;
             replace_scopes(tx, identifier, change.scopes.unwrap_or_default()).await?;
-            announce(app, tx, "resource.added", identifier, origin, now).await
+            record_and_announce(app, tx, "resource.added", identifier, origin, now).await
         })
         .await?;
     Ok(app.reload(TOPIC).await?)
 }
 
-/// Changes what is given. Given scopes replace all scopes it had.
+/// Changes the given fields.
 pub async fn update(
     app: &App,
     identifier: &str,
     change: ResourceChange,
     origin: &Origin,
 ) -> Result<(), ChangeError> {
-    check(&change)?;
+    check_change(&change)?;
     let now = app.clock.now();
     app.db
         .write(async |tx| {
             let row = rows::Entity::find_by_id(identifier).lock_exclusive().one(tx).await?;
-            let mut row = rows::ActiveModel::from(row.ok_or_else(|| unknown(identifier))?);
+            let mut row = rows::ActiveModel::from(row.ok_or_else(|| unknown_resource(identifier))?);
             row.name = change.name.map_or(row.name, Set);
             row.signing_algorithm = change.signing_algorithm.map_or(row.signing_algorithm, Set);
             row.updated_at = Set(now.micros());
@@ -98,45 +100,49 @@ pub async fn update(
             if let Some(scopes) = change.scopes {
                 replace_scopes(tx, identifier, scopes).await?;
             }
-            announce(app, tx, "resource.changed", identifier, origin, now).await
+            record_and_announce(app, tx, "resource.changed", identifier, origin, now).await
         })
         .await?;
     Ok(app.reload(TOPIC).await?)
 }
 
-/// Removes a resource and its scopes.
+/// Removes a resource; the foreign key removes its scopes.
 pub async fn remove(app: &App, identifier: &str, origin: &Origin) -> Result<(), ChangeError> {
     let now = app.clock.now();
     app.db
         .write(async |tx| {
-            let gone = rows::Entity::delete_by_id(identifier).exec(tx).await?.rows_affected;
-            if gone == 0 {
-                return Err(unknown(identifier));
+            let removed = rows::Entity::delete_by_id(identifier).exec(tx).await?.rows_affected;
+            if removed == 0 {
+                return Err(unknown_resource(identifier));
             }
-            announce(app, tx, "resource.removed", identifier, origin, now).await
+            record_and_announce(app, tx, "resource.removed", identifier, origin, now).await
         })
         .await?;
     Ok(app.reload(TOPIC).await?)
 }
 
-fn unknown(identifier: &str) -> ChangeError {
+fn unknown_resource(identifier: &str) -> ChangeError {
     ChangeError::Unknown { kind: "resource", name: identifier.to_owned() }
 }
 
-fn check(change: &ResourceChange) -> Result<(), ChangeError> {
+fn check_change(change: &ResourceChange) -> Result<(), ChangeError> {
     if let Some(name) = &change.name {
         rules::name(name).map_err(|rule| ChangeError::invalid("name", rule))?;
     }
-    if change.signing_algorithm.as_ref().is_some_and(|algorithm| !ALGORITHMS.contains(&algorithm.as_str())) {
+    if change
+        .signing_algorithm
+        .as_ref()
+        .is_some_and(|algorithm| !SIGNING_ALGORITHMS.contains(&algorithm.as_str()))
+    {
         return Err(ChangeError::invalid(
             "signing_algorithm",
-            format!("must be one of {}", ALGORITHMS.join(", ")),
+            format!("must be one of {}", SIGNING_ALGORITHMS.join(", ")),
         ));
     }
     for (scope, description) in change.scopes.iter().flatten() {
         rules::scope(scope)
             .map_err(|rule| ChangeError::invalid("scopes", format!("{rule} (found {scope:?})")))?;
-        if reserved(scope) {
+        if scope_is_reserved(scope) {
             return Err(ChangeError::invalid(
                 "scopes",
                 format!("must not name {scope}: it belongs to the issuer"),
@@ -163,12 +169,12 @@ async fn replace_scopes(
         scopes::Entity::insert(row)
             .exec_without_returning(tx)
             .await
-            .map_err(|cause| ChangeError::of_insert(cause, "scopes.name", "scope", &name))?;
+            .map_err(|cause| ChangeError::from_insert_error(cause, "scopes.name", "scope", &name))?;
     }
     Ok(())
 }
 
-async fn announce(
+async fn record_and_announce(
     app: &App,
     tx: &Transaction,
     kind: &'static str,

@@ -1,22 +1,23 @@
-//! Answers whether one value may be stored: pure rules, shared by the kinds of row.
+//! Answers whether a single value may be stored. The rules are pure and shared by clients, resources and
+//! users.
 //!
-//! A rule says what must be so, in words that read on from the field's name.
+//! The error of a rule states what must hold, and reads on from the name of the field: "must be ...".
 
 use url::Url;
 use uuid::Uuid;
 
-use crate::{config::is_loopback, readable};
+use crate::{config::url_is_loopback, readable};
 
-type Rule = Result<(), &'static str>;
+type RuleResult = Result<(), &'static str>;
 
-/// Schemes that a browser runs or resolves by itself: a redirect there would be an attack on the person.
+/// Schemes that a browser executes or resolves itself: a redirect to such a URI would attack the user.
 const FORBIDDEN_SCHEMES: [&str; 8] =
     ["javascript", "data", "vbscript", "file", "blob", "about", "filesystem", "view-source"];
 
-/// What people call something, and any other line of text about it.
-pub(super) fn name(text: &str) -> Rule {
+/// A display name, or any other single line of text.
+pub(super) fn name(text: &str) -> RuleResult {
     let fits = (1..=100).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-    if fits && text.trim() == text && !readable::deceptive(text) {
+    if fits && text.trim() == text && !readable::has_invisible_characters(text) {
         Ok(())
     } else {
         Err("must be 1 to 100 characters without space around them, without control characters, and without \
@@ -24,9 +25,9 @@ pub(super) fn name(text: &str) -> Rule {
     }
 }
 
-/// A `client_id`: unreserved characters only (RFC 3986 section 2.3), so that it reads alike in a URL, a form, a header
-/// and a token; never a UUID, so that it cannot be taken for the `sub` of a user.
-pub(super) fn client_id(text: &str) -> Rule {
+/// A `client_id`: unreserved characters only (RFC 3986 section 2.3), so that it has the same form in a URL, a
+/// form, a header and a token. A UUID is refused, because it could be taken for the `sub` of a user.
+pub(super) fn client_id(text: &str) -> RuleResult {
     let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     if !(1..=128).contains(&text.len()) || !text.bytes().all(safe) {
         return Err("must be 1 to 128 letters, digits, or the characters - . _ ~");
@@ -38,7 +39,7 @@ pub(super) fn client_id(text: &str) -> Rule {
 }
 
 /// One scope value (RFC 6749 section 3.3).
-pub(super) fn scope(text: &str) -> Rule {
+pub(super) fn scope(text: &str) -> RuleResult {
     let allowed = |byte: u8| byte == 0x21 || (0x23..=0x5b).contains(&byte) || (0x5d..=0x7e).contains(&byte);
     if (1..=128).contains(&text.len()) && text.bytes().all(allowed) {
         Ok(())
@@ -48,19 +49,21 @@ pub(super) fn scope(text: &str) -> Rule {
 }
 
 /// A resource's identifier: an absolute URI without a fragment (RFC 8707 section 2).
-pub(super) fn resource_identifier(text: &str) -> Rule {
+pub(super) fn resource_identifier(text: &str) -> RuleResult {
     let rule = Err("must be an absolute URI without a fragment, such as https://api.example.com");
-    match parse(text) {
+    match parse_unambiguous(text) {
         Some(url) if url.fragment().is_none() && !text.ends_with('#') && text.len() <= 512 => Ok(()),
         _ => rule,
     }
 }
 
-/// Where a browser may be sent back to (RFC 6749 section 3.1.2, RFC 8252 section 7, RFC 9700 section 4.1.1).
+/// A redirect URI (RFC 6749 section 3.1.2, RFC 8252 section 7, RFC 9700 section 4.1.1).
 ///
-/// `native` allows a private-use scheme: any app may claim one, so only a client without a secret has use for it.
-pub(super) fn redirect_uri(text: &str, native: bool) -> Rule {
-    let url = parse(text).ok_or("must be an absolute URI in ASCII without spaces or backslashes")?;
+/// `native` allows a private-use scheme. Any app can claim such a scheme, so only public clients may register
+/// one.
+pub(super) fn redirect_uri(text: &str, native: bool) -> RuleResult {
+    let url =
+        parse_unambiguous(text).ok_or("must be an absolute URI in ASCII without spaces or backslashes")?;
     if url.fragment().is_some() || text.ends_with('#') {
         return Err("must have no fragment");
     }
@@ -71,10 +74,10 @@ pub(super) fn redirect_uri(text: &str, native: bool) -> Rule {
         return Err("must not use a scheme that a browser runs or resolves by itself");
     }
     match url.scheme() {
-        "https" => host_is_exact(&url),
-        "http" if is_loopback(&url) => Ok(()),
+        "https" => require_exact_host(&url),
+        "http" if url_is_loopback(&url) => Ok(()),
         "http" => Err("must use https; http is for loopback addresses only"),
-        // RFC 8252 section 7.1: a domain name in reverse order, so that two apps do not meet by chance.
+        // RFC 8252 section 7.1: a reverse domain name, so that two apps do not collide by chance.
         scheme if native && scheme.contains('.') => Ok(()),
         _ if native => {
             Err("must use https, http on a loopback address, or a private scheme with a dot in its name")
@@ -83,20 +86,21 @@ pub(super) fn redirect_uri(text: &str, native: bool) -> Rule {
     }
 }
 
-/// A browser origin in its one serialised form (RFC 6454 section 6.2).
-pub(super) fn origin(text: &str) -> Rule {
+/// A browser origin in its serialized form (RFC 6454 section 6.2).
+pub(super) fn origin(text: &str) -> RuleResult {
     let rule =
         "must be an origin such as https://app.example.com: https (or http on a loopback address), no path";
-    let url = parse(text).ok_or(rule)?;
+    let url = parse_unambiguous(text).ok_or(rule)?;
     let exact = url.origin().ascii_serialization() == text;
-    let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
-    if exact && safe { host_is_exact(&url) } else { Err(rule) }
+    let safe = url.scheme() == "https" || (url.scheme() == "http" && url_is_loopback(&url));
+    if exact && safe { require_exact_host(&url) } else { Err(rule) }
 }
 
-/// An address as it is written on an envelope (OpenID Connect Core section 5.1.1): lines, separated by newlines.
-pub(super) fn lines(text: &str) -> Rule {
+/// Lines of a postal address, separated by newlines (OpenID Connect Core section 5.1.1).
+pub(super) fn multiline_text(text: &str) -> RuleResult {
     let fits = (1..=500).contains(&text.chars().count());
-    let plain = !text.chars().any(|c| c.is_control() && c != '\n') && !readable::deceptive(text);
+    let plain =
+        !text.chars().any(|c| c.is_control() && c != '\n') && !readable::has_invisible_characters(text);
     if fits && text.trim() == text && plain {
         Ok(())
     } else {
@@ -107,8 +111,9 @@ pub(super) fn lines(text: &str) -> Rule {
     }
 }
 
-/// A day of birth (OpenID Connect Core section 5.1): `YYYY-MM-DD`, the year `0000` where it is not told, or `YYYY`.
-pub(super) fn birthdate(text: &str) -> Rule {
+/// A date of birth (OpenID Connect Core section 5.1): `YYYY-MM-DD`, with the year `0000` if it is not
+/// disclosed, or `YYYY`.
+pub(super) fn birthdate(text: &str) -> RuleResult {
     let rule = Err("must be a date such as 1990-04-01, 0000-04-01 without a year, or 1990");
     let number = |part: &str, length: usize| {
         let digits = part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -133,8 +138,8 @@ fn is_date(year: u16, month: u16, day: u16) -> bool {
         .is_some_and(|(month, day)| time::Date::from_calendar_date(i32::from(year), month, day).is_ok())
 }
 
-/// A time zone by its name in the IANA database, as far as its form tells.
-pub(super) fn zoneinfo(text: &str) -> Rule {
+/// A time zone name of the IANA database. Only the form is checked, not that the zone exists.
+pub(super) fn zoneinfo(text: &str) -> RuleResult {
     let part = |part: &str| {
         part.starts_with(|first: char| first.is_ascii_alphabetic())
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+-".contains(&byte))
@@ -146,8 +151,8 @@ pub(super) fn zoneinfo(text: &str) -> Rule {
     }
 }
 
-/// A language tag (RFC 5646), with a dash between its parts.
-pub(super) fn locale(text: &str) -> Rule {
+/// A language tag (RFC 5646) with dashes; underscores are refused.
+pub(super) fn locale(text: &str) -> RuleResult {
     let parsed = text.parse::<unic_langid::LanguageIdentifier>();
     if text.len() <= 35 && !text.contains('_') && parsed.is_ok() {
         Ok(())
@@ -156,8 +161,8 @@ pub(super) fn locale(text: &str) -> Rule {
     }
 }
 
-/// A telephone number as OpenID Connect Core section 5.1 recommends it: E.164, with an extension as in RFC 3966.
-pub(super) fn phone_number(text: &str) -> Rule {
+/// A phone number as OpenID Connect Core section 5.1 recommends: E.164, with an extension as in RFC 3966.
+pub(super) fn phone_number(text: &str) -> RuleResult {
     let digits = |text: &str, most: usize| {
         (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
     };
@@ -174,10 +179,11 @@ pub(super) fn phone_number(text: &str) -> Rule {
     }
 }
 
-/// A page or picture that is shown to people, in the one form in which every parser reads it alike.
-pub(super) fn web_page(text: &str) -> Result<String, &'static str> {
-    let url = parse(text).ok_or("must be an https URL")?;
-    if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
+/// A URL of a page or picture that is shown to people. Returns the normalized URL, which every parser reads
+/// alike.
+pub(super) fn web_url(text: &str) -> Result<String, &'static str> {
+    let url = parse_unambiguous(text).ok_or("must be an https URL")?;
+    if url.scheme() != "https" && !(url.scheme() == "http" && url_is_loopback(&url)) {
         return Err("must be an https URL");
     }
     if !url.username().is_empty() || url.password().is_some() || authority(text).contains('@') {
@@ -186,19 +192,20 @@ pub(super) fn web_page(text: &str) -> Result<String, &'static str> {
     Ok(url.into())
 }
 
-/// The parser of `url` forgives what other parsers do not; only what all of them read alike is taken.
-fn parse(text: &str) -> Option<Url> {
+/// Parses an absolute URL. The `url` crate accepts input that other parsers read differently, so such input
+/// is refused.
+fn parse_unambiguous(text: &str) -> Option<Url> {
     let plain = text.len() <= 2048 && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     if plain { Url::parse(text).ok() } else { None }
 }
 
-/// The part between `//` and the path, as written.
+/// The text between `//` and the path, as written.
 fn authority(text: &str) -> &str {
     let rest = text.split_once("//").map_or("", |(_, rest)| rest);
     rest.split(['/', '?']).next().unwrap_or_default()
 }
 
-fn host_is_exact(url: &Url) -> Rule {
+fn require_exact_host(url: &Url) -> RuleResult {
     match url.host_str() {
         Some(host) if !host.contains('*') => Ok(()),
         _ => Err("must name its host in full, without a wildcard"),
@@ -306,7 +313,7 @@ mod tests {
 
     #[test]
     fn what_people_tell_of_themselves_has_the_form_that_the_specification_names() {
-        type Case<'a> = (fn(&str) -> Rule, &'a [&'a str], &'a [&'a str]);
+        type Case<'a> = (fn(&str) -> RuleResult, &'a [&'a str], &'a [&'a str]);
         let cases: [Case<'_>; 5] = [
             (
                 birthdate,
@@ -341,7 +348,7 @@ mod tests {
                     "+1234567890123456",
                 ],
             ),
-            (lines, &["1 Example Street\n10115 Berlin"], &["", " a", "a\tb", "a\r\nb", "a\n"]),
+            (multiline_text, &["1 Example Street\n10115 Berlin"], &["", " a", "a\tb", "a\r\nb", "a\n"]),
         ];
         for (rule, good, bad) in cases {
             for text in good {

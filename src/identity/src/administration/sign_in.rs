@@ -1,4 +1,4 @@
-//! Shows operators how an account signs in, opens one that is locked, and takes back what it signs in with.
+//! Shows operators how an account signs in, unlocks an account, and removes its credentials.
 
 use postern_entities::{credentials, recovery_codes};
 use postern_service::clock::Timestamp;
@@ -10,72 +10,70 @@ use crate::{
     App,
     accounts::{AccountError, password},
     audit::{Event, Origin},
-    login::{credential_change::Ending, guesses, passkey::enrolment, recovery_code, totp},
+    login::{credential_change::AccessTermination, login_throttle, passkey::enrolment, recovery_code, totp},
     sessions,
     users::{self, User},
 };
 
-const BECAUSE: &str = "reset_by_operator";
+const REVOKED_BECAUSE: &str = "reset_by_operator";
 
-/// How an account signs in.
+/// How an account signs in, for operators.
 #[derive(Clone, Debug)]
 pub struct SignInState {
-    /// Whether it has a password.
     pub password: bool,
-    /// Whether it has an authenticator.
+    /// Whether a TOTP authenticator is confirmed.
     pub totp: bool,
-    /// How many passkeys it has.
     pub passkeys: usize,
-    /// How many recovery codes are left.
+    /// Number of unused recovery codes.
     pub recovery_codes: usize,
-    /// Failed proofs that are remembered.
+    /// Number of failures that the login throttle counts.
     pub failed_attempts: u32,
-    /// Until when no password, or no code, from an unknown device is looked at, because too much failed.
+    /// Until when passwords and codes from unknown devices are refused because of failures; none if they are
+    /// accepted.
     pub locked_until: Option<Timestamp>,
-    /// When the person proved last who they are, of the sessions that are kept.
+    /// The latest `auth_time` of the stored sessions.
     pub last_sign_in: Option<Timestamp>,
-    /// Live sessions.
+    /// Number of live sessions.
     pub sessions: usize,
 }
 
-/// How an account signs in now.
-pub async fn state(app: &App, user: &User) -> Result<SignInState, ChangeError> {
-    let guesses = guesses::look(app.db.reader(), &user.email, app.clock.now()).await?;
+pub async fn load_state(app: &App, user: &User) -> Result<SignInState, ChangeError> {
+    let throttle = login_throttle::account_failures(app.db.reader(), &user.email, app.clock.now()).await?;
     let live = sessions::live_of_user(app, user.id).await?;
     Ok(SignInState {
-        password: password::is_set(app, user).await.map_err(told)?,
+        password: password::has_password(app, user).await.map_err(change_error)?,
         totp: totp::status(app, user).await?.is_some(),
         passkeys: enrolment::list(app, user).await?.len(),
-        recovery_codes: recovery_code::left(app, user).await?,
-        failed_attempts: guesses.made,
-        locked_until: guesses.waits_until,
+        recovery_codes: recovery_code::remaining(app, user).await?,
+        failed_attempts: throttle.failures,
+        locked_until: throttle.delayed_until,
         last_sign_in: sessions::last_auth_time(app, user.id).await?,
         sessions: live.len(),
     })
 }
 
-fn told(cause: AccountError) -> ChangeError {
+fn change_error(cause: AccountError) -> ChangeError {
     match cause {
         AccountError::Database(cause) => cause.into(),
         cause => ChangeError::Refused(cause.to_string()),
     }
 }
 
-/// Forgets the failed proofs of an account, so that it may sign in at once.
+/// Resets the login throttle of an account, so that its owner may sign in at once.
 pub async fn unlock(app: &App, user: &User, origin: &Origin) -> Result<(), ChangeError> {
     let now = app.clock.now();
     app.db
         .write(async |tx| {
-            guesses::forget(tx, &user.email).await?;
+            login_throttle::reset_account(tx, &user.email).await?;
             Event::new("user.unlocked").user(user.id).record(app, tx, origin, now).await?;
             Ok::<_, ChangeError>(())
         })
         .await
 }
 
-/// Takes back everything an account signs in with but its mail: password, authenticator, recovery codes. Ends its
-/// sessions and grants.
-pub async fn reset(app: &App, user: &User, origin: &Origin) -> Result<(), ChangeError> {
+/// Removes every credential of an account: password, TOTP authenticator, passkeys and recovery codes. Only
+/// codes by mail remain. Ends the sessions and grants of the account.
+pub async fn reset_credentials(app: &App, user: &User, origin: &Origin) -> Result<(), ChangeError> {
     let now = app.clock.now();
     app.db
         .write(async |tx| {
@@ -84,10 +82,15 @@ pub async fn reset(app: &App, user: &User, origin: &Origin) -> Result<(), Change
             credentials::Entity::delete_many().filter(of_user).exec(tx).await?;
             let of_user = recovery_codes::Column::UserId.eq(user.id);
             recovery_codes::Entity::delete_many().filter(of_user).exec(tx).await?;
-            guesses::forget(tx, &user.email).await?;
-            Ending { user_id: user.id, kept: None, because: BECAUSE, origin }.end(app, tx, now).await?;
+            login_throttle::reset_account(tx, &user.email).await?;
+            AccessTermination { user_id: user.id, kept_session: None, because: REVOKED_BECAUSE, origin }
+                .apply(app, tx, now)
+                .await?;
             let event = Event::new("credential.removed").user(user.id);
-            event.details(json!({ "method": "all", "by": BECAUSE })).record(app, tx, origin, now).await?;
+            event
+                .details(json!({ "method": "all", "by": REVOKED_BECAUSE }))
+                .record(app, tx, origin, now)
+                .await?;
             Ok::<_, ChangeError>(())
         })
         .await

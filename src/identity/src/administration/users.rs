@@ -1,7 +1,8 @@
 //! Adds, disables and removes users.
 //!
-//! Disabling ends every session and revokes every grant in the same write: nothing issued before is good afterwards
-//! (access tokens until their own end). Removing does the same by removing the rows.
+//! Disabling a user ends every session and revokes every grant in the same write. Access tokens that a
+//! resource server verifies offline stay valid until they expire. Removing a user ends the same before it
+//! deletes the rows.
 
 use postern_entities::users::{self as rows, Model};
 use postern_service::clock::Timestamp;
@@ -15,37 +16,37 @@ use crate::{
     audit::{Event, Origin},
     crypto::CryptoError,
     grants,
-    login::{attempt, credential_change::Ending},
+    login::{attempt, credential_change::AccessTermination},
     passwords::{self, NewPassword},
     sessions,
-    users::{self, Address, Email, Profile, User},
+    users::{self, Email, PostalAddress, Profile, User},
 };
 
-/// A user as an operator describes one.
+/// A user as an operator or an import describes it.
 #[derive(Clone, Debug, Default)]
 pub struct NewUser {
-    /// The address, as typed.
+    /// The email as given, not parsed yet.
     pub email: String,
-    /// Whether it is known to be the person's.
+    /// Whether the operator vouches that the email belongs to the user.
     pub email_verified: bool,
-    /// Standard claims.
     pub profile: Profile,
-    /// The hash of the password that the person has elsewhere; replaced by one of ours at the first sign-in.
+    /// A password hash of another system. The first login with this password replaces the hash by one of
+    /// ours.
     pub password_hash: Option<String>,
 }
 
-/// A user who breaks no rule, with the rows that are to be stored.
-pub(super) struct CheckedUser {
+/// A validated user, with the rows to store.
+pub(super) struct ValidatedUser {
     pub(super) row: Model,
     pub(super) password: Option<NewPassword>,
     pub(super) event: Event,
 }
 
 impl NewUser {
-    pub(super) fn checked(self, app: &App, now: Timestamp) -> Result<CheckedUser, ChangeError> {
+    pub(super) fn validate(self, app: &App, now: Timestamp) -> Result<ValidatedUser, ChangeError> {
         let email = Email::parse(&self.email)
             .map_err(|rule| ChangeError::invalid("email", format!("{rule} (found {:?})", self.email)))?;
-        let profile = checked(self.profile)?;
+        let profile = validate_profile(self.profile)?;
         let row = Model {
             id: app.random.row_id(now),
             subject: app.random.uuid(),
@@ -61,22 +62,21 @@ impl NewUser {
         let password = match &self.password_hash {
             Some(hash) => {
                 passwords::check_hash(hash).map_err(|rule| ChangeError::invalid("password_hash", rule))?;
-                Some(passwords::seal(app, row.id, hash, now).map_err(|cause| unsealed(&cause))?)
+                Some(passwords::seal(app, row.id, hash, now).map_err(|cause| seal_error(&cause))?)
             }
             None => None,
         };
         let event = Event::new("user.added").user(row.id);
         let event = event.details(json!({ "password": password.is_some() }));
-        Ok(CheckedUser { row, password, event })
+        Ok(ValidatedUser { row, password, event })
     }
 }
 
-fn unsealed(cause: &CryptoError) -> ChangeError {
+fn seal_error(cause: &CryptoError) -> ChangeError {
     ChangeError::Refused(format!("the password hash cannot be sealed: {cause}"))
 }
 
-/// Adds a user without a password.
-pub async fn add(
+pub async fn add_without_password(
     app: &App,
     email: &str,
     email_verified: bool,
@@ -84,19 +84,18 @@ pub async fn add(
     origin: &Origin,
 ) -> Result<User, ChangeError> {
     let new = NewUser { email: email.to_owned(), email_verified, profile, password_hash: None };
-    add_new(app, new, origin).await
+    add(app, new, origin).await
 }
 
-/// Adds a user.
-pub async fn add_new(app: &App, new: NewUser, origin: &Origin) -> Result<User, ChangeError> {
+pub async fn add(app: &App, new: NewUser, origin: &Origin) -> Result<User, ChangeError> {
     let now = app.clock.now();
-    let CheckedUser { row: user, password, event } = new.checked(app, now)?;
+    let ValidatedUser { row: user, password, event } = new.validate(app, now)?;
     app.db
         .write(async |tx| {
             rows::Entity::insert(rows::ActiveModel::from(user.clone()))
                 .exec_without_returning(tx)
                 .await
-                .map_err(|cause| ChangeError::of_insert(cause, "users.email", "user", &user.email))?;
+                .map_err(|cause| ChangeError::from_insert_error(cause, "users.email", "user", &user.email))?;
             passwords::store_first(tx, password.into_iter().collect()).await?;
             event.record(app, tx, origin, now).await?;
             Ok::<_, ChangeError>(())
@@ -105,7 +104,7 @@ pub async fn add_new(app: &App, new: NewUser, origin: &Origin) -> Result<User, C
     Ok(user)
 }
 
-/// The user a person names by address or by `sub`.
+/// Finds a user by email or by `sub`.
 pub async fn find(app: &App, name: &str) -> Result<User, ChangeError> {
     let db = app.db.reader();
     let found = match (Email::parse(name), name.parse()) {
@@ -116,33 +115,34 @@ pub async fn find(app: &App, name: &str) -> Result<User, ChangeError> {
     found.ok_or_else(|| ChangeError::Unknown { kind: "user", name: name.to_owned() })
 }
 
-/// Locks a user out: ends all sessions and grants, and what was mailed and not used.
+/// Disables a user: ends all sessions, grants, logins in progress and mailed links.
 pub async fn disable(app: &App, user: &User, origin: &Origin) -> Result<(), ChangeError> {
     let now = app.clock.now();
     app.db
         .write(async |tx| {
-            let mut row = locked(tx, user).await?;
+            let mut row = lock_row(tx, user).await?;
             if row.disabled_at.as_ref().is_none() {
                 row.disabled_at = Set(Some(now.micros()));
             }
             row.updated_at = Set(now.micros());
             row.update(tx).await?;
             accounts::end_links(tx, user.id, now).await?;
-            attempt::end_of_user(tx, user.id, now).await?;
+            attempt::end_attempts_of_user(tx, user.id, now).await?;
             sessions::end_all_of_user(app, tx, user.id, "user_disabled", origin, now).await?;
-            grants::revoke_of_user(tx, user.id, None, "user_disabled", now).await?;
+            grants::revoke_user_grants(tx, user.id, None, "user_disabled", now).await?;
             Event::new("user.disabled").user(user.id).record(app, tx, origin, now).await?;
             Ok::<_, ChangeError>(())
         })
         .await
 }
 
-/// Lets a user sign in again, also one who has closed the account. What is being deleted is not brought back.
+/// Enables a disabled user, or restores an account that its owner closed. Refused once the grace period is
+/// over.
 pub async fn enable(app: &App, user: &User, origin: &Origin) -> Result<(), ChangeError> {
     let now = app.clock.now();
     app.db
         .write(async |tx| {
-            let mut row = locked(tx, user).await?;
+            let mut row = lock_row(tx, user).await?;
             if row.deletion_at.as_ref().is_some_and(|end| end <= now.micros()) {
                 let over =
                     format!("{} was deleted by its owner, and the time to undo that is over", user.email);
@@ -158,56 +158,57 @@ pub async fn enable(app: &App, user: &User, origin: &Origin) -> Result<(), Chang
         .await
 }
 
-/// Removes a user with everything that hangs off the account. What happened stays recorded, but not whose account it was,
-/// nor from where: see [`deletion`].
+/// Removes a user with all dependent rows. The audit record keeps the events without the user and the IP
+/// address; see [`deletion`].
 pub async fn remove(app: &App, user: &User, origin: &Origin) -> Result<(), ChangeError> {
     let now = app.clock.now();
     app.db
         .write(async |tx| {
-            // From now on nobody is this user, and the sweep of closed accounts goes on where this stops half-way.
-            let mut row = locked(tx, user).await?;
+            // From now on the account is due for deletion. If this process stops midway, the job of
+            // [`deletion`] continues.
+            let mut row = lock_row(tx, user).await?;
             row.deletion_at = Set(Some(now.micros()));
             row.update(tx).await?;
-            Ending { user_id: user.id, kept: None, because: "user_removed", origin }
-                .end(app, tx, now)
+            AccessTermination { user_id: user.id, kept_session: None, because: "user_removed", origin }
+                .apply(app, tx, now)
                 .await?;
             Event::new("user.removed").record(app, tx, origin, now).await?;
             Ok::<_, ChangeError>(())
         })
         .await?;
-    Ok(deletion::erase(app, user.id).await?)
+    Ok(deletion::delete_now(app, user.id).await?)
 }
 
-async fn locked(
+async fn lock_row(
     tx: &postern_service::database::Transaction,
     user: &User,
 ) -> Result<rows::ActiveModel, ChangeError> {
     let row = rows::Entity::find_by_id(user.id).lock_exclusive().one(tx).await?;
-    row.map(Into::into).ok_or_else(|| unknown(user))
+    row.map(Into::into).ok_or_else(|| unknown_user(user))
 }
 
-fn unknown(user: &User) -> ChangeError {
+fn unknown_user(user: &User) -> ChangeError {
     ChangeError::Unknown { kind: "user", name: user.email.clone() }
 }
 
-/// A profile as it is stored: every claim has the form that OpenID Connect Core section 5.1 gives it, and pages are URLs
-/// as they were parsed.
-pub(crate) fn checked(mut profile: Profile) -> Result<Profile, ChangeError> {
+/// Validates a profile: every claim has the form of OpenID Connect Core section 5.1, and URLs are normalized.
+pub(crate) fn validate_profile(mut profile: Profile) -> Result<Profile, ChangeError> {
     for (claim, page) in [
         ("profile", &mut profile.profile),
         ("picture", &mut profile.picture),
         ("website", &mut profile.website),
     ] {
         if let Some(page) = page {
-            *page = rules::web_page(page).map_err(|rule| ChangeError::invalid(claim, rule))?;
+            *page = rules::web_url(page).map_err(|rule| ChangeError::invalid(claim, rule))?;
         }
     }
-    check(&profile)?;
+    check_claims(&profile)?;
     Ok(profile)
 }
 
-/// Whether every other claim has its form. Each is named, so that none can be added without a rule.
-fn check(profile: &Profile) -> Result<(), ChangeError> {
+/// Checks the claims that are no URLs. The pattern names every field, so a new claim does not compile without
+/// a rule.
+fn check_claims(profile: &Profile) -> Result<(), ChangeError> {
     type Rule = fn(&str) -> Result<(), &'static str>;
     let Profile {
         name,
@@ -227,7 +228,7 @@ fn check(profile: &Profile) -> Result<(), ChangeError> {
         phone_number_verified: _,
         address,
     } = profile;
-    let Address { formatted, street_address, locality, region, postal_code, country } =
+    let PostalAddress { formatted, street_address, locality, region, postal_code, country } =
         &address.clone().unwrap_or_default();
     let claims: [(&'static str, &Option<String>, Rule); 17] = [
         ("name", name, rules::name),
@@ -241,8 +242,8 @@ fn check(profile: &Profile) -> Result<(), ChangeError> {
         ("zoneinfo", zoneinfo, rules::zoneinfo),
         ("locale", locale, rules::locale),
         ("phone_number", phone_number, rules::phone_number),
-        ("address.formatted", formatted, rules::lines),
-        ("address.street_address", street_address, rules::lines),
+        ("address.formatted", formatted, rules::multiline_text),
+        ("address.street_address", street_address, rules::multiline_text),
         ("address.locality", locality, rules::name),
         ("address.region", region, rules::name),
         ("address.postal_code", postal_code, rules::name),

@@ -1,26 +1,27 @@
-//! Defines the errors of the authorization endpoint: those that go to the client, and those that must not.
+//! Defines the errors of the authorization endpoint.
 //!
-//! Where an error may go is decided by one thing: whether client and redirect URI are proven. Until then
-//! it is a page ([`Untrusted`]), afterwards an error response to the client ([`Refusal`]).
+//! An error goes back to the client only after `client_id` and `redirect_uri` are validated. Until then the
+//! error is shown to the user on a page ([`UntrustedRequest`]); afterwards the client receives an error
+//! response ([`AuthorizationError`], RFC 6749 section 4.1.2.1). The redirect that carries the error is built
+//! in `response`.
 
 use std::borrow::Cow;
 
 use crate::tokens::ScopeError;
 
-/// Why nobody gets a redirect: it is not certain who asked, or where they registered to be answered
-/// (RFC 6749 section 4.1.2.1, RFC 9700 section 4.11.2).
+/// Why the browser is not redirected: the client or its redirect URI is not validated, so a redirect could
+/// lead to an attacker (RFC 6749 section 4.1.2.1, RFC 9700 section 4.11.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Untrusted {
+pub enum UntrustedRequest {
     /// `client_id` is absent or repeated.
     #[error("the request must name one client_id")]
     ClientId,
     /// No such client, or it is disabled.
     #[error("the client is unknown or disabled")]
     UnknownClient,
-    /// `redirect_uri` is absent or repeated. One that is registered is never assumed.
+    /// `redirect_uri` is absent or repeated. A registered URI is never assumed in its place.
     #[error("the request must name one redirect_uri")]
     RedirectUri,
-    /// `redirect_uri` is not registered for the client.
     #[error("the redirect_uri is not registered for this client")]
     UnregisteredRedirectUri,
 }
@@ -28,29 +29,27 @@ pub enum Untrusted {
 /// An error response to the client (RFC 6749 section 4.1.2.1).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{description}")]
-pub struct Refusal {
-    /// What programs decide by.
+pub struct AuthorizationError {
     pub error: ErrorCode,
-    /// What developers read. It goes out as `error_description`: printable ASCII without `"` and `\`.
+    /// Sent as `error_description`: printable ASCII without `"` and `\`.
     pub description: Cow<'static, str>,
 }
 
-impl Refusal {
-    /// An error with its explanation.
+impl AuthorizationError {
     pub const fn new(error: ErrorCode, description: &'static str) -> Self {
         Self { error, description: Cow::Borrowed(description) }
     }
 }
 
-/// What is wrong with the scope or the resource, by name.
-impl From<ScopeError> for Refusal {
+/// The description names the scope or the resource at fault.
+impl From<ScopeError> for AuthorizationError {
     fn from(cause: ScopeError) -> Self {
-        let error = if cause.of_target() { ErrorCode::InvalidTarget } else { ErrorCode::InvalidScope };
+        let error =
+            if cause.concerns_resource() { ErrorCode::InvalidTarget } else { ErrorCode::InvalidScope };
         Self { error, description: Cow::Owned(cause.to_string()) }
     }
 }
 
-/// The `error` values that this endpoint sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorCode {
     /// RFC 6749 section 4.1.2.1.
@@ -80,7 +79,6 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    /// As in the `error` parameter.
     pub const fn word(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid_request",

@@ -1,219 +1,250 @@
-//! Answers what a browser must do before a request can be answered: a list of named questions.
+//! Answers what the browser must do before an authorization request can be answered: an ordered list of
+//! checks.
 //!
-//! A question looks at the [`Situation`] and nothing else; the first one that is open decides the step.
-//! `prompt=none` forbids pages, so each question also says what the client is told then. Success is
-//! that no question is open: it follows from the session and from the steps stored with the request,
-//! never from the page that was posted last.
+//! A check reads the [`InteractionContext`] and nothing else. The first check that applies decides the step.
+//! `prompt=none` forbids pages, so each check also has the error that the client receives in that case. A
+//! request succeeds when no check applies. That follows from the session and from the steps recorded with the
+//! request, never from the page that was posted last (OpenID Connect Core section 3.1.2).
 
 use postern_service::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    error::{ErrorCode, Refusal},
+    error::{AuthorizationError, ErrorCode},
     request::AuthorizationRequest,
 };
-use crate::{clients::Client, login::policy::Acr, sessions::SignedIn, tokens::Scope};
+use crate::{clients::Client, login::policy::Acr, sessions::SignedInUser, tokens::Scope};
 
-/// A step that was passed, as kept in `authorization_requests.steps`.
+/// A step that the user took for a request, as stored in `authorization_requests.steps`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
-pub enum PassedStep {
-    /// Somebody signed in, or stepped up, for this request.
+pub enum RecordedStep {
+    /// The user signed in, or stepped up, for this request.
     Login {
-        /// In this session.
+        /// The session that the sign-in opened or raised.
         sid: Uuid,
-        /// When.
         at: Timestamp,
     },
-    /// A user allowed what the request asks for.
-    Allowed {
-        /// Who.
-        user_id: Uuid,
-        /// When.
-        at: Timestamp,
-    },
-    /// The person denied it.
-    Denied {
-        /// When.
-        at: Timestamp,
-    },
-    /// The person cannot reach the level asked for, and gave up.
-    Unreachable {
-        /// When.
-        at: Timestamp,
-    },
+    /// The user allowed the requested scope.
+    Allowed { user_id: Uuid, at: Timestamp },
+    /// The user denied the request.
+    Denied { at: Timestamp },
+    /// The user has no login method that reaches the requested acr, and declined to go on.
+    Unreachable { at: Timestamp },
 }
 
-/// What the browser does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Sign in, again if need be.
+pub enum AuthorizationStep {
+    /// Sign in, or authenticate again.
     Login,
-    /// Show another factor.
+    /// Verify another factor to reach the required acr.
     StepUp,
-    /// Allow or deny.
+    /// Ask the user for consent.
     Consent,
-    /// Return to the client: with a code, or with an error.
-    Respond(Result<(), Refusal>),
+    /// Redirect to the client, with a code or with an error.
+    Respond(Result<(), AuthorizationError>),
 }
 
-/// A request and what happened for it.
+/// An authorization request and the steps recorded for it.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
-    /// Who asks.
+pub struct RequestProgress<'a> {
     pub client: &'a Client,
-    /// What for.
     pub request: &'a AuthorizationRequest,
-    /// When the request came.
-    pub at: Timestamp,
-    /// What happened for this request so far.
-    pub passed: &'a [PassedStep],
+    /// When the request was received. Only a sign-in after this moment counts as one for this request.
+    pub received_at: Timestamp,
+    pub recorded_steps: &'a [RecordedStep],
 }
 
-/// All that decides the next step.
+/// All input of the checks.
 #[derive(Clone, Copy, Debug)]
-pub struct Situation<'a> {
-    /// This moment.
+pub struct InteractionContext<'a> {
     pub now: Timestamp,
-    /// The request.
-    pub asked: Asked<'a>,
-    /// Whether its answer is of use to nobody but the client.
-    pub client_proven: bool,
-    /// Who is signed in in this browser.
-    pub signed_in: Option<&'a SignedIn>,
-    /// What this user has allowed this client before.
-    pub remembered: Option<&'a Scope>,
-    /// Least level of the session.
-    pub least_acr: Option<Acr>,
-    /// Whether the session was begun by a method that the client allows.
-    pub method_allowed: bool,
+    pub progress: RequestProgress<'a>,
+    /// Whether the redirect URI proves the client's identity: no other party can use the response.
+    pub client_identity_proven: bool,
+    /// The session of this browser; none when nobody is signed in.
+    pub signed_in: Option<&'a SignedInUser>,
+    /// The scope to which this user consented before, for this client.
+    pub stored_consent: Option<&'a Scope>,
+    /// The lowest acr that the session must have.
+    pub required_acr: Option<Acr>,
+    /// Whether the session began with a login method that the client allows.
+    pub login_method_allowed: bool,
 }
 
-/// One question: when it is open, and what then.
-struct Question {
-    open: fn(&Situation<'_>) -> bool,
-    /// What the browser does.
-    step: Step,
-    /// What the client is told if there may be no page.
-    silent: Refusal,
+/// One check: when it applies, and the step that follows.
+struct InteractionCheck {
+    required: fn(&InteractionContext<'_>) -> bool,
+    step: AuthorizationStep,
+    /// The error for the client under `prompt=none`.
+    prompt_none_error: AuthorizationError,
 }
 
-/// Every question, in the order in which they are asked.
-const QUESTIONS: [Question; 9] = [
-    Question { open: denied, step: Step::Respond(Err(DENIED)), silent: DENIED },
-    Question { open: unreachable, step: Step::Respond(Err(UNREACHABLE)), silent: UNREACHABLE },
-    Question { open: nobody_signed_in, step: Step::Login, silent: LOGIN_REQUIRED },
-    Question { open: another_user_came, step: Step::Respond(Err(ANOTHER_USER)), silent: ANOTHER_USER },
-    Question { open: another_user_than_hinted, step: Step::Login, silent: LOGIN_REQUIRED },
-    Question { open: sign_in_not_fresh, step: Step::Login, silent: LOGIN_REQUIRED },
-    Question { open: method_not_allowed, step: Step::Login, silent: ANOTHER_METHOD },
-    Question { open: level_too_low, step: Step::StepUp, silent: STEP_UP_REQUIRED },
-    Question { open: consent_missing, step: Step::Consent, silent: CONSENT_REQUIRED },
+/// All checks, in the order in which they run.
+const INTERACTION_CHECKS: [InteractionCheck; 9] = [
+    InteractionCheck {
+        required: consent_denied,
+        step: AuthorizationStep::Respond(Err(CONSENT_DENIED)),
+        prompt_none_error: CONSENT_DENIED,
+    },
+    InteractionCheck {
+        required: acr_unreachable,
+        step: AuthorizationStep::Respond(Err(ACR_UNREACHABLE)),
+        prompt_none_error: ACR_UNREACHABLE,
+    },
+    InteractionCheck {
+        required: no_session,
+        step: AuthorizationStep::Login,
+        prompt_none_error: LOGIN_REQUIRED,
+    },
+    InteractionCheck {
+        required: subject_mismatch_after_login,
+        step: AuthorizationStep::Respond(Err(SUBJECT_MISMATCH)),
+        prompt_none_error: SUBJECT_MISMATCH,
+    },
+    InteractionCheck {
+        required: subject_mismatch,
+        step: AuthorizationStep::Login,
+        prompt_none_error: LOGIN_REQUIRED,
+    },
+    InteractionCheck {
+        required: reauthentication_required,
+        step: AuthorizationStep::Login,
+        prompt_none_error: LOGIN_REQUIRED,
+    },
+    InteractionCheck {
+        required: login_method_not_allowed,
+        step: AuthorizationStep::Login,
+        prompt_none_error: LOGIN_METHOD_REQUIRED,
+    },
+    InteractionCheck {
+        required: acr_too_low,
+        step: AuthorizationStep::StepUp,
+        prompt_none_error: STEP_UP_REQUIRED,
+    },
+    InteractionCheck {
+        required: consent_required,
+        step: AuthorizationStep::Consent,
+        prompt_none_error: CONSENT_REQUIRED,
+    },
 ];
 
-const DENIED: Refusal = Refusal::new(ErrorCode::AccessDenied, "the user denied the request");
-const UNREACHABLE: Refusal =
-    Refusal::new(ErrorCode::UnmetAuthenticationRequirements, "the user cannot reach the acr asked for");
-const ANOTHER_USER: Refusal =
-    Refusal::new(ErrorCode::LoginRequired, "another user signed in than the id_token_hint names");
-const LOGIN_REQUIRED: Refusal = Refusal::new(ErrorCode::LoginRequired, "the user must sign in");
-const ANOTHER_METHOD: Refusal =
-    Refusal::new(ErrorCode::LoginRequired, "the user must sign in by a method that the client allows");
-const STEP_UP_REQUIRED: Refusal =
-    Refusal::new(ErrorCode::InteractionRequired, "the user must show another factor");
-const CONSENT_REQUIRED: Refusal = Refusal::new(ErrorCode::ConsentRequired, "the user must consent");
+const CONSENT_DENIED: AuthorizationError =
+    AuthorizationError::new(ErrorCode::AccessDenied, "the user denied the request");
+const ACR_UNREACHABLE: AuthorizationError = AuthorizationError::new(
+    ErrorCode::UnmetAuthenticationRequirements,
+    "the user cannot reach the acr asked for",
+);
+const SUBJECT_MISMATCH: AuthorizationError =
+    AuthorizationError::new(ErrorCode::LoginRequired, "another user signed in than the id_token_hint names");
+const LOGIN_REQUIRED: AuthorizationError =
+    AuthorizationError::new(ErrorCode::LoginRequired, "the user must sign in");
+const LOGIN_METHOD_REQUIRED: AuthorizationError = AuthorizationError::new(
+    ErrorCode::LoginRequired,
+    "the user must sign in by a method that the client allows",
+);
+const STEP_UP_REQUIRED: AuthorizationError =
+    AuthorizationError::new(ErrorCode::InteractionRequired, "the user must show another factor");
+const CONSENT_REQUIRED: AuthorizationError =
+    AuthorizationError::new(ErrorCode::ConsentRequired, "the user must consent");
 
-/// THE function that decides the next step of a browser.
-pub fn next(situation: &Situation<'_>) -> Step {
-    let open = QUESTIONS.into_iter().find(|question| (question.open)(situation));
-    match open {
-        None => Step::Respond(Ok(())),
-        Some(question) if situation.asked.request.prompt.none => Step::Respond(Err(question.silent)),
+/// Decides the next step of a browser. No other function does.
+pub fn next_step(situation: &InteractionContext<'_>) -> AuthorizationStep {
+    let required = INTERACTION_CHECKS.into_iter().find(|question| (question.required)(situation));
+    match required {
+        None => AuthorizationStep::Respond(Ok(())),
+        Some(question) if situation.progress.request.prompt.none => {
+            AuthorizationStep::Respond(Err(question.prompt_none_error))
+        }
         Some(question) => question.step,
     }
 }
 
-fn denied(situation: &Situation<'_>) -> bool {
-    situation.asked.passed.iter().any(|step| matches!(step, PassedStep::Denied { .. }))
+fn consent_denied(situation: &InteractionContext<'_>) -> bool {
+    situation.progress.recorded_steps.iter().any(|step| matches!(step, RecordedStep::Denied { .. }))
 }
 
-fn unreachable(situation: &Situation<'_>) -> bool {
-    situation.asked.passed.iter().any(|step| matches!(step, PassedStep::Unreachable { .. }))
+fn acr_unreachable(situation: &InteractionContext<'_>) -> bool {
+    situation.progress.recorded_steps.iter().any(|step| matches!(step, RecordedStep::Unreachable { .. }))
 }
 
-fn nobody_signed_in(situation: &Situation<'_>) -> bool {
+fn no_session(situation: &InteractionContext<'_>) -> bool {
     situation.signed_in.is_none()
 }
 
-/// OpenID Connect Core section 3.1.2.1, `id_token_hint`: somebody else signed in, even when asked.
-fn another_user_came(situation: &Situation<'_>) -> bool {
-    another_user_than_hinted(situation) && signed_in_for_this(situation)
+/// OpenID Connect Core section 3.1.2.1, `id_token_hint`: another user signed in for this very request, so the
+/// request must fail.
+fn subject_mismatch_after_login(situation: &InteractionContext<'_>) -> bool {
+    subject_mismatch(situation) && authenticated_for_request(situation)
 }
 
 /// OpenID Connect Core section 3.1.2.1, `id_token_hint`.
-fn another_user_than_hinted(situation: &Situation<'_>) -> bool {
-    match (situation.signed_in, &situation.asked.request.expected_subject) {
+fn subject_mismatch(situation: &InteractionContext<'_>) -> bool {
+    match (situation.signed_in, &situation.progress.request.expected_subject) {
         (Some(signed_in), Some(expected)) => signed_in.user.subject.to_string() != *expected,
         _ => false,
     }
 }
 
-/// OpenID Connect Core section 3.1.2.1, `prompt=login` and `max_age`: a sign-in for this very request
-/// fulfils both, so that coming back does not ask again; `max_age=0` is `prompt=login`.
-fn sign_in_not_fresh(situation: &Situation<'_>) -> bool {
+/// OpenID Connect Core section 3.1.2.1, `prompt=login` and `max_age`. A sign-in for this very request fulfils
+/// both; otherwise the browser would loop between this check and the sign-in page. `max_age=0` equals
+/// `prompt=login`.
+fn reauthentication_required(situation: &InteractionContext<'_>) -> bool {
     let Some(signed_in) = situation.signed_in else { return true };
     let age = situation.now - Timestamp::from_micros(signed_in.session.auth_time);
-    let too_old = situation.asked.request.max_age.is_some_and(|most| most.is_zero() || age > most);
-    (situation.asked.request.prompt.login || too_old) && !signed_in_for_this(situation)
+    let too_old = situation.progress.request.max_age.is_some_and(|most| most.is_zero() || age > most);
+    (situation.progress.request.prompt.login || too_old) && !authenticated_for_request(situation)
 }
 
-/// Whether this session's user proved themselves for this request, as its steps say and the session
-/// agrees.
-fn signed_in_for_this(situation: &Situation<'_>) -> bool {
+/// Whether the user authenticated for this request. The recorded steps and `auth_time` of the session must
+/// both say so.
+fn authenticated_for_request(situation: &InteractionContext<'_>) -> bool {
     situation.signed_in.is_some_and(|signed_in| {
         let of_session =
-            |step: &PassedStep| matches!(step, PassedStep::Login { sid, .. } if *sid == signed_in.session.sid);
-        Timestamp::from_micros(signed_in.session.auth_time) >= situation.asked.at
-            && situation.asked.passed.iter().any(of_session)
+            |step: &RecordedStep| matches!(step, RecordedStep::Login { sid, .. } if *sid == signed_in.session.sid);
+        Timestamp::from_micros(signed_in.session.auth_time) >= situation.progress.received_at
+            && situation.progress.recorded_steps.iter().any(of_session)
     })
 }
 
-/// What the client allows holds for a session that exists as for a new one. The sign-in that follows offers allowed methods
-/// only, so that its session is not asked again.
-fn method_not_allowed(situation: &Situation<'_>) -> bool {
-    !situation.method_allowed
+/// The client's restriction holds for an existing session as for a new one. The sign-in page then offers
+/// allowed methods only, so the new session passes this check.
+fn login_method_not_allowed(situation: &InteractionContext<'_>) -> bool {
+    !situation.login_method_allowed
 }
 
-/// RFC 9470 section 4, and the level registered for the client or demanded of everybody.
-fn level_too_low(situation: &Situation<'_>) -> bool {
-    let Some(least) = situation.least_acr else { return false };
+/// RFC 9470 section 4; the acr registered for the client or required by the installation counts too.
+fn acr_too_low(situation: &InteractionContext<'_>) -> bool {
+    let Some(least) = situation.required_acr else { return false };
     let reached = situation.signed_in.and_then(|signed_in| signed_in.session.acr.parse::<Acr>().ok());
     reached < Some(least)
 }
 
-/// Whether this person must allow the request, or an earlier answer counts.
+/// Whether the user must consent on a page, or stored consent suffices.
 ///
-/// A client that proves nothing always needs one press by the person (RFC 8252 section 8.6): this page, or, where an
-/// operator vouches for the client, a sign-in form of this very request. Those forms name the client.
-fn consent_missing(situation: &Situation<'_>) -> bool {
+/// A client whose identity is not proven always needs an action of the user (RFC 8252 section 8.6). The
+/// consent page is that action. For a first-party client a sign-in form for this very request is enough,
+/// because that form names the client.
+fn consent_required(situation: &InteractionContext<'_>) -> bool {
     let Some(signed_in) = situation.signed_in else { return true };
-    let asked = situation.asked;
-    let allowed_now = asked
-        .passed
+    let progress = situation.progress;
+    let allowed_now = progress
+        .recorded_steps
         .iter()
-        .any(|step| matches!(step, PassedStep::Allowed { user_id, .. } if *user_id == signed_in.user.id));
-    let covered = situation.remembered.is_some_and(|remembered| asked.request.scope.within(remembered));
-    let spared = match (asked.client.row.first_party, situation.client_proven) {
+        .any(|step| matches!(step, RecordedStep::Allowed { user_id, .. } if *user_id == signed_in.user.id));
+    let covered_by_stored_consent =
+        situation.stored_consent.is_some_and(|remembered| progress.request.scope.subset_of(remembered));
+    let consent_not_needed = match (progress.client.row.first_party, situation.client_identity_proven) {
         (true, true) => true,
-        (true, false) => signed_in_for_this(situation),
-        (false, true) => covered,
+        (true, false) => authenticated_for_request(situation),
+        (false, true) => covered_by_stored_consent,
         (false, false) => false,
     };
-    !allowed_now && (asked.request.prompt.consent || !spared)
+    !allowed_now && (progress.request.prompt.consent || !consent_not_needed)
 }
 
-/// Whether a former answer could count, or need not even be read.
-pub(super) fn reads_remembered(asked: Asked<'_>, client_proven: bool) -> bool {
-    !asked.client.row.first_party && client_proven && !asked.request.prompt.consent
+/// Whether stored consent can matter. If not, it need not be read from the database.
+pub(super) fn stored_consent_may_apply(progress: RequestProgress<'_>, client_proven: bool) -> bool {
+    !progress.client.row.first_party && client_proven && !progress.request.prompt.consent
 }

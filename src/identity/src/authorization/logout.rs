@@ -1,172 +1,176 @@
-//! Answers whether a browser signs out, and where it goes then (OpenID Connect RP-Initiated Logout 1.0).
+//! Answers whether a browser is signed out, and where it goes then (OpenID Connect RP-Initiated Logout 1.0).
 //!
-//! A client is proven by a valid `id_token_hint` of ours. If the hint names the session of this browser and nothing in the
-//! request is doubtful, nobody is asked. In every other case the person decides on a page, so that no other site can sign
-//! people out. The browser returns to a URI only if it is registered for the client of the hint or, where there is no hint,
-//! for the client that the request names: then the person has said yes before, or nobody is signed in.
+//! A valid `id_token_hint` of this issuer identifies the client. If the hint names the session of this
+//! browser and no other parameter is invalid, the session ends without a question. In every other case the
+//! user confirms on a page, so that no other site can sign users out. The browser is redirected only to a
+//! `post_logout_redirect_uri` that is registered for the client of the hint. Without a hint, the client named
+//! by `client_id` counts: then the user has confirmed, or nobody was signed in.
+//!
+//! Leaves the ending of sessions to `sessions` and the page to `http::pages`.
 
 use std::{borrow::Cow, sync::Arc};
 
 use postern_service::database::DatabaseError;
 
-use super::parameters::{Parameters, Repeated, append};
+use super::parameters::{Parameters, RepeatedParameter, append_query};
 use crate::{
     App,
     audit::Origin,
     clients::Client,
-    sessions::{self, SignedIn},
+    sessions::{self, SignedInUser},
     tokens::id_token::{self, HintClaims},
 };
 
-/// The parameters that may come once (RP-Initiated Logout section 2).
-pub const SINGLE: [&str; 6] =
+/// The parameters that may occur once (RP-Initiated Logout section 2).
+pub const SINGLE_VALUED: [&str; 6] =
     ["id_token_hint", "logout_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"];
 
-/// Most characters of a return address in the log.
-const LONGEST_LOGGED: usize = 200;
+/// The request is unauthenticated, so a logged URI is cut to this length.
+const MAX_LOGGED_URI_LENGTH: usize = 200;
 
-/// What a logout request asks for.
+/// A validated logout request.
 #[derive(Clone, Debug)]
 pub struct LogoutRequest {
-    /// Who asks: the client of a valid hint or, without a hint, the one that is named.
+    /// The client of a valid hint or, without a hint, the client that `client_id` names.
     pub client: Option<Arc<Client>>,
-    /// What becomes of the return address.
-    return_address: ReturnAddress,
+    redirect: PostLogoutRedirect,
     hint: Option<HintClaims>,
 }
 
-/// Where a request wants the browser to go afterwards.
+/// `post_logout_redirect_uri` as it was validated.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum ReturnAddress {
-    /// It does not say.
+enum PostLogoutRedirect {
+    /// The request has none.
     Absent,
-    /// To this URI, with `state`: registered for the client.
+    /// Registered for the client. The URI already has `state` appended.
     Registered(String),
-    /// To a URI that is not registered for the client, or nobody knows for which client.
-    NotRegistered,
+    /// Not registered for the client, or the client is unknown.
+    Unregistered,
 }
 
-/// What comes next.
 #[derive(Clone, Debug)]
 pub enum LogoutStep {
-    /// The person is asked.
-    Confirm {
-        /// What for.
-        request: LogoutRequest,
-        /// Who is signed in.
-        signed_in: Box<SignedIn>,
-    },
-    /// Nobody is signed in here, any more or anyway.
+    /// The user must confirm.
+    Confirm { request: LogoutRequest, signed_in: Box<SignedInUser> },
+    /// No session is left in this browser, or there was none.
     SignedOut {
-        /// Where the client wants the browser; none for a page of ours.
-        return_to: Option<String>,
+        /// The client's registered URI; none for the issuer's own page.
+        redirect_uri: Option<String>,
     },
 }
 
 impl LogoutRequest {
-    /// Reads a request. What is not proven is left out; only a repeated parameter is a fault.
-    pub fn parse(app: &App, parameters: &Parameters) -> Result<Self, Repeated> {
-        SINGLE.iter().try_for_each(|name| parameters.one(name).map(drop))?;
-        let named = parameters.one("client_id")?;
-        let given = parameters.one("id_token_hint")?;
+    /// Parses a request. Invalid values are ignored, as if absent; only a repeated parameter is an error.
+    pub fn parse(app: &App, parameters: &Parameters) -> Result<Self, RepeatedParameter> {
+        SINGLE_VALUED.iter().try_for_each(|name| parameters.single(name).map(drop))?;
+        let named = parameters.single("client_id")?;
+        let given = parameters.single("id_token_hint")?;
         let hint = given.and_then(|hint| id_token::verify_hint(app, hint));
-        // Section 2: a client_id beside the hint must be the one it was issued to.
+        // Section 2: `client_id` beside a hint must be the client to which the ID token was issued.
         let hint = hint.filter(|hint| named.is_none_or(|named| named == hint.client_id));
         let client_id = match (&hint, given) {
             (Some(hint), _) => Some(hint.client_id.as_str()),
             (None, None) => named,
-            // A hint that does not hold makes the whole request doubtful.
+            // An invalid hint makes the whole request unauthenticated, so `client_id` does not count.
             (None, Some(_)) => None,
         };
         let client = client_id.and_then(|client_id| app.clients().find(client_id).cloned());
-        let return_address = return_address(client.as_deref(), parameters)?;
-        Ok(Self { client, return_address, hint })
+        let redirect = post_logout_redirect(client.as_deref(), parameters)?;
+        Ok(Self { client, redirect, hint })
     }
 
-    /// Where the browser goes afterwards; none for a page of ours.
-    fn return_to(self) -> Option<String> {
-        match self.return_address {
-            ReturnAddress::Registered(uri) => Some(uri),
-            ReturnAddress::Absent | ReturnAddress::NotRegistered => None,
+    /// The registered URI; none for the issuer's own page.
+    fn into_redirect_uri(self) -> Option<String> {
+        match self.redirect {
+            PostLogoutRedirect::Registered(uri) => Some(uri),
+            PostLogoutRedirect::Absent | PostLogoutRedirect::Unregistered => None,
         }
     }
 
-    /// Whether the browser stays here although the request wants it to go on.
-    pub fn stays_here(&self) -> bool {
-        self.return_address == ReturnAddress::NotRegistered
+    /// Whether the requested redirect URI is not registered, so that the browser stays on the issuer's page.
+    pub fn redirect_unregistered(&self) -> bool {
+        self.redirect == PostLogoutRedirect::Unregistered
     }
 
-    /// Whether the client may sign this session out without the person's word: not disabled, proven to have it, in a
-    /// request without fault (section 3).
-    fn may_end(&self, signed_in: &SignedIn) -> bool {
+    /// Whether the client may end this session without confirmation: the client is enabled, its hint names
+    /// this session, and the request has no unregistered redirect URI (section 3).
+    fn client_may_end_session(&self, signed_in: &SignedInUser) -> bool {
         let named = self.hint.as_ref().is_some_and(|hint| hint.sid == Some(signed_in.session.sid));
-        named && self.client.is_some() && !self.stays_here()
+        named && self.client.is_some() && !self.redirect_unregistered()
     }
 }
 
-fn return_address(client: Option<&Client>, parameters: &Parameters) -> Result<ReturnAddress, Repeated> {
-    let Some(uri) = parameters.one("post_logout_redirect_uri")? else { return Ok(ReturnAddress::Absent) };
+fn post_logout_redirect(
+    client: Option<&Client>,
+    parameters: &Parameters,
+) -> Result<PostLogoutRedirect, RepeatedParameter> {
+    let Some(uri) = parameters.single("post_logout_redirect_uri")? else {
+        return Ok(PostLogoutRedirect::Absent);
+    };
     if !client.is_some_and(|client| registered(client, uri)) {
-        // A stranger writes the address: no more of it than tells which one is meant.
+        // An unauthenticated party writes this URI: the log keeps enough to identify it, without its query.
         let shown: String =
-            uri.chars().take_while(|c| !matches!(c, '?' | '#')).take(LONGEST_LOGGED).collect();
+            uri.chars().take_while(|c| !matches!(c, '?' | '#')).take(MAX_LOGGED_URI_LENGTH).collect();
         tracing::info!(
             client_id = client.map(Client::client_id),
             post_logout_redirect_uri = shown,
             "the return address of a sign-out is not registered for the client"
         );
-        return Ok(ReturnAddress::NotRegistered);
+        return Ok(PostLogoutRedirect::Unregistered);
     }
-    let state = parameters.one("state")?.map(|state| ("state", Cow::from(state)));
-    Ok(ReturnAddress::Registered(append(uri, state)))
+    let state = parameters.single("state")?.map(|state| ("state", Cow::from(state)));
+    Ok(PostLogoutRedirect::Registered(append_query(uri, state)))
 }
 
-/// Section 3: compared as strings, without an exception.
+/// Section 3: simple string comparison.
 fn registered(client: &Client, uri: &str) -> bool {
     client.post_logout_redirect_uris.iter().any(|registered| registered == uri)
 }
 
-/// Takes a request: ends the session if a client may ask for it without the person.
+/// Handles a request: ends the session if the client may do so without confirmation.
 pub async fn begin(
     app: &App,
     request: LogoutRequest,
     session_secret: Option<&str>,
     origin: &Origin,
 ) -> Result<LogoutStep, DatabaseError> {
-    match find(app, session_secret).await? {
-        Some(signed_in) if !request.may_end(&signed_in) => {
+    match find_session(app, session_secret).await? {
+        Some(signed_in) if !request.client_may_end_session(&signed_in) => {
             return Ok(LogoutStep::Confirm { request, signed_in: Box::new(signed_in) });
         }
-        Some(signed_in) => end(app, &signed_in, "client_logout", origin).await?,
+        Some(signed_in) => end_session(app, &signed_in, "client_logout", origin).await?,
         None => {}
     }
-    Ok(LogoutStep::SignedOut { return_to: request.return_to() })
+    Ok(LogoutStep::SignedOut { redirect_uri: request.into_redirect_uri() })
 }
 
-/// Ends the session because the person said so, which the caller made sure of. Answers where the client
-/// wants the browser.
+/// Ends the session after the user confirmed. The caller has checked the confirmation. Returns the client's
+/// redirect URI.
 pub async fn confirm(
     app: &App,
     request: LogoutRequest,
     session_secret: Option<&str>,
     origin: &Origin,
 ) -> Result<Option<String>, DatabaseError> {
-    if let Some(signed_in) = find(app, session_secret).await? {
-        end(app, &signed_in, "logout", origin).await?;
+    if let Some(signed_in) = find_session(app, session_secret).await? {
+        end_session(app, &signed_in, "logout", origin).await?;
     }
-    Ok(request.return_to())
+    Ok(request.into_redirect_uri())
 }
 
-async fn find(app: &App, session_secret: Option<&str>) -> Result<Option<SignedIn>, DatabaseError> {
+async fn find_session(
+    app: &App,
+    session_secret: Option<&str>,
+) -> Result<Option<SignedInUser>, DatabaseError> {
     match session_secret {
         Some(secret) => sessions::find(app, secret).await,
         None => Ok(None),
     }
 }
 
-async fn end(
+async fn end_session(
     app: &App,
-    signed_in: &SignedIn,
+    signed_in: &SignedInUser,
     because: &'static str,
     origin: &Origin,
 ) -> Result<(), DatabaseError> {

@@ -1,18 +1,18 @@
-//! Answers what a browser must do next on its way to a code.
+//! Answers what a browser must do next on its way to an authorization code.
 //!
 //! ```text
-//!   begin ──► request::parse ──► interaction::next ──► Respond ──► one write: grant, code, audit
+//!   begin ──► request::parse ──► interaction::next_step ──► Respond ──► one write: grant, code, audit event
 //!                 │                      │
-//!                 │ fault                └──► Login, StepUp, Consent ──► sealed in the URL of a page
+//!                 │ invalid              └──► Login, StepUp, Consent ──► sealed in the URL of a page
 //!                 ▼                                                         │ record_*: a row
 //!           a page, or an error                resume ◄─────────────────────┘
-//!           for the client                        └──► interaction::next, as above
+//!           for the client                        └──► interaction::next_step, as above
 //! ```
 //!
-//! Owns `authorization_requests` and the making of codes. Leaves the pages to `http::pages`, how people
-//! prove who they are to `login`, and what a code is good for to `tokens`. No page decides what comes
-//! next: it records what happened and sends the browser back to [`resume`]. A request is stored when a form
-//! of ours is posted for it, and never because somebody opened a link.
+//! Owns `authorization_requests` and the issuing of codes. Leaves the pages to `http::pages`, authentication
+//! to `login`, and the redemption of codes to `tokens`. No page decides the next step: a page records what
+//! the user did and redirects the browser to [`resume`]. A request is stored when one of the issuer's forms
+//! is posted for it. Opening a link stores nothing, so links cannot fill the database.
 
 pub mod error;
 pub mod interaction;
@@ -26,13 +26,14 @@ mod sealed;
 
 use postern_service::database::DatabaseError;
 
-use self::request::Rejected;
+use self::request::RequestError;
 pub use self::{
-    error::{ErrorCode, Refusal, Untrusted},
-    interaction::{Asked, PassedStep, Situation, Step, next},
-    parameters::{Malformed, Parameters},
+    error::{AuthorizationError, ErrorCode, UntrustedRequest},
+    interaction::{AuthorizationStep, InteractionContext, RecordedStep, RequestProgress, next_step},
+    parameters::{MalformedParameters, Parameters},
     pending::{
-        Gone, InteractionError, Pending, RequestRow, SignInFor, pending, record_consent, record_unreachable,
+        InteractionError, LoginStepRecorder, PendingRequest, RequestNotPending, RequestRow, find_pending,
+        record_consent, record_unreachable_acr,
     },
     request::AuthorizationRequest,
     sealed::RequestHandle,
@@ -43,175 +44,191 @@ use crate::{
     consents,
     crypto::CryptoError,
     login,
-    sessions::{self, SignedIn},
+    sessions::{self, SignedInUser},
 };
 
-/// Who the browser is.
+/// The two secrets in a browser's cookies.
 #[derive(Clone, Copy)]
 pub struct Browser<'a> {
-    /// Secret of its session cookie.
+    /// From the session cookie; none when the browser is not signed in.
     pub session_secret: Option<&'a str>,
-    /// Secret of the cookie that names it.
+    /// From the cookie that identifies the browser, signed in or not. Requests are bound to its hash.
     pub browser_secret: &'a str,
 }
 
-/// Where the browser goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Destination {
-    /// To sign in for the request with this handle.
+pub enum BrowserDestination {
+    /// To the login page, for the request with this handle.
     Login(RequestHandle),
-    /// To show another factor for it.
+    /// To the step-up page.
     StepUp(RequestHandle),
-    /// To allow or deny it.
+    /// To the consent page.
     Consent(RequestHandle),
-    /// Back to the client: an absolute URI.
+    /// To the client: an absolute URI.
     Client(String),
 }
 
-/// Why there is a page instead.
+/// Why the browser gets an error page instead of a redirect.
 #[derive(Debug, thiserror::Error)]
-pub enum AuthorizeError {
-    /// Nobody is proven to have asked.
+pub enum AuthorizationPageError {
+    /// The client or its redirect URI is not validated.
     #[error(transparent)]
-    Untrusted(#[from] Untrusted),
-    /// The request does not wait any more.
+    Untrusted(#[from] UntrustedRequest),
+    /// The request is not pending in this browser.
     #[error(transparent)]
-    Gone(#[from] Gone),
-    /// The request could not be sealed.
+    RequestNotPending(#[from] RequestNotPending),
+    /// Sealing the request failed.
     #[error("the request could not be sealed")]
     Crypto(#[from] CryptoError),
-    /// The database did not do its part.
+    /// A database operation failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
 
-impl From<InteractionError> for AuthorizeError {
+impl From<InteractionError> for AuthorizationPageError {
     fn from(cause: InteractionError) -> Self {
         match cause {
-            InteractionError::Gone(gone) => gone.into(),
-            // Only recording a step says so, and nothing here records one.
-            InteractionError::NotAsked | InteractionError::SessionEnded(_) => Gone::Unknown.into(),
+            InteractionError::RequestNotPending(gone) => gone.into(),
+            // Only the recording of a step returns these two, and this conversion is not used there.
+            InteractionError::StepOutOfOrder | InteractionError::SessionEnded(_) => {
+                RequestNotPending::Unknown.into()
+            }
             InteractionError::Database(cause) => cause.into(),
         }
     }
 }
 
-/// What became of a request that came by POST.
+/// The outcome of an authorization request that came by POST.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Received {
-    /// It waits under this handle: resume it.
-    Kept(RequestHandle),
-    /// It is refused, and the client is told at this URI.
-    Refused(String),
+pub enum PostOutcome {
+    /// The request is sealed in this handle. The browser resumes it by GET.
+    Sealed(RequestHandle),
+    /// The request is invalid. This redirect URI carries the error to the client.
+    Rejected(String),
 }
 
-/// Takes a request as it came by GET (RFC 6749 section 4.1.1).
+/// Handles a request that came by GET (RFC 6749 section 4.1.1).
 pub async fn begin(
     app: &App,
     parameters: &Parameters,
     browser: Browser<'_>,
     origin: &Origin,
-) -> Result<Destination, AuthorizeError> {
+) -> Result<BrowserDestination, AuthorizationPageError> {
     let (client, request) = match request::parse(app, parameters) {
         Ok(parsed) => parsed,
-        Err(rejected) => return Ok(Destination::Client(tell_client(app, rejected, origin)?)),
+        Err(rejected) => return Ok(BrowserDestination::Client(error_redirect(app, rejected, origin)?)),
     };
-    let asked = Asked { client: &client, request: &request, at: app.clock.now(), passed: &[] };
-    advance(app, asked, browser, None, origin).await
+    let progress = RequestProgress {
+        client: &client,
+        request: &request,
+        received_at: app.clock.now(),
+        recorded_steps: &[],
+    };
+    advance(app, progress, browser, None, origin).await
 }
 
-/// Seals a request that came by POST for the GET that follows. A faulty one is answered at once.
-pub fn receive(app: &App, parameters: &Parameters, origin: &Origin) -> Result<Received, AuthorizeError> {
+/// Seals a request that came by POST for the GET that follows. An invalid request is answered at once.
+pub fn begin_from_post(
+    app: &App,
+    parameters: &Parameters,
+    origin: &Origin,
+) -> Result<PostOutcome, AuthorizationPageError> {
     match request::parse(app, parameters) {
-        Ok((_, request)) => Ok(Received::Kept(sealed::seal(app, &request, None, app.clock.now())?)),
-        Err(rejected) => Ok(Received::Refused(tell_client(app, rejected, origin)?)),
+        Ok((_, request)) => Ok(PostOutcome::Sealed(sealed::seal(app, &request, None, app.clock.now())?)),
+        Err(rejected) => Ok(PostOutcome::Rejected(error_redirect(app, rejected, origin)?)),
     }
 }
 
-/// Goes on with a request that waits in this browser.
+/// Continues a request that is pending in this browser.
 pub async fn resume(
     app: &App,
     handle: &RequestHandle,
     browser: Browser<'_>,
     origin: &Origin,
-) -> Result<Destination, AuthorizeError> {
+) -> Result<BrowserDestination, AuthorizationPageError> {
     let pending = pending::find_or_bind(app, handle, browser.browser_secret).await?;
-    advance(app, pending.asked(), browser, Some(&pending.handle), origin).await
+    advance(app, pending.progress(), browser, Some(&pending.handle), origin).await
 }
 
-/// What comes next for a request that waits. Pages ask before they show a question.
-pub async fn next_of(
+/// The next step of a pending request. A page asks this before it renders its form.
+pub async fn next_step_of(
     app: &App,
-    pending: &Pending,
-    signed_in: Option<&SignedIn>,
-) -> Result<Step, DatabaseError> {
-    decide(app, pending.asked(), signed_in).await
+    pending: &PendingRequest,
+    signed_in: Option<&SignedInUser>,
+) -> Result<AuthorizationStep, DatabaseError> {
+    decide(app, pending.progress(), signed_in).await
 }
 
-/// Does the next step, or says which page does. `handle` is how the request is named, if it is already.
+/// Answers the request, or names the page for the next step. `handle` is the request's handle, if it has one.
 async fn advance(
     app: &App,
-    asked: Asked<'_>,
+    progress: RequestProgress<'_>,
     browser: Browser<'_>,
     handle: Option<&RequestHandle>,
     origin: &Origin,
-) -> Result<Destination, AuthorizeError> {
-    let waiting = handle.and_then(RequestHandle::row);
+) -> Result<BrowserDestination, AuthorizationPageError> {
+    let pending_id = handle.and_then(RequestHandle::row);
     let signed_in = match browser.session_secret {
         Some(secret) => sessions::find(app, secret).await?,
         None => None,
     };
-    let page = match (decide(app, asked, signed_in.as_ref()).await?, &signed_in) {
-        (Step::Respond(Ok(())), Some(signed_in)) => {
-            match response::grant(app, asked.request, signed_in, waiting, origin).await? {
-                Some(location) => return Ok(Destination::Client(location)),
-                None => Destination::Login,
+    let page = match (decide(app, progress, signed_in.as_ref()).await?, &signed_in) {
+        (AuthorizationStep::Respond(Ok(())), Some(signed_in)) => {
+            match response::respond_with_code(app, progress.request, signed_in, pending_id, origin).await? {
+                Some(location) => return Ok(BrowserDestination::Client(location)),
+                None => BrowserDestination::Login,
             }
         }
-        (Step::Respond(Err(refusal)), _) => {
-            let location = response::refuse(app, asked.request, refusal, waiting, origin).await?;
-            return Ok(Destination::Client(location));
+        (AuthorizationStep::Respond(Err(refusal)), _) => {
+            let location =
+                response::respond_with_error(app, progress.request, refusal, pending_id, origin).await?;
+            return Ok(BrowserDestination::Client(location));
         }
-        (Step::StepUp, _) => Destination::StepUp,
-        (Step::Consent, _) => Destination::Consent,
-        // Whatever the questions say, there is no code without a session.
-        (Step::Login | Step::Respond(Ok(())), _) => Destination::Login,
+        (AuthorizationStep::StepUp, _) => BrowserDestination::StepUp,
+        (AuthorizationStep::Consent, _) => BrowserDestination::Consent,
+        // Defence in depth: no code is issued without a session, whatever the checks decide.
+        (AuthorizationStep::Login | AuthorizationStep::Respond(Ok(())), _) => BrowserDestination::Login,
     };
     Ok(page(match handle {
         Some(handle) => handle.clone(),
-        None => sealed::seal(app, asked.request, Some(browser.browser_secret), asked.at)?,
+        None => sealed::seal(app, progress.request, Some(browser.browser_secret), progress.received_at)?,
     }))
 }
 
-/// Reads what the questions need to know, and asks them.
-async fn decide(app: &App, asked: Asked<'_>, signed_in: Option<&SignedIn>) -> Result<Step, DatabaseError> {
-    let client_proven = redirect_uri::proves_client(app, asked.client, &asked.request.redirect_uri);
-    let remembered = match signed_in {
-        Some(signed_in) if interaction::reads_remembered(asked, client_proven) => {
-            consents::find(app.db.reader(), signed_in.user.id, asked.client.client_id()).await?
+/// Gathers the input of the checks and runs them.
+async fn decide(
+    app: &App,
+    progress: RequestProgress<'_>,
+    signed_in: Option<&SignedInUser>,
+) -> Result<AuthorizationStep, DatabaseError> {
+    let client_identity_proven =
+        redirect_uri::proves_client_identity(app, progress.client, &progress.request.redirect_uri);
+    let stored_consent = match signed_in {
+        Some(signed_in) if interaction::stored_consent_may_apply(progress, client_identity_proven) => {
+            consents::find(app.db.reader(), signed_in.user.id, progress.client.client_id()).await?
         }
         _ => None,
     };
-    let method_allowed =
-        signed_in.is_none_or(|signed_in| login::begun_as_allowed(app, asked.client, &signed_in.session.amr));
-    let least_acr = asked.request.requirement(app, asked.client).acr;
-    Ok(next(&Situation {
+    let login_method_allowed = signed_in
+        .is_none_or(|signed_in| login::first_factor_allowed(app, progress.client, &signed_in.session.amr));
+    let required_acr = progress.request.requirement(app, progress.client).min_acr;
+    Ok(next_step(&InteractionContext {
         now: app.clock.now(),
-        asked,
-        client_proven,
+        progress,
+        client_identity_proven,
         signed_in,
-        remembered: remembered.as_ref(),
-        least_acr,
-        method_allowed,
+        stored_consent: stored_consent.as_ref(),
+        required_acr,
+        login_method_allowed,
     }))
 }
 
-/// Where the client is told of a fault, if it may be told.
-fn tell_client(app: &App, rejected: Rejected, origin: &Origin) -> Result<String, Untrusted> {
+/// The redirect that carries an error to the client, if its redirect URI is validated.
+fn error_redirect(app: &App, rejected: RequestError, origin: &Origin) -> Result<String, UntrustedRequest> {
     match rejected {
-        Rejected::OnPage(cause) => Err(cause),
-        Rejected::ToClient { redirect_uri, state, refusal } => {
-            Ok(response::error(app, &redirect_uri, state.as_deref(), refusal, origin))
+        RequestError::Untrusted(cause) => Err(cause),
+        RequestError::Redirectable { redirect_uri, state, error: refusal } => {
+            Ok(response::error_response(app, &redirect_uri, state.as_deref(), refusal, origin))
         }
     }
 }

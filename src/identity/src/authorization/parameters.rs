@@ -1,66 +1,67 @@
-//! Defines the parameters of a request to the authorization and logout endpoints, as they came.
+//! Defines the raw parameters of requests to the authorization and logout endpoints.
 //!
-//! Reading is strict: what two programs could read in two ways (a bad escape, text that is not UTF-8,
-//! control characters) is refused here, once, so that no check after it has to think of it.
+//! Parsing is strict: input that two programs could read in two ways (an invalid escape, text that is not
+//! UTF-8, control characters) is refused here, once, so that no later check has to handle it. Leaves the
+//! meaning of each parameter to `request` and `logout`.
 
 use std::{borrow::Cow, str};
 
-/// Why a query or form cannot be read.
+/// The query or form cannot be parsed unambiguously.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the parameters are not well-formed")]
-pub struct Malformed;
+pub struct MalformedParameters;
 
-/// A parameter that must come at most once came again.
+/// A parameter occurs more than once (RFC 6749 section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a parameter is repeated")]
-pub struct Repeated;
+pub struct RepeatedParameter;
 
-/// Most parameters of a request: every check looks through all of them.
-const MOST: usize = 200;
+/// Limits the work of the checks, each of which scans all parameters.
+const MAX_PARAMETERS: usize = 200;
 
-/// Names and values in the order in which they came.
+/// Names and values in their original order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    /// Reads `application/x-www-form-urlencoded` (RFC 6749 appendix B).
-    pub fn parse(encoded: &[u8]) -> Result<Self, Malformed> {
+    /// Parses `application/x-www-form-urlencoded` (RFC 6749 appendix B).
+    pub fn parse(encoded: &[u8]) -> Result<Self, MalformedParameters> {
         let pairs = encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
-        if pairs.clone().nth(MOST).is_some() {
-            return Err(Malformed);
+        if pairs.clone().nth(MAX_PARAMETERS).is_some() {
+            return Err(MalformedParameters);
         }
         pairs.map(decode_pair).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The value of a parameter that may come once. One without a value counts as absent (RFC 6749
-    /// section 3.1), but two are two, whatever their values.
-    pub fn one(&self, name: &str) -> Result<Option<&str>, Repeated> {
+    /// The value of a parameter that may occur once. A parameter without a value counts as absent (RFC 6749
+    /// section 3.1), but two occurrences are an error, whatever their values.
+    pub fn single(&self, name: &str) -> Result<Option<&str>, RepeatedParameter> {
         let mut values = self.named(name);
         match (values.next(), values.next()) {
-            (_, Some(_)) => Err(Repeated),
+            (_, Some(_)) => Err(RepeatedParameter),
             (value, None) => Ok(value.filter(|value| !value.is_empty())),
         }
     }
 
-    /// The values of a parameter that may be repeated, without the empty ones.
-    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+    /// The values of a parameter that may be repeated, without empty values.
+    pub fn values(&self, name: &str) -> impl Iterator<Item = &str> {
         self.named(name).filter(|value| !value.is_empty())
     }
 
-    /// Whether it came at all, even without a value.
-    pub fn has(&self, name: &str) -> bool {
+    /// Whether the parameter occurs, even without a value.
+    pub fn contains(&self, name: &str) -> bool {
         self.named(name).next().is_some()
     }
 
-    /// Those with the given names, in their order.
-    pub fn only(&self, names: &[&str]) -> impl Iterator<Item = (&str, &str)> {
+    /// The parameters with the given names, in their original order.
+    pub fn selected(&self, names: &[&str]) -> impl Iterator<Item = (&str, &str)> {
         let kept = self.0.iter().filter(|(name, _)| names.contains(&name.as_str()));
         kept.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Writes those with the given names again, in their order.
-    pub fn encode_only(&self, names: &[&str]) -> String {
-        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(self.only(names)).finish()
+    /// Encodes the parameters with the given names, in their original order.
+    pub fn encode_selected(&self, names: &[&str]) -> String {
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(self.selected(names)).finish()
     }
 
     fn named(&self, name: &str) -> impl Iterator<Item = &str> {
@@ -74,14 +75,14 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Parameters {
     }
 }
 
-fn decode_pair(pair: &[u8]) -> Result<(String, String), Malformed> {
+fn decode_pair(pair: &[u8]) -> Result<(String, String), MalformedParameters> {
     let mut halves = pair.splitn(2, |byte| *byte == b'=');
     let name = halves.next().unwrap_or_default();
     let value = halves.next().unwrap_or_default();
     Ok((decode(name)?, decode(value)?))
 }
 
-fn decode(encoded: &[u8]) -> Result<String, Malformed> {
+fn decode(encoded: &[u8]) -> Result<String, MalformedParameters> {
     let mut decoded = Vec::with_capacity(encoded.len());
     let mut rest = encoded;
     while let Some((&byte, tail)) = rest.split_first() {
@@ -89,27 +90,27 @@ fn decode(encoded: &[u8]) -> Result<String, Malformed> {
         match byte {
             b'+' => decoded.push(b' '),
             b'%' => {
-                let (digits, tail) = rest.split_at_checked(2).ok_or(Malformed)?;
-                decoded.push(hex(digits)?);
+                let (digits, tail) = rest.split_at_checked(2).ok_or(MalformedParameters)?;
+                decoded.push(decode_hex_byte(digits)?);
                 rest = tail;
             }
             _ => decoded.push(byte),
         }
     }
-    let text = String::from_utf8(decoded).map_err(|_| Malformed)?;
-    if text.chars().any(char::is_control) { Err(Malformed) } else { Ok(text) }
+    let text = String::from_utf8(decoded).map_err(|_| MalformedParameters)?;
+    if text.chars().any(char::is_control) { Err(MalformedParameters) } else { Ok(text) }
 }
 
-fn hex(digits: &[u8]) -> Result<u8, Malformed> {
-    // `from_str_radix` would take a sign.
+fn decode_hex_byte(digits: &[u8]) -> Result<u8, MalformedParameters> {
+    // `from_str_radix` alone would accept a sign.
     let digits = str::from_utf8(digits).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    u8::from_str_radix(digits.ok_or(Malformed)?, 16).map_err(|_| Malformed)
+    u8::from_str_radix(digits.ok_or(MalformedParameters)?, 16).map_err(|_| MalformedParameters)
 }
 
-/// Adds parameters to a URI that must not change otherwise: it is registered byte by byte.
+/// Appends query parameters to a URI that must not change otherwise, because it is registered byte by byte.
 ///
-/// A query that is there is kept (RFC 6749 section 3.1.2). The URI has no fragment.
-pub fn append<'a>(uri: &str, pairs: impl IntoIterator<Item = (&'a str, Cow<'a, str>)>) -> String {
+/// An existing query is kept (RFC 6749 section 3.1.2). The URI has no fragment.
+pub fn append_query<'a>(uri: &str, pairs: impl IntoIterator<Item = (&'a str, Cow<'a, str>)>) -> String {
     let added = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     let joint = match uri.split_once('?') {
         _ if added.is_empty() => "",
@@ -129,19 +130,19 @@ mod tests {
     #[test]
     fn a_parameter_is_read_once_and_empty_means_absent() {
         let parameters = Parameters::parse(b"a=1&b=&c=2&c=&d=x+y%2Fz&&e").unwrap();
-        assert_eq!(parameters.one("a"), Ok(Some("1")));
-        assert_eq!(parameters.one("b"), Ok(None));
-        assert_eq!(parameters.one("c"), Err(Repeated));
-        assert_eq!(parameters.one("d"), Ok(Some("x y/z")));
-        assert_eq!(parameters.one("e"), Ok(None));
-        assert_eq!(parameters.one("f"), Ok(None));
-        assert_eq!(parameters.all("c").collect::<Vec<_>>(), ["2"]);
+        assert_eq!(parameters.single("a"), Ok(Some("1")));
+        assert_eq!(parameters.single("b"), Ok(None));
+        assert_eq!(parameters.single("c"), Err(RepeatedParameter));
+        assert_eq!(parameters.single("d"), Ok(Some("x y/z")));
+        assert_eq!(parameters.single("e"), Ok(None));
+        assert_eq!(parameters.single("f"), Ok(None));
+        assert_eq!(parameters.values("c").collect::<Vec<_>>(), ["2"]);
     }
 
     #[test]
     fn more_parameters_than_any_request_has_are_refused() {
         assert!(Parameters::parse("a=1&".repeat(200).as_bytes()).is_ok());
-        assert_eq!(Parameters::parse("a=1&".repeat(201).as_bytes()), Err(Malformed));
+        assert_eq!(Parameters::parse("a=1&".repeat(201).as_bytes()), Err(MalformedParameters));
     }
 
     #[test]
@@ -161,17 +162,22 @@ mod tests {
             b"a=%7F",
             b"a=%C2%85",
         ] {
-            assert_eq!(Parameters::parse(encoded), Err(Malformed), "{:?}", String::from_utf8_lossy(encoded));
+            assert_eq!(
+                Parameters::parse(encoded),
+                Err(MalformedParameters),
+                "{:?}",
+                String::from_utf8_lossy(encoded)
+            );
         }
     }
 
     #[test]
     fn what_is_appended_leaves_the_uri_as_it_was() {
         let code = || [("code", Cow::from("a b"))];
-        assert_eq!(append("https://rp.test/cb", code()), "https://rp.test/cb?code=a+b");
-        assert_eq!(append("https://rp.test/cb?x=%7e", code()), "https://rp.test/cb?x=%7e&code=a+b");
-        assert_eq!(append("https://rp.test/cb?", code()), "https://rp.test/cb?code=a+b");
-        assert_eq!(append("https://rp.test/cb", []), "https://rp.test/cb");
+        assert_eq!(append_query("https://rp.test/cb", code()), "https://rp.test/cb?code=a+b");
+        assert_eq!(append_query("https://rp.test/cb?x=%7e", code()), "https://rp.test/cb?x=%7e&code=a+b");
+        assert_eq!(append_query("https://rp.test/cb?", code()), "https://rp.test/cb?code=a+b");
+        assert_eq!(append_query("https://rp.test/cb", []), "https://rp.test/cb");
     }
 
     proptest! {
@@ -188,7 +194,7 @@ mod tests {
 
         #[test]
         fn appended_parameters_come_back(uri in "https://rp\\.test/[a-z]{0,5}(\\?[a-z]=[a-z%0-9]{0,3})?", state in "\\PC{1,60}") {
-            let whole = append(&uri, [("state", Cow::from(state.as_str()))]);
+            let whole = append_query(&uri, [("state", Cow::from(state.as_str()))]);
             prop_assert!(whole.starts_with(&uri));
             let url = url::Url::parse(&whole).unwrap();
             let found = url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();

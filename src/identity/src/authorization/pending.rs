@@ -1,14 +1,17 @@
-//! Keeps authorization requests that wait for a person, and the steps they passed.
+//! Keeps authorization requests that wait for the user, and the steps recorded for them.
 //!
 //! ```text
 //!   sealed in a URL ──a form is posted──► waiting ──record_*──► waiting ──finish──► finished
 //!         └──── 30 minutes ────► expired ◄──── expires_at passed ──┘
 //! ```
 //!
-//! A request is bound to one browser by the hash of its cookie: what is in URLs opens nothing by itself. One that came by
-//! POST is sealed for no browser until the GET that follows: browsers send no `SameSite=Lax` cookie with a POST from
-//! another site, and giving the browser a new cookie then would end its other tabs. Until then it is worth no more than
-//! the form it came from.
+//! A request is bound to one browser by the hash of that browser's cookie: a URL alone opens nothing. A
+//! request that came by POST is sealed for no browser until the GET that follows. Browsers send no
+//! `SameSite=Lax` cookie with a POST from another site, and a new cookie would end the requests in the
+//! browser's other tabs. Until that GET the sealed request grants no more than the form that it came from.
+//!
+//! Owns the single use of a request: `finish_request_statement` changes a row once. Leaves the next step to
+//! `interaction`.
 
 use std::sync::Arc;
 
@@ -26,9 +29,9 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    AuthorizeError,
-    error::Untrusted,
-    interaction::{Asked, PassedStep, Step},
+    AuthorizationPageError,
+    error::UntrustedRequest,
+    interaction::{AuthorizationStep, RecordedStep, RequestProgress},
     redirect_uri,
     request::AuthorizationRequest,
     sealed::{self, RequestHandle},
@@ -38,69 +41,71 @@ use crate::{
     audit::{Event, Origin},
     clients::Client,
     consents, crypto,
-    login::{attempt::Completion, policy::Requirement},
-    sessions::{Session, SessionEnded, SignedIn},
+    login::{attempt::Completion, policy::AuthenticationRequirement},
+    sessions::{Session, SessionEnded, SignedInUser},
     users::User,
 };
 
-/// Why a request that waited cannot go on.
+/// Why a pending request cannot continue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Gone {
-    /// There is no such request, or another browser began it: the two look alike.
+pub enum RequestNotPending {
+    /// The request is unknown, or another browser began it. The two are indistinguishable to the caller.
     #[error("the request is not one of this browser")]
     Unknown,
-    /// It waited too long.
+    /// Its lifetime has passed.
     #[error("the request has expired")]
     Expired,
-    /// Its client got an answer already.
+    /// The client has received its response.
     #[error("the request was answered already")]
     Finished,
-    /// Its client, or the client's redirect URI, is not registered any more.
+    /// Its client, or the client's redirect URI, is no longer registered.
     #[error("{0}")]
-    Untrusted(Untrusted),
+    Untrusted(UntrustedRequest),
 }
 
-/// Why a step is not recorded.
+/// Why a step was not recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum InteractionError {
-    /// The request cannot go on.
     #[error(transparent)]
-    Gone(#[from] Gone),
-    /// The step is not the one that is asked for now. Resume the request: that leads to the right page.
+    RequestNotPending(#[from] RequestNotPending),
+    /// Another step comes first. Resuming the request leads to the right page.
     #[error("another step comes first")]
-    NotAsked,
-    /// What the person said was said in a session that has ended since. Resume the request: that leads to the sign-in.
+    StepOutOfOrder,
+    /// The session in which the user answered has ended. Resuming the request leads to the sign-in.
     #[error(transparent)]
     SessionEnded(#[from] SessionEnded),
-    /// The database did not do its part.
+    /// A database operation failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
 
-/// A request that waits for a person.
+/// An authorization request that waits for the user.
 #[derive(Clone, Debug)]
-pub struct Pending {
-    /// In the page's URL.
+pub struct PendingRequest {
+    /// Names the request in the page's URL.
     pub handle: RequestHandle,
-    /// What is asked for.
     pub request: AuthorizationRequest,
-    /// Who asks.
     pub client: Arc<Client>,
-    /// What a sign-in for it must reach.
-    pub requirement: Requirement,
-    /// What happened so far.
-    pub steps: Vec<PassedStep>,
-    /// When it came.
-    pub asked_at: Timestamp,
+    /// What a sign-in for this request must reach.
+    pub requirement: AuthenticationRequirement,
+    pub recorded_steps: Vec<RecordedStep>,
+    /// When the request was received.
+    pub received_at: Timestamp,
 }
 
-impl Pending {
-    /// It, without its row.
-    pub(super) fn asked(&self) -> Asked<'_> {
-        Asked { client: &self.client, request: &self.request, at: self.asked_at, passed: &self.steps }
+impl PendingRequest {
+    /// The input of the checks.
+    pub(super) fn progress(&self) -> RequestProgress<'_> {
+        RequestProgress {
+            client: &self.client,
+            request: &self.request,
+            received_at: self.received_at,
+            recorded_steps: &self.recorded_steps,
+        }
     }
 
-    /// The row that it waits in, or the one in which it is about to: for what is written because a form was posted.
+    /// The row of the request. A sealed request gets a new row, which the caller stores in the write of the
+    /// posted form.
     pub fn row_for(&self, app: &App, browser_secret: &str) -> Result<RequestRow, DatabaseError> {
         match self.handle {
             RequestHandle::Stored(id) => Ok(RequestRow { id, insertion: None }),
@@ -109,21 +114,20 @@ impl Pending {
     }
 }
 
-/// The row of a request, and what stores it where it is new.
+/// The row of a request, and the insertion of a new row.
 #[derive(Debug)]
 pub struct RequestRow {
-    /// Its key.
     pub id: Uuid,
-    /// Goes into the write of what was posted; none for a row that is there already.
+    /// Part of the write of the posted form; none if the row exists.
     pub insertion: Option<Insertion>,
 }
 
 impl RequestRow {
     fn new(
         app: &App,
-        pending: &Pending,
+        pending: &PendingRequest,
         browser_secret: &str,
-        steps: &[PassedStep],
+        steps: &[RecordedStep],
     ) -> Result<Self, DatabaseError> {
         let id = app.random.uuid();
         let expires_at = app.clock.now() + app.config.login.request_lifetime.duration();
@@ -133,83 +137,89 @@ impl RequestRow {
             client_id: Set(pending.request.client_id.clone()),
             parameters: Set(to_json(&pending.request)?),
             steps: Set(to_json(&steps)?),
-            created_at: Set(pending.asked_at.micros()),
+            created_at: Set(pending.received_at.micros()),
             expires_at: Set(expires_at.micros()),
             finished_at: Set(None),
         };
-        Ok(Self { id, insertion: Some(Insertion::of(row)) })
+        Ok(Self { id, insertion: Some(Insertion::from_active_model(row)) })
     }
 
-    /// Stores it in a write of its own, after what was posted was done.
+    /// Stores the row in a write of its own, for a form whose effect is already committed.
     pub async fn store(self, app: &App) -> Result<(), DatabaseError> {
         let Some(insertion) = self.insertion else { return Ok(()) };
         app.db
             .write(async |tx| {
-                tx.later(&insertion);
+                tx.defer(&insertion);
                 Ok(())
             })
             .await
     }
 }
 
-/// The request with this handle, if it waits and this browser began it. For pages, which show what it is
-/// about; where the browser goes is decided by [`super::resume`].
-pub async fn pending(
+/// The request with this handle, if it is pending and this browser began it. Pages use it to show the
+/// request; [`super::resume`] decides where the browser goes.
+pub async fn find_pending(
     app: &App,
     handle: &RequestHandle,
     browser_secret: &str,
-) -> Result<Option<Pending>, DatabaseError> {
+) -> Result<Option<PendingRequest>, DatabaseError> {
     match find(app, handle, browser_secret).await {
         Ok(pending) => Ok(Some(pending)),
         Err(InteractionError::Database(cause)) => Err(cause),
-        Err(InteractionError::Gone(_) | InteractionError::NotAsked | InteractionError::SessionEnded(_)) => {
-            Ok(None)
-        }
+        Err(
+            InteractionError::RequestNotPending(_)
+            | InteractionError::StepOutOfOrder
+            | InteractionError::SessionEnded(_),
+        ) => Ok(None),
     }
 }
 
-async fn find(app: &App, handle: &RequestHandle, browser_secret: &str) -> Result<Pending, InteractionError> {
+async fn find(
+    app: &App,
+    handle: &RequestHandle,
+    browser_secret: &str,
+) -> Result<PendingRequest, InteractionError> {
     match handle {
         RequestHandle::Stored(id) => {
             let row = rows::Entity::find_by_id(*id).one(app.db.reader()).await;
-            waiting(app, row.map_err(DatabaseError::from)?, browser_secret)
+            pending_from_row(app, row.map_err(DatabaseError::from)?, browser_secret)
         }
         RequestHandle::Sealed(text) => {
-            let (request, asked_at) = sealed::open(app, text, Some(browser_secret))?;
-            Ok(found(app, handle.clone(), request, Vec::new(), asked_at)?)
+            let (request, received_at) = sealed::open(app, text, Some(browser_secret))?;
+            Ok(pending_from_request(app, handle.clone(), request, Vec::new(), received_at)?)
         }
     }
 }
 
-/// The request with this handle for this browser; one that came by POST becomes this browser's.
+/// The pending request with this handle. A request that came by POST becomes bound to this browser.
 pub(super) async fn find_or_bind(
     app: &App,
     handle: &RequestHandle,
     browser_secret: &str,
-) -> Result<Pending, AuthorizeError> {
+) -> Result<PendingRequest, AuthorizationPageError> {
     let unbound = match handle {
         RequestHandle::Sealed(text) => sealed::open(app, text, None).ok(),
         RequestHandle::Stored(_) => None,
     };
-    let Some((request, asked_at)) = unbound else { return Ok(find(app, handle, browser_secret).await?) };
-    let handle = sealed::seal(app, &request, Some(browser_secret), asked_at)?;
-    Ok(found(app, handle, request, Vec::new(), asked_at)?)
+    let Some((request, received_at)) = unbound else { return Ok(find(app, handle, browser_secret).await?) };
+    let handle = sealed::seal(app, &request, Some(browser_secret), received_at)?;
+    Ok(pending_from_request(app, handle, request, Vec::new(), received_at)?)
 }
 
-/// Records that this browser's user signed in, or stepped up, in the write of the sign-in. It stays whatever became of
-/// the request meanwhile; what is made says that.
+/// Records, in the write of a sign-in, that the user signed in or stepped up for a request. The sign-in
+/// commits even if the request has expired meanwhile; the completion's output reports that.
 ///
-/// The step counts as the press that an unproven client needs, so only a form whose page names the client may record it.
-pub struct SignInFor<'a> {
-    /// The request; none for a page of ours, which keeps nothing.
-    pub request: Option<Uuid>,
-    /// The browser's secret.
+/// The recorded step counts as the user's action that an unproven client needs (RFC 8252 section 8.6). So
+/// only a form whose page names the client may record it.
+pub struct LoginStepRecorder<'a> {
+    /// The row of the request; none for a sign-in to the issuer's own pages, which records nothing.
+    pub request_id: Option<Uuid>,
     pub browser_secret: &'a str,
 }
 
 #[async_trait]
-impl Completion for SignInFor<'_> {
-    type Made = Result<(), Gone>;
+impl Completion for LoginStepRecorder<'_> {
+    type Output = Result<(), RequestNotPending>;
 
     async fn complete(
         &self,
@@ -217,45 +227,48 @@ impl Completion for SignInFor<'_> {
         tx: &Transaction,
         session: &Session,
         _: &User,
-    ) -> Result<Self::Made, DatabaseError> {
-        let Some(id) = self.request else { return Ok(Ok(())) };
-        let step = PassedStep::Login { sid: session.sid, at: app.clock.now() };
-        match pass(app, tx, id, self.browser_secret, step).await {
+    ) -> Result<Self::Output, DatabaseError> {
+        let Some(id) = self.request_id else { return Ok(Ok(())) };
+        let step = RecordedStep::Login { sid: session.sid, at: app.clock.now() };
+        match append_step(app, tx, id, self.browser_secret, step).await {
             Ok(()) => Ok(Ok(())),
             Err(InteractionError::Database(cause)) => Err(cause),
-            Err(InteractionError::Gone(gone)) => Ok(Err(gone)),
-            Err(InteractionError::NotAsked | InteractionError::SessionEnded(_)) => Ok(Err(Gone::Unknown)),
+            Err(InteractionError::RequestNotPending(gone)) => Ok(Err(gone)),
+            Err(InteractionError::StepOutOfOrder | InteractionError::SessionEnded(_)) => {
+                Ok(Err(RequestNotPending::Unknown))
+            }
         }
     }
 }
 
-/// Records what the user said to what the request asks for, and remembers a yes. Answers the row of the request.
+/// Records whether the user allowed the request, and stores the consent. Returns the handle of the request's
+/// row.
 ///
-/// Only when consent is what comes next: an earlier yes could be one to a page that was not shown.
+/// Refused unless consent is the next step: otherwise the answer could belong to a page that was not shown.
 pub async fn record_consent(
     app: &App,
     handle: &RequestHandle,
     browser_secret: &str,
-    signed_in: &SignedIn,
+    signed_in: &SignedInUser,
     allow: bool,
     origin: &Origin,
 ) -> Result<RequestHandle, InteractionError> {
     let now = app.clock.now();
     let pending = find(app, handle, browser_secret).await?;
-    if super::next_of(app, &pending, Some(signed_in)).await? != Step::Consent {
-        return Err(InteractionError::NotAsked);
+    if super::next_step_of(app, &pending, Some(signed_in)).await? != AuthorizationStep::Consent {
+        return Err(InteractionError::StepOutOfOrder);
     }
     let request = &pending.request;
     let user_id = signed_in.user.id;
     let (kind, step) = if allow {
-        ("consent.allowed", PassedStep::Allowed { user_id, at: now })
+        ("consent.allowed", RecordedStep::Allowed { user_id, at: now })
     } else {
-        ("consent.denied", PassedStep::Denied { at: now })
+        ("consent.denied", RecordedStep::Denied { at: now })
     };
     signed_in
         .principal()
         .write(app, async |tx, _| {
-            let id = pass_or_store(app, tx, &pending, browser_secret, step).await?;
+            let id = append_step_or_insert(app, tx, &pending, browser_secret, step).await?;
             if allow {
                 consents::remember(tx, user_id, &request.client_id, &request.scope, now).await?;
             }
@@ -271,20 +284,22 @@ pub async fn record_consent(
         .await
 }
 
-/// Records that the person cannot reach the level asked for, so that the client is told. Answers the row of the request.
-pub async fn record_unreachable(
+/// Records that the user cannot reach the requested acr, so that the client receives the error. Returns the
+/// handle of the request's row.
+pub async fn record_unreachable_acr(
     app: &App,
     handle: &RequestHandle,
     browser_secret: &str,
 ) -> Result<RequestHandle, InteractionError> {
-    let step = PassedStep::Unreachable { at: app.clock.now() };
+    let step = RecordedStep::Unreachable { at: app.clock.now() };
     let pending = find(app, handle, browser_secret).await?;
-    let id = app.db.write(async |tx| pass_or_store(app, tx, &pending, browser_secret, step).await).await?;
+    let id =
+        app.db.write(async |tx| append_step_or_insert(app, tx, &pending, browser_secret, step).await).await?;
     Ok(RequestHandle::Stored(id))
 }
 
-/// What marks the request as answered: the one gate to a code. It changes a row once.
-pub(super) fn finishing(id: Uuid, now: Timestamp) -> UpdateStatement {
+/// Marks the request as finished. This statement is the only gate to a code: it changes a row once.
+pub(super) fn finish_request_statement(id: Uuid, now: Timestamp) -> UpdateStatement {
     rows::Entity::update_many()
         .col_expr(rows::Column::FinishedAt, Expr::value(now.micros()))
         .filter(rows::Column::Id.eq(id))
@@ -292,35 +307,35 @@ pub(super) fn finishing(id: Uuid, now: Timestamp) -> UpdateStatement {
         .into_query()
 }
 
-/// Adds a step to the row of a request, or stores a request with its first step.
-async fn pass_or_store(
+/// Appends a step to a stored request, or stores a sealed request with its first step.
+async fn append_step_or_insert(
     app: &App,
     tx: &Transaction,
-    pending: &Pending,
+    pending: &PendingRequest,
     browser_secret: &str,
-    step: PassedStep,
+    step: RecordedStep,
 ) -> Result<Uuid, InteractionError> {
     if let RequestHandle::Stored(id) = pending.handle {
-        pass(app, tx, id, browser_secret, step).await?;
+        append_step(app, tx, id, browser_secret, step).await?;
         return Ok(id);
     }
     let row = RequestRow::new(app, pending, browser_secret, &[step])?;
     if let Some(insertion) = &row.insertion {
-        tx.later(insertion);
+        tx.defer(insertion);
     }
     Ok(row.id)
 }
 
-async fn pass(
+async fn append_step(
     app: &App,
     tx: &Transaction,
     id: Uuid,
     browser_secret: &str,
-    step: PassedStep,
+    step: RecordedStep,
 ) -> Result<(), InteractionError> {
-    // Locked, because the list is read, extended and written back.
+    // The row is locked, because the list of steps is read, extended and written back.
     let row = rows::Entity::find_by_id(id).lock_exclusive().one(tx).await.map_err(DatabaseError::from)?;
-    let mut steps = waiting(app, row, browser_secret)?.steps;
+    let mut steps = pending_from_row(app, row, browser_secret)?.recorded_steps;
     steps.push(step);
     rows::Entity::update_many()
         .col_expr(rows::Column::Steps, Expr::value(to_json(&steps)?))
@@ -331,38 +346,42 @@ async fn pass(
     Ok(())
 }
 
-/// Whether the row may go on in this browser.
-fn waiting(app: &App, row: Option<Row>, browser_secret: &str) -> Result<Pending, InteractionError> {
-    let row = row.ok_or(Gone::Unknown)?;
-    if !crypto::equal(&row.browser_hash, &crypto::token_hash(browser_secret)) {
-        return Err(Gone::Unknown.into());
+/// The pending request of a row, if this browser may continue it.
+fn pending_from_row(
+    app: &App,
+    row: Option<Row>,
+    browser_secret: &str,
+) -> Result<PendingRequest, InteractionError> {
+    let row = row.ok_or(RequestNotPending::Unknown)?;
+    if !crypto::constant_time_equal(&row.browser_hash, &crypto::token_hash(browser_secret)) {
+        return Err(RequestNotPending::Unknown.into());
     }
     if row.finished_at.is_some() {
-        return Err(Gone::Finished.into());
+        return Err(RequestNotPending::Finished.into());
     }
     if row.expires_at <= app.clock.now().micros() {
-        return Err(Gone::Expired.into());
+        return Err(RequestNotPending::Expired.into());
     }
     let handle = RequestHandle::Stored(row.id);
     let (request, steps) = (from_json(row.parameters)?, from_json(row.steps)?);
-    Ok(found(app, handle, request, steps, Timestamp::from_micros(row.created_at))?)
+    Ok(pending_from_request(app, handle, request, steps, Timestamp::from_micros(row.created_at))?)
 }
 
-/// A request as it is now, unless its client or the client's redirect URI went away.
-fn found(
+/// A pending request with its current client, if the client and its redirect URI are still registered.
+fn pending_from_request(
     app: &App,
     handle: RequestHandle,
     request: AuthorizationRequest,
-    steps: Vec<PassedStep>,
-    asked_at: Timestamp,
-) -> Result<Pending, Gone> {
+    recorded_steps: Vec<RecordedStep>,
+    received_at: Timestamp,
+) -> Result<PendingRequest, RequestNotPending> {
     let client = app.clients().find(&request.client_id).cloned();
-    let client = client.ok_or(Gone::Untrusted(Untrusted::UnknownClient))?;
+    let client = client.ok_or(RequestNotPending::Untrusted(UntrustedRequest::UnknownClient))?;
     if !redirect_uri::registered(app, &client, &request.redirect_uri) {
-        return Err(Gone::Untrusted(Untrusted::UnregisteredRedirectUri));
+        return Err(RequestNotPending::Untrusted(UntrustedRequest::UnregisteredRedirectUri));
     }
     let requirement = request.requirement(app, &client);
-    Ok(Pending { handle, request, client, requirement, steps, asked_at })
+    Ok(PendingRequest { handle, request, client, requirement, recorded_steps, received_at })
 }
 
 fn to_json(value: &impl serde::Serialize) -> Result<serde_json::Value, DatabaseError> {

@@ -1,37 +1,36 @@
-//! Answers whether a redirect URI is one that the client registered (RFC 9700 section 2.1).
+//! Answers whether a redirect URI is registered for a client (RFC 9700 section 2.1).
 //!
-//! Compared as strings: no decoding, no case folding, no default port. The one exception is the port of
-//! a native app's loopback address (RFC 8252 section 7.3), which the app gets only when it starts. A page of an issuer on
-//! such an address has its port.
+//! URIs are compared as strings: no decoding, no case folding, no default port. The one exception is the port
+//! of a native app's loopback URI (RFC 8252 section 7.3), which the app learns only when it starts. The
+//! issuer's own pages have no such exception, even when the issuer runs on a loopback address.
 
 use url::{Host, Url};
 
-use crate::{App, clients::Client, config::is_loopback, resources::same_origin};
+use crate::{App, clients::Client, config::url_is_loopback, resources::same_origin};
 
-/// Whether `asked` is registered for `client`.
 pub(super) fn registered(app: &App, client: &Client, asked: &str) -> bool {
-    // A page of the issuer is no native app: at another port listens somebody else.
+    // A page of the issuer is no native app: another program may listen at another port.
     let native = |registered: &str| client.public() && !same_origin(registered, &app.config.issuer);
     client.redirect_uris.iter().any(|registered| {
         registered == asked || (same_but_for_loopback_port(registered, asked) && native(registered))
     })
 }
 
-/// Whether an answer sent there is of use to nobody but the client, whoever began the request.
+/// Whether only the client can use a response sent to this URI, whoever began the request.
 ///
-/// A confidential client proves itself with the code. A public one is proven by an `https` redirect URI, which leads to
-/// the host that proved its name; any program on the person's device may take a loopback port or an app's own scheme
-/// (RFC 8252 section 8.6). Where the issuer itself is on that device nothing is proven, because such a program may take
-/// the issuer's port as well.
-pub(super) fn proves_client(app: &App, client: &Client, redirect_uri: &str) -> bool {
-    !client.public() || leads_to_proven_host(redirect_uri) || app.config.loopback_issuer()
+/// A confidential client authenticates when it redeems the code. A public client is identified by an `https`
+/// redirect URI, because the host has proven its name by a certificate. Any program on the user's device may
+/// take a loopback port or a private-use URI scheme (RFC 8252 section 8.6). When the issuer itself runs on
+/// that device, such a program may take the issuer's port as well, so the distinction protects nothing there.
+pub(super) fn proves_client_identity(app: &App, client: &Client, redirect_uri: &str) -> bool {
+    !client.public() || names_remote_https_host(redirect_uri) || app.config.issuer_is_loopback()
 }
 
-fn leads_to_proven_host(redirect_uri: &str) -> bool {
+fn names_remote_https_host(redirect_uri: &str) -> bool {
     Url::parse(redirect_uri).is_ok_and(|uri| {
-        // RFC 6761 section 6.3: names below `localhost` are this machine too.
+        // RFC 6761 section 6.3: names below `localhost` resolve to this machine too.
         let local_name = matches!(uri.host(), Some(Host::Domain(name)) if name.ends_with(".localhost"));
-        uri.scheme() == "https" && !local_name && !is_loopback(&uri)
+        uri.scheme() == "https" && !local_name && !url_is_loopback(&uri)
     })
 }
 
@@ -42,8 +41,8 @@ fn same_but_for_loopback_port(registered: &str, asked: &str) -> bool {
     }
 }
 
-/// Host and what follows the port, of an `http` URI whose host is a loopback address in its usual form.
-/// Names such as `localhost` may resolve elsewhere and do not count (RFC 8252 section 8.3).
+/// The host and the part after the port, of an `http` URI whose host is a loopback IP literal. Names such as
+/// `localhost` may resolve to another machine and do not count (RFC 8252 section 8.3).
 fn without_loopback_port(uri: &str) -> Option<(&str, &str)> {
     let after_scheme = uri.strip_prefix("http://")?;
     let host = ["127.0.0.1", "[::1]"].into_iter().find(|host| after_scheme.starts_with(host))?;
@@ -56,7 +55,7 @@ fn without_loopback_port(uri: &str) -> Option<(&str, &str)> {
         }
         None => rest,
     };
-    // Anything else would make the host another one: `127.0.0.1.evil.test`, `127.0.0.1@evil.test`.
+    // Any other character would extend the host: `127.0.0.1.evil.test`, `127.0.0.1@evil.test`.
     (rest.is_empty() || rest.starts_with(['/', '?'])).then_some((host, rest))
 }
 
@@ -115,7 +114,7 @@ mod tests {
             ("com.example.app:/cb", false),
             ("com.example.app://https/cb", false),
         ] {
-            assert_eq!(leads_to_proven_host(uri), proves, "{uri}");
+            assert_eq!(names_remote_https_host(uri), proves, "{uri}");
         }
     }
 

@@ -1,38 +1,39 @@
 //! Answers authorization requests: with a code (RFC 6749 section 4.1.2) or an error (section 4.1.2.1).
 //!
-//! Every answer names the issuer (RFC 9207) and repeats `state`. A code is 256 random bits, stored
-//! hashed; it, its grant and the end of the waiting request are one write.
+//! Every response names the issuer (RFC 9207) and repeats `state`. A code has 256 random bits and is stored
+//! as a hash. The code, its grant and the end of the pending request are one write. Leaves the single use of
+//! a code to `tokens::authorization_code`.
 
 use std::borrow::Cow;
 
-use postern_service::{clock::Timestamp, database::Done};
+use postern_service::{clock::Timestamp, database::StatementResult};
 use sea_orm::StatementBuilder;
 use uuid::Uuid;
 
 use super::{
-    AuthorizeError,
-    error::Refusal,
-    parameters::append,
-    pending::{self, Gone},
+    AuthorizationPageError,
+    error::AuthorizationError,
+    parameters::append_query,
+    pending::{self, RequestNotPending},
     request::AuthorizationRequest,
 };
 use crate::{
     App,
     audit::{Event, Origin},
     grants::{self, NewGrant},
-    sessions::{self, RowLocks, SignedIn},
-    tokens::authorization_code::{self, NewCode},
+    sessions::{self, RowLocks, SignedInUser},
+    tokens::authorization_code::{self, NewAuthorizationCode},
 };
 
-/// Grants what is asked for and answers with a code: the URI to go to. None, with nothing written, where the session has
-/// ended since it was read.
-pub(super) async fn grant(
+/// Creates the grant and a code. Returns the redirect URI with the code; none, with nothing written, when the
+/// session has ended since it was read.
+pub(super) async fn respond_with_code(
     app: &App,
     request: &AuthorizationRequest,
-    signed_in: &SignedIn,
-    waiting: Option<Uuid>,
+    signed_in: &SignedInUser,
+    pending_id: Option<Uuid>,
     origin: &Origin,
-) -> Result<Option<String>, AuthorizeError> {
+) -> Result<Option<String>, AuthorizationPageError> {
     let now = app.clock.now();
     let new = NewGrant {
         user_id: Some(signed_in.user.id),
@@ -51,74 +52,77 @@ pub(super) async fn grant(
         .session(signed_in.session.sid)
         .grant(grant.id)
         .details(serde_json::json!({ "scope": grant.scope }));
-    let new_code = NewCode {
+    let new_code = NewAuthorizationCode {
         grant: &grant,
         redirect_uri: &request.redirect_uri,
         code_challenge: Some(&request.code_challenge),
         nonce: request.nonce.as_deref(),
     };
     let (code, code_row) = authorization_code::new(app, &new_code, now);
-    let (grant_row, event_row) = (grants::insertion(&grant), event.insertion(app, origin, now));
-    let seeing = sessions::seeing(&signed_in.session, now);
-    let locks = if seeing.is_some() { RowLocks::SharedUser } else { RowLocks::Shared };
-    let standing = signed_in.principal().standing_statement(locks);
-    let finishing = waiting.map(|id| pending::finishing(id, now));
-    let mut statements: Vec<&dyn StatementBuilder> = vec![&standing];
-    statements.extend(finishing.as_ref().map(|finishing| finishing as &dyn StatementBuilder));
+    let (grant_row, event_row) = (grants::insert_statement(&grant), event.insert_statement(app, origin, now));
+    let touch_session = sessions::touch_session_statement(&signed_in.session, now);
+    let locks = if touch_session.is_some() { RowLocks::SharedUser } else { RowLocks::Shared };
+    let lock_authority = signed_in.principal().lock_authority_statement(locks);
+    let finish_request = pending_id.map(|id| pending::finish_request_statement(id, now));
+    let mut statements: Vec<&dyn StatementBuilder> = vec![&lock_authority];
+    statements.extend(finish_request.as_ref().map(|finish_request| finish_request as &dyn StatementBuilder));
     statements.extend([&grant_row as &dyn StatementBuilder, &code_row, &event_row]);
-    statements.extend(seeing.as_ref().map(|seeing| seeing as &dyn StatementBuilder));
-    let waited = waiting.is_some();
-    let done =
-        app.db.write_together(&statements, move |done| matches!(granted(done, waited), Ok(true))).await?;
-    if !granted(&done, waited)? {
+    statements.extend(touch_session.as_ref().map(|touch_session| touch_session as &dyn StatementBuilder));
+    let was_pending = pending_id.is_some();
+    let done = app
+        .db
+        .write_batch(&statements, move |done| matches!(preconditions_met(done, was_pending), Ok(true)))
+        .await?;
+    if !preconditions_met(&done, was_pending)? {
         return Ok(None);
     }
-    Ok(Some(respond(app, &request.redirect_uri, request.state.as_deref(), [("code", Cow::from(code))])))
+    Ok(Some(response_uri(app, &request.redirect_uri, request.state.as_deref(), [("code", Cow::from(code))])))
 }
 
-/// What became of the conditions of a grant: whether the session stood, and whether the request still waited, if it did.
-fn granted(done: &[Done], waited: bool) -> Result<bool, Gone> {
+/// Whether the conditions of the write held: the session had not ended, and a pending request was not
+/// finished by another request.
+fn preconditions_met(done: &[StatementResult], was_pending: bool) -> Result<bool, RequestNotPending> {
     match done {
         [standing, ..] if !standing.found_a_row() => Ok(false),
-        [_, finishing, ..] if waited && !finishing.changed_a_row() => Err(Gone::Finished),
+        [_, finishing, ..] if was_pending && !finishing.changed_a_row() => Err(RequestNotPending::Finished),
         _ => Ok(true),
     }
 }
 
-/// Answers with an error: the URI to go to.
-pub(super) async fn refuse(
+/// Finishes a pending request with an error. Returns the redirect URI with the error.
+pub(super) async fn respond_with_error(
     app: &App,
     request: &AuthorizationRequest,
-    refusal: Refusal,
-    waiting: Option<Uuid>,
+    refusal: AuthorizationError,
+    pending_id: Option<Uuid>,
     origin: &Origin,
-) -> Result<String, AuthorizeError> {
-    if let Some(id) = waiting {
-        let finishing = pending::finishing(id, app.clock.now());
-        let done = app.db.write_together(&[&finishing], Done::first_changed_a_row).await?;
-        if !Done::first_changed_a_row(&done) {
-            return Err(Gone::Finished.into());
+) -> Result<String, AuthorizationPageError> {
+    if let Some(id) = pending_id {
+        let finish_request = pending::finish_request_statement(id, app.clock.now());
+        let done = app.db.write_batch(&[&finish_request], StatementResult::first_changed_a_row).await?;
+        if !StatementResult::first_changed_a_row(&done) {
+            return Err(RequestNotPending::Finished.into());
         }
     }
     tracing::info!(client_id = request.client_id, error = refusal.error.word(), %refusal, "authorization refused");
-    Ok(error(app, &request.redirect_uri, request.state.as_deref(), refusal, origin))
+    Ok(error_response(app, &request.redirect_uri, request.state.as_deref(), refusal, origin))
 }
 
-/// An error response: the URI to go to.
-pub(super) fn error(
+/// The redirect URI with an error response.
+pub(super) fn error_response(
     app: &App,
     redirect_uri: &str,
     state: Option<&str>,
-    refusal: Refusal,
+    refusal: AuthorizationError,
     origin: &Origin,
 ) -> String {
-    // The reference under which the log knows the request.
+    // The user can quote this reference; the log has it too.
     let reference = origin.request_id.as_ref().map(|id| ("error_uri", Cow::from(app.config.error_page(id))));
     let error = [("error", Cow::from(refusal.error.word())), ("error_description", refusal.description)];
-    respond(app, redirect_uri, state, error.into_iter().chain(reference))
+    response_uri(app, redirect_uri, state, error.into_iter().chain(reference))
 }
 
-fn respond<'a>(
+fn response_uri<'a>(
     app: &'a App,
     redirect_uri: &str,
     state: Option<&'a str>,
@@ -126,5 +130,5 @@ fn respond<'a>(
 ) -> String {
     let state = state.map(|state| ("state", Cow::from(state)));
     let issuer = ("iss", Cow::from(app.config.issuer.as_str()));
-    append(redirect_uri, answer.into_iter().chain(state).chain([issuer]))
+    append_query(redirect_uri, answer.into_iter().chain(state).chain([issuer]))
 }

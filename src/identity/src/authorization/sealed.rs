@@ -1,37 +1,37 @@
-//! Defines how the URL of a page names a request that waits for a person, and seals it there until a form is posted.
+//! Defines the handle of a pending authorization request in a page's URL, and seals the request there.
 //!
-//! Whoever opens a link makes a request, so a request alone stores nothing. It travels in the page's URL, sealed for the
-//! browser that began it: no other browser can open it, and nobody can read or change it. It grants nothing by itself: to
-//! resume it is to begin the same request anew.
+//! Anyone who opens a link makes a request, so a request alone stores nothing. The request travels in the
+//! page's URL, sealed for the browser that began it: no other browser can open it, and nobody can read or
+//! change it. A sealed request grants nothing: resuming it is the same as beginning the request anew. When a
+//! form is posted, `pending` stores a row.
 
 use std::{fmt, str::FromStr, time::Duration};
 
 use postern_service::clock::Timestamp;
 use uuid::Uuid;
 
-use super::{pending::Gone, request::AuthorizationRequest};
+use super::{pending::RequestNotPending, request::AuthorizationRequest};
 use crate::{
     App,
     crypto::{self, CryptoError},
 };
 
-/// So long a sealed request waits for a form.
-const LIFETIME: Duration = Duration::from_mins(30);
+/// How long a sealed request can be resumed. A stored request has its own `expires_at`.
+const SEALED_REQUEST_LIFETIME: Duration = Duration::from_mins(30);
 
-/// Longest sealed request: proxies and browsers take a URL of that length.
-pub(super) const LONGEST: usize = 4096;
+/// In bytes: a URL of that length passes through proxies and browsers.
+pub(super) const MAX_SEALED_LENGTH: usize = 4096;
 
-/// How a URL names a request.
+/// The handle of a request in a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestHandle {
-    /// By its row: a form was posted for it.
+    /// The key of its row: a form was posted for the request.
     Stored(Uuid),
-    /// By itself, sealed.
+    /// The sealed request itself.
     Sealed(String),
 }
 
 impl RequestHandle {
-    /// Its row, if there is one.
     pub const fn row(&self) -> Option<Uuid> {
         match self {
             Self::Stored(id) => Some(*id),
@@ -50,24 +50,24 @@ impl fmt::Display for RequestHandle {
 }
 
 impl FromStr for RequestHandle {
-    type Err = Gone;
+    type Err = RequestNotPending;
 
-    fn from_str(text: &str) -> Result<Self, Gone> {
+    fn from_str(text: &str) -> Result<Self, RequestNotPending> {
         match text.parse() {
             Ok(id) => Ok(Self::Stored(id)),
-            Err(_) if text.len() <= LONGEST => Ok(Self::Sealed(text.to_owned())),
-            Err(_) => Err(Gone::Unknown),
+            Err(_) if text.len() <= MAX_SEALED_LENGTH => Ok(Self::Sealed(text.to_owned())),
+            Err(_) => Err(RequestNotPending::Unknown),
         }
     }
 }
 
-/// Whether a request fits into a URL when it is sealed.
-pub(super) fn fits(request: &AuthorizationRequest) -> bool {
+pub(super) fn fits_in_url(request: &AuthorizationRequest) -> bool {
     serde_json::to_vec(&(request, Timestamp::from_micros(i64::MAX)))
-        .is_ok_and(|plain| crypto::length_in_url(plain.len()) <= LONGEST)
+        .is_ok_and(|plain| crypto::sealed_url_length(plain.len()) <= MAX_SEALED_LENGTH)
 }
 
-/// Seals a request that came at `at`, for one browser or, without one, for the GET that follows a POST.
+/// Seals a request that was received at `at`, for one browser or, without a secret, for the GET that follows
+/// a POST.
 pub(super) fn seal(
     app: &App,
     request: &AuthorizationRequest,
@@ -75,27 +75,35 @@ pub(super) fn seal(
     at: Timestamp,
 ) -> Result<RequestHandle, CryptoError> {
     let plain = serde_json::to_vec(&(request, at)).map_err(|_| CryptoError::Library)?;
-    let browser = name_of(browser_secret);
-    Ok(RequestHandle::Sealed(app.vault.seal_in_url(&place(&browser), &plain, &app.random)?))
+    let browser = browser_hash(browser_secret);
+    Ok(RequestHandle::Sealed(app.vault.seal_in_url(&associated_data(&browser), &plain, &app.random)?))
 }
 
-/// Opens what was sealed for this browser, or for the GET that follows a POST.
+/// Opens a request that was sealed for this browser or, without a secret, for the GET that follows a POST.
 pub(super) fn open(
     app: &App,
     sealed: &str,
     browser_secret: Option<&str>,
-) -> Result<(AuthorizationRequest, Timestamp), Gone> {
-    let browser = name_of(browser_secret);
-    let plain = app.vault.open_from_url(&place(&browser), sealed).map_err(|_| Gone::Unknown)?;
-    let (request, at): (_, Timestamp) = serde_json::from_slice(&plain).map_err(|_| Gone::Unknown)?;
-    if at + LIFETIME <= app.clock.now() { Err(Gone::Expired) } else { Ok((request, at)) }
+) -> Result<(AuthorizationRequest, Timestamp), RequestNotPending> {
+    let browser = browser_hash(browser_secret);
+    let plain = app
+        .vault
+        .open_from_url(&associated_data(&browser), sealed)
+        .map_err(|_| RequestNotPending::Unknown)?;
+    let (request, at): (_, Timestamp) =
+        serde_json::from_slice(&plain).map_err(|_| RequestNotPending::Unknown)?;
+    if at + SEALED_REQUEST_LIFETIME <= app.clock.now() {
+        Err(RequestNotPending::Expired)
+    } else {
+        Ok((request, at))
+    }
 }
 
-/// The hash of the browser's secret; empty for none.
-fn name_of(browser_secret: Option<&str>) -> String {
-    browser_secret.map(|secret| crypto::hex(&crypto::token_hash(secret))).unwrap_or_default()
+/// The hash of the browser's secret; empty without a secret.
+fn browser_hash(browser_secret: Option<&str>) -> String {
+    browser_secret.map(|secret| crypto::encode_hex(&crypto::token_hash(secret))).unwrap_or_default()
 }
 
-fn place(browser: &str) -> [&str; 2] {
+fn associated_data(browser: &str) -> [&str; 2] {
     ["authorization_request", browser]
 }

@@ -1,4 +1,4 @@
-//! `postern client`: the apps that ask for tokens.
+//! Defines `postern client`: the clients that request tokens.
 
 use std::fmt::Write as _;
 
@@ -18,7 +18,7 @@ use crate::{
     administration::{
         ChangeError,
         clients::{self, NewSecret},
-        metadata::{Metadata, MetadataChange},
+        metadata::{ClientMetadata, ClientMetadataChange},
     },
     audit::Origin,
     clients::{Client, ClientAuthMethod, GrantType},
@@ -74,8 +74,8 @@ pub(super) enum Command {
     },
 }
 
-/// What a client says of itself. A list is given by repeating the flag and replaces the list before; one empty value
-/// empties it.
+/// What a client says of itself. A list is given by repeating the flag and replaces the list before; one
+/// empty value empties it.
 #[derive(Debug, Args)]
 pub(super) struct MetadataFlags {
     /// What people call it.
@@ -102,16 +102,16 @@ pub(super) struct MetadataFlags {
     /// What the token endpoint accepts from it.
     #[arg(long, value_parser = words::<GrantType>(&["authorization_code", "refresh_token", "client_credentials"]))]
     grant_type: Option<Vec<GrantType>>,
-    /// A scope it may ask for; a new client may ask for openid, profile, email and `offline_access` unless this says
-    /// otherwise.
+    /// A scope it may ask for; a new client may ask for openid, profile, email and `offline_access` unless
+    /// this says otherwise.
     #[arg(long)]
     scope: Option<Vec<String>>,
     /// A scope it gets when it names none.
     #[arg(long, value_name = "SCOPE")]
     default_scope: Option<Vec<String>>,
-    /// A login method by which people may sign in for it; none means all that are switched on. Whoever is signed in by
-    /// another one signs in again. Methods of the same `amr` (codes that are sent) count as one. A second factor that an
-    /// account has is asked for all the same.
+    /// A login method by which people may sign in for it; none means all that are switched on. Whoever is
+    /// signed in by another one signs in again. Methods of the same `amr` (codes that are sent) count as one.
+    /// A second factor that an account has is asked for all the same.
     #[arg(long, value_name = "METHOD")]
     login_method: Option<Vec<String>>,
     /// Least level of every sign-in for it: aal1, aal2 or phr.
@@ -128,16 +128,15 @@ pub(super) struct MetadataFlags {
     tos_uri: Option<String>,
 }
 
-/// Parses one of a closed list of words into the type that reads them.
+/// Parses one of a fixed list of values by the type's own deserializer.
 fn words<T: DeserializeOwned + Clone + Send + Sync + 'static>(
     list: &'static [&'static str],
 ) -> impl clap::builder::TypedValueParser<Value = T> {
     PossibleValuesParser::new(list).try_map(|word| serde_json::from_value(Value::String(word)))
 }
 
-impl From<MetadataFlags> for MetadataChange {
+impl From<MetadataFlags> for ClientMetadataChange {
     fn from(flags: MetadataFlags) -> Self {
-        // An empty value empties the list.
         let values = |list: Option<Vec<String>>| {
             list.map(|values| values.into_iter().filter(|value| !value.is_empty()).collect::<Vec<_>>())
         };
@@ -149,9 +148,9 @@ impl From<MetadataFlags> for MetadataChange {
             post_logout_redirect_uris: values(flags.post_logout_redirect_uri),
             origins: values(flags.origin),
             grant_types: flags.grant_type,
-            scopes: flags.scope.as_deref().map(scopes),
+            scopes: flags.scope.as_deref().map(split_scopes),
             add_scopes: Vec::new(),
-            default_scopes: flags.default_scope.as_deref().map(scopes),
+            default_scopes: flags.default_scope.as_deref().map(split_scopes),
             login_methods: values(flags.login_method),
             required_acr: flags.required_acr,
             logo_uri: flags.logo_uri,
@@ -162,7 +161,7 @@ impl From<MetadataFlags> for MetadataChange {
 }
 
 /// Scopes may also come as one space-separated value (RFC 6749 section 3.3).
-fn scopes(values: &[String]) -> Vec<String> {
+fn split_scopes(values: &[String]) -> Vec<String> {
     values.iter().flat_map(|value| value.split_whitespace()).map(str::to_owned).collect()
 }
 
@@ -172,17 +171,17 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
     let report = match command {
         Command::Add { client_id: Some(client_id), metadata, .. } => {
             let secret = clients::add(&app, &client_id, (*metadata).into(), &origin).await?;
-            with_secret(&client_id, "added", secret.as_ref())
+            report_with_secret(&client_id, "added", secret.as_ref())
         }
-        // Without a name it is `--docs`.
+        // Clap requires `--docs` if there is no `client_id`.
         Command::Add { client_id: None, .. } => {
-            clients::add(&app, DOCS_CLIENT, clients::docs_client(&app), &origin).await?;
-            with_secret(DOCS_CLIENT, "added", None)
+            clients::add(&app, DOCS_CLIENT, clients::docs_client_metadata(&app), &origin).await?;
+            report_with_secret(DOCS_CLIENT, "added", None)
         }
         Command::List => list(&app)?,
-        Command::Show { client_id } => show(&find(&app, &client_id)?)?,
+        Command::Show { client_id } => show(&find_client(&app, &client_id)?)?,
         Command::Update { client_id, metadata, add_scope, enabled } => {
-            let change = MetadataChange { add_scopes: scopes(&add_scope), ..(*metadata).into() };
+            let change = ClientMetadataChange { add_scopes: split_scopes(&add_scope), ..(*metadata).into() };
             update(&app, &client_id, change, enabled, &origin).await?
         }
         Command::Remove { client_id } => {
@@ -194,7 +193,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
         }
         Command::RotateSecret { client_id, overlap } => {
             let secret = clients::rotate_secret(&app, &client_id, overlap.duration(), &origin).await?;
-            with_secret(&client_id, "given another secret", Some(&secret))
+            report_with_secret(&client_id, "given another secret", Some(&secret))
         }
     };
     app.db.close().await;
@@ -204,30 +203,30 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
 async fn update(
     app: &App,
     client_id: &str,
-    change: MetadataChange,
+    change: ClientMetadataChange,
     enabled: Option<bool>,
     origin: &Origin,
 ) -> Result<Report, CommandError> {
-    if change == MetadataChange::default() && enabled.is_none() {
+    if change == ClientMetadataChange::default() && enabled.is_none() {
         return Err(CommandError::Usage("nothing to change: see `postern client update --help`".to_owned()));
     }
     let mut secret = None;
-    if change != MetadataChange::default() {
+    if change != ClientMetadataChange::default() {
         secret = clients::update(app, client_id, change, origin).await?;
     }
     if let Some(enabled) = enabled {
-        clients::enable(app, client_id, enabled, origin).await?;
+        clients::set_enabled(app, client_id, enabled, origin).await?;
     }
-    Ok(with_secret(client_id, "changed", secret.as_ref()))
+    Ok(report_with_secret(client_id, "changed", secret.as_ref()))
 }
 
-/// Says what was done and, once, the secret.
-fn with_secret(client_id: &str, done: &str, secret: Option<&NewSecret>) -> Report {
+/// Reports what was done, and the secret, which is shown only now.
+fn report_with_secret(client_id: &str, done: &str, secret: Option<&NewSecret>) -> Report {
     let mut text = format!("Client {client_id} was {done}.");
     let mut value = json!({ "client_id": client_id });
     if let Some(secret) = secret {
         let shown = secret.client_secret.expose_secret();
-        // A String takes every text.
+        // Writing to a `String` cannot fail.
         let _ = write!(
             text,
             "\n\n    client_secret  {shown}\n\nKeep it now: it is stored hashed and is not shown again."
@@ -241,7 +240,7 @@ fn with_secret(client_id: &str, done: &str, secret: Option<&NewSecret>) -> Repor
     Report::new(text, value)
 }
 
-fn find(app: &App, client_id: &str) -> Result<Client, CommandError> {
+fn find_client(app: &App, client_id: &str) -> Result<Client, CommandError> {
     let clients = app.clients();
     let found = clients.all().find(|client| client.client_id() == client_id);
     let unknown = || ChangeError::Unknown { kind: "client", name: client_id.to_owned() };
@@ -266,7 +265,7 @@ fn list(app: &App) -> Result<Report, CommandError> {
 }
 
 fn as_json(client: &Client) -> Result<Value, CommandError> {
-    let mut value = json!(Metadata::of(&client.row)?);
+    let mut value = json!(ClientMetadata::from_row(&client.row)?);
     value["client_id"] = json!(client.client_id());
     value["enabled"] = json!(client.row.disabled_at.is_none());
     value["created_at"] = json!(Timestamp::from_micros(client.row.created_at).rfc3339());
@@ -275,7 +274,7 @@ fn as_json(client: &Client) -> Result<Value, CommandError> {
 
 fn show(client: &Client) -> Result<Report, CommandError> {
     let value = as_json(client)?;
-    let field = |name: &'static str| (name, words_of(&value[name]));
+    let field = |name: &'static str| (name, display_text(&value[name]));
     let names = [
         "client_id",
         "name",
@@ -298,12 +297,12 @@ fn show(client: &Client) -> Result<Report, CommandError> {
     Ok(Report::new(fields(&names.map(field)), &value))
 }
 
-/// A JSON value as a person reads it.
-fn words_of(value: &Value) -> String {
+/// A JSON value as text for people.
+fn display_text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(words_of).collect::<Vec<_>>().join(" "),
+        Value::Array(items) => items.iter().map(display_text).collect::<Vec<_>>().join(" "),
         other => other.to_string(),
     }
 }

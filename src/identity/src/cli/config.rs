@@ -1,4 +1,4 @@
-//! `postern config`: are the settings good, and where does each come from. Needs no database.
+//! Defines `postern config`: checks the settings and shows where each comes from. Needs no database.
 
 use serde_json::json;
 
@@ -27,8 +27,8 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<Report, Comman
             code::check_webhook(&loaded.settings).map_err(StartError::CodeWebhook)?;
             let warnings = loaded.settings.warnings();
             let lines = warnings.iter().map(|warning| format!("Warning: {warning}"));
-            let said: Vec<_> = ["The settings are good.".to_owned()].into_iter().chain(lines).collect();
-            Ok(Report::new(said.join("\n"), json!({ "good": true, "warnings": warnings })))
+            let messages: Vec<_> = ["The settings are good.".to_owned()].into_iter().chain(lines).collect();
+            Ok(Report::new(messages.join("\n"), json!({ "good": true, "warnings": warnings })))
         }
         Command::Show => {
             let rows: Vec<_> = loaded

@@ -1,4 +1,4 @@
-//! Defines what commands share: settings, database and `App`, each opened by who asks for it.
+//! Defines what commands share: the settings, the database and [`App`]. A command opens only what it needs.
 
 use std::{env, ffi::OsString, path::PathBuf};
 
@@ -7,18 +7,18 @@ use postern_service::{
     clock::Clock,
     database::{Database, migrate},
     random::Random,
-    settings::Loaded,
+    settings::LoadedSettings,
 };
 
 use super::error::CommandError;
 use crate::{App, config::Config};
 
-/// Where a command gets its settings from.
+/// The source of the settings: the file given by `--config`, and the environment.
 pub(super) struct Context {
     file: Option<PathBuf>,
 }
 
-/// The threads commands and the server run on.
+/// The runtime of commands and of the server.
 pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
@@ -28,25 +28,25 @@ impl Context {
         Self { file }
     }
 
-    /// The settings, with where each came from.
-    pub(super) fn settings(&self) -> Result<Loaded<Config>, CommandError> {
+    /// The settings, with the source of each.
+    pub(super) fn settings(&self) -> Result<LoadedSettings<Config>, CommandError> {
         Ok(Config::load(self.file.clone(), env::vars_os())?)
     }
 
-    /// The settings with more of an environment.
-    pub(super) fn settings_with(
+    /// The settings, with further environment variables.
+    pub(super) fn settings_with_environment(
         &self,
-        more: Vec<(OsString, OsString)>,
-    ) -> Result<Loaded<Config>, CommandError> {
-        Ok(Config::load(self.file.clone(), env::vars_os().chain(more))?)
+        extra_environment: Vec<(OsString, OsString)>,
+    ) -> Result<LoadedSettings<Config>, CommandError> {
+        Ok(Config::load(self.file.clone(), env::vars_os().chain(extra_environment))?)
     }
 
-    /// The database, whatever its schema.
+    /// Opens the database without checking its schema.
     pub(super) async fn database(&self) -> Result<Database, CommandError> {
         Ok(Database::open(&self.settings()?.settings.database).await?)
     }
 
-    /// Everything a use case needs, on a database whose schema is there.
+    /// Opens what use cases need. Refuses if the schema of the database is not up to date.
     pub(super) async fn app(&self) -> Result<App, CommandError> {
         let config = self.settings()?.settings;
         let db = Database::open(&config.database).await?;

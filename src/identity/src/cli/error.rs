@@ -1,4 +1,4 @@
-//! Defines how a command fails: what is said, and the exit code.
+//! Defines why a command fails, and its exit code.
 
 use std::process::ExitCode;
 
@@ -9,13 +9,12 @@ use crate::{
     passwords::breached::build::BuildError, tokens::keys::KeyError,
 };
 
-/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CommandError {
-    /// The command line asks for something that cannot be.
+    /// The arguments contradict each other or break a rule.
     #[error("{0}")]
     Usage(String),
-    /// It cannot be done as things are; says what to do.
+    /// The present state does not allow the command. The text tells the operator what to do.
     #[error("{0}")]
     Failed(String),
     #[error(transparent)]
@@ -39,7 +38,7 @@ pub(super) enum CommandError {
 }
 
 impl CommandError {
-    /// 2 for wrong use, 1 for everything else.
+    /// 2 for wrong use, otherwise 1.
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) | Self::Change(ChangeError::Invalid { .. }) => ExitCode::from(2),

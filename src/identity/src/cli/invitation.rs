@@ -1,4 +1,4 @@
-//! The part of `postern user` that invites people.
+//! Defines the commands `postern user invite`, `invitations` and `uninvite`.
 
 use serde_json::{Value, json};
 
@@ -10,13 +10,13 @@ use crate::{
     App,
     accounts::{
         AccountError,
-        invitations::{self, Invitation, Invited},
+        invitations::{self, Invitation, NewInvitation},
     },
     audit::Origin,
     users::{self, Email},
 };
 
-/// Invites an address. An operator may know whether it has an account, and is told.
+/// Invites an email. An operator may know whether an email has an account, so the command reports that.
 pub(super) async fn invite(
     app: &App,
     email: &str,
@@ -28,9 +28,9 @@ pub(super) async fn invite(
     {
         return Err(CommandError::Failed(format!("there is already a user {}", email.as_str())));
     }
-    let language = app.templates.language(Some(language), None);
-    let Invited { invitation, link } =
-        invitations::invite(app, email, &language, origin).await.map_err(refused)?;
+    let language = app.templates.negotiate_language(Some(language), None);
+    let NewInvitation { invitation, link } =
+        invitations::invite(app, email, &language, origin).await.map_err(command_error)?;
     let Invitation { email, expires_at, .. } = &invitation;
     let text = match &link {
         Some(link) => format!(
@@ -44,9 +44,9 @@ pub(super) async fn invite(
     Ok(Report::new(text, value))
 }
 
-/// The invitations that stand.
+/// Lists the valid invitations.
 pub(super) async fn list(app: &App, limit: u64) -> Result<Report, CommandError> {
-    let invitations = invitations::list(app, limit).await.map_err(refused)?;
+    let invitations = invitations::list(app, limit).await.map_err(command_error)?;
     let row = |invitation: &Invitation| {
         [invitation.email.clone(), invitation.created_at.rfc3339(), invitation.expires_at.rfc3339()]
     };
@@ -55,18 +55,17 @@ pub(super) async fn list(app: &App, limit: u64) -> Result<Report, CommandError> 
     Ok(Report::new(table(["EMAIL", "SINCE", "UNTIL"], &rows), values))
 }
 
-/// Takes one back.
 pub(super) async fn withdraw(app: &App, email: &str, origin: &Origin) -> Result<Report, CommandError> {
-    if invitations::withdraw(app, email, origin).await.map_err(refused)? {
+    if invitations::withdraw(app, email, origin).await.map_err(command_error)? {
         let text = format!("The invitation to {email} was withdrawn.");
         return Ok(Report::new(text, json!({ "email": email, "withdrawn": true })));
     }
     Err(CommandError::Failed(format!("no invitation to {email} stands")))
 }
 
-fn refused(cause: AccountError) -> CommandError {
+fn command_error(cause: AccountError) -> CommandError {
     match cause {
-        AccountError::Closed => CommandError::Failed(
+        AccountError::RegistrationClosed => CommandError::Failed(
             "nobody can be invited: set `registration.mode` to \"invitation\" or \"open\", and have `password` among \
              `login.methods`"
                 .to_owned(),

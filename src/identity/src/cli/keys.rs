@@ -1,4 +1,4 @@
-//! `postern keys`: the keys that sign tokens, and the key that seals them.
+//! Defines `postern keys`: the keys that sign tokens, and the key that encrypts them at rest.
 
 use postern_service::{clock::Timestamp, random::Random};
 use serde_json::json;
@@ -42,7 +42,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
     let report = match command {
         Command::List => list(&keys::list(&app).await?),
         Command::Rotate { now } => {
-            let rotated = keys::rotate(&app, now, &origin).await.map_err(advise)?;
+            let rotated = keys::rotate(&app, now, &origin).await.map_err(with_advice)?;
             let text = format!(
                 "{} signs now; {} follows; {} retires.",
                 rotated.active, rotated.next, rotated.retiring
@@ -50,7 +50,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
             Report::new(text, rotated)
         }
         Command::Retire { kid } => {
-            let key = keys::retire(&app, &kid, &origin).await.map_err(advise)?;
+            let key = keys::retire(&app, &kid, &origin).await.map_err(with_advice)?;
             Report::new(format!("{kid} is not published any more."), key)
         }
         Command::NewSecret => new_secret(),
@@ -59,16 +59,17 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
     Ok(report)
 }
 
-fn advise(cause: KeyError) -> CommandError {
+fn with_advice(cause: KeyError) -> CommandError {
     match cause {
-        KeyError::TooYoung { .. } => CommandError::Failed(format!(
+        KeyError::NextKeyNotReady { .. } => CommandError::Failed(format!(
             "{cause}, because verifiers may not know it: wait until then, or use --now if the key is compromised"
         )),
         cause => cause.into(),
     }
 }
 
-/// 256 random bits, as `secrets.encryption_key` wants them. Only the secret goes to stdout, for `$(...)`.
+/// 256 random bits in the form of `secrets.encryption_key`. Only the secret goes to stdout, so that `$(...)`
+/// captures it.
 fn new_secret() -> Report {
     let secret = Random::system().token();
     Report::new(secret.clone(), json!({ "encryption_key": secret })).note(

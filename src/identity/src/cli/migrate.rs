@@ -1,4 +1,4 @@
-//! `postern migrate`: the steps of the schema.
+//! Defines `postern migrate`: applies and reverts the steps of the database schema.
 
 use postern_migrations::identity::Migrator;
 use postern_service::database::migrate;
@@ -24,20 +24,20 @@ pub(super) enum Command {
 pub(super) async fn run(context: &Context, command: Command) -> Result<Report, CommandError> {
     let db = context.database().await?;
     let report = match command {
-        Command::Up => changed("applied", &migrate::up::<Migrator>(&db).await?),
-        Command::Down { steps } => changed("taken back", &migrate::down::<Migrator>(&db, steps).await?),
+        Command::Up => step_report("applied", &migrate::up::<Migrator>(&db).await?),
+        Command::Down { steps } => step_report("taken back", &migrate::down::<Migrator>(&db, steps).await?),
         Command::Status => status(&migrate::status::<Migrator>(&db).await?),
     };
     db.close().await;
     Ok(report)
 }
 
-fn changed(what: &str, steps: &[String]) -> Report {
+fn step_report(action: &str, steps: &[String]) -> Report {
     let text = match steps {
         [] => "Nothing to do.".to_owned(),
-        steps => steps.iter().map(|step| format!("{what}: {step}")).collect::<Vec<_>>().join("\n"),
+        steps => steps.iter().map(|step| format!("{action}: {step}")).collect::<Vec<_>>().join("\n"),
     };
-    Report::new(text, json!({ what.replace(' ', "_"): steps }))
+    Report::new(text, json!({ action.replace(' ', "_"): steps }))
 }
 
 fn status(steps: &[migrate::Step]) -> Report {

@@ -1,8 +1,10 @@
-//! Answers which command was asked, and how its outcome reads. One file a command.
+//! Defines the command line: parses the arguments, runs one command and prints its report. Each command has
+//! one file.
 //!
-//! Every command takes `--config FILE`, prints for people unless `--json` is given, and exits with 0, 1 (it failed) or
-//! 2 (wrong use: an unknown flag, or a value that breaks a rule). Settings and database are opened by the commands
-//! that need them. Commands work beside a running server: what they change they announce in the same write.
+//! Every command takes `--config FILE`, prints text unless `--json` is given, and exits with 0, 1 (it failed)
+//! or 2 (wrong use: an unknown flag, or a value that breaks a rule). A command opens the settings and the
+//! database only if it needs them. Commands work while a server runs: they announce their changes in the same
+//! write.
 
 mod client;
 mod config;
@@ -75,7 +77,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let context = Context::new(arguments.config);
-    // The TLS library takes its cryptography once and for all; a second call would only say that it was made.
+    // The TLS library accepts its provider once for each process; a second call would only report that it is
+    // set.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let outcome = context::runtime()
         .map_err(CommandError::from)

@@ -1,4 +1,4 @@
-//! `postern openapi`: the document of `/openapi.json`. Needs neither settings nor database.
+//! Defines `postern openapi`: prints the document of `/openapi.json`. Needs neither settings nor database.
 
 use super::output::Report;
 use crate::http;

@@ -1,5 +1,5 @@
-//! Defines how an outcome is printed: words for people, JSON for programs. Results go to stdout, everything else to
-//! stderr.
+//! Defines how a command prints its report: text for people, JSON for programs. Results go to stdout,
+//! everything else to stderr.
 
 use std::{
     error::Error,
@@ -10,7 +10,7 @@ use std::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// What a command has to say.
+/// The result of a command.
 #[derive(Debug)]
 pub(super) struct Report {
     text: String,
@@ -20,30 +20,29 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// The same outcome twice: for people and for programs.
+    /// One result in two forms: text for people, JSON for programs.
     pub(super) fn new(text: impl Into<String>, value: impl Serialize) -> Self {
         Self { text: text.into(), json: json!(value), note: None, failed: false }
     }
 
-    /// Adds advice for people, which goes to stderr.
+    /// Adds advice for people. It goes to stderr.
     pub(super) fn note(mut self, note: &'static str) -> Self {
         self.note = Some(note);
         self
     }
 
-    /// Says that part of it failed: it is printed as every outcome, and the exit code is 1.
+    /// Marks the result as partly failed: it is printed as usual, and the exit code is 1.
     pub(super) fn failure(mut self) -> Self {
         self.failed = true;
         self
     }
 
-    /// Nothing to say.
     pub(super) fn silent() -> Self {
         Self { text: String::new(), json: Value::Null, note: None, failed: false }
     }
 }
 
-/// Prints to stdout. A reader that went away (`| head`) is no failure.
+/// Prints to stdout. A closed pipe (`| head`) is no failure.
 pub(super) fn print(report: &Report, as_json: bool) -> ExitCode {
     let text = match &report.json {
         Value::Null => String::new(),
@@ -55,7 +54,7 @@ pub(super) fn print(report: &Report, as_json: bool) -> ExitCode {
         text => writeln!(io::stdout(), "{text}"),
     };
     if let Some(note) = report.note.filter(|_| !as_json) {
-        // Advice that nobody can read is no failure either.
+        // A failure to print advice does not fail the command.
         let _ = writeln!(io::stderr(), "{note}");
     }
     match written {
@@ -65,9 +64,9 @@ pub(super) fn print(report: &Report, as_json: bool) -> ExitCode {
     }
 }
 
-/// Tells how far a long command has come, on stderr.
+/// Reports the progress of a long command on stderr.
 pub(super) fn progress(text: &str) {
-    // Nobody is left to be told when stderr is gone.
+    // If stderr is closed, there is no other place to report to.
     let _ = writeln!(io::stderr(), "{text}");
 }
 
@@ -82,7 +81,7 @@ pub(super) fn print_error(error: &dyn Error, as_json: bool) {
         }
         source = cause.source();
     }
-    // Nobody is left to be told when stderr is gone.
+    // If stderr is closed, there is no other place to report to.
     let _ = if as_json {
         writeln!(io::stderr(), "{}", json!({ "error": message }))
     } else {
@@ -90,7 +89,7 @@ pub(super) fn print_error(error: &dyn Error, as_json: bool) {
     };
 }
 
-/// Lines up rows under a heading.
+/// Aligns rows under a heading.
 pub(super) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
@@ -105,7 +104,7 @@ pub(super) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) ->
     std::iter::once(line(heading)).chain(lines).collect::<Vec<_>>().join("\n")
 }
 
-/// One field a line; fields without a value are left out.
+/// One field on each line; fields without a value are omitted.
 pub(super) fn fields(pairs: &[(&str, String)]) -> String {
     let pairs: Vec<_> = pairs.iter().filter(|(_, value)| !value.is_empty()).collect();
     let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or_default();

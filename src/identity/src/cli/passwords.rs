@@ -1,4 +1,4 @@
-//! `postern passwords`: what new passwords are compared with. Needs neither settings nor database.
+//! Defines `postern passwords`: builds the file of breached passwords. Needs neither settings nor database.
 
 use std::{
     fs::File,
@@ -12,13 +12,14 @@ use super::{
     error::CommandError,
     output::{Report, progress},
 };
-use crate::passwords::breached::build::{Built, Lines, build};
+use crate::passwords::breached::build::{BuildSummary, DumpFormat, build};
 
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Make the file for `password.breached_file` from a public dump of breached passwords. Takes the place of an earlier
-    /// one when it is whole; a running server goes on with the earlier one until it is started again.
+    /// Make the file for `password.breached_file` from a public dump of breached passwords. Takes the place
+    /// of an earlier one when it is whole; a running server goes on with the earlier one until it is started
+    /// again.
     Build {
         /// Lines of SHA-1 hashes as `HASH:COUNT`, like those of Have I Been Pwned; `-` reads standard input.
         dump: PathBuf,
@@ -39,8 +40,8 @@ pub(super) fn run(command: &Command) -> Result<Report, CommandError> {
             .map_err(|cause| CommandError::Failed(format!("{} cannot be read: {cause}", dump.display())))?;
         Box::new(BufReader::with_capacity(1 << 20, file))
     };
-    let lines = if *plain { Lines::Plain } else { Lines::Sha1 };
-    let Built { lines, entries } =
+    let lines = if *plain { DumpFormat::Plain } else { DumpFormat::Sha1 };
+    let BuildSummary { lines, entries } =
         build(input, lines, out, |lines| progress(&format!("{lines} lines read")))?;
     let text = format!("{} has {entries} passwords, of {lines} lines.", out.display());
     Ok(Report::new(text, json!({ "file": out, "lines": lines, "entries": entries })))

@@ -1,4 +1,4 @@
-//! `postern resource`: the APIs that tokens are for.
+//! Defines `postern resource`: the APIs that accept the tokens.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::{
     administration::{
         ChangeError,
         resources::{self, ResourceChange},
-        scope_names,
+        scope_rename,
     },
     audit::Origin,
     resources::Resource,
@@ -28,7 +28,7 @@ pub(super) enum Command {
         /// Its identifier, an absolute URI: the audience of its tokens.
         identifier: String,
         #[command(flatten)]
-        change: Flags,
+        change: ResourceFlags,
     },
     /// List all resources.
     List,
@@ -42,10 +42,10 @@ pub(super) enum Command {
         /// Its identifier.
         identifier: String,
         #[command(flatten)]
-        change: Flags,
+        change: ResourceFlags,
     },
-    /// Give a scope another name: in its resource, in the lists of clients, in grants and consents. Works before the
-    /// last steps of the schema are applied.
+    /// Give a scope another name: in its resource, in the lists of clients, in grants and consents. Works
+    /// before the last steps of the schema are applied.
     RenameScope {
         /// Its name now.
         scope: String,
@@ -61,14 +61,15 @@ pub(super) enum Command {
 
 /// What a resource is.
 #[derive(Debug, clap::Args)]
-pub(super) struct Flags {
+pub(super) struct ResourceFlags {
     /// What people call it.
     #[arg(long)]
     name: Option<String>,
     /// Algorithm of its access tokens.
     #[arg(long, value_name = "ALG")]
     signing_algorithm: Option<String>,
-    /// A scope and what the consent page says of it. Repeat the flag for each; all of them replace those before.
+    /// A scope and what the consent page says of it. Repeat the flag for each; all of them replace those
+    /// before.
     #[arg(long, value_name = "SCOPE=DESCRIPTION", value_parser = scope)]
     scope: Option<Vec<(String, String)>>,
 }
@@ -79,10 +80,10 @@ fn scope(text: &str) -> Result<(String, String), String> {
     Ok((scope.to_owned(), description.to_owned()))
 }
 
-impl TryFrom<Flags> for ResourceChange {
+impl TryFrom<ResourceFlags> for ResourceChange {
     type Error = CommandError;
 
-    fn try_from(flags: Flags) -> Result<Self, CommandError> {
+    fn try_from(flags: ResourceFlags) -> Result<Self, CommandError> {
         let scopes = match flags.scope {
             None => None,
             Some(pairs) => {
@@ -107,11 +108,11 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
     let report = match command {
         Command::Add { identifier, change } => {
             resources::add(&app, &identifier, change.try_into()?, &origin).await?;
-            done(&identifier, "added")
+            change_report(&identifier, "added")
         }
         Command::List => {
             let resources = app.resources();
-            let rows: Vec<_> = resources.all().map(row).collect();
+            let rows: Vec<_> = resources.all().map(table_row).collect();
             let values: Vec<_> = resources.all().map(as_json).collect();
             Report::new(table(["IDENTIFIER", "NAME", "SCOPES"], &rows), values)
         }
@@ -127,13 +128,13 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
                 return Err(CommandError::Usage(advice.to_owned()));
             }
             resources::update(&app, &identifier, change, &origin).await?;
-            done(&identifier, "changed")
+            change_report(&identifier, "changed")
         }
-        // Needs no more than a database, and is done.
+        // Handled above, because it needs only the database.
         Command::RenameScope { .. } => Report::silent(),
         Command::Remove { identifier } => {
             resources::remove(&app, &identifier, &origin).await?;
-            done(&identifier, "removed")
+            change_report(&identifier, "removed")
         }
     };
     app.db.close().await;
@@ -142,17 +143,17 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
 
 async fn rename_scope(context: &Context, scope: &str, name: &str) -> Result<Report, CommandError> {
     let db = context.database().await?;
-    scope_names::rename(&db, &Random::system(), Clock::system().now(), (scope, name)).await?;
+    scope_rename::rename(&db, &Random::system(), Clock::system().now(), (scope, name)).await?;
     db.close().await;
     let text = format!("Scope {scope} is {name} now. Its API and its apps must use the new name.");
     Ok(Report::new(text, json!({ "scope": name })))
 }
 
-fn done(identifier: &str, what: &str) -> Report {
-    Report::new(format!("Resource {identifier} was {what}."), json!({ "identifier": identifier }))
+fn change_report(identifier: &str, action: &str) -> Report {
+    Report::new(format!("Resource {identifier} was {action}."), json!({ "identifier": identifier }))
 }
 
-fn row(resource: &Resource) -> [String; 3] {
+fn table_row(resource: &Resource) -> [String; 3] {
     let scopes: Vec<_> = resource.scopes.keys().map(String::as_str).collect();
     [resource.row.identifier.clone(), resource.row.name.clone(), scopes.join(" ")]
 }

@@ -1,4 +1,4 @@
-//! `postern user`: the people who sign in.
+//! Defines `postern user`: the people who sign in.
 
 use std::{
     fs,
@@ -41,13 +41,13 @@ pub(super) enum Command {
         /// A standard claim, such as `given_name=Ada` or `address.country=DE`. Repeat the flag for each.
         #[arg(long, value_name = "CLAIM=VALUE")]
         claim: Vec<String>,
-        /// A file with the hash of the password that the person has elsewhere: bcrypt, or a PHC string of argon2id,
-        /// argon2i, pbkdf2-sha256, pbkdf2-sha512 or scrypt. The first sign-in replaces it.
+        /// A file with the hash of the password that the person has elsewhere: bcrypt, or a PHC string of
+        /// argon2id, argon2i, pbkdf2-sha256, pbkdf2-sha512 or scrypt. The first sign-in replaces it.
         #[arg(long, value_name = "FILE")]
         password_hash_file: Option<PathBuf>,
     },
-    /// Add many users, one JSON object a line: `email`, and at will `email_verified`, `password_hash` and standard
-    /// claims. A line that breaks a rule is told with its number and holds up no other.
+    /// Add many users, one JSON object a line: `email`, and at will `email_verified`, `password_hash` and
+    /// standard claims. A line that breaks a rule is told with its number and holds up no other.
     Import {
         /// The file; `-` reads standard input.
         file: String,
@@ -81,8 +81,8 @@ pub(super) enum Command {
         /// Address or `sub`.
         user: String,
     },
-    /// Take back what an account signs in with, but for its mail: password, authenticator, recovery codes. Every session
-    /// and grant ends.
+    /// Take back what an account signs in with, but for its mail: password, authenticator, recovery codes.
+    /// Every session and grant ends.
     Reset {
         /// Address or `sub`.
         user: String,
@@ -92,8 +92,8 @@ pub(super) enum Command {
         /// Address or `sub`.
         user: String,
     },
-    /// Invite somebody to make an account with this address, by mail or, where none is set, by a link that is printed. An
-    /// earlier invitation to the address ends.
+    /// Invite somebody to make an account with this address, by mail or, where none is set, by a link that is
+    /// printed. An earlier invitation to the address ends.
     Invite {
         /// Whom to invite.
         email: String,
@@ -124,41 +124,42 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
     let origin = Origin::command();
     let report = match command {
         Command::Add { email, name, email_verified, claim, password_hash_file } => {
-            let password_hash = password_hash_file.as_deref().map(hash_in).transpose()?;
-            let profile = profile(name, &claim)?;
+            let password_hash = password_hash_file.as_deref().map(read_hash_file).transpose()?;
+            let profile = profile_from_flags(name, &claim)?;
             let new = NewUser { email, email_verified, profile, password_hash };
-            let user = users::add_new(&app, new, &origin).await?;
+            let user = users::add(&app, new, &origin).await?;
             Report::new(format!("User {} was added with sub {}.", user.email, user.subject), as_json(&user))
         }
         Command::Import { file } => import::run(&app, &file, &origin).await?,
-        Command::List { after, limit } => list_of(&list(app.db.reader(), after.as_deref(), limit).await?),
+        Command::List { after, limit } => list_report(&list(app.db.reader(), after.as_deref(), limit).await?),
         Command::Show { user } => {
             let user = users::find(&app, &user).await?;
-            show(&user, &sign_in::state(&app, &user).await?)
+            show(&user, &sign_in::load_state(&app, &user).await?)
         }
         Command::Unlock { user } => {
             let user = users::find(&app, &user).await?;
             sign_in::unlock(&app, &user, &origin).await?;
-            done(&app, &user, "unlocked").await?
+            change_report(&app, &user, "unlocked").await?
         }
         Command::Reset { user } => {
             let user = users::find(&app, &user).await?;
-            sign_in::reset(&app, &user, &origin).await?;
-            done(&app, &user, "reset: the account signs in by mail, and can set the rest up again").await?
+            sign_in::reset_credentials(&app, &user, &origin).await?;
+            change_report(&app, &user, "reset: the account signs in by mail, and can set the rest up again")
+                .await?
         }
         Command::Disable { user } => {
             let user = users::find(&app, &user).await?;
             users::disable(&app, &user, &origin).await?;
-            done(&app, &user, "disabled: every session and grant has ended").await?
+            change_report(&app, &user, "disabled: every session and grant has ended").await?
         }
         Command::Enable { user } => {
             let user = users::find(&app, &user).await?;
             users::enable(&app, &user, &origin).await?;
-            done(&app, &user, "enabled").await?
+            change_report(&app, &user, "enabled").await?
         }
         Command::Code { user } => {
             let user = users::find(&app, &user).await?;
-            code(&app, &user, &origin).await?
+            create_code(&app, &user, &origin).await?
         }
         Command::Invite { email, language } => invitation::invite(&app, &email, &language, &origin).await?,
         Command::Invitations { limit } => invitation::list(&app, limit).await?,
@@ -176,7 +177,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
     Ok(report)
 }
 
-async fn code(app: &App, user: &User, origin: &Origin) -> Result<Report, CommandError> {
+async fn create_code(app: &App, user: &User, origin: &Origin) -> Result<Report, CommandError> {
     if user.disabled_at.is_some() {
         let advice = format!("{0} is disabled: run `postern user enable {0}` first", user.email);
         return Err(CommandError::Failed(advice));
@@ -196,15 +197,15 @@ async fn code(app: &App, user: &User, origin: &Origin) -> Result<Report, Command
     ))
 }
 
-/// The one line of a file with a hash.
-fn hash_in(file: &Path) -> Result<String, CommandError> {
+/// Reads a file that contains one hash.
+fn read_hash_file(file: &Path) -> Result<String, CommandError> {
     let text = fs::read_to_string(file)
         .map_err(|cause| CommandError::Failed(format!("{} cannot be read: {cause}", file.display())))?;
     Ok(text.trim().to_owned())
 }
 
-/// Builds the profile from flags; numbers and booleans are read as such where the claim has them.
-fn profile(name: Option<String>, claims: &[String]) -> Result<Profile, CommandError> {
+/// Builds the profile from flags; `true` and `false` become booleans.
+fn profile_from_flags(name: Option<String>, claims: &[String]) -> Result<Profile, CommandError> {
     let mut profile = Map::new();
     if let Some(name) = name {
         profile.insert("name".to_owned(), json!(name));
@@ -228,17 +229,17 @@ fn profile(name: Option<String>, claims: &[String]) -> Result<Profile, CommandEr
         .map_err(|cause| CommandError::Usage(format!("--claim is not a standard claim: {cause}")))
 }
 
-async fn done(app: &App, user: &User, what: &str) -> Result<Report, CommandError> {
+async fn change_report(app: &App, user: &User, action: &str) -> Result<Report, CommandError> {
     let user = users::find(app, &user.subject.to_string()).await?;
-    Ok(Report::new(format!("User {} was {what}.", user.email), as_json(&user)))
+    Ok(Report::new(format!("User {} was {action}.", user.email), as_json(&user)))
 }
 
-fn list_of(users: &[User]) -> Report {
+fn list_report(users: &[User]) -> Report {
     let rows: Vec<_> = users
         .iter()
         .map(|user| {
             let name = user.profile["name"].as_str().unwrap_or_default().to_owned();
-            [user.email.clone(), name, user.subject.to_string(), state(user).to_owned()]
+            [user.email.clone(), name, user.subject.to_string(), state_name(user).to_owned()]
         })
         .collect();
     let values: Vec<_> = users.iter().map(as_json).collect();
@@ -251,7 +252,7 @@ fn show(user: &User, sign_in: &SignInState) -> Report {
         ("email", user.email.clone()),
         ("email_verified", user.email_verified.to_string()),
         ("sub", user.subject.to_string()),
-        ("state", state(user).to_owned()),
+        ("state", state_name(user).to_owned()),
         ("deletion_at", time(user.deletion_at.map(Timestamp::from_micros))),
         ("created_at", Timestamp::from_micros(user.created_at).rfc3339()),
         ("password", sign_in.password.to_string()),
@@ -280,7 +281,7 @@ fn show(user: &User, sign_in: &SignInState) -> Report {
     Report::new(fields(&pairs), value)
 }
 
-fn state(user: &User) -> &'static str {
+fn state_name(user: &User) -> &'static str {
     match (user.disabled_at, user.deletion_at) {
         (Some(_), _) => "disabled",
         (None, Some(_)) => "closed",
@@ -294,7 +295,7 @@ fn as_json(user: &User) -> Value {
         "email": user.email,
         "email_verified": user.email_verified,
         "enabled": may_get_tokens(user),
-        "state": state(user),
+        "state": state_name(user),
         "deletion_at": user.deletion_at.map(|end| Timestamp::from_micros(end).rfc3339()),
         "profile": user.profile,
         "created_at": Timestamp::from_micros(user.created_at).rfc3339(),

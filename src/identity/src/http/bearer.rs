@@ -89,7 +89,7 @@ impl Scope for OpenId {
 pub enum Account {}
 
 impl Scope for Account {
-    const NAME: &'static str = resources::ACCOUNT;
+    const NAME: &'static str = resources::ACCOUNT_SCOPE;
     const DESCRIPTION: &'static str = "Manage one's own account";
 }
 
@@ -172,19 +172,19 @@ impl From<BearerError> for OAuthError {
         match cause {
             BearerError::Database(cause) => return cause.into(),
             // The token may be good, and a client that is told otherwise would throw it away.
-            BearerError::Refused(Refusal::KeysUnavailable) => return Self::unavailable(&cause),
+            BearerError::InvalidToken(Refusal::KeysUnavailable) => return Self::unavailable(&cause),
             _ => {}
         }
         tracing::info!(%cause, "access token refused");
         let unauthorized = StatusCode::UNAUTHORIZED;
         match cause {
-            BearerError::Scope { scope, .. } => challenged(
+            BearerError::InsufficientScope { scope, .. } => challenged(
                 "insufficient_scope",
                 "the access token lacks a scope",
                 StatusCode::FORBIDDEN,
                 &format!(", scope=\"{scope}\""),
             ),
-            BearerError::Refused(refusal) => {
+            BearerError::InvalidToken(refusal) => {
                 challenged("invalid_token", refusal.description(), unauthorized, "")
             }
             _ => challenged("invalid_token", "the access token has ended", unauthorized, ""),

@@ -12,7 +12,7 @@ use poem::{
     Request,
     http::{HeaderMap, header::USER_AGENT},
 };
-use postern_service::telemetry::RequestContext;
+use postern_service::telemetry::CurrentRequest;
 
 use crate::{App, audit::Origin};
 
@@ -34,7 +34,7 @@ pub fn origin(request: &Request) -> Origin {
     Origin {
         ip: peer.map(|peer| client(peer, request.headers(), trusted)),
         user_agent: user_agent(request.headers()),
-        request_id: RequestContext::current().map(|context| context.id.to_string()),
+        request_id: CurrentRequest::current().map(|context| context.id.to_string()),
     }
 }
 

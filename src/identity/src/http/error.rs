@@ -20,7 +20,7 @@ use poem_openapi::{
 use postern_service::{
     body::BodyError,
     database::DatabaseError,
-    telemetry::{RequestContext, log_failure},
+    telemetry::{CurrentRequest, log_failure},
 };
 use serde::{Serialize, ser::SerializeMap};
 
@@ -57,7 +57,7 @@ impl<E: Endpoint> Endpoint for WithErrorPages<E> {
 
 /// The page of this request's reference.
 fn error_uri() -> Option<String> {
-    let RequestContext { id, .. } = RequestContext::current()?;
+    let CurrentRequest { id, .. } = CurrentRequest::current()?;
     PROVIDER.try_with(|app| app.config.error_page(id)).ok()
 }
 
@@ -167,7 +167,7 @@ impl OAuthError {
             }
             E::TooManyRequests { retry_after } => Self::too_many_requests(retry_after),
             E::Scope(cause) => {
-                let error = if cause.of_target() { "invalid_target" } else { "invalid_scope" };
+                let error = if cause.concerns_resource() { "invalid_target" } else { "invalid_scope" };
                 Self::new(error, cause.to_string())
             }
             // RFC 6749 section 5.2 has one code for all of them; which one it was is nobody's business but the log's.

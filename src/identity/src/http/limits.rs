@@ -11,7 +11,7 @@ use poem::{
     http::{HeaderName, HeaderValue},
 };
 
-use crate::rate_limit::{self, Left};
+use crate::rate_limit::{self, RemainingQuota};
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -27,7 +27,7 @@ impl<E: Endpoint> Endpoint for Told<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        let (mut response, left) = rate_limit::observing(self.0.get_response(request)).await;
+        let (mut response, left) = rate_limit::collect_quotas(self.0.get_response(request)).await;
         if !left.is_empty() {
             let (policy, limit) = written(&left);
             response.headers_mut().extend(
@@ -41,14 +41,14 @@ impl<E: Endpoint> Endpoint for Told<E> {
 }
 
 /// The lists of both headers (RFC 9651 section 3.1), each limit once and as it was counted last.
-fn written(all: &[Left]) -> (String, String) {
+fn written(all: &[RemainingQuota]) -> (String, String) {
     let (mut policy, mut limit) = (String::new(), String::new());
     for (at, left) in all.iter().enumerate() {
         if all[at + 1..].iter().any(|later| later.name == left.name) {
             continue;
         }
         let comma = if policy.is_empty() { "" } else { ", " };
-        let Left { name, quota, remaining, .. } = left;
+        let RemainingQuota { name, quota, remaining, .. } = left;
         // Writing to a text cannot fail.
         let _ = write!(policy, "{comma}\"{name}\";q={quota};w={}", whole_seconds(left.window));
         let _ = write!(limit, "{comma}\"{name}\";r={remaining};t={}", whole_seconds(left.resets_in));

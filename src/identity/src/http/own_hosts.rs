@@ -8,12 +8,12 @@ use poem::{
     endpoint::BoxEndpoint,
     http::{StatusCode, header::HOST, uri::Authority},
 };
-use postern_service::problem::{Kind, Problem};
+use postern_service::problem::{Problem, ProblemKind};
 
-use crate::config::loopback;
+use crate::config::host_is_loopback;
 
-const MISDIRECTED: Kind =
-    Kind::new("misdirected_request", StatusCode::MISDIRECTED_REQUEST, "This server is not that host");
+const MISDIRECTED: ProblemKind =
+    ProblemKind::new("misdirected_request", StatusCode::MISDIRECTED_REQUEST, "This server is not that host");
 
 /// The endpoint behind it, for requests to this machine and to the issuer.
 pub(super) struct OwnHosts {
@@ -46,7 +46,7 @@ impl OwnHosts {
         };
         named.is_some_and(|named| {
             let host = named.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-            host == self.own || loopback(&host)
+            host == self.own || host_is_loopback(&host)
         })
     }
 }

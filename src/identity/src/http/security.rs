@@ -317,7 +317,7 @@ pub fn own_form<'r>(app: &App, request: &'r Request, token: Option<&str>) -> Res
     own_site(app, request.headers())?;
     let browser = browser_secret(app, request).ok_or(ForeignForm::NoCookie)?;
     let expected = form_token(app, browser);
-    let same = token.is_some_and(|token| crypto::equal(token.as_bytes(), expected.as_bytes()));
+    let same = token.is_some_and(|token| crypto::constant_time_equal(token.as_bytes(), expected.as_bytes()));
     if same { Ok(browser) } else { Err(ForeignForm::WrongToken) }
 }
 

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use poem::{EndpointExt as _, Response, Route, endpoint::BoxEndpoint};
 use poem_openapi::OpenApi;
 use postern_service::{
-    docs::{DocsOptions, described},
+    docs::{DocsOptions, document_only_service},
     health::Health,
     listener::ListenError,
-    site::{self, Site, Stop},
+    server::{self, Server, Shutdown},
 };
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -34,9 +34,9 @@ pub enum ServeError {
 }
 
 /// Serves until `stop`. `ready` learns the address once connections are accepted.
-pub async fn serve(app: &App, stop: &Stop, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
-    let endpoint = endpoint(app, stop.asked.clone())?;
-    Ok(site::serve(endpoint, &app.config.http, stop, ready).await?)
+pub async fn serve(app: &App, stop: &Shutdown, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+    let endpoint = endpoint(app, stop.requested.clone())?;
+    Ok(server::serve(endpoint, &app.config.http, stop, ready).await?)
 }
 
 /// The whole provider behind one entrance. It is not ready any more once `stopping` is cancelled.
@@ -51,7 +51,7 @@ pub fn endpoint(
         let own = issuer.host_str().unwrap_or_default().to_owned();
         routes = OwnHosts { inner: routes, own }.boxed();
     }
-    let site = Site {
+    let server = Server {
         routes: Route::new().nest_no_strip("/", routes),
         document: document(),
         docs: DocsOptions {
@@ -67,14 +67,14 @@ pub fn endpoint(
         }),
     };
     // Outermost, so that errors have the headers too.
-    let endpoint = limits::told(site.endpoint(&app.config.http, app.random.clone()));
+    let endpoint = limits::told(server.endpoint(&app.config.http, app.random.clone()));
     Ok(security::headers(app, endpoint).boxed())
 }
 
 /// The OpenAPI document, generated from the types alone.
 pub fn document() -> Value {
     fn of<A: OpenApi>(_apis: fn(&App) -> A) -> String {
-        described::<A>(TITLE, VERSION)
+        document_only_service::<A>(TITLE, VERSION)
             .description("The OpenID Connect provider: metadata, protocol, first-party sign-in and account.")
             .spec()
     }

@@ -1,7 +1,8 @@
-//! Removes rows whose time is over, in small batches, so that no write is held up.
+//! Deletes expired rows in small batches, so that no other write is delayed.
 //!
-//! Each table says when a row may go. Some are kept for a while after their end, because they still
-//! answer something: which session a late token was of, whether a code is replayed, what a job did.
+//! `RETENTION_RULES` states for each table when a row may be deleted. Some rows are kept for a while after
+//! they expire, because they still answer a question: to which session a late token belongs, whether a code
+//! is replayed, how a job ended.
 
 use std::time::Duration;
 
@@ -10,83 +11,90 @@ use sea_orm::{ConnectionTrait as _, Statement, Value};
 
 use crate::app::App;
 
-/// The name of the job.
 pub const JOB: &str = "housekeeping";
-/// How often it runs.
-pub const EVERY: Duration = Duration::from_mins(1);
+pub const INTERVAL: Duration = Duration::from_mins(1);
 
-/// Rows of one statement. One write holds up the others on SQLite.
-const BATCH: u32 = 500;
-/// Rounds of one run, in each of which every table that has more gives a batch, so that a flood in one does not keep the
-/// others from their turn. A run that takes longer than a job may is cut off between two of them.
-const ROUNDS: u32 = 2000;
+/// Rows that one statement deletes: on SQLite one write delays all others.
+const BATCH_SIZE: u32 = 500;
+/// Rounds of one run. In each round every table that has more expired rows deletes one batch, so that a flood
+/// in one table does not delay the others. A run that exceeds the time limit of a job is aborted between two
+/// batches.
+const MAX_ROUNDS: u32 = 2000;
 
 const DAY: Duration = Duration::from_hours(24);
 const TWO_YEARS: Duration = Duration::from_hours(2 * 365 * 24);
 
-/// Which rows of a table may go: those whose `column` lies further back than `kept_for`. Each has an index to find them.
-struct Rule {
+/// The rows of a table whose `column` is older than `kept_for`. Each column has an index.
+struct RetentionRule {
     table: &'static str,
     key: &'static str,
     column: &'static str,
     kept_for: Duration,
 }
 
-const fn rule(table: &'static str, key: &'static str, column: &'static str, kept_for: Duration) -> Rule {
-    Rule { table, key, column, kept_for }
-}
-
-/// Children before their parents; codes go with their grants. The audit record has [`of_record`], keys their own rules.
-const RULES: [Rule; 13] = [
-    rule("rate_limits", "bucket", "window_ends_at", Duration::ZERO),
-    rule("guesses", "account, device", "forget_at", Duration::ZERO),
-    // One that is unknown again still says that somebody signed in before.
-    rule("devices", "user_id, device_hash", "expires_at", TWO_YEARS),
-    rule("links", "token_hash", "expires_at", Duration::ZERO),
-    rule("former_emails", "token_hash", "expires_at", Duration::ZERO),
-    rule("attempts", "attempt_hash", "expires_at", Duration::ZERO),
-    rule("operator_codes", "id", "expires_at", Duration::ZERO),
-    rule("authorization_requests", "id", "expires_at", Duration::ZERO),
-    // A token that was rotated away stays as long as it would have lived, so that its reuse is seen.
-    rule("refresh_tokens", "grant_id, token_hash", "expires_at", Duration::ZERO),
-    rule("grants", "id", "expires_at", DAY),
-    rule("sessions", "sid", "expires_at", DAY),
-    rule("jobs", "id", "finished_at", DAY),
-    // An enrolment that was never confirmed.
-    rule("credentials", "id", "confirmed_at IS NULL AND created_at", DAY),
-];
-
-/// What may go of one table at this moment.
-struct Expired {
+const fn retention_rule(
     table: &'static str,
     key: &'static str,
-    /// The condition, with one parameter.
-    which: String,
-    with: Value,
+    column: &'static str,
+    kept_for: Duration,
+) -> RetentionRule {
+    RetentionRule { table, key, column, kept_for }
 }
 
-/// Removes what may go. How many rows that were.
-pub async fn sweep(app: &App) -> Result<u64, DatabaseError> {
+/// Children come before their parents; authorization codes are deleted by the foreign key of their grant. The
+/// audit record has [`expired_audit_events`]; signing keys have their own rules.
+const RETENTION_RULES: [RetentionRule; 13] = [
+    retention_rule("rate_limits", "bucket", "window_ends_at", Duration::ZERO),
+    retention_rule("guesses", "account, device", "forget_at", Duration::ZERO),
+    // A device that has expired still shows that somebody signed in before.
+    retention_rule("devices", "user_id, device_hash", "expires_at", TWO_YEARS),
+    retention_rule("links", "token_hash", "expires_at", Duration::ZERO),
+    retention_rule("former_emails", "token_hash", "expires_at", Duration::ZERO),
+    retention_rule("attempts", "attempt_hash", "expires_at", Duration::ZERO),
+    retention_rule("operator_codes", "id", "expires_at", Duration::ZERO),
+    retention_rule("authorization_requests", "id", "expires_at", Duration::ZERO),
+    // A rotated refresh token stays until it would have expired, so that its reuse is detected (RFC 9700
+    // section 4.14.2).
+    retention_rule("refresh_tokens", "grant_id, token_hash", "expires_at", Duration::ZERO),
+    retention_rule("grants", "id", "expires_at", DAY),
+    retention_rule("sessions", "sid", "expires_at", DAY),
+    retention_rule("jobs", "id", "finished_at", DAY),
+    retention_rule("credentials", "id", "confirmed_at IS NULL AND created_at", DAY),
+];
+
+/// The rows of one table that may be deleted now.
+struct ExpiredRows {
+    table: &'static str,
+    key: &'static str,
+    /// SQL with one parameter, `$1`.
+    condition: String,
+    parameter: Value,
+}
+
+/// Deletes the expired rows. Returns their number.
+pub async fn remove_expired(app: &App) -> Result<u64, DatabaseError> {
     let now = app.clock.now();
-    let of_rule = |rule: &Rule| Expired {
+    let expired_by_rule = |rule: &RetentionRule| ExpiredRows {
         table: rule.table,
         key: rule.key,
-        which: format!("{} <= $1", rule.column),
-        with: (now - rule.kept_for).micros().into(),
+        condition: format!("{} <= $1", rule.column),
+        parameter: (now - rule.kept_for).micros().into(),
     };
-    let mut due: Vec<_> = std::iter::once(of_record(app, now)).chain(RULES.iter().map(of_rule)).collect();
+    let mut due: Vec<_> = std::iter::once(expired_audit_events(app, now))
+        .chain(RETENTION_RULES.iter().map(expired_by_rule))
+        .collect();
     let mut removed = 0;
-    for _ in 0..ROUNDS {
-        let mut more = Vec::new();
+    for _ in 0..MAX_ROUNDS {
+        let mut unfinished = Vec::new();
         for expired in due {
             let batch = remove_batch(app, &expired).await?;
             metrics::counter!("postern_rows_removed_total").increment(batch);
             removed += batch;
-            if batch == u64::from(BATCH) {
-                more.push(expired);
+            if batch == u64::from(BATCH_SIZE) {
+                unfinished.push(expired);
             }
         }
-        due = more;
+        due = unfinished;
         if due.is_empty() {
             break;
         }
@@ -94,18 +102,23 @@ pub async fn sweep(app: &App) -> Result<u64, DatabaseError> {
     Ok(removed)
 }
 
-/// What is older than `audit.retention` of the record. Its keys begin with the time, so that the record needs no second
-/// index, which every write of an event would pay for.
-fn of_record(app: &App, now: Timestamp) -> Expired {
+/// The audit events older than `audit.retention`. Their ids begin with the time, so the record needs no
+/// second index, which would slow down every insert.
+fn expired_audit_events(app: &App, now: Timestamp) -> ExpiredRows {
     let first_kept = Random::first_row_id(now - app.config.audit.retention.duration());
-    Expired { table: "audit_events", key: "id", which: "id < $1".to_owned(), with: first_kept.into() }
+    ExpiredRows {
+        table: "audit_events",
+        key: "id",
+        condition: "id < $1".to_owned(),
+        parameter: first_kept.into(),
+    }
 }
 
-/// Removes a batch. The names are ours; what the condition compares with is a parameter.
-async fn remove_batch(app: &App, expired: &Expired) -> Result<u64, DatabaseError> {
-    let Expired { table, key, which, with } = expired;
+/// Deletes one batch. The names in the SQL are constants; the value is a parameter.
+async fn remove_batch(app: &App, expired: &ExpiredRows) -> Result<u64, DatabaseError> {
+    let ExpiredRows { table, key, condition: which, parameter: with } = expired;
     let sql = format!(
-        "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {which} LIMIT {BATCH})"
+        "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {which} LIMIT {BATCH_SIZE})"
     );
     let statement = Statement::from_sql_and_values(app.db.backend(), sql, [with.clone()]);
     app.db.write(async |tx| Ok(tx.execute_raw(statement).await?.rows_affected())).await

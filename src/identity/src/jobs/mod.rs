@@ -1,17 +1,17 @@
-//! Defines jobs: work that is done after the answer, such as mail and webhooks.
+//! Defines jobs: work that is done after the response, such as mail and webhooks.
 //!
-//! A job is a row, enqueued in the write that makes it necessary, so that it is there exactly when that
-//! write is. Its payload is sealed and erased when it is done. Any node runs it ([`runner`]); what a kind
-//! of job does is listed where the application is put together.
+//! A job is a row that is enqueued in the write that causes it, so the job exists exactly if that write was
+//! committed. Its payload is sealed, and erased when the job ends. Any node can run a job ([`runner`]). This
+//! module knows no kind of job: the application registers the kinds where it is composed.
 //!
-//! What strangers can cause any number of has a lane of its own ([`Lane::Back`]). It makes way for everything else and
-//! never takes all places of a node.
+//! Jobs that strangers can cause in any number have low priority ([`JobPriority::Low`]): they wait for all
+//! other jobs and never occupy every slot of a node.
 //!
 //! ```text
 //!   enqueued ──► leased ──► done (payload erased)
-//!      ▲  ▲        │ ├────► failed for good, or makes no sense any more (payload erased)
-//!      │  └────────┼─┘ failed: it was certainly not done; tried again later
-//!      └───────────┘   interrupted: it may have been done; tried once more and never again
+//!      ▲  ▲        │ ├────► permanently failed, or obsolete (payload erased)
+//!      │  └────────┼─┘ failed: certainly not done; tried again later
+//!      └───────────┘   interrupted: possibly done; tried once more and never again
 //! ```
 
 pub mod housekeeping;
@@ -33,22 +33,22 @@ use uuid::Uuid;
 
 use crate::{app::App, crypto::CryptoError};
 
-/// A job in the making.
+/// A job before its payload is sealed.
 #[derive(Clone, Debug)]
 pub struct NewJob {
-    /// Which one: the name of a [`Kind`].
+    /// The name of a [`JobKind`].
     pub kind: &'static str,
-    /// Its input.
+    /// The input of the job, JSON.
     pub payload: Value,
-    /// When it has lost its sense.
+    /// The job is dropped after this time.
     pub give_up_at: Timestamp,
 }
 
-/// A job ready to be enqueued.
+/// A job with a sealed payload, ready to be enqueued.
 #[derive(Clone, Debug)]
 pub struct SealedJob(jobs::Model);
 
-/// What is sealed.
+/// The plain text of a payload. The names of the fields are stored.
 #[derive(Serialize, Deserialize)]
 struct Envelope {
     give_up_at: Timestamp,
@@ -56,7 +56,7 @@ struct Envelope {
 }
 
 impl NewJob {
-    /// Seals the payload for the job's row; before the write that enqueues it.
+    /// Seals the payload under the id of the job's row. Call before the write that enqueues the job.
     pub fn seal(self, app: &App) -> Result<SealedJob, CryptoError> {
         let now = app.clock.now();
         let id = app.random.row_id(now);
@@ -77,7 +77,7 @@ impl NewJob {
 }
 
 impl SealedJob {
-    /// Enqueues it in the open write. Call [`Jobs::wake`] after the commit.
+    /// Enqueues the job in the open write. Call [`Jobs::wake`] after the commit.
     pub async fn enqueue(self, tx: &Transaction) -> Result<(), DatabaseError> {
         let row: jobs::ActiveModel = self.0.into();
         jobs::Entity::insert(row).exec_without_returning(tx).await?;
@@ -85,93 +85,89 @@ impl SealedJob {
     }
 }
 
-/// What a job does. It gets its payload; `null` when it recurs.
-pub type Run = fn(App, Value) -> Pin<Box<dyn Future<Output = Result<(), JobError>> + Send>>;
+/// The function of a job. Its argument is the payload; `null` for a recurring job.
+pub type JobFunction = fn(App, Value) -> Pin<Box<dyn Future<Output = Result<(), JobError>> + Send>>;
 
-/// A kind of job.
 #[derive(Clone, Copy)]
-pub struct Kind {
-    /// Its name in the rows.
+pub struct JobKind {
+    /// The name that is stored in the rows.
     pub name: &'static str,
-    /// What it does.
-    pub run: Run,
-    /// How often it is done by itself; none for jobs that are enqueued.
+    pub run: JobFunction,
+    /// The interval of a recurring job; none for jobs that are enqueued.
     pub every: Option<Duration>,
-    /// What it makes way for.
-    pub lane: Lane,
+    pub priority: JobPriority,
 }
 
-/// Which jobs a job waits for.
+/// Which jobs run first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
-    /// For those that are due longer.
-    Front,
-    /// For everything else, and few of it run at once: what strangers can cause any number of holds nobody up.
-    Back,
+pub enum JobPriority {
+    /// The jobs that are due longest run first.
+    Normal,
+    /// Runs after all normal jobs, and few run at once, so that a flood that strangers cause delays no other
+    /// job.
+    Low,
 }
 
-/// The kinds of job, and the bell of the runner.
+/// The kinds of job, and the wake-up signal of the runner.
 pub struct Jobs {
-    kinds: Vec<Kind>,
-    bell: Notify,
+    kinds: Vec<JobKind>,
+    wakeup: Notify,
 }
 
 impl Jobs {
-    /// The jobs of an application.
-    pub fn new(kinds: Vec<Kind>) -> Self {
-        Self { kinds, bell: Notify::new() }
+    pub fn from_kinds(kinds: Vec<JobKind>) -> Self {
+        Self { kinds, wakeup: Notify::new() }
     }
 
-    /// Lets the runner of this node look at once.
+    /// Wakes the runner of this node. Runners of other nodes find the job when they poll.
     pub fn wake(&self) {
-        self.bell.notify_one();
+        self.wakeup.notify_one();
     }
 
-    fn find(&self, name: &str) -> Option<&Kind> {
+    fn find_kind(&self, name: &str) -> Option<&JobKind> {
         self.kinds.iter().find(|kind| kind.name == name)
     }
 
-    /// Names of the kinds in the back lane.
-    fn at_the_back(&self) -> impl Iterator<Item = &'static str> {
-        self.kinds.iter().filter(|kind| kind.lane == Lane::Back).map(|kind| kind.name)
+    /// Names of the kinds that have low priority.
+    fn low_priority_kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.kinds.iter().filter(|kind| kind.priority == JobPriority::Low).map(|kind| kind.name)
     }
 
-    fn recurring(&self) -> impl Iterator<Item = (&Kind, Duration)> {
+    fn recurring_kinds(&self) -> impl Iterator<Item = (&JobKind, Duration)> {
         self.kinds.iter().filter_map(|kind| Some((kind, kind.every?)))
     }
 }
 
-/// Why a job was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
-    /// It was certainly not done.
+    /// The job was certainly not done, so it is tried again.
     #[error("{0}")]
     Failed(String),
-    /// It may have been done: the last word of the other side is missing.
+    /// The job may have been done: the final reply of the other side is missing.
     #[error("interrupted: {0}")]
     Interrupted(String),
-    /// It will never be done.
+    /// The job can never succeed, so it is not tried again.
     #[error("given up: {0}")]
-    Hopeless(String),
-    /// It makes no sense any more.
+    Permanent(String),
+    /// The job is not needed any more.
     #[error("dropped: {0}")]
     Obsolete(&'static str),
 }
 
 impl JobError {
-    /// It was certainly not done, for this reason, which must not hold a secret.
+    /// The job was certainly not done. The reason is stored and logged, so it must not contain a secret.
     pub fn failed(reason: impl Into<String>) -> Self {
         Self::Failed(reason.into())
     }
 
-    /// It was certainly not done, because of `cause`.
+    /// The job was certainly not done, because of `cause`.
     pub fn from_source(cause: &dyn Error) -> Self {
-        Self::Failed(chain(cause))
+        Self::Failed(error_chain(cause))
     }
 
-    /// The payload is not this kind's.
-    pub fn malformed(_: serde_json::Error) -> Self {
-        Self::Hopeless("the payload does not read".to_owned())
+    /// The payload has not the form that this kind of job needs.
+    pub fn from_payload_error(_: serde_json::Error) -> Self {
+        Self::Permanent("the payload does not read".to_owned())
     }
 }
 
@@ -181,8 +177,8 @@ impl From<DatabaseError> for JobError {
     }
 }
 
-/// An error with its sources, in one line.
-pub(crate) fn chain(cause: &dyn Error) -> String {
+/// An error and its sources in one line.
+pub(crate) fn error_chain(cause: &dyn Error) -> String {
     let mut text = cause.to_string();
     let mut source = cause.source();
     while let Some(cause) = source {
@@ -192,8 +188,8 @@ pub(crate) fn chain(cause: &dyn Error) -> String {
     text
 }
 
-/// The row of a recurring job: one for all nodes.
-fn recurring_id(name: &str) -> Uuid {
+/// The id of the row of a recurring job. It is derived from the name, so that all nodes share one row.
+fn recurring_job_id(name: &str) -> Uuid {
     let mut id = [0; 16];
     id.copy_from_slice(&crate::crypto::token_hash(name)[..16]);
     uuid::Builder::from_custom_bytes(id).into_uuid()

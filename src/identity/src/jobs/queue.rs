@@ -1,7 +1,7 @@
-//! Answers which jobs are due, and keeps what became of them: the statements behind the runner.
+//! Answers which jobs are due, and stores the outcome of a run: the statements of the runner.
 //!
-//! A lease is the only gate: one conditional update, which skips rows that another node is just taking
-//! (PostgreSQL) or runs in the turn of the one writer (SQLite).
+//! A lease is the only gate, taken by one conditional update. On PostgreSQL the update skips rows that
+//! another node is taking at that moment; on SQLite all writes run one after another.
 
 use std::time::Duration;
 
@@ -14,137 +14,142 @@ use sea_orm::{
     },
 };
 
-use super::{Jobs, Lane, recurring_id};
+use super::{JobPriority, Jobs, recurring_job_id};
 use crate::app::App;
 
 pub(super) type Job = jobs::Model;
 
-/// Longer than any run may take, so that a lease which ended means a node that is gone.
-pub(super) const LEASE: Duration = Duration::from_secs(90);
+/// Longer than the time limit of a run, so an expired lease means that its node is gone.
+pub(super) const LEASE_LIFETIME: Duration = Duration::from_secs(90);
 
-/// Mark of a job whose run may have done its work.
-pub(super) const INTERRUPTED: &str = "interrupted";
+/// Stored as the last error of a job whose interrupted run may have done the work.
+pub(super) const INTERRUPTED_MARK: &str = "interrupted";
 
-const BACK_OFF: Duration = Duration::from_secs(5);
-const LONGEST_BACK_OFF: Duration = Duration::from_mins(5);
+const FIRST_BACK_OFF: Duration = Duration::from_secs(5);
+const MAX_BACK_OFF: Duration = Duration::from_mins(5);
 
-/// What became of a run.
-pub(super) enum Outcome {
-    /// Done, or given up for this reason.
+/// The outcome of a run.
+pub(super) enum RunOutcome {
+    /// Done, or failed permanently for this reason.
     Finished(Option<String>),
-    /// To be run again then, with this mark.
-    Again(Timestamp, Option<String>),
+    /// To be run again at this time; the text is stored as the last error.
+    RunAgain(Timestamp, Option<String>),
 }
 
-/// Leases up to `most` jobs of a lane that are due. Reads first, so that an idle node writes nothing.
-pub(super) async fn lease(app: &App, lane: Lane, most: usize) -> Result<Vec<Job>, DatabaseError> {
+/// Leases up to `max_jobs` due jobs of a priority. Reads first, so that an idle node writes nothing.
+pub(super) async fn lease(
+    app: &App,
+    priority: JobPriority,
+    max_jobs: usize,
+) -> Result<Vec<Job>, DatabaseError> {
     let now = app.clock.now();
-    let waiting = jobs::Entity::find()
+    let any_due = jobs::Entity::find()
         .select_only()
         .column(jobs::Column::Id)
-        .filter(due(now))
-        .filter(in_lane(app, lane))
+        .filter(due_condition(now))
+        .filter(priority_condition(app, priority))
         .limit(1)
         .into_tuple::<uuid::Uuid>()
         .one(app.db.reader())
         .await?;
-    if waiting.is_none() {
+    if any_due.is_none() {
         return Ok(Vec::new());
     }
-    let mut first = Query::select()
+    let mut due_ids = Query::select()
         .column(jobs::Column::Id)
         .from(jobs::Entity)
-        .cond_where(due(now).add(in_lane(app, lane)))
+        .cond_where(due_condition(now).add(priority_condition(app, priority)))
         .order_by(jobs::Column::RunAt, Order::Asc)
-        .limit(most as u64)
+        .limit(max_jobs as u64)
         .to_owned();
     if app.db.backend() == DbBackend::Postgres {
-        first.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+        due_ids.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     }
-    // Whoever held an older lease is gone and may have done the work: that is marked.
+    // The node that held an expired lease is gone and may have done the work, so the job is marked as
+    // interrupted.
     let mark = CaseStatement::new()
         .case(jobs::Column::LeasedUntil.is_null(), Expr::col(jobs::Column::LastError))
-        .finally(INTERRUPTED);
-    let lease = jobs::Entity::update_many()
-        .col_expr(jobs::Column::LeasedUntil, Expr::value((now + LEASE).micros()))
+        .finally(INTERRUPTED_MARK);
+    let lease_statement = jobs::Entity::update_many()
+        .col_expr(jobs::Column::LeasedUntil, Expr::value((now + LEASE_LIFETIME).micros()))
         .col_expr(jobs::Column::Attempts, Expr::col(jobs::Column::Attempts).add(1))
         .col_expr(jobs::Column::LastError, mark.into())
-        .filter(jobs::Column::Id.in_subquery(first));
+        .filter(jobs::Column::Id.in_subquery(due_ids));
     app.db
         .write(async |tx| {
             give_up_interrupted(tx, now).await?;
-            Ok(lease.exec_with_returning(tx).await?)
+            Ok(lease_statement.exec_with_returning(tx).await?)
         })
         .await
 }
 
-/// A kind that this node does not know is in the front lane.
-fn in_lane(app: &App, lane: Lane) -> SimpleExpr {
-    match lane {
-        Lane::Front => jobs::Column::Kind.is_not_in(app.jobs.at_the_back()),
-        Lane::Back => jobs::Column::Kind.is_in(app.jobs.at_the_back()),
+/// A kind that this node does not know has normal priority.
+fn priority_condition(app: &App, priority: JobPriority) -> SimpleExpr {
+    match priority {
+        JobPriority::Normal => jobs::Column::Kind.is_not_in(app.jobs.low_priority_kinds()),
+        JobPriority::Low => jobs::Column::Kind.is_in(app.jobs.low_priority_kinds()),
     }
 }
 
-fn due(now: Timestamp) -> Condition {
+fn due_condition(now: Timestamp) -> Condition {
     Condition::all()
         .add(jobs::Column::FinishedAt.is_null())
         .add(jobs::Column::RunAt.lte(now.micros()))
-        .add(Condition::any().add(jobs::Column::LeasedUntil.is_null()).add(lease_ended(now)))
+        .add(Condition::any().add(jobs::Column::LeasedUntil.is_null()).add(lease_expired_condition(now)))
 }
 
-fn lease_ended(now: Timestamp) -> SimpleExpr {
+fn lease_expired_condition(now: Timestamp) -> SimpleExpr {
     jobs::Column::LeasedUntil.lte(now.micros())
 }
 
-/// A job whose run was interrupted twice may have been done twice, and is not begun a third time.
-/// Recurring jobs, which have no payload, bear repetition.
+/// Ends jobs that were interrupted twice: a third run could repeat the work once more. Recurring jobs, which
+/// have no payload, may be repeated.
 async fn give_up_interrupted(tx: &impl ConnectionTrait, now: Timestamp) -> Result<(), DatabaseError> {
     jobs::Entity::update_many()
         .col_expr(jobs::Column::FinishedAt, Expr::value(now.micros()))
         .col_expr(jobs::Column::PayloadSealed, Expr::value(None::<Vec<u8>>))
         .filter(jobs::Column::FinishedAt.is_null())
-        .filter(lease_ended(now))
-        .filter(jobs::Column::LastError.eq(INTERRUPTED))
+        .filter(lease_expired_condition(now))
+        .filter(jobs::Column::LastError.eq(INTERRUPTED_MARK))
         .filter(jobs::Column::PayloadSealed.is_not_null())
         .exec(tx)
         .await?;
     Ok(())
 }
 
-/// Keeps what became of a run. Nothing when the lease was lost meanwhile.
-pub(super) async fn keep(app: &App, job: &Job, outcome: Outcome) -> Result<(), DatabaseError> {
+/// Stores the outcome of a run. Changes nothing if the lease was lost in the meantime.
+pub(super) async fn record_outcome(app: &App, job: &Job, outcome: RunOutcome) -> Result<(), DatabaseError> {
     let now = app.clock.now();
-    let kept = jobs::Entity::update_many()
+    let update = jobs::Entity::update_many()
         .filter(jobs::Column::Id.eq(job.id))
         .filter(jobs::Column::FinishedAt.is_null())
         .filter(jobs::Column::LeasedUntil.eq(job.leased_until))
         .col_expr(jobs::Column::LeasedUntil, Expr::value(None::<i64>));
-    let kept = match outcome {
-        Outcome::Finished(error) => kept
+    let update = match outcome {
+        RunOutcome::Finished(error) => update
             .col_expr(jobs::Column::FinishedAt, Expr::value(now.micros()))
             .col_expr(jobs::Column::PayloadSealed, Expr::value(None::<Vec<u8>>))
             .col_expr(jobs::Column::LastError, Expr::value(error)),
-        Outcome::Again(at, error) => kept
+        RunOutcome::RunAgain(at, error) => update
             .col_expr(jobs::Column::RunAt, Expr::value(at.micros()))
             .col_expr(jobs::Column::LastError, Expr::value(error)),
     };
-    app.db.write(async |tx| Ok(kept.exec(tx).await.map(drop)?)).await
+    app.db.write(async |tx| Ok(update.exec(tx).await.map(drop)?)).await
 }
 
-/// Waits longer after each failure.
+/// The delay before the next run: doubles with each failure, up to a maximum.
 pub(super) fn back_off(attempts: i32) -> Duration {
     let doublings = u32::try_from(attempts.clamp(1, 10) - 1).unwrap_or(0);
-    (BACK_OFF * 2_u32.pow(doublings)).min(LONGEST_BACK_OFF)
+    (FIRST_BACK_OFF * 2_u32.pow(doublings)).min(MAX_BACK_OFF)
 }
 
-/// Makes the rows of recurring jobs that are not there yet.
-pub(super) async fn seed_recurring(app: &App, jobs: &Jobs) -> Result<(), DatabaseError> {
+/// Inserts the missing rows of recurring jobs.
+pub(super) async fn insert_recurring(app: &App, jobs: &Jobs) -> Result<(), DatabaseError> {
     let now = app.clock.now();
     let rows: Vec<_> = jobs
-        .recurring()
+        .recurring_kinds()
         .map(|(kind, every)| jobs::Model {
-            id: recurring_id(kind.name),
+            id: recurring_job_id(kind.name),
             kind: kind.name.to_owned(),
             payload_sealed: None,
             run_at: (now + every).micros(),

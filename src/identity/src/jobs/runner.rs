@@ -1,7 +1,8 @@
-//! Runs jobs: one task a node, several jobs at once, until the node stops.
+//! Runs jobs: one runner on each node, several jobs at once, until the node stops.
 //!
-//! A node that is killed leaves its leases behind; when they end, another run begins, marked as one
-//! that may be the second. So a mail is sent once, or at most twice.
+//! Owns the limits of concurrency and of run time, and decides from the error whether a job is run again.
+//! Leaves leases and stored outcomes to `queue`. A node that is killed leaves its leases behind; when they
+//! expire, the jobs run again, marked as interrupted. So a mail is normally sent once, and at most twice.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,142 +16,151 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Envelope, JobError, Kind, Lane,
-    queue::{self, INTERRUPTED, Job, Outcome},
+    Envelope, JobError, JobKind, JobPriority,
+    queue::{self, INTERRUPTED_MARK, Job, RunOutcome},
 };
 use crate::app::App;
 
-/// Jobs at a time on one node.
-const AT_ONCE: usize = 8;
-/// How many of these may be of the back lane.
-const OF_THE_BACK_AT_ONCE: usize = 2;
-/// How often a node looks for jobs of other nodes and for those whose time has come.
-const POLL: Duration = Duration::from_secs(1);
-/// A run takes no longer; a lease does.
-const LONGEST_RUN: Duration = Duration::from_mins(1);
+/// Jobs that run at once on one node.
+const MAX_RUNNING: usize = 8;
+/// How many of these may have low priority.
+const MAX_RUNNING_LOW_PRIORITY: usize = 2;
+/// How often a node looks for jobs that other nodes enqueued, and for jobs whose time has come.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Shorter than a lease, so that no run outlives its lease.
+const RUN_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Runs jobs until `stop`, then lets those under way finish.
+/// Runs jobs until `stop` is cancelled, then waits for the running jobs.
 pub async fn run(app: App, stop: CancellationToken) {
-    if let Err(cause) = queue::seed_recurring(&app, &app.jobs).await {
-        tracing::error!(cause = %super::chain(&cause), "recurring jobs could not be written");
+    if let Err(cause) = queue::insert_recurring(&app, &app.jobs).await {
+        tracing::error!(cause = %super::error_chain(&cause), "recurring jobs could not be written");
     }
     let mut running = JoinSet::new();
-    let back_lane = Arc::new(Semaphore::new(OF_THE_BACK_AT_ONCE));
+    let low_priority_permits = Arc::new(Semaphore::new(MAX_RUNNING_LOW_PRIORITY));
     while !stop.is_cancelled() {
         while running.try_join_next().is_some() {}
-        let free = AT_ONCE - running.len();
-        let front = lease_or_log(&app, Lane::Front, free).await;
-        let of_the_back = back_lane.available_permits().min(free - front.len());
-        let back = lease_or_log(&app, Lane::Back, of_the_back).await;
-        let more = free > 0 && front.len() == free;
-        for job in front {
-            running.spawn(run_one(app.clone(), job));
+        let free_slots = MAX_RUNNING - running.len();
+        let normal = lease_or_log(&app, JobPriority::Normal, free_slots).await;
+        let free_low_priority_slots = low_priority_permits.available_permits().min(free_slots - normal.len());
+        let low_priority = lease_or_log(&app, JobPriority::Low, free_low_priority_slots).await;
+        let all_slots_filled = free_slots > 0 && normal.len() == free_slots;
+        for job in normal {
+            running.spawn(run_job(app.clone(), job));
         }
-        for job in back {
-            let place = Arc::clone(&back_lane).try_acquire_owned();
-            running.spawn(hold(place, run_one(app.clone(), job)));
+        for job in low_priority {
+            let permit = Arc::clone(&low_priority_permits).try_acquire_owned();
+            running.spawn(run_holding(permit, run_job(app.clone(), job)));
         }
-        if more {
+        if all_slots_filled {
             continue;
         }
         tokio::select! {
             () = stop.cancelled() => {}
-            () = app.jobs.bell.notified() => {}
-            () = sleep(POLL) => {}
+            () = app.jobs.wakeup.notified() => {}
+            () = sleep(POLL_INTERVAL) => {}
             Some(_) = running.join_next() => {}
         }
     }
     while running.join_next().await.is_some() {}
 }
 
-/// Keeps a place until the work is done.
-async fn hold<P>(place: P, work: impl Future<Output = ()>) {
+/// Holds a permit until the work is done.
+async fn run_holding<P>(permit: P, work: impl Future<Output = ()>) {
     work.await;
-    drop(place);
+    drop(permit);
 }
 
-async fn lease_or_log(app: &App, lane: Lane, most: usize) -> Vec<Job> {
-    if most == 0 {
+async fn lease_or_log(app: &App, priority: JobPriority, max_jobs: usize) -> Vec<Job> {
+    if max_jobs == 0 {
         return Vec::new();
     }
-    queue::lease(app, lane, most).await.unwrap_or_else(|cause| {
-        tracing::warn!(cause = %super::chain(&cause), "jobs could not be leased");
+    queue::lease(app, priority, max_jobs).await.unwrap_or_else(|cause| {
+        tracing::warn!(cause = %super::error_chain(&cause), "jobs could not be leased");
         Vec::new()
     })
 }
 
-/// Runs what is due now, one after the other, and what that enqueues. How many runs there were.
+/// Runs the due jobs one after another, including the jobs that they enqueue. Returns the number of runs. For
+/// tests.
 pub async fn run_due(app: &App) -> Result<usize, DatabaseError> {
     let mut runs = 0;
     loop {
-        let mut leased = queue::lease(app, Lane::Front, AT_ONCE).await?;
+        let mut leased = queue::lease(app, JobPriority::Normal, MAX_RUNNING).await?;
         if leased.is_empty() {
-            leased = queue::lease(app, Lane::Back, AT_ONCE).await?;
+            leased = queue::lease(app, JobPriority::Low, MAX_RUNNING).await?;
         }
         if leased.is_empty() {
             return Ok(runs);
         }
         for job in leased {
             runs += 1;
-            run_one(app.clone(), job).await;
+            run_job(app.clone(), job).await;
         }
     }
 }
 
-async fn run_one(app: App, job: Job) {
-    let Some(kind) = app.jobs.find(&job.kind).copied() else {
-        // A newer node enqueued it and will run it.
+async fn run_job(app: App, job: Job) {
+    let Some(kind) = app.jobs.find_kind(&job.kind).copied() else {
+        // A newer version of the server enqueued this job, and its nodes will run it.
         let again = app.clock.now() + queue::back_off(job.attempts);
-        return keep(&app, &job, Outcome::Again(again, Some("this node does not know the job".to_owned())))
-            .await;
+        return record_outcome(
+            &app,
+            &job,
+            RunOutcome::RunAgain(again, Some("this node does not know the job".to_owned())),
+        )
+        .await;
     };
     let outcome = match kind.every {
-        Some(every) => recur(&app, &kind, every).await,
-        None => once(&app, &kind, &job).await,
+        Some(every) => run_recurring(&app, &kind, every).await,
+        None => run_enqueued(&app, &kind, &job).await,
     };
-    keep(&app, &job, outcome).await;
+    record_outcome(&app, &job, outcome).await;
 }
 
-async fn recur(app: &App, kind: &Kind, every: Duration) -> Outcome {
-    let result = guarded(app, kind, Value::Null).await;
-    let error = result.err().map(|cause| logged(kind, &cause));
-    Outcome::Again(app.clock.now() + every, error)
+async fn run_recurring(app: &App, kind: &JobKind, every: Duration) -> RunOutcome {
+    let result = run_with_timeout(app, kind, Value::Null).await;
+    let error = result.err().map(|cause| log_failure(kind, &cause));
+    RunOutcome::RunAgain(app.clock.now() + every, error)
 }
 
-async fn once(app: &App, kind: &Kind, job: &Job) -> Outcome {
-    let envelope = match open(app, job) {
+async fn run_enqueued(app: &App, kind: &JobKind, job: &Job) -> RunOutcome {
+    let envelope = match open_envelope(app, job) {
         Ok(envelope) => envelope,
-        Err(cause) => return Outcome::Finished(Some(logged(kind, &cause))),
+        Err(cause) => return RunOutcome::Finished(Some(log_failure(kind, &cause))),
     };
     if app.clock.now() >= envelope.give_up_at {
-        return dropped(kind, JobError::Obsolete("its time is over").to_string());
+        return drop_obsolete(kind, JobError::Obsolete("its time is over").to_string());
     }
-    let Err(cause) = guarded(app, kind, envelope.payload).await else {
+    let Err(cause) = run_with_timeout(app, kind, envelope.payload).await else {
         metrics::counter!("postern_jobs_total", "kind" => kind.name, "outcome" => "done").increment(1);
-        return Outcome::Finished(None);
+        return RunOutcome::Finished(None);
     };
     if let JobError::Obsolete(_) = cause {
-        return dropped(kind, cause.to_string());
+        return drop_obsolete(kind, cause.to_string());
     }
-    let reason = logged(kind, &cause);
-    let second = job.last_error.as_deref() == Some(INTERRUPTED);
+    let reason = log_failure(kind, &cause);
+    let interrupted_before = job.last_error.as_deref() == Some(INTERRUPTED_MARK);
     let mark = match cause {
-        JobError::Hopeless(_) | JobError::Obsolete(_) => return Outcome::Finished(Some(reason)),
-        JobError::Interrupted(_) if second => return Outcome::Finished(Some(reason)),
-        JobError::Interrupted(_) => INTERRUPTED.to_owned(),
-        // The mark stays: an earlier run may still have done the work.
-        JobError::Failed(_) if second => INTERRUPTED.to_owned(),
+        JobError::Permanent(_) | JobError::Obsolete(_) => return RunOutcome::Finished(Some(reason)),
+        JobError::Interrupted(_) if interrupted_before => return RunOutcome::Finished(Some(reason)),
+        JobError::Interrupted(_) => INTERRUPTED_MARK.to_owned(),
+        // The mark stays, because an earlier run may have done the work.
+        JobError::Failed(_) if interrupted_before => INTERRUPTED_MARK.to_owned(),
         JobError::Failed(_) => reason,
     };
     let again_at = app.clock.now() + queue::back_off(job.attempts);
-    if again_at < envelope.give_up_at { Outcome::Again(again_at, Some(mark)) } else { dropped(kind, mark) }
+    if again_at < envelope.give_up_at {
+        RunOutcome::RunAgain(again_at, Some(mark))
+    } else {
+        drop_obsolete(kind, mark)
+    }
 }
 
-/// A run that hangs is cut off, and a run that panics takes nobody with it.
-async fn guarded(app: &App, kind: &Kind, payload: Value) -> Result<(), JobError> {
+/// Aborts a run that exceeds the time limit, and isolates a run that panics.
+async fn run_with_timeout(app: &App, kind: &JobKind, payload: Value) -> Result<(), JobError> {
     let run = tokio::spawn((kind.run)(app.clone(), payload));
     let abort = run.abort_handle();
-    match timeout(LONGEST_RUN, run).await {
+    match timeout(RUN_TIMEOUT, run).await {
         Ok(Ok(result)) => result,
         Ok(Err(cause)) => Err(JobError::Interrupted(cause.to_string())),
         Err(_elapsed) => {
@@ -160,31 +170,31 @@ async fn guarded(app: &App, kind: &Kind, payload: Value) -> Result<(), JobError>
     }
 }
 
-fn open(app: &App, job: &Job) -> Result<Envelope, JobError> {
+fn open_envelope(app: &App, job: &Job) -> Result<Envelope, JobError> {
     let sealed = job.payload_sealed.as_deref().unwrap_or_default();
     let plain = app
         .vault
         .open(&["jobs", &job.id.to_string()], sealed)
-        .map_err(|cause| JobError::Hopeless(super::chain(&cause)))?;
-    serde_json::from_slice(&plain).map_err(JobError::malformed)
+        .map_err(|cause| JobError::Permanent(super::error_chain(&cause)))?;
+    serde_json::from_slice(&plain).map_err(JobError::from_payload_error)
 }
 
-fn logged(kind: &Kind, cause: &JobError) -> String {
+fn log_failure(kind: &JobKind, cause: &JobError) -> String {
     tracing::warn!(job = kind.name, %cause, "a job was not done");
     metrics::counter!("postern_jobs_total", "kind" => kind.name, "outcome" => "failed").increment(1);
     cause.to_string()
 }
 
-/// Counts a job that makes no sense any more, such as the mail with a code that is over.
-fn dropped(kind: &Kind, cause: String) -> Outcome {
+/// Counts a job that is not needed any more, such as the mail of an expired code.
+fn drop_obsolete(kind: &JobKind, cause: String) -> RunOutcome {
     tracing::info!(job = kind.name, cause, "a job makes no sense any more and was dropped");
     metrics::counter!("postern_jobs_total", "kind" => kind.name, "outcome" => "dropped").increment(1);
-    Outcome::Finished(Some(cause))
+    RunOutcome::Finished(Some(cause))
 }
 
-async fn keep(app: &App, job: &Job, outcome: Outcome) {
-    if let Err(cause) = queue::keep(app, job, outcome).await {
-        // The lease ends by itself; the next run is marked as one that may be the second.
-        tracing::error!(job = job.kind, cause = %super::chain(&cause), "the end of a job could not be written");
+async fn record_outcome(app: &App, job: &Job, outcome: RunOutcome) {
+    if let Err(cause) = queue::record_outcome(app, job, outcome).await {
+        // The lease expires on its own; the next run is marked as interrupted.
+        tracing::error!(job = job.kind, cause = %super::error_chain(&cause), "the end of a job could not be written");
     }
 }

@@ -1,10 +1,10 @@
-//! Defines `code`: a code that reaches the person without our mail server.
+//! Defines the login method `code`: a one-time code that reaches the user without the provider's mail server.
 //!
-//! How it does is `login.code_delivery`: posted to the operator's gateway, written to the terminal of
-//! the node that took the request, or made by an operator and handed over. An operator's code
-//! ([`create_operator_code`]) works whatever the delivery is: bound to its user instead of an attempt,
-//! once, for `login.code_lifetime`. Guesses at it are limited by the tries of each attempt and by the
-//! failures allowed per account.
+//! The setting `login.code_delivery` chooses the channel: posted to the operator's gateway, written to the
+//! terminal of the node that took the request, or made by an operator and handed over. An operator's code
+//! ([`create_operator_code`]) works with every channel. Such a code is bound to its user instead of an
+//! attempt, works once, and expires after `login.code_lifetime`. Guesses at the code are limited by the tries
+//! of each attempt and by the login throttle of the account.
 
 use async_trait::async_trait;
 use postern_entities::operator_codes;
@@ -20,7 +20,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    Answer, Challenge, Context, LoginError, LoginMethod, Proof,
+    Challenge, ChallengeResponse, Context, LoginError, LoginMethod, Proof,
     policy::Factor,
     sent_code::{self, Channel, DIGITS},
 };
@@ -33,11 +33,10 @@ use crate::{
     users::User,
 };
 
-/// The method `code`.
-pub struct Code;
+pub struct CodeMethod;
 
 #[async_trait]
-impl LoginMethod for Code {
+impl LoginMethod for CodeMethod {
     fn name(&self) -> &'static str {
         "code"
     }
@@ -46,11 +45,11 @@ impl LoginMethod for Code {
         &["otp"]
     }
 
-    fn kind(&self) -> Factor {
-        Factor::Reads
+    fn factor(&self) -> Factor {
+        Factor::OutOfBand
     }
 
-    fn ready(&self, app: &App) -> bool {
+    fn available(&self, app: &App) -> bool {
         let settings = &app.config.login;
         match settings.code_delivery {
             CodeDelivery::Webhook => {
@@ -62,8 +61,8 @@ impl LoginMethod for Code {
 
     async fn begin(&self, cx: &Context<'_>, _user: Option<&User>) -> Result<Challenge, LoginError> {
         Ok(match cx.app.config.login.code_delivery {
-            CodeDelivery::Webhook => sent_code::make(cx, Channel::Webhook),
-            CodeDelivery::Console => sent_code::make_message(cx),
+            CodeDelivery::Webhook => sent_code::challenge_with_job(cx, Channel::Webhook),
+            CodeDelivery::Console => sent_code::challenge_with_message(cx),
             CodeDelivery::Operator => Challenge::default(),
         })
     }
@@ -72,29 +71,29 @@ impl LoginMethod for Code {
         &self,
         cx: &Context<'_>,
         challenge: &Challenge,
-        answer: &Answer,
+        answer: &ChallengeResponse,
     ) -> Result<Proof, LoginError> {
-        // Both are looked at in every case, so that nothing shows which of them exists.
-        let by_operator = operator_code(cx, answer).await?;
-        if sent_code::answers(cx, challenge, answer) {
+        // Both checks always run, so that the time does not tell which code exists.
+        let operator_code = find_operator_code(cx, answer).await?;
+        if sent_code::response_matches(cx, challenge, answer) {
             return Ok(Proof::default());
         }
-        let code = by_operator.ok_or(LoginError::Refused)?;
-        Ok(Proof { consumes: Some(using(code, cx.now)), ..Proof::default() })
+        let code = operator_code.ok_or(LoginError::ResponseRejected)?;
+        Ok(Proof { consume_statement: Some(use_code_statement(code, cx.now)), ..Proof::default() })
     }
 }
 
-/// Whether codes can be posted to where the settings say, by the rule that holds when they are.
+/// Whether codes can be posted to the URL of the settings, by the same rule that holds when they are posted.
 pub fn check_webhook(config: &Config) -> Result<(), OutboundError> {
     let url = config.login.code_webhook_url.as_ref();
     match url.filter(|_| config.login.code_delivery == CodeDelivery::Webhook) {
-        Some(url) => outbound::permitted(url, &config.outbound.allow_hosts),
+        Some(url) => outbound::check_url(url, &config.outbound.allow_hosts),
         None => Ok(()),
     }
 }
 
-/// What uses a code of an operator, once.
-fn using(code: Uuid, now: Timestamp) -> UpdateStatement {
+/// Uses a code of an operator, once: no row changes when the code was used or has expired.
+fn use_code_statement(code: Uuid, now: Timestamp) -> UpdateStatement {
     operator_codes::Entity::update_many()
         .col_expr(operator_codes::Column::UsedAt, Expr::value(now.micros()))
         .filter(operator_codes::Column::Id.eq(code))
@@ -103,9 +102,12 @@ fn using(code: Uuid, now: Timestamp) -> UpdateStatement {
         .into_query()
 }
 
-/// The live code of an operator that the answer is.
-async fn operator_code(cx: &Context<'_>, answer: &Answer) -> Result<Option<Uuid>, DatabaseError> {
-    // For nobody the same statement runs, and finds nothing.
+/// The unused code of an operator that equals the response.
+async fn find_operator_code(
+    cx: &Context<'_>,
+    answer: &ChallengeResponse,
+) -> Result<Option<Uuid>, DatabaseError> {
+    // Without a user the same statement runs and finds nothing.
     let user_id = cx.user.map_or_else(Uuid::nil, |user| user.id);
     let live = operator_codes::Entity::find()
         .filter(operator_codes::Column::UserId.eq(user_id))
@@ -116,7 +118,8 @@ async fn operator_code(cx: &Context<'_>, answer: &Answer) -> Result<Option<Uuid>
     let Some(typed) = answer.code.as_deref().and_then(|code| sent_code::normalise(code, DIGITS)) else {
         return Ok(None);
     };
-    let answered = live.iter().find(|code| crypto::equal(&code.code_mac, &mac(cx.app, code.id, &typed)));
+    let answered =
+        live.iter().find(|code| crypto::constant_time_equal(&code.code_mac, &mac(cx.app, code.id, &typed)));
     Ok(answered.map(|code| code.id))
 }
 
@@ -124,20 +127,18 @@ fn mac(app: &App, id: Uuid, code: &str) -> Vec<u8> {
     app.vault.mac(&[b"operator code", id.as_bytes(), code.as_bytes()])
 }
 
-/// A code to hand over; it exists nowhere else.
+/// A code for an operator to hand over. Only the code's MAC is stored.
 pub struct NewOperatorCode {
-    /// The code.
     pub code: String,
-    /// Its end.
     pub expires_at: Timestamp,
 }
 
-/// Makes a code for one user; earlier ones of the same user stop working. `by` names who asked for it
-/// in the audit record.
+/// Makes a code for one user; earlier codes of the same user stop working. `requested_by` names the operator
+/// in the audit event.
 pub async fn create_operator_code(
     app: &App,
     user: &User,
-    by: &str,
+    requested_by: &str,
     origin: &Origin,
 ) -> Result<NewOperatorCode, DatabaseError> {
     let now = app.clock.now();
@@ -154,12 +155,12 @@ pub async fn create_operator_code(
     };
     app.db
         .write(async |tx| {
-            replace_earlier(tx, user.id, now).await?;
+            end_earlier_codes(tx, user.id, now).await?;
             let row: operator_codes::ActiveModel = row.into();
             operator_codes::Entity::insert(row).exec_without_returning(tx).await?;
             Event::new("login.operator_code_created")
                 .user(user.id)
-                .details(json!({ "by": by }))
+                .details(json!({ "by": requested_by }))
                 .record(app, tx, origin, now)
                 .await
         })
@@ -167,7 +168,7 @@ pub async fn create_operator_code(
     Ok(NewOperatorCode { code, expires_at })
 }
 
-async fn replace_earlier(tx: &Transaction, user_id: Uuid, now: Timestamp) -> Result<(), DatabaseError> {
+async fn end_earlier_codes(tx: &Transaction, user_id: Uuid, now: Timestamp) -> Result<(), DatabaseError> {
     operator_codes::Entity::update_many()
         .col_expr(operator_codes::Column::UsedAt, Expr::value(now.micros()))
         .filter(operator_codes::Column::UserId.eq(user_id))

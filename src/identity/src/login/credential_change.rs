@@ -1,9 +1,9 @@
-//! Defines a change of how an account signs in, and what ends with it.
+//! Defines a change of an account's credentials, and what access ends with it.
 //!
-//! Whoever got into the account by the former way may have sessions, access of apps, sign-ins in progress, devices that
-//! count as known, and a mailed link that would give the account another address. So a change ends all of that, but for the
-//! session that makes it, unless the account's owner says otherwise (OWASP ASVS 7.4.3). A password that is reset leaves
-//! nothing, whatever anybody says.
+//! An attacker who had access by the former credentials may hold sessions, grants, attempts, known devices,
+//! and a mailed link that would change the account's email. So a change ends all of these, except the session
+//! that makes the change, unless the account's owner chooses otherwise (OWASP ASVS 7.4.3). A password reset
+//! always ends everything.
 
 use postern_service::{
     clock::Timestamp,
@@ -19,29 +19,27 @@ use crate::{
     sessions::{self, Principal},
 };
 
-/// What a change of a second factor is called in the record of what it ended.
+/// The cause in the audit events of sessions and grants that end by a change of a second factor.
 pub(super) const CREDENTIAL_CHANGED: &str = "credential_changed";
 
-/// A change that an account's owner asks for, who proved lately who they are
-/// ([`requirement_to_change`](super::second_factor::requirement_to_change)).
+/// A change that the account's owner requests after a recent authentication
+/// ([`credential_change_requirement`](super::second_factor::credential_change_requirement)).
 #[derive(Clone, Copy, Debug)]
 pub struct CredentialChange<'a> {
-    /// Who asks for it.
     pub principal: Principal<'a>,
-    /// Whether everything else is signed out.
+    /// Whether all other access ends: the owner's choice.
     pub ends_others: bool,
-    /// Where the request came from.
     pub origin: &'a Origin,
 }
 
 impl<'a> CredentialChange<'a> {
-    /// The end of everything else.
-    pub fn ending(&self, because: &'static str) -> Ending<'a> {
+    /// The termination of all other access, for this cause.
+    pub fn termination(&self, because: &'static str) -> AccessTermination<'a> {
         let (user_id, kept) = (self.principal.user.id, self.principal.sid());
-        Ending { user_id, kept, because, origin: self.origin }
+        AccessTermination { user_id, kept_session: kept, because, origin: self.origin }
     }
 
-    /// Ends everything else, if it is to end. The write holds the user exclusively.
+    /// Ends all other access if the owner chose so. The write must hold the user's row exclusively.
     pub async fn end_others(
         &self,
         app: &App,
@@ -50,34 +48,32 @@ impl<'a> CredentialChange<'a> {
         now: Timestamp,
     ) -> Result<(), DatabaseError> {
         match self.ends_others {
-            true => self.ending(because).end(app, tx, now).await,
+            true => self.termination(because).apply(app, tx, now).await,
             false => Ok(()),
         }
     }
 }
 
-/// The end of whatever is open of an account.
-pub struct Ending<'a> {
-    /// The account.
+/// The termination of an account's access: mailed links, attempts, known devices, sessions and grants.
+pub struct AccessTermination<'a> {
     pub user_id: Uuid,
-    /// The session that stays, with its grants.
-    pub kept: Option<Uuid>,
-    /// Why, for the record.
+    /// The session that continues, with its grants; none ends every session.
+    pub kept_session: Option<Uuid>,
+    /// Cause in the audit events.
     pub because: &'static str,
-    /// Who did it, from where.
     pub origin: &'a Origin,
 }
 
-impl Ending<'_> {
-    /// Ends it, in the order in which a sign-in takes the rows, so that neither waits for the other in a circle. The
-    /// write holds the user exclusively.
-    pub async fn end(&self, app: &App, tx: &Transaction, now: Timestamp) -> Result<(), DatabaseError> {
-        let Self { user_id, kept, because, origin } = *self;
+impl AccessTermination<'_> {
+    /// Ends the access. The order of the tables is the order in which a sign-in locks their rows, so that no
+    /// deadlock can arise. The write must hold the user's row exclusively.
+    pub async fn apply(&self, app: &App, tx: &Transaction, now: Timestamp) -> Result<(), DatabaseError> {
+        let Self { user_id, kept_session: kept, because, origin } = *self;
         accounts::end_links(tx, user_id, now).await?;
-        attempt::end_of_user(tx, user_id, now).await?;
-        devices::forget(tx, user_id).await?;
-        sessions::end_all_but(app, tx, user_id, kept, because, origin, now).await?;
-        grants::revoke_of_user(tx, user_id, kept, because, now).await?;
+        attempt::end_attempts_of_user(tx, user_id, now).await?;
+        devices::forget_all(tx, user_id).await?;
+        sessions::end_all_except(app, tx, user_id, kept, because, origin, now).await?;
+        grants::revoke_user_grants(tx, user_id, kept, because, now).await?;
         Ok(())
     }
 }

@@ -1,13 +1,14 @@
-//! Answers with which devices an account has signed in.
+//! Answers which devices an account has signed in with.
 //!
-//! A device is known by a secret that its first sign-in gives it, stored hashed, and kept when somebody signs out: a browser
-//! has it in a cookie of its own, an app in the answer of a sign-in. A known device that shows its secret is not slowed by
-//! strangers ([`super::guesses`], [`allowance`](crate::mail::allowance)), and its sign-ins are no news to the owner of the
-//! account. The secret proves nothing else.
+//! A device is recognised by a secret that its first sign-in returns; the database stores the hash. Sign-out
+//! does not erase the secret. A browser keeps it in a separate cookie, an app receives it in the JSON of a
+//! sign-in. A known device is exempt from delays and mail limits that strangers have used up
+//! ([`super::login_throttle`], [`allowance`](crate::mail::allowance)), and its sign-ins cause no notice to
+//! the account's owner. The secret authenticates nothing else.
 //!
-//! An app that shows none gets the same one again whenever it comes from the same network and calls itself the same, so
-//! that apps which keep nothing leave one row each. Once an account forgets its devices it gets another one: what whoever
-//! was at the same network got before stays unknown.
+//! An app that sends no secret is given a derived one: the same for the same network and user agent, so that
+//! such apps leave one row each. After the account has forgotten its devices the derived secret changes, so
+//! that a secret which an attacker received on the same network becomes unknown.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use postern_entities::devices::{self, Column};
@@ -23,7 +24,8 @@ use uuid::Uuid;
 
 use crate::{app::App, audit::Origin, crypto, rate_limit, sessions};
 
-/// Since when an account remembers devices; since now where it knows none. The same statement runs for nobody.
+/// The time since which the account has known devices; now when it knows none. Without an account the same
+/// statement runs.
 pub(super) async fn remembered_since(
     db: &impl ConnectionTrait,
     user_id: Uuid,
@@ -39,16 +41,17 @@ pub(super) async fn remembered_since(
     Ok(first.flatten().map_or(now, Timestamp::from_micros))
 }
 
-/// The secret of an app that shows none, for one account that remembers devices since then: nobody else can work it out.
-pub(super) fn secret_of_app(app: &App, user_id: Uuid, since: Timestamp, origin: &Origin) -> String {
+/// The device secret of an app that sends none, derived from the account, the network, the user agent and
+/// `since`. A MAC under a server key, so that nobody else can compute it.
+pub(super) fn derived_app_secret(app: &App, user_id: Uuid, since: Timestamp, origin: &Origin) -> String {
     let name = origin.user_agent.as_deref().unwrap_or_default();
-    let source = rate_limit::source(origin.ip);
+    let source = rate_limit::source_of_ip(origin.ip);
     let since = since.micros().to_be_bytes();
     let mac = app.vault.mac(&[b"device", user_id.as_bytes(), &since, source.as_bytes(), name.as_bytes()]);
     URL_SAFE_NO_PAD.encode(mac)
 }
 
-/// Whether an account knows a device. The same statement runs when there is no account.
+/// Whether an account knows a device. Without an account the same statement runs.
 pub(super) async fn known(
     db: &impl ConnectionTrait,
     user_id: Option<Uuid>,
@@ -59,8 +62,9 @@ pub(super) async fn known(
     Ok(row.filter(Column::ExpiresAt.gt(now.micros())).one(db).await?.is_some())
 }
 
-/// The hash of the device with this secret, if the account knows it. The same statement runs when there is no account.
-pub(crate) async fn recognised(
+/// The hash of the device secret, if the account knows the device. Without an account the same statement
+/// runs.
+pub(crate) async fn find_known(
     db: &impl ConnectionTrait,
     user_id: Option<Uuid>,
     secret: Option<&str>,
@@ -71,18 +75,19 @@ pub(crate) async fn recognised(
     Ok(known(db, user_id, &hash, now).await?.then_some(hash))
 }
 
-/// Whether others than this device signed in before, and it did not; before the write has opened a session.
-pub(super) async fn is_new(
+/// Whether this device is new to an account that has signed in with another one before. Must run before the
+/// write has opened the session, because an existing session counts as another device.
+pub(super) async fn new_to_account(
     tx: &Transaction,
     user_id: Uuid,
     device_hash: &[u8],
     now: Timestamp,
 ) -> Result<bool, DatabaseError> {
     Ok(!known(tx, Some(user_id), device_hash, now).await?
-        && (any(tx, user_id).await? || sessions::any_of_user(tx, user_id).await?))
+        && (any_of_user(tx, user_id).await? || sessions::any_of_user(tx, user_id).await?))
 }
 
-/// Remembers a device, at the end of the write that completes its sign-in.
+/// Stores a device, at the end of the write that completes its sign-in.
 pub(super) fn remember(app: &App, tx: &Transaction, user_id: Uuid, device_hash: &[u8], now: Timestamp) {
     let row = devices::ActiveModel {
         user_id: Set(user_id),
@@ -94,15 +99,15 @@ pub(super) fn remember(app: &App, tx: &Transaction, user_id: Uuid, device_hash: 
     let again = OnConflict::columns([Column::UserId, Column::DeviceHash])
         .update_columns([Column::LastSeenAt, Column::ExpiresAt])
         .to_owned();
-    tx.later(&devices::Entity::insert(row).on_conflict(again).into_query());
+    tx.defer(&devices::Entity::insert(row).on_conflict(again).into_query());
 }
 
-async fn any(tx: &Transaction, user_id: Uuid) -> Result<bool, DatabaseError> {
+async fn any_of_user(tx: &Transaction, user_id: Uuid) -> Result<bool, DatabaseError> {
     Ok(devices::Entity::find().filter(Column::UserId.eq(user_id)).one(tx).await?.is_some())
 }
 
-/// Forgets every device of an account.
-pub async fn forget(tx: &Transaction, user_id: Uuid) -> Result<(), DatabaseError> {
+/// Forgets every device of an account, so that each one counts as new again.
+pub async fn forget_all(tx: &Transaction, user_id: Uuid) -> Result<(), DatabaseError> {
     devices::Entity::delete_many().filter(Column::UserId.eq(user_id)).exec(tx).await?;
     Ok(())
 }

@@ -1,19 +1,21 @@
-//! Defines `email-otp`: a code sent to the account's address by mail.
+//! Defines the login method `email-otp`: a one-time code by mail to the account's email.
+//!
+//! A right code proves that the user reads the mailbox, so a sign-in by this method verifies the email. The
+//! code itself is [`sent_code`]'s.
 
 use async_trait::async_trait;
 
 use super::{
-    Answer, Challenge, Context, LoginError, LoginMethod, Proof,
+    Challenge, ChallengeResponse, Context, LoginError, LoginMethod, Proof,
     policy::Factor,
     sent_code::{self, Channel},
 };
 use crate::{app::App, users::User};
 
-/// The method `email-otp`.
-pub struct EmailOtp;
+pub struct EmailOtpMethod;
 
 #[async_trait]
-impl LoginMethod for EmailOtp {
+impl LoginMethod for EmailOtpMethod {
     fn name(&self) -> &'static str {
         "email-otp"
     }
@@ -22,11 +24,11 @@ impl LoginMethod for EmailOtp {
         &["otp"]
     }
 
-    fn kind(&self) -> Factor {
-        Factor::Reads
+    fn factor(&self) -> Factor {
+        Factor::OutOfBand
     }
 
-    fn ready(&self, app: &App) -> bool {
+    fn available(&self, app: &App) -> bool {
         app.mailer.delivers()
     }
 
@@ -35,19 +37,19 @@ impl LoginMethod for EmailOtp {
     }
 
     async fn begin(&self, cx: &Context<'_>, _user: Option<&User>) -> Result<Challenge, LoginError> {
-        Ok(sent_code::make(cx, Channel::Email))
+        Ok(sent_code::challenge_with_job(cx, Channel::Email))
     }
 
     async fn verify(
         &self,
         cx: &Context<'_>,
         challenge: &Challenge,
-        answer: &Answer,
+        answer: &ChallengeResponse,
     ) -> Result<Proof, LoginError> {
-        if sent_code::answers(cx, challenge, answer) {
+        if sent_code::response_matches(cx, challenge, answer) {
             Ok(Proof::default())
         } else {
-            Err(LoginError::Refused)
+            Err(LoginError::ResponseRejected)
         }
     }
 }

@@ -1,17 +1,16 @@
-//! Answers who somebody is and how well it was proven.
+//! Defines [`LoginMethod`], the pluggable way to verify a factor, and lists the built-in methods.
 //!
-//! Defines [`LoginMethod`], the pluggable part, and lists the built-in ones once, in [`methods`]. A
-//! method makes a challenge and judges an answer; it writes nothing, never opens a session and never
-//! knows what comes next: that is [`attempt`], by the rules of [`policy`]. Methods never import each
-//! other; what `code` and `email-otp` share is [`sent_code`]. Enrolment is plain functions in the
-//! method's file.
+//! A method makes a challenge and verifies the response. A method writes nothing, opens no session and does
+//! not know the next step. [`attempt`] owns the sign-in in progress and every write, by the rules of
+//! [`policy`]. Login methods never import each other; `code` and `email-otp` share [`sent_code`]. Enrolment
+//! is plain functions in the method's own file.
 
 pub mod attempt;
 pub mod code;
 pub mod credential_change;
 pub mod devices;
 pub mod email_otp;
-pub mod guesses;
+pub mod login_throttle;
 pub mod passkey;
 pub mod password;
 pub mod policy;
@@ -38,190 +37,190 @@ use crate::{
     config::Config,
     crypto::CryptoError,
     jobs::{NewJob, SealedJob},
-    login::policy::{Acr, Decision, Factor, Offer, Requirement, Shown},
+    login::policy::{Acr, AuthenticationRequirement, Candidate, Factor, NextStep, VerifiedFactor},
     mail::Message,
     sessions::SessionEnded,
     users::User,
 };
 
-/// The built-in methods.
-pub fn methods() -> Vec<Arc<dyn LoginMethod>> {
+/// The built-in methods, in no particular order: the setting `login.methods` chooses and orders them.
+pub fn built_in_methods() -> Vec<Arc<dyn LoginMethod>> {
     vec![
-        Arc::new(email_otp::EmailOtp),
-        Arc::new(code::Code),
-        Arc::new(password::ByPassword),
-        Arc::new(passkey::ByPasskey),
-        Arc::new(totp::Totp),
-        Arc::new(recovery_code::RecoveryCode),
+        Arc::new(email_otp::EmailOtpMethod),
+        Arc::new(code::CodeMethod),
+        Arc::new(password::PasswordMethod),
+        Arc::new(passkey::PasskeyMethod),
+        Arc::new(totp::TotpMethod),
+        Arc::new(recovery_code::RecoveryCodeMethod),
     ]
 }
 
-/// A way to show who one is.
+/// A method by which a user can authenticate.
 #[async_trait]
 pub trait LoginMethod: Send + Sync {
-    /// Its name in paths, settings and the audit record.
+    /// Name of the method in paths, settings and audit events.
     fn name(&self) -> &'static str;
 
-    /// What it adds to `amr` (RFC 8176).
+    /// Values that the method always adds to `amr` (RFC 8176).
     fn amr(&self) -> &'static [&'static str];
 
-    /// What it shows.
-    fn kind(&self) -> Factor;
+    /// The kind of factor that the method verifies.
+    fn factor(&self) -> Factor;
 
-    /// Whether the settings let it work; otherwise it is never offered.
-    fn ready(&self, _app: &App) -> bool {
+    /// Whether the settings allow the method to work. A method that is not available is never offered.
+    fn available(&self, _app: &App) -> bool {
         true
     }
 
-    /// Whether an answer makes sense only to a challenge. Without one, `verify` may come first.
-    fn challenges(&self) -> bool {
+    /// Whether a response is only possible after a challenge. Otherwise `verify` may come without `begin`.
+    fn requires_challenge(&self) -> bool {
         true
     }
 
-    /// Whether an answer says whose it is, so that a sign-in may begin without an address.
-    fn names_its_user(&self) -> bool {
+    /// Whether the response itself names the user, so that a sign-in may begin without an email (WebAuthn: a
+    /// discoverable credential).
+    fn discoverable(&self) -> bool {
         false
     }
 
-    /// Whether it proves that the person reads the mail of the account's address.
+    /// Whether a right response proves that the user reads the mailbox of the account's email.
     fn proves_email(&self) -> bool {
         false
     }
 
-    /// What finds something where the account is set up for it; none where every account is.
-    fn enrolment(&self, _user_id: Uuid) -> Option<SelectStatement> {
+    /// A query that finds a row if the account has enrolled the method; none for a method that needs no
+    /// enrolment.
+    fn enrolment_statement(&self, _user_id: Uuid) -> Option<SelectStatement> {
         None
     }
 
-    /// Makes a challenge. Without a user it does the same work, for nobody.
+    /// Makes a challenge. Without a user the method does the same work, so that the time does not tell
+    /// whether the account exists.
     async fn begin(&self, cx: &Context<'_>, user: Option<&User>) -> Result<Challenge, LoginError>;
 
-    /// Judges an answer; [`LoginError::Refused`] when it is wrong. Writes nothing: the try was counted
-    /// before, and how to consume what was shown is said by the proof.
+    /// Verifies a response; [`LoginError::ResponseRejected`] for a wrong one. The method writes nothing: the
+    /// caller has already counted the try, and [`Proof::consume_statement`] says how to make the response
+    /// single-use.
     async fn verify(
         &self,
         cx: &Context<'_>,
         challenge: &Challenge,
-        answer: &Answer,
+        answer: &ChallengeResponse,
     ) -> Result<Proof, LoginError>;
 }
 
-/// What a method works with.
+/// The input of a login method: the attempt and the request.
 pub struct Context<'a> {
-    /// The application.
     pub app: &'a App,
-    /// Hash of the attempt's secret.
+    /// Hash of the attempt's secret, which identifies the attempt.
     pub attempt_hash: &'a [u8],
-    /// When the attempt ends.
+    /// The expiry of the attempt. A challenge must not outlive the attempt.
     pub attempt_ends_at: Timestamp,
-    /// The address somebody typed, normalised; empty when nobody did.
+    /// The email that was entered, normalised; empty when none was entered.
     pub identifier: &'a str,
-    /// Whom it names, unless that account is disabled.
+    /// The user with this email; none when there is no such account or the account is disabled.
     pub user: Option<&'a User>,
-    /// Whether a factor was shown already, so that the answer may tell what the account has.
-    pub proven: bool,
-    /// The client that asks; none for our own pages.
+    /// Whether the attempt has a verified factor. Only then may a challenge reveal which credentials the
+    /// account has.
+    pub first_factor_verified: bool,
+    /// The requesting client; none for the provider's own pages.
     pub client: Option<&'a Client>,
-    /// Language of the person, for what is sent.
+    /// Language of what is sent to the user.
     pub language: &'a str,
-    /// Where the request came from.
     pub origin: &'a Origin,
-    /// This moment.
+    /// The time of the request.
     pub now: Timestamp,
 }
 
-/// What a method asks for and what it must remember about it.
+/// A challenge and what the method must remember about it.
 #[derive(Default)]
 pub struct Challenge {
-    /// Kept with the attempt for `verify`.
-    pub memory: Option<Value>,
-    /// Members shown to the caller beside the attempt.
-    pub shown: serde_json::Map<String, Value>,
-    /// The code that answers it, if one is sent.
+    /// State that is stored with the attempt and passed to `verify`.
+    pub state: Option<Value>,
+    /// Members of the JSON answer that the caller sees beside the attempt.
+    pub public_members: serde_json::Map<String, Value>,
+    /// The code that is the right response, if a code is sent.
     pub code: Option<CodeMac>,
-    /// Enqueued in the write that keeps the challenge.
+    /// Job that is enqueued in the write that stores the challenge.
     pub job: Option<NewJob>,
-    /// Written to the terminal, or to the inbox of `dev`, after that write.
+    /// Message that is written to the terminal, or to the inbox of `dev`, after that write.
     pub message: Option<Message>,
 }
 
-/// What is kept of a code that is sent.
+/// What is stored of a code that is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CodeMac {
-    /// Its MAC over the attempt.
+    /// MAC over the attempt and the code.
     pub mac: Vec<u8>,
-    /// Its end.
     pub expires_at: Timestamp,
 }
 
-/// What somebody answers.
+/// What a person answers to a challenge.
 #[derive(Clone, Default)]
-pub struct Answer {
-    /// A code, as typed.
+pub struct ChallengeResponse {
+    /// The code as entered, with spaces and hyphens.
     pub code: Option<String>,
-    /// The method's own form of answer.
-    pub own: Value,
+    /// The response in the method's own JSON form.
+    pub payload: Value,
 }
 
-impl Answer {
-    /// A code, as typed.
-    pub fn code(code: impl Into<String>) -> Self {
-        Self { code: Some(code.into()), own: Value::Null }
+impl ChallengeResponse {
+    /// The code as entered, with spaces and hyphens.
+    pub fn from_code(code: impl Into<String>) -> Self {
+        Self { code: Some(code.into()), payload: Value::Null }
     }
 }
 
-/// An answer that was right, and what must be consumed so that it is right only once.
+/// A response that was right, and what must be consumed so that the response is right only once.
 #[derive(Default)]
 pub struct Proof {
-    /// What consumes it, in the write that accepts the proof: it changes exactly one row, or somebody was faster. The
-    /// attempt's own code is consumed with it.
-    pub consumes: Option<UpdateStatement>,
-    /// Mail about it.
+    /// Statement that consumes the credential or code, in the write that accepts the proof. The statement
+    /// must change exactly one row; any other count means that a concurrent request was faster. The attempt's
+    /// own code is consumed in the same write.
+    pub consume_statement: Option<UpdateStatement>,
+    /// Mail to the account's owner about the use.
     pub notice: Option<SealedJob>,
-    /// Whether the device verified its user (WebAuthn level 3 section 6.1).
+    /// Whether the authenticator verified its user (flag UV, WebAuthn level 3 section 6.1).
     pub user_verified: bool,
-    /// What it adds to `amr` beside what the method always adds.
+    /// `amr` values beside those that the method always adds.
     pub amr: Vec<&'static str>,
-    /// Whose it is, where the answer says so itself ([`LoginMethod::names_its_user`]).
+    /// The user that the response names; set by discoverable methods only ([`LoginMethod::discoverable`]).
     pub user: Option<User>,
 }
 
-/// Why a sign-in does not go on.
+/// Why a sign-in does not continue.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// The answer is wrong, was used, or comes too late; another one may be right.
+    /// The response is wrong, was used before, or is too late. Another response may be right.
     #[error("the answer was not accepted")]
-    Refused,
-    /// There is no such attempt for this client and browser, or it is over.
+    ResponseRejected,
+    /// The attempt does not exist for this client and browser, has expired or is complete.
     #[error("there is no such attempt, or it is over")]
-    Ended,
-    /// The method is unknown, switched off, or not what comes next.
+    AttemptEnded,
+    /// The method is unknown, switched off, or not the next step.
     #[error("the method is not offered here")]
-    NotOffered,
-    /// Nobody can sign in by this name.
+    MethodNotOffered,
+    /// The identifier is not an email, so no account can have it.
     #[error("the identifier is not an email address")]
     MalformedIdentifier,
-    /// Too often.
+    /// A rate limit or the login throttle refused the request.
     #[error("too many tries")]
     Limited {
-        /// When it may be tried again.
+        /// Time until the next try is allowed.
         retry_after: Duration,
     },
-    /// Too many passwords are being hashed.
     #[error("too many passwords are being hashed")]
-    Busy,
-    /// The session that allowed it has ended.
+    HasherBusy,
+    /// The session that authorised the change has ended.
     #[error(transparent)]
     SessionEnded(#[from] SessionEnded),
-    /// The database did not do it.
     #[error("the database failed")]
     Database(#[from] DatabaseError),
-    /// A secret could not be sealed or opened.
     #[error("a secret could not be sealed or opened")]
     Crypto(#[from] CryptoError),
-    /// The method failed by itself.
+    /// The login method failed for a reason of its own, such as a library error.
     #[error("the login method failed")]
-    Method(#[source] Box<dyn std::error::Error + Send + Sync>),
+    MethodFailed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl From<sea_orm::DbErr> for LoginError {
@@ -230,136 +229,150 @@ impl From<sea_orm::DbErr> for LoginError {
     }
 }
 
-/// The methods of a provider.
+/// The login methods that this installation offers, in order.
 #[derive(Clone)]
 pub struct LoginMethods(Vec<Arc<dyn LoginMethod>>);
 
 impl LoginMethods {
-    /// Those that `login.methods` switches on, in its order, and the `added` ones, which need no switch.
+    /// The built-in methods that `login.methods` switches on, in its order, then the `added` methods, which
+    /// need no switch.
     pub fn new(config: &Config, added: Vec<Arc<dyn LoginMethod>>) -> Self {
-        let built_in = methods();
+        let built_in = built_in_methods();
         let named = |name: &String| built_in.iter().find(|method| method.name() == name).cloned();
         Self(config.login.methods.iter().filter_map(named).chain(added).collect())
     }
 
-    /// Those that can work.
-    fn ready<'a>(&'a self, app: &'a App) -> impl Iterator<Item = &'a Arc<dyn LoginMethod>> {
-        self.0.iter().filter(move |method| method.ready(app))
+    /// The methods that the settings allow to work.
+    fn available<'a>(&'a self, app: &'a App) -> impl Iterator<Item = &'a Arc<dyn LoginMethod>> {
+        self.0.iter().filter(move |method| method.available(app))
     }
 
-    /// The method with this name, if it can work.
+    /// The available method with this name.
     pub(crate) fn find<'a>(
         &'a self,
         app: &'a App,
         name: &str,
     ) -> Result<&'a Arc<dyn LoginMethod>, LoginError> {
-        self.ready(app).find(|method| method.name() == name).ok_or(LoginError::NotOffered)
+        self.available(app).find(|method| method.name() == name).ok_or(LoginError::MethodNotOffered)
     }
 }
 
-/// Names of the methods by which a sign-in may begin, in the order in which they are offered.
-pub fn beginning(app: &App, requirement: &Requirement) -> Vec<String> {
-    match decide_for_nobody(app, requirement, &[]) {
-        Decision::More(names) => names,
-        Decision::Done(_) | Decision::Short(_) => Vec::new(),
+/// Names of the methods that may be the first factor, in the order in which the pages offer them.
+pub fn first_factor_methods(app: &App, requirement: &AuthenticationRequirement) -> Vec<String> {
+    match next_step_without_account(app, requirement, &[]) {
+        NextStep::FactorRequired(names) => names,
+        NextStep::Complete(_) | NextStep::InsufficientAcr(_) => Vec::new(),
     }
 }
 
-/// Levels that somebody can reach here, lowest first: `acr_values_supported`.
-pub fn levels(app: &App) -> Vec<Acr> {
-    let factors: Vec<_> = app.login_methods.ready(app).map(|method| method.kind()).collect();
-    let second = factors.iter().any(|factor| matches!(factor, Factor::Has { .. }));
-    let resists = factors.iter().any(|factor| matches!(factor, Factor::Has { phishing_resistant: true }));
+/// Levels that a user can reach with the available methods, lowest first: `acr_values_supported`.
+pub fn supported_acrs(app: &App) -> Vec<Acr> {
+    let factors: Vec<_> = app.login_methods.available(app).map(|method| method.factor()).collect();
+    let second = factors.iter().any(|factor| matches!(factor, Factor::Possession { .. }));
+    let resists =
+        factors.iter().any(|factor| matches!(factor, Factor::Possession { phishing_resistant: true }));
     let levels = [Some(Acr::Aal1), second.then_some(Acr::Aal2), resists.then_some(Acr::Phr)];
     levels.into_iter().flatten().collect()
 }
 
-/// What every sign-in for a client must reach: the higher of what the client asks for and of what the installation does.
-pub fn requirement_of(app: &App, client: &Client) -> Requirement {
-    // A level that does not read was not written by this program, and nothing below the highest one is surely enough.
+/// The requirement of every sign-in for a client. The level is the higher of the client's and the
+/// installation's.
+pub fn client_requirement(app: &App, client: &Client) -> AuthenticationRequirement {
+    // This program stores known levels only. An unknown one counts as the highest, because nothing less is
+    // surely enough.
     let level = |word: &str| word.parse().unwrap_or(Acr::Phr);
     let of_client = client.row.required_acr.as_deref().map(level);
-    Requirement {
-        acr: app.config.login.required_acr.max(of_client),
+    AuthenticationRequirement {
+        min_acr: app.config.login.required_acr.max(of_client),
         max_age: None,
-        methods: client.login_methods.clone(),
+        first_factor_methods: client.login_methods.clone(),
     }
 }
 
-/// Whether a session with this `amr` was begun by a method that the client allows, or has shown an allowed device since.
-/// Methods that `amr` does not tell apart, such as the two kinds of sent code, count as one.
-pub fn begun_as_allowed(app: &App, client: &Client, amr: &Value) -> bool {
+/// Whether the session with this `amr` began with a method that the client allows, or has verified an allowed
+/// possession factor since. Methods with the same `amr`, such as the two kinds of sent code, count as one.
+pub fn first_factor_allowed(app: &App, client: &Client, amr: &Value) -> bool {
     if client.login_methods.is_empty() {
         return true;
     }
     let amr: Vec<&str> = amr.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    beginning(app, &requirement_of(app, client)).iter().any(|name| {
+    first_factor_methods(app, &client_requirement(app, client)).iter().any(|name| {
         app.login_methods.find(app, name).is_ok_and(|method| {
-            let device = matches!(method.kind(), Factor::Has { .. });
+            let device = matches!(method.factor(), Factor::Possession { .. });
             amr.starts_with(method.amr()) || (device && method.amr().iter().all(|word| amr.contains(word)))
         })
     })
 }
 
-fn offer(method: &Arc<dyn LoginMethod>, enrolled: bool) -> Offer<'_> {
-    Offer { name: method.name(), factor: method.kind(), enrolled }
+fn candidate(method: &Arc<dyn LoginMethod>, enrolled: bool) -> Candidate<'_> {
+    Candidate { name: method.name(), factor: method.factor(), enrolled }
 }
 
-/// The methods that can work, and what asks which of them an account is set up for: one query, for nobody as well.
+/// The available methods, and one query that asks which of them an account has enrolled. The query runs the
+/// same way for a user id that does not exist.
 struct Enrolments<'a> {
     methods: Vec<&'a Arc<dyn LoginMethod>>,
-    query: SelectStatement,
+    statement: SelectStatement,
 }
 
 impl<'a> Enrolments<'a> {
-    fn of(app: &'a App, user_id: Uuid) -> Self {
-        let methods: Vec<_> = app.login_methods.ready(app).collect();
-        // With a column for no method, since there may be none.
+    fn for_user(app: &'a App, user_id: Uuid) -> Self {
+        let methods: Vec<_> = app.login_methods.available(app).collect();
+        // The constant column keeps the query valid when there are no methods.
         let mut query = Query::select().expr(Expr::value(true)).to_owned();
         for method in &methods {
-            query.expr(match method.enrolment(user_id) {
+            query.expr(match method.enrolment_statement(user_id) {
                 Some(found) => Expr::exists(found),
                 None => Expr::value(true),
             });
         }
-        Self { methods, query }
+        Self { methods, statement: query }
     }
 
-    /// For each method whether the account is set up for it.
-    async fn ask(&self, app: &App) -> Result<Vec<bool>, DatabaseError> {
-        let row = app.db.reader().query_one(&self.query).await?;
-        self.read(&row.ok_or_else(|| DbErr::RecordNotFound("what an account is set up for".to_owned()))?)
+    /// For each method, in the order of `methods`, whether the account has enrolled it.
+    async fn fetch(&self, app: &App) -> Result<Vec<bool>, DatabaseError> {
+        let row = app.db.reader().query_one(&self.statement).await?;
+        self.read_row(&row.ok_or_else(|| DbErr::RecordNotFound("what an account is set up for".to_owned()))?)
     }
 
-    fn read(&self, row: &QueryResult) -> Result<Vec<bool>, DatabaseError> {
+    fn read_row(&self, row: &QueryResult) -> Result<Vec<bool>, DatabaseError> {
         Ok((1..=self.methods.len()).map(|at| row.try_get_by_index(at)).collect::<Result<_, _>>()?)
     }
 
-    /// Decides what comes next for an account that is set up for so many of them.
-    fn decide(&self, enrolled: &[bool], requirement: &Requirement, shown: &[Shown]) -> Decision {
-        let offers = zip(&self.methods, enrolled).map(|(method, &enrolled)| offer(method, enrolled));
-        policy::decide(requirement, &offers.collect::<Vec<_>>(), shown)
+    /// Decides the next step of an account with these enrolments.
+    fn next_step(
+        &self,
+        enrolled: &[bool],
+        requirement: &AuthenticationRequirement,
+        shown: &[VerifiedFactor],
+    ) -> NextStep {
+        let offers = zip(&self.methods, enrolled).map(|(method, &enrolled)| candidate(method, enrolled));
+        policy::next_step(requirement, &offers.collect::<Vec<_>>(), shown)
     }
 }
 
-/// Decides what comes next for this account.
-async fn decide(
+/// Decides the next step for this account.
+async fn next_step(
     app: &App,
-    requirement: &Requirement,
+    requirement: &AuthenticationRequirement,
     user: Option<&User>,
-    shown: &[Shown],
-) -> Result<Decision, LoginError> {
-    // Who has shown nothing yet learns nothing of the account.
+    shown: &[VerifiedFactor],
+) -> Result<NextStep, LoginError> {
+    // Without a verified factor the next step must not reveal anything about the account.
     let Some(user) = user.filter(|_| !shown.is_empty()) else {
-        return Ok(decide_for_nobody(app, requirement, shown));
+        return Ok(next_step_without_account(app, requirement, shown));
     };
-    let enrolments = Enrolments::of(app, user.id);
-    let enrolled = enrolments.ask(app).await?;
-    Ok(enrolments.decide(&enrolled, requirement, shown))
+    let enrolments = Enrolments::for_user(app, user.id);
+    let enrolled = enrolments.fetch(app).await?;
+    Ok(enrolments.next_step(&enrolled, requirement, shown))
 }
 
-/// Decides what comes next where nothing is set up.
-fn decide_for_nobody(app: &App, requirement: &Requirement, shown: &[Shown]) -> Decision {
-    let offers: Vec<_> = app.login_methods.ready(app).map(|method| offer(method, false)).collect();
-    policy::decide(requirement, &offers, shown)
+/// Decides the next step without any enrolment.
+fn next_step_without_account(
+    app: &App,
+    requirement: &AuthenticationRequirement,
+    shown: &[VerifiedFactor],
+) -> NextStep {
+    let offers: Vec<_> = app.login_methods.available(app).map(|method| candidate(method, false)).collect();
+    policy::next_step(requirement, &offers, shown)
 }

@@ -1,25 +1,25 @@
-//! Defines `password`: something the person knows.
+//! Defines the login method `password`.
 //!
-//! It is hashed for every answer, whether or not the address has an account or the account a password, so that both take
-//! as long. A hash whose parameters are not those of the settings, or that another system made, is made anew by the sign-in
-//! that proves it.
+//! Every response is hashed, whether or not the email has an account and the account has a password, so that
+//! all cases take equally long. A right password whose stored hash has outdated parameters, or came from
+//! another system, is hashed again with the current parameters; the new hash is stored with the sign-in.
 
 use async_trait::async_trait;
 use sea_orm::{QueryTrait as _, sea_query::SelectStatement};
 use uuid::Uuid;
 
-use super::{Answer, Challenge, Context, LoginError, LoginMethod, Proof, policy::Factor};
+use super::{Challenge, ChallengeResponse, Context, LoginError, LoginMethod, Proof, policy::Factor};
 use crate::{
     app::App,
-    passwords::{self, Password, PasswordError, StoredPassword, Verdict, hasher::HashError},
+    passwords::{self, Password, PasswordError, PasswordVerification, StoredPassword, hasher::HashError},
     users::User,
 };
 
-/// The method `password`. Its own form of answer is the password, as text.
-pub struct ByPassword;
+/// The response's payload is the password, as a JSON string.
+pub struct PasswordMethod;
 
 #[async_trait]
-impl LoginMethod for ByPassword {
+impl LoginMethod for PasswordMethod {
     fn name(&self) -> &'static str {
         "password"
     }
@@ -28,51 +28,58 @@ impl LoginMethod for ByPassword {
         &["pwd"]
     }
 
-    fn kind(&self) -> Factor {
-        Factor::Knows
+    fn factor(&self) -> Factor {
+        Factor::Knowledge
     }
 
-    fn challenges(&self) -> bool {
+    fn requires_challenge(&self) -> bool {
         false
     }
 
-    fn enrolment(&self, user_id: Uuid) -> Option<SelectStatement> {
-        Some(passwords::finding(user_id).into_query())
+    fn enrolment_statement(&self, user_id: Uuid) -> Option<SelectStatement> {
+        Some(passwords::password_statement(user_id).into_query())
     }
 
     async fn begin(&self, _: &Context<'_>, _: Option<&User>) -> Result<Challenge, LoginError> {
         Ok(Challenge::default())
     }
 
-    async fn verify(&self, cx: &Context<'_>, _: &Challenge, answer: &Answer) -> Result<Proof, LoginError> {
-        let password = answer.own.as_str().and_then(Password::typed).ok_or(LoginError::Refused)?;
+    async fn verify(
+        &self,
+        cx: &Context<'_>,
+        _: &Challenge,
+        answer: &ChallengeResponse,
+    ) -> Result<Proof, LoginError> {
+        let password =
+            answer.payload.as_str().and_then(Password::from_typed).ok_or(LoginError::ResponseRejected)?;
         let stored = passwords::find(cx.app, cx.app.db.reader(), cx.user.map(|user| user.id)).await?;
         let hash = stored.as_ref().map(|stored| stored.hash.as_str());
         let verdict = cx.app.hasher.verify(password.text(), hash).await?;
-        let stored = stored.filter(|_| verdict != Verdict::Wrong).ok_or(LoginError::Refused)?;
-        let anew = match verdict {
-            Verdict::Outdated => Some(sealed_again(cx.app, &stored, &password).await?),
-            Verdict::Right | Verdict::Wrong => None,
+        let stored = stored
+            .filter(|_| verdict != PasswordVerification::Mismatch)
+            .ok_or(LoginError::ResponseRejected)?;
+        let resealed = match verdict {
+            PasswordVerification::NeedsRehash => Some(rehash(cx.app, &stored, &password).await?),
+            PasswordVerification::Match | PasswordVerification::Mismatch => None,
         };
-        Ok(Proof { consumes: Some(passwords::holding(&stored, anew)), ..Proof::default() })
+        Ok(Proof {
+            consume_statement: Some(passwords::lock_password_statement(&stored, resealed)),
+            ..Proof::default()
+        })
     }
 }
 
-/// The same password, hashed as the settings say now.
-async fn sealed_again(
-    app: &App,
-    stored: &StoredPassword,
-    password: &Password,
-) -> Result<Vec<u8>, LoginError> {
+/// The password's hash with the current parameters, sealed for the row of the outdated hash.
+async fn rehash(app: &App, stored: &StoredPassword, password: &Password) -> Result<Vec<u8>, LoginError> {
     let hash = passwords::hash(app, password).await?;
-    Ok(passwords::seal_again(app, stored, &hash)?)
+    Ok(passwords::reseal(app, stored, &hash)?)
 }
 
 impl From<HashError> for LoginError {
     fn from(cause: HashError) -> Self {
         match cause {
-            HashError::Busy(_) => Self::Busy,
-            HashError::Stored | HashError::Parameters(_) => Self::Method(Box::new(cause)),
+            HashError::Busy(_) => Self::HasherBusy,
+            HashError::UnusableStoredHash | HashError::Parameters(_) => Self::MethodFailed(Box::new(cause)),
         }
     }
 }

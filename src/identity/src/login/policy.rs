@@ -1,35 +1,40 @@
-//! Answers which login methods come next and when a sign-in is done: a pure function of what is asked,
-//! what the account has, and what was shown so far.
+//! Answers which login methods may come next and when a sign-in is complete.
 //!
-//! Levels: `phr` (phishing-resistant) implies `aal2` (two factors) implies `aal1` (one). `aal2` is a
-//! device that proves itself (TOTP, passkey) plus one other method, or a passkey with user
-//! verification, which is also `phr`. A code that is sent to somebody proves that they read what is
-//! sent there, never more: it begins a sign-in and is never the second factor (NIST SP 800-63B-4
-//! section 3.1.3.1 does not accept email at all).
+//! A pure function of three inputs: the requirement of the client and the installation, the login methods
+//! with the account's enrolments, and the factors verified so far. [`attempt`](super::attempt) reads and
+//! stores these inputs; this module reads no database.
+//!
+//! The levels, each of which implies the ones before it:
+//!
+//! - `aal1`: one factor.
+//! - `aal2`: two factors. The second one is a possession factor (TOTP, passkey) or a recovery code, which
+//!   replaces a lost device; the other one is any other method.
+//! - `phr`: phishing-resistant. A passkey with user verification, which reaches this level alone.
+//!
+//! A code that is sent out of band proves only access to the mailbox or the phone. Such a code can be the
+//! first factor and never the second one (NIST SP 800-63B-4 section 3.1.3.1 does not accept email at all).
 
 use std::{str::FromStr, time::Duration};
 
 use postern_service::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// How well somebody proved who they are; later ones imply earlier ones.
+/// The authentication context class (`acr`). The order of the variants is the order of the levels, and a
+/// level implies the lower ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Acr {
-    /// One factor.
     Aal1,
-    /// Two factors.
     Aal2,
-    /// Phishing-resistant.
     Phr,
 }
 
 impl Acr {
-    /// Every level, lowest first: `acr_values_supported`.
+    /// Every level, lowest first.
     pub const ALL: [Self; 3] = [Self::Aal1, Self::Aal2, Self::Phr];
 
-    /// As in `acr` and `acr_values`.
-    pub const fn word(self) -> &'static str {
+    /// The value in `acr` and `acr_values`.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Aal1 => "aal1",
             Self::Aal2 => "aal2",
@@ -38,233 +43,252 @@ impl Acr {
     }
 }
 
-/// The word is not a level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be aal1, aal2 or phr")]
-pub struct NotAnAcr;
+pub struct ParseAcrError;
 
 impl FromStr for Acr {
-    type Err = NotAnAcr;
+    type Err = ParseAcrError;
 
-    fn from_str(word: &str) -> Result<Self, NotAnAcr> {
-        Self::ALL.into_iter().find(|acr| acr.word() == word).ok_or(NotAnAcr)
+    fn from_str(word: &str) -> Result<Self, ParseAcrError> {
+        Self::ALL.into_iter().find(|acr| acr.as_str() == word).ok_or(ParseAcrError)
     }
 }
 
-/// What a method shows.
+/// The kind of factor that a login method verifies (NIST SP 800-63B). The variants are stored with the
+/// attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Factor {
-    /// Something the person knows.
-    Knows,
-    /// A device of theirs that proves itself.
-    Has {
-        /// Whether it proves itself to our origin only.
+    /// Something the user knows, such as a password.
+    #[serde(rename = "knows")]
+    Knowledge,
+    /// A device that proves possession of a key.
+    #[serde(rename = "has")]
+    Possession {
+        /// Whether the device signs for this issuer's origin only.
         phishing_resistant: bool,
     },
-    /// Something the person is.
-    Is,
-    /// That they read what is sent to an address or handed over by an operator.
-    Reads,
-    /// A secret that stands in for a device that is lost.
-    Recovers,
+    /// A biometric characteristic. No built-in method verifies one to the server: a passkey's biometrics stay
+    /// on the device.
+    #[serde(rename = "is")]
+    Inherence,
+    /// Access to a channel: the code was sent to the user's mailbox or phone, or an operator handed the code
+    /// over.
+    #[serde(rename = "reads")]
+    OutOfBand,
+    /// A printed code that replaces a lost device.
+    #[serde(rename = "recovers")]
+    RecoveryCode,
 }
 
 impl Factor {
-    /// Whether a sign-in may begin with it. A TOTP code alone is six digits against a known name.
-    const fn begins(self) -> bool {
-        matches!(self, Self::Knows | Self::Reads | Self::Has { phishing_resistant: true })
+    /// Whether a sign-in may begin with this factor. TOTP may not: six digits against a known email are too
+    /// easy to guess.
+    const fn can_be_first(self) -> bool {
+        matches!(self, Self::Knowledge | Self::OutOfBand | Self::Possession { phishing_resistant: true })
     }
 
-    /// Whether it makes another method's proof a second factor.
-    const fn seconds(self) -> bool {
-        matches!(self, Self::Has { .. } | Self::Recovers)
+    /// Whether this factor and any other method together reach `aal2`.
+    const fn can_be_second(self) -> bool {
+        matches!(self, Self::Possession { .. } | Self::RecoveryCode)
     }
 
-    /// What it makes of an earlier sign-in, at best.
-    pub const fn lifts_to(self) -> Acr {
+    /// The highest level that an existing session can reach by adding this factor.
+    pub const fn step_up_acr(self) -> Acr {
         match self {
-            Self::Has { phishing_resistant: true } => Acr::Phr,
-            _ if self.seconds() => Acr::Aal2,
+            Self::Possession { phishing_resistant: true } => Acr::Phr,
+            _ if self.can_be_second() => Acr::Aal2,
             _ => Acr::Aal1,
         }
     }
 
-    /// Whether an account that is set up for it shows a second factor at every sign-in.
-    pub const fn demands_second(self) -> bool {
-        matches!(self, Self::Has { .. })
+    /// Whether an account that has enrolled this factor must verify a second factor at every sign-in. A
+    /// recovery code alone does not count as an enrolled second factor.
+    pub const fn requires_second_factor(self) -> bool {
+        matches!(self, Self::Possession { .. })
     }
 }
 
-/// What a sign-in must reach, and with what.
+/// What a sign-in must fulfil: the level, its age, and the methods that may begin it. Stored with the
+/// attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Requirement {
-    /// Least level.
-    pub acr: Option<Acr>,
-    /// How old the sign-in may be (OpenID Connect Core section 3.1.2.1); whoever keeps a session
-    /// compares it, a new sign-in always fulfils it.
+pub struct AuthenticationRequirement {
+    /// Lowest level that is enough; none accepts any.
+    #[serde(rename = "acr")]
+    pub min_acr: Option<Acr>,
+    /// How old the authentication may be (OpenID Connect Core section 3.1.2.1). The session checks the age; a
+    /// new sign-in always fulfils this rule.
     pub max_age: Option<Duration>,
-    /// Methods the client allows to begin with; empty allows all.
-    pub methods: Vec<String>,
+    /// Methods that the client allows as the first factor; empty allows all.
+    #[serde(rename = "methods")]
+    pub first_factor_methods: Vec<String>,
 }
 
-impl Requirement {
-    /// Whether a sign-in of this level and time still fulfils it.
+impl AuthenticationRequirement {
+    /// Whether an authentication of this level and time still fulfils the requirement.
     pub fn met_by(&self, acr: Acr, auth_time: Timestamp, now: Timestamp) -> bool {
-        self.acr.is_none_or(|least| acr >= least) && self.max_age.is_none_or(|age| now - auth_time <= age)
+        self.min_acr.is_none_or(|least| acr >= least) && self.max_age.is_none_or(|age| now - auth_time <= age)
     }
 }
 
-/// A method as the policy sees it.
+/// A login method that the account may use next.
 #[derive(Clone, Copy, Debug)]
-pub struct Offer<'a> {
-    /// Its name.
+pub struct Candidate<'a> {
     pub name: &'a str,
-    /// What it shows.
     pub factor: Factor,
-    /// Whether the account is set up for it.
+    /// Whether the account has enrolled the method. Also true for methods that need no enrolment.
     pub enrolled: bool,
 }
 
-/// A factor shown.
+/// A factor that was verified in an attempt. Stored with the attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shown {
-    /// The method, or `session` for what an earlier sign-in of the session proved.
+pub struct VerifiedFactor {
+    /// The login method, or `session` for the earlier authentication of a session that is stepped up.
     pub method: String,
-    /// What it adds to `amr`.
+    /// Values that the factor adds to `amr` (RFC 8176).
     pub amr: Vec<String>,
-    /// What it showed.
     pub factor: Factor,
-    /// Whether the device verified its user (WebAuthn level 3 section 6.1).
+    /// Whether the authenticator verified its user (flag UV, WebAuthn level 3 section 6.1).
     pub user_verified: bool,
-    /// When.
     pub at: Timestamp,
 }
 
-/// What comes next.
+/// The next step of a sign-in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// One of these methods.
-    More(Vec<String>),
-    /// Nothing: the sign-in is complete.
-    Done(Reached),
-    /// More was asked for than this account can show: it must enrol first.
-    Short(Reached),
+pub enum NextStep {
+    /// Another factor is required: by one of these methods.
+    FactorRequired(Vec<String>),
+    Complete(AchievedAssurance),
+    /// The sign-in cannot reach the level that was asked for: the account must enrol another factor first.
+    InsufficientAcr(AchievedAssurance),
 }
 
-/// What a sign-in reached.
+/// The level and methods that the verified factors amount to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reached {
-    /// The level.
+pub struct AchievedAssurance {
     pub acr: Acr,
-    /// The methods (RFC 8176), each once.
+    /// Authentication methods (RFC 8176), each once.
     pub amr: Vec<String>,
 }
 
-/// Decides what comes next for this requirement, these methods and these proofs.
+/// Decides the next step from the requirement, the candidate methods and the verified factors.
 ///
-/// An account that has a second factor shows it at every sign-in, whatever the client asks for:
-/// otherwise whoever reads the mailbox would get around it.
-pub fn decide(requirement: &Requirement, offers: &[Offer<'_>], shown: &[Shown]) -> Decision {
-    let Some(reached) = reached(shown) else {
-        return Decision::More(names(offers, |offer| offer.factor.begins() && allowed(requirement, offer)));
+/// An account that has a second factor verifies it at every sign-in, whatever the client asks for. Otherwise
+/// an attacker who reads the mailbox would bypass the second factor.
+pub fn next_step(
+    requirement: &AuthenticationRequirement,
+    candidates: &[Candidate<'_>],
+    verified: &[VerifiedFactor],
+) -> NextStep {
+    let Some(reached) = achieved_assurance(verified) else {
+        return NextStep::FactorRequired(candidate_names(candidates, |offer| {
+            offer.factor.can_be_first() && allowed_as_first_factor(requirement, offer)
+        }));
     };
-    let can_second = offers.iter().any(|offer| offer.enrolled && offer.factor.demands_second());
-    let wanted = requirement.acr.unwrap_or(Acr::Aal1).max(if can_second { Acr::Aal2 } else { Acr::Aal1 });
+    let has_second_factor =
+        candidates.iter().any(|offer| offer.enrolled && offer.factor.requires_second_factor());
+    let wanted =
+        requirement.min_acr.unwrap_or(Acr::Aal1).max(if has_second_factor { Acr::Aal2 } else { Acr::Aal1 });
     if reached.acr >= wanted {
-        return Decision::Done(reached);
+        return NextStep::Complete(reached);
     }
-    // What cannot be reached does not excuse from what can.
-    let steps = [Some(wanted), can_second.then_some(Acr::Aal2)];
+    // An unreachable level does not waive a second factor that the account has.
+    let steps = [Some(wanted), has_second_factor.then_some(Acr::Aal2)];
     for step in steps.into_iter().flatten() {
-        let more = names(offers, |offer| offer.enrolled && raises(offer, step, reached.acr, shown));
+        let more = candidate_names(candidates, |offer| {
+            offer.enrolled && contributes_to(offer, step, reached.acr, verified)
+        });
         if !more.is_empty() {
-            return Decision::More(more);
+            return NextStep::FactorRequired(more);
         }
     }
-    match requirement.acr {
-        Some(least) if reached.acr < least => Decision::Short(reached),
-        _ => Decision::Done(reached),
+    match requirement.min_acr {
+        Some(least) if reached.acr < least => NextStep::InsufficientAcr(reached),
+        _ => NextStep::Complete(reached),
     }
 }
 
-/// What the proofs amount to; nothing for none.
-fn reached(shown: &[Shown]) -> Option<Reached> {
-    if shown.is_empty() {
+/// The level and methods of the verified factors; none without a factor.
+fn achieved_assurance(verified: &[VerifiedFactor]) -> Option<AchievedAssurance> {
+    if verified.is_empty() {
         return None;
     }
-    let resists = |proof: &Shown| matches!(proof.factor, Factor::Has { phishing_resistant: true });
-    let seconded = shown.len() > 1 && shown.iter().any(|proof| proof.factor.seconds());
-    let acr = if shown.iter().any(|proof| resists(proof) && proof.user_verified) {
+    let phishing_resistant =
+        |proof: &VerifiedFactor| matches!(proof.factor, Factor::Possession { phishing_resistant: true });
+    let two_factors = verified.len() > 1 && verified.iter().any(|proof| proof.factor.can_be_second());
+    let acr = if verified.iter().any(|proof| phishing_resistant(proof) && proof.user_verified) {
         Acr::Phr
-    } else if seconded {
+    } else if two_factors {
         Acr::Aal2
     } else {
         Acr::Aal1
     };
     let mut amr: Vec<String> = Vec::new();
-    // RFC 8176 section 2: `mfa` beside the methods themselves.
+    // RFC 8176 section 2: `mfa` is listed beside the methods themselves.
     let mfa = (acr >= Acr::Aal2).then_some("mfa");
-    for word in shown.iter().flat_map(|proof| proof.amr.iter().map(String::as_str)).chain(mfa) {
+    for word in verified.iter().flat_map(|proof| proof.amr.iter().map(String::as_str)).chain(mfa) {
         if !amr.iter().any(|known| known == word) {
             amr.push(word.to_owned());
         }
     }
-    Some(Reached { acr, amr })
+    Some(AchievedAssurance { acr, amr })
 }
 
-/// Whether showing this method too would lead towards the level.
-fn raises(offer: &Offer<'_>, wanted: Acr, reached: Acr, shown: &[Shown]) -> bool {
-    if shown.iter().any(|proof| proof.method == offer.name) {
+/// Whether verifying this method too would bring the sign-in closer to the level.
+fn contributes_to(offer: &Candidate<'_>, wanted: Acr, reached: Acr, verified: &[VerifiedFactor]) -> bool {
+    if verified.iter().any(|proof| proof.method == offer.name) {
         return false;
     }
     match wanted {
         Acr::Aal2 if reached < Acr::Aal2 => {
-            // Something that seconds, or anything beside a device already shown (a passkey without
-            // user verification), save a code that is sent.
-            offer.factor.seconds()
-                || (offer.factor != Factor::Reads && shown.iter().any(|proof| proof.factor.seconds()))
+            // Either a factor that can be second, or, after such a factor (a passkey without user
+            // verification), any other method except a code that is sent.
+            offer.factor.can_be_second()
+                || (offer.factor != Factor::OutOfBand
+                    && verified.iter().any(|proof| proof.factor.can_be_second()))
         }
         Acr::Aal1 | Acr::Aal2 => false,
-        Acr::Phr => matches!(offer.factor, Factor::Has { phishing_resistant: true }),
+        Acr::Phr => matches!(offer.factor, Factor::Possession { phishing_resistant: true }),
     }
 }
 
-fn allowed(requirement: &Requirement, offer: &Offer<'_>) -> bool {
-    requirement.methods.is_empty() || requirement.methods.iter().any(|name| name == offer.name)
+fn allowed_as_first_factor(requirement: &AuthenticationRequirement, offer: &Candidate<'_>) -> bool {
+    requirement.first_factor_methods.is_empty()
+        || requirement.first_factor_methods.iter().any(|name| name == offer.name)
 }
 
-fn names(offers: &[Offer<'_>], choose: impl Fn(&Offer<'_>) -> bool) -> Vec<String> {
-    offers.iter().filter(|offer| choose(offer)).map(|offer| offer.name.to_owned()).collect()
+fn candidate_names(candidates: &[Candidate<'_>], choose: impl Fn(&Candidate<'_>) -> bool) -> Vec<String> {
+    candidates.iter().filter(|offer| choose(offer)).map(|offer| offer.name.to_owned()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const EMAIL: Factor = Factor::Reads;
-    const TOTP: Factor = Factor::Has { phishing_resistant: false };
-    const PASSKEY: Factor = Factor::Has { phishing_resistant: true };
+    const EMAIL: Factor = Factor::OutOfBand;
+    const TOTP: Factor = Factor::Possession { phishing_resistant: false };
+    const PASSKEY: Factor = Factor::Possession { phishing_resistant: true };
 
-    fn offers(enrolled: &'static [&'static str]) -> Vec<Offer<'static>> {
+    fn candidates(enrolled: &'static [&'static str]) -> Vec<Candidate<'static>> {
         [
             ("email-otp", EMAIL),
             ("code", EMAIL),
-            ("password", Factor::Knows),
+            ("password", Factor::Knowledge),
             ("totp", TOTP),
             ("passkey", PASSKEY),
         ]
         .into_iter()
-        .map(|(name, factor)| Offer { name, factor, enrolled: enrolled.contains(&name) })
+        .map(|(name, factor)| Candidate { name, factor, enrolled: enrolled.contains(&name) })
         .collect()
     }
 
-    fn shown(names: &[&str], user_verified: bool) -> Vec<Shown> {
-        let all = offers(&[]);
+    fn verified_factors(names: &[&str], user_verified: bool) -> Vec<VerifiedFactor> {
+        let all = candidates(&[]);
         let factor = |name: &str| all.iter().find(|offer| offer.name == name).unwrap().factor;
         names
             .iter()
-            .map(|name| Shown {
+            .map(|name| VerifiedFactor {
                 method: (*name).to_owned(),
                 amr: vec![if *name == "password" { "pwd" } else { "otp" }.to_owned()],
                 factor: factor(name),
@@ -274,18 +298,18 @@ mod tests {
             .collect()
     }
 
-    /// A decision in one word or a list of methods.
+    /// The next step as one word, or as the list of methods.
     fn outcome(
         acr: Option<Acr>,
         enrolled: &'static [&'static str],
         names: &[&str],
         verified: bool,
     ) -> String {
-        let requirement = Requirement { acr, ..Requirement::default() };
-        match decide(&requirement, &offers(enrolled), &shown(names, verified)) {
-            Decision::More(names) => names.join(" "),
-            Decision::Done(reached) => format!("done {}", reached.acr.word()),
-            Decision::Short(reached) => format!("short {}", reached.acr.word()),
+        let requirement = AuthenticationRequirement { min_acr: acr, ..AuthenticationRequirement::default() };
+        match next_step(&requirement, &candidates(enrolled), &verified_factors(names, verified)) {
+            NextStep::FactorRequired(names) => names.join(" "),
+            NextStep::Complete(reached) => format!("done {}", reached.acr.as_str()),
+            NextStep::InsufficientAcr(reached) => format!("short {}", reached.acr.as_str()),
         }
     }
 
@@ -296,30 +320,30 @@ mod tests {
         const WITH_TOTP: &[&str] = &["email-otp", "code", "totp"];
         const ALL: &[&str] = &["email-otp", "code", "password", "totp", "passkey"];
         for (asked, enrolled, names, verified, expected) in [
-            // What may begin: never TOTP.
+            // First factors: never TOTP.
             (None, PLAIN, &[][..], false, "email-otp code password passkey"),
             (Some(Phr), WITH_TOTP, &[], false, "email-otp code password passkey"),
             // One factor.
             (None, PLAIN, &["email-otp"], false, "done aal1"),
             (Some(Aal1), PLAIN, &["code"], false, "done aal1"),
-            // A code never seconds another factor.
+            // A sent code is never the second factor.
             (Some(Aal2), PLAIN, &["email-otp"], false, "short aal1"),
             (Some(Aal2), PLAIN, &["password", "email-otp"], false, "short aal1"),
             (Some(Aal2), PLAIN, &["email-otp", "code"], false, "short aal1"),
-            // TOTP seconds anything, and is asked for whenever the account has it.
+            // TOTP is the second factor to any method, and required whenever the account has it.
             (Some(Aal2), WITH_TOTP, &["email-otp"], false, "totp"),
             (None, WITH_TOTP, &["email-otp"], false, "totp"),
             (None, WITH_TOTP, &["email-otp", "totp"], false, "done aal2"),
             (Some(Aal2), WITH_TOTP, &["code", "totp"], false, "done aal2"),
             (Some(Phr), WITH_TOTP, &["email-otp", "totp"], false, "short aal2"),
-            // Asking for what the account cannot reach does not get around it.
+            // A client that asks for an unreachable level does not bypass the second factor.
             (Some(Phr), WITH_TOTP, &["email-otp"], false, "totp"),
             (Some(Phr), WITH_TOTP, &["password"], false, "totp"),
-            // A passkey with user verification is enough for everything.
+            // A passkey with user verification reaches every level.
             (None, ALL, &["passkey"], true, "done phr"),
             (Some(Aal2), ALL, &["passkey"], true, "done phr"),
             (Some(Phr), ALL, &["passkey"], true, "done phr"),
-            // Without it, it is a device and needs another method that is not a code.
+            // A passkey without user verification needs another method that is not a sent code.
             (Some(Aal2), ALL, &["passkey"], false, "password totp"),
             (Some(Aal2), ALL, &["passkey", "password"], false, "done aal2"),
             (Some(Phr), ALL, &["email-otp", "totp"], false, "passkey"),
@@ -334,15 +358,20 @@ mod tests {
 
     #[test]
     fn a_client_chooses_what_begins_and_not_what_an_account_must_show() {
-        let requirement = Requirement { methods: vec!["code".to_owned()], ..Requirement::default() };
-        let decide = |names: &[&str]| decide(&requirement, &offers(&["code", "totp"]), &shown(names, false));
-        assert_eq!(decide(&[]), Decision::More(vec!["code".to_owned()]));
-        assert_eq!(decide(&["code"]), Decision::More(vec!["totp".to_owned()]));
+        let requirement = AuthenticationRequirement {
+            first_factor_methods: vec!["code".to_owned()],
+            ..AuthenticationRequirement::default()
+        };
+        let decide = |names: &[&str]| {
+            next_step(&requirement, &candidates(&["code", "totp"]), &verified_factors(names, false))
+        };
+        assert_eq!(decide(&[]), NextStep::FactorRequired(vec!["code".to_owned()]));
+        assert_eq!(decide(&["code"]), NextStep::FactorRequired(vec!["totp".to_owned()]));
     }
 
     #[test]
     fn amr_names_each_method_once_and_mfa_for_two_factors() {
-        let amr = |names: &[&str]| reached(&shown(names, false)).unwrap().amr;
+        let amr = |names: &[&str]| achieved_assurance(&verified_factors(names, false)).unwrap().amr;
         assert_eq!(amr(&["email-otp"]), ["otp"]);
         assert_eq!(amr(&["password", "email-otp"]), ["pwd", "otp"]);
         assert_eq!(amr(&["password", "totp"]), ["pwd", "otp", "mfa"]);
@@ -352,11 +381,14 @@ mod tests {
     #[test]
     fn levels_imply_the_lower_ones_and_age_counts() {
         let now = Timestamp::from_seconds(1000);
-        let requirement =
-            Requirement { acr: Some(Acr::Aal2), max_age: Some(Duration::from_mins(1)), methods: vec![] };
+        let requirement = AuthenticationRequirement {
+            min_acr: Some(Acr::Aal2),
+            max_age: Some(Duration::from_mins(1)),
+            first_factor_methods: vec![],
+        };
         assert!(requirement.met_by(Acr::Phr, Timestamp::from_seconds(940), now));
         assert!(!requirement.met_by(Acr::Aal1, now, now));
         assert!(!requirement.met_by(Acr::Aal2, Timestamp::from_seconds(939), now));
-        assert_eq!("aal3".parse::<Acr>(), Err(NotAnAcr));
+        assert_eq!("aal3".parse::<Acr>(), Err(ParseAcrError));
     }
 }

@@ -1,7 +1,9 @@
-//! Defines `recovery-code`: ten codes that a person keeps on paper, each standing in once for a device that is lost.
+//! Defines the login method `recovery-code`: ten codes that the user keeps on paper. Each code replaces a
+//! lost device once.
 //!
-//! A code is 50 random bits, kept as a MAC under a server key, so that ten guesses at a stolen table are no better than
-//! ten guesses at the door. A new set ends the one before.
+//! A code is 50 random bits and stored as a MAC under a server key: a stolen table does not allow an offline
+//! search. A new set of codes ends the set before. The codes belong to a possession factor and are removed
+//! with it.
 
 use async_trait::async_trait;
 use postern_entities::recovery_codes::{self, Column};
@@ -14,25 +16,24 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    Answer, Challenge, Context, LoginError, LoginMethod, Proof,
+    Challenge, ChallengeResponse, Context, LoginError, LoginMethod, Proof,
     credential_change::{CREDENTIAL_CHANGED, CredentialChange},
     policy::Factor,
 };
 use crate::{app::App, audit::Event, mail, users::User};
 
 const KIND: &str = "recovery-code";
-/// Codes of a set.
+/// Codes in a set.
 const COUNT: usize = 10;
-/// Characters of a code, in two halves when shown.
+/// Characters of a code; displayed in two halves.
 const LENGTH: usize = 10;
-/// Crockford's base 32: no letter that is taken for another one or for a digit.
+/// Crockford's base 32: no letter that is easily confused with another letter or a digit.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-/// The method `recovery-code`.
-pub struct RecoveryCode;
+pub struct RecoveryCodeMethod;
 
 #[async_trait]
-impl LoginMethod for RecoveryCode {
+impl LoginMethod for RecoveryCodeMethod {
     fn name(&self) -> &'static str {
         KIND
     }
@@ -41,57 +42,66 @@ impl LoginMethod for RecoveryCode {
         &["otp"]
     }
 
-    fn kind(&self) -> Factor {
-        Factor::Recovers
+    fn factor(&self) -> Factor {
+        Factor::RecoveryCode
     }
 
-    fn challenges(&self) -> bool {
+    fn requires_challenge(&self) -> bool {
         false
     }
 
-    fn enrolment(&self, user_id: Uuid) -> Option<SelectStatement> {
-        Some(unused(user_id).into_query())
+    fn enrolment_statement(&self, user_id: Uuid) -> Option<SelectStatement> {
+        Some(unused_codes_statement(user_id).into_query())
     }
 
     async fn begin(&self, _: &Context<'_>, _: Option<&User>) -> Result<Challenge, LoginError> {
         Ok(Challenge::default())
     }
 
-    async fn verify(&self, cx: &Context<'_>, _: &Challenge, answer: &Answer) -> Result<Proof, LoginError> {
-        let user = cx.user.ok_or(LoginError::Refused)?;
-        let typed = answer.code.as_deref().and_then(normalise).ok_or(LoginError::Refused)?;
+    async fn verify(
+        &self,
+        cx: &Context<'_>,
+        _: &Challenge,
+        answer: &ChallengeResponse,
+    ) -> Result<Proof, LoginError> {
+        let user = cx.user.ok_or(LoginError::ResponseRejected)?;
+        let typed = answer.code.as_deref().and_then(normalise).ok_or(LoginError::ResponseRejected)?;
         let code = mac(cx.app, user.id, &typed);
         let code = Column::CodeMac.eq(code);
-        let found = unused(user.id).filter(code.clone()).one(cx.app.db.reader()).await?;
-        found.ok_or(LoginError::Refused)?;
-        let using = recovery_codes::Entity::update_many()
+        let found = unused_codes_statement(user.id).filter(code.clone()).one(cx.app.db.reader()).await?;
+        found.ok_or(LoginError::ResponseRejected)?;
+        let use_code_statement = recovery_codes::Entity::update_many()
             .col_expr(Column::UsedAt, Expr::value(cx.now.micros()))
             .filter(Column::UserId.eq(user.id))
             .filter(code)
             .filter(Column::UsedAt.is_null())
             .into_query();
-        let notice = mail::notice(cx.app, user, "recovery-code-used")?;
-        Ok(Proof { consumes: Some(using), notice: Some(notice), ..Proof::default() })
+        let notice = mail::prepare_notice(cx.app, user, "recovery-code-used")?;
+        Ok(Proof { consume_statement: Some(use_code_statement), notice: Some(notice), ..Proof::default() })
     }
 }
 
-fn unused(user_id: Uuid) -> Select<recovery_codes::Entity> {
+fn unused_codes_statement(user_id: Uuid) -> Select<recovery_codes::Entity> {
     recovery_codes::Entity::find().filter(Column::UserId.eq(user_id)).filter(Column::UsedAt.is_null())
 }
 
-/// How many codes of the account still work.
-pub async fn left(app: &App, user: &User) -> Result<usize, DatabaseError> {
-    Ok(unused(user.id).all(app.db.reader()).await?.len())
+/// Number of unused codes of the account.
+pub async fn remaining(app: &App, user: &User) -> Result<usize, DatabaseError> {
+    Ok(unused_codes_statement(user.id).all(app.db.reader()).await?.len())
 }
 
-/// Makes a new set, which exists nowhere else, for a device that is set up: it goes with it. The set before ends, and
-/// the account is told by mail.
-pub async fn renew(app: &App, change: CredentialChange<'_>, device: Uuid) -> Result<Vec<String>, LoginError> {
+/// Replaces the account's codes by a new set, bound to the possession factor `device`, and notifies the
+/// account's owner by mail. The codes are returned here only; the database has their MACs.
+pub async fn replace_set(
+    app: &App,
+    change: CredentialChange<'_>,
+    device: Uuid,
+) -> Result<Vec<String>, LoginError> {
     let CredentialChange { principal, origin, .. } = change;
     let (user, now) = (principal.user, app.clock.now());
     let codes: Vec<String> = (0..COUNT).map(|_| draw(app)).collect();
     let rows: Vec<_> = codes.iter().map(|code| row(app, user, device, code, now)).collect();
-    let notice = mail::notice(app, user, "recovery-codes")?;
+    let notice = mail::prepare_notice(app, user, "recovery-codes")?;
     principal
         .write_exclusive(app, async |tx, user| -> Result<(), LoginError> {
             recovery_codes::Entity::delete_many().filter(Column::UserId.eq(user.id)).exec(tx).await?;
@@ -127,9 +137,10 @@ fn mac(app: &App, user_id: Uuid, code: &str) -> Vec<u8> {
     app.vault.mac(&[b"recovery code", user_id.as_bytes(), code.as_bytes()])
 }
 
-/// A typed code as it was made: case, spaces and hyphens do not count, and letters that look like a digit are one.
+/// The code in its stored spelling: case, spaces and hyphens are ignored, and letters that look like a digit
+/// become that digit.
 fn normalise(typed: &str) -> Option<String> {
-    // Longer than any spelling of a code.
+    // No spelling of a code is longer.
     if typed.len() > 64 {
         return None;
     }

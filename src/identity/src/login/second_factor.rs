@@ -1,4 +1,8 @@
-//! Answers what devices an account has that prove themselves, whichever method understands them.
+//! Answers which possession factors an account has, across the login methods.
+//!
+//! A second factor is what [`policy`](super::policy) says: an enrolled possession factor (TOTP, passkey).
+//! This module asks for one at changes of credentials, and moves the recovery codes to another possession
+//! factor before theirs is removed.
 
 use std::{iter::zip, time::Duration};
 
@@ -12,40 +16,44 @@ use uuid::Uuid;
 
 use super::{
     Enrolments, LoginError,
-    policy::{Acr, Requirement},
+    policy::{Acr, AuthenticationRequirement},
 };
 use crate::{App, users::User};
 
-/// How recent a sign-in must be to change how one signs in.
-const RECENT: Duration = Duration::from_mins(15);
+/// Maximum age of the authentication for a change of credentials.
+const MAX_AUTHENTICATION_AGE: Duration = Duration::from_mins(15);
 
-/// What a sign-in must have been to change how an account signs in: recent, and by its second factor if it has one
-/// (OWASP ASVS 6.2.3, 7.5.1).
-pub fn requirement_to_change(second_factor: bool) -> Requirement {
-    Requirement { acr: second_factor.then_some(Acr::Aal2), max_age: Some(RECENT), methods: Vec::new() }
+/// The requirement for a change of credentials: a recent authentication, with the second factor if the
+/// account has one (OWASP ASVS 6.2.3, 7.5.1).
+pub fn credential_change_requirement(second_factor: bool) -> AuthenticationRequirement {
+    AuthenticationRequirement {
+        min_acr: second_factor.then_some(Acr::Aal2),
+        max_age: Some(MAX_AUTHENTICATION_AGE),
+        first_factor_methods: Vec::new(),
+    }
 }
 
-/// Whether every sign-in of this account shows a second factor.
+/// Whether every sign-in of this account requires a second factor.
 pub async fn has_second_factor(app: &App, user: &User) -> Result<bool, LoginError> {
-    let enrolments = Enrolments::of(app, user.id);
-    let enrolled = enrolments.ask(app).await?;
+    let enrolments = Enrolments::for_user(app, user.id);
+    let enrolled = enrolments.fetch(app).await?;
     Ok(zip(&enrolments.methods, enrolled)
-        .any(|(method, enrolled)| enrolled && method.kind().demands_second()))
+        .any(|(method, enrolled)| enrolled && method.factor().requires_second_factor()))
 }
 
-/// A device that codes can stand in for: the one that was set up first.
-pub async fn first(app: &App, user: &User) -> Result<Option<Uuid>, DatabaseError> {
-    first_but(app.db.reader(), user.id, Uuid::nil()).await
+/// The possession factor that recovery codes are bound to: the one that was enrolled first.
+pub async fn first_device(app: &App, user: &User) -> Result<Option<Uuid>, DatabaseError> {
+    first_device_except(app.db.reader(), user.id, Uuid::nil()).await
 }
 
-/// Lets the recovery codes stand in for another device of the account, before this one goes. Without another one they
-/// go with it.
-pub(super) async fn hand_over_codes(
+/// Binds the recovery codes to another possession factor of the account, before the factor `from` is removed.
+/// Without another one the codes are removed together with `from`.
+pub(super) async fn reassign_recovery_codes(
     tx: &Transaction,
     user_id: Uuid,
     from: Uuid,
 ) -> Result<(), DatabaseError> {
-    let Some(to) = first_but(tx, user_id, from).await? else { return Ok(()) };
+    let Some(to) = first_device_except(tx, user_id, from).await? else { return Ok(()) };
     recovery_codes::Entity::update_many()
         .col_expr(recovery_codes::Column::CredentialId, Expr::value(to))
         .filter(recovery_codes::Column::UserId.eq(user_id))
@@ -54,7 +62,7 @@ pub(super) async fn hand_over_codes(
     Ok(())
 }
 
-async fn first_but(
+async fn first_device_except(
     db: &impl ConnectionTrait,
     user_id: Uuid,
     except: Uuid,

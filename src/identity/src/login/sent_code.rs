@@ -1,10 +1,10 @@
-//! Defines codes that are sent: what `code` and `email-otp` share.
+//! Defines one-time codes that are sent: the common part of the login methods `code` and `email-otp`.
 //!
-//! A code is 8 digits, works once, for `login.code_lifetime` counted from when it was asked for, and only in
-//! the attempt it was made for. Its end is fixed before it is sent: how long a mail server takes tells nobody whether
-//! there is an account. It is kept as a MAC under a server key over attempt and code, since a
-//! plain hash of eight digits is guessed in a moment. The code itself travels in the sealed payload of
-//! a job. For an unknown user everything happens alike, up to a job that sends nothing.
+//! A code has 8 digits, works once and only in its attempt, and expires `login.code_lifetime` after the
+//! request for it. The expiry is fixed before the code is sent, so that the speed of a mail server does not
+//! tell whether the account exists. The database stores a MAC under a server key over attempt and code,
+//! because a plain hash of eight digits can be searched at once. The code itself is in the sealed payload of
+//! a job. For an unknown user everything happens alike, up to a job that sends nothing (the decoy).
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use url::Url;
 
-use super::{Answer, Challenge, CodeMac, Context};
+use super::{Challenge, ChallengeResponse, CodeMac, Context};
 use crate::{
     app::App,
     jobs::{JobError, NewJob},
@@ -24,32 +24,30 @@ use crate::{
     outbound,
 };
 
-/// The job that sends a code.
+/// Kind of the job that sends a code.
 pub const JOB: &str = "login.send_code";
 
-/// Digits of a code.
 pub const DIGITS: usize = 8;
 
-/// Header of a webhook's signature: `t=<seconds>,v1=<hex of HMAC-SHA-256 over "<seconds>.<body>">`.
+/// Header with the signature of a webhook: `t=<seconds>,v1=<hex of HMAC-SHA-256 over "<seconds>.<body>">`.
 pub const SIGNATURE_HEADER: &str = "postern-signature";
 
-/// By which way a code goes.
+/// The channel that carries a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Channel {
-    /// Mail.
     Email,
-    /// The operator's own gateway.
+    /// The operator's own gateway, called by HTTP.
     Webhook,
 }
 
-/// What the job needs; sealed while it waits.
+/// The job's payload; sealed while the job waits.
 #[derive(Serialize, Deserialize)]
 struct CodeToSend {
     channel: Channel,
-    /// Nobody: a decoy.
+    /// None for a decoy, which sends nothing.
     to: Option<String>,
-    /// The account's `sub`, for a gateway that looks numbers up by it.
+    /// The account's `sub`, by which a gateway may look up the phone number.
     subject: Option<String>,
     code: String,
     attempt_hash: Vec<u8>,
@@ -57,8 +55,9 @@ struct CodeToSend {
     language: String,
 }
 
-/// Makes a code for the attempt and the job that sends it, to nobody when there is no user.
-pub(super) fn make(cx: &Context<'_>, channel: Channel) -> Challenge {
+/// A challenge with a new code for the attempt, and the job that sends the code. Without a user the job is a
+/// decoy.
+pub(super) fn challenge_with_job(cx: &Context<'_>, channel: Channel) -> Challenge {
     let (code, mac) = draw(cx);
     let payload = CodeToSend {
         channel,
@@ -73,8 +72,8 @@ pub(super) fn make(cx: &Context<'_>, channel: Channel) -> Challenge {
     Challenge { code: Some(mac), job: Some(job), ..Challenge::default() }
 }
 
-/// Makes a code for the attempt, and the message that tells it.
-pub(super) fn make_message(cx: &Context<'_>) -> Challenge {
+/// A challenge with a new code for the attempt, and the message that displays the code on the terminal.
+pub(super) fn challenge_with_message(cx: &Context<'_>) -> Challenge {
     let (code, mac) = draw(cx);
     let message = cx.user.map(|user| Message {
         to: user.email.clone(),
@@ -97,20 +96,20 @@ fn mac(app: &App, attempt_hash: &[u8], code: &str) -> Vec<u8> {
     app.vault.mac(&[b"login code", attempt_hash, code.as_bytes()])
 }
 
-/// Whether the answer is the code that was sent, in time.
-pub(super) fn answers(cx: &Context<'_>, challenge: &Challenge, answer: &Answer) -> bool {
+/// Whether the response is the code that was sent, and the code has not expired.
+pub(super) fn response_matches(cx: &Context<'_>, challenge: &Challenge, answer: &ChallengeResponse) -> bool {
     let Some(typed) = answer.code.as_deref().and_then(|code| normalise(code, DIGITS)) else { return false };
     let typed = mac(cx.app, cx.attempt_hash, &typed);
     challenge
         .code
         .as_ref()
-        .is_some_and(|sent| crate::crypto::equal(&sent.mac, &typed) && cx.now < sent.expires_at)
+        .is_some_and(|sent| crate::crypto::constant_time_equal(&sent.mac, &typed) && cx.now < sent.expires_at)
 }
 
-/// The digits of a typed code without the spaces and hyphens people put in; none when something else
-/// is there. Only ASCII digits count: others look alike and are not what was sent.
+/// The digits of a code as entered, without spaces and hyphens; none when any other character is present.
+/// Only ASCII digits count: digits of other scripts look similar and are not what was sent.
 pub fn normalise(typed: &str, digits: usize) -> Option<String> {
-    // Longer than any spelling of a code.
+    // No spelling of a code is longer.
     if typed.len() > 64 {
         return None;
     }
@@ -118,14 +117,14 @@ pub fn normalise(typed: &str, digits: usize) -> Option<String> {
     (code.len() == digits && code.bytes().all(|byte| byte.is_ascii_digit())).then_some(code)
 }
 
-/// Runs the job.
+/// Runs the job [`JOB`].
 pub(crate) async fn send(app: App, payload: serde_json::Value) -> Result<(), JobError> {
-    let code: CodeToSend = serde_json::from_value(payload).map_err(JobError::malformed)?;
+    let code: CodeToSend = serde_json::from_value(payload).map_err(JobError::from_payload_error)?;
     let Some(to) = &code.to else { return Ok(()) };
-    let left = good_until(&app, &code).await? - app.clock.now();
+    let left = valid_until(&app, &code).await? - app.clock.now();
     match code.channel {
         Channel::Email => send_mail(&app, to, &code, left).await,
-        Channel::Webhook => post(&app, to, &code, left).await,
+        Channel::Webhook => send_to_webhook(&app, to, &code, left).await,
     }
 }
 
@@ -139,9 +138,9 @@ async fn send_mail(app: &App, to: &str, code: &CodeToSend, left: Duration) -> Re
     mail::send(app, message).await
 }
 
-/// Until when the code is good; an error when it is not any more, because its time is over, another one took its place, or
-/// the sign-in went on without it.
-async fn good_until(app: &App, code: &CodeToSend) -> Result<Timestamp, JobError> {
+/// The expiry of the code; an error when the code has expired, a newer code has replaced it, or the attempt
+/// has continued without it.
+async fn valid_until(app: &App, code: &CodeToSend) -> Result<Timestamp, JobError> {
     let now = app.clock.now();
     let row = attempts::Entity::find_by_id(code.attempt_hash.clone())
         .filter(attempts::Column::CodeMac.eq(mac(app, &code.attempt_hash, &code.code)))
@@ -154,10 +153,10 @@ async fn good_until(app: &App, code: &CodeToSend) -> Result<Timestamp, JobError>
     end.ok_or(JobError::Obsolete("the code is not good any more"))
 }
 
-/// What the operator's gateway gets.
+/// The body that is posted to the operator's gateway. The field names are part of the documented interface.
 #[derive(Serialize)]
-struct Delivery<'a> {
-    /// `login.code`.
+struct WebhookBody<'a> {
+    /// Always `login.code`.
     event: &'static str,
     to: &'a str,
     subject: Option<&'a str>,
@@ -167,12 +166,12 @@ struct Delivery<'a> {
     expires_in: u64,
 }
 
-async fn post(app: &App, to: &str, code: &CodeToSend, left: Duration) -> Result<(), JobError> {
+async fn send_to_webhook(app: &App, to: &str, code: &CodeToSend, left: Duration) -> Result<(), JobError> {
     let settings = &app.config.login;
     let (Some(url), Some(secret)) = (&settings.code_webhook_url, &settings.code_webhook_secret) else {
         return Err(JobError::failed("login.code_webhook_url and login.code_webhook_secret are not set"));
     };
-    let delivery = Delivery {
+    let delivery = WebhookBody {
         event: "login.code",
         to,
         subject: code.subject.as_deref(),
@@ -181,12 +180,12 @@ async fn post(app: &App, to: &str, code: &CodeToSend, left: Duration) -> Result<
         language: &code.language,
         expires_in: left.as_secs(),
     };
-    let body = serde_json::to_vec(&delivery).map_err(JobError::malformed)?;
-    let signature = outbound::signature(secret, app.clock.now(), &body);
-    call(app, url, body, signature).await
+    let body = serde_json::to_vec(&delivery).map_err(JobError::from_payload_error)?;
+    let signature = outbound::webhook_signature(secret, app.clock.now(), &body);
+    post_to_gateway(app, url, body, signature).await
 }
 
-async fn call(app: &App, url: &Url, body: Vec<u8>, signature: String) -> Result<(), JobError> {
+async fn post_to_gateway(app: &App, url: &Url, body: Vec<u8>, signature: String) -> Result<(), JobError> {
     let answer = app
         .outbound
         .post_json(url, &[(SIGNATURE_HEADER, signature)], body)

@@ -1,11 +1,13 @@
-//! Defines `totp`: six digits from an app in the person's hand (RFC 6238), as second factor or step-up.
+//! Defines the login method `totp`: six digits from an authenticator app (RFC 6238), as second factor or
+//! step-up.
 //!
-//! The seed is sealed for its row. A code counts for the step it was made in and one step to either
-//! side; the last step accepted is stored by a conditional update, so that no code, and none older
-//! than one that was used, is accepted again (RFC 6238 section 5.2).
+//! The seed is sealed for its row. A code is accepted in its own time step and one step to either side. A
+//! conditional update stores the last accepted step, so that neither the same code nor an older one is
+//! accepted again (RFC 6238 section 5.2).
 //!
 //! ```text
-//!   enrol() ──► a seed that proves nothing ──► confirm() by its first code ──► enrolled ──► remove()
+//!   begin_enrolment() ──► unconfirmed seed ──► confirm() by its first code ──► enrolled ──► remove()
+//!                         (proves nothing)
 //! ```
 
 use std::time::Duration;
@@ -25,7 +27,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    Answer, Challenge, Context, LoginError, LoginMethod, Proof,
+    Challenge, ChallengeResponse, Context, LoginError, LoginMethod, Proof,
     credential_change::{CREDENTIAL_CHANGED, CredentialChange},
     policy::Factor,
     second_factor,
@@ -35,7 +37,7 @@ use crate::{
     app::App,
     audit::{Event, Origin},
     mail,
-    rate_limit::{self, Limit, Taken},
+    rate_limit::{self, Limit, TakeOutcome},
     sealed_credentials,
     sessions::{Principal, SessionEnded},
     users::User,
@@ -43,16 +45,15 @@ use crate::{
 
 const KIND: &str = "totp";
 const DIGITS: usize = 6;
-/// Bytes of a seed: what RFC 4226 section 4 recommends for SHA-1.
+/// Bytes of a seed: the length that RFC 4226 section 4 recommends for SHA-1.
 const SEED_BYTES: usize = 20;
-/// Steps to either side (RFC 6238 section 5.2).
+/// Time steps to either side that are accepted (RFC 6238 section 5.2).
 const WINDOW: u16 = 1;
 
-/// The method `totp`.
-pub struct Totp;
+pub struct TotpMethod;
 
 #[async_trait]
-impl LoginMethod for Totp {
+impl LoginMethod for TotpMethod {
     fn name(&self) -> &'static str {
         KIND
     }
@@ -61,34 +62,40 @@ impl LoginMethod for Totp {
         &["otp"]
     }
 
-    fn kind(&self) -> Factor {
-        Factor::Has { phishing_resistant: false }
+    fn factor(&self) -> Factor {
+        Factor::Possession { phishing_resistant: false }
     }
 
-    fn challenges(&self) -> bool {
+    fn requires_challenge(&self) -> bool {
         false
     }
 
-    fn enrolment(&self, user_id: Uuid) -> Option<SelectStatement> {
-        Some(set_up(user_id).into_query())
+    fn enrolment_statement(&self, user_id: Uuid) -> Option<SelectStatement> {
+        Some(confirmed_statement(user_id).into_query())
     }
 
     async fn begin(&self, _cx: &Context<'_>, _user: Option<&User>) -> Result<Challenge, LoginError> {
         Ok(Challenge::default())
     }
 
-    async fn verify(&self, cx: &Context<'_>, _: &Challenge, answer: &Answer) -> Result<Proof, LoginError> {
-        let user = cx.user.ok_or(LoginError::Refused)?;
-        let credential = confirmed(cx.app.db.reader(), user.id).await?.ok_or(LoginError::Refused)?;
+    async fn verify(
+        &self,
+        cx: &Context<'_>,
+        _: &Challenge,
+        answer: &ChallengeResponse,
+    ) -> Result<Proof, LoginError> {
+        let user = cx.user.ok_or(LoginError::ResponseRejected)?;
+        let credential =
+            find_confirmed(cx.app.db.reader(), user.id).await?.ok_or(LoginError::ResponseRejected)?;
         let step = matching_step(cx.app, user, &credential, answer.code.as_deref(), cx.now)?;
         let step = step.filter(|step| credential.last_used_step.is_none_or(|last| *step > last));
-        let step = step.ok_or(LoginError::Refused)?;
-        Ok(Proof { consumes: Some(using(credential.id, step)), ..Proof::default() })
+        let step = step.ok_or(LoginError::ResponseRejected)?;
+        Ok(Proof { consume_statement: Some(use_step_statement(credential.id, step)), ..Proof::default() })
     }
 }
 
-/// What uses a time step, once.
-fn using(credential: Uuid, step: i64) -> UpdateStatement {
+/// Marks a time step as used: changes no row when this step or a later one was used already.
+fn use_step_statement(credential: Uuid, step: i64) -> UpdateStatement {
     let earlier = Condition::any()
         .add(credentials::Column::LastUsedStep.is_null())
         .add(credentials::Column::LastUsedStep.lt(step));
@@ -100,64 +107,67 @@ fn using(credential: Uuid, step: i64) -> UpdateStatement {
         .into_query()
 }
 
-/// Why enrolment does not go on.
+/// Why an authenticator was not enrolled or removed.
 #[derive(Debug, thiserror::Error)]
-pub enum EnrolError {
+pub enum TotpError {
     /// The account has a confirmed authenticator already.
     #[error("an authenticator is set up already")]
     AlreadyEnrolled,
-    /// No enrolment was begun, or it was confirmed or begun anew meanwhile.
+    /// There is no pending enrolment: none was begun, or it has expired, was confirmed or was replaced
+    /// meanwhile.
     #[error("no enrolment was begun")]
     NotBegun,
-    /// The code is not the seed's.
+    /// The code does not belong to the seed.
     #[error("the code was not accepted")]
     WrongCode,
-    /// Too many codes were tried.
+    /// The rate limit for confirmations refused the code.
     #[error("too many tries")]
     Limited {
-        /// When it may be tried again.
+        /// Time until the next try is allowed.
         retry_after: Duration,
     },
-    /// The session that allowed it has ended.
+    /// The session that authorised the change has ended.
     #[error(transparent)]
     SessionEnded(#[from] SessionEnded),
-    /// The database did not do it.
     #[error("the database failed")]
     Database(#[from] DatabaseError),
-    /// The seed could not be sealed, opened or shown.
     #[error("the seed could not be sealed, opened or shown")]
     Login(#[from] LoginError),
 }
 
-impl From<sea_orm::DbErr> for EnrolError {
+impl From<sea_orm::DbErr> for TotpError {
     fn from(cause: sea_orm::DbErr) -> Self {
         Self::Database(cause.into())
     }
 }
 
-/// What the person's app must learn; shown once.
+/// The secret that the user's authenticator app needs. Displayed only while the enrolment is pending.
 pub struct Enrolment {
-    /// The seed in base32, for typing.
+    /// The seed in base32, for entry by hand.
     pub secret: String,
-    /// The seed as `otpauth:` URI.
     pub uri: String,
-    /// The same as a QR code, PNG.
+    /// The URI as a QR code, in PNG format.
     pub qr_png: Vec<u8>,
 }
 
-/// When the account's authenticator was confirmed; none without one.
+/// The time at which the account's authenticator was confirmed; none without one.
 pub async fn status(app: &App, user: &User) -> Result<Option<Timestamp>, DatabaseError> {
-    let credential = confirmed(app.db.reader(), user.id).await?;
+    let credential = find_confirmed(app.db.reader(), user.id).await?;
     Ok(credential.and_then(|credential| credential.confirmed_at).map(Timestamp::from_micros))
 }
 
-/// Begins an enrolment: a new seed, which proves nothing before [`confirm`]. One begun before is dropped.
-pub async fn enrol(app: &App, principal: Principal<'_>, origin: &Origin) -> Result<Enrolment, EnrolError> {
+/// Begins an enrolment with a new seed, which proves nothing before [`confirm`]. An earlier pending enrolment
+/// is dropped.
+pub async fn begin_enrolment(
+    app: &App,
+    principal: Principal<'_>,
+    origin: &Origin,
+) -> Result<Enrolment, TotpError> {
     let user = principal.user;
     let now = app.clock.now();
     let seed = app.random.bytes::<SEED_BYTES>();
     let id = app.random.row_id(now);
-    let enrolment = show(app, user, &seed)?;
+    let enrolment = enrolment_from_seed(app, user, &seed)?;
     let row = credentials::Model {
         id,
         user_id: user.id,
@@ -169,10 +179,10 @@ pub async fn enrol(app: &App, principal: Principal<'_>, origin: &Origin) -> Resu
     };
     principal
         .write(app, async |tx, _| {
-            if confirmed(tx, user.id).await?.is_some() {
-                return Err(EnrolError::AlreadyEnrolled);
+            if find_confirmed(tx, user.id).await?.is_some() {
+                return Err(TotpError::AlreadyEnrolled);
             }
-            unconfirmed_of(user.id).exec(tx).await?;
+            delete_unconfirmed_statement(user.id).exec(tx).await?;
             let row: credentials::ActiveModel = row.into();
             credentials::Entity::insert(row).exec_without_returning(tx).await?;
             Event::new("credential.enrolment_begun")
@@ -186,27 +196,27 @@ pub async fn enrol(app: &App, principal: Principal<'_>, origin: &Origin) -> Resu
     Ok(enrolment)
 }
 
-/// The enrolment that was begun and not confirmed yet, while it is as young as a login in progress may be.
-pub async fn begun_enrolment(app: &App, user: &User) -> Result<Option<Enrolment>, EnrolError> {
-    let Some(begun) = begun(app, user).await? else { return Ok(None) };
+/// The pending enrolment. It expires as early as an attempt would (`login.attempt_lifetime`).
+pub async fn pending_enrolment(app: &App, user: &User) -> Result<Option<Enrolment>, TotpError> {
+    let Some(begun) = find_pending(app, user).await? else { return Ok(None) };
     let seed = sealed_credentials::open(&app.vault, &begun).map_err(LoginError::from)?;
-    Ok(Some(show(app, user, &seed)?))
+    Ok(Some(enrolment_from_seed(app, user, &seed)?))
 }
 
-/// Completes an enrolment by its first code, and tells the account's owner by mail.
-pub async fn confirm(app: &App, change: CredentialChange<'_>, code: &str) -> Result<(), EnrolError> {
+/// Completes an enrolment by its first code, and notifies the account's owner by mail.
+pub async fn confirm(app: &App, change: CredentialChange<'_>, code: &str) -> Result<(), TotpError> {
     let CredentialChange { principal, origin, .. } = change;
     let (user, now) = (principal.user, app.clock.now());
-    take_try(app, user, now).await?;
-    let begun = begun(app, user).await?.ok_or(EnrolError::NotBegun)?;
+    count_try(app, user, now).await?;
+    let begun = find_pending(app, user).await?.ok_or(TotpError::NotBegun)?;
     let Some(step) = matching_step(app, user, &begun, Some(code), now)? else {
         record_failure(app, user, origin, now).await?;
-        return Err(EnrolError::WrongCode);
+        return Err(TotpError::WrongCode);
     };
-    let notice = mail::notice(app, user, "totp-on").map_err(LoginError::from)?;
+    let notice = mail::prepare_notice(app, user, "totp-on").map_err(LoginError::from)?;
     principal
         .write_exclusive(app, async |tx, _| {
-            // A partial unique index lets one confirmed authenticator live per user.
+            // A partial unique index allows one confirmed authenticator per user.
             let confirmed = credentials::Entity::update_many()
                 .col_expr(credentials::Column::ConfirmedAt, Expr::value(now.micros()))
                 .col_expr(credentials::Column::LastUsedStep, Expr::value(step))
@@ -215,7 +225,7 @@ pub async fn confirm(app: &App, change: CredentialChange<'_>, code: &str) -> Res
                 .exec(tx)
                 .await?;
             if confirmed.rows_affected != 1 {
-                return Err(EnrolError::NotBegun);
+                return Err(TotpError::NotBegun);
             }
             record(app, tx, "credential.enrolled", user, origin, now).await?;
             change.end_others(app, tx, CREDENTIAL_CHANGED, now).await?;
@@ -227,17 +237,17 @@ pub async fn confirm(app: &App, change: CredentialChange<'_>, code: &str) -> Res
     Ok(())
 }
 
-/// Removes the account's authenticator, confirmed or not, and tells its owner by mail. Whether there
-/// was a confirmed one.
-pub async fn remove(app: &App, change: CredentialChange<'_>) -> Result<bool, EnrolError> {
+/// Removes the account's authenticator, confirmed or not, and notifies the owner by mail. True when an
+/// authenticator was removed.
+pub async fn remove(app: &App, change: CredentialChange<'_>) -> Result<bool, TotpError> {
     let CredentialChange { principal, origin, .. } = change;
     let (user, now) = (principal.user, app.clock.now());
-    let notice = mail::notice(app, user, "totp-off").map_err(LoginError::from)?;
+    let notice = mail::prepare_notice(app, user, "totp-off").map_err(LoginError::from)?;
     let removed = principal
-        .write_exclusive(app, async |tx, _| -> Result<bool, EnrolError> {
-            unconfirmed_of(user.id).exec(tx).await?;
-            if let Some(confirmed) = confirmed(tx, user.id).await? {
-                second_factor::hand_over_codes(tx, user.id, confirmed.id).await?;
+        .write_exclusive(app, async |tx, _| -> Result<bool, TotpError> {
+            delete_unconfirmed_statement(user.id).exec(tx).await?;
+            if let Some(confirmed) = find_confirmed(tx, user.id).await? {
+                second_factor::reassign_recovery_codes(tx, user.id, confirmed.id).await?;
             }
             let removed = credentials::Entity::delete_many()
                 .filter(credentials::Column::UserId.eq(user.id))
@@ -278,44 +288,44 @@ async fn record_failure(
     app.db.write(async |tx| record(app, tx, "credential.enrolment_failed", user, origin, now).await).await
 }
 
-/// Whoever holds a session may not guess for ever either.
-async fn take_try(app: &App, user: &User, now: Timestamp) -> Result<(), EnrolError> {
+/// Counts a try, so that the holder of a session cannot guess codes without limit.
+async fn count_try(app: &App, user: &User, now: Timestamp) -> Result<(), TotpError> {
     let limit = Limit { name: "totp_confirm", rate: app.config.limits.failures_per_account };
     let taken = app.db.write(async |tx| rate_limit::take(tx, limit, &user.id.to_string(), now).await).await?;
     match taken {
-        Taken::Within(_) => Ok(()),
-        Taken::Limited { retry_after, .. } => Err(EnrolError::Limited { retry_after }),
+        TakeOutcome::Within(_) => Ok(()),
+        TakeOutcome::Limited { retry_after, .. } => Err(TotpError::Limited { retry_after }),
     }
 }
 
-fn of_user(user_id: Uuid) -> sea_orm::Select<credentials::Entity> {
+fn credentials_statement(user_id: Uuid) -> sea_orm::Select<credentials::Entity> {
     credentials::Entity::find()
         .filter(credentials::Column::UserId.eq(user_id))
         .filter(credentials::Column::Kind.eq(KIND))
 }
 
-fn unconfirmed_of(user_id: Uuid) -> sea_orm::DeleteMany<credentials::Entity> {
+fn delete_unconfirmed_statement(user_id: Uuid) -> sea_orm::DeleteMany<credentials::Entity> {
     credentials::Entity::delete_many()
         .filter(credentials::Column::UserId.eq(user_id))
         .filter(credentials::Column::Kind.eq(KIND))
         .filter(credentials::Column::ConfirmedAt.is_null())
 }
 
-async fn confirmed(
+async fn find_confirmed(
     db: &impl ConnectionTrait,
     user_id: Uuid,
 ) -> Result<Option<credentials::Model>, DatabaseError> {
-    Ok(set_up(user_id).one(db).await?)
+    Ok(confirmed_statement(user_id).one(db).await?)
 }
 
-fn set_up(user_id: Uuid) -> Select<credentials::Entity> {
-    of_user(user_id).filter(credentials::Column::ConfirmedAt.is_not_null())
+fn confirmed_statement(user_id: Uuid) -> Select<credentials::Entity> {
+    credentials_statement(user_id).filter(credentials::Column::ConfirmedAt.is_not_null())
 }
 
-/// The seed that was shown last, while it is as young as a login in progress may be.
-async fn begun(app: &App, user: &User) -> Result<Option<credentials::Model>, DatabaseError> {
+/// The latest unconfirmed seed, while it is younger than `login.attempt_lifetime`.
+async fn find_pending(app: &App, user: &User) -> Result<Option<credentials::Model>, DatabaseError> {
     let since = app.clock.now() - app.config.login.attempt_lifetime.duration();
-    Ok(of_user(user.id)
+    Ok(credentials_statement(user.id)
         .filter(credentials::Column::ConfirmedAt.is_null())
         .filter(credentials::Column::CreatedAt.gte(since.micros()))
         .order_by_desc(credentials::Column::CreatedAt)
@@ -323,7 +333,7 @@ async fn begun(app: &App, user: &User) -> Result<Option<credentials::Model>, Dat
         .await?)
 }
 
-/// The step whose code was typed, within the window around now.
+/// The time step whose code was entered, within the window around now.
 fn matching_step(
     app: &App,
     user: &User,
@@ -338,12 +348,12 @@ fn matching_step(
     Ok(step.and_then(|step| i64::try_from(step).ok()))
 }
 
-fn show(app: &App, user: &User, seed: &[u8]) -> Result<Enrolment, LoginError> {
+fn enrolment_from_seed(app: &App, user: &User, seed: &[u8]) -> Result<Enrolment, LoginError> {
     let generator = generator(app, user, seed)?;
     Ok(Enrolment {
         secret: Secret::from(seed).to_base32(),
-        uri: generator.to_url().map_err(library)?,
-        qr_png: generator.to_qr_png().map_err(library)?,
+        uri: generator.to_url().map_err(library_error)?,
+        qr_png: generator.to_qr_png().map_err(library_error)?,
     })
 }
 
@@ -354,10 +364,10 @@ fn generator(app: &App, user: &User, seed: &[u8]) -> Result<Generator, LoginErro
         .with_account_name(user.email.clone())
         .with_issuer(Some(issuer_name(&app.config.issuer)))
         .build()
-        .map_err(library)
+        .map_err(library_error)
 }
 
-/// What an authenticator app shows: the issuer's host. Colons would end the name (key URI format).
+/// The issuer name that an authenticator app displays: the host. A colon would end the name (key URI format).
 fn issuer_name(issuer: &str) -> String {
     Url::parse(issuer)
         .ok()
@@ -366,6 +376,6 @@ fn issuer_name(issuer: &str) -> String {
         .replace(':', ".")
 }
 
-fn library(cause: impl std::error::Error + Send + Sync + 'static) -> LoginError {
-    LoginError::Method(Box::new(cause))
+fn library_error(cause: impl std::error::Error + Send + Sync + 'static) -> LoginError {
+    LoginError::MethodFailed(Box::new(cause))
 }

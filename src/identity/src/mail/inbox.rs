@@ -1,4 +1,4 @@
-//! Defines the inbox of `postern dev` and of tests: the last messages, in memory.
+//! Defines the inbox of `postern dev` and of tests: the latest messages, in memory.
 
 use std::{
     collections::VecDeque,
@@ -10,39 +10,36 @@ use serde::Serialize;
 
 use super::Message;
 
-/// Messages that are kept.
-const KEPT: usize = 200;
+/// Older messages are dropped.
+const MAX_MESSAGES: usize = 200;
 
-/// The last messages. Cheap to clone; clones share them.
+/// Cheap to clone; clones share the messages.
 #[derive(Clone, Default)]
-pub struct Inbox(Arc<Mutex<VecDeque<Received>>>);
+pub struct Inbox(Arc<Mutex<VecDeque<InboxMessage>>>);
 
-/// A message as the inbox shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Received {
-    /// To whom.
+pub struct InboxMessage {
+    /// The email, or the identifier of the recipient.
     pub to: String,
-    /// `email` or `code`.
     pub channel: String,
-    /// Its subject.
     pub subject: String,
-    /// The code in it.
+    /// None if the message has no code.
     pub code: Option<String>,
-    /// The link in it.
+    /// None if the message has no link.
     pub link: Option<String>,
-    /// When it came (RFC 3339).
+    /// When the mail was sent, as RFC 3339 text.
     pub sent_at: String,
 }
 
 impl Inbox {
-    /// Newest first.
-    pub fn newest_first(&self) -> Vec<Received> {
+    /// The messages, the newest first.
+    pub fn newest_first(&self) -> Vec<InboxMessage> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
-    pub(super) fn keep(&self, message: Message, now: Timestamp) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push_front(Received {
+    pub(super) fn push(&self, message: Message, now: Timestamp) {
+        let mut messages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        messages.push_front(InboxMessage {
             to: message.to,
             channel: message.channel.to_owned(),
             subject: message.subject,
@@ -50,6 +47,6 @@ impl Inbox {
             link: message.link,
             sent_at: now.rfc3339(),
         });
-        kept.truncate(KEPT);
+        messages.truncate(MAX_MESSAGES);
     }
 }

@@ -1,27 +1,24 @@
-//! Renders every mail from values that are made up, for `/dev/mail` and for the test that renders them all. A template
-//! that asks for another value gets it here.
+//! Renders every mail template with sample values, for `/dev/mail` and for the test that renders them all. A
+//! template that uses a new value needs a sample of that value here.
 
 use minijinja::{Value, context};
 
-use super::values;
+use super::template_values;
 use crate::{
     app::App,
     templates::{MailText, TemplateError},
 };
 
-/// A mail as it may look.
+/// A mail rendered with sample values.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// Its template.
     pub template: String,
-    /// Its language.
     pub language: String,
-    /// What it says.
     pub text: MailText,
 }
 
-/// Every mail in every language, by the names of the templates.
-pub fn all(app: &App) -> Result<Vec<Sample>, TemplateError> {
+/// Every template in every language.
+pub fn render_all(app: &App) -> Result<Vec<Sample>, TemplateError> {
     let mut samples = Vec::new();
     for template in app.templates.mails() {
         for language in app.templates.languages() {
@@ -31,20 +28,20 @@ pub fn all(app: &App) -> Result<Vec<Sample>, TemplateError> {
     Ok(samples)
 }
 
-/// One of them; none when there is no such template or language.
-pub fn find(app: &App, template: &str, language: &str) -> Result<Option<Sample>, TemplateError> {
-    let known = app.templates.mails().iter().any(|name| name == template)
+/// One template in one language; none if either does not exist.
+pub fn render_if_known(app: &App, template: &str, language: &str) -> Result<Option<Sample>, TemplateError> {
+    let exists = app.templates.mails().iter().any(|name| name == template)
         && app.templates.languages().iter().any(|name| name == language);
-    if known { render(app, template, language).map(Some) } else { Ok(None) }
+    if exists { render(app, template, language).map(Some) } else { Ok(None) }
 }
 
 fn render(app: &App, template: &str, language: &str) -> Result<Sample, TemplateError> {
-    let text = app.templates.mail(template, language, made_up(app))?;
+    let text = app.templates.mail(template, language, sample_values(app))?;
     Ok(Sample { template: template.to_owned(), language: language.to_owned(), text })
 }
 
-/// What the mails may ask for: the values of every letter, its facts, and those of a sign-in code.
-fn made_up(app: &App) -> Value {
+/// The values of all templates: those of every mail, further values, and those of a sign-in code.
+fn sample_values(app: &App) -> Value {
     let link = format!("{}/reset-password?token=a-token-that-opens-nothing", app.config.issuer);
     let facts = [
         ("account", "alice@example.test"),
@@ -54,5 +51,5 @@ fn made_up(app: &App) -> Value {
         ("ip", "203.0.113.7"),
     ];
     let facts = facts.map(|(name, fact)| (name.to_owned(), fact.to_owned())).into();
-    context! { code => "12345678", client => "Tasks", ..values(app, Some(&link), facts) }
+    context! { code => "12345678", client => "Tasks", ..template_values(app, Some(&link), facts) }
 }

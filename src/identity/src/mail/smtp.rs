@@ -1,7 +1,7 @@
-//! Speaks SMTP, one connection a mail.
+//! Sends mail by SMTP (RFC 5321), one connection for each mail.
 //!
-//! lettre's own transport does not say how far a conversation came. Here it is known whether the
-//! server may have taken the mail without our hearing of it, which decides whether it may be sent again.
+//! lettre's transport does not report how far a session came. This client does: it distinguishes a mail that
+//! the server has certainly not accepted, which may be sent again, from a mail whose delivery is unknown.
 
 use std::time::Duration;
 
@@ -25,33 +25,29 @@ use url::Url;
 use super::Message;
 use crate::config::{Config, MailSettings, SmtpTls};
 
-/// Keeps out-of-office replies away (RFC 3834 section 5).
+/// Suppresses out-of-office replies (RFC 3834 section 5).
 const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
 
-/// Why a mail was not sent.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
-    /// `mail.from` is not a mailbox.
     #[error("mail.from must read like \"Postern <no-reply@example.com>\"")]
-    From,
-    /// The mail cannot be put together; it never will.
+    InvalidFrom,
+    /// The message cannot be built; a retry would fail too.
     #[error("the mail cannot be put together: {0}")]
     Malformed(String),
-    /// TLS cannot be prepared.
     #[error("TLS to the mail server cannot be prepared")]
     Tls(#[source] SmtpError),
-    /// The server does not offer STARTTLS.
     #[error("the mail server does not offer STARTTLS, which mail.smtp_tls asks for")]
     NoStartTls,
-    /// The server was not reached, or refused.
+    /// The server was not reached, or refused the mail: it was certainly not accepted.
     #[error("the mail server did not take the mail")]
     Refused(#[source] SmtpError),
-    /// The server got the mail and did not say what it did with it.
+    /// The server received the mail, but its reply is missing: the mail may have been accepted.
     #[error("the mail server did not answer")]
-    Unanswered(#[source] SmtpError),
+    DeliveryUnknown(#[source] SmtpError),
 }
 
-/// A mail server.
+/// The configured mail server.
 pub struct Smtp {
     host: String,
     port: u16,
@@ -62,7 +58,7 @@ pub struct Smtp {
 }
 
 impl Smtp {
-    /// The server of `[mail]`; none when no host is set.
+    /// Reads the settings of `[mail]`. None if no host is set.
     pub fn from_settings(settings: &MailSettings) -> Result<Option<Self>, MailError> {
         let Some(host) = settings.smtp_host.clone() else { return Ok(None) };
         let credentials = settings.smtp_username.clone().map(|user| {
@@ -75,11 +71,10 @@ impl Smtp {
             tls: settings.smtp_tls,
             credentials,
             timeout: settings.smtp_timeout.duration(),
-            from: settings.from.parse().map_err(|_| MailError::From)?,
+            from: settings.from.parse().map_err(|_| MailError::InvalidFrom)?,
         }))
     }
 
-    /// Hands a mail to the server.
     pub(super) async fn send(
         &self,
         config: &Config,
@@ -87,14 +82,15 @@ impl Smtp {
         message: Message,
     ) -> Result<(), MailError> {
         let mail = self.build(config, random, message)?;
-        let name = hello_name(config);
+        let name = ehlo_domain(config);
         let mut connection = self.connect(&name).await?;
         let sent = connection.send(mail.envelope(), &mail.formatted()).await;
         let outcome = match sent {
             Ok(_) => Ok(()),
-            // An answer is a word; silence after the mail is not.
+            // Only an SMTP reply, or a failure before the data was sent, proves that the mail was not
+            // accepted.
             Err(cause) if cause.status().is_some() || cause.is_client() => Err(MailError::Refused(cause)),
-            Err(cause) => Err(MailError::Unanswered(cause)),
+            Err(cause) => Err(MailError::DeliveryUnknown(cause)),
         };
         connection.abort().await;
         outcome
@@ -102,10 +98,10 @@ impl Smtp {
 
     async fn connect(&self, name: &ClientId) -> Result<AsyncSmtpConnection, MailError> {
         let parameters = || TlsParameters::new(self.host.clone()).map_err(MailError::Tls);
-        let implicit = (self.tls == SmtpTls::Tls).then(parameters).transpose()?;
+        let implicit_tls = (self.tls == SmtpTls::Tls).then(parameters).transpose()?;
         let server = (self.host.as_str(), self.port);
         let mut connection =
-            AsyncSmtpConnection::connect_tokio1(server, Some(self.timeout), name, implicit, None)
+            AsyncSmtpConnection::connect_tokio1(server, Some(self.timeout), name, implicit_tls, None)
                 .await
                 .map_err(MailError::Refused)?;
         if self.tls == SmtpTls::Starttls {
@@ -137,8 +133,8 @@ impl Smtp {
     }
 }
 
-/// How we introduce ourselves: by the issuer's host (RFC 5321 section 4.1.1.1).
-fn hello_name(config: &Config) -> ClientId {
+/// The client's domain in EHLO: the host of the issuer (RFC 5321 section 4.1.1.1).
+fn ehlo_domain(config: &Config) -> ClientId {
     ClientId::Domain(issuer_host(config))
 }
 

@@ -1,6 +1,6 @@
-//! Defines [`Hasher`]: Argon2id on threads of its own, no more than there are cores.
+//! Defines [`Hasher`]: Argon2id on threads of its own, as many as there are cores.
 //!
-//! Each thread keeps the memory of its hashes, because getting it anew would take longer than filling it.
+//! Each thread keeps the memory of its hashes, because allocating it anew takes longer than filling it.
 
 use std::{num::NonZeroUsize, thread};
 
@@ -10,7 +10,7 @@ use argon2::{
 };
 use zeroize::Zeroizing;
 
-use super::{stored::Stored, workers::Workers};
+use super::{stored::StoredHash, workers::Workers};
 use crate::{config::PasswordSettings, pool::Busy};
 
 /// Waiting hashes per core: about a second's work.
@@ -18,53 +18,50 @@ const QUEUE_PER_CORE: usize = 32;
 const SALT_LENGTH: usize = 16;
 const OUTPUT_LENGTH: usize = 32;
 
-/// Why nothing was hashed.
+/// Why a password was not hashed or verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HashError {
-    /// Too many wait.
     #[error(transparent)]
     Busy(#[from] Busy),
-    /// A stored hash does not read, or costs more than is allowed.
+    /// A stored hash is malformed, or exceeds the cost limits.
     #[error("a stored password hash cannot be used")]
-    Stored,
-    /// The settings are out of the range of the algorithm.
+    UnusableStoredHash,
+    /// The settings are outside the range of the algorithm.
     #[error("the parameters are out of range: {0}")]
     Parameters(#[from] argon2::Error),
 }
 
-/// What a password is to a stored hash.
+/// The result of verifying a password against a stored hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Another one.
-    Wrong,
-    /// The one, hashed as the settings say.
-    Right,
-    /// The one, hashed with other parameters or by another system.
-    Outdated,
+pub enum PasswordVerification {
+    Mismatch,
+    /// The password matches, and the hash has the current parameters.
+    Match,
+    /// The password matches, and the hash has other parameters or came from another system.
+    NeedsRehash,
 }
 
-/// Hashes passwords and compares them.
 #[derive(Debug)]
 pub struct Hasher {
-    workers: Workers<Arena>,
+    workers: Workers<HashMemory>,
     parameters: Params,
 }
 
-/// The memory of one thread.
+/// The Argon2 memory of one thread.
 #[derive(Debug)]
-struct Arena {
+struct HashMemory {
     blocks: Vec<Block>,
-    /// So many are kept, enough for hashes of ours.
-    kept: usize,
+    /// Blocks that are kept between hashes: enough for the current parameters.
+    kept_blocks: usize,
 }
 
 impl Hasher {
-    /// Starts the threads. They end with it.
+    /// Starts the threads, which end when the hasher is dropped.
     pub fn new(settings: &PasswordSettings) -> Result<Self, HashError> {
         let PasswordSettings { memory_kib, iterations, parallelism, .. } = *settings;
         let parameters = Params::new(memory_kib, iterations, parallelism, Some(OUTPUT_LENGTH))?;
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let arena = || Arena { blocks: Vec::new(), kept: parameters.block_count() };
+        let arena = || HashMemory { blocks: Vec::new(), kept_blocks: parameters.block_count() };
         let workers = Workers::start("passwords", cores, cores * QUEUE_PER_CORE, arena)?;
         Ok(Self { workers, parameters })
     }
@@ -80,40 +77,44 @@ impl Hasher {
             .run(move |arena| {
                 let mut output = [0; OUTPUT_LENGTH];
                 let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters.clone());
-                arena.with(parameters.block_count(), |blocks| {
+                arena.with_blocks(parameters.block_count(), |blocks| {
                     argon2.hash_password_into_with_memory(password.as_bytes(), &salt, &mut output, blocks)
                 })?;
-                written(&parameters, &salt, &output).ok_or(HashError::Stored)
+                phc_string(&parameters, &salt, &output).ok_or(HashError::UnusableStoredHash)
             })
             .await?
     }
 
-    /// Compares a password with a stored hash. Without one it takes as long as with one of ours, and is wrong.
+    /// Verifies a password against a stored hash. Without a stored hash the call takes as long as with a
+    /// current one, and the result is a mismatch.
     ///
-    /// One that was imported takes as long as its own parameters say, until the first right password replaces it.
+    /// An imported hash takes as long as its own parameters say, until the first right password replaces it.
     pub async fn verify(
         &self,
         password: Zeroizing<String>,
         stored: Option<&str>,
-    ) -> Result<Verdict, HashError> {
-        let stored = stored.map(|stored| Stored::parse(stored).map_err(|_| HashError::Stored)).transpose()?;
+    ) -> Result<PasswordVerification, HashError> {
+        let stored = stored
+            .map(|stored| StoredHash::parse(stored).map_err(|_| HashError::UnusableStoredHash))
+            .transpose()?;
         let known = stored.is_some();
         let stored =
-            stored.unwrap_or_else(|| Stored::of_nobody(&self.parameters, SALT_LENGTH, OUTPUT_LENGTH));
-        let current = stored.current(&self.parameters);
+            stored.unwrap_or_else(|| StoredHash::decoy(&self.parameters, SALT_LENGTH, OUTPUT_LENGTH));
+        let current = stored.matches_parameters(&self.parameters);
         let same = self
             .workers
-            .run(move |arena| arena.with(stored.blocks(), |blocks| stored.matches(&password, blocks)));
+            .run(move |arena| arena.with_blocks(stored.blocks(), |blocks| stored.matches(&password, blocks)));
         let same = same.await??;
         Ok(match same && known {
-            false => Verdict::Wrong,
-            true if current => Verdict::Right,
-            true => Verdict::Outdated,
+            false => PasswordVerification::Mismatch,
+            true if current => PasswordVerification::Match,
+            true => PasswordVerification::NeedsRehash,
         })
     }
 
-    /// Judges a password that is to be set where it is hashed afterwards, with the same bound.
-    pub async fn judge<T: Send + 'static>(
+    /// Runs an assessment of a password that is to be set, on the same threads and in the same queue as the
+    /// hashing.
+    pub async fn run_assessment<T: Send + 'static>(
         &self,
         judge: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Busy> {
@@ -121,23 +122,23 @@ impl Hasher {
     }
 }
 
-impl Arena {
-    /// Lends so many blocks. What an imported hash takes beyond ours is given back at once.
-    fn with<T>(&mut self, blocks: usize, work: impl FnOnce(&mut [Block]) -> T) -> T {
+impl HashMemory {
+    /// Runs `work` with this many blocks. Memory that an imported hash needs beyond the kept blocks is freed
+    /// at once.
+    fn with_blocks<T>(&mut self, blocks: usize, work: impl FnOnce(&mut [Block]) -> T) -> T {
         if self.blocks.len() < blocks {
             self.blocks.resize(blocks, Block::default());
         }
         let done = work(&mut self.blocks[..blocks]);
-        if self.blocks.len() > self.kept {
-            self.blocks.truncate(self.kept);
+        if self.blocks.len() > self.kept_blocks {
+            self.blocks.truncate(self.kept_blocks);
             self.blocks.shrink_to_fit();
         }
         done
     }
 }
 
-/// As a PHC string.
-fn written(parameters: &Params, salt: &[u8], output: &[u8]) -> Option<String> {
+fn phc_string(parameters: &Params, salt: &[u8], output: &[u8]) -> Option<String> {
     let hash = PasswordHash {
         algorithm: Algorithm::Argon2id.ident(),
         version: Some(Version::V0x13.into()),

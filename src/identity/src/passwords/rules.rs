@@ -1,5 +1,8 @@
-//! Answers which passwords may be set (NIST SP 800-63B-4 section 3.1.1.2): long enough, hard enough to guess, and not
-//! made of what everybody knows about the account, nor known from a breach. No rule asks for kinds of characters.
+//! Answers which passwords may be set (NIST SP 800-63B-4 section 3.1.1.2): long enough, hard to guess, not
+//! made of the account's own words, and not known from a breach. No rule demands kinds of characters.
+//!
+//! Leaves hashing to [`hasher`](super::hasher), and the list of compromised passwords to
+//! [`breached`](super::breached).
 
 use std::io;
 
@@ -7,71 +10,72 @@ use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
 use zxcvbn::zxcvbn;
 
-use super::breached::Breached;
+use super::breached::BreachedPasswords;
 use crate::config::PasswordSettings;
 
-/// Longest password, in characters.
+/// In characters.
 pub const LONGEST: usize = 256;
-/// Words of the context that are shorter prove nothing when they are found in a password.
+/// Characters: shorter words of the context match by chance and are ignored.
 const SHORTEST_WORD: usize = 4;
-/// What is looked at of each word of the context, in characters: no email address is longer.
+/// Characters of each context word that are used: no email is longer.
 const LONGEST_WORD: usize = 320;
-/// What is estimated of a password, in characters: the first ones. What is hard to guess stays so, whatever follows.
-const MOST_ESTIMATED: usize = 64;
-/// The characters that zxcvbn takes for one letter each, where it knows several: it looks for words in every combination of
-/// those that a password holds.
+/// Characters of a password that are estimated, from its beginning. A password whose beginning is hard to
+/// guess is hard to guess as a whole.
+const MAX_ESTIMATED: usize = 64;
+/// Groups of characters, each of which zxcvbn reads as the same letter ("l33t"). zxcvbn searches its
+/// dictionaries once for every combination of the characters that a password holds, one from each group.
 const SUBSTITUTES: [&str; 7] = ["4@", "({[<", "69", "1!|", "1|7", "$5", "+7"];
-/// Combinations times characters squared: what one estimate may cost, about 10 ms. So of the costliest texts 12 characters
-/// are estimated, of words and of what password managers make all that [`MOST_ESTIMATED`] allows.
-const MOST_WORK: usize = 40_000;
-/// What must be left of a password without the words of its context, in characters.
-const LEAST_WITHOUT_WORDS: usize = 8;
+/// The limit on combinations times characters squared: about 10 ms for one estimate. 12 characters of the
+/// costliest texts are estimated, and all [`MAX_ESTIMATED`] of words and of what password managers generate.
+const MAX_ESTIMATE_COST: usize = 40_000;
+/// Characters that must remain of a password without the words of its context.
+const MIN_WITHOUT_WORDS: usize = 8;
 
-/// A password as it is hashed: in Unicode's normal form C, so that it is the same from every keyboard.
+/// A password in Unicode's normal form C, in which it is hashed, so that every keyboard gives the same
+/// password.
 #[derive(Clone)]
 pub struct Password(Zeroizing<String>);
 
-/// Why a password may not be set; the text reads on from "the password".
+/// Why a password may not be set, as the rest of a sentence that begins with "the password".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Weakness {
-    /// Too few characters.
     #[error("must have at least {least} characters")]
     TooShort {
-        /// The rule.
+        /// Characters that are required.
         least: usize,
     },
-    /// Too many characters.
     #[error("must have at most {LONGEST} characters")]
     TooLong,
-    /// Control characters, which no keyboard gives.
+    /// It has control characters, which no keyboard enters.
     #[error("must not have control characters")]
-    Control,
-    /// It is mostly the address, the name or the service.
+    ControlCharacter,
+    /// It consists mostly of the email, the name or the service's name (NIST: context-specific words).
     #[error("must not be made of the address, the name or the name of this service")]
-    Context,
-    /// It is one of those that are tried first.
+    ContextSpecific,
+    /// Its zxcvbn score is below the setting.
     #[error(
         "is easy to guess: choose a longer one, such as several words that have nothing to do with each other"
     )]
     Guessable,
-    /// It is known from a breach.
+    /// It is in the file of breached passwords.
     #[error("is known from a breach of another service, and so is tried first: choose another one")]
-    Breached,
+    Compromised,
 }
 
-/// What a password is worth.
+/// How strong a password is, and whether it may be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Judged {
-    /// How hard it is to guess: 0 to 4, as zxcvbn estimates it.
+pub struct PasswordAssessment {
+    /// 0 to 4, as zxcvbn estimates it.
     pub score: u8,
-    /// Why it may not be set; none when it may.
+    /// Why the password may not be set; none when it may.
     pub weakness: Option<Weakness>,
 }
 
 impl Password {
-    /// A typed password, normalised. Too long a one is none: nobody has it.
-    pub fn typed(text: &str) -> Option<Self> {
-        // Before it is normalised: four bytes a character, and none of its characters may be many.
+    /// Normalises a password as entered; none when it is too long, because no account has such a password.
+    pub fn from_typed(text: &str) -> Option<Self> {
+        // Checked before normalisation, which is slow for long text. A character has at most four bytes, and
+        // normal form C may combine several into one.
         if text.len() > LONGEST * 16 {
             return None;
         }
@@ -79,36 +83,37 @@ impl Password {
         (normal.chars().count() <= LONGEST).then(|| Self(Zeroizing::new(normal)))
     }
 
-    /// The text that is hashed.
     pub fn text(&self) -> Zeroizing<String> {
         self.0.clone()
     }
 
-    /// Whether it may be set, and how good it is. `second_factor` says whether it is used beside one; `words` are what
-    /// everybody knows about the account.
-    pub fn judge(
+    /// Assesses the password. `second_factor` says whether the account has a second factor, which permits a
+    /// shorter password. `words` are the context-specific words: the account's email and name, and the
+    /// service's name.
+    pub fn assess(
         &self,
         settings: &PasswordSettings,
         second_factor: bool,
         words: &[&str],
-        breached: Option<&Breached>,
-    ) -> io::Result<Judged> {
-        let words: Vec<&str> = words.iter().map(|word| first(word, LONGEST_WORD)).collect();
-        let score = zxcvbn(self.estimated(), &words).score().into();
+        breached: Option<&BreachedPasswords>,
+    ) -> io::Result<PasswordAssessment> {
+        let words: Vec<&str> = words.iter().map(|word| prefix(word, LONGEST_WORD)).collect();
+        let score = zxcvbn(self.estimated_prefix(), &words).score().into();
         let mut weakness = self.weakness(settings, second_factor, &words, score);
         if let (None, Some(breached)) = (weakness, breached)
             && breached.contains(&self.0)?
         {
-            weakness = Some(Weakness::Breached);
+            weakness = Some(Weakness::Compromised);
         }
-        Ok(Judged { score, weakness })
+        Ok(PasswordAssessment { score, weakness })
     }
 
-    /// As many of the first characters as one estimate may cost.
-    fn estimated(&self) -> &str {
-        let affordable = |length: &usize| work(first(&self.0, *length), *length) <= MOST_WORK;
-        let length = (1..=MOST_ESTIMATED).take_while(affordable).last().unwrap_or(0);
-        first(&self.0, length)
+    /// The longest beginning of the password whose estimate is within the cost limit.
+    fn estimated_prefix(&self) -> &str {
+        let affordable =
+            |length: &usize| estimate_cost(prefix(&self.0, *length), *length) <= MAX_ESTIMATE_COST;
+        let length = (1..=MAX_ESTIMATED).take_while(affordable).last().unwrap_or(0);
+        prefix(&self.0, length)
     }
 
     fn weakness(
@@ -122,9 +127,9 @@ impl Password {
         if self.0.chars().count() < least {
             Some(Weakness::TooShort { least })
         } else if self.0.chars().any(char::is_control) {
-            Some(Weakness::Control)
-        } else if self.without(words) < LEAST_WITHOUT_WORDS {
-            Some(Weakness::Context)
+            Some(Weakness::ControlCharacter)
+        } else if self.length_without(words) < MIN_WITHOUT_WORDS {
+            Some(Weakness::ContextSpecific)
         } else if score < settings.min_strength {
             Some(Weakness::Guessable)
         } else {
@@ -132,8 +137,8 @@ impl Password {
         }
     }
 
-    /// Characters that are left without the words of the context.
-    fn without(&self, words: &[&str]) -> usize {
+    /// Characters that remain without the words of the context.
+    fn length_without(&self, words: &[&str]) -> usize {
         let mut rest = Zeroizing::new(self.0.to_lowercase());
         for part in words.iter().flat_map(|word| word.split(|c: char| !c.is_alphanumeric())) {
             if part.chars().count() >= SHORTEST_WORD {
@@ -144,20 +149,20 @@ impl Password {
     }
 }
 
-/// What zxcvbn has to do for a text of so many characters: see [`MOST_WORK`].
-fn work(text: &str, length: usize) -> usize {
+/// The cost of zxcvbn for the first `length` characters: see [`MAX_ESTIMATE_COST`].
+fn estimate_cost(text: &str, length: usize) -> usize {
     let held = |letters: &str| letters.chars().filter(|letter| text.contains(*letter)).count().max(1);
     SUBSTITUTES.into_iter().map(held).product::<usize>() * length * length
 }
 
-/// The first characters of a text.
-fn first(text: &str, length: usize) -> &str {
+/// The first `length` characters of a text.
+fn prefix(text: &str, length: usize) -> &str {
     text.char_indices().nth(length).map_or(text, |(end, _)| &text[..end])
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Judged, LONGEST, MOST_WORK, Password, Weakness, first, work};
+    use super::{LONGEST, MAX_ESTIMATE_COST, Password, PasswordAssessment, Weakness, estimate_cost, prefix};
     use crate::config::PasswordSettings;
 
     fn settings() -> PasswordSettings {
@@ -174,9 +179,9 @@ mod tests {
 
     fn check(text: &str) -> Result<(), Weakness> {
         let settings = settings();
-        let password = Password::typed(text).ok_or(Weakness::TooLong)?;
+        let password = Password::from_typed(text).ok_or(Weakness::TooLong)?;
         let words = ["alice@example.test", "Alice Adams", "Postern"];
-        let Judged { weakness, .. } = password.judge(&settings, false, &words, None).unwrap();
+        let PasswordAssessment { weakness, .. } = password.assess(&settings, false, &words, None).unwrap();
         weakness.map_or(Ok(()), Err)
     }
 
@@ -193,18 +198,18 @@ mod tests {
     #[test]
     fn both_forms_of_a_letter_are_one_password() {
         let (composed, decomposed) =
-            (Password::typed("caf\u{e9}").unwrap(), Password::typed("cafe\u{301}").unwrap());
+            (Password::from_typed("caf\u{e9}").unwrap(), Password::from_typed("cafe\u{301}").unwrap());
         assert_eq!(composed.text(), decomposed.text());
     }
 
     #[test]
     fn one_estimate_costs_so_much_and_no_more() {
-        let estimated = |text: &str| Password::typed(text).unwrap().estimated().chars().count();
+        let estimated = |text: &str| Password::from_typed(text).unwrap().estimated_prefix().chars().count();
         for costly in ["4@8({[<3691!|70$5+%2", "1!|7+({[<4@69$5", "1|7!+", "({[<1!|7+$5"] {
             let text: String = costly.chars().cycle().take(LONGEST).collect();
             let length = estimated(&text);
             assert!((12..64).contains(&length), "{length} of {costly}");
-            assert!(work(first(&text, length), length) <= MOST_WORK);
+            assert!(estimate_cost(prefix(&text, length), length) <= MAX_ESTIMATE_COST);
         }
         for usual in ["seven brass lamps upstream ", "kx9Vq2mZp-tw", "жираф летит ", "P@ssw0rd"] {
             let text: String = usual.chars().cycle().take(100).collect();
@@ -217,10 +222,10 @@ mod tests {
     #[test]
     fn words_of_the_context_are_looked_at_as_far_as_an_address_goes() {
         let settings = settings();
-        let password = Password::typed("Alice-Adams-Alice!").unwrap();
-        let judge = |word: &str| password.judge(&settings, false, &[word], None).unwrap().weakness;
-        assert_eq!(judge("alice adams"), Some(Weakness::Context));
-        assert_ne!(judge(&format!("{} alice adams", "x".repeat(320))), Some(Weakness::Context));
+        let password = Password::from_typed("Alice-Adams-Alice!").unwrap();
+        let judge = |word: &str| password.assess(&settings, false, &[word], None).unwrap().weakness;
+        assert_eq!(judge("alice adams"), Some(Weakness::ContextSpecific));
+        assert_ne!(judge(&format!("{} alice adams", "x".repeat(320))), Some(Weakness::ContextSpecific));
     }
 
     #[test]
@@ -228,7 +233,7 @@ mod tests {
         for guessable in ["passwordpassword", "aaaaaaaaaaaaaaa", "123456789012345", "qwertyuiopasdfgh"] {
             assert_eq!(check(guessable), Err(Weakness::Guessable), "{guessable}");
         }
-        assert_eq!(check("Alice-Adams-Postern!"), Err(Weakness::Context));
-        assert_eq!(check("tree\u{0}house river moon"), Err(Weakness::Control));
+        assert_eq!(check("Alice-Adams-Postern!"), Err(Weakness::ContextSpecific));
+        assert_eq!(check("tree\u{0}house river moon"), Err(Weakness::ControlCharacter));
     }
 }

@@ -1,12 +1,13 @@
-//! Defines [`Stored`]: the hash of a password as it is stored, one of ours or one that came with an imported account.
+//! Defines [`StoredHash`]: a stored password hash, made here or by another system.
 //!
-//! Ours are Argon2id (RFC 9106). Of other systems are taken: Argon2id and Argon2i with other parameters, PBKDF2 (RFC 8018)
-//! and scrypt (RFC 7914) as PHC strings, and bcrypt in its own form. What one may cost is capped before it is stored and
-//! again whenever it is read: a hash is worked out for whoever types a password.
+//! Hashes made here are Argon2id (RFC 9106). Imported ones may be Argon2id and Argon2i with other parameters,
+//! PBKDF2 (RFC 8018) and scrypt (RFC 7914) as PHC strings, and bcrypt in its own form. The cost of a hash is
+//! limited before it is stored and again whenever it is read, because anybody who enters a password makes the
+//! server compute it.
 //!
-//! One that was imported takes as long as its own parameters say. Nothing evens that out: to work out one of ours beside it
-//! would only make it stand out by being slower. So until its first sign-in such an account can be told from others by who
-//! measures, and README.md says so.
+//! An imported hash takes as long as its own parameters say. Computing an Argon2id hash beside it would not
+//! hide this, because the sum is slower than either. So until its first sign-in an observer who measures can
+//! tell such an account from others; README.md says so.
 
 use argon2::{
     Algorithm, Argon2, Block, Params, PasswordHash, Version,
@@ -21,18 +22,18 @@ use openssl::{hash::MessageDigest, pkcs5};
 use super::hasher::HashError;
 use crate::{config::PasswordSettings, crypto};
 
-/// Fewest bytes of a hash that was cut short by who made it.
-const SHORTEST_OUTPUT: usize = 16;
-const MOST_LANES: u32 = 16;
+/// Bytes: the shortest truncated hash that is accepted.
+const MIN_OUTPUT: usize = 16;
+const MAX_LANES: u32 = 16;
 const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=14;
-/// Of a longer password bcrypt sees no more, its closing NUL included.
-const BCRYPT_LONGEST: usize = 72;
-const MOST_ROUNDS: u32 = 2_000_000;
-const SCRYPT_MOST_MEMORY: u64 = 256 << 20;
-/// Memory times `p`.
-const SCRYPT_MOST_WORK: u64 = 1 << 30;
-/// What OpenSSL allocates beside the table.
-const SCRYPT_BESIDE: u64 = 1 << 20;
+/// Bytes that bcrypt reads of a password, its closing NUL included. It ignores the rest.
+const BCRYPT_MAX_INPUT: usize = 72;
+const MAX_ROUNDS: u32 = 2_000_000;
+const SCRYPT_MAX_MEMORY: u64 = 256 << 20;
+/// Bytes: memory times `p`.
+const SCRYPT_MAX_WORK: u64 = 1 << 30;
+/// Bytes that OpenSSL allocates beside the table.
+const SCRYPT_OVERHEAD: u64 = 1 << 20;
 
 const UNKNOWN: &str = "must be a hash of argon2id, argon2i, pbkdf2-sha256, pbkdf2-sha512 or scrypt as a PHC string, \
      or of bcrypt ($2a$, $2b$, $2y$)";
@@ -45,19 +46,19 @@ const PBKDF2: &str = "of PBKDF2 must have the parameter i, 1 to 2000000 rounds";
 const SCRYPT: &str =
     "of scrypt must have ln, r and p, and use at most 256 MiB of memory, and 1 GiB for p times that";
 
-/// What breaks a rule of hashes; the text reads on from the name of the field.
+/// The rule that a hash breaks, as the rest of a sentence that begins with the field's name.
 pub(super) type Rule = &'static str;
 
-/// A stored hash, read.
-pub(super) enum Stored {
+/// A parsed password hash.
+pub(super) enum StoredHash {
     Argon2 { algorithm: Algorithm, version: Version, parameters: Params, salt: Vec<u8>, output: Vec<u8> },
     Bcrypt { cost: u32, salt: [u8; 16], output: [u8; 23] },
     Pbkdf2 { digest: MessageDigest, rounds: usize, salt: Vec<u8>, output: Vec<u8> },
     Scrypt { n: u64, r: u64, p: u64, salt: Vec<u8>, output: Vec<u8> },
 }
 
-impl Stored {
-    /// Reads one that is whole and affordable.
+impl StoredHash {
+    /// Parses a hash that is complete and within the cost limits.
     pub(super) fn parse(text: &str) -> Result<Self, Rule> {
         let name = text.strip_prefix('$').and_then(|rest| rest.split('$').next()).ok_or(UNKNOWN)?;
         match name {
@@ -71,8 +72,9 @@ impl Stored {
         }
     }
 
-    /// One that takes as long as ours and that no password has, unless by its result.
-    pub(super) fn of_nobody(parameters: &Params, salt: usize, output: usize) -> Self {
+    /// A hash that takes as long as one made here and that no password has. The caller still treats a match
+    /// as a mismatch.
+    pub(super) fn decoy(parameters: &Params, salt: usize, output: usize) -> Self {
         Self::Argon2 {
             algorithm: Algorithm::Argon2id,
             version: Version::V0x13,
@@ -82,8 +84,8 @@ impl Stored {
         }
     }
 
-    /// Whether one made today would be like it.
-    pub(super) fn current(&self, ours: &Params) -> bool {
+    /// Whether a hash made now would have the same algorithm, cost and length.
+    pub(super) fn matches_parameters(&self, ours: &Params) -> bool {
         let cost = |of: &Params| (of.m_cost(), of.t_cost(), of.p_cost());
         match self {
             Self::Argon2 { algorithm, version, parameters, output, .. } => {
@@ -95,7 +97,7 @@ impl Stored {
         }
     }
 
-    /// Blocks of memory that Argon2 works in.
+    /// Memory blocks that Argon2 needs; zero for the other algorithms.
     pub(super) fn blocks(&self) -> usize {
         match self {
             Self::Argon2 { parameters, .. } => parameters.block_count(),
@@ -103,7 +105,7 @@ impl Stored {
         }
     }
 
-    /// Whether it is the hash of this password.
+    /// Whether this is the hash of the password. Compared in constant time.
     pub(super) fn matches(&self, password: &str, blocks: &mut [Block]) -> Result<bool, HashError> {
         let password = password.as_bytes();
         let (made, output): (Vec<u8>, &[u8]) = match self {
@@ -115,27 +117,28 @@ impl Stored {
             }
             Self::Bcrypt { cost, salt, output } => {
                 let mut key = zeroize::Zeroizing::new([password, b"\0"].concat());
-                key.truncate(BCRYPT_LONGEST);
+                key.truncate(BCRYPT_MAX_INPUT);
                 (bcrypt::bcrypt(*cost, *salt, &key)[..output.len()].to_vec(), output)
             }
             Self::Pbkdf2 { digest, rounds, salt, output } => {
                 let mut made = vec![0; output.len()];
                 pkcs5::pbkdf2_hmac(password, salt, *rounds, *digest, &mut made)
-                    .map_err(|_| HashError::Stored)?;
+                    .map_err(|_| HashError::UnusableStoredHash)?;
                 (made, output)
             }
             Self::Scrypt { n, r, p, salt, output } => {
                 let mut made = vec![0; output.len()];
-                let most = SCRYPT_MOST_MEMORY + SCRYPT_BESIDE;
-                pkcs5::scrypt(password, salt, *n, *r, *p, most, &mut made).map_err(|_| HashError::Stored)?;
+                let most = SCRYPT_MAX_MEMORY + SCRYPT_OVERHEAD;
+                pkcs5::scrypt(password, salt, *n, *r, *p, most, &mut made)
+                    .map_err(|_| HashError::UnusableStoredHash)?;
                 (made, output)
             }
         };
-        Ok(crypto::equal(&made, output))
+        Ok(crypto::constant_time_equal(&made, output))
     }
 }
 
-/// The parts of a PHC string that must all be there.
+/// The parts of a complete PHC string.
 struct Phc {
     version: Option<u32>,
     parameters: ParamsString,
@@ -147,14 +150,14 @@ impl Phc {
     fn parse(text: &str) -> Result<Self, Rule> {
         let hash = PasswordHash::new(text).map_err(|_| PHC)?;
         let output = hash.hash.ok_or(PHC)?.as_bytes().to_vec();
-        if output.len() < SHORTEST_OUTPUT {
+        if output.len() < MIN_OUTPUT {
             return Err(PHC);
         }
         let salt = hash.salt.ok_or(PHC)?.as_ref().to_vec();
         Ok(Self { version: hash.version, parameters: hash.params, salt, output })
     }
 
-    /// Numbers by name; nothing when there is another parameter, or one is missing.
+    /// The numeric parameters with these names; none when a parameter is missing or another one is present.
     fn numbers<const N: usize>(&self, names: [&str; N]) -> Option<[u32; N]> {
         let known = self.parameters.iter().all(|(name, _)| names.contains(&name.as_str()));
         let number =
@@ -164,57 +167,57 @@ impl Phc {
     }
 }
 
-fn argon2(algorithm: Algorithm, phc: &Phc) -> Option<Stored> {
+fn argon2(algorithm: Algorithm, phc: &Phc) -> Option<StoredHash> {
     let [memory, passes, lanes] = phc.numbers(["m", "t", "p"])?;
-    // Without one it is the first.
+    // A hash without a version has the first one, 16.
     let version = Version::try_from(phc.version.unwrap_or(0x10)).ok()?;
-    let affordable = PasswordSettings::affordable(memory, passes) && lanes <= MOST_LANES;
+    let affordable = PasswordSettings::within_work_limit(memory, passes) && lanes <= MAX_LANES;
     let parameters = Params::new(memory, passes, lanes, Some(phc.output.len())).ok()?;
     let (salt, output) = (phc.salt.clone(), phc.output.clone());
-    affordable.then_some(Stored::Argon2 { algorithm, version, parameters, salt, output })
+    affordable.then_some(StoredHash::Argon2 { algorithm, version, parameters, salt, output })
 }
 
 /// `$2b$`, two digits of cost, `$`, and 22 characters of salt and 31 of hash in bcrypt's own base64.
-fn bcrypt(text: &str) -> Option<Stored> {
+fn bcrypt(text: &str) -> Option<StoredHash> {
     let (cost, rest) = text.get(4..)?.split_once('$')?;
     let digits = cost.len() == 2 && cost.bytes().all(|byte| byte.is_ascii_digit());
     if !digits || rest.len() != 53 || !rest.is_ascii() {
         return None;
     }
-    // The last character of either has bits to spare, which some systems fill.
+    // The last characters of salt and hash have unused bits, which some systems set.
     let any_bits = GeneralPurposeConfig::new()
         .with_encode_padding(false)
         .with_decode_padding_mode(base64::engine::DecodePaddingMode::RequireNone)
         .with_decode_allow_trailing_bits(true);
     let base64 = GeneralPurpose::new(&alphabet::BCRYPT, any_bits);
     let (salt, output) = rest.split_at(22);
-    Some(Stored::Bcrypt {
+    Some(StoredHash::Bcrypt {
         cost: cost.parse().ok().filter(|cost| BCRYPT_COSTS.contains(cost))?,
         salt: base64.decode(salt).ok()?.try_into().ok()?,
         output: base64.decode(output).ok()?.try_into().ok()?,
     })
 }
 
-fn pbkdf2(digest: MessageDigest, phc: Phc) -> Option<Stored> {
-    // `l`, the length of the hash, is said by some and known without.
+fn pbkdf2(digest: MessageDigest, phc: Phc) -> Option<StoredHash> {
+    // `l`, the length of the hash, is optional.
     let rounds = match phc.numbers(["i", "l"]) {
         Some([rounds, length]) if usize::try_from(length) == Ok(phc.output.len()) => rounds,
         Some(_) => return None,
         None => phc.numbers(["i"]).map(|[rounds]| rounds)?,
     };
-    let rounds = usize::try_from(rounds).ok().filter(|_| (1..=MOST_ROUNDS).contains(&rounds))?;
-    Some(Stored::Pbkdf2 { digest, rounds, salt: phc.salt, output: phc.output })
+    let rounds = usize::try_from(rounds).ok().filter(|_| (1..=MAX_ROUNDS).contains(&rounds))?;
+    Some(StoredHash::Pbkdf2 { digest, rounds, salt: phc.salt, output: phc.output })
 }
 
-fn scrypt(phc: Phc) -> Option<Stored> {
+fn scrypt(phc: Phc) -> Option<StoredHash> {
     let [log_n, r, p] = phc.numbers(["ln", "r", "p"])?.map(u64::from);
     if !(1..=24).contains(&log_n) || !(1..=1024).contains(&r) || !(1..=1024).contains(&p) {
         return None;
     }
     let n = 1 << log_n;
     let memory = 128 * n * r;
-    let affordable = memory <= SCRYPT_MOST_MEMORY && memory * p <= SCRYPT_MOST_WORK;
-    affordable.then_some(Stored::Scrypt { n, r, p, salt: phc.salt, output: phc.output })
+    let affordable = memory <= SCRYPT_MAX_MEMORY && memory * p <= SCRYPT_MAX_WORK;
+    affordable.then_some(StoredHash::Scrypt { n, r, p, salt: phc.salt, output: phc.output })
 }
 
 #[cfg(test)]
@@ -224,7 +227,7 @@ mod tests {
     const LAMPS: &str = "seven brass lamps upstream";
 
     fn matches(hash: &str, password: &str) -> bool {
-        let stored = Stored::parse(hash).unwrap_or_else(|rule| panic!("{hash} {rule}"));
+        let stored = StoredHash::parse(hash).unwrap_or_else(|rule| panic!("{hash} {rule}"));
         let mut blocks = vec![Block::default(); stored.blocks()];
         stored.matches(password, &mut blocks).unwrap()
     }
@@ -307,7 +310,7 @@ mod tests {
             ("5f4dcc3b5aa765d61d8327deb882cf99".to_owned(), UNKNOWN),
             (String::new(), UNKNOWN),
         ] {
-            assert_eq!(Stored::parse(&hash).err(), Some(rule), "{hash}");
+            assert_eq!(StoredHash::parse(&hash).err(), Some(rule), "{hash}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Defines [`Workers`]: threads of their own for slow computations.
+//! Defines [`Workers`]: dedicated threads for slow computations.
 //!
-//! What waits is bounded by what can be served soon; who finds the queue full is told at once.
+//! The queue is bounded by what can be served soon; a full queue refuses at once.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -15,19 +15,19 @@ use tokio::sync::oneshot;
 
 use crate::pool::Busy;
 
-/// The nice value of the threads.
-const POLITENESS: i32 = 19;
+/// The nice value of the threads (setpriority(2)): the lowest priority.
+const NICE_VALUE: i32 = 19;
 
 type Work<State> = Box<dyn FnOnce(&mut State) + Send>;
 
-/// Threads that compute, each with a state of its own. They end with it.
+/// Threads that compute, each with its own state. The threads end when this value is dropped.
 #[derive(Debug)]
 pub struct Workers<State = ()> {
     queue: SyncSender<Work<State>>,
 }
 
 impl<State: Send + 'static> Workers<State> {
-    /// Starts `threads` of them, for which at most `waiting` computations wait.
+    /// Starts `threads` threads with a queue of at most `waiting` computations.
     pub(super) fn start(
         name: &str,
         threads: usize,
@@ -39,18 +39,18 @@ impl<State: Send + 'static> Workers<State> {
         for _ in 0..threads {
             let (works, state) = (Arc::clone(&works), state());
             let thread = thread::Builder::new().name(name.to_owned());
-            thread.spawn(move || serve(&works, state)).map_err(|_| Busy)?;
+            thread.spawn(move || run_worker(&works, state)).map_err(|_| Busy)?;
         }
         Ok(Self { queue })
     }
 
-    /// Runs `work` when its turn comes.
+    /// Runs `work` when a thread is free.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut State) -> T + Send + 'static,
     ) -> Result<T, Busy> {
         let (answer, answered) = oneshot::channel();
-        // For who has left nothing is computed.
+        // A computation whose caller was cancelled is skipped.
         let work: Work<State> = Box::new(move |state| {
             if !answer.is_closed() {
                 drop(answer.send(work(state)));
@@ -61,16 +61,16 @@ impl<State: Send + 'static> Workers<State> {
     }
 }
 
-fn serve<State>(works: &Mutex<Receiver<Work<State>>>, mut state: State) {
-    // There may be as many of these threads as cores: what takes less goes first. On Linux a nice value is the thread's
-    // own (setpriority(2)); where it cannot be set, all go alike.
-    let _ = rustix::process::setpriority_process(None, POLITENESS);
+fn run_worker<State>(works: &Mutex<Receiver<Work<State>>>, mut state: State) {
+    // There may be as many of these threads as cores, so the short work of other threads gets priority. On
+    // Linux the nice value is per thread (setpriority(2)); where it cannot be set, all threads are equal.
+    let _ = rustix::process::setpriority_process(None, NICE_VALUE);
     loop {
         let next = works.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match next {
-            // One that panics is told as busy, and does not take the thread with it.
+            // A computation that panics is reported as busy, and does not end the thread.
             Ok(work) => drop(catch_unwind(AssertUnwindSafe(|| work(&mut state)))),
-            // Nobody can ask any more.
+            // The queue was dropped, so no computation can come.
             Err(_) => return,
         }
     }

@@ -1,4 +1,8 @@
-//! Gives tokens to a sign-in through the first-party API, and takes them back at its sign-out.
+//! Issues tokens for a sign-in through the first-party API, and revokes them at its sign-out.
+//!
+//! The grant, the session and the first refresh token are one write. Leaves authentication to
+//! `login::attempt`, which calls [`NewApiSession`] in the write that opens the session, and signatures to
+//! `issue`.
 
 use std::sync::Arc;
 
@@ -13,8 +17,8 @@ use tokio::{
 };
 
 use super::{
-    Issue, IssueError, SignInScope, TokenError, TokenResponse,
-    issue::{count, sign_all},
+    IssueError, IssueRequest, SignInTargets, TokenError, TokenResponse,
+    issue::{count_issued, sign_tokens},
     keys::SignError,
     refresh_token, revocation,
 };
@@ -23,32 +27,31 @@ use crate::{
     audit::{Event, Origin},
     clients::Client,
     grants::{self, Grant, NewGrant},
-    login::attempt::{Completion, SignedInNow},
+    login::attempt::{CompletedLogin, Completion},
     pool::Busy,
     sessions::{self, Session},
     users::{self, User},
 };
 
-const BECAUSE: &str = "signed_out";
+const REVOKED_BECAUSE: &str = "signed_out";
 
-/// Makes the grant of a new API session, and its first refresh token, in the write that opens the session. First-party
-/// clients need no consent.
+/// Creates the grant of a new API session and its first refresh token, in the write that opens the session.
+/// First-party clients need no consent.
 pub struct NewApiSession<'a> {
-    /// The client that signs somebody in.
+    /// The client through which the user signs in.
     pub client: &'a Arc<Client>,
-    /// What its grant allows, and what its first access token is for.
-    pub scope: &'a SignInScope,
-    /// Where the sign-in came from.
+    /// The target of the grant and that of the first access token.
+    pub targets: &'a SignInTargets,
     pub origin: &'a Origin,
 }
 
-/// Tokens of a new API session. They are signed on a thread of their own while its write is committed, since both take
-/// long, and handed out by [`first_tokens`] when it is.
-pub struct Granted(JoinHandle<Result<TokenResponse, IssueError>>);
+/// The tokens of a new API session while they are signed. The signature runs beside the commit, since both
+/// take long. [`initial_tokens`] hands the tokens out after the commit.
+pub struct PendingTokenResponse(JoinHandle<Result<TokenResponse, IssueError>>);
 
 #[async_trait]
 impl Completion for NewApiSession<'_> {
-    type Made = Granted;
+    type Output = PendingTokenResponse;
 
     async fn complete(
         &self,
@@ -56,24 +59,24 @@ impl Completion for NewApiSession<'_> {
         tx: &Transaction,
         session: &Session,
         user: &User,
-    ) -> Result<Granted, DatabaseError> {
-        let Self { client, scope, origin } = self;
+    ) -> Result<PendingTokenResponse, DatabaseError> {
+        let Self { client, targets, origin } = self;
         let now = app.clock.now();
         let new = NewGrant {
             user_id: Some(user.id),
             client_id: client.client_id().to_owned(),
             sid: Some(session.sid),
-            scope: scope.granted.scope.to_string(),
-            resources: scope.granted.audiences.clone(),
+            scope: targets.grant.scope.to_string(),
+            resources: targets.grant.audiences.clone(),
             auth_time: Some(Timestamp::from_micros(session.auth_time)),
             acr: Some(session.acr.clone()),
-            amr: crate::clients::read(session.amr.clone())?,
+            amr: crate::clients::read_json_column(session.amr.clone())?,
         };
         let grant = grants::new(app, new, now);
-        tx.later(&grants::insertion(&grant));
-        let first = refresh_token::first(app, client, &grant, now);
+        tx.defer(&grants::insert_statement(&grant));
+        let first = refresh_token::new_for_grant(app, client, &grant, now);
         if let Some(first) = &first {
-            tx.later(&first.insertion);
+            tx.defer(&first.insertion);
         }
         let event = Event::new("grant.created")
             .user(user.id)
@@ -81,18 +84,20 @@ impl Completion for NewApiSession<'_> {
             .session(session.sid)
             .grant(grant.id)
             .details(serde_json::json!({ "scope": grant.scope }));
-        tx.later(&event.insertion(app, origin, now));
+        tx.defer(&event.insert_statement(app, origin, now));
         let (app, client, user) = (app.clone(), Arc::clone(client), user.clone());
-        let (target, refresh_token) = (scope.first.clone(), first.map(|first| first.token));
-        let slow = app.keys().slow();
+        let (target, refresh_token) = (targets.initial_token.clone(), first.map(|first| first.token));
+        let slow = app.keys().signs_slowly();
         let signing = async move {
             let (client, user, target) = (&*client, Some(&user), &target);
-            let what = Issue { client, grant: (&grant).into(), user, target, nonce: None, refresh_token };
-            sign_all(&app, what).await
+            let request =
+                IssueRequest { client, grant: (&grant).into(), user, target, nonce: None, refresh_token };
+            sign_tokens(&app, request).await
         };
-        // Slow signatures have threads of their own; quick ones would keep this one from the commit.
+        // Slow signatures run on the signing pool. A quick signature gets a blocking thread, because it would
+        // delay the commit on this one.
         let runtime = Handle::current();
-        Ok(Granted(if slow {
+        Ok(PendingTokenResponse(if slow {
             runtime.spawn(signing)
         } else {
             spawn_blocking(move || runtime.block_on(signing))
@@ -100,15 +105,21 @@ impl Completion for NewApiSession<'_> {
     }
 }
 
-/// The tokens of a sign-in that was completed with a [`NewApiSession`].
-pub async fn first_tokens(signed_in: SignedInNow<Granted>) -> Result<TokenResponse, TokenError> {
-    let signed = signed_in.made.0.await.map_err(|_panicked| IssueError::Sign(SignError::Busy(Busy)))??;
-    count();
+/// The tokens of a sign-in that was completed by a [`NewApiSession`].
+pub async fn initial_tokens(
+    signed_in: CompletedLogin<PendingTokenResponse>,
+) -> Result<TokenResponse, TokenError> {
+    let signed = signed_in
+        .completion_output
+        .0
+        .await
+        .map_err(|_panicked| IssueError::Sign(SignError::Busy(Busy)))??;
+    count_issued();
     Ok(signed)
 }
 
-/// Ends the session of a grant and the grant itself, `offline_access` or not: this is its own client
-/// signing out. Another refresh token of the client ends with it.
+/// Ends a grant and its session, even with `offline_access`: the first-party client itself signs out. Another
+/// refresh token of the client is revoked too.
 pub async fn sign_out(
     app: &App,
     client: &Client,
@@ -122,9 +133,9 @@ pub async fn sign_out(
             if let Some(user_id) = grant.user_id {
                 users::lock(tx, user_id).await?;
             }
-            grants::revoke_and_record(app, tx, grant, BECAUSE, origin, now).await?;
+            grants::revoke_and_record(app, tx, grant, REVOKED_BECAUSE, origin, now).await?;
             if let Some(sid) = grant.sid {
-                sessions::end(app, tx, sid, BECAUSE, origin, now).await?;
+                sessions::end(app, tx, sid, REVOKED_BECAUSE, origin, now).await?;
             }
             Ok(())
         })

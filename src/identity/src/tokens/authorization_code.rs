@@ -1,11 +1,16 @@
 //! Issues and redeems authorization codes (RFC 6749 section 4.1, PKCE RFC 7636).
 //!
-//! Owns the single use of a code: the conditional update in [`taking`] is the only gate. A replayed code revokes its
-//! grant, at any time while the row is kept; a code that is redeemed too late, or with a wrong verifier or redirect URI,
-//! stays consumed. Leaves to `issue` what is minted.
+//! ```text
+//!   issued ──redeemed in time, verifier and redirect URI match──► redeemed ────────────┬─presented──► grant
+//!      └─────expired, or wrong verifier or redirect URI─────────► redeemed, no tokens ─┘   again     revoked
+//! ```
 //!
-//! A redemption is one joined read of code, grant, user and session, and one write in one step: the update that takes
-//! the code while the grant is not revoked, the refresh token, the record.
+//! Owns the single use of a code: the conditional update in [`mark_redeemed_statement`] is the only gate. A
+//! replayed code revokes its grant, at any time while the row exists. A code that is redeemed too late, or
+//! with a wrong verifier or redirect URI, stays redeemed. Leaves the signing of tokens to `issue`.
+//!
+//! A redemption is one joined read of code, grant, user and session, and one batch of writes: the update that
+//! redeems the code while the grant is not revoked, the refresh token, the audit event.
 
 use std::sync::LazyLock;
 
@@ -13,7 +18,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use postern_entities::authorization_codes;
 use postern_service::{
     clock::Timestamp,
-    database::{DatabaseError, Done, Insertion},
+    database::{DatabaseError, Insertion, StatementResult},
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter, QueryTrait as _, Statement,
@@ -21,36 +26,35 @@ use sea_orm::{
 };
 
 use super::{
-    Issue, TokenError, TokenResponse, handle, issue,
-    refresh_token::{self, First},
-    scope::{OPENID, Scope, Wanted, narrow},
+    IssueRequest, TokenError, TokenResponse, issue,
+    refresh_token::{self, NewRefreshToken},
+    scope::{OPENID, RequestedTarget, Scope, narrow},
+    token_value,
 };
 use crate::{
     App,
     audit::{Event, Origin},
     clients::{Client, GrantType},
     crypto,
-    grants::{self, Grant, Standing},
+    grants::{self, ActiveGrant, Grant},
 };
 
-/// What a code stands for.
+/// What is stored with a new code.
 #[derive(Clone, Debug)]
-pub struct NewCode<'a> {
-    /// The grant.
+pub struct NewAuthorizationCode<'a> {
+    /// The grant under which the code is redeemed.
     pub grant: &'a Grant,
-    /// `redirect_uri` of the authorization request.
     pub redirect_uri: &'a str,
-    /// `code_challenge`, method S256.
+    /// Method S256 (RFC 7636 section 4.2).
     pub code_challenge: Option<&'a str>,
-    /// `nonce`, for the ID token.
     pub nonce: Option<&'a str>,
 }
 
-/// A code, and what writes it, to go with the insertion of its grant. Only its hash is stored.
+/// A new code and its insertion, for the batch that inserts the grant. Only the hash of the code is stored.
 ///
-/// The row goes with its grant, so that a replay is seen whenever it comes.
-pub fn new(app: &App, new: &NewCode<'_>, now: Timestamp) -> (String, Insertion) {
-    let code = handle::secret(app, new.grant.id);
+/// The row lives as long as its grant, so that a replay is detected at any time.
+pub fn new(app: &App, new: &NewAuthorizationCode<'_>, now: Timestamp) -> (String, Insertion) {
+    let code = token_value::new_secret(app, new.grant.id);
     let row = authorization_codes::Model {
         grant_id: new.grant.id,
         code_hash: crypto::token_hash(&code),
@@ -60,27 +64,23 @@ pub fn new(app: &App, new: &NewCode<'_>, now: Timestamp) -> (String, Insertion) 
         issued_at: now.micros(),
         redeemed_at: None,
     };
-    (code, Insertion::of(authorization_codes::ActiveModel::from(row)))
+    (code, Insertion::from_active_model(authorization_codes::ActiveModel::from(row)))
 }
 
 /// A token request with a code (RFC 6749 section 4.1.3).
 #[derive(Clone, Copy)]
-pub struct Redemption<'a> {
-    /// `code`.
+pub struct RedemptionRequest<'a> {
     pub code: &'a str,
-    /// `redirect_uri`.
     pub redirect_uri: Option<&'a str>,
-    /// `code_verifier` (RFC 7636 section 4.5).
     pub code_verifier: Option<&'a str>,
-    /// `scope` and `resource`, to narrow the access token.
-    pub wanted: Wanted<'a>,
+    /// `scope` and `resource`, which narrow the access token.
+    pub target: RequestedTarget<'a>,
 }
 
-/// Redeems a code.
 pub async fn redeem(
     app: &App,
     client: &Client,
-    request: Redemption<'_>,
+    request: RedemptionRequest<'_>,
     origin: &Origin,
 ) -> Result<TokenResponse, TokenError> {
     if !client.may_use(GrantType::AuthorizationCode) {
@@ -88,43 +88,45 @@ pub async fn redeem(
     }
     let now = app.clock.now();
     let found = find(app, app.db.reader(), client, request.code, now).await?;
-    let (code, standing) = found.ok_or(TokenError::UnknownCode)?;
+    let (code, active_grant) = found.ok_or(TokenError::UnknownCode)?;
     if code.redeemed_at.is_some() {
-        return Err(replayed(app, &code, origin, now).await?);
+        return Err(revoke_replayed(app, &code, origin, now).await?);
     }
-    if let Err(refusal) = check(app, &code, &request, now) {
+    if let Err(refusal) = check_redemption(app, &code, &request, now) {
         return Err(consume(app, &code, origin, now).await?.unwrap_or(refusal));
     }
-    let standing = standing.ok_or(TokenError::GrantEnded)?;
-    // Libraries repeat the scope of the authorization request, with the words that were left out there.
-    let mut target = narrow(app, client, &standing.grant, request.wanted, |_left_out| true)?;
-    // OpenID Connect Core section 3.1.3.3: the ID token answers the authorization request, however narrow this one is.
-    target.id_token |= Scope::stored(&standing.grant.scope).contains(OPENID);
-    let first = refresh_token::first(app, client, &standing.grant, now);
-    if !take(app, &code, &standing.grant, first.as_ref(), origin, now).await? {
-        return Err(lost(app, client, request.code, origin, now).await?);
+    let active_grant = active_grant.ok_or(TokenError::GrantEnded)?;
+    // Some libraries repeat the scope of the authorization request, with the values that were not granted.
+    // These are tolerated.
+    let mut target = narrow(app, client, &active_grant.grant, request.target, |_left_out| true)?;
+    // OpenID Connect Core section 3.1.3.3: the ID token answers the authorization request, even if this
+    // request narrows the scope.
+    target.id_token |= Scope::from_stored(&active_grant.grant.scope).contains(OPENID);
+    let first = refresh_token::new_for_grant(app, client, &active_grant.grant, now);
+    if !mark_redeemed(app, &code, &active_grant.grant, first.as_ref(), origin, now).await? {
+        return Err(lost_race_cause(app, client, request.code, origin, now).await?);
     }
-    let what = Issue {
+    let issue_request = IssueRequest {
         client,
-        grant: (&standing.grant).into(),
-        user: standing.user.as_ref(),
+        grant: (&active_grant.grant).into(),
+        user: active_grant.user.as_ref(),
         target: &target,
         nonce: code.nonce.as_deref(),
         refresh_token: first.map(|first| first.token),
     };
-    Ok(issue(app, what).await?)
+    Ok(issue(app, issue_request).await?)
 }
 
-type Code = authorization_codes::Model;
+type AuthorizationCode = authorization_codes::Model;
 
-/// The code of a client (RFC 6749 section 10.5) and what it stands for, if that stands.
+/// A code of this client (RFC 6749 section 10.5), with its grant if that is active.
 async fn find(
     app: &App,
     db: &impl ConnectionTrait,
     client: &Client,
     code: &str,
     now: Timestamp,
-) -> Result<Option<(Code, Option<Standing>)>, DatabaseError> {
+) -> Result<Option<(AuthorizationCode, Option<ActiveGrant>)>, DatabaseError> {
     static BY_KEY: LazyLock<String> = LazyLock::new(|| {
         format!(
             "SELECT c.grant_id AS c_grant_id, c.code_hash AS c_code_hash, c.redirect_uri AS c_redirect_uri, \
@@ -132,64 +134,71 @@ async fn find(
              c.redeemed_at AS c_redeemed_at, {} \
              FROM authorization_codes c JOIN grants g ON g.id = c.grant_id {} \
              WHERE c.grant_id = $1 AND c.code_hash = $2 AND g.client_id = $3",
-            Standing::COLUMNS,
-            Standing::JOINS
+            ActiveGrant::COLUMNS,
+            ActiveGrant::JOINS
         )
     });
-    let Some(grant_id) = handle::grant_of_secret(code) else { return Ok(None) };
+    let Some(grant_id) = token_value::grant_id_from_secret(code) else { return Ok(None) };
     let values = [grant_id.into(), crypto::token_hash(code).into(), client.client_id().into()];
     let by_key = Statement::from_sql_and_values(app.db.backend(), &*BY_KEY, values);
     let Some(row) = db.query_one_raw(by_key).await? else { return Ok(None) };
-    Ok(Some((Code::from_query_result(&row, "c_")?, Standing::read(app, &row, now)?)))
+    Ok(Some((AuthorizationCode::from_query_result(&row, "c_")?, ActiveGrant::from_row(app, &row, now)?)))
 }
 
-/// The update that takes a code, once: the only gate.
-fn taking(code: &Code, now: Timestamp) -> UpdateMany<authorization_codes::Entity> {
+/// Marks a code as redeemed. This conditional update is the only gate.
+fn mark_redeemed_statement(
+    code: &AuthorizationCode,
+    now: Timestamp,
+) -> UpdateMany<authorization_codes::Entity> {
     authorization_codes::Entity::update_many()
         .col_expr(authorization_codes::Column::RedeemedAt, Expr::value(now.micros()))
         .filter(authorization_codes::Column::GrantId.eq(code.grant_id))
         .filter(authorization_codes::Column::RedeemedAt.is_null())
 }
 
-/// Takes a code, and writes what it gives. False, with nothing written, when it was taken or its grant revoked meanwhile.
-async fn take(
+/// Marks a code as redeemed and writes what it yields. False, with nothing written, if the code was redeemed
+/// or its grant revoked meanwhile.
+async fn mark_redeemed(
     app: &App,
-    code: &Code,
+    code: &AuthorizationCode,
     grant: &Grant,
-    first: Option<&First>,
+    first: Option<&NewRefreshToken>,
     origin: &Origin,
     now: Timestamp,
 ) -> Result<bool, DatabaseError> {
-    let taking = taking(code, now).filter(grants::not_revoked(grant.id)).into_query();
+    let mark_redeemed =
+        mark_redeemed_statement(code, now).filter(grants::not_revoked_condition(grant.id)).into_query();
     let event = Event::new("code.redeemed")
         .user(grant.user_id)
         .client(&grant.client_id)
         .session(grant.sid)
         .grant(grant.id)
-        .insertion(app, origin, now);
-    let mut statements: Vec<&dyn StatementBuilder> = vec![&taking, &event];
+        .insert_statement(app, origin, now);
+    let mut statements: Vec<&dyn StatementBuilder> = vec![&mark_redeemed, &event];
     statements.extend(first.map(|first| &first.insertion as &dyn StatementBuilder));
-    let done = app.db.write_together(&statements, Done::first_changed_a_row).await?;
-    Ok(Done::first_changed_a_row(&done))
+    let done = app.db.write_batch(&statements, StatementResult::first_changed_a_row).await?;
+    Ok(StatementResult::first_changed_a_row(&done))
 }
 
-/// Takes a code that gives nothing. Answers what to say instead when it was taken meanwhile.
+/// Marks a code as redeemed that yields no tokens. Returns another cause if the code was redeemed meanwhile.
 async fn consume(
     app: &App,
-    code: &Code,
+    code: &AuthorizationCode,
     origin: &Origin,
     now: Timestamp,
 ) -> Result<Option<TokenError>, DatabaseError> {
-    let taken =
-        app.db.write(async |tx| -> Result<_, DatabaseError> { Ok(taking(code, now).exec(tx).await?) });
+    let taken = app.db.write(async |tx| -> Result<_, DatabaseError> {
+        Ok(mark_redeemed_statement(code, now).exec(tx).await?)
+    });
     match taken.await?.rows_affected {
-        0 => replayed(app, code, origin, now).await.map(Some),
+        0 => revoke_replayed(app, code, origin, now).await.map(Some),
         _ => Ok(None),
     }
 }
 
-/// Somebody else was first, with the code or with ending its grant. Only a write sees what is not durable yet.
-async fn lost(
+/// The cause of a lost race: another request has redeemed the code or revoked its grant. The row is read
+/// within a write, because only a write sees rows that are not durable yet.
+async fn lost_race_cause(
     app: &App,
     client: &Client,
     code: &str,
@@ -197,15 +206,16 @@ async fn lost(
     now: Timestamp,
 ) -> Result<TokenError, DatabaseError> {
     match app.db.write(async |tx| find(app, tx, client, code, now).await).await? {
-        Some((code, _)) if code.redeemed_at.is_some() => replayed(app, &code, origin, now).await,
+        Some((code, _)) if code.redeemed_at.is_some() => revoke_replayed(app, &code, origin, now).await,
         _ => Ok(TokenError::GrantEnded),
     }
 }
 
-/// RFC 6749 section 4.1.2: a code that comes twice has leaked, so what was issued for it ends.
-async fn replayed(
+/// RFC 6749 section 4.1.2: a code that is presented twice may have leaked, so the tokens issued for it are
+/// revoked.
+async fn revoke_replayed(
     app: &App,
-    code: &Code,
+    code: &AuthorizationCode,
     origin: &Origin,
     now: Timestamp,
 ) -> Result<TokenError, DatabaseError> {
@@ -219,20 +229,24 @@ async fn replayed(
         .await
 }
 
-fn check(app: &App, code: &Code, request: &Redemption<'_>, now: Timestamp) -> Result<(), TokenError> {
+fn check_redemption(
+    app: &App,
+    code: &AuthorizationCode,
+    request: &RedemptionRequest<'_>,
+    now: Timestamp,
+) -> Result<(), TokenError> {
     if now - Timestamp::from_micros(code.issued_at) > app.config.tokens.code_lifetime.duration() {
         return Err(TokenError::CodeExpired);
     }
-    // RFC 6749 section 4.1.3: identical to the one of the authorization request.
+    // RFC 6749 section 4.1.3: identical to the value of the authorization request.
     if request.redirect_uri != Some(code.redirect_uri.as_str()) {
-        return Err(TokenError::redirect_uri(request.redirect_uri, &code.redirect_uri));
+        return Err(TokenError::redirect_uri_mismatch(request.redirect_uri, &code.redirect_uri));
     }
     let proven = match (&code.code_challenge, request.code_verifier) {
         // RFC 7636 section 4.6.
-        (Some(expected), Some(verifier)) => {
-            s256(verifier).is_some_and(|shown| crypto::equal(expected.as_bytes(), shown.as_bytes()))
-        }
-        // RFC 9700 section 4.8.2: a verifier without a challenge is a downgrade.
+        (Some(expected), Some(verifier)) => s256(verifier)
+            .is_some_and(|shown| crypto::constant_time_equal(expected.as_bytes(), shown.as_bytes())),
+        // RFC 9700 section 4.8.2: a verifier without a challenge indicates a PKCE downgrade attack.
         (challenge, verifier) => challenge.is_none() && verifier.is_none(),
     };
     if proven { Ok(()) } else { Err(TokenError::CodeVerifier) }

@@ -1,26 +1,34 @@
-//! Issues access tokens to clients in their own right (RFC 6749 section 4.4). No refresh token, no user, and no
-//! statement: the client and its own grant are in memory. Counted in metrics, not recorded.
+//! Issues access tokens to clients that act on their own behalf (RFC 6749 section 4.4).
+//!
+//! There is no refresh token and no user. Usually there is no statement either: the client and its own grant
+//! are in memory. The requests are counted in metrics and not recorded as audit events.
 
 use super::{
-    Issue, TokenError, TokenResponse, issue,
-    scope::{Wanted, in_own_right},
+    IssueRequest, TokenError, TokenResponse, issue,
+    scope::{RequestedTarget, resolve_client_credentials},
 };
 use crate::{
     App,
     clients::{Client, GrantType},
     grants,
-    tokens::issue::GrantFacts,
+    tokens::issue::GrantClaims,
 };
 
-/// Issues a token for what the client is allowed itself.
-pub async fn issue_to(app: &App, client: &Client, wanted: Wanted<'_>) -> Result<TokenResponse, TokenError> {
+/// Issues a token for the client's own scope.
+pub async fn issue_to(
+    app: &App,
+    client: &Client,
+    requested: RequestedTarget<'_>,
+) -> Result<TokenResponse, TokenError> {
     if !client.may_use(GrantType::ClientCredentials) {
         return Err(TokenError::grant_type_not_allowed(client));
     }
-    let target = in_own_right(app, client, wanted)?;
-    let grant = GrantFacts { id: grants::own(app, client, app.clock.now()).await?, ..GrantFacts::default() };
-    let what = Issue { client, grant, user: None, target: &target, nonce: None, refresh_token: None };
-    let issued = issue(app, what).await?;
+    let target = resolve_client_credentials(app, client, requested)?;
+    let grant =
+        GrantClaims { id: grants::own_grant(app, client, app.clock.now()).await?, ..GrantClaims::default() };
+    let request =
+        IssueRequest { client, grant, user: None, target: &target, nonce: None, refresh_token: None };
+    let issued = issue(app, request).await?;
     metrics::counter!("postern_client_credentials_total").increment(1);
     Ok(issued)
 }

@@ -1,4 +1,5 @@
-//! Defines why a token request gets nothing: the causes, which the log learns; the caller learns fewer.
+//! Defines why a token request is refused. The log has these causes; the caller gets one of the fewer codes
+//! of RFC 6749 section 5.2, chosen in `http`.
 
 use std::time::Duration;
 
@@ -6,74 +7,68 @@ use postern_service::database::DatabaseError;
 
 use super::{
     issue::IssueError,
-    scope::{ScopeError, shown},
+    scope::{ScopeError, printable_excerpt},
 };
 use crate::{clients::Client, crypto::CryptoError};
 
-/// Why a token request gets nothing.
+/// Why a token request is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// The client is not registered for this grant type. `unauthorized_client`.
+    /// The client may not use this grant type. `unauthorized_client`.
     #[error("the client may not use this grant type, only {allowed}")]
     GrantTypeNotAllowed {
-        /// Those it may use.
+        /// The grant types of the client.
         allowed: String,
     },
-    /// No such code, or another client's. `invalid_grant`, as all that follow up to the scope.
+    /// Unknown, or the code of another client. `invalid_grant`, as all that follow up to the scope.
     #[error("the authorization code is unknown")]
     UnknownCode,
-    /// The code was redeemed before; its grant has ended now.
+    /// The code was redeemed before; its grant is revoked now.
     #[error("the authorization code was used before")]
     CodeReplayed,
-    /// The code was redeemed too late, and stays consumed.
+    /// The code was presented too late, and stays redeemed.
     #[error("the authorization code has expired")]
     CodeExpired,
-    /// `redirect_uri` is not the one of the authorization request, or missing.
+    /// `redirect_uri` is missing or differs from the authorization request.
     #[error("redirect_uri is {found}, in the authorization request it was {expected}")]
-    RedirectUri {
-        /// What came.
-        found: String,
-        /// What the code was issued for.
-        expected: String,
-    },
-    /// `code_verifier` is missing, malformed, not asked for or does not match (RFC 7636 section 4.6).
+    RedirectUriMismatch { found: String, expected: String },
+    /// `code_verifier` is missing, malformed, without a challenge, or does not match (RFC 7636 section 4.6).
     #[error("code_verifier does not match the code_challenge")]
     CodeVerifier,
-    /// No such refresh token, or another client's.
+    /// Unknown, or the refresh token of another client.
     #[error("the refresh token is unknown")]
     UnknownRefreshToken,
-    /// The refresh token was not used in time.
+    /// The refresh token was idle for too long.
     #[error("the refresh token has expired")]
     RefreshTokenExpired,
-    /// The refresh token was replaced longer ago than the grace; its grant has ended now.
+    /// The refresh token was rotated before, and the grace period has passed; its grant is revoked now.
     #[error("the refresh token was used before")]
     RefreshTokenReused,
-    /// The grant was revoked or has ended, or its client, user or session has.
+    /// The grant is revoked or expired, or its client, user or session has ended.
     #[error("what was allowed has ended")]
     GrantEnded,
     /// `invalid_scope` or `invalid_target`.
     #[error(transparent)]
     Scope(#[from] ScopeError),
-    /// Too often.
+    /// Too many refreshes under one grant.
     #[error("too many requests under one grant")]
     TooManyRequests {
-        /// When it may be tried again.
+        /// Until the next request is accepted.
         retry_after: Duration,
     },
-    /// Nothing could be signed.
     #[error("no token could be signed")]
     Issue(#[from] IssueError),
-    /// A successor could not be sealed.
+    /// Sealing or opening the successor of a refresh token failed.
     #[error("a refresh token could not be sealed")]
     Crypto(#[from] CryptoError),
-    /// The database did not answer.
+    /// A database operation failed.
     #[error("the database did not answer")]
     Database(#[from] DatabaseError),
 }
 
 impl TokenError {
-    /// Whether the refresh token that was presented can never work again. Whoever keeps it may forget it then, and only
-    /// then: what passes, or what another request can mend, must not sign anybody out.
+    /// Whether the presented refresh token can never work again. Only then may the caller delete its copy: a
+    /// temporary error, or one that a corrected request avoids, must not sign the user out.
     pub fn ends_refresh_token(&self) -> bool {
         match self {
             Self::UnknownRefreshToken
@@ -84,7 +79,7 @@ impl TokenError {
             | Self::UnknownCode
             | Self::CodeReplayed
             | Self::CodeExpired
-            | Self::RedirectUri { .. }
+            | Self::RedirectUriMismatch { .. }
             | Self::CodeVerifier
             | Self::Scope(_)
             | Self::TooManyRequests { .. }
@@ -94,14 +89,17 @@ impl TokenError {
         }
     }
 
-    /// A client asked by a grant type that is not among its own.
+    /// The error for a grant type that the client does not have.
     pub(super) fn grant_type_not_allowed(client: &Client) -> Self {
         let allowed: Vec<_> = client.grant_types.iter().map(|grant_type| grant_type.word()).collect();
         Self::GrantTypeNotAllowed { allowed: allowed.join(" and ") }
     }
 
-    /// A code came with another redirect URI than it was issued for.
-    pub(super) fn redirect_uri(found: Option<&str>, expected: &str) -> Self {
-        Self::RedirectUri { found: shown([found.unwrap_or("missing")]), expected: expected.to_owned() }
+    /// The error for a redirect URI that differs from the authorization request.
+    pub(super) fn redirect_uri_mismatch(found: Option<&str>, expected: &str) -> Self {
+        Self::RedirectUriMismatch {
+            found: printable_excerpt([found.unwrap_or("missing")]),
+            expected: expected.to_owned(),
+        }
     }
 }

@@ -1,29 +1,28 @@
-//! Answers what an ID token of ours says when a client hands it back (`id_token_hint`).
+//! Answers what an `id_token_hint` says: an ID token of this issuer that a client sends back (OpenID Connect
+//! Core section 3.1.2.1, RP-Initiated Logout 1.0 section 2). Leaves the issuing of ID tokens to `issue`.
 
 use postern_token_verifier::{KeySource as _, jws::Compact};
 use uuid::Uuid;
 
 use crate::App;
 
-/// What a hint tells.
+/// The claims of a valid hint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HintClaims {
-    /// The user.
     pub sub: String,
-    /// The client it was issued to.
+    /// From `aud`, which has one value.
     pub client_id: String,
-    /// The session.
     pub sid: Option<Uuid>,
 }
 
-/// Reads a hint: an ID token signed with a key of ours, expired or not (OpenID Connect RP-Initiated Logout 1.0
-/// section 2). Anything else is no hint at all.
+/// Verifies a hint: an ID token signed with a key of this issuer, expired or not (OpenID Connect RP-Initiated
+/// Logout 1.0 section 2).
 ///
-/// A token whose key is gone is no hint either: it is older than its key, so weeks or months.
+/// A token whose key is deleted is not a hint: it is weeks or months old.
 pub fn verify_hint(app: &App, hint: &str) -> Option<HintClaims> {
     let keys = app.own_keys.current()?;
     let jws = Compact::parse(hint).ok()?.verify(&keys).ok()?;
-    // RFC 8725 section 3.11: an access token is signed with the same keys.
+    // RFC 8725 section 3.11: access tokens are signed with the same keys, so the type is checked.
     if !jws.header.is_type("JWT") {
         return None;
     }

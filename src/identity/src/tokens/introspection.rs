@@ -1,9 +1,10 @@
-//! Answers whether a token is active, to those it concerns (RFC 7662).
+//! Answers whether a token is active, to authorised callers (RFC 7662).
 //!
-//! Who it concerns: the client it was issued to, and, for an access token, a resource server it is for. A resource
-//! server introspects as the confidential client whose `client_id` is the resource's identifier: that is the whole
-//! assignment, so nobody can see a token by being allowed to ask for the same scope. Everybody else sees what an unknown
-//! token looks like.
+//! A caller may introspect tokens that were issued to it and, as a resource server, access tokens for its
+//! audience. A resource server is the confidential client whose `client_id` is the resource's identifier. No
+//! other assignment exists, so a client cannot see a token just because it may request the same scope. Any
+//! other token looks like an unknown one (section 2.2). Leaves the wire format to
+//! `http::oidc::introspection`.
 
 use std::sync::Arc;
 
@@ -17,38 +18,29 @@ use super::{
 use crate::{
     App,
     clients::Client,
-    grants::{self, Standing},
+    grants::{self, ActiveGrant},
 };
 
-/// An active token.
 #[derive(Clone, Debug)]
-pub enum Introspected {
-    /// An access token.
+pub enum ActiveToken {
     AccessToken(Arc<AccessToken>),
-    /// A refresh token.
     RefreshToken(Box<ActiveRefreshToken>),
 }
 
-/// A refresh token that may be used now.
+/// A refresh token that can be used now.
 #[derive(Clone, Debug)]
 pub struct ActiveRefreshToken {
-    /// Its grant and user.
-    pub standing: Standing,
-    /// When it was issued.
+    pub active_grant: ActiveGrant,
     pub issued_at: Timestamp,
-    /// When it ends unless it is used.
+    /// The end of its idle lifetime, or of its grant if that is earlier.
     pub expires_at: Timestamp,
 }
 
-/// The token, if it is active and concerns the caller; whatever else it is, there is nothing to tell.
-pub async fn introspect(
-    app: &App,
-    caller: &Client,
-    token: &str,
-) -> Result<Option<Introspected>, BearerError> {
+/// The token, if it is active and the caller may see it.
+pub async fn introspect(app: &App, caller: &Client, token: &str) -> Result<Option<ActiveToken>, BearerError> {
     Ok(match app.verifier.verify(token).await {
         Ok(token) => access_token(app, caller, token).await?,
-        // It may be good: what is called inactive is thrown away.
+        // Not answered as inactive: the token may be valid, and the caller would discard it.
         Err(Refusal::KeysUnavailable) => return Err(Refusal::KeysUnavailable.into()),
         Err(_refusal) => refresh_token(app, caller, token).await?,
     })
@@ -58,32 +50,34 @@ async fn access_token(
     app: &App,
     caller: &Client,
     token: Arc<AccessToken>,
-) -> Result<Option<Introspected>, DatabaseError> {
+) -> Result<Option<ActiveToken>, DatabaseError> {
     let concerned = token.client_id == caller.client_id() || token.has_audience(caller.client_id());
-    // The verifier allows for clocks that differ; the issuer's own clock does not differ from itself.
+    // The verifier tolerates clock skew; at the issuer itself there is none.
     if !concerned || token.exp <= app.clock.now().seconds() {
         return Ok(None);
     }
-    let standing = access_token::standing(app, &token).await?;
-    Ok(standing.map(|_| Introspected::AccessToken(token)))
+    let active_grant = access_token::active_grant(app, &token).await?;
+    Ok(active_grant.map(|_| ActiveToken::AccessToken(token)))
 }
 
 async fn refresh_token(
     app: &App,
     caller: &Client,
     token: &str,
-) -> Result<Option<Introspected>, DatabaseError> {
+) -> Result<Option<ActiveToken>, DatabaseError> {
     let now = app.clock.now();
-    let row = refresh_token::stored(app.db.reader(), token).await?;
-    let Some(row) = row.filter(|row| refresh_token::live(row, now)) else { return Ok(None) };
-    let standing = grants::standing(app, app.db.reader(), row.grant_id, now).await?;
-    let Some(standing) = standing.filter(|standing| standing.grant.client_id == caller.client_id()) else {
+    let row = refresh_token::find_row(app.db.reader(), token).await?;
+    let Some(row) = row.filter(|row| refresh_token::row_usable(row, now)) else { return Ok(None) };
+    let active_grant = grants::find_active(app, app.db.reader(), row.grant_id, now).await?;
+    let Some(active_grant) =
+        active_grant.filter(|active_grant| active_grant.grant.client_id == caller.client_id())
+    else {
         return Ok(None);
     };
     let active = ActiveRefreshToken {
         issued_at: Timestamp::from_micros(row.issued_at),
         expires_at: Timestamp::from_micros(row.expires_at),
-        standing,
+        active_grant,
     };
-    Ok(Some(Introspected::RefreshToken(Box::new(active))))
+    Ok(Some(ActiveToken::RefreshToken(Box::new(active))))
 }

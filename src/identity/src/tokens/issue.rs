@@ -1,8 +1,9 @@
-//! Signs access tokens (RFC 9068) and ID tokens (OpenID Connect Core section 2). Writes nothing.
+//! Signs access tokens (RFC 9068) and ID tokens (OpenID Connect Core section 2). Writes nothing: the caller
+//! has stored the grant, the code and the refresh token.
 //!
-//! `aud` is a string when there is one audience and an array otherwise: both are legal (RFC 7519 section 4.1.3) and
-//! every verifier we test with reads both. `jti` names the grant, so that introspection and revocation
-//! find it without a row per access token.
+//! `aud` is a string for one audience and an array for several: both are legal (RFC 7519 section 4.1.3), and
+//! the tested verifiers accept both. `jti` contains the grant id, so that introspection and revocation need
+//! no row for each access token. Leaves the choice of audience and scope to `scope`, and the keys to `keys`.
 
 use std::fmt;
 
@@ -13,44 +14,39 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    handle,
     keys::{SignError, TokenType, sign},
     scope::TokenTarget,
+    token_value,
 };
 use crate::{App, clients::Client, grants::Grant, users::User};
 
-/// What to issue, to whom.
-pub struct Issue<'a> {
-    /// The client.
+/// The input of a token response.
+pub struct IssueRequest<'a> {
     pub client: &'a Client,
-    /// The grant they hang off.
-    pub grant: GrantFacts<'a>,
-    /// The user; none for a client in its own right.
+    /// The grant under which the tokens are issued.
+    pub grant: GrantClaims<'a>,
+    /// None for a client that acts on its own behalf.
     pub user: Option<&'a User>,
-    /// What the access token is for, and whether an ID token goes with it.
+    /// Scope and audience of the access token, and whether an ID token is issued too.
     pub target: &'a TokenTarget,
-    /// From the authorization request, for the ID token.
+    /// The `nonce` of the authorization request, for the ID token.
     pub nonce: Option<&'a str>,
-    /// Already stored; goes out with the rest.
+    /// Already stored; part of the response.
     pub refresh_token: Option<String>,
 }
 
-/// What tokens say of their grant.
+/// The claims that come from the grant.
 #[derive(Clone, Debug, Default)]
-pub struct GrantFacts<'a> {
-    /// Its row.
+pub struct GrantClaims<'a> {
+    /// The key of the grant's row, part of `jti`.
     pub id: Uuid,
-    /// The session.
     pub sid: Option<Uuid>,
-    /// When the user proved who they are.
     pub auth_time: Option<Timestamp>,
-    /// Level reached.
     pub acr: Option<&'a str>,
-    /// Methods used.
     pub amr: Vec<&'a str>,
 }
 
-impl<'a> From<&'a Grant> for GrantFacts<'a> {
+impl<'a> From<&'a Grant> for GrantClaims<'a> {
     fn from(grant: &'a Grant) -> Self {
         let amr = grant.amr.as_array().into_iter().flatten();
         Self {
@@ -63,18 +59,17 @@ impl<'a> From<&'a Grant> for GrantFacts<'a> {
     }
 }
 
-/// What the client gets (RFC 6749 section 5.1).
+/// A successful token response (RFC 6749 section 5.1).
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenResponse {
-    /// The access token, `Bearer`.
+    /// Of type `Bearer`.
     pub access_token: String,
-    /// Its life in seconds.
+    /// In seconds.
     pub expires_in: u64,
-    /// Its scope, space separated.
     pub scope: String,
-    /// When `openid` was asked for.
+    /// Present when the scope has `openid`.
     pub id_token: Option<String>,
-    /// When the client may refresh.
+    /// Present when the client may use the grant type `refresh_token`.
     pub refresh_token: Option<String>,
 }
 
@@ -84,54 +79,52 @@ impl fmt::Debug for TokenResponse {
     }
 }
 
-/// Why nothing could be signed.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
-    /// The signature failed, or nothing can sign.
+    /// The signature failed, or no key is active.
     #[error(transparent)]
     Sign(#[from] SignError),
 }
 
-/// Signs what `what` asks for, to be handed out: one signature, and one more for an ID token.
-pub async fn issue(app: &App, what: Issue<'_>) -> Result<TokenResponse, IssueError> {
-    let signed = sign_all(app, what).await?;
-    count();
+/// Signs the requested tokens and counts them: one signature, and a second one for an ID token.
+pub async fn issue(app: &App, request: IssueRequest<'_>) -> Result<TokenResponse, IssueError> {
+    let signed = sign_tokens(app, request).await?;
+    count_issued();
     Ok(signed)
 }
 
-/// Counts tokens that are handed out.
-pub(super) fn count() {
+pub(super) fn count_issued() {
     metrics::counter!("postern_tokens_issued_total").increment(1);
 }
 
-/// [`issue`] for tokens that may not be handed out after all.
-pub(super) async fn sign_all(app: &App, what: Issue<'_>) -> Result<TokenResponse, IssueError> {
+/// [`issue`] without the count, for tokens that are discarded if the write fails.
+pub(super) async fn sign_tokens(app: &App, request: IssueRequest<'_>) -> Result<TokenResponse, IssueError> {
     let now = app.clock.now();
-    let sub = match what.user {
+    let sub = match request.user {
         Some(user) => user.subject.to_string(),
-        None => what.client.client_id().to_owned(),
+        None => request.client.client_id().to_owned(),
     };
-    let scope = what.target.scope.to_string();
+    let scope = request.target.scope.to_string();
     let lifetime = app.config.tokens.access_token_lifetime.seconds();
     let access_token = {
         let claims = AccessTokenClaims {
             iss: &app.config.issuer,
             sub: &sub,
-            aud: Audience::of(&what.target.audiences),
-            client_id: what.client.client_id(),
-            exp: end(now, lifetime),
+            aud: Audience::from_audiences(&request.target.audiences),
+            client_id: request.client.client_id(),
+            exp: expires_at(now, lifetime),
             iat: now.seconds(),
-            jti: handle::jti(app, what.grant.id),
+            jti: token_value::new_jti(app, request.grant.id),
             scope: &scope,
-            sid: what.grant.sid,
-            auth_time: what.grant.auth_time.map(Timestamp::seconds),
-            acr: what.grant.acr,
-            amr: &what.grant.amr,
+            sid: request.grant.sid,
+            auth_time: request.grant.auth_time.map(Timestamp::seconds),
+            acr: request.grant.acr,
+            amr: &request.grant.amr,
         };
-        sign(app, algorithm_for(app, &what.target.audiences), TokenType::AccessToken, &claims).await?
+        sign(app, algorithm_for(app, &request.target.audiences), TokenType::AccessToken, &claims).await?
     };
-    let id_token = match what.user {
-        Some(_) if what.target.id_token => Some(id_token(app, &what, &sub, &access_token, now).await?),
+    let id_token = match request.user {
+        Some(_) if request.target.id_token => Some(id_token(app, &request, &sub, &access_token, now).await?),
         _ => None,
     };
     Ok(TokenResponse {
@@ -139,13 +132,13 @@ pub(super) async fn sign_all(app: &App, what: Issue<'_>) -> Result<TokenResponse
         expires_in: lifetime,
         scope,
         id_token,
-        refresh_token: what.refresh_token,
+        refresh_token: request.refresh_token,
     })
 }
 
 async fn id_token(
     app: &App,
-    what: &Issue<'_>,
+    request: &IssueRequest<'_>,
     sub: &str,
     access_token: &str,
     now: Timestamp,
@@ -154,14 +147,14 @@ async fn id_token(
     let claims = IdTokenClaims {
         iss: &app.config.issuer,
         sub,
-        aud: what.client.client_id(),
-        exp: end(now, app.config.tokens.id_token_lifetime.seconds()),
+        aud: request.client.client_id(),
+        exp: expires_at(now, app.config.tokens.id_token_lifetime.seconds()),
         iat: now.seconds(),
-        auth_time: what.grant.auth_time.map(Timestamp::seconds),
-        nonce: what.nonce,
-        acr: what.grant.acr,
-        amr: &what.grant.amr,
-        sid: what.grant.sid,
+        auth_time: request.grant.auth_time.map(Timestamp::seconds),
+        nonce: request.nonce,
+        acr: request.grant.acr,
+        amr: &request.grant.amr,
+        sid: request.grant.sid,
         at_hash: at_hash(algorithm, access_token),
     };
     Ok(sign(app, algorithm, TokenType::IdToken, &claims).await?)
@@ -217,7 +210,7 @@ enum Audience<'a> {
 }
 
 impl<'a> Audience<'a> {
-    fn of(audiences: &'a [String]) -> Self {
+    fn from_audiences(audiences: &'a [String]) -> Self {
         match audiences {
             [one] => Self::One(one),
             several => Self::Several(several),
@@ -225,8 +218,8 @@ impl<'a> Audience<'a> {
     }
 }
 
-/// An access token's algorithm belongs to its resource; where several disagree, or it is for the issuer alone, it is
-/// the issuer's own.
+/// The algorithm of an access token is that of its resource. For several resources that disagree, or for the
+/// issuer alone, the issuer's own algorithm is used.
 fn algorithm_for(app: &App, audiences: &[String]) -> Algorithm {
     let resources = app.resources();
     let mut wanted =
@@ -237,12 +230,12 @@ fn algorithm_for(app: &App, audiences: &[String]) -> Algorithm {
     }
 }
 
-fn end(now: Timestamp, lifetime: u64) -> i64 {
+fn expires_at(now: Timestamp, lifetime: u64) -> i64 {
     now.seconds().saturating_add_unsigned(lifetime)
 }
 
-/// OpenID Connect Core section 3.1.3.6: the left half of the hash that the ID token's algorithm uses; SHA-512 for
-/// Ed25519.
+/// OpenID Connect Core section 3.1.3.6: the left half of the hash that belongs to the ID token's algorithm;
+/// SHA-512 for Ed25519.
 fn at_hash(algorithm: Algorithm, access_token: &str) -> String {
     use aws_lc_rs::digest::{SHA256, SHA512, digest};
     let hash = match algorithm {

@@ -1,13 +1,14 @@
-//! Answers what is issued for which grant type, and whether what was issued is still good.
+//! Answers what each grant type issues, and whether an issued token is still valid.
 //!
-//! One file a grant type; they share [`issue`](issue::issue), which signs, and [`scope`], which says for what. The
-//! write of a grant type comes first and commits; what is signed goes out after it.
+//! There is one file for each grant type. They share [`scope`], which decides scope and audience, and
+//! [`issue`](issue::issue), which signs. A grant type first commits its write; the tokens are handed out
+//! afterwards.
 //!
 //! ```text
 //!   authorization_code ─┐
 //!   refresh_token ──────┼──► scope ──► issue ──► keys
 //!   client_credentials ─┘
-//!   access_token, introspection, revocation, id_token: what becomes of tokens afterwards
+//!   access_token, introspection, revocation, id_token: verification and revocation afterwards
 //! ```
 
 pub mod access_token;
@@ -15,7 +16,6 @@ pub mod api_session;
 pub mod authorization_code;
 pub mod client_credentials;
 mod error;
-mod handle;
 pub mod id_token;
 pub mod introspection;
 pub mod issue;
@@ -23,10 +23,14 @@ pub mod keys;
 pub mod refresh_token;
 pub mod revocation;
 pub mod scope;
+mod token_value;
 pub mod userinfo;
 
 pub use self::{
     error::TokenError,
-    issue::{Issue, IssueError, TokenResponse, issue},
-    scope::{Resolved, Scope, ScopeError, SignInScope, TokenTarget, Wanted, narrow, resolve},
+    issue::{IssueError, IssueRequest, TokenResponse, issue},
+    scope::{
+        GrantTarget, RequestedTarget, Scope, ScopeError, SignInTargets, TokenTarget, narrow,
+        resolve_grant_target,
+    },
 };

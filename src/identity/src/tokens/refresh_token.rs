@@ -1,19 +1,26 @@
 //! Issues and rotates refresh tokens (RFC 6749 section 6, RFC 9700 section 4.14.2).
 //!
-//! Owns rotation: the conditional update in [`take`] decides which of several requests makes the successor. For
-//! `tokens.refresh_token_grace` the row keeps the successor, sealed under a key that only the presented token gives, so
-//! whoever lost the answer, or asked at the same time, gets the very same successor. Later reuse revokes the grant. A
-//! replay within the grace counts and is recorded like a rotation: a thief may be the one who asks again.
+//! ```text
+//!   current ──used──► rotated ──used within the grace period──► the same successor again
+//!      │                  └─────used later─────────────────────► grant revoked
+//!      └──idle lifetime passed──► expired
+//! ```
 //!
-//! A rotation is one joined read of token, grant, user and session, and one write in one step: the update that rotates
-//! while the grant is not revoked, the successor, the record, the count.
+//! Owns rotation: the conditional update in [`mark_rotated`] decides which of several requests creates the
+//! successor. For `tokens.refresh_token_grace` the row keeps the successor, sealed under a key derived from
+//! the presented token. So a client that lost the response, or sent two requests at once, gets the same
+//! successor. Later reuse revokes the grant. A replay within the grace period is counted and recorded like a
+//! rotation, because it may come from a thief.
+//!
+//! A rotation is one joined read of token, grant, user and session, and one batch of writes: the update that
+//! rotates the token while the grant is not revoked, the successor, the audit event, the count.
 
 use std::sync::LazyLock;
 
 use postern_entities::refresh_tokens;
 use postern_service::{
     clock::Timestamp,
-    database::{DatabaseError, Done, Insertion},
+    database::{DatabaseError, Insertion, StatementResult},
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter, QueryResult,
@@ -22,67 +29,65 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    Issue, TokenError, TokenResponse, handle, issue,
-    scope::{TokenTarget, Wanted, narrow},
+    IssueRequest, TokenError, TokenResponse, issue,
+    scope::{RequestedTarget, TokenTarget, narrow},
+    token_value,
 };
 use crate::{
     App,
     audit::{Event, Origin},
     clients::{Client, GrantType},
     crypto,
-    grants::{self, Grant, Standing},
-    rate_limit::{self, Limit, Taken},
+    grants::{self, ActiveGrant, Grant},
+    rate_limit::{self, Limit, TakeOutcome},
 };
 
 /// A token request with a refresh token (RFC 6749 section 6).
 #[derive(Clone, Copy)]
-pub struct Refresh<'a> {
-    /// `refresh_token`.
+pub struct RefreshTokenRequest<'a> {
     pub refresh_token: &'a str,
-    /// `scope` and `resource`, to narrow the access token.
-    pub wanted: Wanted<'a>,
+    /// `scope` and `resource`, which narrow the access token.
+    pub target: RequestedTarget<'a>,
 }
 
-/// Scopes that some clients send with every refresh, whatever was granted.
-fn sent_always(word: &str) -> bool {
+/// Some clients send these scopes with every refresh, even if they were not granted.
+fn tolerated_scope(word: &str) -> bool {
     matches!(word, "openid" | "profile" | "offline_access")
 }
 
-/// A refresh token that is to be written.
-pub struct First {
-    /// The token.
+/// A new refresh token and its insertion.
+pub struct NewRefreshToken {
     pub token: String,
-    /// What writes it, to go with other insertions.
+    /// For the batch that inserts the grant.
     pub insertion: Insertion,
 }
 
-/// The first refresh token of a grant; none for a client that may not refresh.
-pub fn first(app: &App, client: &Client, grant: &Grant, now: Timestamp) -> Option<First> {
+/// The first refresh token of a new grant; none for a client that may not refresh.
+pub fn new_for_grant(app: &App, client: &Client, grant: &Grant, now: Timestamp) -> Option<NewRefreshToken> {
     client.may_use(GrantType::RefreshToken).then(|| {
-        let token = handle::secret(app, grant.id);
-        First { insertion: insertion(app, &token, grant, now), token }
+        let token = token_value::new_secret(app, grant.id);
+        NewRefreshToken { insertion: insert_statement(app, &token, grant, now), token }
     })
 }
 
-/// The row of a token, whoever's it is.
-pub(super) async fn stored(
+/// The row of a token, of whichever client.
+pub(super) async fn find_row(
     db: &impl ConnectionTrait,
     token: &str,
 ) -> Result<Option<refresh_tokens::Model>, DatabaseError> {
-    let Some(grant_id) = handle::grant_of_secret(token) else { return Ok(None) };
+    let Some(grant_id) = token_value::grant_id_from_secret(token) else { return Ok(None) };
     Ok(refresh_tokens::Entity::find_by_id((grant_id, crypto::token_hash(token))).one(db).await?)
 }
 
-/// Whether a stored token may still be used, as far as its own row says.
-pub(super) fn live(row: &refresh_tokens::Model, now: Timestamp) -> bool {
+/// Whether the row alone allows the use of the token: it is neither rotated nor expired.
+pub(super) fn row_usable(row: &refresh_tokens::Model, now: Timestamp) -> bool {
     row.rotated_at.is_none() && row.expires_at > now.micros()
 }
 
-/// Rotates a refresh token and issues new tokens.
 pub async fn rotate(
     app: &App,
     client: &Client,
-    request: Refresh<'_>,
+    request: RefreshTokenRequest<'_>,
     origin: &Origin,
 ) -> Result<TokenResponse, TokenError> {
     if !client.may_use(GrantType::RefreshToken) {
@@ -90,52 +95,56 @@ pub async fn rotate(
     }
     let now = app.clock.now();
     let found = find(app, app.db.reader(), client, request.refresh_token, now).await?;
-    let mut usable = usable(app, client, request, found, origin, now).await?;
+    let mut usable = check_usable(app, client, request, found, origin, now).await?;
     if usable.successor.is_none() {
-        let successor = handle::secret(app, usable.standing.grant.id);
-        usable = if take(app, request.refresh_token, &successor, &usable.standing.grant, origin, now).await? {
-            Usable { successor: Some(successor), ..usable }
-        } else {
-            // Somebody else was first, with the token or with ending its grant. Only a write sees what is not durable yet.
-            let look = app.db.write(async |tx| find(app, tx, client, request.refresh_token, now).await);
-            let found = look.await?;
-            let usable = self::usable(app, client, request, found, origin, now).await?;
-            count_replay(app, &usable, origin, now).await?;
-            usable
-        }
+        let successor = token_value::new_secret(app, usable.active_grant.grant.id);
+        usable =
+            if mark_rotated(app, request.refresh_token, &successor, &usable.active_grant.grant, origin, now)
+                .await?
+            {
+                UsableRefreshToken { successor: Some(successor), ..usable }
+            } else {
+                // Another request has rotated the token or revoked its grant. The row is read within a write,
+                // because only a write sees rows that are not durable yet.
+                let reread = app.db.write(async |tx| find(app, tx, client, request.refresh_token, now).await);
+                let found = reread.await?;
+                let usable = self::check_usable(app, client, request, found, origin, now).await?;
+                count_replay(app, &usable, origin, now).await?;
+                usable
+            }
     } else {
         count_replay(app, &usable, origin, now).await?;
     }
-    let what = Issue {
+    let issue_request = IssueRequest {
         client,
-        grant: (&usable.standing.grant).into(),
-        user: usable.standing.user.as_ref(),
+        grant: (&usable.active_grant.grant).into(),
+        user: usable.active_grant.user.as_ref(),
         target: &usable.target,
-        // OpenID Connect Core section 12.2: a refreshed ID token should not have a nonce.
+        // OpenID Connect Core section 12.2: an ID token from a refresh should have no nonce.
         nonce: None,
         refresh_token: Some(usable.successor.ok_or(TokenError::GrantEnded)?),
     };
-    Ok(issue(app, what).await?)
+    Ok(issue(app, issue_request).await?)
 }
 
-/// A refresh token that may be used now.
-struct Usable {
-    standing: Standing,
+/// A refresh token that can be used now.
+struct UsableRefreshToken {
+    active_grant: ActiveGrant,
     target: TokenTarget,
-    /// When it was used some seconds ago: what it got then.
+    /// Set when the token was rotated within the grace period.
     successor: Option<String>,
 }
 
-/// Judges a refresh token. One that was used before ends its grant (RFC 9700 section 4.14.2), unless it was a moment ago.
-async fn usable(
+/// Checks a refresh token. Reuse after the grace period revokes the grant (RFC 9700 section 4.14.2).
+async fn check_usable(
     app: &App,
     client: &Client,
-    request: Refresh<'_>,
-    found: Option<Found>,
+    request: RefreshTokenRequest<'_>,
+    found: Option<StoredRefreshToken>,
     origin: &Origin,
     now: Timestamp,
-) -> Result<Usable, TokenError> {
-    let (row, standing) = found.ok_or(TokenError::UnknownRefreshToken)?;
+) -> Result<UsableRefreshToken, TokenError> {
+    let (row, active_grant) = found.ok_or(TokenError::UnknownRefreshToken)?;
     let grace = app.config.tokens.refresh_token_grace.duration();
     match row.rotated_at.map(Timestamp::from_micros) {
         Some(rotated_at) if now - rotated_at > grace => {
@@ -145,23 +154,23 @@ async fn usable(
         None if row.expires_at <= now.micros() => return Err(TokenError::RefreshTokenExpired),
         _ => {}
     }
-    let standing = standing.ok_or(TokenError::GrantEnded)?;
-    let target = narrow(app, client, &standing.grant, request.wanted, sent_always)?;
+    let active_grant = active_grant.ok_or(TokenError::GrantEnded)?;
+    let target = narrow(app, client, &active_grant.grant, request.target, tolerated_scope)?;
     let successor = row.rotated_at.map(|_| successor_of(&row, request.refresh_token)).transpose()?;
-    Ok(Usable { standing, target, successor })
+    Ok(UsableRefreshToken { active_grant, target, successor })
 }
 
-/// A stored refresh token and what it stands for, if that stands.
-type Found = (refresh_tokens::Model, Option<Standing>);
+/// The row of a refresh token, and its grant if that is active.
+type StoredRefreshToken = (refresh_tokens::Model, Option<ActiveGrant>);
 
-/// The refresh token of a client: it is bound to it (RFC 6749 section 6).
+/// A refresh token of this client: tokens are bound to the client (RFC 6749 section 6).
 async fn find(
     app: &App,
     db: &impl ConnectionTrait,
     client: &Client,
     token: &str,
     now: Timestamp,
-) -> Result<Option<Found>, DatabaseError> {
+) -> Result<Option<StoredRefreshToken>, DatabaseError> {
     static BY_KEY: LazyLock<String> = LazyLock::new(|| {
         format!(
             "SELECT r.grant_id AS r_grant_id, r.token_hash AS r_token_hash, r.issued_at AS r_issued_at, \
@@ -169,16 +178,16 @@ async fn find(
              r.successor_sealed AS r_successor_sealed, {} \
              FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id {} \
              WHERE r.grant_id = $1 AND r.token_hash = $2 AND g.client_id = $3",
-            Standing::COLUMNS,
-            Standing::JOINS
+            ActiveGrant::COLUMNS,
+            ActiveGrant::JOINS
         )
     });
-    let Some(grant_id) = handle::grant_of_secret(token) else { return Ok(None) };
+    let Some(grant_id) = token_value::grant_id_from_secret(token) else { return Ok(None) };
     let values = [grant_id.into(), crypto::token_hash(token).into(), client.client_id().into()];
     let by_key = Statement::from_sql_and_values(app.db.backend(), &*BY_KEY, values);
     let Some(row) = db.query_one_raw(by_key).await? else { return Ok(None) };
-    let standing = Standing::read(app, &row, now)?;
-    Ok(Some((refresh_tokens::Model::from_query_result(&row, "r_")?, standing)))
+    let active_grant = ActiveGrant::from_row(app, &row, now)?;
+    Ok(Some((refresh_tokens::Model::from_query_result(&row, "r_")?, active_grant)))
 }
 
 async fn end_grant(app: &App, grant_id: Uuid, origin: &Origin, now: Timestamp) -> Result<(), DatabaseError> {
@@ -192,12 +201,13 @@ async fn end_grant(app: &App, grant_id: Uuid, origin: &Origin, now: Timestamp) -
         .await
 }
 
-/// Rotates a token, once; the conditional update is the only gate. Writes its successor, the record and the count with
-/// it. False, with nothing written, when it was rotated, expired, or its grant was revoked meanwhile.
+/// Rotates a token once: the conditional update is the only gate. The successor, the audit event and the
+/// count are written with it. False, with nothing written, if the token was rotated, has expired, or its
+/// grant was revoked meanwhile.
 ///
-/// One rotation too many is an error and undoes all of it, the count as well, which stays where the next rotation is too
-/// many again.
-async fn take(
+/// A rotation above the limit is an error and rolls all of this back. The stored count then stays at the
+/// limit, so the next rotation exceeds it too.
+async fn mark_rotated(
     app: &App,
     presented: &str,
     successor: &str,
@@ -205,35 +215,45 @@ async fn take(
     origin: &Origin,
     now: Timestamp,
 ) -> Result<bool, TokenError> {
-    let sealed = crypto::seal_for_holder(presented, successor.as_bytes())?;
-    let taking = refresh_tokens::Entity::update_many()
+    let sealed = crypto::seal_under_secret(presented, successor.as_bytes())?;
+    let mark_rotated = refresh_tokens::Entity::update_many()
         .col_expr(refresh_tokens::Column::RotatedAt, Expr::value(now.micros()))
         .col_expr(refresh_tokens::Column::SuccessorSealed, Expr::value(sealed))
         .filter(refresh_tokens::Column::GrantId.eq(grant.id))
         .filter(refresh_tokens::Column::TokenHash.eq(crypto::token_hash(presented)))
         .filter(refresh_tokens::Column::RotatedAt.is_null())
         .filter(refresh_tokens::Column::ExpiresAt.gt(now.micros()))
-        .filter(grants::not_revoked(grant.id))
+        .filter(grants::not_revoked_condition(grant.id))
         .into_query();
-    let stored = insertion(app, successor, grant, now);
+    let stored = insert_statement(app, successor, grant, now);
     let event = event("refresh_token.rotated", app, grant, origin, now);
     let limit = limit(app);
-    let count = rate_limit::insertion(limit, &grant.id.to_string(), now);
-    let keep = move |done: &[Done]| counted(done).is_some_and(|counted| rate_limit::within(limit, counted));
-    let done = app.db.write_together(&[&taking, &stored, &event, &count], keep).await?;
-    let Some(counted) = counted(&done) else { return Ok(false) };
-    within(limit, counted, now).map(|()| true)
+    let count = rate_limit::take_statement(limit, &grant.id.to_string(), now);
+    let keep = move |done: &[StatementResult]| {
+        limit_row(done).is_some_and(|counted| rate_limit::row_within_limit(limit, counted))
+    };
+    let done = app.db.write_batch(&[&mark_rotated, &stored, &event, &count], keep).await?;
+    let Some(counted) = limit_row(&done) else { return Ok(false) };
+    check_limit(limit, counted, now).map(|()| true)
 }
 
-/// Counts and records that a token was presented again within the grace. One too many is an error and writes nothing.
-async fn count_replay(app: &App, usable: &Usable, origin: &Origin, now: Timestamp) -> Result<(), TokenError> {
-    let grant = &usable.standing.grant;
+/// Counts and records a replay within the grace period. A replay above the limit is an error and writes
+/// nothing.
+async fn count_replay(
+    app: &App,
+    usable: &UsableRefreshToken,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<(), TokenError> {
+    let grant = &usable.active_grant.grant;
     let event = event("refresh_token.replayed", app, grant, origin, now);
     let limit = limit(app);
-    let count = rate_limit::insertion(limit, &grant.id.to_string(), now);
-    let keep = move |done: &[Done]| counted(done).is_some_and(|counted| rate_limit::within(limit, counted));
-    let done = app.db.write_together(&[&event, &count], keep).await?;
-    counted(&done).map_or(Ok(()), |counted| within(limit, counted, now))
+    let count = rate_limit::take_statement(limit, &grant.id.to_string(), now);
+    let keep = move |done: &[StatementResult]| {
+        limit_row(done).is_some_and(|counted| rate_limit::row_within_limit(limit, counted))
+    };
+    let done = app.db.write_batch(&[&event, &count], keep).await?;
+    limit_row(&done).map_or(Ok(()), |counted| check_limit(limit, counted, now))
 }
 
 fn event(kind: &'static str, app: &App, grant: &Grant, origin: &Origin, now: Timestamp) -> Insertion {
@@ -242,36 +262,38 @@ fn event(kind: &'static str, app: &App, grant: &Grant, origin: &Origin, now: Tim
         .client(&grant.client_id)
         .session(grant.sid)
         .grant(grant.id)
-        .insertion(app, origin, now)
+        .insert_statement(app, origin, now)
 }
 
 fn limit(app: &App) -> Limit {
     Limit { name: "refreshes_per_grant", rate: app.config.limits.refreshes_per_grant }
 }
 
-fn within(limit: Limit, counted: &QueryResult, now: Timestamp) -> Result<(), TokenError> {
-    match rate_limit::judge(limit, counted, now)? {
-        Taken::Within(_) => Ok(()),
-        Taken::Limited { retry_after, .. } => Err(TokenError::TooManyRequests { retry_after }),
+fn check_limit(limit: Limit, counted: &QueryResult, now: Timestamp) -> Result<(), TokenError> {
+    match rate_limit::outcome_from_row(limit, counted, now)? {
+        TakeOutcome::Within(_) => Ok(()),
+        TakeOutcome::Limited { retry_after, .. } => Err(TokenError::TooManyRequests { retry_after }),
     }
 }
 
-/// The count, which is the last statement, if the first one wrote its row: the token was rotated, or the replay recorded.
-fn counted(done: &[Done]) -> Option<&QueryResult> {
+/// The row of the rate limit, which the last statement returns. None if the first statement wrote no row: the
+/// token was not rotated, or the replay not recorded.
+fn limit_row(done: &[StatementResult]) -> Option<&QueryResult> {
     match done {
-        [Done { rows_affected: 1, .. }, .., count] => count.row.as_ref(),
+        [StatementResult { rows_affected: 1, .. }, .., count] => count.row.as_ref(),
         _ => None,
     }
 }
 
 fn successor_of(row: &refresh_tokens::Model, presented: &str) -> Result<String, TokenError> {
     let sealed = row.successor_sealed.as_deref().unwrap_or_default();
-    let successor = crypto::open_as_holder(presented, sealed)?;
+    let successor = crypto::open_under_secret(presented, sealed)?;
     String::from_utf8(successor).map_err(|_| crypto::CryptoError::Altered.into())
 }
 
-/// What writes a token. It ends after `tokens.refresh_token_idle_lifetime` without use, and with its grant at the latest.
-fn insertion(app: &App, token: &str, grant: &Grant, now: Timestamp) -> Insertion {
+/// Inserts a refresh token. It expires after `tokens.refresh_token_idle_lifetime` without use, and with its
+/// grant at the latest.
+fn insert_statement(app: &App, token: &str, grant: &Grant, now: Timestamp) -> Insertion {
     let idle_end = now + app.config.tokens.refresh_token_idle_lifetime.duration();
     let row = refresh_tokens::Model {
         grant_id: grant.id,
@@ -281,5 +303,5 @@ fn insertion(app: &App, token: &str, grant: &Grant, now: Timestamp) -> Insertion
         rotated_at: None,
         successor_sealed: None,
     };
-    Insertion::of(refresh_tokens::ActiveModel::from(row))
+    Insertion::from_active_model(refresh_tokens::ActiveModel::from(row))
 }

@@ -1,19 +1,21 @@
-//! Defines `Scope`, and answers what a grant allows and what an access token is for (RFC 6749 section 3.3, RFC 8707).
+//! Defines `Scope`, and decides scope and audience of grants and access tokens (RFC 6749 section 3.3, RFC
+//! 8707).
 //!
-//! The rule in one place, for every grant type: *an access token is for the issuer alone or for resources, never for
-//! both*. The scopes asked for decide. If one of them belongs to a resource, the token is for the resources of those
-//! scopes; if none does, it is for the issuer. `resource` narrows that further. `openid` and the other scopes about the
-//! person may stand in either token; `account` and `admin:*` stand in tokens for the issuer only.
+//! One rule holds for every grant type: *the audience of an access token is the issuer alone or resources,
+//! never both*. The requested scopes decide. If one of them belongs to a resource, the audience is the
+//! resources of those scopes; otherwise it is the issuer. The `resource` parameter narrows the audience
+//! further. `openid` and the other scopes about the user may occur in either kind of token; `account` and
+//! `admin:*` occur only in tokens for the issuer.
 //!
 //! ```text
-//!   authorization request ──► resolve ──► Resolved (the grant: several resources, the issuer among them)
-//!   token request ──────────► narrow ───► TokenTarget (one access token)
-//!   /api/auth ──────────────► of_sign_in ─► both
-//!   client_credentials ─────► in_own_right ─► TokenTarget
+//!   authorization request ──► resolve_grant_target ────────► GrantTarget (resources and the issuer)
+//!   token request ──────────► narrow ──────────────────────► TokenTarget (one access token)
+//!   /api/auth ──────────────► resolve_sign_in ─────────────► both
+//!   client_credentials ─────► resolve_client_credentials ──► TokenTarget
 //! ```
 //!
-//! What a client may not have is left out of an authorization request and named in the log (OpenID Connect Core section
-//! 3.1.2.1); a token request that names it is refused.
+//! An authorization request loses the scopes that the client may not have, and the log names them (OpenID
+//! Connect Core section 3.1.2.1). A token request with such a scope is refused.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -24,76 +26,76 @@ use crate::{
     App,
     clients::Client,
     grants::Grant,
-    resources::{ACCOUNT, Resources, for_issuer_alone, reserved},
+    resources::{ACCOUNT_SCOPE, Resources, scope_is_issuer_only, scope_is_reserved},
 };
 
 /// The scope that makes a request an OpenID Connect one (OpenID Connect Core section 3.1.2.1).
 pub const OPENID: &str = "openid";
 
-/// Longest `scope`, in bytes, and most words in it. Whoever asks need not be known yet.
+/// Longest `scope`, in bytes, and the most values in it. The caller may be unauthenticated.
 pub const LONGEST: usize = 2048;
 const MOST_WORDS: usize = 100;
 
-/// Most `resource` values of one request.
-const MOST_RESOURCES: usize = 20;
+/// The most `resource` values of one request.
+const MAX_RESOURCES: usize = 20;
 
-/// A set of scope words in the order in which they were asked for, each once (RFC 6749 section 3.3).
+/// A set of scope values in the order in which they were requested (RFC 6749 section 3.3).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope(Vec<String>);
 
 /// Why a request gets no scope, or no token for a resource.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScopeError {
-    /// A word has characters that no scope has. `invalid_scope`, as all but [`ScopeError::Target`].
+    /// A value has characters outside the grammar. `invalid_scope`, as all but [`ScopeError::Target`].
     #[error("scope is not a list of words separated by single spaces")]
     Malformed,
-    /// It is longer than anything that could be meant.
     #[error("scope is longer than {LONGEST} bytes or has more than {MOST_WORDS} words")]
     TooLong,
-    /// Words name no scope, or one that this client or grant does not have.
+    /// A value is not a scope, or the client or the grant does not have it.
     #[error("the scope {words} is not available to the client {client_id}")]
     NotAllowed {
-        /// Who asks.
         client_id: String,
-        /// The words, as [`shown`].
+        /// Cut by [`printable_excerpt`].
         words: String,
     },
-    /// None was named and the client has no default that would do, or it has lost what was granted.
+    /// No scope was requested and the client has no usable default, or the client has lost every granted
+    /// scope.
     #[error("no scope is left to grant to the client {client_id}")]
-    Empty {
-        /// Who asks.
-        client_id: String,
-    },
-    /// A resource is not known or has none of the scopes asked for, or the issuer is named beside another.
+    Empty { client_id: String },
+    /// A resource is unknown or has none of the requested scopes, or the issuer is named beside another
+    /// resource.
     #[error("{rule} (resource {resource}, client {client_id})")]
     Target {
-        /// Who asks.
         client_id: String,
-        /// The value, as [`shown`].
+        /// Cut by [`printable_excerpt`].
         resource: String,
-        /// What must be so.
+        /// The rule that the request breaks.
         rule: &'static str,
     },
 }
 
 impl ScopeError {
-    /// Whether it is the resource that is wrong: `invalid_target`.
-    pub const fn of_target(&self) -> bool {
+    /// Whether the error is `invalid_target`.
+    pub const fn concerns_resource(&self) -> bool {
         matches!(self, Self::Target { .. })
     }
 
     fn not_allowed<'w>(client: &Client, words: impl IntoIterator<Item = &'w str>) -> Self {
-        Self::NotAllowed { client_id: client.client_id().to_owned(), words: shown(words) }
+        Self::NotAllowed { client_id: client.client_id().to_owned(), words: printable_excerpt(words) }
     }
 
     fn target(client: &Client, resource: &str, rule: &'static str) -> Self {
-        Self::Target { client_id: client.client_id().to_owned(), resource: shown([resource]), rule }
+        Self::Target {
+            client_id: client.client_id().to_owned(),
+            resource: printable_excerpt([resource]),
+            rule,
+        }
     }
 }
 
-/// Words of a stranger as an error may repeat them: a few, cut, in the characters of `error_description` (RFC 6749
-/// section 5.2).
-pub(crate) fn shown<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
+/// Cuts untrusted values for an error message: a few values, shortened, in the characters of
+/// `error_description` (RFC 6749 section 5.2).
+pub(crate) fn printable_excerpt<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
     const MOST: usize = 5;
     const LENGTH: usize = 100;
     let plain = |word: &str| -> String {
@@ -109,46 +111,43 @@ pub(crate) fn shown<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
     }
 }
 
-/// What a grant allows: the scopes, and which `resource` its token requests may name.
+/// The scope of a grant, and the `resource` values that its token requests may name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Resolved {
-    /// The scopes.
+pub struct GrantTarget {
     pub scope: Scope,
-    /// Identifiers of the resources they belong to, sorted, and last the issuer if tokens may be for it.
+    /// Identifiers of the scopes' resources, sorted, followed by the issuer if a token may have the issuer as
+    /// audience.
     pub audiences: Vec<String>,
 }
 
-/// What one access token is for.
+/// Scope and audience of one access token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenTarget {
-    /// Its scopes.
     pub scope: Scope,
-    /// Whom it is for: resources, sorted, or the issuer alone.
+    /// Resources, sorted, or the issuer alone.
     pub audiences: Vec<String>,
-    /// Whether `openid` was asked for, so that an ID token goes with it.
+    /// Whether `openid` was requested, so that an ID token is issued too.
     pub id_token: bool,
 }
 
-/// What a new sign-in through the API gets.
+/// The targets of a new sign-in through the API.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SignInScope {
-    /// What its grant allows.
-    pub granted: Resolved,
-    /// What its first access token is for.
-    pub first: TokenTarget,
+pub struct SignInTargets {
+    pub grant: GrantTarget,
+    pub initial_token: TokenTarget,
 }
 
-/// What a token request asks for.
+/// The `scope` and `resource` parameters of a token request.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wanted<'a> {
-    /// `scope`; without it everything that there is to have.
+pub struct RequestedTarget<'a> {
+    /// None requests the whole scope of the grant.
     pub scope: Option<&'a str>,
-    /// `resource` (RFC 8707 section 2.2), to narrow the access token.
+    /// Narrows the access token (RFC 8707 section 2.2).
     pub resources: &'a [String],
 }
 
 impl Scope {
-    /// Reads a `scope` parameter; words given twice count once.
+    /// Parses a `scope` parameter; repeated values count once.
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
         if text.len() > LONGEST || text.split(' ').count() > MOST_WORDS {
             return Err(ScopeError::TooLong);
@@ -160,28 +159,24 @@ impl Scope {
         Ok(words.map(str::to_owned).collect())
     }
 
-    /// Reads a scope that was stored: what [`fmt::Display`] wrote.
-    pub fn stored(text: &str) -> Self {
+    /// Reads a stored scope, as [`fmt::Display`] wrote it.
+    pub fn from_stored(text: &str) -> Self {
         text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
     }
 
-    /// Whether it has this word.
     pub fn contains(&self, word: &str) -> bool {
         self.0.iter().any(|own| own == word)
     }
 
-    /// Its words.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
 
-    /// Whether it has no word.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether `other` has every word of it.
-    pub fn within(&self, other: &Self) -> bool {
+    pub fn subset_of(&self, other: &Self) -> bool {
         self.iter().all(|word| other.contains(word))
     }
 
@@ -189,8 +184,8 @@ impl Scope {
         self.0.retain(|word| keep(word));
     }
 
-    /// Takes out the words that `keep` does not want.
-    fn take_unless(&mut self, keep: impl Fn(&str) -> bool) -> Vec<String> {
+    /// Removes the values that `keep` refuses, and returns them.
+    fn remove_unless(&mut self, keep: impl Fn(&str) -> bool) -> Vec<String> {
         let (kept, taken) = std::mem::take(&mut self.0).into_iter().partition(|word| keep(word));
         self.0 = kept;
         taken
@@ -215,47 +210,59 @@ const fn scope_character(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
 }
 
-/// What an authorization request of `client` gets. Without a requested scope it is the client's default set.
+/// The target of a grant for an authorization request. Without a requested scope, the client's default scope
+/// counts.
 ///
-/// Several resources may be named, the issuer among them: they bound the grant. The scopes about the person stay in it
-/// always.
-pub fn resolve(
+/// `resource` may name several resources, the issuer among them: they limit the grant. The scopes about the
+/// user always stay in the grant.
+pub fn resolve_grant_target(
     app: &App,
     client: &Client,
     requested: Option<&str>,
     resources: &[String],
-) -> Result<Resolved, ScopeError> {
+) -> Result<GrantTarget, ScopeError> {
     let known = app.resources();
     let issuer = app.config.issuer.as_str();
-    let mut scope = understood(client, &known, requested)?;
-    each_has_a_scope(&known, issuer, client, (&scope, resources))?;
+    let mut scope = available_scope(client, &known, requested)?;
+    require_scope_of_each_resource(&known, issuer, client, (&scope, resources))?;
     let names = |resource: &str| resources.is_empty() || resources.iter().any(|one| one == resource);
-    scope.retain(|word| match known.of_scope(word) {
+    scope.retain(|word| match known.find_by_scope(word) {
         Some(owner) => names(&owner.row.identifier),
-        None => names(issuer) || !for_issuer_alone(word),
+        None => names(issuer) || !scope_is_issuer_only(word),
     });
-    let mut audiences = owners(&known, &scope);
-    if names(issuer) && scope.iter().any(|word| known.of_scope(word).is_none()) {
+    let mut audiences = owning_resources(&known, &scope);
+    if names(issuer) && scope.iter().any(|word| known.find_by_scope(word).is_none()) {
         audiences.push(issuer.to_owned());
     }
-    Ok(Resolved { scope, audiences })
+    Ok(GrantTarget { scope, audiences })
 }
 
-/// What a sign-in through the API gets: a grant of all scopes asked for, and a first token that `resource` narrows.
-pub fn of_sign_in(app: &App, client: &Client, wanted: Wanted<'_>) -> Result<SignInScope, ScopeError> {
-    let granted = resolve(app, client, wanted.scope, &[])?;
-    let first = target(app, client, granted.scope.clone(), wanted.resources)?;
-    Ok(SignInScope { granted, first })
+/// The targets of a sign-in through the API: a grant with all requested scopes, and a first token that
+/// `resource` narrows.
+pub fn resolve_sign_in(
+    app: &App,
+    client: &Client,
+    requested: RequestedTarget<'_>,
+) -> Result<SignInTargets, ScopeError> {
+    let grant = resolve_grant_target(app, client, requested.scope, &[])?;
+    let initial_token = token_target(app, client, grant.scope.clone(), requested.resources)?;
+    Ok(SignInTargets { grant, initial_token })
 }
 
-/// What a client gets in its own right. The issuer's scopes are about users, so it has none of them, not even by
-/// default; `admin:*` alone is not about one user.
-pub fn in_own_right(app: &App, client: &Client, wanted: Wanted<'_>) -> Result<TokenTarget, ScopeError> {
+/// The target of a token for a client that acts on its own behalf. The issuer's scopes are about users, so
+/// such a token has none of them, not even by default. `admin:*` is not about one user and is allowed.
+pub fn resolve_client_credentials(
+    app: &App,
+    client: &Client,
+    requested: RequestedTarget<'_>,
+) -> Result<TokenTarget, ScopeError> {
     let known = app.resources();
-    let may = |word: &str| (!reserved(word) || word.starts_with("admin:")) && allowed(client, &known, word);
-    let scope = if let Some(text) = wanted.scope {
+    let may = |word: &str| {
+        (!scope_is_reserved(word) || word.starts_with("admin:")) && scope_available(client, &known, word)
+    };
+    let scope = if let Some(text) = requested.scope {
         let mut scope = Scope::parse(text)?;
-        let foreign = scope.take_unless(may);
+        let foreign = scope.remove_unless(may);
         if !foreign.is_empty() {
             return Err(ScopeError::not_allowed(client, foreign.iter().map(String::as_str)));
         }
@@ -263,43 +270,50 @@ pub fn in_own_right(app: &App, client: &Client, wanted: Wanted<'_>) -> Result<To
     } else {
         client.default_scopes.iter().filter(|word| may(word)).cloned().collect()
     };
-    target(app, client, scope, wanted.resources)
+    token_target(app, client, scope, requested.resources)
 }
 
-/// What a token under `grant` gets: the whole grant, or less of it (RFC 6749 section 6, RFC 8707 section 2.2).
+/// The target of a token under `grant`: the whole grant, or a part of it (RFC 6749 section 6, RFC 8707
+/// section 2.2).
 ///
-/// Words that the grant lacks are refused, but for those that `may_lack`: clients send them whatever was granted.
-/// Scopes that the client has lost since the grant was made are left out silently.
+/// A scope outside the grant is refused unless `may_lack` tolerates it: some clients always send such scopes.
+/// A scope that the client has lost since the grant was made is left out silently.
 pub fn narrow(
     app: &App,
     client: &Client,
     grant: &Grant,
-    wanted: Wanted<'_>,
+    requested: RequestedTarget<'_>,
     may_lack: fn(&str) -> bool,
 ) -> Result<TokenTarget, ScopeError> {
-    let granted = Scope::stored(&grant.scope);
-    let mut scope = match wanted.scope {
+    let granted = Scope::from_stored(&grant.scope);
+    let mut scope = match requested.scope {
         Some(text) => Scope::parse(text)?,
         None => granted.clone(),
     };
-    let lacking = scope.take_unless(|word| granted.contains(word));
+    let lacking = scope.remove_unless(|word| granted.contains(word));
     if scope.is_empty() || !lacking.iter().all(|word| may_lack(word)) {
         return Err(ScopeError::not_allowed(client, lacking.iter().map(String::as_str)));
     }
     let known = app.resources();
     let audiences: Vec<String> = serde_json::from_value(grant.resources.clone()).unwrap_or_default();
-    if let Some(other) = wanted.resources.iter().find(|resource| !audiences.contains(resource)) {
+    if let Some(other) = requested.resources.iter().find(|resource| !audiences.contains(resource)) {
         return Err(ScopeError::target(client, other, "resource must be one that was granted"));
     }
     scope.retain(|word| {
-        allowed(client, &known, word)
-            && known.of_scope(word).is_none_or(|resource| audiences.contains(&resource.row.identifier))
+        scope_available(client, &known, word)
+            && known.find_by_scope(word).is_none_or(|resource| audiences.contains(&resource.row.identifier))
     });
-    target(app, client, scope, wanted.resources)
+    token_target(app, client, scope, requested.resources)
 }
 
-/// THE rule: whom an access token with these scopes is for, and which of them it has.
-fn target(app: &App, client: &Client, mut scope: Scope, named: &[String]) -> Result<TokenTarget, ScopeError> {
+/// Applies the rule of this module: the audience of an access token with these scopes, and the scopes that
+/// remain.
+fn token_target(
+    app: &App,
+    client: &Client,
+    mut scope: Scope,
+    named: &[String],
+) -> Result<TokenTarget, ScopeError> {
     let known = app.resources();
     let issuer = app.config.issuer.as_str();
     if scope.is_empty() {
@@ -310,58 +324,59 @@ fn target(app: &App, client: &Client, mut scope: Scope, named: &[String]) -> Res
         let rule = "resource must not name the issuer beside another: ask for two tokens";
         return Err(ScopeError::target(client, issuer, rule));
     }
-    each_has_a_scope(&known, issuer, client, (&scope, named))?;
+    require_scope_of_each_resource(&known, issuer, client, (&scope, named))?;
     let id_token = scope.contains(OPENID);
-    if names_issuer || scope.iter().all(|word| known.of_scope(word).is_none()) {
-        scope.retain(|word| known.of_scope(word).is_none());
+    if names_issuer || scope.iter().all(|word| known.find_by_scope(word).is_none()) {
+        scope.retain(|word| known.find_by_scope(word).is_none());
         return Ok(TokenTarget { scope, audiences: vec![issuer.to_owned()], id_token });
     }
-    scope.retain(|word| match known.of_scope(word) {
+    scope.retain(|word| match known.find_by_scope(word) {
         Some(owner) => named.is_empty() || named.contains(&owner.row.identifier),
-        None => !for_issuer_alone(word),
+        None => !scope_is_issuer_only(word),
     });
-    let audiences = owners(&known, &scope);
+    let audiences = owning_resources(&known, &scope);
     Ok(TokenTarget { scope, audiences, id_token })
 }
 
-/// What is asked for and may be had. The rest is left out and named in the log; nothing left is an error.
-fn understood(client: &Client, known: &Resources, requested: Option<&str>) -> Result<Scope, ScopeError> {
+/// The requested scopes that the client may have. The others are logged; an empty result is an error.
+fn available_scope(client: &Client, known: &Resources, requested: Option<&str>) -> Result<Scope, ScopeError> {
     let mut scope = match requested {
         Some(text) => Scope::parse(text)?,
         None => client.default_scopes.iter().cloned().collect(),
     };
-    let left_out = scope.take_unless(|word| allowed(client, known, word));
+    let left_out = scope.remove_unless(|word| scope_available(client, known, word));
     match (scope.is_empty(), left_out.is_empty()) {
         (true, true) => Err(ScopeError::Empty { client_id: client.client_id().to_owned() }),
         (true, false) => Err(ScopeError::not_allowed(client, left_out.iter().map(String::as_str))),
         (false, true) => Ok(scope),
         (false, false) => {
-            let left_out = shown(left_out.iter().map(String::as_str));
+            let left_out = printable_excerpt(left_out.iter().map(String::as_str));
             tracing::info!(client_id = client.client_id(), scope = left_out, "scopes were left out");
             Ok(scope)
         }
     }
 }
 
-/// Whether a client may have a scope that exists. `account` is for first-party clients, whatever a row says.
-fn allowed(client: &Client, known: &Resources, word: &str) -> bool {
+/// Whether the scope exists and the client may have it. `account` is for first-party clients only, whatever
+/// the row says.
+fn scope_available(client: &Client, known: &Resources, word: &str) -> bool {
     client.scopes.iter().any(|own| own == word)
-        && known.knows_scope(word)
-        && (word != ACCOUNT || client.row.first_party)
+        && known.scope_exists(word)
+        && (word != ACCOUNT_SCOPE || client.row.first_party)
 }
 
-/// RFC 8707 section 2: a resource is named for some scope of it, by its identifier as it is registered.
-fn each_has_a_scope(
+/// RFC 8707 section 2: every requested resource must be registered and have one of the requested scopes.
+fn require_scope_of_each_resource(
     known: &Resources,
     issuer: &str,
     client: &Client,
     (scope, named): (&Scope, &[String]),
 ) -> Result<(), ScopeError> {
-    if named.len() > MOST_RESOURCES {
+    if named.len() > MAX_RESOURCES {
         return Err(ScopeError::target(client, &named[0], "resource must not be named so often"));
     }
     let has_scope = |resource: &String| {
-        scope.iter().any(|word| match known.of_scope(word) {
+        scope.iter().any(|word| match known.find_by_scope(word) {
             Some(owner) => owner.row.identifier == *resource,
             None => resource == issuer,
         })
@@ -375,11 +390,11 @@ fn each_has_a_scope(
     }
 }
 
-/// The resources that scopes belong to, sorted.
-fn owners(known: &Resources, scope: &Scope) -> Vec<String> {
+/// The resources to which the scopes belong, sorted.
+fn owning_resources(known: &Resources, scope: &Scope) -> Vec<String> {
     let owners: BTreeSet<&str> = scope
         .iter()
-        .filter_map(|word| known.of_scope(word))
+        .filter_map(|word| known.find_by_scope(word))
         .map(|owner| owner.row.identifier.as_str())
         .collect();
     owners.into_iter().map(str::to_owned).collect()
@@ -409,14 +424,14 @@ mod tests {
 
     #[test]
     fn a_narrower_scope_lies_within_a_wider_one() {
-        let (narrow, wide) = (Scope::stored("a"), Scope::stored("a b"));
-        assert!(narrow.within(&wide) && !wide.within(&narrow) && Scope::default().within(&narrow));
+        let (narrow, wide) = (Scope::from_stored("a"), Scope::from_stored("a b"));
+        assert!(narrow.subset_of(&wide) && !wide.subset_of(&narrow) && Scope::default().subset_of(&narrow));
     }
 
     #[test]
     fn an_error_repeats_a_few_words_in_plain_characters() {
-        assert_eq!(shown(["a", "b\"\\ä"]), "a b???");
-        assert_eq!(shown(["a"; 7]), "a a a a a and 2 more");
-        assert_eq!(shown([&*"a".repeat(300)]).len(), 100);
+        assert_eq!(printable_excerpt(["a", "b\"\\ä"]), "a b???");
+        assert_eq!(printable_excerpt(["a"; 7]), "a a a a a and 2 more");
+        assert_eq!(printable_excerpt([&*"a".repeat(300)]).len(), 100);
     }
 }

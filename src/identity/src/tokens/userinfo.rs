@@ -1,27 +1,26 @@
-//! Answers which claims of a user a token releases (OpenID Connect Core section 5.4).
+//! Answers which claims about the user a token releases (OpenID Connect Core section 5.4). Leaves the
+//! response to `http::oidc::userinfo`.
 
 use postern_service::{clock::Timestamp, database::DatabaseError};
 
 use super::access_token::UserToken;
 use crate::{clients, users::Profile};
 
-/// What is released: nothing that no scope asks for, and nothing empty.
+/// The claims that the token's scope covers and that have a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Released {
-    /// `sub`, as in the ID token.
+pub struct ReleasedClaims {
     pub sub: String,
-    /// The claims of `profile`, `address` and `phone`.
+    /// For the scopes `profile`, `address` and `phone`.
     pub profile: Profile,
-    /// Seconds since the epoch; with `profile`.
+    /// Seconds since the epoch; for the scope `profile`.
     pub updated_at: Option<i64>,
-    /// With `email`: the address and whether it is verified.
+    /// For the scope `email`: the email and whether it is verified.
     pub email: Option<(String, bool)>,
 }
 
-/// The claims that a token releases.
-pub fn released(token: &UserToken) -> Result<Released, DatabaseError> {
+pub fn released_claims(token: &UserToken) -> Result<ReleasedClaims, DatabaseError> {
     let (user, scope) = (&token.user, &token.token);
-    let mut stored: Profile = clients::read(user.profile.clone())?;
+    let mut stored: Profile = clients::read_json_column(user.profile.clone())?;
     let address = stored.address.take().filter(|_| scope.has_scope("address"));
     let phone_number = stored.phone_number.take().filter(|_| scope.has_scope("phone"));
     let phone_number_verified = stored.phone_number_verified.take().filter(|_| phone_number.is_some());
@@ -30,7 +29,7 @@ pub fn released(token: &UserToken) -> Result<Released, DatabaseError> {
     } else {
         (Profile::default(), None)
     };
-    Ok(Released {
+    Ok(ReleasedClaims {
         sub: user.subject.to_string(),
         profile: Profile { phone_number, phone_number_verified, address, ..profile },
         updated_at,

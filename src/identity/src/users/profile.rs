@@ -1,13 +1,13 @@
-//! Defines the standard claims a person has of their own (OpenID Connect Core section 5.1).
+//! Defines the standard claims in `users.profile` (OpenID Connect Core section 5.1).
 //!
-//! `sub`, `email`, `email_verified` and `updated_at` are columns of the user's row and not part of it.
+//! `sub`, `email`, `email_verified` and `updated_at` are columns of the user's row and not part of the
+//! profile.
 
 use serde::{Deserialize, Serialize};
 
-/// The claims, each absent until it is known.
+/// The claims; each is absent until it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[expect(missing_docs, reason = "OpenID Connect Core section 5.1 says what each claim means")]
 pub struct Profile {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -40,14 +40,13 @@ pub struct Profile {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone_number_verified: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub address: Option<Address>,
+    pub address: Option<PostalAddress>,
 }
 
 /// A postal address (OpenID Connect Core section 5.1.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[expect(missing_docs, reason = "OpenID Connect Core section 5.1.1 says what each member means")]
-pub struct Address {
+pub struct PostalAddress {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub formatted: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

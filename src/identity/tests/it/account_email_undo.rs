@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use postern_entities::{credentials, former_emails, links};
 use postern_identity::{
-    accounts::{address, password},
+    accounts::{email_change, password},
     administration::users,
     audit::Origin,
     jobs::housekeeping,
@@ -42,9 +42,11 @@ async fn change(app: &TestApp, user: &User, email: &str) -> String {
     let (now, origin) = (&app.app, Origin::default());
     let user = people::find(now.db.reader(), user.id).await.unwrap().unwrap();
     let signed_in = app.signed_in(&user).await;
-    address::ask(now, signed_in.principal(), email, "en", &origin).await.unwrap();
+    email_change::request(now, signed_in.principal(), email, "en", &origin).await.unwrap();
     let link = mailed(app, email, "/confirm-email?token=").await;
-    address::confirm(now, signed_in.principal(), link.split_once('=').unwrap().1, &origin).await.unwrap();
+    email_change::confirm(now, signed_in.principal(), link.split_once('=').unwrap().1, &origin)
+        .await
+        .unwrap();
     mailed(app, &user.email, "/undo-email-change?token=").await
 }
 
@@ -99,7 +101,7 @@ async fn the_former_mailbox_takes_a_change_back_and_ends_all_that_the_thief_has(
     assert_eq!(open(&thief, "/account").await.path, "/login?to=account", "the thief's session ended");
     let me = app.get_as(token["access_token"].as_str().unwrap(), "/api/auth/me").await;
     assert_eq!(me.status, 401, "every grant ended");
-    assert!(!password::is_set(&app.app, &alice).await.unwrap(), "the thief's password is gone");
+    assert!(!password::has_password(&app.app, &alice).await.unwrap(), "the thief's password is gone");
     assert_eq!(open(&app.browser(), &reset_by_thief).await.answer.status, 400);
     assert_eq!(app.audited("email.change_undone").await.len(), 1);
     app.run_jobs().await;
@@ -225,7 +227,7 @@ async fn a_former_email_is_sealed_and_erased_after_its_time_or_with_the_account(
     give_to(app, &sign_in.alice).await;
     app.clock.advance(Duration::from_hours(49));
     assert_eq!(undo(app, &path).await.0, 400);
-    housekeeping::sweep(&app.app).await.unwrap();
+    housekeeping::remove_expired(&app.app).await.unwrap();
     assert_eq!(kept(app).await, 0);
 
     change(app, &sign_in.alice, "third@example.test").await;

@@ -59,7 +59,8 @@ async fn the_language_of_the_profile_comes_first_and_one_that_is_not_spoken_here
         ("two@example.test", "ja", "The password of your account was changed"),
     ] {
         let profile = Profile { locale: Some(locale.to_owned()), ..Profile::default() };
-        let user = users::add(&app.app, email, true, profile, &Origin::default()).await.unwrap();
+        let user =
+            users::add_without_password(&app.app, email, true, profile, &Origin::default()).await.unwrap();
         let browser = app.browser();
         browser.speaks("en");
         browser.sign_in(&user).await;

@@ -4,13 +4,13 @@ use postern_entities::clients;
 use postern_identity::{
     administration::{
         ChangeError, clients as client_changes,
-        metadata::MetadataChange,
+        metadata::ClientMetadataChange,
         resources::{self, ResourceChange},
         users,
     },
     audit::Origin,
-    login::passkey::enrolment::{self, EnrolError},
-    users::{Address, Profile},
+    login::passkey::enrolment::{self, PasskeyError},
+    users::{PostalAddress, Profile},
 };
 use postern_service::database::DatabaseError;
 use sea_orm::{ActiveModelTrait as _, EntityTrait as _, IntoActiveModel as _, Set};
@@ -48,13 +48,13 @@ async fn names_of_every_kind_are_refused_by_one_rule() {
         "A\u{7}da",
     ] {
         let profile = Profile { nickname: Some(name.to_owned()), ..Profile::default() };
-        let user = users::add(&app.app, "ada@example.test", true, profile, &origin).await;
+        let user = users::add_without_password(&app.app, "ada@example.test", true, profile, &origin).await;
         assert!(field(user).starts_with("nickname: must be 1 to 100 characters"), "{name:?}");
-        let address = Some(Address { formatted: Some(name.to_owned()), ..Address::default() });
+        let address = Some(PostalAddress { formatted: Some(name.to_owned()), ..PostalAddress::default() });
         let profile = Profile { address, ..Profile::default() };
-        let user = users::add(&app.app, "ada@example.test", true, profile, &origin).await;
+        let user = users::add_without_password(&app.app, "ada@example.test", true, profile, &origin).await;
         assert!(field(user).starts_with("address.formatted: "), "{name:?}");
-        let client = MetadataChange { name: Some(name.to_owned()), ..MetadataChange::default() };
+        let client = ClientMetadataChange { name: Some(name.to_owned()), ..ClientMetadataChange::default() };
         let client = client_changes::add(&app.app, "ada", client, &origin).await;
         assert!(field(client).starts_with("name: "), "{name:?}");
         let api = ResourceChange { name: Some(name.to_owned()), ..ResourceChange::default() };
@@ -71,7 +71,9 @@ async fn names_of_every_kind_are_refused_by_one_rule() {
         ["علی\u{200c}رضا", "क\u{94d}\u{200d}ष", "👩\u{200d}💻", "שלום", "O’Neill"].into_iter().enumerate()
     {
         let profile = Profile { name: Some(name.to_owned()), ..Profile::default() };
-        users::add(&app.app, &format!("{at}@example.test"), true, profile, &origin).await.unwrap();
+        users::add_without_password(&app.app, &format!("{at}@example.test"), true, profile, &origin)
+            .await
+            .unwrap();
     }
 }
 
@@ -102,7 +104,7 @@ async fn people_and_apps_are_told_which_field_it_is() {
     let signed_in = app.signed_in(&sign_in.alice).await;
     let renamed =
         enrolment::rename(&app.app, signed_in.principal(), Uuid::nil(), TURNED, &Origin::default()).await;
-    assert!(matches!(renamed, Err(EnrolError::Name)), "a passkey");
+    assert!(matches!(renamed, Err(PasskeyError::InvalidName)), "a passkey");
 }
 
 #[tokio::test]
@@ -148,8 +150,13 @@ async fn web_pages_of_a_profile_are_stored_as_they_were_parsed() {
         website: Some(page.to_owned()),
         ..Profile::default()
     };
-    let user =
-        users::add(&app.app, "ada@example.test", true, pages("HTTPS://Ada.Example.Test:443/a/../b"), &origin);
+    let user = users::add_without_password(
+        &app.app,
+        "ada@example.test",
+        true,
+        pages("HTTPS://Ada.Example.Test:443/a/../b"),
+        &origin,
+    );
     let stored = user.await.unwrap().profile;
     for claim in ["profile", "picture", "website"] {
         assert_eq!(stored[claim], "https://ada.example.test/b", "{claim}");
@@ -161,7 +168,8 @@ async fn web_pages_of_a_profile_are_stored_as_they_were_parsed() {
         "ada.example.test",
         "https://",
     ] {
-        let user = users::add(&app.app, "bob@example.test", true, pages(page), &origin).await;
+        let user =
+            users::add_without_password(&app.app, "bob@example.test", true, pages(page), &origin).await;
         assert!(field(user).starts_with("profile: must "), "{page}");
     }
     let browser = app.browser();

@@ -335,7 +335,7 @@ async fn guesses_at_a_password_are_limited_before_they_are_hashed() {
 async fn operators_see_how_an_account_signs_in_and_open_or_reset_it() {
     let sign_in = with_password().await;
     let app = &sign_in.app;
-    let state = async || operators::state(&app.app, &sign_in.alice).await.unwrap();
+    let state = async || operators::load_state(&app.app, &sign_in.alice).await.unwrap();
     assert_eq!((state().await.password, state().await.totp, state().await.last_sign_in), (true, false, None));
     let tokens: Value = login(app, ALICE, PASSWORD).await.json();
     for call in 0..12 {
@@ -353,7 +353,7 @@ async fn operators_see_how_an_account_signs_in_and_open_or_reset_it() {
     assert_eq!((state().await.locked_until, state().await.failed_attempts), (None, 0));
     assert_eq!(app.send(from_elsewhere()).await.status, 200);
 
-    operators::reset(&app.app, &sign_in.alice, &Origin::default()).await.unwrap();
+    operators::reset_credentials(&app.app, &sign_in.alice, &Origin::default()).await.unwrap();
     let reset = state().await;
     assert_eq!((reset.password, reset.totp, reset.recovery_codes, reset.sessions), (false, false, 0, 0));
     assert_eq!(login(app, ALICE, PASSWORD).await.status, 401);
@@ -393,7 +393,7 @@ async fn a_sign_in_that_waits_for_its_second_step_ends_with_a_reset_by_an_operat
     let sign_in = with_password().await;
     sign_in.enrol().await;
     let told: Value = login(&sign_in.app, ALICE, PASSWORD).await.json();
-    operators::reset(&sign_in.app.app, &sign_in.alice, &Origin::default()).await.unwrap();
+    operators::reset_credentials(&sign_in.app.app, &sign_in.alice, &Origin::default()).await.unwrap();
     let authenticator = sign_in.enrol().await;
     let code = authenticator.code(&sign_in.app, 1);
     let late = sign_in.verify("totp", told["attempt"].as_str().unwrap(), &code).await;

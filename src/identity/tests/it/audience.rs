@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use poem::{Request, http::Method};
 use postern_identity::{
-    administration::metadata::MetadataChange,
+    administration::metadata::ClientMetadataChange,
     clients::{ClientAuthMethod, GrantType},
     grants::{self, NewGrant},
-    tokens::{self, Scope, TokenTarget, issue::GrantFacts},
+    tokens::{self, Scope, TokenTarget, issue::GrantClaims},
 };
 use serde_json::{Value, json};
 
@@ -23,14 +23,14 @@ const ALL: &str = "openid profile email account offline_access tasks:read tasks:
 /// A provider with `own`, which is first party and may ask for everything.
 async fn seeds() -> Seeds {
     let seeds = Seeds::new().await;
-    let own = MetadataChange {
+    let own = ClientMetadataChange {
         first_party: Some(true),
         token_endpoint_auth_method: Some(ClientAuthMethod::None),
         redirect_uris: list(&[REDIRECT_URI]),
         grant_types: Some(vec![GrantType::AuthorizationCode, GrantType::RefreshToken]),
         scopes: list(&ALL.split(' ').collect::<Vec<_>>()),
         default_scopes: list(&["openid", "account", "tasks:read"]),
-        ..MetadataChange::default()
+        ..ClientMetadataChange::default()
     };
     seeds.app.client("own", own).await;
     seeds
@@ -221,7 +221,7 @@ async fn a_grant_from_before_the_upgrade_goes_on_under_the_rule() {
         amr: vec!["otp".to_owned()],
     };
     let grant = grants::new(app, new, now);
-    app.db.write_together(&[&grants::insertion(&grant)], |_| true).await.unwrap();
+    app.db.write_batch(&[&grants::insert_statement(&grant)], |_| true).await.unwrap();
     let answer = redeem(&seeds, &seeds.code(&grant).await, &[]).await;
     assert_eq!(said(&seeds, &answer).await, expected(TASKS, "openid email tasks:read", true));
     let tokens: Value = answer.json();
@@ -238,13 +238,13 @@ async fn the_account_api_believes_the_token_and_not_its_grant() {
     let grant = seeds.grant("own", "account").await;
     let token = async |auth_time| {
         let target = TokenTarget {
-            scope: Scope::stored("account"),
+            scope: Scope::from_stored("account"),
             audiences: vec![ISSUER.to_owned()],
             id_token: false,
         };
         let client = seeds.client("own");
-        let facts = GrantFacts { auth_time: Some(auth_time), ..GrantFacts::from(&grant) };
-        let what = tokens::Issue {
+        let facts = GrantClaims { auth_time: Some(auth_time), ..GrantClaims::from(&grant) };
+        let what = tokens::IssueRequest {
             client: &client,
             grant: facts,
             user: Some(&seeds.alice),
@@ -268,11 +268,11 @@ async fn the_account_api_believes_the_token_and_not_its_grant() {
 #[tokio::test]
 async fn the_refusal_for_want_of_the_scope_account_names_the_command() {
     let seeds = Seeds::new().await;
-    let own = MetadataChange {
+    let own = ClientMetadataChange {
         first_party: Some(true),
         token_endpoint_auth_method: Some(ClientAuthMethod::None),
         redirect_uris: list(&[REDIRECT_URI]),
-        ..MetadataChange::default()
+        ..ClientMetadataChange::default()
     };
     seeds.app.client("own", own).await;
     let code = authorize(&seeds, &[("scope", "openid account")]).await.unwrap();
@@ -300,7 +300,8 @@ async fn the_api_takes_scope_and_resource_anew_each_time() {
     };
     let origin = postern_identity::audit::Origin::default();
     postern_identity::administration::resources::add(&app.app, TASKS, change, &origin).await.unwrap();
-    let more = MetadataChange { add_scopes: vec!["tasks:read".to_owned()], ..MetadataChange::default() };
+    let more =
+        ClientMetadataChange { add_scopes: vec!["tasks:read".to_owned()], ..ClientMetadataChange::default() };
     postern_identity::administration::clients::update(&app.app, "app", more, &origin).await.unwrap();
     let verify = async |more: Value| {
         let attempt = sign_in.attempt("email-otp", ALICE).await;

@@ -105,7 +105,7 @@ async fn a_request_goes_on_in_its_own_browser_only() {
     }
     let app = &world.app.app;
     let secret = browser.cookie("postern-browser").unwrap();
-    let of = async |secret| authorization::pending(app, &id.parse().unwrap(), secret).await.unwrap();
+    let of = async |secret| authorization::find_pending(app, &id.parse().unwrap(), secret).await.unwrap();
     assert!(of("another").await.is_none());
     let pending = of(&secret).await.unwrap();
     assert_eq!((pending.request.client_id.as_str(), pending.client.client_id()), ("own", "own"));

@@ -4,7 +4,7 @@ use postern_identity::{
     administration::{
         ChangeError,
         clients::{add, remove, rotate_secret, update},
-        metadata::MetadataChange,
+        metadata::ClientMetadataChange,
         resources::{self, ResourceChange},
     },
     audit::Origin,
@@ -19,12 +19,18 @@ fn texts(values: &[&str]) -> Option<Vec<String>> {
     Some(values.iter().map(|value| (*value).to_owned()).collect())
 }
 
-fn web() -> MetadataChange {
-    MetadataChange { redirect_uris: texts(&["https://web.test/callback"]), ..MetadataChange::default() }
+fn web() -> ClientMetadataChange {
+    ClientMetadataChange {
+        redirect_uris: texts(&["https://web.test/callback"]),
+        ..ClientMetadataChange::default()
+    }
 }
 
-fn machine() -> MetadataChange {
-    MetadataChange { grant_types: Some(vec![GrantType::ClientCredentials]), ..MetadataChange::default() }
+fn machine() -> ClientMetadataChange {
+    ClientMetadataChange {
+        grant_types: Some(vec![GrantType::ClientCredentials]),
+        ..ClientMetadataChange::default()
+    }
 }
 
 #[tokio::test]
@@ -34,14 +40,14 @@ async fn a_new_client_knows_its_secret_and_has_its_own_grant_only_if_it_needs_on
     add(&test.app, "machine", machine(), &Origin::command()).await.unwrap();
     let clients = test.app.clients();
     let web = clients.find("web").unwrap();
-    assert!(web.knows_secret(secret.client_secret.expose_secret(), test.clock.now()));
-    assert!(!web.knows_secret("guess", test.clock.now()));
+    assert!(web.secret_matches(secret.client_secret.expose_secret(), test.clock.now()));
+    assert!(!web.secret_matches("guess", test.clock.now()));
     assert!(web.own_grant.is_none());
     assert!(clients.find("machine").unwrap().own_grant.is_some());
-    let change = MetadataChange {
+    let change = ClientMetadataChange {
         grant_types: Some(vec![GrantType::AuthorizationCode]),
         redirect_uris: texts(&["https://a.test/"]),
-        ..MetadataChange::default()
+        ..ClientMetadataChange::default()
     };
     update(&test.app, "machine", change, &Origin::command()).await.unwrap();
     assert!(test.app.clients().find("machine").unwrap().own_grant.is_none());
@@ -53,7 +59,8 @@ async fn a_replaced_secret_works_until_the_end_of_the_overlap() {
     let old = add(&test.app, "web", web(), &Origin::command()).await.unwrap().unwrap().client_secret;
     let hour = Duration::from_secs(3600);
     let new = rotate_secret(&test.app, "web", hour, &Origin::command()).await.unwrap().client_secret;
-    let knows = |secret: &str| test.app.clients().find("web").unwrap().knows_secret(secret, test.clock.now());
+    let knows =
+        |secret: &str| test.app.clients().find("web").unwrap().secret_matches(secret, test.clock.now());
     assert!(knows(old.expose_secret()) && knows(new.expose_secret()));
     let third = rotate_secret(&test.app, "web", hour, &Origin::command()).await;
     assert!(matches!(third, Err(ChangeError::Refused(_))), "{third:?}");
@@ -69,38 +76,41 @@ async fn each_rule_names_its_field() {
     let test = TestApp::new().await;
     let public = Some(ClientAuthMethod::None);
     let cases = [
-        ("grant_types", MetadataChange { grant_types: Some(vec![]), ..web() }),
-        ("grant_types", MetadataChange { token_endpoint_auth_method: public, ..machine() }),
-        ("grant_types", MetadataChange { grant_types: Some(vec![GrantType::RefreshToken]), ..web() }),
-        ("grant_types", MetadataChange { grant_types: Some(vec![GrantType::AuthorizationCode; 2]), ..web() }),
-        ("redirect_uris", MetadataChange::default()),
-        ("redirect_uris", MetadataChange { redirect_uris: texts(&["http://web.test/"]), ..web() }),
+        ("grant_types", ClientMetadataChange { grant_types: Some(vec![]), ..web() }),
+        ("grant_types", ClientMetadataChange { token_endpoint_auth_method: public, ..machine() }),
+        ("grant_types", ClientMetadataChange { grant_types: Some(vec![GrantType::RefreshToken]), ..web() }),
+        (
+            "grant_types",
+            ClientMetadataChange { grant_types: Some(vec![GrantType::AuthorizationCode; 2]), ..web() },
+        ),
+        ("redirect_uris", ClientMetadataChange::default()),
+        ("redirect_uris", ClientMetadataChange { redirect_uris: texts(&["http://web.test/"]), ..web() }),
         (
             "redirect_uris",
-            MetadataChange { redirect_uris: texts(&["https://a.test/", "https://a.test/"]), ..web() },
+            ClientMetadataChange { redirect_uris: texts(&["https://a.test/", "https://a.test/"]), ..web() },
         ),
-        ("redirect_uris", MetadataChange { redirect_uris: texts(&["com.example.app:/back"]), ..web() }),
+        ("redirect_uris", ClientMetadataChange { redirect_uris: texts(&["com.example.app:/back"]), ..web() }),
         (
             "post_logout_redirect_uris",
-            MetadataChange { post_logout_redirect_uris: texts(&["javascript:1"]), ..web() },
+            ClientMetadataChange { post_logout_redirect_uris: texts(&["javascript:1"]), ..web() },
         ),
-        ("origins", MetadataChange { origins: texts(&["https://web.test/"]), ..web() }),
-        ("scopes", MetadataChange { scopes: texts(&["openid", "nothing"]), ..web() }),
+        ("origins", ClientMetadataChange { origins: texts(&["https://web.test/"]), ..web() }),
+        ("scopes", ClientMetadataChange { scopes: texts(&["openid", "nothing"]), ..web() }),
         (
             "scopes",
-            MetadataChange {
+            ClientMetadataChange {
                 scopes: texts(&["openid", "offline_access"]),
                 grant_types: Some(vec![GrantType::AuthorizationCode]),
                 ..web()
             },
         ),
-        ("scopes", MetadataChange { scopes: texts(&["openid", "account"]), ..web() }),
-        ("default_scopes", MetadataChange { default_scopes: texts(&["phone"]), ..web() }),
-        ("login_methods", MetadataChange { login_methods: texts(&["telepathy"]), ..web() }),
-        ("required_acr", MetadataChange { required_acr: Some("aal9".to_owned()), ..web() }),
-        ("name", MetadataChange { name: Some(" ".to_owned()), ..web() }),
-        ("logo_uri", MetadataChange { logo_uri: Some("javascript:alert(1)".to_owned()), ..web() }),
-        ("policy_uri", MetadataChange { policy_uri: Some("http://web.test".to_owned()), ..web() }),
+        ("scopes", ClientMetadataChange { scopes: texts(&["openid", "account"]), ..web() }),
+        ("default_scopes", ClientMetadataChange { default_scopes: texts(&["phone"]), ..web() }),
+        ("login_methods", ClientMetadataChange { login_methods: texts(&["telepathy"]), ..web() }),
+        ("required_acr", ClientMetadataChange { required_acr: Some("aal9".to_owned()), ..web() }),
+        ("name", ClientMetadataChange { name: Some(" ".to_owned()), ..web() }),
+        ("logo_uri", ClientMetadataChange { logo_uri: Some("javascript:alert(1)".to_owned()), ..web() }),
+        ("policy_uri", ClientMetadataChange { policy_uri: Some("http://web.test".to_owned()), ..web() }),
     ];
     for (field, change) in cases {
         let refused = add(&test.app, "web", change.clone(), &Origin::command()).await;
@@ -136,7 +146,7 @@ async fn a_refused_change_leaves_the_client_as_it_was() {
     let test = TestApp::new().await;
     add(&test.app, "web", web(), &Origin::command()).await.unwrap();
     let before = test.app.clients().find("web").unwrap().row.clone();
-    let change = MetadataChange { name: Some("New".to_owned()), origins: texts(&["nowhere"]), ..web() };
+    let change = ClientMetadataChange { name: Some("New".to_owned()), origins: texts(&["nowhere"]), ..web() };
     update(&test.app, "web", change, &Origin::command()).await.unwrap_err();
     test.app.reload("clients").await.unwrap();
     assert_eq!(test.app.clients().find("web").unwrap().row, before);
@@ -148,13 +158,13 @@ async fn narrowing_the_scopes_narrows_the_default_ones() {
     let scopes = [("read".to_owned(), "Read".to_owned())].into();
     let change = ResourceChange { scopes: Some(scopes), ..ResourceChange::default() };
     resources::add(&test.app, "https://api.test", change, &Origin::command()).await.unwrap();
-    let both = MetadataChange {
+    let both = ClientMetadataChange {
         scopes: texts(&["openid", "read"]),
         default_scopes: texts(&["openid", "read"]),
         ..web()
     };
     add(&test.app, "web", both, &Origin::command()).await.unwrap();
-    let change = MetadataChange { scopes: texts(&["openid"]), ..MetadataChange::default() };
+    let change = ClientMetadataChange { scopes: texts(&["openid"]), ..ClientMetadataChange::default() };
     update(&test.app, "web", change, &Origin::command()).await.unwrap();
     assert_eq!(test.app.clients().find("web").unwrap().default_scopes, ["openid"]);
 }

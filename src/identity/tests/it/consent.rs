@@ -3,7 +3,7 @@
 
 use postern_entities::consents;
 use postern_identity::{
-    administration::metadata::MetadataChange,
+    administration::metadata::ClientMetadataChange,
     authorization::{self, InteractionError},
     clients::ClientAuthMethod,
     sessions,
@@ -145,13 +145,13 @@ async fn vouched_for(world: &World) {
     for (client_id, redirect_uri, _) in VOUCHED_FOR {
         let auth_method =
             if client_id == "secret" { ClientAuthMethod::ClientSecretBasic } else { ClientAuthMethod::None };
-        let change = MetadataChange {
+        let change = ClientMetadataChange {
             name: Some("The Desk".to_owned()),
             first_party: Some(true),
             token_endpoint_auth_method: Some(auth_method),
             redirect_uris: list(&[redirect_uri]),
             scopes: list(&["openid"]),
-            ..MetadataChange::default()
+            ..ClientMetadataChange::default()
         };
         world.app.client(client_id, change).await;
     }
@@ -254,6 +254,6 @@ async fn an_answer_counts_only_when_it_is_asked_for() {
     browser.sign_in(&world.alice).await;
     // Sign-in comes first, so nobody has been shown what to allow.
     let id = waits_on(&browser.get(&Ask::of("rp").with("prompt", "login").path()).await, "/login");
-    assert!(matches!(answer(&browser, &id, true).await, Err(InteractionError::NotAsked)));
+    assert!(matches!(answer(&browser, &id, true).await, Err(InteractionError::StepOutOfOrder)));
     assert_eq!(waits_on(&browser.get(&resume(&id)).await, "/login"), id);
 }

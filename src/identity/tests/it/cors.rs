@@ -2,7 +2,7 @@
 
 use poem::http::Method;
 use postern_identity::{
-    administration::{clients, metadata::MetadataChange},
+    administration::{clients, metadata::ClientMetadataChange},
     audit::Origin,
     clients::ClientAuthMethod,
 };
@@ -109,10 +109,10 @@ async fn nobody_reads_the_authorization_endpoint_or_introspection() {
 #[tokio::test]
 async fn a_redirect_uri_of_a_public_client_makes_its_origin_known() {
     let app = TestApp::new().await;
-    let public = |uris: &[&str]| MetadataChange {
+    let public = |uris: &[&str]| ClientMetadataChange {
         redirect_uris: list(uris),
         token_endpoint_auth_method: Some(ClientAuthMethod::None),
-        ..MetadataChange::default()
+        ..ClientMetadataChange::default()
     };
     let spa = [
         "https://spa.example.test/cb",
@@ -122,7 +122,8 @@ async fn a_redirect_uri_of_a_public_client_makes_its_origin_known() {
     ];
     app.client("spa", public(&spa)).await;
     app.client("native", public(&["http://127.0.0.1/cb", "http://[::1]:9/cb"])).await;
-    let confidential = MetadataChange { redirect_uris: list(&["https://rp.test/cb"]), ..Default::default() };
+    let confidential =
+        ClientMetadataChange { redirect_uris: list(&["https://rp.test/cb"]), ..Default::default() };
     app.client("rp", confidential).await;
     for path in PROTOCOL {
         for origin in [
@@ -149,19 +150,19 @@ async fn a_redirect_uri_of_a_public_client_makes_its_origin_known() {
             assert_eq!(allowed(&app, path, origin).await, "", "{path} {origin}");
         }
     }
-    clients::enable(&app.app, "spa", false, &Origin::default()).await.unwrap();
+    clients::set_enabled(&app.app, "spa", false, &Origin::default()).await.unwrap();
     assert_eq!(allowed(&app, "/oauth2/token", "https://spa.example.test").await, "", "it is disabled");
 }
 
 #[tokio::test]
 async fn first_party_origins_alone_call_the_first_party_api_with_credentials() {
     let app = TestApp::new().await;
-    let public = |uri: &str, origins: &[&str], first_party| MetadataChange {
+    let public = |uri: &str, origins: &[&str], first_party| ClientMetadataChange {
         redirect_uris: list(&[uri]),
         origins: list(origins),
         first_party: Some(first_party),
         token_endpoint_auth_method: Some(ClientAuthMethod::None),
-        ..MetadataChange::default()
+        ..ClientMetadataChange::default()
     };
     app.client("own", public("https://own.test/cb", &["https://app.own.test"], true)).await;
     app.client("other", public("https://other.test/cb", &["https://app.other.test"], false)).await;

@@ -11,7 +11,7 @@ use postern_identity::{
     clients,
     grants::{self as grant, NewGrant},
     login::totp,
-    sessions::{self, SignedIn},
+    sessions::{self, SignedInUser},
 };
 use postern_service::database::DatabaseError;
 use sea_orm::{
@@ -29,7 +29,7 @@ use crate::{
 
 /// alice elsewhere, with an app that may go on while she is not there.
 struct Elsewhere {
-    session: SignedIn,
+    session: SignedInUser,
     offline: uuid::Uuid,
 }
 
@@ -46,7 +46,7 @@ impl Elsewhere {
         };
         let granted = grant::new(app, new, app.clock.now());
         let stored = app.db.write(async |tx| -> Result<(), DatabaseError> {
-            tx.execute(&grant::insertion(&granted)).await?;
+            tx.execute(&grant::insert_statement(&granted)).await?;
             Ok(())
         });
         stored.await.unwrap();

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use postern_identity::{
-    administration::metadata::MetadataChange,
-    authorization::{self, Gone, SignInFor},
+    administration::metadata::ClientMetadataChange,
+    authorization::{self, LoginStepRecorder, RequestNotPending},
     clients::{ClientAuthMethod, GrantType},
     login::attempt::Completion as _,
     sessions::Session,
@@ -45,11 +45,13 @@ impl World {
         let alice = app.user("alice@example.test").await;
         let bob = app.user("bob@example.test").await;
         let rp_secret = app.client("rp", rp()).await;
-        let public = || MetadataChange { token_endpoint_auth_method: Some(ClientAuthMethod::None), ..rp() };
-        app.client("spa", MetadataChange { redirect_uris: list(&["https://spa.test/cb"]), ..public() }).await;
-        app.client("native", MetadataChange { redirect_uris: list(&[LOOPBACK]), ..public() }).await;
-        app.client("own", MetadataChange { first_party: Some(true), ..public() }).await;
-        let machine = MetadataChange {
+        let public =
+            || ClientMetadataChange { token_endpoint_auth_method: Some(ClientAuthMethod::None), ..rp() };
+        app.client("spa", ClientMetadataChange { redirect_uris: list(&["https://spa.test/cb"]), ..public() })
+            .await;
+        app.client("native", ClientMetadataChange { redirect_uris: list(&[LOOPBACK]), ..public() }).await;
+        app.client("own", ClientMetadataChange { first_party: Some(true), ..public() }).await;
+        let machine = ClientMetadataChange {
             grant_types: Some(vec![GrantType::ClientCredentials]),
             scopes: list(&["openid"]),
             ..rp()
@@ -59,14 +61,14 @@ impl World {
     }
 }
 
-fn rp() -> MetadataChange {
-    MetadataChange {
+fn rp() -> ClientMetadataChange {
+    ClientMetadataChange {
         redirect_uris: list(&[CALLBACK, "https://rp.test/cb2?x=%7e"]),
         post_logout_redirect_uris: list(&[SIGNED_OUT]),
         grant_types: Some(vec![GrantType::AuthorizationCode, GrantType::RefreshToken]),
         scopes: list(&SCOPES),
         default_scopes: list(&["openid"]),
-        ..MetadataChange::default()
+        ..ClientMetadataChange::default()
     }
 }
 
@@ -186,13 +188,13 @@ pub async fn record_login(
     browser_secret: &str,
     session: &Session,
     user: &User,
-) -> Result<String, Gone> {
+) -> Result<String, RequestNotPending> {
     let app = &app.app;
-    let pending = authorization::pending(app, &handle.parse()?, browser_secret).await.unwrap();
-    let row = pending.ok_or(Gone::Unknown)?.row_for(app, browser_secret).unwrap();
+    let pending = authorization::find_pending(app, &handle.parse()?, browser_secret).await.unwrap();
+    let row = pending.ok_or(RequestNotPending::Unknown)?.row_for(app, browser_secret).unwrap();
     let id = row.id;
     row.store(app).await.unwrap();
-    let step = SignInFor { request: Some(id), browser_secret };
+    let step = LoginStepRecorder { request_id: Some(id), browser_secret };
     app.db.write(async |tx| step.complete(app, tx, session, user).await).await.unwrap()?;
     Ok(id.to_string())
 }

@@ -30,11 +30,11 @@ struct Full<'a> {
 }
 
 fn hashing(app: &TestApp, work: Work) -> Waiting<'_> {
-    Box::pin(async { app.app.hasher.judge(work).await.is_ok() })
+    Box::pin(async { app.app.hasher.run_assessment(work).await.is_ok() })
 }
 
 fn estimating(app: &TestApp, work: Work) -> Waiting<'_> {
-    Box::pin(async { app.app.estimator.run(|()| work()).await.is_ok() })
+    Box::pin(async { app.app.strength_estimator.run(|()| work()).await.is_ok() })
 }
 
 /// Fills what hashes: whoever comes now finds no place.
@@ -123,13 +123,13 @@ async fn a_try_that_was_not_judged_counts_against_nobody() {
         assert_busy(&answer);
         assert_eq!(problem(&answer), "unavailable");
     }
-    let state = operators::state(&app.app, &sign_in.alice).await.unwrap();
+    let state = operators::load_state(&app.app, &sign_in.alice).await.unwrap();
     assert_eq!((state.failed_attempts, state.locked_until), (0, None));
     assert_eq!(app.audited("login.failed").await, Vec::<Value>::new());
     full.release().await;
     assert_eq!(login(app, ANOTHER).await.status, 401);
     assert_eq!(login(app, PASSWORD).await.status, 200);
-    assert_eq!(operators::state(&app.app, &sign_in.alice).await.unwrap().failed_attempts, 1);
+    assert_eq!(operators::load_state(&app.app, &sign_in.alice).await.unwrap().failed_attempts, 1);
 }
 
 #[tokio::test]

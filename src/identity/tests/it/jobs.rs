@@ -110,16 +110,16 @@ async fn the_runner_looks_at_once_and_stops_when_asked() {
 async fn what_has_expired_is_removed() {
     let sign_in = SignIn::new().await;
     sign_in.tokens().await;
-    assert_eq!(housekeeping::sweep(&sign_in.app.app).await.unwrap(), 0);
+    assert_eq!(housekeeping::remove_expired(&sign_in.app.app).await.unwrap(), 0);
     sign_in.app.clock.advance(Duration::from_secs(3600));
-    assert!(housekeeping::sweep(&sign_in.app.app).await.unwrap() > 0);
+    assert!(housekeeping::remove_expired(&sign_in.app.app).await.unwrap() > 0);
     let db = sign_in.app.app.db.reader();
     assert!(attempts::Entity::find().all(db).await.unwrap().is_empty());
     sign_in.app.clock.advance(Duration::from_hours(24));
-    housekeeping::sweep(&sign_in.app.app).await.unwrap();
+    housekeeping::remove_expired(&sign_in.app.app).await.unwrap();
     assert!(rate_limits::Entity::find().all(db).await.unwrap().is_empty());
     sign_in.app.clock.advance(Duration::from_secs(40 * 24 * 3600));
-    housekeeping::sweep(&sign_in.app.app).await.unwrap();
+    housekeeping::remove_expired(&sign_in.app.app).await.unwrap();
     assert!(sign_in.app.everything_stored().await.ends_with("[] []"), "no grant, no token");
     assert!(rows(&sign_in).await.is_empty());
 }
@@ -130,7 +130,7 @@ async fn the_record_of_what_happened_is_kept_as_long_as_the_settings_say() {
     sign_in.tokens().await;
     let days = |days: u64| Duration::from_hours(24 * days);
     let kept = async || {
-        housekeeping::sweep(&sign_in.app.app).await.unwrap();
+        housekeeping::remove_expired(&sign_in.app.app).await.unwrap();
         audit_events::Entity::find().all(sign_in.app.app.db.reader()).await.unwrap().len()
     };
     let first = kept().await;

@@ -30,7 +30,7 @@ async fn forty_right_passwords_at_once_all_sign_in() {
     let answers = join_all(peers.iter().map(|peer| login_from(&sign_in.app, ALICE, PASSWORD, peer))).await;
     assert_eq!(statuses(&answers, 200), 40, "from everywhere");
     assert_eq!(sign_in.app.audited("login.limited").await, Vec::<Value>::new(), "nobody was refused");
-    let state = operators::state(&sign_in.app.app, &sign_in.alice).await.unwrap();
+    let state = operators::load_state(&sign_in.app.app, &sign_in.alice).await.unwrap();
     assert_eq!((state.failed_attempts, state.locked_until), (0, None));
 }
 
@@ -76,7 +76,7 @@ async fn a_fault_of_the_database_costs_no_try() {
             assert!(answer.status.is_server_error(), "{table}: {} {}", answer.status, answer.body);
         }
         execute(app, &format!("ALTER TABLE {table}_gone RENAME TO {table}")).await;
-        let state = operators::state(&app.app, &sign_in.alice).await.unwrap();
+        let state = operators::load_state(&app.app, &sign_in.alice).await.unwrap();
         assert_eq!((state.failed_attempts, state.locked_until), (0, None), "{table}");
         assert_eq!(login(app, ALICE, PASSWORD).await.status, 200, "{table}");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use postern_identity::{
     App,
     audit::Origin,
-    tokens::keys::{self, KeyError, State},
+    tokens::keys::{self, KeyError, KeyState},
 };
 use postern_service::{clock::Clock, database::Database, random::Random};
 use postern_token_verifier::jws::Compact;
@@ -16,7 +16,7 @@ use crate::support::TestApp;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-async fn states(app: &App) -> Vec<(State, String)> {
+async fn states(app: &App) -> Vec<(KeyState, String)> {
     keys::list(app).await.unwrap().into_iter().map(|key| (key.state, key.kid)).collect()
 }
 
@@ -38,11 +38,11 @@ fn kid(jwt: &Value) -> String {
 #[tokio::test]
 async fn the_first_start_makes_an_active_key_and_maintenance_the_next() {
     let app = TestApp::new().await;
-    assert_eq!(states(&app.app).await.iter().map(|key| key.0).collect::<Vec<_>>(), [State::Active]);
+    assert_eq!(states(&app.app).await.iter().map(|key| key.0).collect::<Vec<_>>(), [KeyState::Active]);
     next_key(&app).await;
     next_key(&app).await;
     let states = states(&app.app).await;
-    assert_eq!(states.iter().map(|key| key.0).collect::<Vec<_>>(), [State::Active, State::Next]);
+    assert_eq!(states.iter().map(|key| key.0).collect::<Vec<_>>(), [KeyState::Active, KeyState::Next]);
     assert_eq!(published(&app).await, states.into_iter().map(|key| key.1).collect::<Vec<_>>());
 }
 
@@ -56,13 +56,16 @@ async fn a_next_key_signs_only_after_it_was_published_for_long_enough() {
 
     let refused = keys::rotate(app, false, &Origin::default()).await.unwrap_err();
     assert!(
-        matches!(refused, KeyError::TooYoung { ready_at } if ready_at == seeds.app.clock.now() + HOUR),
+        matches!(refused, KeyError::NextKeyNotReady { ready_at } if ready_at == seeds.app.clock.now() + HOUR),
         "{refused}"
     );
     seeds.app.clock.advance(HOUR);
     let rotated = keys::rotate(app, false, &Origin::default()).await.unwrap();
     assert_eq!((&rotated.active, &rotated.retiring), (&next, &kid(&before["access_token"])));
-    assert!(matches!(keys::rotate(app, false, &Origin::default()).await, Err(KeyError::TooYoung { .. })));
+    assert!(matches!(
+        keys::rotate(app, false, &Origin::default()).await,
+        Err(KeyError::NextKeyNotReady { .. })
+    ));
 
     let after = seeds.tokens("openid tasks:read").await;
     assert_eq!(kid(&after["access_token"]), next);
@@ -101,9 +104,9 @@ async fn keys_rotate_by_themselves_when_their_time_has_come() {
     app.clock.advance(Duration::from_secs(90 * 24 * 60 * 60));
     keys::maintain(&app.app).await.unwrap();
     let after = states(&app.app).await;
-    assert_eq!(after[1], (State::Active, before[1].1.clone()));
+    assert_eq!(after[1], (KeyState::Active, before[1].1.clone()));
     keys::maintain(&app.app).await.unwrap();
-    assert_eq!(states(&app.app).await.iter().filter(|key| key.0 == State::Active).count(), 1);
+    assert_eq!(states(&app.app).await.iter().filter(|key| key.0 == KeyState::Active).count(), 1);
 }
 
 #[tokio::test]
@@ -133,7 +136,7 @@ async fn two_nodes_share_one_active_and_one_next_key() {
     one.unwrap();
     two.unwrap();
     let both = states(&app.app).await;
-    assert_eq!(both.iter().map(|key| key.0).collect::<Vec<_>>(), [State::Active, State::Next]);
+    assert_eq!(both.iter().map(|key| key.0).collect::<Vec<_>>(), [KeyState::Active, KeyState::Next]);
 
     app.clock.advance(HOUR);
     let origin = Origin::default();
@@ -141,8 +144,8 @@ async fn two_nodes_share_one_active_and_one_next_key() {
         tokio::join!(keys::rotate(&app.app, false, &origin), keys::rotate(&other, false, &origin));
     assert_eq!(usize::from(one.is_ok()) + usize::from(two.is_ok()), 1, "{one:?} {two:?}");
     let states = states(&app.app).await;
-    assert_eq!(states.iter().filter(|key| key.0 == State::Active).count(), 1);
-    assert_eq!(states.iter().filter(|key| key.0 == State::Next).count(), 1);
+    assert_eq!(states.iter().filter(|key| key.0 == KeyState::Active).count(), 1);
+    assert_eq!(states.iter().filter(|key| key.0 == KeyState::Next).count(), 1);
 }
 
 #[tokio::test]

@@ -83,7 +83,7 @@ async fn a_webhook_gets_the_code_signed() {
     assert_eq!((&body["event"], &body["to"]), (&json!("login.code"), &json!(ALICE)));
     assert_eq!(body["subject"], json!(sign_in.alice.subject));
     let expected =
-        outbound::signature(&"a secret of both sides".into(), sign_in.app.clock.now(), &request.body);
+        outbound::webhook_signature(&"a secret of both sides".into(), sign_in.app.clock.now(), &request.body);
     assert_eq!(request.headers.get("postern-signature").unwrap().to_str().unwrap(), expected);
     assert_eq!(request.headers.get(header::CONTENT_TYPE.as_str()).unwrap(), "application/json");
     let answer = sign_in.verify("code", &attempt, body["code"].as_str().unwrap()).await;

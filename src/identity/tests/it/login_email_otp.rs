@@ -65,7 +65,8 @@ async fn known_unknown_and_disabled_look_alike() {
     let sign_in = SignIn::new().await;
     let origin = Origin::default();
     let bob = "bob@example.test";
-    let bob = users::add(&sign_in.app.app, bob, true, Profile::default(), &origin).await.unwrap();
+    let bob =
+        users::add_without_password(&sign_in.app.app, bob, true, Profile::default(), &origin).await.unwrap();
     users::disable(&sign_in.app.app, &bob, &Origin::default()).await.unwrap();
     let mut seen: Vec<(Vec<String>, usize)> = Vec::new();
     for identifier in [ALICE, NOBODY, "bob@example.test"] {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use postern_identity::{
-    login::{Answer, Challenge, Context, LoginError, LoginMethod, Proof, policy::Factor},
+    login::{Challenge, ChallengeResponse, Context, LoginError, LoginMethod, Proof, policy::Factor},
     users::User,
 };
 use serde_json::{Value, json};
@@ -28,24 +28,28 @@ impl LoginMethod for Backwards {
         &["kba"]
     }
 
-    fn kind(&self) -> Factor {
-        Factor::Knows
+    fn factor(&self) -> Factor {
+        Factor::Knowledge
     }
 
     async fn begin(&self, cx: &Context<'_>, _user: Option<&User>) -> Result<Challenge, LoginError> {
         let shown = json!({ "hint": "backwards" }).as_object().cloned().unwrap_or_default();
-        Ok(Challenge { memory: Some(json!(cx.identifier)), shown, ..Challenge::default() })
+        Ok(Challenge { state: Some(json!(cx.identifier)), public_members: shown, ..Challenge::default() })
     }
 
     async fn verify(
         &self,
         _: &Context<'_>,
         challenge: &Challenge,
-        answer: &Answer,
+        answer: &ChallengeResponse,
     ) -> Result<Proof, LoginError> {
-        let asked = challenge.memory.as_ref().and_then(Value::as_str).unwrap_or_default();
+        let asked = challenge.state.as_ref().and_then(Value::as_str).unwrap_or_default();
         let right: String = asked.chars().rev().collect();
-        if answer.own["text"] == json!(right) { Ok(Proof::default()) } else { Err(LoginError::Refused) }
+        if answer.payload["text"] == json!(right) {
+            Ok(Proof::default())
+        } else {
+            Err(LoginError::ResponseRejected)
+        }
     }
 }
 
@@ -83,15 +87,20 @@ impl LoginMethod for Waits {
         &["kba"]
     }
 
-    fn kind(&self) -> Factor {
-        Factor::Knows
+    fn factor(&self) -> Factor {
+        Factor::Knowledge
     }
 
     async fn begin(&self, _: &Context<'_>, _: Option<&User>) -> Result<Challenge, LoginError> {
         Ok(Challenge::default())
     }
 
-    async fn verify(&self, _: &Context<'_>, _: &Challenge, _: &Answer) -> Result<Proof, LoginError> {
+    async fn verify(
+        &self,
+        _: &Context<'_>,
+        _: &Challenge,
+        _: &ChallengeResponse,
+    ) -> Result<Proof, LoginError> {
         self.asked.notify_one();
         self.go.notified().await;
         Ok(Proof::default())

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use postern_entities::{attempts, audit_events};
 use postern_identity::{
-    login::{Answer as Answered, Challenge, Context, LoginError, LoginMethod, Proof, policy::Factor},
+    login::{
+        Challenge, ChallengeResponse as Answered, Context, LoginError, LoginMethod, Proof, policy::Factor,
+    },
     users::User,
 };
 use sea_orm::{EntityTrait as _, PaginatorTrait as _};
@@ -233,8 +235,8 @@ impl LoginMethod for Key {
         &["hwk"]
     }
 
-    fn kind(&self) -> Factor {
-        Factor::Has { phishing_resistant: true }
+    fn factor(&self) -> Factor {
+        Factor::Possession { phishing_resistant: true }
     }
 
     async fn begin(&self, _: &Context<'_>, _: Option<&User>) -> Result<Challenge, LoginError> {
@@ -242,7 +244,7 @@ impl LoginMethod for Key {
     }
 
     async fn verify(&self, _: &Context<'_>, _: &Challenge, _: &Answered) -> Result<Proof, LoginError> {
-        Err(LoginError::Refused)
+        Err(LoginError::ResponseRejected)
     }
 }
 

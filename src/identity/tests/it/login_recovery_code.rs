@@ -104,7 +104,7 @@ async fn codes_need_an_authenticator_and_go_with_it() {
     let app = &sign_in.app.app;
     let signed_in = sign_in.app.signed_in(&sign_in.alice).await;
     totp::remove(app, credential_change(&signed_in, false)).await.unwrap();
-    assert_eq!(recovery_code::left(app, &sign_in.alice).await.unwrap(), 0);
+    assert_eq!(recovery_code::remaining(app, &sign_in.alice).await.unwrap(), 0);
     sign_in.enrol().await;
     let attempt = sign_in.attempt("email-otp", ALICE).await;
     let code = sign_in.app.code_for(ALICE).await;

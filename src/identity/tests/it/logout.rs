@@ -79,7 +79,7 @@ async fn what_is_not_proven_asks_the_person_and_never_redirects() {
     let world = World::new().await;
     let other = world.app.client(
         "other",
-        postern_identity::administration::metadata::MetadataChange {
+        postern_identity::administration::metadata::ClientMetadataChange {
             redirect_uris: crate::flow::list(&["https://other.test/cb"]),
             post_logout_redirect_uris: crate::flow::list(&["https://other.test/bye"]),
             ..Default::default()
@@ -184,7 +184,7 @@ async fn a_named_client_that_is_disabled_or_lacks_the_uri_gets_nobody_back() {
         let answer = browser.get(&address).await;
         assert!(!answer.header("location").contains("evil"), "{client_id}");
     }
-    clients::enable(&world.app.app, "rp", false, &Origin::default()).await.unwrap();
+    clients::set_enabled(&world.app.app, "rp", false, &Origin::default()).await.unwrap();
     browser.sign_in(&world.alice).await;
     let answer = browser.get(&path(&[("client_id", "rp"), ("post_logout_redirect_uri", SIGNED_OUT)])).await;
     ends_on_our_page(&confirm(&browser, &answer).await);
@@ -196,7 +196,7 @@ async fn a_disabled_client_signs_nobody_out_by_itself() {
     let browser = world.app.browser();
     let session = browser.sign_in(&world.alice).await;
     let hint = world.app.id_token("rp", &world.alice, session.sid).await;
-    clients::enable(&world.app.app, "rp", false, &Origin::default()).await.unwrap();
+    clients::set_enabled(&world.app.app, "rp", false, &Origin::default()).await.unwrap();
     let answer = browser.get(&path(&[("id_token_hint", &hint)])).await;
     assert!(signed_in(&browser).await);
     ends_on_our_page(&confirm(&browser, &answer).await);

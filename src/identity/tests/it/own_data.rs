@@ -297,7 +297,7 @@ async fn operators_see_a_closed_account_and_open_it() {
     sign_in.app.clock.advance(GRACE);
     let over = users::enable(app, &sign_in.alice, &Origin::command()).await.unwrap_err();
     assert!(over.to_string().contains("is over"), "{over}");
-    assert_eq!(deletion::sweep(app).await.unwrap(), 1);
+    assert_eq!(deletion::delete_due(app).await.unwrap(), 1);
 }
 
 async fn count<E: EntityTrait>(sign_in: &SignIn, which: sea_orm::sea_query::SimpleExpr) -> u64
@@ -321,12 +321,12 @@ async fn when_its_time_is_over_nothing_of_the_account_is_left() {
     record(&sign_in, 1_100).await;
 
     sign_in.app.clock.advance(Duration::from_secs(GRACE.as_secs() - 1));
-    assert_eq!(deletion::sweep(app).await.unwrap(), 0);
+    assert_eq!(deletion::delete_due(app).await.unwrap(), 0);
     assert!(find(app.db.reader(), id).await.unwrap().is_some());
     sign_in.app.clock.advance(Duration::from_secs(1));
     let late = sign_in.attempt("email-otp", ALICE).await;
     assert_eq!(sign_in.verify("email-otp", &late, "00000000").await.status, 401);
-    assert_eq!(deletion::sweep(app).await.unwrap(), 1);
+    assert_eq!(deletion::delete_due(app).await.unwrap(), 1);
 
     assert_eq!(count::<rows::Entity>(&sign_in, rows::Column::Id.eq(id)).await, 0);
     assert_eq!(count::<sessions::Entity>(&sign_in, sessions::Column::UserId.eq(id)).await, 0);
@@ -348,7 +348,7 @@ async fn when_its_time_is_over_nothing_of_the_account_is_left() {
         1,
         "others stay"
     );
-    assert_eq!(deletion::sweep(app).await.unwrap(), 0);
+    assert_eq!(deletion::delete_due(app).await.unwrap(), 0);
     assert!(!sign_in.app.everything_stored().await.contains(&sign_in.alice.subject.to_string()));
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use poem::http::StatusCode;
-use postern_identity::administration::{clients, metadata::MetadataChange};
+use postern_identity::administration::{clients, metadata::ClientMetadataChange};
 
 use crate::{
     flow::{Ask, World, list, told},
@@ -134,10 +134,10 @@ async fn a_login_hint_fills_in_the_field_and_whatever_is_in_it_stays_text() {
 #[tokio::test]
 async fn a_client_name_and_its_links_stay_text_and_only_links_of_the_web_become_links() {
     let world = World::new().await;
-    let change = MetadataChange {
+    let change = ClientMetadataChange {
         name: Some("<script>alert(1)</script> & Co".to_owned()),
         policy_uri: Some("https://rp.test/privacy".to_owned()),
-        ..MetadataChange::default()
+        ..ClientMetadataChange::default()
     };
     clients::update(&world.app.app, "rp", change, &Default::default()).await.unwrap();
     let browser = world.app.browser();
@@ -336,8 +336,10 @@ async fn who_is_asked_for_a_passkey_and_has_none_is_told_so_after_their_second_f
 #[tokio::test]
 async fn consent_names_what_is_asked_for_in_the_words_of_the_resource() {
     let world = World::new().await;
-    let change =
-        MetadataChange { scopes: list(&["openid", "email", "offline_access"]), ..MetadataChange::default() };
+    let change = ClientMetadataChange {
+        scopes: list(&["openid", "email", "offline_access"]),
+        ..ClientMetadataChange::default()
+    };
     clients::update(&world.app.app, "rp", change, &Default::default()).await.unwrap();
     let browser = world.app.browser();
     browser.sign_in(&world.alice).await;

@@ -3,10 +3,10 @@
 use postern_identity::{
     accounts::{
         invitations,
-        recovery::{self, Forgot},
+        recovery::{self, ResetRequest},
     },
     audit::Origin,
-    passwords::breached::build::{Lines, build},
+    passwords::breached::build::{DumpFormat, build},
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -47,7 +47,7 @@ async fn newest_token(app: &TestApp) -> String {
 async fn what_would_be_refused_is_told_while_it_is_typed() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("breached");
-    build("a violet tram in wet gravel\n".as_bytes(), Lines::Plain, &file, |_| ()).unwrap();
+    build("a violet tram in wet gravel\n".as_bytes(), DumpFormat::Plain, &file, |_| ()).unwrap();
     let app = TestApp::with(&[("POSTERN_PASSWORD__BREACHED_FILE", file.to_str().unwrap())]).await;
     let browser = app.browser();
     for (password, word, hint) in [
@@ -91,8 +91,12 @@ async fn ones_own_account_is_known_by_its_session_or_by_its_link() {
     assert!(hint.contains("your address"), "{hint}");
     // The same when an app's request led to it.
     let origin = Origin::default();
-    let forgot = Forgot { email: &user.email, request: Some(Uuid::from_u128(1)), device: None };
-    recovery::forgot(&app.app, forgot, "en", &origin).await.unwrap();
+    let forgot = ResetRequest {
+        email: &user.email,
+        authorization_request_id: Some(Uuid::from_u128(1)),
+        device_secret: None,
+    };
+    recovery::request_reset(&app.app, forgot, "en", &origin).await.unwrap();
     let fields = [("token", &*newest_token(&app).await), ("password", "alice-adams-example!")];
     let (_, _, hint) = told(&elsewhere, "/register", &fields).await;
     assert!(hint.contains("your address"), "{hint}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use postern_entities::grants;
 use postern_identity::{
-    App, administration::metadata::MetadataChange, authorization, config::Config, users::User,
+    App, administration::metadata::ClientMetadataChange, authorization, config::Config, users::User,
 };
 use postern_migrations::identity::Migrator;
 use postern_service::{
@@ -114,10 +114,10 @@ async fn a_sign_in_recorded_with_an_old_session_does_not_count() {
 #[tokio::test]
 async fn a_level_that_is_not_reached_leads_to_another_factor() {
     let world = World::new().await;
-    let change = MetadataChange {
+    let change = ClientMetadataChange {
         required_acr: Some("aal2".to_owned()),
         first_party: Some(true),
-        ..MetadataChange::default()
+        ..ClientMetadataChange::default()
     };
     let app = &world.app.app;
     postern_identity::administration::clients::update(app, "spa", change, &Default::default()).await.unwrap();
@@ -153,7 +153,7 @@ async fn a_person_who_cannot_reach_the_level_leads_to_an_error() {
     let id = waits_on(&browser.get(&Ask::of("own").with("acr_values", "phr").path()).await, "/login");
     let secret = browser.cookie("postern-browser").unwrap();
     let handle = id.parse().unwrap();
-    let id = authorization::record_unreachable(&world.app.app, &handle, &secret).await.unwrap();
+    let id = authorization::record_unreachable_acr(&world.app.app, &handle, &secret).await.unwrap();
     assert_eq!(error(&browser.get(&resume(&id.to_string())).await), "unmet_authentication_requirements");
 }
 

@@ -2,7 +2,7 @@
 
 use postern_entities::{authorization_codes, authorization_requests};
 use postern_identity::{
-    administration::{clients, metadata::MetadataChange},
+    administration::{clients, metadata::ClientMetadataChange},
     audit::Origin,
 };
 use proptest::{
@@ -138,7 +138,7 @@ async fn only_native_apps_choose_their_port_and_only_on_a_loopback_address() {
 #[tokio::test]
 async fn a_page_of_an_issuer_on_a_loopback_address_is_answered_at_its_port_alone() {
     let world = World::with(&[("POSTERN_ISSUER", "http://127.0.0.1:7117")]).await;
-    world.app.client("docs", clients::docs_client(&world.app.app)).await;
+    world.app.client("docs", clients::docs_client_metadata(&world.app.app)).await;
     let browser = world.app.browser();
     browser.sign_in(&world.alice).await;
     let ask = |origin: &str| {
@@ -158,8 +158,10 @@ async fn a_page_of_an_issuer_on_a_loopback_address_is_answered_at_its_port_alone
 #[tokio::test]
 async fn a_confidential_client_has_no_free_port() {
     let world = World::new().await;
-    let metadata =
-        MetadataChange { redirect_uris: list(&["http://127.0.0.1:8000/cb"]), ..MetadataChange::default() };
+    let metadata = ClientMetadataChange {
+        redirect_uris: list(&["http://127.0.0.1:8000/cb"]),
+        ..ClientMetadataChange::default()
+    };
     world.app.client("server", metadata).await;
     let ask = Ask::of("server").with("redirect_uri", "http://127.0.0.1:8001/cb");
     refused_on_page(&world.app.get(&ask.path()).await, "Invalid redirect URI");
@@ -180,7 +182,7 @@ async fn an_unknown_or_disabled_client_gets_no_redirect() {
         refused_on_page(&browser.get(&ask.path()).await, "Unknown app");
     }
     let app = &world.app.app;
-    clients::enable(app, "rp", false, &Origin::default()).await.unwrap();
+    clients::set_enabled(app, "rp", false, &Origin::default()).await.unwrap();
     refused_on_page(&browser.get(&Ask::of("rp").path()).await, "Unknown app");
     nothing_is_kept(&world).await;
 }
@@ -190,8 +192,10 @@ async fn an_address_that_is_withdrawn_while_a_person_signs_in_is_not_answered() 
     let world = World::new().await;
     let browser = world.app.browser();
     let id = waits_on(&browser.get(&Ask::of("own").path()).await, "/login");
-    let change =
-        MetadataChange { redirect_uris: list(&["https://rp.test/other"]), ..MetadataChange::default() };
+    let change = ClientMetadataChange {
+        redirect_uris: list(&["https://rp.test/other"]),
+        ..ClientMetadataChange::default()
+    };
     let app = &world.app.app;
     clients::update(app, "own", change, &Origin::default()).await.unwrap();
     browser.sign_in(&world.alice).await;

@@ -169,7 +169,7 @@ async fn a_session_that_ends_takes_its_grants_along_except_offline_ones() {
         let tokens: Value = seeds.redeem(&seeds.code(&grant).await, &[]).await.json();
         let app = &seeds.app.app;
         let end = app.db.write(async |tx| {
-            grants::revoke_of_session(app, tx, grant.sid.unwrap(), "signed_out", app.clock.now()).await
+            grants::revoke_session_grants(app, tx, grant.sid.unwrap(), "signed_out", app.clock.now()).await
         });
         end.await.map_err(|cause: DatabaseError| cause).unwrap();
         let answer = seeds.refresh(tokens["refresh_token"].as_str().unwrap(), &[]).await;

@@ -6,7 +6,7 @@ use minijinja::context;
 use poem::http::header;
 use postern_identity::{
     accounts::invitations,
-    administration::metadata::MetadataChange,
+    administration::metadata::ClientMetadataChange,
     audit::Origin,
     clients::{ClientAuthMethod, GrantType},
     mail,
@@ -267,12 +267,12 @@ async fn a_newer_invitation_a_withdrawal_and_time_end_an_invitation() {
 #[tokio::test]
 async fn a_server_of_the_operator_invites_and_learns_nothing_about_accounts() {
     let SignIn { app, .. } = SignIn::with(&[INVITATION]).await;
-    let change = |first_party, method| MetadataChange {
+    let change = |first_party, method| ClientMetadataChange {
         first_party: Some(first_party),
         token_endpoint_auth_method: Some(method),
         grant_types: Some(vec![GrantType::ClientCredentials]),
         scopes: Some(vec!["openid".to_owned()]),
-        ..MetadataChange::default()
+        ..ClientMetadataChange::default()
     };
     let secret = app.client("office", change(true, ClientAuthMethod::ClientSecretPost)).await;
     let stranger = app.client("outsider", change(false, ClientAuthMethod::ClientSecretPost)).await;

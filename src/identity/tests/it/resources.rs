@@ -27,11 +27,11 @@ async fn a_scope_belongs_to_one_resource() {
     add(&test.app, "https://b.test", with_scope("write"), &Origin::command()).await.unwrap();
     let taken = update(&test.app, "https://b.test", with_scope("read"), &Origin::command()).await;
     assert!(matches!(taken, Err(ChangeError::Taken { kind: "scope", .. })), "{taken:?}");
-    assert_eq!(test.app.resources().of_scope("write").unwrap().row.identifier, "https://b.test");
+    assert_eq!(test.app.resources().find_by_scope("write").unwrap().row.identifier, "https://b.test");
     remove(&test.app, "https://a.test", &Origin::command()).await.unwrap();
     update(&test.app, "https://b.test", with_scope("read"), &Origin::command()).await.unwrap();
-    assert_eq!(test.app.resources().of_scope("read").unwrap().row.identifier, "https://b.test");
-    assert!(test.app.resources().of_scope("write").is_none());
+    assert_eq!(test.app.resources().find_by_scope("read").unwrap().row.identifier, "https://b.test");
+    assert!(test.app.resources().find_by_scope("write").is_none());
 }
 
 #[tokio::test]

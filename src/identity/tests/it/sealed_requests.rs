@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use postern_entities::authorization_requests;
 use postern_identity::{
-    administration::metadata::MetadataChange, clients::ClientAuthMethod, jobs::housekeeping,
+    administration::metadata::ClientMetadataChange, clients::ClientAuthMethod, jobs::housekeeping,
 };
 use sea_orm::{ConnectionTrait as _, EntityTrait as _, PaginatorTrait as _, Statement};
 
@@ -121,10 +121,10 @@ async fn a_client_that_changed_since_ends_what_was_sealed() {
     let world = World::new().await;
     let browser = world.app.browser();
     let handle = waits_on(&browser.get(&Ask::of("own").path()).await, "/login");
-    let change = MetadataChange {
+    let change = ClientMetadataChange {
         redirect_uris: crate::flow::list(&["https://rp.test/other"]),
         token_endpoint_auth_method: Some(ClientAuthMethod::None),
-        ..MetadataChange::default()
+        ..ClientMetadataChange::default()
     };
     let app = &world.app.app;
     postern_identity::administration::clients::update(app, "own", change, &Default::default()).await.unwrap();
@@ -202,5 +202,5 @@ async fn housekeeping_keeps_up_with_a_flood() {
     db.write(async |tx| Ok::<_, postern_service::database::DatabaseError>(tx.execute_raw(statement).await?))
         .await
         .unwrap();
-    assert_eq!(housekeeping::sweep(&world.app.app).await.unwrap(), 30000);
+    assert_eq!(housekeeping::remove_expired(&world.app.app).await.unwrap(), 30000);
 }

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use poem::http::header;
 use postern_entities::sessions;
 use postern_identity::{
-    administration::{self, metadata::MetadataChange, resources::ResourceChange},
+    administration::{self, metadata::ClientMetadataChange, resources::ResourceChange},
     audit::Origin,
     clients::{Client, ClientAuthMethod, GrantType},
     grants::{self, Grant, NewGrant},
     tokens::{
         self,
-        authorization_code::{self, NewCode},
+        authorization_code::{self, NewAuthorizationCode},
     },
-    users::{Address, Profile, User},
+    users::{PostalAddress, Profile, User},
 };
 use postern_service::database::DatabaseError;
 use postern_token_verifier::{AccessToken, KeySet, jws::Compact};
@@ -70,7 +70,13 @@ impl Seeds {
             administration::resources::add(&app.app, identifier, change, &Origin::default()).await.unwrap();
         }
         let origin = Origin::default();
-        let alice = administration::users::add(&app.app, "alice@example.test", true, profile(), &origin);
+        let alice = administration::users::add_without_password(
+            &app.app,
+            "alice@example.test",
+            true,
+            profile(),
+            &origin,
+        );
         let alice = alice.await.unwrap();
         let secret = async |id: &str, method, grant_types: &[GrantType], scopes: &str| {
             add_client(&app, id, method, grant_types, scopes).await
@@ -102,7 +108,7 @@ impl Seeds {
     /// A grant of alice to a client, as the authorization endpoint makes it.
     pub async fn grant(&self, client_id: &str, scope: &str) -> Grant {
         let app = &self.app.app;
-        let resolved = tokens::resolve(app, &self.client(client_id), Some(scope), &[]).unwrap();
+        let resolved = tokens::resolve_grant_target(app, &self.client(client_id), Some(scope), &[]).unwrap();
         let now = app.clock.now();
         let new = NewGrant {
             user_id: Some(self.alice.id),
@@ -115,8 +121,8 @@ impl Seeds {
             amr: vec!["otp".to_owned()],
         };
         let grant = grants::new(app, new, now);
-        let row = grants::insertion(&grant);
-        app.db.write_together(&[&row], |_| true).await.unwrap();
+        let row = grants::insert_statement(&grant);
+        app.db.write_batch(&[&row], |_| true).await.unwrap();
         grant
     }
 
@@ -150,14 +156,14 @@ impl Seeds {
     /// A code for a grant, with PKCE and a nonce.
     pub async fn code(&self, grant: &Grant) -> String {
         let app = &self.app.app;
-        let new = NewCode {
+        let new = NewAuthorizationCode {
             grant,
             redirect_uri: REDIRECT_URI,
             code_challenge: Some(CHALLENGE),
             nonce: Some("n-0S6_WzA2Mj"),
         };
         let (code, row) = authorization_code::new(app, &new, app.clock.now());
-        app.db.write_together(&[&row], |_| true).await.unwrap();
+        app.db.write_batch(&[&row], |_| true).await.unwrap();
         code
     }
 
@@ -261,14 +267,14 @@ async fn add_client(
     use secrecy::ExposeSecret as _;
     let code = grant_types.contains(&GrantType::AuthorizationCode);
     let scopes: Vec<String> = scopes.split(' ').map(str::to_owned).collect();
-    let change = MetadataChange {
+    let change = ClientMetadataChange {
         token_endpoint_auth_method: Some(method),
         redirect_uris: Some(if code { vec![REDIRECT_URI.to_owned()] } else { Vec::new() }),
         origins: Some(if code { vec![format!("https://{client_id}.example.test")] } else { Vec::new() }),
         grant_types: Some(grant_types.to_vec()),
         default_scopes: Some(scopes.iter().take(2).cloned().collect()),
         scopes: Some(scopes),
-        ..MetadataChange::default()
+        ..ClientMetadataChange::default()
     };
     let added = administration::clients::add(&app.app, client_id, change, &Origin::default()).await.unwrap();
     added.map(|added| added.client_secret.expose_secret().to_owned()).unwrap_or_default()
@@ -292,6 +298,10 @@ fn profile() -> Profile {
         locale: some("en-GB"),
         phone_number: some("+491701234567"),
         phone_number_verified: Some(true),
-        address: Some(Address { locality: some("Berlin"), country: some("DE"), ..Address::default() }),
+        address: Some(PostalAddress {
+            locality: some("Berlin"),
+            country: some("DE"),
+            ..PostalAddress::default()
+        }),
     }
 }

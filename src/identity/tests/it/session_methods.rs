@@ -1,6 +1,6 @@
 //! What a client allows to sign in by holds for a session that exists.
 
-use postern_identity::administration::{clients, metadata::MetadataChange};
+use postern_identity::administration::{clients, metadata::ClientMetadataChange};
 
 use crate::{
     accounts::{PASSWORD, with_password},
@@ -10,7 +10,7 @@ use crate::{
 };
 
 async fn allow(sign_in: &SignIn, methods: &[&str]) {
-    let change = MetadataChange { login_methods: list(methods), ..MetadataChange::default() };
+    let change = ClientMetadataChange { login_methods: list(methods), ..ClientMetadataChange::default() };
     clients::update(&sign_in.app.app, "app", change, &Default::default()).await.unwrap();
 }
 

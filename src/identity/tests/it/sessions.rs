@@ -6,35 +6,43 @@ use postern_identity::{
     administration::users,
     audit::Origin,
     login::{
-        Answer as Proof,
-        attempt::{self, Begin, Binding, SignedInNow, Start, Verified, Verify},
-        policy::{Acr, Requirement},
+        ChallengeResponse as Proof,
+        attempt::{
+            self, AttemptBinding, AttemptStart, BeginParameters, CompletedLogin, LoginOutcome,
+            VerifyParameters,
+        },
+        policy::{Acr, AuthenticationRequirement},
     },
-    sessions::{self, SessionKind, SignedIn},
+    sessions::{self, SessionKind, SignedInUser},
 };
 
 use crate::sign_in::{ALICE, SignIn};
 
 const BROWSER: &str = "the cookie of a browser";
 
-fn binding() -> Binding<'static> {
-    Binding { authorization_request: None, browser_secret: Some(BROWSER) }
+fn binding() -> AttemptBinding<'static> {
+    AttemptBinding { authorization_request: None, browser_secret: Some(BROWSER) }
 }
 
-async fn begin(sign_in: &SignIn, method: &str, start: Start<'_>, requirement: Requirement) -> String {
+async fn begin(
+    sign_in: &SignIn,
+    method: &str,
+    start: AttemptStart<'_>,
+    requirement: AuthenticationRequirement,
+) -> String {
     let origin = Origin::default();
-    let begin = Begin {
+    let begin = BeginParameters {
         client: None,
         method,
         start,
         binding: binding(),
         requirement,
-        device: None,
+        device_secret: None,
         language: "en",
         origin: &origin,
-        stores: None,
+        authorization_request_row: None,
     };
-    attempt::begin(&sign_in.app.app, begin).await.unwrap().attempt
+    attempt::begin(&sign_in.app.app, begin).await.unwrap().attempt_secret
 }
 
 async fn verify(
@@ -42,40 +50,44 @@ async fn verify(
     method: &str,
     attempt: &str,
     code: String,
-    current: Option<&SignedIn>,
-) -> Result<SignedInNow, String> {
+    current: Option<&SignedInUser>,
+) -> Result<CompletedLogin, String> {
     let origin = Origin::default();
-    let verify = Verify {
+    let verify = VerifyParameters {
         client: None,
         method,
-        attempt,
-        answer: Proof::code(code),
+        attempt_secret: attempt,
+        response: Proof::from_code(code),
         binding: binding(),
         session_kind: SessionKind::Browser,
-        current,
-        device: None,
+        current_session: current,
+        device_secret: None,
         language: "en",
         origin: &origin,
     };
     match attempt::verify(&sign_in.app.app, verify, &()).await {
-        Ok(Verified::Done(now)) => Ok(*now),
-        Ok(Verified::More { methods }) => Err(format!("more of {methods:?}")),
-        Ok(Verified::Closed { .. }) => Err("closed".to_owned()),
+        Ok(LoginOutcome::Complete(now)) => Ok(*now),
+        Ok(LoginOutcome::FactorRequired { methods }) => Err(format!("more of {methods:?}")),
+        Ok(LoginOutcome::AccountClosed { .. }) => Err("closed".to_owned()),
         Err(cause) => Err(format!("{cause:?}")),
     }
 }
 
 /// A browser's sign-in; answers its cookie.
-async fn browser(sign_in: &SignIn, identifier: &str, current: Option<&SignedIn>) -> String {
-    let attempt =
-        begin(sign_in, "email-otp", Start::New { identifier, remembered: true }, Requirement::default())
-            .await;
+async fn browser(sign_in: &SignIn, identifier: &str, current: Option<&SignedInUser>) -> String {
+    let attempt = begin(
+        sign_in,
+        "email-otp",
+        AttemptStart::WithIdentifier { identifier, remembered: true },
+        AuthenticationRequirement::default(),
+    )
+    .await;
     let code = sign_in.app.code_for(identifier).await;
     let now = verify(sign_in, "email-otp", &attempt, code, current).await.unwrap();
     now.cookie_secret.unwrap()
 }
 
-async fn find(sign_in: &SignIn, cookie: &str) -> Option<SignedIn> {
+async fn find(sign_in: &SignIn, cookie: &str) -> Option<SignedInUser> {
     sessions::find(&sign_in.app.app, cookie).await.unwrap()
 }
 
@@ -131,7 +143,9 @@ async fn signing_in_again_keeps_the_session_and_kills_the_old_cookie() {
 async fn another_users_sign_in_ends_the_session_that_was_there() {
     let sign_in = SignIn::new().await;
     let bob = "bob@example.test";
-    users::add(&sign_in.app.app, bob, true, Default::default(), &Origin::default()).await.unwrap();
+    users::add_without_password(&sign_in.app.app, bob, true, Default::default(), &Origin::default())
+        .await
+        .unwrap();
     let alices = browser(&sign_in, ALICE, None).await;
     let before = find(&sign_in, &alices).await.unwrap();
     let bobs = browser(&sign_in, bob, Some(&before)).await;
@@ -147,10 +161,11 @@ async fn a_step_up_raises_its_own_session_only() {
     let elsewhere = browser(&sign_in, ALICE, None).await;
     let elsewhere = find(&sign_in, &elsewhere).await.unwrap();
     let authenticator = sign_in.enrol().await;
-    let wanted = Requirement { acr: Some(Acr::Aal2), ..Requirement::default() };
+    let wanted =
+        AuthenticationRequirement { min_acr: Some(Acr::Aal2), ..AuthenticationRequirement::default() };
     let methods = attempt::step_up_methods(&sign_in.app.app, &before, &wanted).await.unwrap();
     assert_eq!(methods, ["totp"]);
-    let attempt = begin(&sign_in, "totp", Start::StepUp { signed_in: &before }, wanted).await;
+    let attempt = begin(&sign_in, "totp", AttemptStart::StepUp { signed_in: &before }, wanted).await;
 
     let code = authenticator.code(&sign_in.app, -1);
     assert!(verify(&sign_in, "totp", &attempt, code, Some(&elsewhere)).await.is_err(), "another session");
@@ -176,22 +191,22 @@ async fn the_attempt_is_bound_to_its_browser() {
     let attempt = begin(
         &sign_in,
         "email-otp",
-        Start::New { identifier: ALICE, remembered: true },
-        Requirement::default(),
+        AttemptStart::WithIdentifier { identifier: ALICE, remembered: true },
+        AuthenticationRequirement::default(),
     )
     .await;
     let code = sign_in.app.code_for(ALICE).await;
     let origin = Origin::default();
     for browser_secret in [None, Some("another browser")] {
-        let verify = Verify {
+        let verify = VerifyParameters {
             client: None,
             method: "email-otp",
-            attempt: &attempt,
-            answer: Proof::code(code.clone()),
-            binding: Binding { authorization_request: None, browser_secret },
+            attempt_secret: &attempt,
+            response: Proof::from_code(code.clone()),
+            binding: AttemptBinding { authorization_request: None, browser_secret },
             session_kind: SessionKind::Browser,
-            current: None,
-            device: None,
+            current_session: None,
+            device_secret: None,
             language: "en",
             origin: &origin,
         };

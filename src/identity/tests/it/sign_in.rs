@@ -9,7 +9,7 @@ use std::{
 use poem::http::header;
 use postern_identity::{
     accounts::password,
-    administration::{clients, metadata::MetadataChange, users},
+    administration::{clients, metadata::ClientMetadataChange, users},
     audit::Origin,
     clients::{ClientAuthMethod, GrantType},
     login::totp::{self, Enrolment},
@@ -44,7 +44,8 @@ impl SignIn {
 
     pub async fn on(app: TestApp) -> Self {
         let origin = Origin::default();
-        let alice = users::add(&app.app, ALICE, true, Profile::default(), &origin).await.unwrap();
+        let alice =
+            users::add_without_password(&app.app, ALICE, true, Profile::default(), &origin).await.unwrap();
         for (client_id, first_party, acr) in [
             ("app", true, None),
             ("other", true, None),
@@ -55,7 +56,7 @@ impl SignIn {
             if first_party {
                 scopes.insert(2, "account".to_owned());
             }
-            let change = MetadataChange {
+            let change = ClientMetadataChange {
                 first_party: Some(first_party),
                 token_endpoint_auth_method: Some(ClientAuthMethod::None),
                 redirect_uris: Some(vec![format!("https://{client_id}.example.test/callback")]),
@@ -64,7 +65,7 @@ impl SignIn {
                 default_scopes: Some(scopes[..if first_party { 3 } else { 2 }].to_vec()),
                 scopes: Some(scopes),
                 required_acr: acr.map(str::to_owned),
-                ..MetadataChange::default()
+                ..ClientMetadataChange::default()
             };
             clients::add(&app.app, client_id, change, &origin).await.unwrap();
         }
@@ -129,7 +130,7 @@ impl SignIn {
     pub async fn enrol(&self) -> Authenticator {
         let signed_in = self.app.signed_in(&self.alice).await;
         let origin = Origin::default();
-        let enrolment = totp::enrol(&self.app.app, signed_in.principal(), &origin).await.unwrap();
+        let enrolment = totp::begin_enrolment(&self.app.app, signed_in.principal(), &origin).await.unwrap();
         let authenticator = Authenticator::of(&enrolment);
         let code = authenticator.code(&self.app, 0);
         totp::confirm(&self.app.app, credential_change(&signed_in, false), &code).await.unwrap();

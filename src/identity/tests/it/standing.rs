@@ -333,7 +333,7 @@ const ENDS: [&str; 4] = ["reset", "disable", "close", "remove"];
 async fn end_by(app: &App, user: &User, how: &str) {
     let origin = Origin::default();
     match how {
-        "reset" => operators::reset(app, user, &origin).await.unwrap(),
+        "reset" => operators::reset_credentials(app, user, &origin).await.unwrap(),
         "disable" => users::disable(app, user, &origin).await.unwrap(),
         "remove" => users::remove(app, user, &origin).await.unwrap(),
         _ => {
@@ -434,7 +434,7 @@ async fn a_code_waits_for_whoever_is_ending_its_session_and_is_not_granted_then(
             if of_all {
                 postern_identity::users::lock(tx, alice.id).await?;
                 sessions::end_all_of_user(app, tx, alice.id, "test", &origin, now).await?;
-                postern_identity::grants::revoke_of_user(tx, alice.id, None, "test", now).await?;
+                postern_identity::grants::revoke_user_grants(tx, alice.id, None, "test", now).await?;
             } else {
                 sessions::end(app, tx, session.sid, "test", &origin, now).await?;
             }
@@ -481,7 +481,7 @@ async fn whoever_ends_a_session_waits_for_what_it_is_being_granted() {
             ..Default::default()
         };
         let grant = postern_identity::grants::new(app, new, now);
-        tx.execute(&postern_identity::grants::insertion(&grant)).await?;
+        tx.execute(&postern_identity::grants::insert_statement(&grant)).await?;
         Ok(())
     });
     let ending = async {

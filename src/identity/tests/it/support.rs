@@ -15,15 +15,15 @@ use poem::{
 use postern_entities::audit_events;
 use postern_identity::{
     App,
-    administration::{clients, metadata::MetadataChange, users},
+    administration::{clients, metadata::ClientMetadataChange, users},
     app::Builder,
     audit::Origin,
     config::Config,
     http, jobs,
     login::credential_change::CredentialChange,
     mail::Inbox,
-    sessions::{self, NewSession, Opened, Proven, Session, SessionKind, SignedIn},
-    tokens::{self, issue::GrantFacts},
+    sessions::{self, AuthenticationContext, NewSession, OpenedSession, Session, SessionKind, SignedInUser},
+    tokens::{self, issue::GrantClaims},
     users::{Profile, User},
 };
 use postern_migrations::identity::Migrator;
@@ -142,18 +142,24 @@ impl TestApp {
 
     /// A user with this address.
     pub async fn user(&self, email: &str) -> User {
-        users::add(&self.app, email, true, Profile::default(), &Origin::default()).await.unwrap()
+        users::add_without_password(&self.app, email, true, Profile::default(), &Origin::default())
+            .await
+            .unwrap()
     }
 
     /// A session of a browser, at this level.
-    pub async fn open_session(&self, user: &User, acr: &str) -> Opened {
+    pub async fn open_session(&self, user: &User, acr: &str) -> OpenedSession {
         let app = &self.app;
         let now = app.clock.now();
         let new = NewSession {
             user_id: user.id,
             kind: SessionKind::Browser,
             client_id: None,
-            proven: Proven { auth_time: now, acr: acr.to_owned(), amr: vec!["otp".to_owned()] },
+            authentication: AuthenticationContext {
+                auth_time: now,
+                acr: acr.to_owned(),
+                amr: vec!["otp".to_owned()],
+            },
             remembered: true,
             origin: Origin::default(),
         };
@@ -162,12 +168,12 @@ impl TestApp {
     }
 
     /// The user, signed in in a session of their own.
-    pub async fn signed_in(&self, user: &User) -> SignedIn {
-        SignedIn { session: self.open_session(user, "aal1").await.session, user: user.clone() }
+    pub async fn signed_in(&self, user: &User) -> SignedInUser {
+        SignedInUser { session: self.open_session(user, "aal1").await.session, user: user.clone() }
     }
 
     /// A client; answers its secret, or nothing for a public one.
-    pub async fn client(&self, client_id: &str, metadata: MetadataChange) -> String {
+    pub async fn client(&self, client_id: &str, metadata: ClientMetadataChange) -> String {
         let secret = clients::add(&self.app, client_id, metadata, &Origin::default()).await.unwrap();
         secret.map_or_else(String::new, |secret| secret.client_secret.expose_secret().to_owned())
     }
@@ -176,13 +182,13 @@ impl TestApp {
     pub async fn id_token(&self, client_id: &str, user: &User, sid: Uuid) -> String {
         let client = Arc::clone(self.app.clients().find(client_id).unwrap());
         let target = tokens::TokenTarget {
-            scope: tokens::Scope::stored("openid"),
+            scope: tokens::Scope::from_stored("openid"),
             audiences: vec![self.app.config.issuer.clone()],
             id_token: true,
         };
-        let what = tokens::Issue {
+        let what = tokens::IssueRequest {
             client: &client,
-            grant: GrantFacts { sid: Some(sid), ..GrantFacts::default() },
+            grant: GrantClaims { sid: Some(sid), ..GrantClaims::default() },
             user: Some(user),
             target: &target,
             nonce: None,
@@ -268,7 +274,7 @@ impl TestApp {
 }
 
 /// A change of how somebody signs in, as they ask for it.
-pub fn credential_change(signed_in: &SignedIn, ends_others: bool) -> CredentialChange<'_> {
+pub fn credential_change(signed_in: &SignedInUser, ends_others: bool) -> CredentialChange<'_> {
     static NOWHERE: LazyLock<Origin> = LazyLock::new(Origin::default);
     CredentialChange { principal: signed_in.principal(), ends_others, origin: &NOWHERE }
 }

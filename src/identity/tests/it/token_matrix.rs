@@ -3,13 +3,13 @@
 
 use poem::{Request, http::Method};
 use postern_identity::{
-    administration::metadata::MetadataChange,
+    administration::metadata::ClientMetadataChange,
     clients::{ClientAuthMethod, GrantType},
     grants::{self, Grant, NewGrant},
     http::serve,
     tokens::{
         self, Scope, TokenTarget,
-        authorization_code::{self, NewCode},
+        authorization_code::{self, NewAuthorizationCode},
     },
     users::User,
 };
@@ -95,14 +95,14 @@ impl Matrix {
     async fn new() -> Self {
         let seeds = Seeds::new().await;
         let scopes = "openid profile email account offline_access tasks:read tasks:write notes:read";
-        let own = MetadataChange {
+        let own = ClientMetadataChange {
             first_party: Some(true),
             token_endpoint_auth_method: Some(ClientAuthMethod::None),
             redirect_uris: list(&[REDIRECT_URI]),
             post_logout_redirect_uris: list(&[SIGNED_OUT]),
             grant_types: Some(vec![GrantType::AuthorizationCode, GrantType::RefreshToken]),
             scopes: list(&scopes.split(' ').collect::<Vec<_>>()),
-            ..MetadataChange::default()
+            ..ClientMetadataChange::default()
         };
         seeds.app.client("own", own).await;
         let elsewhere = seeds.app.another_node_with(&[("POSTERN_ISSUER", "http://localhost:7999")]).await;
@@ -158,7 +158,8 @@ impl Matrix {
 
     async fn grant(&self, client_id: &str, scope: &str, user: &User) -> Grant {
         let app = &self.seeds.app.app;
-        let resolved = tokens::resolve(app, &self.seeds.client(client_id), Some(scope), &[]).unwrap();
+        let resolved =
+            tokens::resolve_grant_target(app, &self.seeds.client(client_id), Some(scope), &[]).unwrap();
         let now = app.clock.now();
         let new = NewGrant {
             user_id: Some(user.id),
@@ -171,15 +172,20 @@ impl Matrix {
             amr: vec!["otp".to_owned()],
         };
         let grant = grants::new(app, new, now);
-        app.db.write_together(&[&grants::insertion(&grant)], |_| true).await.unwrap();
+        app.db.write_batch(&[&grants::insert_statement(&grant)], |_| true).await.unwrap();
         grant
     }
 
     async fn redeem(&self, client_id: &str, grant: &Grant) -> Value {
         let app = &self.seeds.app.app;
-        let new = NewCode { grant, redirect_uri: REDIRECT_URI, code_challenge: Some(CHALLENGE), nonce: None };
+        let new = NewAuthorizationCode {
+            grant,
+            redirect_uri: REDIRECT_URI,
+            code_challenge: Some(CHALLENGE),
+            nonce: None,
+        };
         let (code, row) = authorization_code::new(app, &new, app.clock.now());
-        app.db.write_together(&[&row], |_| true).await.unwrap();
+        app.db.write_batch(&[&row], |_| true).await.unwrap();
         let form = [
             ("grant_type", "authorization_code"),
             ("client_id", client_id),
@@ -226,11 +232,11 @@ impl Matrix {
 async fn issue(app: &TestApp, grant: &Grant, user: &User, audiences: &[&str]) -> String {
     let client = Arc::clone(app.app.clients().find(&grant.client_id).unwrap());
     let target = TokenTarget {
-        scope: Scope::stored(&grant.scope),
+        scope: Scope::from_stored(&grant.scope),
         audiences: audiences.iter().map(|audience| (*audience).to_owned()).collect(),
         id_token: false,
     };
-    let what = tokens::Issue {
+    let what = tokens::IssueRequest {
         client: &client,
         grant: grant.into(),
         user: Some(user),

@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use poem::{Request, http::Method};
 use postern_identity::{
     administration::{
-        metadata::MetadataChange,
+        metadata::ClientMetadataChange,
         resources::{self, ResourceChange},
     },
     audit::Origin,
@@ -255,11 +255,11 @@ async fn a_name_with_colons_may_stand_in_the_header_as_it_is() {
 
     // Clients whose names begin with each other, and one by which the first colon could be meant.
     let register = async |client_id: &str| {
-        let metadata = MetadataChange {
+        let metadata = ClientMetadataChange {
             grant_types: Some(vec![GrantType::ClientCredentials]),
             scopes: Some(vec!["tasks:read".to_owned()]),
             default_scopes: Some(vec!["tasks:read".to_owned()]),
-            ..MetadataChange::default()
+            ..ClientMetadataChange::default()
         };
         seeds.app.client(client_id, metadata).await
     };
@@ -301,11 +301,11 @@ async fn a_disabled_client_is_no_client() {
     use postern_identity::{administration::clients, audit::Origin};
     let seeds = Seeds::new().await;
     let tokens = seeds.tokens("openid tasks:read").await;
-    clients::enable(&seeds.app.app, "mobile", false, &Origin::default()).await.unwrap();
+    clients::set_enabled(&seeds.app.app, "mobile", false, &Origin::default()).await.unwrap();
     let refresh_token = tokens["refresh_token"].as_str().unwrap();
     assert_eq!(error(&seeds.refresh(refresh_token, &[]).await), "invalid_client");
     assert_eq!(seeds.userinfo(tokens["access_token"].as_str().unwrap()).await.status, 401);
-    clients::enable(&seeds.app.app, "mobile", true, &Origin::default()).await.unwrap();
+    clients::set_enabled(&seeds.app.app, "mobile", true, &Origin::default()).await.unwrap();
     assert_eq!(seeds.refresh(refresh_token, &[]).await.status, 200);
 }
 

@@ -1,4 +1,4 @@
-//! THE route table of the tasks service, and the order of its middlewares.
+//! Defines the routes of the tasks service and the order of its middlewares.
 
 mod page;
 mod tasks;
@@ -10,9 +10,9 @@ use poem::{
 };
 use poem_openapi::{OpenApiService, Tags};
 use postern_service::{
-    docs::{DocsOptions, described},
+    docs::{DocsOptions, document_only_service},
     health::Health,
-    site::Site,
+    server::Server,
 };
 use postern_token_verifier::poem::{Scope, Scoped};
 use serde_json::Value;
@@ -24,7 +24,7 @@ use crate::App;
 const TITLE: &str = "Postern tasks";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The public client by which the page at /docs signs in. The provider's own page has another, which may do more.
+/// The public client of the page at `/docs`. The provider's own page has another client with more scopes.
 const DOCS_CLIENT: &str = "tasks-docs";
 
 /// Groups of operations in the document.
@@ -34,7 +34,6 @@ enum Tag {
     Tasks,
 }
 
-/// `tasks:read`.
 enum TasksRead {}
 
 impl Scope for TasksRead {
@@ -42,7 +41,6 @@ impl Scope for TasksRead {
     const DESCRIPTION: &'static str = "See your tasks";
 }
 
-/// `tasks:write`.
 enum TasksWrite {}
 
 impl Scope for TasksWrite {
@@ -50,11 +48,11 @@ impl Scope for TasksWrite {
     const DESCRIPTION: &'static str = "Add, change and delete your tasks";
 }
 
-/// The whole service behind one entrance. It is not ready any more once `stopping` is cancelled.
+/// The whole service behind the pipeline. It stops being ready when `stopping` is cancelled.
 pub fn endpoint(app: &App, stopping: CancellationToken) -> BoxEndpoint<'static, Response> {
     let tokens = &app.config.tokens;
     let db = app.db.clone();
-    let site = Site {
+    let server = Server {
         routes: routes(app),
         document: document(),
         docs: DocsOptions {
@@ -69,25 +67,26 @@ pub fn endpoint(app: &App, stopping: CancellationToken) -> BoxEndpoint<'static, 
             async move { Ok(db.ping().await?) }
         }),
     };
-    site.endpoint(&app.config.http, app.random.clone())
+    server.endpoint(&app.config.http, app.random.clone())
 }
 
 fn routes(app: &App) -> Route {
     let api = OpenApiService::new(TasksApi { app: app.clone() }, TITLE, VERSION);
-    let api = api.data(app.verifier.clone()).after(async |answer: Result<Response>| answer.map(private));
+    let api =
+        api.data(app.verifier.clone()).after(async |answer: Result<Response>| answer.map(forbid_caching));
     page::routes(&app.config).nest_no_strip("/api", api)
 }
 
-/// What belongs to one person is not for a cache (RFC 9111 section 5.2.2.5).
-fn private(mut answer: Response) -> Response {
+/// Data of one person must not be cached (RFC 9111 section 5.2.2.5).
+fn forbid_caching(mut answer: Response) -> Response {
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
 
-/// The OpenAPI document, generated.
+/// The OpenAPI document, generated from the types.
 pub fn document() -> Value {
-    let service = described::<Scoped<TasksApi>>(TITLE, VERSION)
+    let service = document_only_service::<Scoped<TasksApi>>(TITLE, VERSION)
         .description("Tasks of the signed-in person, protected by access tokens of the provider.");
-    // What poem-openapi wrote is JSON.
+    // poem-openapi writes valid JSON, so parsing cannot fail.
     serde_json::from_str(&service.spec()).unwrap_or_default()
 }

@@ -1,4 +1,5 @@
-//! Answers the web page at `/`: static files from memory, and `/config.json`, which tells them where to sign in.
+//! Serves the web page at `/`: static files from memory, and `/config.json`, which tells the page where to
+//! sign in.
 
 use poem::{
     Route,
@@ -19,9 +20,8 @@ const FILES: [(&str, &str, &str); 6] = [
     ("/mark.svg", "image/svg+xml", include_str!("../../../../templates/assets/mark.svg")),
 ];
 
-/// The routes of the page.
 pub(super) fn routes(config: &Config) -> Route {
-    let policy = policy(config);
+    let policy = content_security_policy(config);
     let settings = settings_of_page(config);
     let file = |path, content_type, content: &str| (path, asset(content_type, content, &policy));
     let page = FILES.map(|(path, content_type, content)| file(path, content_type, content));
@@ -33,7 +33,7 @@ pub(super) fn routes(config: &Config) -> Route {
 
 fn asset(content_type: &'static str, content: &str, policy: &str) -> Asset {
     Asset::new(content_type, content.as_bytes())
-        .policy(policy)
+        .content_security_policy(policy)
         .header(REFERRER_POLICY, HeaderValue::from_static("no-referrer"))
         .header(
             HeaderName::from_static("cross-origin-opener-policy"),
@@ -51,8 +51,8 @@ fn settings_of_page(config: &Config) -> String {
     .to_string()
 }
 
-/// Nothing but our own files runs, and nothing but this service and the provider is called.
-fn policy(config: &Config) -> String {
+/// Allows only scripts of this service, and connections only to this service and the provider.
+fn content_security_policy(config: &Config) -> String {
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' {}; \
          base-uri 'none'; form-action 'self'; frame-ancestors 'none'",

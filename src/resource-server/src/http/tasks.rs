@@ -16,11 +16,11 @@ use uuid::Uuid;
 use super::{Tag, TasksRead, TasksWrite};
 use crate::{
     App,
-    tasks::{self, BadText, Change, Content, Cursor, Folded, Notes, Order, Title},
+    tasks::{self, Change, Content, Cursor, FoldedTitle, Notes, Order, TextError, Title},
 };
 
-/// Tasks on a page unless the caller says otherwise.
-const PAGE: u64 = 50;
+/// Tasks on a page when the request has no `limit`.
+const DEFAULT_PAGE_SIZE: u64 = 50;
 
 pub(super) struct TasksApi {
     pub(super) app: App,
@@ -138,7 +138,7 @@ fn parse_notes(text: String) -> Result<Notes, Problem> {
     Notes::parse(text).map_err(|cause| bad_text("notes", cause))
 }
 
-fn bad_text(field: &str, cause: BadText) -> Problem {
+fn bad_text(field: &str, cause: TextError) -> Problem {
     Problem::new(problem::MALFORMED).field(field).detail(format!("`{field}` {cause}"))
 }
 
@@ -207,8 +207,8 @@ enum Deleted {
     Done,
 }
 
-/// How a list is asked for; both lists read it alike.
-struct Listing {
+/// The query parameters that both lists have.
+struct ListParameters {
     done: Option<bool>,
     q: Option<String>,
     sort: Option<Sort>,
@@ -216,27 +216,27 @@ struct Listing {
     cursor: Option<String>,
 }
 
-impl TryFrom<Listing> for tasks::Query {
+impl TryFrom<ListParameters> for tasks::Query {
     type Error = Problem;
 
-    fn try_from(listing: Listing) -> Result<Self, Problem> {
+    fn try_from(listing: ListParameters) -> Result<Self, Problem> {
         let order = listing.sort.map_or_else(Order::default, Order::from);
         let cursor = listing.cursor.map(|text| Cursor::decode(&text, order)).transpose();
         let cursor = cursor
             .map_err(|cause| Problem::new(problem::MALFORMED).field("cursor").detail(cause.to_string()))?;
-        let containing = listing.q.as_deref().map(Folded::parse).transpose();
+        let containing = listing.q.as_deref().map(FoldedTitle::parse).transpose();
         Ok(Self {
             done: listing.done,
             containing: containing.map_err(|cause| bad_text("q", cause))?,
             order,
-            limit: listing.limit.unwrap_or(PAGE),
+            limit: listing.limit.unwrap_or(DEFAULT_PAGE_SIZE),
             cursor,
         })
     }
 }
 
 impl TasksApi {
-    async fn page(&self, owner: &str, listing: Listing) -> Result<Json<TaskPage>, Problem> {
+    async fn page(&self, owner: &str, listing: ListParameters) -> Result<Json<TaskPage>, Problem> {
         let (tasks, next) = tasks::list(&self.app.db, owner, &listing.try_into()?).await?;
         Ok(Json(TaskPage {
             tasks: tasks.into_iter().map(Task::from).collect(),
@@ -270,7 +270,7 @@ impl TasksApi {
         #[oai(validator(max_length = 2000))]
         cursor: Query<Option<String>>,
     ) -> Result<Json<TaskPage>, Problems<400, 401, 403, 503>> {
-        let listing = Listing { done: done.0, q: q.0, sort: sort.0, limit: limit.0, cursor: cursor.0 };
+        let listing = ListParameters { done: done.0, q: q.0, sort: sort.0, limit: limit.0, cursor: cursor.0 };
         Ok(self.page(&token.sub, listing).await?)
     }
 
@@ -362,11 +362,11 @@ impl TasksApi {
         #[oai(validator(max_length = 2000))]
         cursor: Query<Option<String>>,
     ) -> Result<Json<TaskPage>, Problems<400, 401, 403, 503>> {
-        // The same answer for every other id, so that it never tells who exists.
+        // The same response for every other ID, so that it does not reveal which users exist.
         if user_id.0 != token.sub {
             return Err(Problem::new(problem::FORBIDDEN).detail("you may list your own tasks only").into());
         }
-        let listing = Listing { done: done.0, q: q.0, sort: sort.0, limit: limit.0, cursor: cursor.0 };
+        let listing = ListParameters { done: done.0, q: q.0, sort: sort.0, limit: limit.0, cursor: cursor.0 };
         Ok(self.page(&token.sub, listing).await?)
     }
 }

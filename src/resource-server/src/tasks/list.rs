@@ -1,7 +1,8 @@
-//! Answers lists of tasks, page by page along an index: the cost of a page does not grow with the number of pages before.
+//! Lists tasks page by page along an index, so that the cost of a page does not grow with the number of pages
+//! before it.
 //!
-//! A page ends at a row's place in the order and its id, and the next begins behind them. A task that moves in the
-//! order between two pages may be missed or come twice; no other is.
+//! A page ends at the sort key and the ID of its last row, and the next page begins after them. A task whose
+//! sort key changes between two pages may be missed or listed twice; no other task is.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use postern_service::database::{Database, DatabaseError};
@@ -12,24 +13,19 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Folded, Task};
+use super::{FoldedTitle, Task};
 use crate::entity::{Column, Entity};
 
-/// The order of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
-    /// Oldest first.
     Created,
-    /// Newest first.
     #[default]
     CreatedDescending,
-    /// Longest unchanged first.
     Updated,
-    /// Last changed first.
     UpdatedDescending,
-    /// By title, in any case.
+    /// By title, ignoring case.
     Title,
-    /// By title, backwards.
+    /// By title, ignoring case, descending.
     TitleDescending,
 }
 
@@ -49,79 +45,78 @@ impl Order {
         }
     }
 
-    /// Where a task stands in this order.
-    fn place(self, task: &Task) -> Place {
+    /// The value of a task that this order sorts by.
+    fn sort_key(self, task: &Task) -> SortKey {
         match self {
-            Self::Created | Self::CreatedDescending => Place::Time(task.created_at),
-            Self::Updated | Self::UpdatedDescending => Place::Time(task.updated_at),
-            Self::Title | Self::TitleDescending => Place::Title(task.title_folded.clone()),
+            Self::Created | Self::CreatedDescending => SortKey::Time(task.created_at),
+            Self::Updated | Self::UpdatedDescending => SortKey::Time(task.updated_at),
+            Self::Title | Self::TitleDescending => SortKey::Title(task.title_folded.clone()),
         }
     }
 
-    fn has(self, place: &Place) -> bool {
+    fn accepts(self, place: &SortKey) -> bool {
         let by_title = matches!(self, Self::Title | Self::TitleDescending);
         match place {
-            Place::Time(_) => !by_title,
-            Place::Title(title) => by_title && Folded::parse(title).is_ok(),
+            SortKey::Time(_) => !by_title,
+            SortKey::Title(title) => by_title && FoldedTitle::parse(title).is_ok(),
         }
     }
 }
 
-/// One page of a list.
+/// The page that is requested.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
-    /// Only open or only done tasks.
+    /// Only open or only done tasks; `None` for all.
     pub done: Option<bool>,
-    /// Only tasks whose title contains this, in any case.
-    pub containing: Option<Folded>,
-    /// The order.
+    /// Only tasks whose title contains this, ignoring case.
+    pub containing: Option<FoldedTitle>,
     pub order: Order,
-    /// At most so many.
+    /// Most tasks of the page.
     pub limit: u64,
-    /// Where the page before ended.
+    /// Where the previous page ended; `None` for the first page.
     pub cursor: Option<Cursor>,
 }
 
-/// Where a page ended. It is bound to the order it was made in.
+/// Where a page ended. Valid only for the order in which it was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cursor {
     order: Order,
-    after: Place,
+    after: SortKey,
     id: Uuid,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Place {
+enum SortKey {
     /// Microseconds since the epoch.
     Time(i64),
-    /// Folded.
+    /// The title in its folded form.
     Title(String),
 }
 
-/// A cursor that this service did not make, or made for another order.
+/// The cursor was not made by this service, or for another order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the cursor does not belong to this list; leave it out to begin again")]
-pub struct BadCursor;
+pub struct CursorError;
 
 impl Cursor {
     /// Reads what [`Cursor::encode`] wrote, for a list in `order`.
-    pub fn decode(text: &str, order: Order) -> Result<Self, BadCursor> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| BadCursor)?;
-        let cursor: Self = serde_json::from_slice(&bytes).map_err(|_| BadCursor)?;
-        if cursor.order == order && order.has(&cursor.after) { Ok(cursor) } else { Err(BadCursor) }
+    pub fn decode(text: &str, order: Order) -> Result<Self, CursorError> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError)?;
+        let cursor: Self = serde_json::from_slice(&bytes).map_err(|_| CursorError)?;
+        if cursor.order == order && order.accepts(&cursor.after) { Ok(cursor) } else { Err(CursorError) }
     }
 
-    /// An opaque text for the caller. It holds nothing the caller has not seen.
+    /// An opaque text for the caller. It contains only data that the caller has already seen.
     pub fn encode(&self) -> String {
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
     }
 
-    /// Whether a row comes later in the order.
-    fn is_before(&self) -> SimpleExpr {
+    /// The condition that a row follows the cursor in the order.
+    fn row_follows(&self) -> SimpleExpr {
         let after: sea_orm::Value = match &self.after {
-            Place::Time(at) => (*at).into(),
-            Place::Title(title) => title.clone().into(),
+            SortKey::Time(at) => (*at).into(),
+            SortKey::Title(title) => title.clone().into(),
         };
         let row = Expr::tuple([Expr::col(self.order.column()), Expr::col(Column::Id)]);
         let end = Expr::tuple([Expr::val(after), Expr::val(self.id)]);
@@ -132,7 +127,7 @@ impl Cursor {
     }
 }
 
-/// One page of the owner's tasks, and where the next begins: one statement.
+/// One page of the owner's tasks, and the cursor of the next page. Runs one statement.
 pub async fn list(
     db: &Database,
     owner: &str,
@@ -143,7 +138,7 @@ pub async fn list(
         .filter(Column::Owner.eq(owner))
         .order_by(order.column(), order.direction())
         .order_by(Column::Id, order.direction())
-        // One more than asked for tells whether there is another page.
+        // One more row than requested shows whether there is another page.
         .limit(limit + 1);
     if let Some(done) = done {
         select = select.filter(Column::Done.eq(*done));
@@ -152,19 +147,19 @@ pub async fn list(
         select = select.filter(Column::TitleFolded.like(pattern(part)));
     }
     if let Some(cursor) = cursor {
-        select = select.filter(cursor.is_before());
+        select = select.filter(cursor.row_follows());
     }
     let mut tasks = select.all(db.reader()).await?;
     let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
     let more = tasks.len() > limit;
     tasks.truncate(limit);
     let last = tasks.last().filter(|_| more);
-    let next = last.map(|last| Cursor { order: *order, after: order.place(last), id: last.id });
+    let next = last.map(|last| Cursor { order: *order, after: order.sort_key(last), id: last.id });
     Ok((tasks, next))
 }
 
-/// Finds the text as it is: its wildcards are none.
-fn pattern(part: &Folded) -> LikeExpr {
+/// A `LIKE` pattern that finds the text literally: its wildcards are escaped.
+fn pattern(part: &FoldedTitle) -> LikeExpr {
     let escaped = part.as_str().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     LikeExpr::new(format!("%{escaped}%")).escape('\\')
 }

@@ -1,7 +1,7 @@
-//! Answers what a person has to do, and changes it.
+//! Answers which tasks a person has, and changes them.
 //!
-//! Every statement names the owner, so a task of somebody else is simply not there. Leaves what a task may say to
-//! `content` and reading many to `list`.
+//! The rule that must not be broken: every statement filters by the owner, so a task of another person does
+//! not exist for the caller. Leaves the allowed texts to `content` and lists to `list`.
 
 mod content;
 mod list;
@@ -14,15 +14,14 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 pub use self::{
-    content::{BadText, Folded, Notes, Title},
-    list::{BadCursor, Cursor, Order, Query, list},
+    content::{FoldedTitle, Notes, TextError, Title},
+    list::{Cursor, CursorError, Order, Query, list},
 };
 use crate::{App, entity};
 
-/// A task as stored.
 pub use entity::Model as Task;
 
-/// What a task says, all of it.
+/// The complete content of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
     /// What to do.
@@ -33,7 +32,7 @@ pub struct Content {
     pub done: bool,
 }
 
-/// What of a task changes; the rest stays.
+/// A partial change of a task. A field that is `None` stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     /// What to do.
@@ -50,12 +49,11 @@ impl From<Content> for Change {
     }
 }
 
-/// One of the owner's tasks.
+/// One task of the owner.
 pub async fn find(db: &Database, owner: &str, id: Uuid) -> Result<Option<Task>, DatabaseError> {
     Ok(entity::Entity::find_by_id(id).filter(entity::Column::Owner.eq(owner)).one(db.reader()).await?)
 }
 
-/// Makes a task.
 pub async fn create(app: &App, owner: &str, content: Content) -> Result<Task, DatabaseError> {
     let now = app.clock.now().micros();
     let task = Task {
@@ -78,7 +76,7 @@ pub async fn create(app: &App, owner: &str, content: Content) -> Result<Task, Da
     Ok(task)
 }
 
-/// Changes a task in one conditional statement; none when the owner has no such task.
+/// Changes a task by one conditional statement. `None` when the owner has no such task.
 pub async fn change(app: &App, owner: &str, id: Uuid, change: Change) -> Result<Option<Task>, DatabaseError> {
     if change == Change::default() {
         return find(&app.db, owner, id).await;
@@ -112,7 +110,7 @@ fn columns(change: Change, now: Timestamp) -> entity::ActiveModel {
     columns
 }
 
-/// Deletes a task; false when the owner has no such task.
+/// Deletes a task. False when the owner has no such task.
 pub async fn delete(app: &App, owner: &str, id: Uuid) -> Result<bool, DatabaseError> {
     app.db
         .write(async |tx| {

@@ -1,4 +1,4 @@
-//! The web page in a real Chromium, with a provider that does what each test wishes.
+//! Tests the web page in a real Chromium, with a provider whose behaviour each test controls.
 
 mod sign_in;
 
@@ -38,10 +38,10 @@ use crate::{
 /// The service and its provider, both listening.
 struct Site {
     provider: Arc<Provider>,
-    /// Where the page is.
+    /// The origin of the page.
     url: String,
     app: App,
-    /// Stops the service, and ends when it has stopped.
+    /// Stops the service and waits until it has stopped.
     service: (CancellationToken, JoinHandle<()>),
     all: CancellationToken,
     _database: TestDatabase,
@@ -81,7 +81,7 @@ impl Site {
         tab.until("document.getElementById('wait').hidden", true).await;
     }
 
-    /// Returns when no connection to the service is left.
+    /// Waits until no connection to the service is left.
     async fn stop_service(&mut self) {
         let (stop, served) = &mut self.service;
         stop.cancel();
@@ -152,7 +152,7 @@ fn a_person_signs_in_works_and_signs_out() {
         tab.until(ROWS, 1).await;
         tab.until(FOCUS, "Delete: Invite Bob").await;
 
-        // In memory only: a reload asks the provider silently, and finds the session and the task.
+        // Tokens are in memory only: a reload requests new ones silently, and finds the session and the task.
         tab.goto(&site.url).await;
         tab.reads("#list .title", "Invite Bob").await;
         let stored = "JSON.stringify({...sessionStorage, ...localStorage, cookie: document.cookie})";
@@ -177,12 +177,13 @@ fn an_expired_access_token_is_refreshed_without_a_word() {
         tab.goto(&site.url).await;
         tab.click("#sign-in").await;
         tab.click("#alice").await;
-        // The first token is expired at once, and so is the next: one try, then the session counts as over.
+        // Both the first token and the next one are expired at once. After one try the session counts as
+        // ended.
         tab.reads("#sign-in-error", "Your session has ended. Sign in again.").await;
         assert_eq!(site.provider.refreshed.load(Relaxed), 1);
         tab.look("tasks-session-ended").await;
 
-        // The provider knows alice by now and leads straight back.
+        // The provider has a session of alice by now, so it redirects back at once.
         tab.follow("#sign-in").await;
         tab.reads("#sign-in-error", "Your session has ended. Sign in again.").await;
         let before = site.provider.refreshed.load(Relaxed);
@@ -273,7 +274,7 @@ fn what_does_not_work_yet_is_not_to_be_seen() {
         let site = Site::new().await;
         tab.goto(&site.url).await;
         tab.sees("#sign-in").await;
-        // As long as the page's own stylesheet is on its way, and before a script has run.
+        // While the stylesheet of the page is loading, before any script has run.
         tab.evaluate("document.querySelector('[href=\"/tasks.css\"]').remove(); 0").await;
         let seen = "['loading', 'signed-out', 'signed-in'].filter(id => document.getElementById(id).checkVisibility())";
         assert_eq!(tab.evaluate(seen).await, json!(["signed-out"]));
@@ -286,7 +287,7 @@ fn two_presses_sign_in_as_one_does() {
         let site = Site::new().await;
         tab.goto(&site.url).await;
         tab.sees("#sign-in").await;
-        // The second press gets no further before the first one leaves the page.
+        // The second click has no effect before the first one leaves the page.
         let script = "const digest = crypto.subtle.digest.bind(crypto.subtle); let digests = 0;
             crypto.subtle.digest = (...what) => digests++ ? new Promise(() => {}) : digest(...what);
             for (let press = 0; press < 2; press++) document.getElementById('sign-in').click();

@@ -1,4 +1,4 @@
-//! The binary `postern-tasks` as an operator runs it: what it prints, and how it exits.
+//! Tests the binary `postern-tasks` as an operator runs it: its output and its exit codes.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -37,7 +37,7 @@ impl Shell {
     }
 }
 
-/// Asserts the exit code and a part of what was said on stderr.
+/// Asserts the exit code and a part of the output on stderr.
 #[track_caller]
 fn failed(output: &Output, code: i32, said: &str) {
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -108,7 +108,7 @@ async fn serve_makes_its_schema_answers_and_stops_when_asked() {
         .env("TASKS_HTTP__LISTEN", "127.0.0.1:0")
         .env("TASKS_HTTP__METRICS_LISTEN", "127.0.0.1:0")
         .env("TASKS_TELEMETRY__FORMAT", "json")
-        // Nobody is there: the service starts all the same.
+        // No provider answers there, and the service starts all the same.
         .env("TASKS_TOKENS__ISSUER", "http://127.0.0.1:1")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -1,4 +1,4 @@
-//! The OpenAPI document: the file in the repository is what the code says.
+//! Tests that the OpenAPI document in the repository equals the generated one.
 
 use std::{env, fs, path::Path};
 

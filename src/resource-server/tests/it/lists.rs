@@ -1,11 +1,11 @@
-//! Lists: paged, filtered, sorted, searched, alike on both databases.
+//! Tests lists: paged, filtered, sorted and searched, with the same results on both databases.
 
 use poem::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{ALICE, Person, TestService, path_of, titles};
 
-/// In the order in which they are made.
+/// Titles in the order in which the tasks are made.
 const TITLES: [&str; 7] = ["banana", "Äpfel", "apple", "Zucchini", "zebra", "100% wool", "a_b \"c\" 'd' \\e"];
 
 async fn fill(person: &Person<'_>) -> Vec<Value> {
@@ -36,13 +36,13 @@ async fn every_order_is_kept_across_pages() {
     let service = TestService::new().await;
     let alice = service.person(ALICE);
     let tasks = fill(&alice).await;
-    // The oldest changes last.
+    // The oldest task is changed last.
     alice.send(Method::PATCH, &path_of(&tasks[0]), &json!({ "done": true })).await;
 
     let reversed = |order: &[&str]| order.iter().rev().map(|title| (*title).to_owned()).collect::<Vec<_>>();
     let mut updated = TITLES[1..].to_vec();
     updated.push(TITLES[0]);
-    // In lower case, by code point.
+    // Titles are compared in lower case, by code point.
     let by_title = ["100% wool", "a_b \"c\" 'd' \\e", "apple", "banana", "zebra", "Zucchini", "Äpfel"];
     for (sort, order) in [("created_at", &TITLES[..]), ("updated_at", &updated), ("title", &by_title)] {
         assert_eq!(walk(&alice, &format!("sort={sort}")).await, order, "{sort}");
@@ -197,6 +197,6 @@ async fn wrong_parameters_are_refused_by_name() {
     }
     let long = "x".repeat(201);
     alice.get(&format!("/api/tasks?q={long}")).await.refused(400, "q");
-    // Bytes that are no text become U+FFFD, as URLs say; nothing is called that.
+    // Invalid UTF-8 becomes U+FFFD, as URL decoding defines; no title contains that character.
     assert_eq!(alice.titles("q=%FF%FE").await, [""; 0]);
 }

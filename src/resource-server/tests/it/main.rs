@@ -1,4 +1,4 @@
-//! The tasks service through its real entrance: one file a surface.
+//! Tests the tasks service through its HTTP interface; one file for each surface.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 

@@ -1,4 +1,4 @@
-//! What happens while the database or the provider is away, and afterwards.
+//! Tests an outage of the database or of the provider, and the recovery from it.
 
 use std::time::{Duration, Instant};
 
@@ -13,13 +13,13 @@ use postern_service::{
 };
 use postern_token_verifier::{
     RemoteKeys,
-    testing::{Answer as KeysAnswer, Issuer},
+    testing::{Issuer, JwksResponse as KeysAnswer},
 };
 use serde_json::json;
 
 use crate::support::{ALICE, Person, START, TestService, config, path_of};
 
-/// A service that reaches its PostgreSQL through a proxy; `None` without a server to test on.
+/// A service that reaches its PostgreSQL through a proxy; `None` when no server is named.
 async fn behind_a_proxy() -> Option<(TestService, Proxy)> {
     let database = TestDatabase::postgres().await.unwrap()?;
     let (proxy, url) = Proxy::before(database.url()).await.unwrap();
@@ -83,7 +83,7 @@ async fn a_provider_that_is_down_at_the_start_is_waited_for() {
         assert_eq!(service.get(path).await.status, StatusCode::OK, "{path} needs no provider");
     }
     service.get("/api/tasks").await.refused(401, "");
-    // The token may be good, so it is not called bad.
+    // The token may be valid, so it must not be refused as invalid.
     let answer = alice.get("/api/tasks").await;
     answer.refused(503, "");
     assert!(!answer.headers.contains_key("www-authenticate"));
@@ -95,7 +95,7 @@ async fn a_provider_that_is_down_at_the_start_is_waited_for() {
         assert!(begun.elapsed() < Duration::from_secs(20), "the keys are not fetched again");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    // And what is known goes on working while the provider is away again.
+    // Known keys stay in use while the provider cannot be reached.
     issuer.answer(KeysAnswer::silence());
     assert_eq!(service.person(crate::support::BOB).get("/api/tasks").await.status, StatusCode::OK);
 }

@@ -1,4 +1,4 @@
-//! The files of the web page: their headers, sizes and conditional answers.
+//! Tests the files of the web page: headers, sizes and conditional requests.
 
 use poem::{
     Request,

@@ -1,5 +1,7 @@
-//! Defines a provider that does what the page asks of one, as its test wishes: it expires tokens, revokes them, goes away.
-//! The page with the real provider is tried where both are built.
+//! Defines a provider whose behaviour each page test controls: it expires tokens, revokes them, becomes
+//! unreachable.
+//!
+//! The page with the real provider is tested where both binaries are built.
 
 use std::{
     collections::HashMap,
@@ -26,17 +28,17 @@ pub(crate) struct Provider {
     pub(crate) issuer: Issuer,
     pub(crate) audience: String,
     clock: Clock,
-    /// How long its access tokens live, in seconds.
+    /// Lifetime of its access tokens, in seconds.
     pub(crate) lifetime: AtomicI64,
-    /// Whether it answers.
+    /// Whether the provider answers at all.
     pub(crate) down: AtomicBool,
-    /// Whether refresh tokens are good.
+    /// Whether the token endpoint accepts refresh tokens.
     pub(crate) revoked: AtomicBool,
-    /// How many tokens were refreshed.
+    /// Number of successful refresh requests.
     pub(crate) refreshed: AtomicUsize,
-    /// `sub` of whoever is signed in.
+    /// `sub` of the user who is signed in.
     session: Mutex<Option<String>>,
-    /// Codes with their challenge and `sub`.
+    /// Authorization codes with their code challenge and `sub`.
     codes: Mutex<HashMap<String, (String, String)>>,
 }
 

@@ -1,4 +1,4 @@
-//! What is refused, and how: tokens (RFC 6750), bodies, paths and methods. Never with a 5xx.
+//! Tests refusals: tokens (RFC 6750), bodies, paths and methods. None is a 5xx.
 
 use poem::{
     Request,
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{ALICE, AUDIENCE, Answer, TestService, path_of};
 
-/// Every operation, and the scope it needs.
+/// Every operation with its required scope.
 const OPERATIONS: [(Method, &str, &str); 7] = [
     (Method::GET, "/api/tasks", "tasks:read"),
     (Method::POST, "/api/tasks", "tasks:write"),

@@ -1,4 +1,5 @@
-//! Defines `TestService`: the real entrance on a fresh database, an issuer of its own, a manual clock, seeded randomness.
+//! Defines `TestService`: the whole service behind the pipeline, with a fresh database, an issuer of its own,
+//! a manual clock and seeded randomness.
 
 use poem::{
     Endpoint, Request, Response,
@@ -17,19 +18,19 @@ use postern_token_verifier::testing::Issuer;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-/// Where every test's clock begins: 2026-01-01T00:00:00Z.
+/// Start of every test's clock: 2026-01-01T00:00:00Z.
 pub(crate) const START: Timestamp = Timestamp::from_seconds(1_767_225_600);
 
-/// What the tests' tokens are for: the default of `tokens.audience`.
+/// Audience of the tests' tokens: the default of `tokens.audience`.
 pub(crate) const AUDIENCE: &str = "http://localhost:7118";
 
-/// A user of every test.
+/// `sub` of the user of every test.
 pub(crate) const ALICE: &str = "5d2f7c1e-8a3b-4c6d-9e0f-1a2b3c4d5e6f";
 
-/// Another one.
+/// `sub` of another user.
 pub(crate) const BOB: &str = "c0ffee00-1234-4abc-8def-000000000001";
 
-/// One service of its own.
+/// A service of one test.
 pub(crate) struct TestService {
     pub(crate) app: App,
     pub(crate) clock: Clock,
@@ -46,7 +47,7 @@ impl TestService {
         Self::on(database, &url).await
     }
 
-    /// A service that reaches this database at another address.
+    /// A service that reaches this database through another URL.
     pub(crate) async fn on(database: TestDatabase, url: &str) -> Self {
         let config = config(&[("TASKS_DATABASE__URL", url)]);
         let db = Database::open(&config.database).await.unwrap();
@@ -57,23 +58,23 @@ impl TestService {
         Self::of(app, clock, issuer, database)
     }
 
-    /// The service of an app; `issuer` signs the tokens.
+    /// The service of an app. `issuer` signs the tokens.
     pub(crate) fn of(app: App, clock: Clock, issuer: Issuer, database: TestDatabase) -> Self {
         let endpoint = http::endpoint(&app, CancellationToken::new());
         Self { app, clock, issuer, endpoint, _database: database }
     }
 
-    /// Somebody whose tokens allow everything.
+    /// A user whose tokens have all scopes.
     pub(crate) fn person(&self, sub: &str) -> Person<'_> {
         self.person_with(sub, "tasks:read tasks:write")
     }
 
-    /// Somebody whose tokens have this scope.
+    /// A user whose tokens have this scope.
     pub(crate) fn person_with(&self, sub: &str, scope: &str) -> Person<'_> {
         Person { service: self, token: self.issuer.sign(&self.claims(sub, scope)) }
     }
 
-    /// Claims of an acceptable token by the clock of this service.
+    /// Claims of a token that is valid by the clock of this service.
     pub(crate) fn claims(&self, sub: &str, scope: &str) -> Value {
         let now = self.clock.now().seconds();
         let mut claims = self.issuer.claims(AUDIENCE);
@@ -85,7 +86,7 @@ impl TestService {
         claims
     }
 
-    /// Sends one request through the entrance.
+    /// Sends one request through the pipeline.
     pub(crate) async fn send(&self, request: Request) -> Answer {
         Answer::read(self.endpoint.get_response(request).await).await
     }
@@ -101,7 +102,7 @@ pub(crate) fn config(env: &[(&str, &str)]) -> Config {
     Config::load(None, env.iter().map(|(name, value)| (name.into(), value.into()))).unwrap().settings
 }
 
-/// Somebody with a token.
+/// A user with a token.
 pub(crate) struct Person<'a> {
     pub(crate) service: &'a TestService,
     pub(crate) token: String,
@@ -116,12 +117,10 @@ impl Person<'_> {
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
     }
 
-    /// GET.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.service.send(self.request(Method::GET, path).finish()).await
     }
 
-    /// DELETE.
     pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.service.send(self.request(Method::DELETE, path).finish()).await
     }
@@ -131,7 +130,7 @@ impl Person<'_> {
         self.send_text(method, path, body.to_string()).await
     }
 
-    /// A body that says that it is JSON.
+    /// A text body with the media type of JSON.
     pub(crate) async fn send_text(&self, method: Method, path: &str, body: impl Into<poem::Body>) -> Answer {
         let request = self.request(method, path).content_type("application/json").body(body);
         self.service.send(request).await
@@ -162,7 +161,7 @@ pub(crate) fn path_of(task: &Value) -> String {
     format!("/api/tasks/{}", task["id"].as_str().unwrap())
 }
 
-/// What came back, read whole.
+/// A response with its whole body.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -188,7 +187,7 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// Asserts a problem of this status, and which member or parameter it is about (empty for none).
+    /// Asserts a problem with this status and this `field` (empty for none).
     #[track_caller]
     pub(crate) fn refused(&self, status: u16, field: &str) {
         assert_eq!(self.status, status, "{self:?}");
@@ -196,7 +195,7 @@ impl Answer {
         assert_eq!(self.json()["field"].as_str().unwrap_or_default(), field, "{self:?}");
     }
 
-    /// The body without what differs from request to request.
+    /// The body without the members that differ in every response.
     pub(crate) fn without_reference(&self) -> Value {
         let mut body = self.json();
         body.as_object_mut().unwrap().remove("instance");

@@ -1,4 +1,4 @@
-//! One task at a time: made, read, replaced, changed, deleted, by its owner and by nobody else.
+//! Tests one task at a time: created, read, replaced, changed and deleted, only by its owner.
 
 use std::time::Duration;
 
@@ -131,7 +131,7 @@ async fn two_owners_never_see_each_other() {
         seen.extend(alice.titles(&format!("{query}&cursor={cursor}")).await);
         assert_eq!(seen.len(), 3, "{sort}");
         assert!(seen.iter().all(|title| title.starts_with("alice")), "{seen:?}");
-        // A cursor of somebody else leads into one's own list only.
+        // A cursor of another user is applied to the caller's own list.
         let own = bob.titles(&format!("{query}&cursor={cursor}")).await;
         assert!(own.iter().all(|title| title.starts_with("bob")), "{own:?}");
     }
@@ -197,7 +197,7 @@ async fn fifty_tasks_made_at_once_are_all_listed() {
     for answer in futures_util::future::join_all(made).await {
         assert_eq!(answer.status, StatusCode::CREATED);
     }
-    // All at the same time: the id decides the order, and no task is lost between two pages.
+    // All tasks have the same time, so the ID decides the order. No task is lost between two pages.
     let mut seen = Vec::new();
     let mut cursor = String::new();
     loop {

@@ -1,4 +1,5 @@
-//! Defines the JSON payload of our APIs: poem-openapi's, read strictly and with errors that name the member.
+//! Defines the JSON payload of the APIs: like poem-openapi's, but strict, and with errors that name the wrong
+//! member.
 
 use poem::{IntoResponse, Request, RequestBody, Response, http::header::CONTENT_TYPE};
 use poem_openapi::{
@@ -13,8 +14,8 @@ use crate::problem::{MALFORMED, Problem, member_in, rule_in};
 
 const MEDIA_TYPE: &str = "application/json";
 
-/// A JSON body, of a request or an answer. Use it instead of `poem_openapi::payload::Json`, which takes a member given
-/// twice, does not say which member is wrong, and answers as plain text.
+/// A JSON body of a request or a response. Use it instead of `poem_openapi::payload::Json`, which accepts
+/// duplicate members, does not name the wrong member, and answers as plain text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Json<T>(pub T);
 
@@ -94,7 +95,8 @@ fn parse<T: ParseFromJSON>(bytes: &[u8]) -> Result<T, Problem> {
     T::parse_from_json(Some(value)).map_err(|cause| {
         let reason = cause.into_message();
         let named = member_in(&reason).map(|member| (member, rule_in(&reason)));
-        // poem-openapi names the member for rules such as `max_length`, but not for a wrong type.
+        // poem-openapi names the member that breaks a rule such as `max_length`, but not the member of a
+        // wrong type.
         let found = named.or_else(|| mismatch::find::<T>(&strict::parse(bytes).ok()?, &reason));
         match found {
             Some((member, rule)) if member.is_empty() => {

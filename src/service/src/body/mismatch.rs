@@ -1,7 +1,8 @@
-//! Finds the member of a JSON body that does not fit the schema.
+//! Finds the member of a JSON body that does not match the schema.
 //!
-//! poem-openapi stops at the first misfit and says of which type it was, but not where. Its own schema knows where: this
-//! walks value and schema side by side. Only for bodies that were refused already, so it need not be fast.
+//! poem-openapi stops at the first mismatch and names the expected type, but not the member. Its own schema
+//! has the members, so this module walks the value and the schema side by side. It runs only for bodies that
+//! were refused already, so it need not be fast.
 
 use poem_openapi::{
     registry::{MetaSchema, MetaSchemaRef, Registry},
@@ -9,8 +10,8 @@ use poem_openapi::{
 };
 use serde_json::Value;
 
-/// The path of the first misfit and the rule it breaks. `reason` is what poem-openapi said: it decides between members
-/// whose text only the parser can judge, such as a UUID.
+/// The path of the first mismatch and the rule that it breaks. `reason` is the message of poem-openapi. It
+/// identifies members that only a parser can check, such as a UUID.
 pub(super) fn find<T: Type>(value: &Value, reason: &str) -> Option<(String, String)> {
     let mut registry = Registry::new();
     T::register(&mut registry);
@@ -63,14 +64,14 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// A text of the right type that its parser refused: poem-openapi names the parser as type and format.
+    /// A string that its parser refused: poem-openapi names the parser as type and format.
     fn unparsable(&self, schema: &MetaSchema, path: &str) -> Option<(String, String)> {
         let format = schema.format?;
         let named = self.reason.contains(&format!("\"{}_{format}\"", schema.ty));
         named.then(|| (path.to_owned(), format!("must be a valid {format}")))
     }
 
-    /// The schema itself; a reference with a description beside it is wrapped in `allOf`.
+    /// Follows references. A reference with a description beside it is wrapped in `allOf`.
     fn resolve(&self, schema: &'a MetaSchemaRef) -> Option<&'a MetaSchema> {
         match schema {
             MetaSchemaRef::Reference(name) => self.registry.schemas.get(name),
@@ -82,7 +83,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// poem-openapi takes numbers and booleans for a string.
+/// Whether the value has the type of the schema. poem-openapi accepts numbers and booleans as strings.
 fn has_type(schema: &MetaSchema, value: &Value) -> bool {
     match schema.ty {
         "object" => value.is_object(),

@@ -1,12 +1,12 @@
-//! Defines how bodies are read: never longer than the limit, never slower than the time-out, only in the expected media
-//! type, and JSON without ambiguity.
+//! Defines how bodies are read: never longer than the limit, never slower than the time-out, only in the
+//! expected media type, and JSON without ambiguity.
 //!
-//! [`guard`] puts limit and time-out around the body of a request before any handler sees it, so that they hold for every
-//! way of reading it, also the framework's own. The error comes out of the reading as an `io::Error`; [`BodyError::from`]
-//! finds it there again.
+//! [`limit_body`] wraps the body of a request before any handler sees it, so the limits hold for every way of
+//! reading it, the framework's own included. Readers report a limit as an `io::Error`, and
+//! [`BodyError::from`] extracts it from there.
 
-mod guard;
 mod json;
+mod limits;
 mod mismatch;
 mod strict;
 
@@ -20,21 +20,21 @@ use poem::{
 };
 
 pub use self::{
-    guard::{Rest, guard},
     json::Json,
+    limits::{UnreadBody, limit_body},
 };
 use crate::problem::{self, Problem};
 
 /// Why a body could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
-    /// It is longer than the limit.
+    /// Longer than the limit.
     #[error("the body is too large")]
     TooLarge,
-    /// It did not arrive within the time-out.
+    /// Incomplete when the time-out was over.
     #[error("the body did not arrive in time")]
     TimedOut,
-    /// It ended early, or its framing is wrong.
+    /// Ended early, or wrongly framed.
     #[error("the body is incomplete")]
     Broken,
     /// `Content-Type` is missing, or names another media type or another charset than UTF-8.
@@ -46,7 +46,7 @@ impl From<&io::Error> for BodyError {
     fn from(cause: &io::Error) -> Self {
         let Some(inner) = cause.get_ref() else { return Self::Broken };
         match inner.downcast_ref::<io::Error>() {
-            // Readers wrap the error once more.
+            // Some readers wrap the error in another `io::Error`.
             Some(wrapped) => wrapped.into(),
             None => inner.downcast_ref::<Self>().copied().unwrap_or(Self::Broken),
         }
@@ -64,7 +64,7 @@ impl From<BodyError> for Problem {
     }
 }
 
-/// Reads a whole body within the limits that [`guard`] put around it.
+/// Reads a whole body within the limits that [`limit_body`] set.
 pub async fn read(body: Body) -> Result<Bytes, BodyError> {
     body.into_bytes().await.map_err(|cause| match cause {
         ReadBodyError::Io(cause) => (&cause).into(),
@@ -73,7 +73,8 @@ pub async fn read(body: Body) -> Result<Bytes, BodyError> {
     })
 }
 
-/// Checks that a body is in `media_type` (lower case, without parameters) and in UTF-8 (RFC 9110 section 8.3.1).
+/// Checks that a body has this media type (given in lower case, without parameters) and is in UTF-8 (RFC 9110
+/// section 8.3.1).
 pub fn expect_media_type(headers: &HeaderMap, media_type: &str) -> Result<(), BodyError> {
     let mut given = headers.get_all(CONTENT_TYPE).iter();
     let (Some(value), None) = (given.next(), given.next()) else { return Err(BodyError::MediaType) };

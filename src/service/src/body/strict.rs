@@ -1,5 +1,5 @@
-//! Reads JSON without ambiguity: an object that has a member twice is refused (RFC 8259 section 4), because two readers
-//! of it would not agree on its meaning.
+//! Parses JSON and refuses an object with a duplicate member (RFC 8259 section 4): two parsers would not
+//! agree on the meaning of such an object.
 
 use std::fmt;
 
@@ -9,14 +9,13 @@ use serde::{
 };
 use serde_json::{Map, Number, Value};
 
-/// Parses one JSON value.
 pub(super) fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
-    serde_json::from_slice::<Strict>(bytes).map(|strict| strict.0)
+    serde_json::from_slice::<StrictValue>(bytes).map(|strict| strict.0)
 }
 
-struct Strict(Value);
+struct StrictValue(Value);
 
-impl<'de> Deserialize<'de> for Strict {
+impl<'de> Deserialize<'de> for StrictValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(StrictVisitor).map(Self)
     }
@@ -61,7 +60,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut array = Vec::new();
-        while let Some(Strict(item)) = items.next_element()? {
+        while let Some(StrictValue(item)) = items.next_element()? {
             array.push(item);
         }
         Ok(Value::Array(array))
@@ -71,10 +70,10 @@ impl<'de> Visitor<'de> for StrictVisitor {
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
             if object.contains_key(&name) {
-                // Read back by `problem::framework::member_in`.
+                // `problem::framework::member_in` parses this message.
                 return Err(A::Error::custom(format_args!("field `{name}` is given twice")));
             }
-            let Strict(value) = members.next_value()?;
+            let StrictValue(value) = members.next_value()?;
             object.insert(name, value);
         }
         Ok(Value::Object(object))

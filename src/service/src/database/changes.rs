@@ -1,9 +1,13 @@
-//! Tells everybody who keeps something in memory that it changed in the database: nodes, and commands beside them.
+//! Notifies every process that caches data when the data changes in the database: nodes, and commands beside
+//! them.
 //!
-//! A *topic* names what is kept (`clients`, `keys`). Its version is a row of the table `change_versions (topic text
-//! primary key, version bigint)`. Who changes the data calls [`announce`] in the same write; who keeps it runs
-//! [`watch`], which compares versions and so misses nothing, whatever it slept through. SQLite is looked at every
-//! second; PostgreSQL says when to look (`NOTIFY`), and is looked at now and then in case the word got lost.
+//! A *topic* names the cached data (`clients`, `keys`). The version of a topic is a row of the table
+//! `change_versions (topic text primary key, version bigint)`. Code that changes the data calls [`announce`]
+//! in the same write. Code that caches the data runs [`watch`], which compares versions and therefore misses
+//! no change, however long it was disconnected.
+//!
+//! On SQLite the versions are read every second. PostgreSQL sends a notification (`NOTIFY`) with each change;
+//! the versions are also read every few seconds there, in case a notification was lost.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -14,19 +18,19 @@ use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, Statement};
 use sqlx::postgres::{PgConnectOptions, PgListener};
 use tokio::time::{sleep, timeout};
 
-use super::{Database, DatabaseError, Transaction, Writes, clock_difference, postgres};
+use super::{Database, DatabaseError, Transaction, WriteBackend, clock_difference, postgres};
 
 const CHANNEL: &str = "postern_changes";
-/// Between two looks on SQLite, and between two tries after an outage.
-const POLL: Duration = Duration::from_secs(1);
-/// Between two looks on PostgreSQL while no word comes.
-const SAFETY_NET: Duration = Duration::from_secs(5);
-/// A listening connection that does not answer in so long is given up.
-const ANSWER: Duration = Duration::from_secs(2);
+/// Between two reads of the versions on SQLite, and between two attempts to connect after an outage.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two reads of the versions on PostgreSQL when no notification arrives.
+const RECHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// A listening connection that does not answer within this time is closed and opened again.
+const LISTENER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Says that the data of `topic` changes with this write. Others hear of it after the commit.
+/// Increases the version of `topic` in this write. Other processes are notified after the commit.
 ///
-/// Locks the topic's row until then on PostgreSQL: call it last.
+/// On PostgreSQL the row of the topic stays locked until the commit, so call this last.
 pub async fn announce(tx: &Transaction, topic: &str) -> Result<(), DatabaseError> {
     let next = Expr::col(("change_versions", "version")).add(1);
     let count = Query::insert()
@@ -44,46 +48,47 @@ pub async fn announce(tx: &Transaction, topic: &str) -> Result<(), DatabaseError
     Ok(())
 }
 
-/// Calls `on_change` with each topic whose version moved, until the future is dropped.
+/// Calls `on_change` with each topic whose version changed, until the future is dropped.
 ///
-/// The first look calls it with every topic there is, so what was loaded before the watch began cannot stay stale. A
-/// topic for which `on_change` fails stays due: it is called again at the next look.
+/// The first read calls `on_change` with every topic, so data that was loaded before the watch began cannot
+/// stay stale. When `on_change` fails for a topic, it is called with the topic again after the next read.
 ///
-/// (A closure that returns a future, not an `AsyncFn`: of that the compiler cannot tell yet that it may be spawned.)
-pub async fn watch<F, Taken, E>(db: &Database, on_change: F)
+/// `on_change` is a closure that returns a future, and not an `AsyncFn`: the compiler cannot prove yet that
+/// the future of an `AsyncFn` is `Send`.
+pub async fn watch<F, ChangeFuture, E>(db: &Database, on_change: F)
 where
-    F: Fn(String) -> Taken,
-    Taken: Future<Output = Result<(), E>>,
+    F: Fn(String) -> ChangeFuture,
+    ChangeFuture: Future<Output = Result<(), E>>,
     E: Display,
 {
-    let mut watch = Watch { db, on_change, seen: HashMap::new() };
-    match &db.0.writes {
-        Writes::Sqlite { .. } => watch.poll().await,
-        Writes::Postgres { options, .. } => watch.listen(options).await,
+    let mut watch = Watch { db, on_change, handled_versions: HashMap::new() };
+    match &db.0.write_backend {
+        WriteBackend::Sqlite { .. } => watch.poll().await,
+        WriteBackend::Postgres { options, .. } => watch.listen(options).await,
     }
 }
 
-async fn answered<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-    timeout(ANSWER, answer).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+async fn within_timeout<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    timeout(LISTENER_TIMEOUT, answer).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 struct Watch<'d, F> {
     db: &'d Database,
     on_change: F,
-    /// The versions that `on_change` was told of.
-    seen: HashMap<String, i64>,
+    /// The versions for which `on_change` succeeded.
+    handled_versions: HashMap<String, i64>,
 }
 
-impl<F, Taken, E> Watch<'_, F>
+impl<F, ChangeFuture, E> Watch<'_, F>
 where
-    F: Fn(String) -> Taken,
-    Taken: Future<Output = Result<(), E>>,
+    F: Fn(String) -> ChangeFuture,
+    ChangeFuture: Future<Output = Result<(), E>>,
     E: Display,
 {
     async fn poll(&mut self) {
         loop {
-            self.look().await;
-            sleep(POLL).await;
+            self.check_versions().await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -92,39 +97,41 @@ where
             if let Err(cause) = self.listen_until_lost(options).await {
                 tracing::warn!(%cause, "changes are not heard of; trying again");
             }
-            sleep(POLL).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// Looks whenever the server says so, and first of all: the word may have come before the listener did.
+    /// Reads the versions once, and then after each notification. The first read is needed because a
+    /// notification may have been sent before the listener was connected.
     async fn listen_until_lost(&mut self, options: &PgConnectOptions) -> Result<(), sqlx::Error> {
-        let pool = postgres::listening_pool(options.clone(), ANSWER);
+        let pool = postgres::listening_pool(options.clone(), LISTENER_TIMEOUT);
         let mut listener = PgListener::connect_with(&pool).await?;
-        answered(listener.listen(CHANNEL)).await?;
+        within_timeout(listener.listen(CHANNEL)).await?;
         loop {
-            // Of words that came together one look is enough.
+            // One read covers all notifications that have arrived.
             while listener.next_buffered().is_some() {}
-            self.look().await;
-            match timeout(SAFETY_NET, listener.try_recv()).await {
-                // `None` is a lost connection that was opened again.
+            self.check_versions().await;
+            match timeout(RECHECK_INTERVAL, listener.try_recv()).await {
+                // `None` means that the connection was lost and opened again.
                 Ok(word) => drop(word?),
-                // A connection whose packets are lost is silent, too: it is asked something.
-                Err(_elapsed) => answered(clock_difference::measure(&mut listener)).await?,
+                // A connection whose packets are lost is silent too, so a query checks that the server still
+                // answers.
+                Err(_elapsed) => within_timeout(clock_difference::measure(&mut listener)).await?,
             }
         }
     }
 
-    async fn look(&mut self) {
+    async fn check_versions(&mut self) {
         let versions = match self.versions().await {
             Ok(versions) => versions,
             Err(cause) => return tracing::warn!(%cause, "changes cannot be read; trying again"),
         };
         for (topic, version) in versions {
-            if self.seen.get(&topic) == Some(&version) {
+            if self.handled_versions.get(&topic) == Some(&version) {
                 continue;
             }
             match (self.on_change)(topic.clone()).await {
-                Ok(()) => drop(self.seen.insert(topic, version)),
+                Ok(()) => drop(self.handled_versions.insert(topic, version)),
                 Err(cause) => tracing::warn!(%cause, topic, "a change was not taken over; trying again"),
             }
         }

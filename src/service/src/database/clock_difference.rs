@@ -1,7 +1,8 @@
-//! Compares the clock of this machine with that of PostgreSQL's, which all nodes have in common.
+//! Compares the clock of this machine with the clock of the PostgreSQL server, which all nodes share.
 //!
-//! Tokens and sign-ins of one node are judged by the clocks of the others, so a node whose clock is off refuses what is
-//! good, or takes what is over. The difference is in the metrics; one that matters is in the log as well.
+//! The tokens and sessions of one node are checked with the clocks of the other nodes. A node whose clock is
+//! wrong refuses valid tokens or accepts expired ones. The difference is a metric; a difference above
+//! [`WARNING_THRESHOLD`] is logged as well.
 
 use std::time::Duration;
 
@@ -10,37 +11,38 @@ use sqlx::{Error, Row as _};
 
 use crate::clock::{Clock, Timestamp};
 
-/// Verifiers allow for 30 seconds.
-const TOO_MUCH: Duration = Duration::from_secs(5);
+/// Well below the 30 seconds of leeway that token verifiers allow.
+const WARNING_THRESHOLD: Duration = Duration::from_secs(5);
 
-/// Asks the server what time it is, and tells the difference.
+/// Reads the time of the server and reports the difference.
 pub(super) async fn measure(connection: &mut PgListener) -> Result<(), Error> {
     let clock = Clock::system();
     let asked = clock.now();
     let query = sqlx::query("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint");
-    let theirs: i64 = query.fetch_one(connection).await?.try_get(0)?;
-    tell(difference(asked, clock.now(), theirs));
+    let server_micros: i64 = query.fetch_one(connection).await?.try_get(0)?;
+    report(difference(asked, clock.now(), server_micros));
     Ok(())
 }
 
-/// By how many microseconds this clock is ahead. The server read its own some time between question and answer.
-fn difference(asked: Timestamp, answered: Timestamp, theirs: i64) -> i64 {
+/// Microseconds by which the clock of this machine is ahead of the server's. The server read its clock at
+/// some moment between `asked` and `answered`, so a time between them is no difference.
+fn difference(asked: Timestamp, answered: Timestamp, server_micros: i64) -> i64 {
     let (asked, answered) = (asked.micros(), answered.micros());
-    if theirs < asked {
-        asked - theirs
-    } else if theirs > answered {
-        answered - theirs
+    if server_micros < asked {
+        asked - server_micros
+    } else if server_micros > answered {
+        answered - server_micros
     } else {
         0
     }
 }
 
-fn tell(micros: i64) {
+fn report(micros: i64) {
     let difference = Duration::from_micros(micros.unsigned_abs());
     let seconds = difference.as_secs_f64();
     let signed = if micros < 0 { -seconds } else { seconds };
     metrics::gauge!("postern_clock_difference_seconds").set(signed);
-    if difference >= TOO_MUCH {
+    if difference >= WARNING_THRESHOLD {
         tracing::warn!(ahead_by_seconds = signed, "this machine's clock and the database's differ");
     }
 }

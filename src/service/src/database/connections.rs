@@ -1,9 +1,10 @@
-//! Lends the connections of one database, a few at most, and opens one whenever there is none to lend.
+//! Defines a pool of database connections: it opens a connection when none is idle, up to a maximum.
 //!
-//! sqlx's own pool is not used: it asks a connection whether it still lives whenever one comes back, which costs as much
-//! again as a statement, and waits without end for one that does not answer. Here a connection is kept only in a known
-//! state. One that failed, did not answer in time or was given up within a write is dropped, which closes it without
-//! waiting for the other side; the server undoes what was open then.
+//! sqlx's own pool is not used for two reasons. It pings a connection whenever the connection is returned,
+//! which costs as much as a statement, and it waits without limit for a connection that does not answer. This
+//! pool keeps a connection only when its state is known. A connection is dropped when a statement failed, did
+//! not return in time, or was cancelled within a write; dropping closes it without waiting for the server,
+//! which then rolls back.
 
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
@@ -16,205 +17,215 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
 use super::settings::DatabaseSettings;
-use super::transaction::{Kind, told};
-use super::waiting::{TimedOut, WaitLimits};
+use super::transaction::{DbErrConstructor, driver_error};
+use super::wait_limits::{WaitLimits, WaitTimedOut};
 
-/// How long a connection that is tried before use may take to answer.
-const TRIAL: Duration = Duration::from_millis(500);
+/// How long a ping before use may take.
+const PING_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// How long connections are kept.
 #[derive(Clone, Copy)]
-pub(super) struct Lifetimes {
-    /// One that nobody used for so long is closed.
-    pub(super) idle: Duration,
-    /// One that nobody used for so long is tried before use.
-    pub(super) trusted: Duration,
-    /// One is replaced so long after it was opened.
-    pub(super) total: Duration,
+pub(super) struct ConnectionLifetimes {
+    /// A connection that was idle for this long is closed.
+    pub(super) idle_timeout: Duration,
+    /// A connection that was idle for this long is pinged before use.
+    pub(super) ping_after_idle: Duration,
+    /// A connection is closed this long after it was opened.
+    pub(super) max_lifetime: Duration,
 }
 
-/// The connections of one database. Clones share them.
-pub(super) struct Connections<DB: sqlx::Database>(Arc<Home<DB>>);
+/// The pool of one database. Clones share its connections.
+pub(super) struct ConnectionPool<DB: sqlx::Database>(Arc<PoolState<DB>>);
 
-struct Home<DB: sqlx::Database> {
+struct PoolState<DB: sqlx::Database> {
     options: <DB::Connection as sqlx::Connection>::Options,
-    lifetimes: Lifetimes,
+    lifetimes: ConnectionLifetimes,
     limits: WaitLimits,
-    /// How many may be lent at a time.
-    turns: Arc<Semaphore>,
-    /// Last used last: what is lent is warm, and what a burst left over comes to the front and ends there.
-    idle: Mutex<VecDeque<Idle<DB>>>,
+    /// One permit for each connection that may be in use at a time.
+    permits: Arc<Semaphore>,
+    /// The connection that was used last is at the back and is taken first, because its caches are warm.
+    /// Connections that a burst left over move to the front and expire there.
+    idle: Mutex<VecDeque<IdleConnection<DB>>>,
 }
 
-struct Open<DB: sqlx::Database> {
+struct OpenConnection<DB: sqlx::Database> {
     connection: DB::Connection,
     opened_at: Instant,
 }
 
-struct Idle<DB: sqlx::Database> {
-    open: Open<DB>,
+struct IdleConnection<DB: sqlx::Database> {
+    open: OpenConnection<DB>,
     since: Instant,
-    /// Its last statement was given up half-way.
-    unsure: bool,
+    /// The last statement was cancelled before its result arrived.
+    needs_ping: bool,
 }
 
-/// A connection that is lent to one caller. Dropped without [`Lent::give_back`], it is closed.
-pub(super) struct Lent<DB: sqlx::Database> {
-    /// `None` only while it is dropped.
-    open: Option<Open<DB>>,
-    when_dropped: WhenDropped,
-    /// The last statement was answered, with success or not.
-    answered: bool,
-    home: Arc<Home<DB>>,
-    _turn: OwnedSemaphorePermit,
+/// A connection in use by one caller. Dropping it without [`PooledConnection::release`] closes it.
+pub(super) struct PooledConnection<DB: sqlx::Database> {
+    /// `None` only during `drop`.
+    open: Option<OpenConnection<DB>>,
+    return_policy: ReturnPolicy,
+    /// The result of the last statement arrived, whether success or error.
+    statement_completed: bool,
+    pool: Arc<PoolState<DB>>,
+    _permit: OwnedSemaphorePermit,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum WhenDropped {
+enum ReturnPolicy {
     Close,
-    /// Keep it, and try it before the next use.
-    KeepUnsure,
+    /// Keep the connection, and ping it before the next use.
+    KeepUntested,
     Keep,
 }
 
-impl<DB: sqlx::Database> Clone for Connections<DB> {
+impl<DB: sqlx::Database> Clone for ConnectionPool<DB> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<DB: sqlx::Database> Connections<DB> {
-    /// Connections by `options`, `settings.connections` at most. None is opened yet.
+impl<DB: sqlx::Database> ConnectionPool<DB> {
+    /// A pool that opens connections with `options`, at most `settings.connections`. It opens none yet.
     pub(super) fn new(
         options: <DB::Connection as sqlx::Connection>::Options,
-        lifetimes: Lifetimes,
+        lifetimes: ConnectionLifetimes,
         settings: &DatabaseSettings,
     ) -> Self {
-        let most = usize::try_from(settings.connections.get()).unwrap_or(Semaphore::MAX_PERMITS);
-        Self(Arc::new(Home {
+        let max_connections = usize::try_from(settings.connections.get()).unwrap_or(Semaphore::MAX_PERMITS);
+        Self(Arc::new(PoolState {
             options,
             lifetimes,
             limits: WaitLimits::from_settings(settings),
-            turns: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
+            permits: Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS))),
             idle: Mutex::default(),
         }))
     }
 
-    /// Runs one statement that only reads. When its caller is dropped half-way, the connection is tried before its next
-    /// use: strangers who break off their requests do not make us connect anew.
+    /// Runs one statement that only reads. When the caller is dropped before the result arrives, the
+    /// connection is kept and pinged before its next use: clients that abort their requests must not make the
+    /// service reconnect.
     pub(super) async fn read<T>(
         &self,
-        kind: Kind,
+        kind: DbErrConstructor,
         run: impl AsyncFnOnce(&mut DB::Connection) -> Result<T, sqlx::Error>,
     ) -> Result<T, DbErr> {
-        let mut lent = self.lend().await?;
-        lent.when_dropped = WhenDropped::KeepUnsure;
-        let outcome = lent.answer(run).await;
-        lent.when_dropped = if outcome.is_ok() { WhenDropped::Keep } else { WhenDropped::Close };
-        outcome.map_err(|cause| told(kind, cause))
+        let mut pooled = self.acquire().await?;
+        pooled.return_policy = ReturnPolicy::KeepUntested;
+        let outcome = pooled.run(run).await;
+        pooled.return_policy = if outcome.is_ok() { ReturnPolicy::Keep } else { ReturnPolicy::Close };
+        outcome.map_err(|cause| driver_error(kind, cause))
     }
 
-    /// Lends a connection.
-    pub(super) async fn lend(&self) -> Result<Lent<DB>, DbErr> {
-        let timed_out = |TimedOut| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout);
-        self.0.limits.acquire(self.take()).await.map_err(timed_out)?
+    /// Waits for a connection, within the limits of the caller.
+    pub(super) async fn acquire(&self) -> Result<PooledConnection<DB>, DbErr> {
+        let timed_out = |WaitTimedOut| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout);
+        self.0.limits.limit_acquisition(self.acquire_unbounded()).await.map_err(timed_out)?
     }
 
-    async fn take(&self) -> Result<Lent<DB>, DbErr> {
-        let turn = match Arc::clone(&self.0.turns).try_acquire_owned() {
+    async fn acquire_unbounded(&self) -> Result<PooledConnection<DB>, DbErr> {
+        let permit = match Arc::clone(&self.0.permits).try_acquire_owned() {
             Ok(turn) => turn,
             Err(_none) => {
                 let closed = |_| DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed);
-                Arc::clone(&self.0.turns).acquire_owned().await.map_err(closed)?
+                Arc::clone(&self.0.permits).acquire_owned().await.map_err(closed)?
             }
         };
         let open = match self.0.take_idle().await {
             Some(kept) => kept,
-            None => self.0.open().await.map_err(|cause| told(DbErr::Conn, cause))?,
+            None => self.0.open().await.map_err(|cause| driver_error(DbErr::Conn, cause))?,
         };
-        let home = Arc::clone(&self.0);
-        Ok(Lent { open: Some(open), when_dropped: WhenDropped::Close, answered: true, home, _turn: turn })
+        let pool = Arc::clone(&self.0);
+        Ok(PooledConnection {
+            open: Some(open),
+            return_policy: ReturnPolicy::Close,
+            statement_completed: true,
+            pool,
+            _permit: permit,
+        })
     }
 
-    /// Closes the connections that nobody uses now; the others when they come back. Later ones are refused.
+    /// Closes the idle connections now, and each other connection when it is returned. Later callers are
+    /// refused.
     pub(super) async fn close(&self) {
-        self.0.turns.close();
+        self.0.permits.close();
         let idle = std::mem::take(&mut *self.0.idle());
         for unused in idle {
-            // Whatever it says, nothing is lost.
-            let _ = timeout(TRIAL, unused.open.connection.close()).await;
+            // An error here loses nothing: the connection is unused.
+            let _ = timeout(PING_TIMEOUT, unused.open.connection.close()).await;
         }
     }
 }
 
-impl<DB: sqlx::Database> Home<DB> {
-    fn idle(&self) -> MutexGuard<'_, VecDeque<Idle<DB>>> {
+impl<DB: sqlx::Database> PoolState<DB> {
+    fn idle(&self) -> MutexGuard<'_, VecDeque<IdleConnection<DB>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn open(&self) -> Result<Open<DB>, sqlx::Error> {
+    async fn open(&self) -> Result<OpenConnection<DB>, sqlx::Error> {
         let connection = self.options.connect().await?;
-        Ok(Open { connection, opened_at: Instant::now() })
+        Ok(OpenConnection { connection, opened_at: Instant::now() })
     }
 
-    /// The connection that was used last, if it answers where that is to be tried.
-    async fn take_idle(&self) -> Option<Open<DB>> {
+    /// The connection that was used last. A connection that was idle for long, or whose last statement was
+    /// cancelled, is returned only if it answers a ping.
+    async fn take_idle(&self) -> Option<OpenConnection<DB>> {
         loop {
             let mut kept = self.idle().pop_back()?;
-            if !kept.unsure && kept.since.elapsed() < self.lifetimes.trusted {
+            if !kept.needs_ping && kept.since.elapsed() < self.lifetimes.ping_after_idle {
                 return Some(kept.open);
             }
-            match timeout(TRIAL, kept.open.connection.ping()).await {
+            match timeout(PING_TIMEOUT, kept.open.connection.ping()).await {
                 Ok(Ok(())) => return Some(kept.open),
                 Ok(Err(_closed)) => {}
-                // Those that were idle for longer would cost as much again.
+                // The connections that were idle for longer would each cost another ping that times out.
                 Err(_elapsed) => self.idle().clear(),
             }
         }
     }
 
-    fn keep(&self, open: Open<DB>, unsure: bool) {
+    fn keep(&self, open: OpenConnection<DB>, unsure: bool) {
         let now = Instant::now();
-        if now - open.opened_at >= self.lifetimes.total {
+        if now - open.opened_at >= self.lifetimes.max_lifetime {
             return;
         }
         let mut idle = self.idle();
-        // Asked under the lock: what is put back after the end would stay.
-        if self.turns.is_closed() {
+        // Checked under the lock: a connection that is returned after `close` would never be closed.
+        if self.permits.is_closed() {
             return;
         }
-        idle.push_back(Idle { open, since: now, unsure });
-        let unused = idle.front().is_some_and(|first| now - first.since >= self.lifetimes.idle);
+        idle.push_back(IdleConnection { open, since: now, needs_ping: unsure });
+        let unused = idle.front().is_some_and(|first| now - first.since >= self.lifetimes.idle_timeout);
         drop(unused.then(|| idle.pop_front()));
     }
 }
 
-impl<DB: sqlx::Database> Lent<DB> {
-    /// Runs a statement and waits for its answer as long as the caller may.
-    pub(super) async fn answer<T>(
+impl<DB: sqlx::Database> PooledConnection<DB> {
+    /// Runs a statement and waits for its result, within the limits of the caller.
+    pub(super) async fn run<T>(
         &mut self,
         run: impl AsyncFnOnce(&mut DB::Connection) -> Result<T, sqlx::Error>,
     ) -> Result<T, sqlx::Error> {
-        self.answered = false;
-        let limits = self.home.limits;
-        let outcome = limits.answer(run(&mut *self)).await;
-        self.answered = matches!(outcome, Ok(_) | Err(sqlx::Error::Database(_)));
+        self.statement_completed = false;
+        let limits = self.pool.limits;
+        let outcome = limits.limit_answer(run(&mut *self)).await;
+        self.statement_completed = matches!(outcome, Ok(_) | Err(sqlx::Error::Database(_)));
         outcome
     }
 
-    /// Whether the last statement was answered, so that a further one makes sense.
-    pub(super) fn answered(&self) -> bool {
-        self.answered
+    /// Whether the result of the last statement arrived. Only then can the connection run another statement.
+    pub(super) fn statement_completed(&self) -> bool {
+        self.statement_completed
     }
 
-    /// Lends it to others: nothing is open on it.
-    pub(super) fn give_back(mut self) {
-        self.when_dropped = WhenDropped::Keep;
+    /// Returns the connection to the pool. The caller guarantees that no transaction is open on it.
+    pub(super) fn release(mut self) {
+        self.return_policy = ReturnPolicy::Keep;
     }
 }
 
 #[expect(clippy::expect_used, reason = "only `drop` takes it out")]
-impl<DB: sqlx::Database> Deref for Lent<DB> {
+impl<DB: sqlx::Database> Deref for PooledConnection<DB> {
     type Target = DB::Connection;
 
     fn deref(&self) -> &DB::Connection {
@@ -223,16 +234,16 @@ impl<DB: sqlx::Database> Deref for Lent<DB> {
 }
 
 #[expect(clippy::expect_used, reason = "only `drop` takes it out")]
-impl<DB: sqlx::Database> DerefMut for Lent<DB> {
+impl<DB: sqlx::Database> DerefMut for PooledConnection<DB> {
     fn deref_mut(&mut self) -> &mut DB::Connection {
         &mut self.open.as_mut().expect("a lent connection").connection
     }
 }
 
-impl<DB: sqlx::Database> Drop for Lent<DB> {
+impl<DB: sqlx::Database> Drop for PooledConnection<DB> {
     fn drop(&mut self) {
-        if let Some(open) = self.open.take().filter(|_| self.when_dropped != WhenDropped::Close) {
-            self.home.keep(open, self.when_dropped == WhenDropped::KeepUnsure);
+        if let Some(open) = self.open.take().filter(|_| self.return_policy != ReturnPolicy::Close) {
+            self.pool.keep(open, self.return_policy == ReturnPolicy::KeepUntested);
         }
     }
 }

@@ -1,24 +1,26 @@
-//! Defines what can go wrong with the database, sorted by what a caller can do about it.
+//! Defines database errors, sorted by what a caller can do about them.
 //!
-//! Three kinds matter: try again later ([`DatabaseError::Unavailable`], answered with 503), a constraint decided
-//! against the caller ([`unique_violation`]), and everything else, which is a mistake of ours.
+//! There are three kinds. Either the same call may succeed later ([`DatabaseError::Unavailable`], answered
+//! with 503), or a unique constraint decided a race ([`unique_violation`]), or this program has a defect (all
+//! other errors).
 
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlErr};
-use sqlx::error::DatabaseError as Refusal;
+use sqlx::error::DatabaseError as DriverError;
 use sqlx::postgres::PgDatabaseError;
 use sqlx::sqlite::SqliteError;
 
 /// Why a read or a write did not happen.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DatabaseError {
-    /// The database is gone, full, locked for too long or too slow. Trying again later may help; whether a commit
-    /// that failed like this took place is not known.
+    /// The database cannot be reached, is full, or was locked or slow for too long. The same call may succeed
+    /// later. When a commit fails with this error, nobody knows whether it took effect.
     #[error("the database is not available")]
     Unavailable(#[source] DbErr),
-    /// The database refused a statement: a violated constraint, or a mistake of ours.
+    /// The database refused a statement because of a violated constraint or a defect of this program.
     #[error("the database refused a statement")]
     Query(#[source] DbErr),
-    /// A write went on after one of its statements had failed or was given up half-way. Nothing of it was kept.
+    /// A write continued after one of its statements had failed or was cancelled. The whole write was rolled
+    /// back.
     #[error("a write went on after a failed statement")]
     Aborted,
     /// The settings do not name a usable database.
@@ -27,17 +29,17 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
-    /// Waiting for a connection or for a turn took too long.
+    /// The wait for a connection or for a turn to write took too long.
     pub(super) const fn timed_out() -> Self {
         Self::Unavailable(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
     }
 
-    /// The database was closed, or the task that writes is gone.
+    /// The database was closed, or the writer task has ended.
     pub(super) const fn closed() -> Self {
         Self::Unavailable(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))
     }
 
-    /// A connection could not be opened, or a transaction not be begun or committed, for whatever reason.
+    /// Any error of opening a connection, or of beginning or committing a transaction.
     pub(super) fn connection(cause: sqlx::Error) -> Self {
         Self::Unavailable(DbErr::Conn(RuntimeErr::SqlxError(cause.into())))
     }
@@ -57,10 +59,12 @@ impl From<DbErr> for DatabaseError {
     }
 }
 
-/// The columns whose uniqueness a statement would have violated, alike on both databases: `users.email`, or
-/// `consents.user_id, consents.client_id` in the order of the index. `None` for any other error.
+/// The columns whose uniqueness a statement would have violated, in the same form for both databases:
+/// `users.email`, or `consents.user_id, consents.client_id` in the order of the index. `None` for any other
+/// error.
 ///
-/// It is the index that is named this way; one over expressions has no portable name, so give columns to ours.
+/// The names come from the index. An index over expressions has no portable name, so unique indexes must be
+/// over columns.
 pub fn unique_violation(cause: &DbErr) -> Option<String> {
     let Some(SqlErr::UniqueConstraintViolation(message)) = cause.sql_err() else { return None };
     match database_error(cause)?.try_downcast_ref::<PgDatabaseError>() {
@@ -70,8 +74,8 @@ pub fn unique_violation(cause: &DbErr) -> Option<String> {
     }
 }
 
-/// PostgreSQL names the columns only in its detail, "Key (email)=(ada@example.test) already exists.", whose words
-/// depend on the server's language and whose punctuation does not.
+/// PostgreSQL names the columns only in the detail of the error: "Key (email)=(ada@example.test) already
+/// exists." The words of the detail depend on the language of the server, its punctuation does not.
 fn postgres_columns(refusal: &PgDatabaseError) -> Option<String> {
     let table = refusal.table()?;
     let (_, columns) = refusal.detail()?.split_once('(')?;
@@ -95,7 +99,7 @@ fn unavailable(cause: &DbErr) -> bool {
 fn driver_unavailable(error: &sqlx::Error) -> bool {
     use sqlx::Error as E;
     match error {
-        E::Database(refusal) => refusal_is_passing(refusal.as_ref()),
+        E::Database(refusal) => driver_error_is_transient(refusal.as_ref()),
         E::Io(_)
         | E::Tls(_)
         | E::Protocol(_)
@@ -107,14 +111,15 @@ fn driver_unavailable(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether the same statement may succeed later.
-fn refusal_is_passing(refusal: &dyn Refusal) -> bool {
+/// Whether the same statement may succeed later (`DatabaseError::Unavailable`).
+fn driver_error_is_transient(refusal: &dyn DriverError) -> bool {
     let code = refusal.code().unwrap_or_default();
     if refusal.try_downcast_ref::<SqliteError>().is_some() {
-        return code.parse::<u32>().is_ok_and(sqlite_is_passing);
+        return code.parse::<u32>().is_ok_and(sqlite_code_is_transient);
     }
-    // Classes of PostgreSQL's appendix A: connection, transaction rollback (a deadlock), resources (disk full, too
-    // many connections), operator intervention (shutdown, statement time-out), system error, wrong password.
+    // Classes of PostgreSQL's appendix A: connection, transaction rollback (a deadlock), resources (disk
+    // full, too many connections), operator intervention (shutdown, statement time-out), system error, wrong
+    // password.
     let class = code.get(..2).unwrap_or_default();
     matches!(class, "08" | "28" | "40" | "53" | "57" | "58")
         // A standby or a node that lost its role, a lock time-out, an idle transaction that was ended.
@@ -122,7 +127,7 @@ fn refusal_is_passing(refusal: &dyn Refusal) -> bool {
 }
 
 /// The lower byte of SQLite's extended result code (sqlite.org/rescode.html).
-const fn sqlite_is_passing(code: u32) -> bool {
+const fn sqlite_code_is_transient(code: u32) -> bool {
     const BUSY: u32 = 5;
     const LOCKED: u32 = 6;
     const OUT_OF_MEMORY: u32 = 7;
@@ -158,7 +163,7 @@ pub(super) fn sqlite_busy(error: &sqlx::Error) -> bool {
         .is_some_and(|code| code & 0xff == BUSY)
 }
 
-fn database_error(cause: &DbErr) -> Option<&dyn Refusal> {
+fn database_error(cause: &DbErr) -> Option<&dyn DriverError> {
     match cause {
         DbErr::Conn(RuntimeErr::SqlxError(error))
         | DbErr::Exec(RuntimeErr::SqlxError(error))

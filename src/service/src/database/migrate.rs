@@ -1,11 +1,12 @@
-//! Runs the steps of a schema, once, however many nodes start at the same time.
+//! Runs the steps of a schema exactly once, however many nodes start at the same time.
 //!
-//! On SQLite all steps of a run are one `BEGIN IMMEDIATE` transaction: who holds it is alone, and a crash leaves the
-//! schema as it was. On PostgreSQL a session holds an advisory lock and each step is a transaction, so that a step
-//! which cannot be in one (`CREATE INDEX CONCURRENTLY`) can say so.
+//! On SQLite all steps of a run are one `BEGIN IMMEDIATE` transaction. The lock excludes other processes, and
+//! a crash leaves the schema as it was. On PostgreSQL a session holds an advisory lock and each step is its
+//! own transaction, so that a step that cannot run in a transaction (`CREATE INDEX CONCURRENTLY`) can opt
+//! out.
 //!
-//! Foreign keys are not enforced while SQLite migrates, because a table is changed there by making it anew
-//! (`sqlite.org/lang_altertable.html` section 7); they are checked before the commit.
+//! SQLite changes a table by creating a new one and copying the rows (`sqlite.org/lang_altertable.html`
+//! section 7), so foreign keys are not enforced while SQLite migrates. They are checked before the commit.
 
 use std::time::Duration;
 
@@ -17,31 +18,29 @@ use sea_orm_migration::MigratorTrait;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
-use super::{Database, DatabaseError, Writes};
+use super::{Database, DatabaseError, WriteBackend};
 
-/// How long a node waits for another one that migrates.
-const PATIENCE: Duration = Duration::from_mins(1);
-/// The advisory lock's name: "postern" in ASCII.
-const LOCK: i64 = 0x0070_6f73_7465_726e;
+/// How long a node waits for another node that migrates.
+const LOCK_TIMEOUT: Duration = Duration::from_mins(1);
+/// Identifier of the advisory lock: "postern" in ASCII.
+const ADVISORY_LOCK_ID: i64 = 0x0070_6f73_7465_726e;
 
 /// One step of a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// As in the table of applied steps.
+    /// Name in the table of applied steps.
     pub name: String,
-    /// Whether the database has it.
     pub applied: bool,
 }
 
-/// Which way to go.
 #[derive(Clone, Copy)]
 enum Direction {
     Up,
-    /// By so many steps.
+    /// Reverts this many steps.
     Down(u32),
 }
 
-/// Applies the steps that the database does not have. Answers their names; two reads when there are none.
+/// Applies the steps that are missing and returns their names. When none is missing this costs two reads.
 pub async fn up<M: MigratorTrait>(db: &Database) -> Result<Vec<String>, DatabaseError> {
     let steps = status::<M>(db).await?;
     if steps.iter().all(|step| step.applied) {
@@ -50,7 +49,7 @@ pub async fn up<M: MigratorTrait>(db: &Database) -> Result<Vec<String>, Database
     run::<M>(db, Direction::Up).await
 }
 
-/// Takes back the last `steps` steps, or all when there are fewer. Answers their names.
+/// Reverts the last `steps` steps, or all when there are fewer, and returns their names.
 pub async fn down<M: MigratorTrait>(db: &Database, steps: u32) -> Result<Vec<String>, DatabaseError> {
     run::<M>(db, Direction::Down(steps)).await
 }
@@ -70,25 +69,25 @@ async fn steps<M: MigratorTrait>(connection: &impl ConnectionTrait) -> Result<Ve
 }
 
 async fn run<M: MigratorTrait>(db: &Database, direction: Direction) -> Result<Vec<String>, DatabaseError> {
-    match &db.0.writes {
-        Writes::Sqlite { options, .. } => on_sqlite::<M>(options.clone(), direction).await,
-        Writes::Postgres { options, .. } => on_postgres::<M>(options.clone(), direction).await,
+    match &db.0.write_backend {
+        WriteBackend::Sqlite { options, .. } => run_on_sqlite::<M>(options.clone(), direction).await,
+        WriteBackend::Postgres { options, .. } => run_on_postgres::<M>(options.clone(), direction).await,
     }
 }
 
-async fn on_sqlite<M: MigratorTrait>(
+async fn run_on_sqlite<M: MigratorTrait>(
     options: SqliteConnectOptions,
     direction: Direction,
 ) -> Result<Vec<String>, DatabaseError> {
-    let options = options.foreign_keys(false).busy_timeout(PATIENCE);
+    let options = options.foreign_keys(false).busy_timeout(LOCK_TIMEOUT);
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
     let connection: DatabaseConnection = pool.map_err(DatabaseError::connection)?.into();
-    let changed = in_one_transaction::<M>(&connection, direction).await;
+    let changed = run_in_one_transaction::<M>(&connection, direction).await;
     close(connection).await;
     changed
 }
 
-async fn in_one_transaction<M: MigratorTrait>(
+async fn run_in_one_transaction<M: MigratorTrait>(
     connection: &DatabaseConnection,
     direction: Direction,
 ) -> Result<Vec<String>, DatabaseError> {
@@ -103,7 +102,7 @@ async fn in_one_transaction<M: MigratorTrait>(
             Direction::Down(count) => M::down(&transaction, Some(count)).await?,
         }
         check_foreign_keys(&transaction).await?;
-        Ok(difference(&before, &steps::<M>(&transaction).await?))
+        Ok(changed_steps(&before, &steps::<M>(&transaction).await?))
     }
     .await;
     match changed {
@@ -125,18 +124,18 @@ async fn check_foreign_keys(connection: &impl ConnectionTrait) -> Result<(), Dat
     }
 }
 
-async fn on_postgres<M: MigratorTrait>(
+async fn run_on_postgres<M: MigratorTrait>(
     options: PgConnectOptions,
     direction: Direction,
 ) -> Result<Vec<String>, DatabaseError> {
-    // Steps may take long, waiting for others may not.
-    let patience = PATIENCE.as_millis().to_string();
-    let options = options.options([("statement_timeout", "0"), ("lock_timeout", patience.as_str())]);
-    // One connection at a time, and each holds the lock from its first statement to its end: one that has to be
-    // replaced half-way cannot go on without it.
+    // A step may take long, but the wait for a lock may not.
+    let lock_timeout = LOCK_TIMEOUT.as_millis().to_string();
+    let options = options.options([("statement_timeout", "0"), ("lock_timeout", lock_timeout.as_str())]);
+    // The pool has one connection, which takes the advisory lock when it is opened. If the connection is lost
+    // and replaced within the run, the new one takes the lock before it continues.
     let pool = PgPoolOptions::new()
         .max_connections(1)
-        .acquire_timeout(PATIENCE)
+        .acquire_timeout(LOCK_TIMEOUT)
         .max_lifetime(None)
         .idle_timeout(None)
         .test_before_acquire(false)
@@ -144,16 +143,16 @@ async fn on_postgres<M: MigratorTrait>(
         .connect_with(options)
         .await;
     let connection: DatabaseConnection = pool.map_err(DatabaseError::connection)?.into();
-    let changed = in_steps::<M>(&connection, direction).await;
+    let changed = run_step_by_step::<M>(&connection, direction).await;
     close(connection).await;
     changed
 }
 
 async fn lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK).execute(connection).await.map(drop)
+    sqlx::query("SELECT pg_advisory_lock($1)").bind(ADVISORY_LOCK_ID).execute(connection).await.map(drop)
 }
 
-async fn in_steps<M: MigratorTrait>(
+async fn run_step_by_step<M: MigratorTrait>(
     connection: &DatabaseConnection,
     direction: Direction,
 ) -> Result<Vec<String>, DatabaseError> {
@@ -162,11 +161,11 @@ async fn in_steps<M: MigratorTrait>(
         Direction::Up => M::up(connection, None).await?,
         Direction::Down(count) => M::down(connection, Some(count)).await?,
     }
-    Ok(difference(&before, &steps::<M>(connection).await?))
+    Ok(changed_steps(&before, &steps::<M>(connection).await?))
 }
 
-/// The names of the steps that are different now.
-fn difference(before: &[Step], after: &[Step]) -> Vec<String> {
+/// The names of the steps whose state changed.
+fn changed_steps(before: &[Step], after: &[Step]) -> Vec<String> {
     before.iter().zip(after).filter(|(old, new)| old != new).map(|(_, new)| new.name.clone()).collect()
 }
 

@@ -1,27 +1,27 @@
-//! Defines [`Reader`], what reads: alike on both databases, and unable to write.
+//! Defines [`Reader`], read access that is the same on both databases and cannot write.
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 use sqlx::{AssertSqlSafe, Executor as _, Postgres, Sqlite};
 
-use super::connections::Connections;
+use super::connections::ConnectionPool;
 use super::transaction::bind;
 
-/// Reads what was committed, each statement for itself. Implements [`ConnectionTrait`], so every query of sea-orm takes
-/// it; a statement that writes is refused by the database.
-pub struct Reader(pub(super) Source);
+/// Reads committed data. Each statement sees its own snapshot. Implements [`ConnectionTrait`], so every query
+/// of sea-orm accepts a `Reader`; the database refuses a statement that writes.
+pub struct Reader(pub(super) ReaderConnections);
 
-pub(super) enum Source {
-    Sqlite(Connections<Sqlite>),
-    Postgres(Connections<Postgres>),
+pub(super) enum ReaderConnections {
+    Sqlite(ConnectionPool<Sqlite>),
+    Postgres(ConnectionPool<Postgres>),
 }
 
 impl Reader {
-    /// Closes the connections that nobody uses now; the others when they come back. Later reads fail.
+    /// Closes the idle connections now, and each other connection when it is returned. Later reads fail.
     pub(super) async fn close(&self) {
         match &self.0 {
-            Source::Sqlite(connections) => connections.close().await,
-            Source::Postgres(connections) => connections.close().await,
+            ReaderConnections::Sqlite(connections) => connections.close().await,
+            ReaderConnections::Postgres(connections) => connections.close().await,
         }
     }
 }
@@ -30,18 +30,18 @@ impl Reader {
 impl ConnectionTrait for Reader {
     fn get_database_backend(&self) -> DbBackend {
         match &self.0 {
-            Source::Sqlite(_) => DbBackend::Sqlite,
-            Source::Postgres(_) => DbBackend::Postgres,
+            ReaderConnections::Sqlite(_) => DbBackend::Sqlite,
+            ReaderConnections::Postgres(_) => DbBackend::Postgres,
         }
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         match &self.0 {
-            Source::Sqlite(connections) => {
+            ReaderConnections::Sqlite(connections) => {
                 let query = bind::<Sqlite>(statement);
                 connections.read(DbErr::Exec, async |c| query.execute(c).await.map(ExecResult::from)).await
             }
-            Source::Postgres(connections) => {
+            ReaderConnections::Postgres(connections) => {
                 let query = bind::<Postgres>(statement);
                 connections.read(DbErr::Exec, async |c| query.execute(c).await.map(ExecResult::from)).await
             }
@@ -51,10 +51,10 @@ impl ConnectionTrait for Reader {
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         let sql = AssertSqlSafe(sql.to_owned());
         match &self.0 {
-            Source::Sqlite(connections) => {
+            ReaderConnections::Sqlite(connections) => {
                 connections.read(DbErr::Exec, async |c| c.execute(sql).await.map(ExecResult::from)).await
             }
-            Source::Postgres(connections) => {
+            ReaderConnections::Postgres(connections) => {
                 connections.read(DbErr::Exec, async |c| c.execute(sql).await.map(ExecResult::from)).await
             }
         }
@@ -62,12 +62,12 @@ impl ConnectionTrait for Reader {
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         match &self.0 {
-            Source::Sqlite(connections) => {
+            ReaderConnections::Sqlite(connections) => {
                 let query = bind::<Sqlite>(statement);
                 let row = connections.read(DbErr::Query, async |c| query.fetch_optional(c).await).await?;
                 Ok(row.map(QueryResult::from))
             }
-            Source::Postgres(connections) => {
+            ReaderConnections::Postgres(connections) => {
                 let query = bind::<Postgres>(statement);
                 let row = connections.read(DbErr::Query, async |c| query.fetch_optional(c).await).await?;
                 Ok(row.map(QueryResult::from))
@@ -77,12 +77,12 @@ impl ConnectionTrait for Reader {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match &self.0 {
-            Source::Sqlite(connections) => {
+            ReaderConnections::Sqlite(connections) => {
                 let query = bind::<Sqlite>(statement);
                 let rows = connections.read(DbErr::Query, async |c| query.fetch_all(c).await).await?;
                 Ok(rows.into_iter().map(QueryResult::from).collect())
             }
-            Source::Postgres(connections) => {
+            ReaderConnections::Postgres(connections) => {
                 let query = bind::<Postgres>(statement);
                 let rows = connections.read(DbErr::Query, async |c| query.fetch_all(c).await).await?;
                 Ok(rows.into_iter().map(QueryResult::from).collect())

@@ -1,4 +1,4 @@
-//! Defines the section `[database]`: which database, how many connections, how long to wait.
+//! Defines the section `[database]`: which database, how many connections, and how long to wait.
 
 use std::num::NonZeroU32;
 
@@ -8,23 +8,25 @@ use serde::Deserialize;
 use super::DatabaseError;
 use crate::settings::{Lifetime, Secret};
 
-/// `[database]`. Write them by hand with [`DatabaseSettings::at`]; both ways have the same defaults.
+/// `[database]`. Tests and tools make them with [`DatabaseSettings::from_url`]; both ways have the same
+/// defaults.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatabaseSettings {
-    /// `sqlite://data/postern.db` or `postgres://user:password@host/database`. A secret: it may hold a password.
+    /// `sqlite://data/postern.db` or `postgres://user:password@host/database`. A secret, because it may hold
+    /// a password.
     pub url: Secret,
-    /// How many connections: for reading on SQLite (one more writes), for everything on PostgreSQL (one more listens).
+    /// Connections for reading on SQLite (one more writes), for everything on PostgreSQL (one more listens).
     #[serde(default = "default_connections")]
     pub connections: NonZeroU32,
-    /// How long a caller waits for a connection, or for its turn to write, before the database counts as not
-    /// available. Answers are due within two seconds, so it is below.
+    /// How long a caller waits for a connection or for its turn to write, before the database counts as
+    /// unavailable. Below `request_timeout`, so that the request can still be answered.
     #[serde(default = "default_acquire_timeout")]
     pub acquire_timeout: Lifetime,
-    /// How long a request waits for the database, all its statements together, before it is answered with 503.
+    /// How long a request waits for the database, over all its statements, before it is answered with 503.
     #[serde(default = "default_request_timeout")]
     pub request_timeout: Lifetime,
-    /// How long a statement may run, and a transaction may be idle, before the server ends it (PostgreSQL).
+    /// How long a statement may run, and a transaction may be idle, before the PostgreSQL server ends it.
     #[serde(default = "default_statement_timeout")]
     pub statement_timeout: Lifetime,
 }
@@ -45,7 +47,7 @@ const fn default_statement_timeout() -> Lifetime {
     Lifetime::from_secs(10)
 }
 
-/// Which database a URL names.
+/// The database that a URL names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scheme {
     Sqlite,
@@ -53,8 +55,8 @@ pub(super) enum Scheme {
 }
 
 impl DatabaseSettings {
-    /// The database at `url`, everything else by default.
-    pub fn at(url: impl Into<String>) -> Self {
+    /// The database at `url`, with the defaults of all other settings.
+    pub fn from_url(url: impl Into<String>) -> Self {
         Self {
             url: Secret::from(url.into()),
             connections: default_connections(),
@@ -72,7 +74,8 @@ impl DatabaseSettings {
         }
     }
 
-    /// The URL as options of a driver. What the driver says about a bad one names the part, never the value.
+    /// Parses the URL into the options of a driver. The driver's message about a bad URL names the wrong part
+    /// and never its value.
     pub(super) fn options<O: std::str::FromStr<Err = sqlx::Error>>(&self) -> Result<O, DatabaseError> {
         let told = |cause| DatabaseError::Settings(format!("database.url is not understood: {cause}"));
         self.url.expose_secret().parse().map_err(told)

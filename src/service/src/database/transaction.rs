@@ -1,18 +1,18 @@
-//! Defines [`Transaction`], what a write's closure works with: alike on both databases.
+//! Defines [`Transaction`], which the closure of a write works with: the same on both databases.
 //!
-//! sea-orm's own type is not used: on SQLite it panics when it is dropped half-way, and on PostgreSQL it commits
-//! after a failed statement, which the server turns into a rollback without saying so. Here a statement that failed
-//! or was given up half-way ends the write:
+//! sea-orm's own type is not used for two reasons. On SQLite it panics when it is dropped before it ends. On
+//! PostgreSQL it commits after a failed statement, and the server silently turns this commit into a rollback.
+//! Here a statement that failed or was cancelled ends the write:
 //!
 //! ```text
-//!   Sound ──statement begins──► Running ──succeeded──► Sound
-//!                                  │ └────failed─────► Failed ──► every further statement is refused,
-//!                                  └──future dropped──► (stays)    and so is the commit
+//!   Idle ──statement begins──► Running ──succeeded──► Idle
+//!                                 │ └────failed─────► Failed ──► every further statement is refused,
+//!                                 └──future dropped──► (stays)    and so is the commit
 //! ```
 //!
-//! So a closure that swallows an error cannot be told "committed", and after SQLite has rolled a full disk's
-//! transaction back by itself nothing runs outside of one. Let the database decide with `ON CONFLICT` or a
-//! conditional update instead of catching an error inside.
+//! So a closure that ignores an error never gets "committed" as its result. And after SQLite has rolled back
+//! the transaction of a full disk by itself, no statement runs outside a transaction. Let the database decide
+//! with `ON CONFLICT` or a conditional update instead of catching an error inside the closure.
 
 use std::sync::PoisonError;
 
@@ -25,94 +25,98 @@ use sqlx::{AssertSqlSafe, Executor as _, IntoArguments, Postgres, Sqlite};
 use tokio::sync::Mutex;
 
 use super::DatabaseError;
-use super::batch::{self, Done};
-use super::connections::Lent;
+use super::batch::{self, StatementResult};
+use super::connections::PooledConnection;
 use super::postgres;
 use super::work::Turn;
 
-/// An open write. Implements [`ConnectionTrait`], so every query of sea-orm takes it. It cannot be kept, and it
-/// cannot begin or commit: that is [`Database::write`](super::Database::write)'s.
+/// An open write. Implements [`ConnectionTrait`], so every query of sea-orm accepts it. It cannot outlive its
+/// closure, and it cannot begin or commit: only [`Database::write`](super::Database::write) does.
 pub struct Transaction {
     backend: DbBackend,
-    // The lock serialises statements of a closure that runs several at once (`try_join!`).
+    // The lock serialises the statements of a closure that runs several at once (`try_join!`).
     state: Mutex<State>,
-    later: std::sync::Mutex<Vec<Statement>>,
+    deferred: std::sync::Mutex<Vec<Statement>>,
 }
 
 struct State {
-    link: Link,
-    health: Health,
+    connection: WriteConnection,
+    statement_state: StatementState,
 }
 
-/// Where the statements go.
-pub(super) enum Link {
+/// The connection that the statements go to.
+pub(super) enum WriteConnection {
     Sqlite(Turn),
-    Postgres(Lent<Postgres>),
+    Postgres(PooledConnection<Postgres>),
 }
 
-enum Health {
-    Sound,
+enum StatementState {
+    Idle,
     Running,
     Failed(DbErr),
 }
 
 impl Transaction {
-    pub(super) fn new(link: Link) -> Self {
+    pub(super) fn new(link: WriteConnection) -> Self {
         let backend = match link {
-            Link::Sqlite(_) => DbBackend::Sqlite,
-            Link::Postgres(_) => DbBackend::Postgres,
+            WriteConnection::Sqlite(_) => DbBackend::Sqlite,
+            WriteConnection::Postgres(_) => DbBackend::Postgres,
         };
         Self {
             backend,
-            state: Mutex::new(State { link, health: Health::Sound }),
-            later: std::sync::Mutex::default(),
+            state: Mutex::new(State { connection: link, statement_state: StatementState::Idle }),
+            deferred: std::sync::Mutex::default(),
         }
     }
 
-    /// Runs a statement when the closure is done, after all others and in the order of these calls. It is for what
-    /// nothing in this write reads and of which nobody needs the answer: on SQLite all of them take one trip to the thread
-    /// of the connection, instead of one each. One that fails undoes the write.
-    pub fn later(&self, statement: &impl StatementBuilder) {
+    /// Runs a statement after the closure has returned, after all other statements and in the order of these
+    /// calls. For statements whose effect nothing in this write reads and whose result nobody needs: on
+    /// SQLite all of them are one message to the thread of the connection, instead of one each. One that
+    /// fails rolls back the write.
+    pub fn defer(&self, statement: &impl StatementBuilder) {
         let statement = statement.build(&self.backend);
-        self.later.lock().unwrap_or_else(PoisonError::into_inner).push(statement);
+        self.deferred.lock().unwrap_or_else(PoisonError::into_inner).push(statement);
     }
 
-    /// Runs statements one after the other, of which none needs another one's answer, and answers what each did. On SQLite
-    /// they take one trip to the thread of the connection, instead of one each.
-    pub async fn together(&self, statements: &[&dyn StatementBuilder]) -> Result<Vec<Done>, DbErr> {
+    /// Runs a batch within this write and returns the result of each statement. None may need the result of
+    /// another. On SQLite the batch is one message to the thread of the connection, instead of one for each
+    /// statement.
+    pub async fn batch(&self, statements: &[&dyn StatementBuilder]) -> Result<Vec<StatementResult>, DbErr> {
         let mut state = self.state.lock().await;
         let mut done = Vec::with_capacity(statements.len());
         let result = match state.begin_statement()? {
-            Link::Sqlite(turn) => {
-                let query = bind::<Sqlite>(batch::join(statements));
-                batch::read(turn.connection().fetch_many(query), &mut done).await
+            WriteConnection::Sqlite(turn) => {
+                let query = bind::<Sqlite>(batch::combined_statement(statements));
+                batch::read_results(turn.connection().fetch_many(query), &mut done).await
             }
-            Link::Postgres(lent) => lent.answer(async |c| batch::each(c, statements, &mut done).await).await,
+            WriteConnection::Postgres(pooled) => {
+                pooled.run(async |c| batch::run_each(c, statements, &mut done).await).await
+            }
         };
         state.end_statement(result, DbErr::Exec)?;
         Ok(done)
     }
 
-    async fn run_later(&self) -> Result<(), DbErr> {
-        let later = std::mem::take(&mut *self.later.lock().unwrap_or_else(PoisonError::into_inner));
-        let together = match self.backend {
-            DbBackend::Sqlite if !later.is_empty() => vec![batch::joined(later)],
-            _ => later,
+    async fn run_deferred(&self) -> Result<(), DbErr> {
+        let deferred = std::mem::take(&mut *self.deferred.lock().unwrap_or_else(PoisonError::into_inner));
+        let statements = match self.backend {
+            DbBackend::Sqlite if !deferred.is_empty() => vec![batch::combined_built_statement(deferred)],
+            _ => deferred,
         };
-        for statement in together {
+        for statement in statements {
             self.execute_raw(statement).await?;
         }
         Ok(())
     }
 
-    /// Makes the write durable. Only after this returned may anybody be told of it.
+    /// Commits the write. Nobody may learn of its success before this has returned.
     pub(super) async fn commit(self) -> Result<(), DatabaseError> {
-        self.run_later().await?;
-        let State { link, health } = self.state.into_inner();
+        self.run_deferred().await?;
+        let State { connection: link, statement_state: health } = self.state.into_inner();
         match health {
-            Health::Sound => {}
-            Health::Running => return Err(DatabaseError::Aborted),
-            Health::Failed(cause) => {
+            StatementState::Idle => {}
+            StatementState::Running => return Err(DatabaseError::Aborted),
+            StatementState::Failed(cause) => {
                 return Err(match DatabaseError::from(cause) {
                     gone @ DatabaseError::Unavailable(_) => gone,
                     _ => DatabaseError::Aborted,
@@ -120,53 +124,60 @@ impl Transaction {
             }
         }
         match link {
-            Link::Sqlite(turn) => turn.commit().await,
-            Link::Postgres(lent) => postgres::commit(lent).await,
+            WriteConnection::Sqlite(turn) => turn.commit().await,
+            WriteConnection::Postgres(pooled) => postgres::commit(pooled).await,
         }
     }
 
-    /// Undoes the write. Waiting for it is a courtesy to the next caller: dropping does the same, later.
+    /// Rolls back the write. Dropping the transaction does the same, but later; waiting here frees the
+    /// connection for the next caller at once.
     pub(super) async fn rollback(self) {
-        match self.state.into_inner().link {
-            Link::Sqlite(turn) => drop(turn),
-            Link::Postgres(lent) => postgres::rollback(lent).await,
+        match self.state.into_inner().connection {
+            WriteConnection::Sqlite(turn) => drop(turn),
+            WriteConnection::Postgres(pooled) => postgres::rollback(pooled).await,
         }
     }
 }
 
 impl State {
-    fn begin_statement(&mut self) -> Result<&mut Link, DbErr> {
-        match std::mem::replace(&mut self.health, Health::Running) {
-            Health::Sound => Ok(&mut self.link),
-            Health::Running => Err(self.fail(refused("an earlier statement was given up half-way"))),
-            Health::Failed(cause) => Err(self.fail(cause)),
+    fn begin_statement(&mut self) -> Result<&mut WriteConnection, DbErr> {
+        match std::mem::replace(&mut self.statement_state, StatementState::Running) {
+            StatementState::Idle => Ok(&mut self.connection),
+            StatementState::Running => {
+                Err(self.fail(aborted_error("an earlier statement was given up half-way")))
+            }
+            StatementState::Failed(cause) => Err(self.fail(cause)),
         }
     }
 
-    fn end_statement<T>(&mut self, result: Result<T, sqlx::Error>, kind: Kind) -> Result<T, DbErr> {
+    fn end_statement<T>(
+        &mut self,
+        result: Result<T, sqlx::Error>,
+        kind: DbErrConstructor,
+    ) -> Result<T, DbErr> {
         match result {
             Ok(value) => {
-                self.health = Health::Sound;
+                self.statement_state = StatementState::Idle;
                 Ok(value)
             }
-            Err(cause) => Err(self.fail(told(kind, cause))),
+            Err(cause) => Err(self.fail(driver_error(kind, cause))),
         }
     }
 
     fn fail(&mut self, cause: DbErr) -> DbErr {
-        self.health = Health::Failed(cause.clone());
+        self.statement_state = StatementState::Failed(cause.clone());
         cause
     }
 }
 
-/// How sea-orm tells errors of execution and of queries apart.
-pub(super) type Kind = fn(RuntimeErr) -> DbErr;
+/// The constructor of [`DbErr`] by which sea-orm distinguishes errors of execution from errors of queries.
+pub(super) type DbErrConstructor = fn(RuntimeErr) -> DbErr;
 
-pub(super) fn told(kind: Kind, cause: sqlx::Error) -> DbErr {
+pub(super) fn driver_error(kind: DbErrConstructor, cause: sqlx::Error) -> DbErr {
     kind(RuntimeErr::SqlxError(cause.into()))
 }
 
-fn refused(why: &str) -> DbErr {
+fn aborted_error(why: &str) -> DbErr {
     DbErr::Exec(RuntimeErr::Internal(why.to_owned()))
 }
 
@@ -188,12 +199,12 @@ impl ConnectionTrait for Transaction {
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         let mut state = self.state.lock().await;
         let result = match state.begin_statement()? {
-            Link::Sqlite(turn) => {
+            WriteConnection::Sqlite(turn) => {
                 bind::<Sqlite>(statement).execute(turn.connection()).await.map(ExecResult::from)
             }
-            Link::Postgres(lent) => {
+            WriteConnection::Postgres(pooled) => {
                 let query = bind::<Postgres>(statement);
-                lent.answer(async |c| query.execute(c).await.map(ExecResult::from)).await
+                pooled.run(async |c| query.execute(c).await.map(ExecResult::from)).await
             }
         };
         state.end_statement(result, DbErr::Exec)
@@ -203,8 +214,10 @@ impl ConnectionTrait for Transaction {
         let mut state = self.state.lock().await;
         let sql = AssertSqlSafe(sql.to_owned());
         let result = match state.begin_statement()? {
-            Link::Sqlite(turn) => turn.connection().execute(sql).await.map(ExecResult::from),
-            Link::Postgres(lent) => lent.answer(async |c| c.execute(sql).await.map(ExecResult::from)).await,
+            WriteConnection::Sqlite(turn) => turn.connection().execute(sql).await.map(ExecResult::from),
+            WriteConnection::Postgres(pooled) => {
+                pooled.run(async |c| c.execute(sql).await.map(ExecResult::from)).await
+            }
         };
         state.end_statement(result, DbErr::Exec)
     }
@@ -212,13 +225,14 @@ impl ConnectionTrait for Transaction {
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         let mut state = self.state.lock().await;
         let result = match state.begin_statement()? {
-            Link::Sqlite(turn) => bind::<Sqlite>(statement)
+            WriteConnection::Sqlite(turn) => bind::<Sqlite>(statement)
                 .fetch_optional(turn.connection())
                 .await
                 .map(|row| row.map(QueryResult::from)),
-            Link::Postgres(lent) => {
+            WriteConnection::Postgres(pooled) => {
                 let query = bind::<Postgres>(statement);
-                lent.answer(async |c| query.fetch_optional(c).await)
+                pooled
+                    .run(async |c| query.fetch_optional(c).await)
                     .await
                     .map(|row| row.map(QueryResult::from))
             }
@@ -229,13 +243,13 @@ impl ConnectionTrait for Transaction {
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let mut state = self.state.lock().await;
         let result = match state.begin_statement()? {
-            Link::Sqlite(turn) => bind::<Sqlite>(statement)
+            WriteConnection::Sqlite(turn) => bind::<Sqlite>(statement)
                 .fetch_all(turn.connection())
                 .await
                 .map(|rows| rows.into_iter().map(QueryResult::from).collect()),
-            Link::Postgres(lent) => {
+            WriteConnection::Postgres(pooled) => {
                 let query = bind::<Postgres>(statement);
-                let rows = lent.answer(async |c| query.fetch_all(c).await).await;
+                let rows = pooled.run(async |c| query.fetch_all(c).await).await;
                 rows.map(|rows| rows.into_iter().map(QueryResult::from).collect())
             }
         };

@@ -1,17 +1,17 @@
-//! Defines what one connection is doing, and when it has been doing it for too long.
+//! Tracks what one connection is doing, and for how long.
 //!
 //! ```text
 //!             first byte              head complete
 //!   Idle ──────────────────► Head ──────────────────► Requests (one or, with HTTP/2, many)
 //!    ▲  idle_timeout: closed   │ header_timeout: closed    │
-//!    └─────────────────────────┴───────────────────────────┘  last byte answered
+//!    └─────────────────────────┴───────────────────────────┘  last byte of the response sent
 //! ```
 //!
-//! Whatever it is doing: a client that takes nothing of what is written to it is given up after `write_timeout`.
+//! In every state a connection is closed when the client accepts no response data for `write_timeout`.
 //!
-//! A new connection counts as if its first head had begun. hyper's own time-out for heads is not used: it runs while the
-//! connection idles as well, and it sets a timer for each request. Here there is one timer for each connection, and
-//! a request costs a few atomic writes.
+//! A new connection counts as if its first head had begun. hyper's own time-out for heads is not used: it
+//! also runs while the connection is idle, and sets a timer for each request. Here there is one timer for
+//! each connection, and a request costs a few atomic writes.
 
 use std::{
     pin::Pin,
@@ -28,14 +28,14 @@ use tokio::{
     time::Instant,
 };
 
-/// The first head is counted from the start of the connection, also while nothing of it has arrived.
-const FIRST: u64 = 0;
-/// Nothing of a further head has arrived.
+/// The time of the first head runs from the start of the connection, even before its first byte arrives.
+const FIRST_HEAD: u64 = 0;
+/// No byte of a further head has arrived.
 const NOT_BEGUN: u64 = u64::MAX;
-/// The client takes what is written to it.
+/// The client accepts response data.
 const NOT_STALLED: u64 = u64::MAX;
 
-/// How long a connection may do the same.
+/// How long a connection may stay in one state.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timeouts {
     pub(super) header: Duration,
@@ -58,15 +58,15 @@ impl Activity {
         Arc::new(Self {
             accepted: Instant::now(),
             requests: AtomicU32::new(0),
-            head_began: AtomicU64::new(FIRST),
+            head_began: AtomicU64::new(FIRST_HEAD),
             answered: AtomicU64::new(0),
             stalled: AtomicU64::new(NOT_STALLED),
             http2: AtomicBool::new(false),
         })
     }
 
-    /// When the connection is to be closed; `None` while a request is being answered and read.
-    pub(super) fn due(&self, timeouts: &Timeouts) -> Option<Instant> {
+    /// When the connection is to be closed. `None` while a request is being read or answered.
+    pub(super) fn deadline(&self, timeouts: &Timeouts) -> Option<Instant> {
         let (since, timeout) = match self.stalled.load(Relaxed) {
             NOT_STALLED if self.requests.load(Relaxed) > 0 => return None,
             NOT_STALLED => match self.head_began.load(Relaxed) {
@@ -88,21 +88,22 @@ impl Activity {
             return;
         }
         match self.head_began.load(Relaxed) {
-            FIRST => {
-                // HTTP/2 begins with its preface (RFC 9113 section 3.4).
+            FIRST_HEAD => {
+                // HTTP/2 begins with the connection preface (RFC 9113 section 3.4).
                 self.http2.store(bytes.starts_with(b"PRI "), Relaxed);
-                self.head_began.store(FIRST + 1, Relaxed);
+                self.head_began.store(FIRST_HEAD + 1, Relaxed);
             }
-            // HTTP/2 sends more than heads, so that bytes between requests say nothing.
-            NOT_BEGUN if !self.http2() => self.head_began.store(self.now().max(FIRST + 1), Relaxed),
+            // HTTP/2 sends other frames between requests, so a byte does not mean that a head begins.
+            NOT_BEGUN if !self.http2() => self.head_began.store(self.now().max(FIRST_HEAD + 1), Relaxed),
             _ => {}
         }
     }
 
-    /// An answer that takes long to read is no idleness. HTTP/2 sends pings as well, which say nothing.
+    /// A client that reads a long response slowly is not idle. With HTTP/2, data may also be a ping, which
+    /// proves no activity.
     fn written<T>(&self, polled: &Poll<T>) {
         if polled.is_pending() {
-            // The first one counts.
+            // The first pending write starts the time.
             let _ = self.stalled.compare_exchange(NOT_STALLED, self.now(), Relaxed, Relaxed);
             return;
         }
@@ -117,10 +118,10 @@ impl Activity {
     }
 }
 
-/// A request that is being answered, until it is dropped.
-pub(super) struct Answering(Arc<Activity>);
+/// A request that is being answered. Dropping this value marks the end of the response.
+pub(super) struct RequestInProgress(Arc<Activity>);
 
-impl Answering {
+impl RequestInProgress {
     pub(super) fn begin(activity: &Arc<Activity>) -> Self {
         activity.requests.fetch_add(1, Relaxed);
         activity.head_began.store(NOT_BEGUN, Relaxed);
@@ -128,20 +129,20 @@ impl Answering {
     }
 }
 
-impl Drop for Answering {
+impl Drop for RequestInProgress {
     fn drop(&mut self) {
         self.0.answered.store(self.0.now(), Relaxed);
         self.0.requests.fetch_sub(1, Relaxed);
     }
 }
 
-/// A stream that tells its [`Activity`] when bytes arrive and leave.
-pub(super) struct Watched<S> {
+/// A stream that reports to its [`Activity`] when bytes arrive and leave.
+pub(super) struct ObservedStream<S> {
     pub(super) stream: S,
     pub(super) activity: Arc<Activity>,
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for ObservedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -156,7 +157,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for ObservedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,4 +1,5 @@
-//! Serves one connection: hyper reads and writes, our endpoint answers, one timer watches.
+//! Serves one connection: hyper reads and writes, the endpoint answers, and one timer closes the connection
+//! when [`Activity`] says so.
 
 use std::{
     convert::Infallible,
@@ -27,33 +28,34 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::activity::{Activity, Answering, Timeouts, Watched};
+use super::activity::{Activity, ObservedStream, RequestInProgress, Timeouts};
 use crate::settings::HttpSettings;
 
-/// The head of a request, and with it the URL, is at most this long (RFC 9110 section 4.1 recommends 8,000 at least).
+/// Longest head of a request, its URL included (RFC 9110 section 4.1 recommends to support URLs of at least
+/// 8,000 bytes).
 const MAX_HEAD_BYTES: usize = 32 << 10;
-/// A head has at most this many fields.
+/// Most header fields of a request.
 const MAX_FIELDS: usize = 100;
-/// Requests at a time on one HTTP/2 connection.
+/// Concurrent requests on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 128;
-/// Bytes that an HTTP/2 client may send before they are read: for a stream, for a connection.
+/// Bytes that an HTTP/2 client may send before the server has read them: for a stream, and for a connection.
 const STREAM_WINDOW: u32 = 64 << 10;
 const CONNECTION_WINDOW: u32 = 256 << 10;
-/// An HTTP/2 connection is asked whether it is alive after this long, and closed when it does not answer as long.
-const PING: Duration = Duration::from_secs(30);
+/// An HTTP/2 connection gets a ping after this long, and is closed when it does not answer for as long again.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
 
-type AnswerBody = http_body_util::combinators::BoxBody<bytes::Bytes, std::io::Error>;
+type ResponseBody = http_body_util::combinators::BoxBody<bytes::Bytes, std::io::Error>;
 
-/// The limits of `[http]` that are about connections.
+/// The settings of `[http]` that limit connections.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub(super) struct ConnectionLimits {
     pub(super) max_connections: usize,
     timeouts: Timeouts,
     shutdown_grace: Duration,
 }
 
-impl Limits {
-    pub(super) fn of(settings: &HttpSettings) -> Self {
+impl ConnectionLimits {
+    pub(super) fn from_settings(settings: &HttpSettings) -> Self {
         Self {
             max_connections: settings.max_connections.get() as usize,
             timeouts: Timeouts {
@@ -66,20 +68,20 @@ impl Limits {
     }
 }
 
-/// What all connections of a listener share.
-pub(super) struct Connections {
+/// Serves the connections of one listener.
+pub(super) struct ConnectionHandler {
     endpoint: BoxEndpoint<'static, Response>,
     address: LocalAddr,
-    limits: Limits,
+    limits: ConnectionLimits,
     stop: CancellationToken,
     http: auto::Builder<TokioExecutor>,
 }
 
-impl Connections {
+impl ConnectionHandler {
     pub(super) fn new(
         endpoint: BoxEndpoint<'static, Response>,
         address: SocketAddr,
-        limits: Limits,
+        limits: ConnectionLimits,
         stop: CancellationToken,
     ) -> Self {
         let address = LocalAddr(Addr::SocketAddr(address));
@@ -88,13 +90,14 @@ impl Connections {
 
     /// Serves one connection to its end.
     pub(super) async fn serve(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
-        // Answers are written in one piece: waiting for more would only delay them. A socket that refuses is gone.
+        // Responses are written in one piece, so Nagle's algorithm would only delay them. An error means that
+        // the socket is closed already.
         let _ = stream.set_nodelay(true);
         let activity = Activity::new();
-        let io = TokioIo::new(Watched { stream, activity: Arc::clone(&activity) });
+        let io = TokioIo::new(ObservedStream { stream, activity: Arc::clone(&activity) });
         let peer = RemoteAddr(Addr::SocketAddr(peer));
         let service = service_fn(|request| {
-            let answering = Answering::begin(&activity);
+            let answering = RequestInProgress::begin(&activity);
             let shared = Arc::clone(&self);
             let peer = peer.clone();
             async move {
@@ -104,11 +107,11 @@ impl Connections {
             }
         });
 
-        let Limits { timeouts, shutdown_grace, .. } = self.limits;
+        let ConnectionLimits { timeouts, shutdown_grace, .. } = self.limits;
         let mut connection = pin!(self.http.serve_connection(io, service));
         let mut stop = pin!(self.stop.cancelled());
         let mut timer = pin!(sleep_until(Instant::now() + timeouts.header));
-        // Set once no further request is taken; then the timer says how long the running ones may go on.
+        // Set when no further request is accepted. From then on the timer limits the requests in progress.
         let mut closing = false;
         poll_fn(|context| {
             loop {
@@ -125,7 +128,7 @@ impl Connections {
                     if !activity.http2() {
                         return Poll::Ready(());
                     }
-                    // The client is told which of its requests were not taken.
+                    // HTTP/2 tells the client which of its requests were not processed (GOAWAY).
                     timeouts.header
                 };
                 closing = true;
@@ -140,27 +143,27 @@ impl Connections {
         &self,
         request: hyper::Request<Incoming>,
         peer: RemoteAddr,
-    ) -> hyper::Response<AnswerBody> {
+    ) -> hyper::Response<ResponseBody> {
         let request = Request::from((request, self.address.clone(), peer, Scheme::HTTP));
         self.endpoint.get_response(request).await.into()
     }
 }
 
-/// Ready when the connection has done the same for too long.
+/// Ready when the connection has been in one state for too long.
 fn poll_overdue(
     activity: &Activity,
     mut timer: Pin<&mut Sleep>,
     timeouts: &Timeouts,
     context: &mut Context<'_>,
 ) -> Poll<()> {
-    // A head that began while the timer stood at the end of the idle time has less time than that.
-    if let Some(due) = activity.due(timeouts).filter(|due| *due < timer.deadline()) {
+    // A head may have begun while the timer was set to the end of the idle time, which is later.
+    if let Some(due) = activity.deadline(timeouts).filter(|due| *due < timer.deadline()) {
         timer.as_mut().reset(due);
     }
     loop {
         ready!(timer.as_mut().poll(context));
         let now = Instant::now();
-        match activity.due(timeouts) {
+        match activity.deadline(timeouts) {
             Some(due) if due <= now => return Poll::Ready(()),
             Some(due) => timer.as_mut().reset(due),
             None => timer.as_mut().reset(now + timeouts.idle),
@@ -172,7 +175,7 @@ fn http() -> auto::Builder<TokioExecutor> {
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1()
         .timer(TokioTimer::new())
-        // `Activity` watches the heads.
+        // `Activity` limits the time of a head.
         .header_read_timeout(None)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_FIELDS);
@@ -182,7 +185,7 @@ fn http() -> auto::Builder<TokioExecutor> {
         .max_concurrent_streams(MAX_STREAMS)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .keep_alive_interval(PING)
-        .keep_alive_timeout(PING);
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_INTERVAL);
     http
 }

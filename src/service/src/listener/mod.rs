@@ -1,13 +1,16 @@
-//! Defines how connections are accepted and served: our own loop over hyper-util that calls a poem endpoint.
+//! Accepts and serves connections: an accept loop over hyper-util that calls a poem endpoint.
 //!
-//! poem's server is not used: it has no time-out for the head of a request and spins when `accept` fails. This one
-//! - takes a connection only when there is room for it, so that the waiting ones stay in the kernel's bounded queue;
-//! - gives up on heads that dribble and on connections that idle ([`connection`]);
-//! - waits before it accepts again when the process is out of descriptors or memory;
-//! - speaks HTTP/1.1 and HTTP/2 without TLS (a proxy in front has the certificate);
-//! - stops gracefully: no new connections, idle ones closed at once, requests finished for as long as the grace lasts.
+//! poem's server is not used: it has no time-out for the head of a request, and it spins when `accept` fails.
+//! This one
+//! - accepts a connection only when `max_connections` allows it, so that further ones wait in the kernel's
+//!   bounded queue;
+//! - closes connections that send their head too slowly or stay idle too long ([`connection`]);
+//! - waits before it accepts again when the process has no file descriptor or memory left;
+//! - speaks HTTP/1.1 and HTTP/2 without TLS (a proxy in front terminates TLS);
+//! - shuts down gracefully: no new connections, idle ones closed at once, requests finished within
+//!   `shutdown_grace`.
 //!
-//! Leaves bodies, time-outs of requests and everything else about a single request to [`crate::entrance`].
+//! Leaves bodies, time-outs of requests and everything else about a single request to [`crate::pipeline`].
 
 mod activity;
 mod connection;
@@ -21,13 +24,13 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::connection::{Connections, Limits};
+use self::connection::{ConnectionHandler, ConnectionLimits};
 use crate::settings::HttpSettings;
 
-/// How long to wait after `accept` failed for want of descriptors or memory.
+/// How long to wait after `accept` failed for lack of file descriptors or memory.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
-/// An address that could not be listened on.
+/// The socket address is in use, or does not belong to this machine.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}")]
 pub struct ListenError {
@@ -35,11 +38,11 @@ pub struct ListenError {
     source: io::Error,
 }
 
-/// A socket that listens; connections wait in the kernel until it serves.
+/// A listening socket. Connections wait in the kernel until [`Listener::serve`] accepts them.
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
-    limits: Limits,
+    limits: ConnectionLimits,
 }
 
 impl Listener {
@@ -48,23 +51,24 @@ impl Listener {
         let failed = |source| ListenError { address, source };
         let socket = TcpListener::bind(address).await.map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
-        Ok(Self { socket, address, limits: Limits::of(settings) })
+        Ok(Self { socket, address, limits: ConnectionLimits::from_settings(settings) })
     }
 
-    /// The address with its real port.
+    /// The socket address, with the port that the kernel chose for port 0.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves `endpoint` until `stop` is cancelled and the last request is answered, or the grace is over.
+    /// Serves `endpoint` until `stop` is cancelled and the last request is answered, or `shutdown_grace` is
+    /// over.
     pub async fn serve(self, endpoint: BoxEndpoint<'static, Response>, stop: CancellationToken) {
         let Self { socket, address, limits } = self;
         let room = Arc::new(Semaphore::new(limits.max_connections));
-        let connections = Arc::new(Connections::new(endpoint, address, limits, stop.clone()));
+        let connections = Arc::new(ConnectionHandler::new(endpoint, address, limits, stop.clone()));
         let tasks = TaskTracker::new();
         loop {
             let next = async {
-                // The semaphore is never closed.
+                // The semaphore is never closed, so there is always a permit.
                 let permit = Arc::clone(&room).acquire_owned().await.ok();
                 (permit, accept(&socket).await)
             };
@@ -85,12 +89,11 @@ impl Listener {
     }
 }
 
-/// The next connection.
 async fn accept(socket: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match socket.accept().await {
             Ok(accepted) => return accepted,
-            // The client was gone before we came: that is about one connection, not about the socket.
+            // The client disconnected before its connection was accepted. The socket itself still works.
             Err(cause) if is_about_one_connection(&cause) => {}
             Err(cause) => {
                 tracing::warn!(%cause, "cannot accept connections, trying again");

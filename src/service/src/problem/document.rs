@@ -8,8 +8,8 @@ use poem_openapi::{
 
 use super::{MEDIA_TYPE, Problem};
 
-/// Why a request was refused (RFC 9457). Decide by `type`; the texts are for people and may change. Some kinds have
-/// further members.
+/// Why a request was refused (RFC 9457). Decide by `type`; the texts are for people and may change. Some
+/// kinds have further members.
 #[derive(Object)]
 #[oai(rename = "Problem", example, read_only_all)]
 struct Schema {
@@ -49,7 +49,7 @@ fn answer(status: Option<u16>, description: &'static str) -> MetaResponse {
     MetaResponse { description, status, status_range: None, content, headers: Vec::new() }
 }
 
-/// Documents the answer `default`: any refusal. [`Problems`] lists the statuses as well.
+/// Documents the response `default`: any refusal. [`Problems`] lists the statuses as well.
 impl ApiResponse for Problem {
     fn meta() -> MetaResponses {
         MetaResponses { responses: vec![answer(None, "The request was refused.")] }
@@ -60,8 +60,8 @@ impl ApiResponse for Problem {
     }
 }
 
-/// A [`Problem`] of a handler whose document names the statuses that are worth knowing:
-/// `Result<Json<Task>, Problems<401, 403, 404>>`. A zero stands for none.
+/// A [`Problem`] of a handler, with the statuses that its document lists: `Result<Json<Task>, Problems<401,
+/// 403, 404>>`. A zero stands for no status.
 #[derive(Debug)]
 pub struct Problems<
     const A: u16,
@@ -76,7 +76,7 @@ pub struct Problems<
 
 macro_rules! impl_problems {
     ($($status:ident),+) => {
-        /// `?` turns every error that becomes a problem into one of these.
+        /// `?` converts every error that converts to a problem.
         impl<Cause: Into<Problem>, $(const $status: u16),+> From<Cause> for Problems<$($status),+> {
             fn from(cause: Cause) -> Self {
                 Self(cause.into())

@@ -1,8 +1,9 @@
-//! Turns the errors of poem and poem-openapi into problems.
+//! Converts the errors of poem and poem-openapi into problems.
 //!
-//! A malformed body, parameter or path never reaches a handler's error type: the framework answers those, and 404 and
-//! 405, by itself and as plain text. [`respond`] stands at the root of a service and gives all of them one form.
-//! The framework's messages quote what came; ours name the member and the rule only.
+//! A malformed body, parameter or path never reaches the error type of a handler: the framework answers those
+//! errors, and 404 and 405, by itself and as plain text. [`respond`] is called at the root of a service and
+//! gives all of them one form. The messages of the framework quote the received value; the messages made here
+//! name only the member and the rule, because the value may be a secret.
 
 use std::{error::Error as StdError, time::Duration};
 
@@ -13,14 +14,16 @@ use poem::{
 };
 use poem_openapi::error::{ContentTypeError, ParseParamError, ParsePathError, ParseRequestPayloadError};
 
-use super::{INTERNAL, Kind, MALFORMED, METHOD_NOT_ALLOWED, Problem, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE};
-use crate::{body::BodyError, routing::Paths, telemetry::log_failure};
+use super::{
+    INTERNAL, MALFORMED, METHOD_NOT_ALLOWED, Problem, ProblemKind, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE,
+};
+use crate::{body::BodyError, routing::DocumentedRoutes, telemetry::log_failure};
 
-/// How long a caller should wait after a 503 that names no time of its own.
+/// `Retry-After` of a 503 that names no time of its own.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Answers any error of an endpoint. Responses that were made into errors stay as they are.
-pub fn respond(error: Error, paths: &Paths) -> Response {
+/// The response to any error of an endpoint. An error that contains a finished response keeps it.
+pub fn respond(error: Error, paths: &DocumentedRoutes) -> Response {
     if error.is_from_response() || error.is::<Problem>() {
         return error.into_response();
     }
@@ -32,7 +35,7 @@ pub fn respond(error: Error, paths: &Paths) -> Response {
     response
 }
 
-fn problem_for(error: &Error, pattern: Option<&PathPattern>, paths: &Paths) -> Problem {
+fn problem_for(error: &Error, pattern: Option<&PathPattern>, paths: &DocumentedRoutes) -> Problem {
     let pattern = pattern.map_or("", |pattern| &*pattern.0);
     if let Some(problem) = malformed(error, pattern, paths) {
         return problem;
@@ -50,12 +53,12 @@ fn problem_for(error: &Error, pattern: Option<&PathPattern>, paths: &Paths) -> P
             log_failure(error);
             Problem::new(INTERNAL)
         }
-        status => Problem::new(Kind::of_status(status)),
+        status => Problem::new(ProblemKind::from_status(status)),
     }
 }
 
-/// What the framework refuses before a handler runs.
-fn malformed(error: &Error, pattern: &str, paths: &Paths) -> Option<Problem> {
+/// The problem for an error that the framework raises before a handler runs.
+fn malformed(error: &Error, pattern: &str, paths: &DocumentedRoutes) -> Option<Problem> {
     if let Some(cause) = error.downcast_ref::<ParseParamError>() {
         return Some(wrong_parameter(cause.name, &cause.reason));
     }
@@ -97,7 +100,7 @@ fn unreadable(cause: &ReadBodyError) -> Problem {
         ReadBodyError::PayloadTooLarge => BodyError::TooLarge.into(),
         ReadBodyError::Io(cause) => BodyError::from(cause).into(),
         ReadBodyError::Utf8(_) => Problem::new(MALFORMED).detail("the body is not valid UTF-8"),
-        // Two extractors of one handler want the body: a mistake of ours.
+        // Two extractors of one handler read the body: a defect of this program.
         ReadBodyError::BodyHasBeenTaken => Problem::internal(cause as &dyn StdError),
     }
 }

@@ -1,12 +1,12 @@
-//! Defines the error answers of the JSON APIs: problem details (RFC 9457).
+//! Defines the error responses of the JSON APIs: problem details (RFC 9457).
 //!
-//! Every problem has a stable `type`, `urn:postern:problem:<name>`, that programs decide by; `title` and `detail` are for
-//! people and may change. `instance` is `urn:postern:request:<id>`, the reference under which the log knows the request.
-//! No problem is cached.
+//! Every problem has a stable `type`, `urn:postern:problem:<name>`, that programs decide by. `title` and
+//! `detail` are for people and may change. `instance` is `urn:postern:request:<id>`, with the ID of the
+//! request in the log. Problems are never cached.
 //!
-//! [`Problem`] is what a handler returns; [`respond`] turns every other error of the web framework into one, so that a
-//! malformed body, an unknown path or a wrong method are answered in the same form. Causes stay here: the caller learns
-//! the kind, the log learns the cause, once.
+//! [`Problem`] is what a handler returns. [`respond`] converts every other error of the web framework into
+//! one, so that a malformed body, an unknown path or a wrong method are answered in the same form. The caller
+//! learns only the kind; the cause is logged, once.
 
 mod document;
 mod framework;
@@ -30,28 +30,27 @@ pub use self::{
     document::Problems,
     framework::respond,
     kinds::{
-        CONFLICT, FORBIDDEN, INTERNAL, Kind, MALFORMED, METHOD_NOT_ALLOWED, NOT_FOUND, REQUEST_TIMEOUT,
-        TOO_LARGE, TOO_MANY_REQUESTS, UNAUTHENTICATED, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE,
+        CONFLICT, FORBIDDEN, INTERNAL, MALFORMED, METHOD_NOT_ALLOWED, NOT_FOUND, ProblemKind,
+        REQUEST_TIMEOUT, TOO_LARGE, TOO_MANY_REQUESTS, UNAUTHENTICATED, UNAVAILABLE, UNSUPPORTED_MEDIA_TYPE,
     },
 };
 use crate::{
     database::DatabaseError,
-    telemetry::{RequestContext, log_failure},
+    telemetry::{CurrentRequest, log_failure},
 };
 
-/// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// How long to wait for a database that does not answer.
+/// `Retry-After` while the database is unavailable.
 const DATABASE_RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// An error answer. Cheap to return: one pointer.
+/// An error response. Boxed, so that a `Result` with it stays small.
 #[derive(Clone)]
 pub struct Problem(Box<Parts>);
 
 #[derive(Clone)]
 struct Parts {
-    kind: Kind,
+    kind: ProblemKind,
     detail: Option<Cow<'static, str>>,
     field: Option<String>,
     members: Vec<(&'static str, Value)>,
@@ -59,24 +58,25 @@ struct Parts {
 }
 
 impl Problem {
-    /// A problem of this kind, without details.
-    pub fn new(kind: Kind) -> Self {
+    pub fn new(kind: ProblemKind) -> Self {
         Self(Box::new(Parts { kind, detail: None, field: None, members: Vec::new(), headers: Vec::new() }))
     }
 
-    /// Our own failure. The log gets `cause` with its sources; the caller learns nothing but the reference.
+    /// A failure of this service. `cause` is logged with its sources; the caller gets only the ID of the
+    /// request.
     pub fn internal(cause: &dyn std::error::Error) -> Self {
         log_failure(cause);
         Self::new(INTERNAL)
     }
 
-    /// A failure that passes, such as a database that does not answer. The log gets `cause` with its sources.
+    /// A transient failure, such as an unavailable database. `cause` is logged with its sources.
     pub fn unavailable(cause: &dyn std::error::Error, retry_after: Duration) -> Self {
         log_failure(cause);
         Self::new(UNAVAILABLE).retry_after(retry_after)
     }
 
-    /// What went wrong this time, for people. Never a secret and never the cause of an internal error.
+    /// What went wrong this time, for people. Never contains a secret, and never the cause of an internal
+    /// error.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.0.detail = Some(detail.into());
@@ -110,20 +110,18 @@ impl Problem {
         self.header(WWW_AUTHENTICATE, challenge)
     }
 
-    /// A header of the answer.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.push((name, value));
         self
     }
 
-    /// Its kind.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ProblemKind {
         self.0.kind
     }
 }
 
-/// A database that does not answer is a matter of time; anything else is our mistake.
+/// An unavailable database is transient; any other database error is a defect of this program.
 impl From<DatabaseError> for Problem {
     fn from(cause: DatabaseError) -> Self {
         match cause {
@@ -133,8 +131,8 @@ impl From<DatabaseError> for Problem {
     }
 }
 
-impl From<Kind> for Problem {
-    fn from(kind: Kind) -> Self {
+impl From<ProblemKind> for Problem {
+    fn from(kind: ProblemKind) -> Self {
         Self::new(kind)
     }
 }
@@ -193,7 +191,7 @@ impl Serialize for Problem {
         if let Some(detail) = detail {
             map.serialize_entry("detail", detail)?;
         }
-        if let Some(RequestContext { id }) = RequestContext::current() {
+        if let Some(CurrentRequest { id }) = CurrentRequest::current() {
             map.serialize_entry("instance", &format_args!("urn:postern:request:{id}"))?;
         }
         if let Some(field) = field {

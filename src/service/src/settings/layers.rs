@@ -1,26 +1,26 @@
-//! Defines the three layers as trees of values that carry their origin, and what is refused in each of them.
+//! Defines the three layers of settings (defaults, file, environment) as trees of values that carry their
+//! origin, and the checks of each layer.
 
 use std::{collections::BTreeMap, ffi::OsStr, fs, path::Path};
 
 use config::{ConfigError, Map, Source, Value, ValueKind};
 
-use super::{Effective, Origin, SettingsError, Sources, show};
+use super::{EffectiveSetting, Origin, SettingsError, SettingsSources, toml_text};
 
 type Table = Map<String, Value>;
 
-/// What a value that is shown instead of a secret looks like.
+/// Shown instead of a secret.
 const SECRET: &str = "\"[secret]\"";
 
-/// The keys that exist, taken from the embedded defaults.
-pub(super) struct Known {
+/// The existing keys, taken from the embedded defaults.
+pub(super) struct KnownKeys {
     defaults: Table,
-    /// Every key with its default.
     keys: BTreeMap<String, ValueKind>,
     secrets: &'static [&'static str],
     open_tables: &'static [&'static str],
 }
 
-/// One layer, ready to be laid over the ones before it.
+/// One layer. A later layer overrides the earlier ones.
 #[derive(Debug, Clone)]
 pub(super) struct Layer(Table);
 
@@ -34,8 +34,8 @@ impl Source for Layer {
     }
 }
 
-impl Known {
-    pub(super) fn from_defaults(sources: &Sources) -> Result<Self, SettingsError> {
+impl KnownKeys {
+    pub(super) fn from_defaults(sources: &SettingsSources) -> Result<Self, SettingsError> {
         let broken = |cause: &dyn std::fmt::Display| SettingsError::Defaults(cause.to_string());
         let parsed: toml::Table = sources.defaults.parse().map_err(|cause| broken(&cause))?;
         let defaults = with_origin(parsed, &Origin::Default);
@@ -51,11 +51,11 @@ impl Known {
         Layer(self.defaults.clone())
     }
 
-    fn holds(&self, key: &str) -> bool {
+    fn contains(&self, key: &str) -> bool {
         self.keys.contains_key(key) || self.open_tables.iter().any(|table| is_below(key, table))
     }
 
-    /// The secret that `key` names a file for.
+    /// The secret whose file `key` names: `x_file` names the file of the secret `x`.
     fn secret_of_file(&self, key: &str) -> Option<&'static str> {
         let secret = key.strip_suffix("_file")?;
         self.secrets.iter().copied().find(|known| *known == secret && !self.keys.contains_key(key))
@@ -71,8 +71,7 @@ impl Known {
     }
 }
 
-/// Reads the file named by `--config`.
-pub(super) fn file(path: &Path, known: &Known) -> Result<Layer, SettingsError> {
+pub(super) fn read_file(path: &Path, known: &KnownKeys) -> Result<Layer, SettingsError> {
     let text = fs::read_to_string(path)
         .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
     let table: toml::Table = text.parse().map_err(|cause: toml::de::Error| {
@@ -84,52 +83,52 @@ pub(super) fn file(path: &Path, known: &Known) -> Result<Layer, SettingsError> {
     let origin = Origin::File(path.to_owned());
     let mut layer = Table::new();
     for (key, value) in flatten(&with_origin(table, &origin)) {
-        place(&mut layer, known, &key, value.clone(), &origin, &key)?;
+        insert_checked(&mut layer, known, &key, value.clone(), &origin, &key)?;
     }
     Ok(Layer(layer))
 }
 
-/// Reads the variables that carry the prefix.
-pub(super) fn environment(sources: &Sources, known: &Known) -> Result<Layer, SettingsError> {
+/// Reads the environment variables with the prefix.
+pub(super) fn read_environment(sources: &SettingsSources, known: &KnownKeys) -> Result<Layer, SettingsError> {
     let prefix = format!("{}_", sources.env_prefix);
     let mut layer = Table::new();
     for (name, value) in &sources.env {
         let Some(name) = name.to_str().filter(|name| name.starts_with(&prefix)) else { continue };
-        if sources.foreign_env.contains(&name) || from_kubernetes(&name[prefix.len()..], value) {
+        if sources.foreign_env.contains(&name) || set_by_kubernetes(&name[prefix.len()..], value) {
             continue;
         }
         let text = value.to_str().ok_or_else(|| SettingsError::NotText(name.to_owned()))?;
         let key = name[prefix.len()..].to_lowercase().replace("__", ".");
         let origin = Origin::Environment(name.to_owned());
-        let value = typed(known.keys.get(&key), text, &origin);
-        place(&mut layer, known, &key, value, &origin, name)?;
+        let value = typed_value(known.keys.get(&key), text, &origin);
+        insert_checked(&mut layer, known, &key, value, &origin, name)?;
     }
     Ok(Layer(layer))
 }
 
-/// The environment variable that sets `key`.
 pub(super) fn variable_name(prefix: &str, key: &str) -> String {
     format!("{prefix}_{}", key.replace('.', "__").to_uppercase())
 }
 
-/// Every key with its value and origin, secrets hidden.
-pub(super) fn leaves(tree: &Value, known: &Known) -> Vec<Effective> {
+/// Every key with its value and origin. Secrets are hidden.
+pub(super) fn effective_settings(tree: &Value, known: &KnownKeys) -> Vec<EffectiveSetting> {
     let ValueKind::Table(table) = &tree.kind else { return Vec::new() };
     let mut leaves: Vec<_> = flatten(table)
         .into_iter()
         .map(|(key, value)| {
             let set = !unset(value);
             let secret = known.secrets.contains(&key.as_str());
-            let text = set.then(|| if secret { SECRET.to_owned() } else { show(value) });
+            let text = set.then(|| if secret { SECRET.to_owned() } else { toml_text(value) });
             let origin = value.origin().map_or(Origin::Default, decode_origin);
-            Effective { key, value: text, origin }
+            EffectiveSetting { key, value: text, origin }
         })
         .collect();
     leaves.sort_by(|a, b| a.key.cmp(&b.key));
     leaves
 }
 
-/// Removes the keys whose value is empty, so that an optional setting becomes `None` and a needed one is missing.
+/// Removes the keys whose value is an empty string, so that an optional setting becomes `None` and a required
+/// one is missing.
 pub(super) fn without_unset(mut tree: Value) -> Value {
     if let ValueKind::Table(table) = &mut tree.kind {
         let kept = std::mem::take(table).into_iter().filter(|(_, value)| !unset(value));
@@ -142,10 +141,10 @@ fn unset(value: &Value) -> bool {
     matches!(&value.kind, ValueKind::String(text) if text.is_empty())
 }
 
-/// Puts one value into a layer, after reading it from its file if it is a secret that names one.
-fn place(
+/// Inserts one value into a layer. If the key names the file of a secret, the value is read from the file.
+fn insert_checked(
     layer: &mut Table,
-    known: &Known,
+    known: &KnownKeys,
     key: &str,
     value: Value,
     origin: &Origin,
@@ -153,18 +152,24 @@ fn place(
 ) -> Result<(), SettingsError> {
     let (key, value) = match known.secret_of_file(key) {
         Some(secret) if unset(&value) => (secret, value),
-        Some(secret) => (secret, from_file(secret, &value, known, given_as)?),
-        None if known.holds(key) => (key, value),
+        Some(secret) => (secret, read_secret_file(secret, &value, known, given_as)?),
+        None if known.contains(key) => (key, value),
         None => return Err(known.unknown(key, origin.clone())),
     };
     if insert(layer, key, value) && known.secrets.contains(&key) {
-        return Err(SettingsError::Twice { key: key.to_owned(), origin: origin.clone() });
+        return Err(SettingsError::ValueAndFile { key: key.to_owned(), origin: origin.clone() });
     }
     Ok(())
 }
 
-/// Reads a secret from the file that a setting names. One line end is dropped: editors and `echo` add it.
-fn from_file(key: &str, path: &Value, known: &Known, named_by: &str) -> Result<Value, SettingsError> {
+/// Reads a secret from the file that a setting names. One line end at the end is removed, because editors and
+/// `echo` add it.
+fn read_secret_file(
+    key: &str,
+    path: &Value,
+    known: &KnownKeys,
+    named_by: &str,
+) -> Result<Value, SettingsError> {
     let path = Path::new(match &path.kind {
         ValueKind::String(path) => path.as_str(),
         _ => "",
@@ -182,10 +187,10 @@ fn from_file(key: &str, path: &Value, known: &Known, named_by: &str) -> Result<V
         }
     }
     let origin = Origin::SecretFile { path: path.to_owned(), named_by: named_by.to_owned() };
-    Ok(typed(known.keys.get(key), &text, &origin))
+    Ok(typed_value(known.keys.get(key), &text, &origin))
 }
 
-/// Sets `key` in the tree; says whether it was there already.
+/// Sets `key` in the tree. True when the key was set before.
 fn insert(table: &mut Table, key: &str, value: Value) -> bool {
     let Some((section, rest)) = key.split_once('.') else {
         return table.insert(key.to_owned(), value).is_some();
@@ -200,9 +205,9 @@ fn insert(table: &mut Table, key: &str, value: Value) -> bool {
     }
 }
 
-/// A text from the environment in the shape of its default: a list is written `a, b` or as a TOML array; all other
-/// texts are converted where they are read.
-fn typed(default: Option<&ValueKind>, text: &str, origin: &Origin) -> Value {
+/// Converts a text from the environment to the type of its default. A list is written `a, b` or as a TOML
+/// array. All other texts are converted when the settings are deserialized.
+fn typed_value(default: Option<&ValueKind>, text: &str, origin: &Origin) -> Value {
     let origin = encode_origin(origin);
     let list = matches!(default, Some(ValueKind::Array(_)));
     if list || text.starts_with('[') {
@@ -220,8 +225,9 @@ fn typed(default: Option<&ValueKind>, text: &str, origin: &Origin) -> Value {
     Value::new(Some(&origin), items)
 }
 
-/// Kubernetes puts `POSTERN_PORT=tcp://...` and the like into every container beside a Service named "postern".
-fn from_kubernetes(name: &str, value: &OsStr) -> bool {
+/// Whether Kubernetes set the variable: it sets `POSTERN_PORT=tcp://...` and the like in every container
+/// beside a Service named "postern".
+fn set_by_kubernetes(name: &str, value: &OsStr) -> bool {
     let address =
         value.to_str().is_some_and(|value| value.starts_with("tcp://") || value.starts_with("udp://"));
     let port =
@@ -234,7 +240,8 @@ fn is_below(key: &str, table: &str) -> bool {
     key.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// The known key that `key` was probably meant to be: one that is spelled nearly so, or ends in the same word.
+/// The existing key that `key` was probably meant to be: one with a similar spelling, or with the same last
+/// word.
 fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
     let allowed = 1 + key.len() / 4;
     let distances = known.iter().map(|known| (strsim::damerau_levenshtein(key, known), *known));
@@ -282,7 +289,7 @@ fn convert(value: toml::Value, origin: &String) -> Value {
     }
 }
 
-// `config::Value` keeps its origin as one string; these two put ours into it and take it out again.
+// `config::Value` stores its origin as one string, so these two functions encode and decode an `Origin`.
 
 fn encode_origin(origin: &Origin) -> String {
     match origin {

@@ -13,57 +13,54 @@ use super::{ByteSize, Lifetime};
 /// `[http]`: where and how the binary listens.
 #[derive(Debug, Clone, Deserialize)]
 pub struct HttpSettings {
-    /// The address and port to listen on.
     #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
-    /// Another address for `/metrics`; on `listen` when it is not set.
+    /// Another socket address for `/metrics`; `None` serves the metrics on `listen`.
     #[serde(default, deserialize_with = "optional_address")]
     pub metrics_listen: Option<SocketAddr>,
     /// Whether `/docs` and `/openapi.json` are served.
     pub docs: bool,
-    /// The proxies whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
-    /// How many connections may be open; further ones wait in the kernel's queue.
+    /// Open connections; further ones wait in the kernel's queue.
     #[serde(deserialize_with = "from_one")]
     pub max_connections: NonZeroU32,
-    /// How long a client may take to send the head of a request, from its first byte on.
+    /// For the head of a request, from its first byte.
     pub header_timeout: Lifetime,
-    /// How long a client may take to send a body.
+    /// For the body of a request.
     pub body_timeout: Lifetime,
-    /// How long a connection may stay open without a request.
+    /// For a connection without a request.
     pub idle_timeout: Lifetime,
-    /// How long a client may take nothing of an answer.
+    /// For a client that accepts no data of a response.
     pub write_timeout: Lifetime,
-    /// How long a request may take altogether; answered with 503 afterwards.
+    /// For a whole request; answered with 503 afterwards.
     pub request_timeout: Lifetime,
-    /// How long to go on accepting connections after a stop was asked for, while readiness says no.
+    /// How long connections are still accepted after a shutdown was requested, while the service is not
+    /// ready.
     pub shutdown_delay: Lifetime,
-    /// How long requests may go on after that.
+    /// How long requests may continue after that.
     pub shutdown_grace: Lifetime,
-    /// How long a body may be; answered with 413 when it is longer.
+    /// For the body of a request; a longer one is answered with 413.
     pub body_limit: ByteSize,
 }
 
 /// `[telemetry]`: what is logged, and how.
 #[derive(Debug, Clone, Deserialize)]
 pub struct TelemetrySettings {
-    /// What is logged: a level, or directives such as `info,postern_identity=debug`.
+    /// A level, or directives such as `info,postern_identity=debug`.
     #[serde(deserialize_with = "log_filter")]
     pub log: String,
-    /// How lines are written.
     pub format: LogFormat,
 }
 
-/// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", rename_all = "lowercase")]
 pub enum LogFormat {
     /// Pretty on a terminal, JSON otherwise.
     Auto,
-    /// For people.
     Pretty,
-    /// For programs: one JSON object a line.
+    /// One JSON object a line.
     Json,
 }
 

@@ -1,10 +1,10 @@
-//! Defines the values that settings are written in: lengths of time, rates, sizes.
+//! Defines the types of settings: lengths of time, rates, sizes.
 
 use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-/// Why a text is not such a value. Reads as a rule: "must be ...".
+/// The rule that a text breaks, such as "must be a size such as 64KiB".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be {0}")]
 pub struct ValueError(&'static str);
@@ -14,32 +14,30 @@ const RATE: ValueError =
     ValueError("a rate such as `5 per 15m per ip` (per ip, recipient, account, client or grant)");
 const BYTE_SIZE: ValueError = ValueError("a size such as 65536, 64KiB or 1MiB");
 
-/// A length of time: `250ms`, `10s`, `15m`, `1h30m`, `7d`. Units fall from left to right and each comes once.
+/// A length of time: `250ms`, `10s`, `15m`, `1h30m`, `7d`. Units go from long to short, and each occurs at
+/// most once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Lifetime(Duration);
 
 impl Lifetime {
-    /// The units from long to short, in milliseconds.
+    /// From long to short, in milliseconds.
     const UNITS: [(&'static str, u64); 5] =
         [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
-    /// A lifetime of whole seconds.
     pub const fn from_secs(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
     }
 
-    /// A lifetime of milliseconds.
     pub const fn from_millis(milliseconds: u64) -> Self {
         Self(Duration::from_millis(milliseconds))
     }
 
-    /// As the standard library counts it.
     pub const fn duration(self) -> Duration {
         self.0
     }
 
-    /// In whole seconds, as `expires_in` and `Max-Age` count.
+    /// Whole seconds, as in `expires_in` and `Max-Age`.
     pub const fn seconds(self) -> u64 {
         self.0.as_secs()
     }
@@ -66,7 +64,7 @@ impl FromStr for Lifetime {
             let (number, tail) = rest.split_at(digits);
             let word = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
             let (unit, tail) = tail.split_at(word);
-            // `find` goes on from the unit before, so units can only fall.
+            // `find` continues after the previous unit, so the units can only become shorter.
             let (_, length) = units.find(|(name, _)| *name == unit).ok_or(LIFETIME)?;
             let part = number.parse::<u64>().ok().and_then(|n| n.checked_mul(*length)).ok_or(LIFETIME)?;
             total = total.checked_add(part).ok_or(LIFETIME)?;
@@ -96,37 +94,32 @@ impl fmt::Display for Lifetime {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Rate {
-    /// How many times within the period.
+    /// Uses allowed within `period`.
     pub count: NonZeroU32,
-    /// The period.
     pub period: Lifetime,
-    /// What is counted by.
-    pub per: Per,
+    pub key: RateKey,
 }
 
-/// What a rate is counted by.
+/// The key by which the uses of a rate are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Per {
-    /// The client's address (IPv6: its /64).
+pub enum RateKey {
+    /// The IP address of the client (IPv6: its /64).
     Ip,
-    /// The address or number that a message is sent to.
+    /// The email or phone number that a message is sent to.
     Recipient,
-    /// The user, or the identifier somebody typed.
+    /// The user, or the identifier that a person typed.
     Account,
-    /// The `client_id`.
     Client,
-    /// The grant.
     Grant,
-    /// All nodes together.
     Installation,
 }
 
-impl Per {
+impl RateKey {
     const ALL: [Self; 6] =
         [Self::Ip, Self::Recipient, Self::Account, Self::Client, Self::Grant, Self::Installation];
 
-    /// The word in a setting, and in the keys of counters.
-    pub const fn word(self) -> &'static str {
+    /// The name in settings and in the keys of counters.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Ip => "ip",
             Self::Recipient => "recipient",
@@ -146,17 +139,17 @@ impl FromStr for Rate {
         let [count, "per", period, "per", per] = words[..] else { return Err(RATE) };
         let count = count.parse().map_err(|_| RATE)?;
         let period: Lifetime = period.parse().map_err(|_| RATE)?;
-        let per = Per::ALL.into_iter().find(|known| known.word() == per).ok_or(RATE)?;
+        let per = RateKey::ALL.into_iter().find(|known| known.name() == per).ok_or(RATE)?;
         if period.duration().is_zero() {
             return Err(RATE);
         }
-        Ok(Self { count, period, per })
+        Ok(Self { count, period, key: per })
     }
 }
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} per {} per {}", self.count, self.period, self.per.word())
+        write!(f, "{} per {} per {}", self.count, self.period, self.key.name())
     }
 }
 
@@ -168,7 +161,6 @@ pub struct ByteSize(u32);
 impl ByteSize {
     const UNITS: [(&'static str, u32); 2] = [("MiB", 1 << 20), ("KiB", 1 << 10)];
 
-    /// In bytes.
     pub const fn bytes(self) -> usize {
         self.0 as usize
     }
@@ -195,7 +187,7 @@ impl fmt::Display for ByteSize {
     }
 }
 
-/// `try_from` and `into` for serde, by way of `FromStr` and `Display`.
+/// Implements the conversions that serde uses, by `FromStr` and `Display`.
 macro_rules! written_as_text {
     ($($type:ty),+) => {$(
         impl TryFrom<String> for $type {
@@ -249,7 +241,7 @@ mod tests {
     #[test]
     fn rates_are_read_and_written() {
         let rate: Rate = "5 per 15m per ip".parse().unwrap();
-        assert_eq!((rate.count.get(), rate.period.seconds(), rate.per), (5, 900, Per::Ip));
+        assert_eq!((rate.count.get(), rate.period.seconds(), rate.key), (5, 900, RateKey::Ip));
         assert_eq!(rate.to_string(), "5 per 15m per ip");
         for text in
             ["", "5 per 15m", "0 per 15m per ip", "5 per 0s per ip", "5 per 15m per cat", "5 / 15m / ip"]

@@ -1,35 +1,36 @@
-//! Defines what is known about the request that is being answered, wherever the code that asks is, and why it failed.
+//! Defines the context of the request that the current task answers: its ID, and why it failed.
 //!
-//! The context travels with the task (a task-local), so that log lines, problems and refusals carry the same reference
-//! without every function handing it on. A spawned task has none.
+//! The context is a task-local, so log lines, problems and refusals carry the same request ID without passing
+//! it through every function. A spawned task has no context.
 
 use std::{cell::RefCell, error::Error, fmt};
 
 use crate::random::Random;
 
-/// The reference of one request: 16 letters and digits that mean nothing, made here and never taken from a header.
+/// The ID of one request: 16 random letters and digits. It is always generated here and never taken from a
+/// header.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestId([u8; 16]);
 
 impl RequestId {
-    /// Letters and digits that are not mistaken for one another when read aloud (without i, l, o, u).
+    /// Letters and digits that are not mistaken for one another when they are read aloud (without i, l, o,
+    /// u).
     const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-    /// A new one of 80 random bits.
+    /// A new ID of 80 random bits.
     pub fn new(random: &Random) -> Self {
         let bits = random.bytes::<16>();
         Self(bits.map(|byte| Self::ALPHABET[usize::from(byte & 31)]))
     }
 
-    /// One that was printed, if it is written as they are.
+    /// Parses an ID that was printed before; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes: [u8; 16] = text.as_bytes().try_into().ok()?;
         bytes.iter().all(|byte| Self::ALPHABET.contains(byte)).then_some(Self(bytes))
     }
 
-    /// As it is printed.
     pub fn as_str(&self) -> &str {
-        // Only bytes of the alphabet are in it.
+        // All bytes are from the alphabet, so they are UTF-8.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
@@ -46,20 +47,21 @@ impl fmt::Debug for RequestId {
     }
 }
 
-/// What is known about the request that is being answered. Also in the extensions of the request.
+/// The context of the request that is being answered. It is also in the extensions of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RequestContext {
-    /// Its reference: in `X-Request-Id`, in every log line, in problems and error pages.
+pub struct CurrentRequest {
+    /// Sent as `X-Request-Id`, and part of every log line, problem and error page.
     pub id: RequestId,
 }
 
 tokio::task_local! {
-    static CURRENT: RequestContext;
-    /// Why the request that this task answers fails.
+    static CURRENT: CurrentRequest;
+    /// Why the request of this task failed.
     static FAILURE: RefCell<Option<String>>;
 }
 
-/// Tells the log why something failed: in the line of the request that failed, or in one of its own where there is none.
+/// Logs why something failed: in the log line of the current request, or outside a request in a line of its
+/// own.
 pub fn log_failure(cause: &dyn Error) {
     let cause = ErrorChain(cause).to_string();
     let kept = FAILURE.try_with(|failure| failure.replace(Some(cause.clone())));
@@ -68,8 +70,8 @@ pub fn log_failure(cause: &dyn Error) {
     }
 }
 
-/// Runs `answer`; answers as well why it failed, if it did.
-pub(crate) async fn with_failure<T>(answer: impl Future<Output = T>) -> (T, Option<String>) {
+/// Runs `answer` and returns its output, with the failure that it logged.
+pub(crate) async fn capture_failure<T>(answer: impl Future<Output = T>) -> (T, Option<String>) {
     let both = async {
         let answer = answer.await;
         (answer, FAILURE.with(RefCell::take))
@@ -92,13 +94,13 @@ impl fmt::Display for ErrorChain<'_> {
     }
 }
 
-impl RequestContext {
-    /// The request that this task answers.
+impl CurrentRequest {
+    /// The context of the current task.
     pub fn current() -> Option<Self> {
         CURRENT.try_with(|context| *context).ok()
     }
 
-    /// Runs `future` as a part of this request: for a task that is spawned to answer it.
+    /// Runs `future` in this context. A task that is spawned for the request needs it.
     pub fn scope<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
         CURRENT.scope(self, future)
     }

@@ -1,5 +1,5 @@
-//! Defines how a log line is written. Whatever comes from outside is encoded: a line stays one line, and a terminal is
-//! told nothing by it.
+//! Defines how a log line is written. Values from outside are escaped, so that a line stays one line and no
+//! value can control a terminal.
 
 use std::fmt::{self, Write};
 
@@ -8,22 +8,21 @@ use tracing::{
     field::{Field, Visit},
 };
 
-use super::RequestContext;
+use super::CurrentRequest;
 use crate::clock::Timestamp;
 
-/// For whom lines are written.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Style {
-    /// For people.
     Pretty {
-        /// Whether the level has a colour.
+        /// Whether the level is coloured.
         colour: bool,
     },
-    /// For programs: one JSON object a line.
+    /// One JSON object a line.
     Json,
 }
 
-/// Writes one event, with its line end, and how many like it were left out before.
+/// Writes one event with its line end. `left_out` is the number of similar events that were left out before
+/// it.
 pub(super) fn write(line: &mut String, style: Style, now: Timestamp, event: &Event<'_>, left_out: u64) {
     // Writing to a string does not fail.
     let _ = match style {
@@ -37,9 +36,9 @@ fn pretty(line: &mut String, colour: bool, now: Timestamp, event: &Event<'_>, le
     let level = *event.metadata().level();
     let (paint, reset) = if colour { (paint(level), "\x1b[0m") } else { ("", "") };
     write!(line, "{now} {paint}{level:<5}{reset}")?;
-    event.record(&mut Message { line, before: " " });
-    event.record(&mut Fields { line, style: Style::Pretty { colour } });
-    if let Some(RequestContext { id }) = RequestContext::current() {
+    event.record(&mut MessageVisitor { line, before: " " });
+    event.record(&mut FieldVisitor { line, style: Style::Pretty { colour } });
+    if let Some(CurrentRequest { id }) = CurrentRequest::current() {
         write!(line, " request_id={id}")?;
     }
     if left_out > 0 {
@@ -61,10 +60,10 @@ fn json(line: &mut String, now: Timestamp, event: &Event<'_>, left_out: u64) -> 
     let level = event.metadata().level();
     write!(line, "{{\"time\":\"{now}\",\"level\":\"{level}\",\"target\":\"{}\"", event.metadata().target())?;
     line.push_str(",\"message\":\"");
-    event.record(&mut Message { line, before: "" });
+    event.record(&mut MessageVisitor { line, before: "" });
     line.push('"');
-    event.record(&mut Fields { line, style: Style::Json });
-    if let Some(RequestContext { id }) = RequestContext::current() {
+    event.record(&mut FieldVisitor { line, style: Style::Json });
+    if let Some(CurrentRequest { id }) = CurrentRequest::current() {
         write!(line, ",\"request_id\":\"{id}\"")?;
     }
     if left_out > 0 {
@@ -74,29 +73,29 @@ fn json(line: &mut String, now: Timestamp, event: &Event<'_>, left_out: u64) -> 
     Ok(())
 }
 
-/// Writes the message alone.
-struct Message<'a> {
+/// Writes only the message of an event.
+struct MessageVisitor<'a> {
     line: &'a mut String,
     before: &'static str,
 }
 
-impl Visit for Message<'_> {
+impl Visit for MessageVisitor<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() == "message" {
             self.line.push_str(self.before);
-            let _ = write!(Encoded(self.line), "{value:?}");
+            let _ = write!(EscapingWriter(self.line), "{value:?}");
         }
     }
 }
 
-/// Writes all other fields.
-struct Fields<'a> {
+/// Writes all fields but the message.
+struct FieldVisitor<'a> {
     line: &'a mut String,
     style: Style,
 }
 
-impl Fields<'_> {
-    /// `write` writes the value; `bare` values are numbers and booleans, which JSON does not quote.
+impl FieldVisitor<'_> {
+    /// Writes one field. `bare` values are numbers and booleans, which JSON does not quote.
     fn put(&mut self, field: &Field, bare: bool, value: fmt::Arguments<'_>) {
         if field.name() == "message" {
             return;
@@ -109,12 +108,12 @@ impl Fields<'_> {
         self.line.push_str(field.name());
         self.line.push_str(between);
         self.line.push_str(quote);
-        let _ = Encoded(self.line).write_fmt(value);
+        let _ = EscapingWriter(self.line).write_fmt(value);
         self.line.push_str(quote);
     }
 }
 
-impl Visit for Fields<'_> {
+impl Visit for FieldVisitor<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.put(field, false, format_args!("{value:?}"));
     }
@@ -140,10 +139,10 @@ impl Visit for Fields<'_> {
     }
 }
 
-/// Encodes what would end a line, end a string, or talk to a terminal (ASVS 16.4.1).
-struct Encoded<'a>(&'a mut String);
+/// Escapes characters that would end a line, end a string, or control a terminal (ASVS 16.4.1).
+struct EscapingWriter<'a>(&'a mut String);
 
-impl Write for Encoded<'_> {
+impl Write for EscapingWriter<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut rest = text;
         while let Some(at) = rest.find(unsafe_in_a_line) {
@@ -164,7 +163,8 @@ impl Write for Encoded<'_> {
     }
 }
 
-/// Control characters of both sets, and the two separators that JSON allows but line readers do not.
+/// Control characters (C0 and C1), and the two line separators that JSON allows but that split lines for some
+/// readers.
 fn unsafe_in_a_line(character: char) -> bool {
     character.is_control() || matches!(character, '"' | '\\' | '\u{2028}' | '\u{2029}')
 }

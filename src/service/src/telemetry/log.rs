@@ -1,4 +1,4 @@
-//! Turns events into lines.
+//! Defines the layer that turns `tracing` events into log lines.
 
 use std::cell::RefCell;
 
@@ -8,22 +8,22 @@ use tracing_subscriber::{Layer, layer::Context};
 use super::{
     LogWriter,
     format::{self, Style},
-    repeats::Repeats,
+    repeat_limiter::RepeatLimiter,
 };
 use crate::clock::Clock;
 
-/// Writes every event that the filters let through.
+/// Writes every event that passes the filters.
 pub(super) struct LogLayer {
     style: Style,
     writer: LogWriter,
     clock: Clock,
-    repeats: Repeats,
+    repeats: RepeatLimiter,
 }
 
 impl LogLayer {
-    /// Log lines tell the machine's time, also where the service works with another clock.
+    /// Log lines have the time of the machine, even where the service runs with another clock.
     pub(super) fn new(style: Style, writer: LogWriter) -> Self {
-        Self { style, writer, clock: Clock::system(), repeats: Repeats::default() }
+        Self { style, writer, clock: Clock::system(), repeats: RepeatLimiter::default() }
     }
 }
 
@@ -45,7 +45,7 @@ impl<S: Subscriber> Layer<S> for LogLayer {
         };
         LINE.with(|line| match line.try_borrow_mut() {
             Ok(mut line) => write(&mut line),
-            // A value that logs while it is being logged.
+            // The value of a field logs something while it is formatted.
             Err(_) => write(&mut String::new()),
         });
     }

@@ -11,15 +11,17 @@ use poem::{
 /// Upper bounds of the histograms' buckets, in seconds.
 const BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-/// Histograms keep every value until it is sorted into its bucket: this often, so that memory stays small.
+/// How often histograms sort their values into buckets. Until then every value is kept, so this bounds their
+/// memory.
 const UPKEEP: Duration = Duration::from_secs(1);
 
-/// The process's metrics.
+/// The metrics of the process.
 #[derive(Clone)]
 pub struct Metrics(PrometheusHandle);
 
 impl Metrics {
-    /// Collects what the macros of the `metrics` crate count, from the first call on. Later calls give the same.
+    /// Collects the metrics of the macros of the `metrics` crate, from the first call on. Later calls return
+    /// the same collector.
     pub fn install() -> Self {
         static INSTALLED: OnceLock<PrometheusHandle> = OnceLock::new();
         Self(INSTALLED.get_or_init(Self::start).clone())
@@ -31,7 +33,7 @@ impl Metrics {
         let builder = builder.set_buckets(&BUCKETS).unwrap_or_else(|_| PrometheusBuilder::new());
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
-        // Fails only if somebody else has installed a recorder: then ours renders nothing.
+        // Fails only if another recorder is installed. Then this one renders nothing.
         let _ = metrics::set_global_recorder(recorder);
         let upkeep = handle.clone();
         let sort = move || {
@@ -40,18 +42,16 @@ impl Metrics {
                 upkeep.run_upkeep();
             }
         };
-        // Without the thread, values are sorted when somebody asks for the metrics.
+        // Without the thread, values are sorted when the metrics are rendered.
         let _ = thread::Builder::new().name("metrics".to_owned()).spawn(sort);
         handle
     }
 
-    /// The metrics as text.
     pub fn render(&self) -> String {
         self.0.render()
     }
 }
 
-/// Answers with the metrics, for `/metrics`.
 impl Endpoint for Metrics {
     type Output = Response;
 

@@ -1,20 +1,21 @@
 //! Defines what an operator sees of a running service: log lines and metrics.
 //!
-//! Log lines go to stderr, for people or as JSON, and carry the reference of the request they belong to.
-//! The rule that must not be broken: no secret at any level, whatever the filter says. So libraries that write bodies,
-//! statements or headers at their debug levels are capped, paths are logged without their query, and a panic is logged
-//! with its place but without a message that was put together at run time.
+//! Log lines go to stderr, as text or as JSON, and carry the ID of the request that they belong to. The rule
+//! that must not be broken: no secret is logged at any level, whatever the filter is. So libraries that log
+//! bodies, statements or headers at their debug levels are capped, paths are logged without their query, and
+//! a panic is logged with its location but without a message that was formatted at run time.
 //!
-//! Warnings and errors are bounded (`repeats`), and a request that fails is one line, with its cause ([`log_failure`]).
+//! The number of warnings and errors is limited (`repeat_limiter`). A failed request is one log line with its
+//! cause ([`log_failure`]).
 //!
-//! Metrics are counted with the macros of the `metrics` crate, anywhere; [`Metrics`] collects and renders them.
+//! Any module counts metrics with the macros of the `metrics` crate; [`Metrics`] collects and renders them.
 
 mod context;
 mod format;
 mod log;
 mod metrics;
 mod panics;
-mod repeats;
+mod repeat_limiter;
 mod writer;
 
 use std::io::{self, IsTerminal};
@@ -26,16 +27,16 @@ use tracing_subscriber::{
     layer::SubscriberExt,
 };
 
-pub(crate) use self::context::{ErrorChain, with_failure};
+pub(crate) use self::context::{ErrorChain, capture_failure};
 pub use self::{
-    context::{RequestContext, RequestId, log_failure},
+    context::{CurrentRequest, RequestId, log_failure},
     metrics::Metrics,
     writer::{LogGuard, LogWriter},
 };
 use crate::settings::{LogFormat, TelemetrySettings};
 
-/// Libraries that tell secrets below these levels; all others of the world are capped at INFO.
-const CAPPED: [(&str, Level); 6] = [
+/// Libraries that log secrets below these levels. All other libraries are capped at INFO.
+const CAPPED_TARGETS: [(&str, Level); 6] = [
     ("sqlx", Level::WARN),
     ("hyper", Level::WARN),
     ("h2", Level::WARN),
@@ -47,15 +48,14 @@ const CAPPED: [(&str, Level); 6] = [
 /// Why logging could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// `telemetry.log` is not a filter.
     #[error("the log filter is not valid")]
     Filter(#[from] ParseError),
-    /// It was set up before.
     #[error("logging is set up already")]
-    Twice(#[from] tracing::subscriber::SetGlobalDefaultError),
+    AlreadyInitialized(#[from] tracing::subscriber::SetGlobalDefaultError),
 }
 
-/// Logs from here to the end of the process. Keep the value until then: dropping it writes what is still buffered.
+/// Logs from now on until the process ends. Keep the returned value until then: dropping it writes the
+/// buffered lines.
 pub fn init(settings: &TelemetrySettings) -> Result<LogGuard, TelemetryError> {
     let terminal = io::stderr().is_terminal();
     let writer = LogWriter::start(Box::new(io::stderr()));
@@ -65,7 +65,7 @@ pub fn init(settings: &TelemetrySettings) -> Result<LogGuard, TelemetryError> {
     Ok(LogGuard(writer))
 }
 
-/// What [`init`] installs, for a test that looks at the lines.
+/// The subscriber that [`init`] installs, for tests that check log lines.
 pub fn subscriber(
     settings: &TelemetrySettings,
     writer: &LogWriter,
@@ -75,7 +75,7 @@ pub fn subscriber(
     let allowed = Targets::new()
         .with_default(LevelFilter::INFO)
         .with_target("postern", LevelFilter::TRACE)
-        .with_targets(CAPPED.map(|(target, level)| (target, LevelFilter::from_level(level))));
+        .with_targets(CAPPED_TARGETS.map(|(target, level)| (target, LevelFilter::from_level(level))));
     let style = match settings.format {
         LogFormat::Json => format::Style::Json,
         LogFormat::Auto if !terminal => format::Style::Json,

@@ -1,9 +1,9 @@
-//! Logs panics without telling what was in them.
+//! Logs panics without their run-time values.
 
 use std::panic::{self, PanicHookInfo};
 
-/// Logs every panic instead of printing it: with its place, and with its message if that stands in the source. A message
-/// that was put together at run time may hold anything, so it is left out.
+/// Logs every panic instead of printing it, with its location. The message is logged only if it is a literal:
+/// a message that was formatted at run time may contain secrets.
 pub(super) fn log_panics() {
     panic::set_hook(Box::new(log));
 }

@@ -1,5 +1,6 @@
-//! Writes log lines from a thread of its own, many with one system call, so that a request neither pays for the call nor
-//! waits for a slow reader. When the reader does not keep up, lines are dropped and counted rather than kept without bound.
+//! Writes log lines on a thread of its own, many with one system call. So a request neither pays for the
+//! system call nor waits for a slow reader of the log. When the reader is too slow, lines are dropped and
+//! counted, so that memory stays bounded.
 
 use std::{
     io::Write,
@@ -8,15 +9,15 @@ use std::{
     time::Duration,
 };
 
-/// How long a line may wait for others; warnings and errors do not wait.
-const PATIENCE: Duration = Duration::from_millis(100);
-/// How much may wait to be written.
+/// How long a line waits for further lines. Warnings and errors do not wait.
+const BATCH_DELAY: Duration = Duration::from_millis(100);
+/// Most bytes of buffered lines.
 const CAPACITY: usize = 1 << 20;
 
-/// How long a stop waits for a slow reader of the last lines.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long [`LogWriter::flush`] waits for a slow reader.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Takes lines and writes them. Clones share the buffer; the last one writes what is left.
+/// The log writer. Clones share the buffer; dropping the last one writes the buffered lines.
 #[derive(Clone)]
 pub struct LogWriter(Arc<Handle>);
 
@@ -27,34 +28,35 @@ struct Handle {
 
 #[derive(Default)]
 struct Shared {
-    waiting: Mutex<Waiting>,
+    pending: Mutex<PendingLines>,
     wake: Condvar,
     written: Condvar,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct PendingLines {
     lines: Vec<u8>,
     dropped: u64,
-    /// Something is to be written now.
+    /// A warning or an error is buffered, so the thread writes at once.
     urgent: bool,
-    /// Lines were taken and are being written.
+    /// The thread is writing lines that it took from the buffer.
     writing: bool,
     closed: bool,
 }
 
 impl LogWriter {
-    /// Writes to `sink` from now on.
+    /// Starts the thread that writes to `sink`.
     pub fn start(mut sink: Box<dyn Write + Send>) -> Self {
         let shared = Arc::new(Shared::default());
         let inside = Arc::clone(&shared);
         let run = move || while inside.write_some(&mut *sink) {};
-        // Without a thread, lines are dropped when the buffer is full: no reason not to start a service.
+        // Without the thread the buffer fills up and lines are dropped. That is no reason not to start a
+        // service.
         let thread = thread::Builder::new().name("log".to_owned()).spawn(run).ok();
         Self(Arc::new(Handle { shared, thread }))
     }
 
-    /// Takes one line with its end.
+    /// Buffers one line, which includes its line end.
     pub fn write(&self, line: &[u8], urgent: bool) {
         let mut waiting = self.0.shared.lock();
         if waiting.lines.len() + line.len() > CAPACITY {
@@ -70,18 +72,18 @@ impl LogWriter {
         }
     }
 
-    /// Waits until all lines are written.
+    /// Waits until all buffered lines are written, but not longer than [`FLUSH_TIMEOUT`].
     pub fn flush(&self) {
         let mut waiting = self.0.shared.lock();
         waiting.urgent = !waiting.lines.is_empty();
         self.0.shared.wake.notify_one();
-        let unwritten = |waiting: &mut Waiting| waiting.writing || !waiting.lines.is_empty();
-        // A reader that does not read must not keep the process from ending.
-        drop(self.0.shared.written.wait_timeout_while(waiting, FAREWELL, unwritten));
+        let unwritten = |waiting: &mut PendingLines| waiting.writing || !waiting.lines.is_empty();
+        // A reader that never reads must not keep the process from ending.
+        drop(self.0.shared.written.wait_timeout_while(waiting, FLUSH_TIMEOUT, unwritten));
     }
 }
 
-/// Writes the last lines when it is dropped: the subscriber itself lives as long as the process.
+/// Writes the buffered lines when it is dropped. The subscriber cannot do this, because it is never dropped.
 #[must_use = "the last lines are lost without it"]
 pub struct LogGuard(pub(super) LogWriter);
 
@@ -102,12 +104,12 @@ impl Drop for Handle {
 }
 
 impl Shared {
-    /// A panic while the lock is held leaves at worst half a line.
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Ignores poisoning: a panic while the lock is held leaves at most half a line.
+    fn lock(&self) -> MutexGuard<'_, PendingLines> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for lines and writes them; false when no more will come.
+    /// Waits for lines and writes them. False when no more lines can follow.
     fn write_some(&self, sink: &mut dyn Write) -> bool {
         let waiting = self.lock();
         let waiting = self
@@ -116,7 +118,7 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner);
         let (mut waiting, _) = self
             .wake
-            .wait_timeout_while(waiting, PATIENCE, |waiting| !waiting.urgent && !waiting.closed)
+            .wait_timeout_while(waiting, BATCH_DELAY, |waiting| !waiting.urgent && !waiting.closed)
             .unwrap_or_else(PoisonError::into_inner);
         let lines = std::mem::take(&mut waiting.lines);
         let dropped = std::mem::take(&mut waiting.dropped);
@@ -124,7 +126,7 @@ impl Shared {
         waiting.writing = true;
         drop(waiting);
 
-        // There is nowhere to report that the log cannot be written.
+        // An error of the log itself cannot be reported.
         let _ = sink.write_all(&lines);
         if dropped > 0 {
             let _ = writeln!(

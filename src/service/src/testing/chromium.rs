@@ -1,17 +1,19 @@
 //! Defines a tab of a real Chromium, for the page tests of every crate.
 //!
-//! One Chromium serves all page tests that run at the same time; each has a context of its own, so no cookie is shared.
-//! The last test that ends closes it.
+//! One Chromium serves all page tests that run at the same time. Each test has a browser context of its own,
+//! so no cookie is shared. The last test that ends closes the browser.
 //!
-//! A page is left and another comes whenever the machine has the time for it, so no step believes that a page is there:
+//! A navigation takes as long as the machine needs, so no step assumes that a page has loaded:
 //!
-//! - Whatever looks or acts is one script, run in the page of that moment and again where that was being left. It finds
-//!   the element and reads, presses or types in one go: nothing can move or change in between.
-//! - Reading is waiting ([`Tab::reads`], [`Tab::sees`], [`Tab::until`]). What the page said before as well proves
-//!   nothing: a press that leads to another page is [`Tab::follow`], and within one page [`Tab::blank`] comes first.
-//! - [`Tab::evaluate`] does not wait. It is for what came together with something that was waited for.
+//! - Each step is one script that runs in the current page, and again if that page was being left. The script
+//!   finds the element and reads, clicks or types at once, so nothing can change in between.
+//! - Reading waits ([`Tab::reads`], [`Tab::sees`], [`Tab::until`]). A text that the old page had too proves
+//!   nothing: a click that leads to another page is [`Tab::follow`], and within one page [`Tab::blank`] comes
+//!   first.
+//! - [`Tab::evaluate`] does not wait. Use it for values that appeared together with something that was waited
+//!   for.
 //!
-//! Such a script runs also in a page whose own scripts may not ([`Tab::without_scripts`]).
+//! These scripts also run in a page whose own scripts are disabled ([`Tab::without_scripts`]).
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic, and so does what drives its browser")]
 
@@ -56,15 +58,15 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Longest wait for anything; a busy machine is slow.
+/// Longest wait of a step; a busy machine is slow.
 const PATIENCE: Duration = Duration::from_secs(40);
-/// Between two looks.
+/// Between two runs of a script that waits.
 const PAUSE: Duration = Duration::from_millis(30);
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static SHARED: Mutex<Weak<Chromium>> = Mutex::new(Weak::new());
 
-/// The running browser and its profile, which goes with it.
+/// The running browser, and its profile, which is deleted with it.
 struct Chromium {
     browser: Option<Browser>,
     _profile: TempDir,
@@ -118,33 +120,33 @@ impl Drop for Chromium {
     }
 }
 
-/// Runs a scenario with a tab of its own. The console must have stayed quiet at its end: no script error, no violation
-/// of the policy.
+/// Runs a scenario in a tab of its own. Fails when the console has reported a script error or a violation of
+/// the content security policy.
 pub fn in_chromium<Scenario: AsyncFnOnce(&Tab)>(scenario: Scenario) {
     let chromium = Chromium::shared();
     RUNTIME.block_on(async {
         let tab = Tab::open(&chromium).await;
         scenario(&tab).await;
-        // Chromium tells in order: with this answer, every complaint has been told.
+        // Chromium sends events in order, so every earlier message of the console has arrived with this
+        // result.
         tab.evaluate("0").await;
         let complaints = tab.complaints();
         assert!(complaints.is_empty(), "{complaints:?}");
     });
 }
 
-/// Why a script has no value.
 enum Unanswered {
-    /// The page was being left, or is not there yet.
+    /// The page was being left, or has not loaded yet.
     Absent(CdpError),
     Threw(String),
 }
 
-/// A tab without any earlier life.
+/// A tab in a fresh browser context.
 pub struct Tab {
     chromium: Arc<Chromium>,
     page: Page,
     complaints: Arc<Mutex<Vec<String>>>,
-    /// Requests that failed. They are no complaints, but may be why something is waited for in vain.
+    /// Failed requests. They do not fail the test, but may explain why it does.
     failures: Arc<Mutex<Vec<String>>>,
 }
 
@@ -163,12 +165,13 @@ impl Tab {
 
     async fn watch(&self) {
         self.page.enable_log().await.unwrap();
-        // Each tab believes to be in front, however many there are.
+        // Each tab behaves as if it had the focus, however many tabs there are.
         self.page.execute(SetFocusEmulationEnabledParams::new(true)).await.unwrap();
         self.keep_complaints().await;
     }
 
-    /// That an answer had the status 401 is no fault of the page.
+    /// Collects errors of the console. A failed request, such as one with the status 401, is not an error of
+    /// the page.
     async fn keep_complaints(&self) {
         let mut entries = self.page.event_listener::<EventEntryAdded>().await.unwrap();
         let mut thrown = self.page.event_listener::<EventExceptionThrown>().await.unwrap();
@@ -203,7 +206,7 @@ impl Tab {
         self.complaints.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits until the console has told of this, which is right then and does not count as a complaint.
+    /// Waits until the console has reported this text, and removes it from the complaints.
     pub async fn complains_of(&self, text: &str) {
         let told = timeout(PATIENCE, async {
             loop {
@@ -223,7 +226,8 @@ impl Tab {
         );
     }
 
-    /// Puts a device that holds passkeys and knows its owner into this tab's machine. It waits for a touch.
+    /// Adds a virtual authenticator (WebAuthn) that stores passkeys and verifies its user. It waits for a
+    /// touch.
     pub async fn plug_in_authenticator(&self) -> AuthenticatorId {
         self.page.execute(EnableParams::default()).await.unwrap();
         let mut options =
@@ -236,72 +240,72 @@ impl Tab {
         added.result.authenticator_id.clone()
     }
 
-    /// From now on, its owner touches that device whenever it asks, or lets it wait.
+    /// Sets whether the user touches the authenticator at each request.
     pub async fn touches(&self, authenticator: &AuthenticatorId, touches: bool) {
         let touches = SetAutomaticPresenceSimulationParams::new(authenticator.clone(), touches);
         self.page.execute(touches).await.unwrap();
     }
 
-    /// From now on, no page runs scripts of its own.
+    /// Disables the scripts of all pages from now on.
     pub async fn without_scripts(&self) {
         self.page.execute(SetScriptExecutionDisabledParams::new(true)).await.unwrap();
     }
 
-    /// Goes to an address; returns when that page, or one that it leads to at once, has loaded. Not chromiumoxide's own
-    /// way: it is never told of a load during which the page changes its address.
+    /// Navigates to a URL and returns when that page, or the page that it redirects to at once, has loaded.
+    /// chromiumoxide's own navigation is not used: it misses a load during which the page changes its URL.
     pub async fn goto(&self, url: &str) {
         self.evaluate(&format!("window.stale = true; location.assign({}); 0", json!(url))).await;
         self.arrives(&format!("a page after {url}")).await;
     }
 
-    /// Presses what leads to another page; returns when that has loaded. So nothing that is read from here on is what
-    /// the old page said.
+    /// Clicks an element that leads to another page and returns when that page has loaded. So everything that
+    /// is read afterwards comes from the new page.
     pub async fn follow(&self, css: &str) {
         self.press(css, "window.stale = true").await;
         self.arrives(&format!("the page that {css} leads to")).await;
     }
 
-    /// Only a page that was marked is stale, and only a page that was there at that time.
+    /// Waits for a page without the mark that the previous page got.
     async fn arrives(&self, what: &str) {
         let script = "window.stale === undefined && document.readyState === 'complete'";
         self.wait(what, script, |arrived| arrived == true).await;
     }
 
-    /// Waits until a script's value is this.
+    /// Waits until the value of a script equals `expected`.
     pub async fn until(&self, script: &str, expected: impl Into<Value>) {
         let expected = expected.into();
         self.wait(&format!("{script} to be {expected}"), script, |value| *value == expected).await;
     }
 
-    /// Waits until an element is to be seen.
+    /// Waits until an element is visible.
     pub async fn sees(&self, css: &str) {
         let script = format!("!!document.querySelector({})?.{VISIBLE}", json!(css));
         self.wait(&format!("{css} to be seen"), script, |seen| seen == true).await;
     }
 
-    /// Waits until an element says this. What is hidden says nothing; white space is one space.
+    /// Waits until an element has this visible text. White space counts as one space.
     pub async fn reads(&self, css: &str, text: &str) {
         self.wait(&format!("{css} to say {text:?}"), says(css), |said| said == text).await;
     }
 
-    /// What an element says, as soon as it says anything.
+    /// The visible text of an element, as soon as it is not empty.
     pub async fn text(&self, css: &str) -> String {
         let something = |said: &Value| said.as_str().is_some_and(|said| !said.is_empty());
         let said = self.wait(&format!("{css} to say something"), says(css), something).await;
         said.as_str().unwrap_or_default().to_owned()
     }
 
-    /// Takes an element's words away, so that whatever it says next was said after this.
+    /// Empties an element, so that any text it has later is new.
     pub async fn blank(&self, css: &str) {
         self.evaluate(&format!("document.querySelector({}).textContent = ''; 0", json!(css))).await;
     }
 
-    /// Presses an element, once its page has loaded, it is enabled, and a finger would reach it.
+    /// Clicks an element as soon as its page has loaded and the element is enabled and not covered.
     pub async fn click(&self, css: &str) {
         self.press(css, "").await;
     }
 
-    /// `first` is run immediately before.
+    /// Runs the script `first` immediately before the click.
     async fn press(&self, css: &str, first: &str) {
         let script = format!(
             "{FIND} if (reason) return reason;
@@ -318,7 +322,7 @@ impl Tab {
         self.wait(&format!("{css} to be pressed"), script, |done| done == "pressed").await;
     }
 
-    /// Types into a field, in place of what it says.
+    /// Replaces the text of a field by typing.
     pub async fn type_into(&self, css: &str, text: &str) {
         let script = format!(
             "{FIND} if (reason) return reason; const text = {};
@@ -330,7 +334,6 @@ impl Tab {
         self.wait(&format!("{text:?} to be typed into {css}"), script, |done| done == "typed").await;
     }
 
-    /// Presses the Enter key.
     pub async fn press_enter(&self) {
         for kind in [DispatchKeyEventType::KeyDown, DispatchKeyEventType::KeyUp] {
             let mut event = DispatchKeyEventParams::new(kind);
@@ -341,12 +344,11 @@ impl Tab {
         }
     }
 
-    /// Where the tab is.
     pub async fn url(&self) -> String {
         self.evaluate("location.href").await.as_str().unwrap_or_default().to_owned()
     }
 
-    /// A script's value, of now.
+    /// The value of a script now.
     pub async fn evaluate(&self, script: &str) -> Value {
         let mut last = String::new();
         let answered = timeout(PATIENCE, async {
@@ -363,7 +365,8 @@ impl Tab {
         value
     }
 
-    /// Waits until a script's value is wanted. A page in which it throws is not the one that is waited for.
+    /// Waits until `wanted` accepts the value of a script. An exception counts as a value that is not
+    /// accepted: the expected page has not loaded yet.
     async fn wait(
         &self,
         what: &str,
@@ -389,8 +392,9 @@ impl Tab {
         value
     }
 
-    /// Runs a script in the page of this moment. The command names no execution context: Chromium takes the one that is
-    /// current when it gets it, where chromiumoxide's `evaluate` names one that may be gone by then.
+    /// Runs a script in the current page. The command names no execution context, so Chromium uses the one
+    /// that is current when the command arrives; chromiumoxide's `evaluate` names one that may be gone by
+    /// then.
     async fn run(&self, mut script: EvaluateParams) -> Result<Value, Unanswered> {
         script.await_promise = Some(true);
         script.return_by_value = Some(true);
@@ -404,7 +408,7 @@ impl Tab {
         }
     }
 
-    /// Where the tab is and what is to be read there, for whoever looks for the cause of a failure.
+    /// The URL and the visible text of the tab, for the message of a failure.
     async fn scene(&self) -> String {
         let script = "location.href + ' says: ' + document.body?.innerText";
         let mut scene = format!("failed requests: {:?}; the tab, at ", self.failures.lock().unwrap());
@@ -415,7 +419,7 @@ impl Tab {
         scene
     }
 
-    /// Runs axe-core, where there is one (`POSTERN_AXE`); it is never part of the product.
+    /// Runs axe-core if `POSTERN_AXE` names it. axe-core is never part of the product.
     async fn assert_accessible(&self, name: &str) {
         let Some(path) = env::var_os("POSTERN_AXE") else {
             eprintln!("accessibility was not checked: POSTERN_AXE names no axe.min.js");
@@ -429,15 +433,16 @@ impl Tab {
         assert_eq!(found, json!([]), "{name}");
     }
 
-    /// Looks at the page in every size and colour: accessible, nothing beside the screen, and a picture in the folder
-    /// `POSTERN_SCREENSHOTS` if that is set. All suites put theirs there, so `name` begins with what tells them apart.
+    /// Checks the page in every size and colour scheme: it is accessible, is not wider than the screen, and
+    /// is saved as an image in the folder `POSTERN_SCREENSHOTS`, if that is set. All suites use the same
+    /// folder, so `name` must be unique among them.
     pub async fn look(&self, name: &str) {
         for (device, width, height) in [("phone", 390, 844), ("desktop", 1280, 800)] {
             let metrics = SetDeviceMetricsOverrideParams::new(width, height, 1.0, device == "phone");
             self.page.execute(metrics).await.unwrap();
             for scheme in ["light", "dark"] {
                 let colours = MediaFeature::new("prefers-color-scheme", scheme);
-                // Otherwise a colour may be caught on its way to another.
+                // Without this an image may show a colour in the middle of a transition.
                 let motion = MediaFeature::new("prefers-reduced-motion", "reduce");
                 self.page.emulate_media_features(vec![colours, motion]).await.unwrap();
                 self.assert_accessible(name).await;
@@ -454,7 +459,8 @@ impl Tab {
 
 const VISIBLE: &str = "checkVisibility({visibilityProperty: true})";
 
-/// The begin of a script that does something with an element: `element`, and the `reason` why that must wait.
+/// The beginning of a script that acts on an element: defines `element`, and `reason` if the action must
+/// wait.
 const FIND: &str = "(css => { const element = document.querySelector(css);
     const reason = document.readyState !== 'complete' ? 'still loading' : !element ? 'not there' : !element.checkVisibility({visibilityProperty: true}) ? 'hidden' :
         element.matches(':disabled') ? 'disabled' : '';";

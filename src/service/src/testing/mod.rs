@@ -1,8 +1,9 @@
-//! Defines what tests of every crate share: [`TestDatabase`], a database of one's own for one test, [`Proxy`], an outage
-//! of it, and `chromium`, a browser for those with pages.
+//! Defines what the tests of every crate share: [`TestDatabase`], a database for one test, [`Proxy`], which
+//! simulates an outage of the database, and `chromium`, a browser for page tests.
 //!
-//! With `POSTERN_TEST_POSTGRES` set, to the URL of a server and of a role that may create databases, it is a new
-//! database there, otherwise a new SQLite file. So the same suite runs on both. It is gone when the value is dropped.
+//! `POSTERN_TEST_POSTGRES` may be the URL of a PostgreSQL server with a role that may create databases. Then
+//! a [`TestDatabase`] is a new database on that server, otherwise a new SQLite file. So the same suite runs
+//! on both. The database is deleted when the value is dropped.
 
 #[cfg(feature = "chromium")]
 pub mod chromium;
@@ -21,7 +22,6 @@ use crate::random::Random;
 
 const VARIABLE: &str = "POSTERN_TEST_POSTGRES";
 
-/// An empty database for one test.
 #[derive(Debug)]
 pub struct TestDatabase {
     url: String,
@@ -34,11 +34,12 @@ enum Home {
     Postgres { server: Box<PgConnectOptions>, name: String },
 }
 
-/// What kept a test from getting its database. A test has nothing better to do than to panic with it.
+/// Why a test has no database. A test should panic with it.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 impl TestDatabase {
-    /// On the server that `POSTERN_TEST_POSTGRES` names, or else in a temporary directory.
+    /// A database on the server that `POSTERN_TEST_POSTGRES` names, or else a SQLite file in a temporary
+    /// directory.
     pub async fn fresh() -> Result<Self, Failure> {
         match Self::postgres().await? {
             Some(database) => Ok(database),
@@ -46,7 +47,7 @@ impl TestDatabase {
         }
     }
 
-    /// A SQLite file, whatever the environment says.
+    /// A SQLite file, whatever the environment is.
     pub fn sqlite() -> Result<Self, Failure> {
         let directory = tempfile::Builder::new().prefix("postern-test-").tempdir()?;
         let url = format!("sqlite://{}", directory.path().join("test.db").display());
@@ -60,23 +61,22 @@ impl TestDatabase {
         };
         let server: PgConnectOptions = url.as_str().parse()?;
         let name = format!("postern_test_{}", Random::system().uuid().simple());
-        // A name that was just made from hexadecimal digits needs no quotes.
+        // The name consists of letters and hexadecimal digits, so it needs no quotes.
         administer(&server, format!("CREATE DATABASE {name}")).await?;
         url.set_path(&name);
         Ok(Some(Self { url: url.into(), home: Home::Postgres { server: Box::new(server), name } }))
     }
 
-    /// Where it is, as `database.url` has it.
+    /// The URL in the form of `database.url`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Settings that name it, everything else by default.
+    /// Settings with this URL and the defaults of all other settings.
     pub fn settings(&self) -> DatabaseSettings {
-        DatabaseSettings::at(&self.url)
+        DatabaseSettings::from_url(&self.url)
     }
 
-    /// Opens it.
     pub async fn open(&self) -> Result<Database, DatabaseError> {
         Database::open(&self.settings()).await
     }
@@ -86,7 +86,7 @@ impl Drop for TestDatabase {
     fn drop(&mut self) {
         let Home::Postgres { server, name } = &self.home else { return };
         let (server, statement) = (server.clone(), format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
-        // A destructor cannot wait inside of the test's runtime, so another thread does.
+        // A destructor cannot block within the runtime of the test, so another thread does.
         let dropped = std::thread::spawn(move || {
             tokio::runtime::Builder::new_current_thread()
                 .enable_all()

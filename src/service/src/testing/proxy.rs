@@ -1,4 +1,4 @@
-//! Defines [`Proxy`], a way to a server that can be cut, and can hang.
+//! Defines [`Proxy`], a TCP proxy in front of a server, which can be disconnected and can stop to pass data.
 
 use std::io;
 use std::pin::pin;
@@ -39,24 +39,25 @@ impl Proxy {
         Ok(Self { address, target, hanging, task })
     }
 
-    /// From now on connections end and new ones are refused.
+    /// Closes all connections and refuses new ones.
     pub async fn cut(&mut self) {
         self.task.abort();
-        // Aborted means gone only once it was joined; its connections go with it.
+        // An aborted task has ended only after it was joined. Its connections end with it.
         let _ = (&mut self.task).await;
     }
 
-    /// Passes on what comes after a cut.
+    /// Accepts connections again after a cut.
     pub async fn mend(self) -> io::Result<Self> {
         Self::at(&self.address, self.target).await
     }
 
-    /// From now on connections stay and are accepted, and nothing passes: as if the server was stopped.
+    /// Keeps connections open and accepts new ones, but passes no data, like a server that is stopped
+    /// (SIGSTOP).
     pub fn hang(&self) {
         self.hanging.send_replace(true);
     }
 
-    /// Passes on what was held back, and what comes.
+    /// Passes the data that was held back, and all further data.
     pub fn go_on(&self) {
         self.hanging.send_replace(false);
     }
@@ -69,7 +70,7 @@ async fn accept(listener: TcpListener, target: String, hangs: watch::Receiver<bo
     }
 }
 
-/// Ends with the connection, or with the proxy.
+/// Passes the data of one connection until it or the proxy ends.
 async fn pass(mut near: TcpStream, target: String, mut hangs: watch::Receiver<bool>) -> Option<()> {
     hangs.wait_for(|hanging| !hanging).await.ok()?;
     let mut far = TcpStream::connect(target).await.ok()?;

@@ -1,5 +1,6 @@
-//! `database`: on SQLite, and on PostgreSQL when `POSTERN_TEST_POSTGRES` names a server.
+//! Tests `database` on SQLite, and on PostgreSQL when `POSTERN_TEST_POSTGRES` names a server.
 
+mod batches;
 mod cancellation;
 mod changes;
 mod groups;
@@ -7,5 +8,4 @@ mod migrations;
 mod opening;
 mod outage;
 mod support;
-mod together;
 mod writes;

@@ -1,4 +1,4 @@
-//! Answers whether the documentation page is ours alone: allowed by hashes, offline, compressed, and pointed to the issuer.
+//! Tests the documentation page: scripts allowed by hashes only, offline, compressed, pointing to the issuer.
 
 use std::io::Read;
 

@@ -1,4 +1,4 @@
-//! Answers when a service says that it lives and that it is ready.
+//! Tests when a service is live and when it is ready.
 
 use std::{
     future::pending,

@@ -1,4 +1,4 @@
-//! Answers whether the accept loop keeps its promises to slow, idle, many and leaving clients. Over real sockets.
+//! Tests the listener with slow, idle, many and disconnecting clients, over real sockets.
 
 use std::{
     sync::Arc,
@@ -14,7 +14,7 @@ use crate::support::{Client, PATIENCE, Server, http_settings};
 const GET: &str = "GET /path HTTP/1.1\r\nHost: x\r\n\r\n";
 const LAST_GET: &str = "GET /path HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
-/// Answers with the path and the caller's address.
+/// Answers with the path and the socket address of the client.
 fn echo() -> BoxEndpoint<'static, Response> {
     make(|request: Request| async move {
         let body = format!("{} from {}", request.uri().path(), request.remote_addr());
@@ -23,7 +23,7 @@ fn echo() -> BoxEndpoint<'static, Response> {
     .boxed()
 }
 
-/// Answers when told to; `begun` tells when the request has arrived.
+/// An endpoint that answers after `open` is notified; it notifies `begun` when a request arrives.
 struct Gate {
     begun: Notify,
     open: Notify,
@@ -145,7 +145,8 @@ async fn an_answer_that_is_read_slowly_is_not_taken_for_idleness() {
             0 => break,
             read => length += u32::try_from(read).unwrap(),
         }
-        // As much as is due by now: a machine that is slow for a moment makes no pause longer than that moment.
+        // Reads as much as is due by now, so that a slow moment of the machine makes no longer pause than
+        // that moment.
         let due = LASTING * length / LENGTH;
         tokio::time::sleep(due.saturating_sub(start.elapsed())).await;
     }
@@ -248,7 +249,8 @@ async fn http_2_is_spoken_without_tls() {
     });
     let server = Server::start(&settings, echo()).await;
     let mut client = server.connect().await;
-    // Preface, empty settings, and a head: GET http / of authority "x" (RFC 7541 appendix A and section 6.2.1).
+    // Preface, empty SETTINGS, and HEADERS: GET http / of the authority "x" (RFC 7541 appendix A and section
+    // 6.2.1).
     let head = frame(1, 0x05, 1, &[0x82, 0x86, 0x84, 0x41, 1, b'x']);
     client
         .send_bytes(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), &frame(4, 0, 0, &[]), &head].concat())
@@ -261,7 +263,7 @@ async fn http_2_is_spoken_without_tls() {
     }
     assert!(answer.windows(9).any(|bytes| bytes[3..] == [1, 4, 0, 0, 0, 1]), "the head of stream 1");
 
-    // Frames that are no requests do not make the connection look as if a head had begun.
+    // Frames other than HEADERS must not count as the beginning of a head.
     let start = Instant::now();
     client.send_bytes(&frame(6, 0, 0, b"pingping")).await;
     while !client.read().await.is_empty() {}

@@ -1,4 +1,4 @@
-//! Answers whether every refusal of a service is a problem that names what is wrong.
+//! Tests that every refusal of a service is a problem that names what is wrong.
 
 use poem::{
     Endpoint, EndpointExt, Request, Response, Route, handler,
@@ -12,7 +12,7 @@ use postern_service::{
     body::Json,
     database::DatabaseError,
     problem::{self, CONFLICT, NOT_FOUND, Problem, Problems},
-    routing::{self, Paths},
+    routing::{self, DocumentedRoutes},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -88,7 +88,7 @@ fn page() -> &'static str {
 fn service() -> impl Endpoint<Output = Response> {
     let api = OpenApiService::new(Api, "Test", "1");
     let document = serde_json::from_str(&api.spec()).unwrap();
-    let paths = Paths::of_document(&document);
+    let paths = DocumentedRoutes::from_document(&document);
     Route::new().at("/page", routing::get(page).post(page)).nest("/", api).catch_all_error(move |error| {
         let response = problem::respond(error, &paths);
         async move { response }

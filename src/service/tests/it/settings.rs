@@ -1,9 +1,10 @@
-//! Answers how settings are layered, refused and explained.
+//! Tests how settings are layered, refused and explained.
 
 use std::{ffi::OsString, fs, io::Write, path::PathBuf};
 
 use postern_service::settings::{
-    HttpSettings, Lifetime, Loaded, Origin, Rate, Secret, SettingsError, Sources, TelemetrySettings,
+    HttpSettings, Lifetime, LoadedSettings, Origin, Rate, Secret, SettingsError, SettingsSources,
+    TelemetrySettings,
 };
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -59,8 +60,8 @@ struct Limits {
     sign_in: Rate,
 }
 
-fn sources(file: Option<PathBuf>, env: &[(&str, &str)]) -> Sources {
-    Sources {
+fn sources(file: Option<PathBuf>, env: &[(&str, &str)]) -> SettingsSources {
+    SettingsSources {
         defaults: DEFAULTS,
         file,
         env_prefix: "POSTERN",
@@ -71,7 +72,7 @@ fn sources(file: Option<PathBuf>, env: &[(&str, &str)]) -> Sources {
     }
 }
 
-fn load(file: Option<PathBuf>, env: &[(&str, &str)]) -> Result<Loaded<Settings>, SettingsError> {
+fn load(file: Option<PathBuf>, env: &[(&str, &str)]) -> Result<LoadedSettings<Settings>, SettingsError> {
     let env: Vec<_> = [("POSTERN_ISSUER", "http://localhost:7117")].iter().chain(env).copied().collect();
     sources(file, &env).load()
 }
@@ -213,11 +214,11 @@ fn a_missing_setting_is_named_with_its_variable() {
 fn a_rule_of_the_caller_is_reported_like_the_others() {
     let loaded = load(None, &[("POSTERN_HTTP__LISTEN", "0.0.0.0:80")]).unwrap();
     assert_eq!(
-        loaded.refuse("http.listen", "must be a loopback address").to_string(),
+        loaded.invalid_setting("http.listen", "must be a loopback address").to_string(),
         "setting `http.listen` = \"0.0.0.0:80\" in POSTERN_HTTP__LISTEN: must be a loopback address"
     );
     assert_eq!(
-        loaded.refuse("database.url", "must be sqlite or postgres").to_string(),
+        loaded.invalid_setting("database.url", "must be sqlite or postgres").to_string(),
         "setting `database.url` = \"[secret]\" in the defaults: must be sqlite or postgres"
     );
 }
@@ -237,7 +238,7 @@ fn a_secret_comes_from_its_own_file_without_the_last_line_end() {
     assert_eq!(loaded.settings.database.url.expose_secret(), "sqlite://nearer.db");
 
     let twice = [("POSTERN_DATABASE__URL", "x"), ("POSTERN_DATABASE__URL_FILE", path)];
-    assert!(matches!(load(None, &twice), Err(SettingsError::Twice { .. })));
+    assert!(matches!(load(None, &twice), Err(SettingsError::ValueAndFile { .. })));
     let missing = load(None, &[("POSTERN_DATABASE__URL_FILE", "/nowhere")]).unwrap_err();
     assert_eq!(
         missing.to_string(),
@@ -260,7 +261,7 @@ fn no_secret_is_ever_shown() {
     assert!(matches!(&cause, SettingsError::Malformed { line: 2, .. }), "{cause}");
     assert!(!format!("{cause}{cause:?}").contains("hunter2"));
 
-    // A secret of the wrong type: serde's own message would quote it.
+    // A secret of the wrong type, which the message of serde would quote.
     let config = file("[database]\nurl = [\"hunter2\"]\n");
     let cause = load(Some(config.path().to_owned()), &[]).unwrap_err();
     assert!(matches!(&cause, SettingsError::Invalid { .. }));
@@ -299,7 +300,7 @@ fn open_tables_take_any_key() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("open.toml");
     fs::write(&path, "[colours]\nsky = \"blue\"\n").unwrap();
-    let loaded = Sources {
+    let loaded = SettingsSources {
         defaults: "[colours]",
         file: Some(path),
         env_prefix: "OPEN",

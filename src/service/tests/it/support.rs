@@ -1,4 +1,4 @@
-//! Defines what the tests share: settings, a server on a free port, and a client that sends bytes as they are.
+//! Defines what the tests share: settings, a server on a free port, and a client that sends raw bytes.
 
 use std::{
     io::{self, Write},
@@ -58,14 +58,14 @@ impl Server {
         Client(TcpStream::connect(self.address).await.unwrap())
     }
 
-    /// A connection on which the server cannot be far ahead of its reader.
+    /// A connection with small buffers, on which the server cannot be far ahead of its reader.
     pub(crate) async fn connect_with_little_room(&self) -> Client {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(32 << 10).unwrap();
         Client(socket.connect(self.address).await.unwrap())
     }
 
-    /// The whole answer to one request on its own connection.
+    /// The whole response to one request on a connection of its own.
     pub(crate) async fn exchange(&self, request: &str) -> String {
         let mut client = self.connect().await;
         client.send(request).await;
@@ -73,7 +73,6 @@ impl Server {
     }
 }
 
-/// A connection.
 pub(crate) struct Client(TcpStream);
 
 impl Client {
@@ -85,7 +84,7 @@ impl Client {
         self.0.write_all(bytes).await.unwrap();
     }
 
-    /// Sends one byte; says whether the connection is still there.
+    /// Sends one byte. False when the connection is closed.
     pub(crate) async fn dribble(&mut self, byte: u8) -> bool {
         self.0.write_all(&[byte]).await.is_ok()
     }
@@ -119,7 +118,7 @@ impl Client {
     }
 }
 
-/// Keeps what is written to it.
+/// A log sink that keeps the written bytes.
 #[derive(Clone, Default)]
 pub(crate) struct Sink(Arc<Mutex<Vec<u8>>>);
 

@@ -1,4 +1,4 @@
-//! Answers how log lines look, and what never gets into them.
+//! Tests how log lines look, and what is never logged.
 
 use std::io::{self, Write};
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::support::Sink;
 
-/// What is logged while `act` runs.
+/// The log lines of `act`.
 fn logged(filter: &str, format: LogFormat, act: impl FnOnce()) -> String {
     let sink = Sink::default();
     let writer = LogWriter::start(Box::new(sink.clone()));
@@ -87,7 +87,7 @@ fn a_flush_waits_for_lines_that_nothing_else_hurries() {
     }
 }
 
-/// A reader that does not read.
+/// A log sink that blocks for ever.
 struct Stuck(std::sync::mpsc::Receiver<()>, Sink);
 
 impl Write for Stuck {

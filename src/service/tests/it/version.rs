@@ -1,4 +1,4 @@
-//! Says which database the suite runs on, for `scripts/test`.
+//! Prints the database that the suite runs on, for `scripts/test`.
 
 use postern_service::testing::TestDatabase;
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement};

@@ -1,4 +1,4 @@
-//! Keys of an issuer in the same process, which sets them when they rotate.
+//! Defines the keys of an issuer in the same process, which sets them when it rotates them.
 
 use std::sync::Arc;
 
@@ -8,17 +8,17 @@ use async_trait::async_trait;
 use super::KeySource;
 use crate::key::KeySet;
 
-/// Keys that are set by their owner. Clones share them.
+/// Keys that the issuer sets itself. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct LocalKeys(Arc<ArcSwapOption<KeySet>>);
 
 impl LocalKeys {
-    /// Begins with these keys; [`default`](Self::default) begins without any.
+    /// Starts with these keys; [`default`](Self::default) starts without keys.
     pub fn new(keys: KeySet) -> Self {
         Self(Arc::new(ArcSwapOption::from_pointee(keys)))
     }
 
-    /// Replaces the keys. What was verified with a key that is gone is verified anew.
+    /// Replaces the keys. Cached results of the previous keys become invalid.
     pub fn set(&self, keys: KeySet) {
         self.0.store(Some(Arc::new(keys)));
     }
@@ -30,7 +30,7 @@ impl KeySource for LocalKeys {
         self.0.load_full()
     }
 
-    /// There is nobody to ask.
+    /// The keys are always current, so there is nothing to fetch.
     async fn refetch(&self) -> Option<Arc<KeySet>> {
         self.current()
     }

@@ -1,6 +1,7 @@
-//! Defines [`KeySource`]: where the issuer's public keys come from.
+//! Defines [`KeySource`], the source of the issuer's public keys.
 //!
-//! [`RemoteKeys`] fetches them from the issuer, [`LocalKeys`] is told them by the issuer itself, in the same process.
+//! [`RemoteKeys`] fetches the keys from the issuer. [`LocalKeys`] gets them from the issuer in the same
+//! process.
 
 mod local;
 mod remote;
@@ -13,14 +14,14 @@ pub use self::local::LocalKeys;
 pub use self::remote::{RemoteKeys, RemoteKeysError, RemoteKeysSettings, Statistics};
 use crate::key::KeySet;
 
-/// Where the issuer's public keys come from.
+/// The source of an issuer's public keys.
 #[async_trait]
 pub trait KeySource: Send + Sync + 'static {
-    /// The keys known now, without waiting. `None` when there are none, or none recent enough to be trusted.
+    /// The current keys, without waiting. `None` when there are none, or when they are too old to be trusted.
     fn current(&self) -> Option<Arc<KeySet>>;
 
-    /// The keys after newer ones were looked for, called when a token names a key that [`current`](Self::current)
-    /// lacks. Anyone can send such tokens, so an implementation bounds what they cost. `None` when it did not look, or
-    /// in vain: then nobody knows whether there is such a key.
+    /// Fetches the keys anew. Called when a token names a key that [`current`](Self::current) lacks. Anyone
+    /// can send such tokens, so an implementation limits how often it fetches. `None` when it did not fetch
+    /// or the fetch failed: then nobody knows whether the key exists.
     async fn refetch(&self) -> Option<Arc<KeySet>>;
 }

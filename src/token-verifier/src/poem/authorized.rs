@@ -1,4 +1,4 @@
-//! Bearer tokens for operations of poem-openapi: [`Authorized`], whose type says which scope is needed.
+//! Defines [`Authorized`], the bearer token of a poem-openapi operation. Its type names the required scope.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -17,18 +17,18 @@ use serde_json::Value;
 use super::Bearer;
 use crate::access_token::AccessToken;
 
-/// The name of the security scheme in the document.
+/// Name of the security scheme in the document.
 const SCHEME: &str = "oauth2";
 
-/// A scope, as a type: what an operation needs.
+/// A scope as a type.
 pub trait Scope: Send + Sync + 'static {
-    /// The scope as it stands in tokens. Empty: any acceptable token will do.
+    /// The scope value. Empty: any valid token is accepted.
     const NAME: &'static str;
-    /// What it allows, for the document.
+    /// What the scope allows, for the document.
     const DESCRIPTION: &'static str;
 }
 
-/// No scope in particular: any acceptable token will do.
+/// Requires no scope: any valid token is accepted.
 #[derive(Debug, Clone, Copy)]
 pub enum AnyScope {}
 
@@ -71,7 +71,7 @@ pub struct Authorized<S = AnyScope> {
 }
 
 impl<S> Authorized<S> {
-    /// The token itself, to keep.
+    /// The verified token, for callers that keep it.
     pub fn into_token(self) -> Arc<AccessToken> {
         self.token
     }
@@ -100,8 +100,8 @@ impl<'a, S: Scope> ApiExtractor<'a> for Authorized<S> {
         }
     }
 
-    /// The scheme and then, as if it were a second one, the scope: [`Scoped`] puts them together. poem-openapi itself
-    /// has no other way from an argument's type to the document.
+    /// Returns the scheme and then the scope, as if the scope were a second scheme; [`Scoped`] joins them.
+    /// poem-openapi offers no other way from the type of an argument to the document.
     fn security_schemes() -> Vec<&'static str> {
         vec![SCHEME, S::NAME]
     }
@@ -119,7 +119,7 @@ impl<'a, S: Scope> ApiExtractor<'a> for Authorized<S> {
     }
 }
 
-/// The addresses are relative to the document until [`point_to_issuer`] sets them.
+/// The URLs are relative to the document until [`point_to_issuer`] sets them.
 fn security_scheme() -> MetaSecurityScheme {
     let authorization_code = MetaOAuthFlow {
         authorization_url: Some("/oauth2/authorize"),
@@ -144,7 +144,7 @@ fn security_scheme() -> MetaSecurityScheme {
     }
 }
 
-/// Sets the addresses of the issuer in a finished document, for a service that is not the issuer itself.
+/// Sets the endpoints of the issuer in a document, for a service that is not the issuer itself.
 pub fn point_to_issuer(document: &mut Value, authorization_endpoint: &str, token_endpoint: &str) {
     let flow = document.pointer_mut("/components/securitySchemes/oauth2/flows/authorizationCode");
     if let Some(Value::Object(flow)) = flow {
@@ -153,9 +153,9 @@ pub fn point_to_issuer(document: &mut Value, authorization_endpoint: &str, token
     }
 }
 
-/// An API whose document names the scope that each [`Authorized`] operation needs.
+/// An API whose document names the scope that each [`Authorized`] operation requires.
 ///
-/// Wrap whatever is given to `OpenApiService::new`, one API or a tuple of them; requests are not touched.
+/// Wrap the argument of `OpenApiService::new` in it, one API or a tuple of APIs. Requests are not changed.
 #[derive(Debug, Clone, Copy)]
 pub struct Scoped<A>(pub A);
 

@@ -1,11 +1,12 @@
-//! Bearer tokens in services built on poem (RFC 6750).
+//! Extracts and verifies bearer tokens in services built on poem (RFC 6750).
 //!
-//! Give the [`Verifier`] to the routes with `.data(verifier)`. Then a plain handler takes [`Bearer`], and an operation of
-//! poem-openapi takes [`Authorized`], whose type names the scope it needs, once, for the check and for the document.
-//! The token comes from the `Authorization` header only: a token in a URL ends up in logs (RFC 9700 section 4.3.2).
+//! Pass the [`Verifier`] to the routes with `.data(verifier)`. Then a plain handler takes [`Bearer`], and a
+//! poem-openapi operation takes [`Authorized`], whose type names the required scope both for the check and
+//! for the document. The token is read from the `Authorization` header only, because a token in a URL ends up
+//! in logs (RFC 9700 section 4.3.2).
 
 mod authorized;
-mod refused;
+mod bearer_error;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use ::poem::http::header::AUTHORIZATION;
 use ::poem::{FromRequest, Request, RequestBody, Result};
 
 pub use self::authorized::{AnyScope, Authorized, Scope, Scoped, point_to_issuer};
-pub use self::refused::{BearerCause, BearerError};
+pub use self::bearer_error::{BearerCause, BearerError};
 use crate::access_token::AccessToken;
 use crate::policy::Audience;
 use crate::verifier::Verifier;
@@ -39,7 +40,7 @@ pub struct Bearer {
 }
 
 impl Bearer {
-    /// The token of this request, or the answer that RFC 6750 section 3 has for its absence.
+    /// The verified token of this request, or the error response of RFC 6750 section 3.
     pub async fn of(request: &Request) -> Result<Self, BearerError> {
         let Some(verifier) = request.data::<Verifier>() else {
             return Err(BearerError::new(Arc::from(""), BearerCause::NoVerifier));
@@ -62,7 +63,7 @@ impl Bearer {
         Err(BearerError::new(Arc::clone(&self.realm), cause))
     }
 
-    /// The token itself, to keep.
+    /// The verified token, for callers that keep it.
     pub fn into_token(self) -> Arc<AccessToken> {
         self.token
     }
@@ -82,7 +83,7 @@ impl<'a> FromRequest<'a> for Bearer {
     }
 }
 
-/// What the caller is told it needs a token for: the audience where there is one.
+/// The realm in `WWW-Authenticate`: the audience, if the policy has one, else the issuer.
 fn realm(verifier: &Verifier) -> Arc<str> {
     let policy = verifier.policy();
     match &policy.audience {
@@ -104,6 +105,6 @@ fn credentials(headers: &HeaderMap) -> Result<&str, BearerCause> {
     if !scheme.eq_ignore_ascii_case("Bearer") {
         return Err(BearerCause::NoCredentials);
     }
-    // Only spaces may follow the scheme. An empty or mangled rest is refused as a token that is none.
+    // Only spaces may follow the scheme. An empty or malformed rest is refused as an invalid token.
     Ok(token.trim_start_matches(' '))
 }

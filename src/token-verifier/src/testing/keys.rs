@@ -1,4 +1,4 @@
-//! Keys for tests, made once per process: an RSA key takes a tenth of a second.
+//! Makes signing keys for tests, once per process, because an RSA key takes a tenth of a second.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -20,7 +20,7 @@ pub(super) struct SigningKey {
 
 type Keys = HashMap<(Algorithm, usize), Arc<SigningKey>>;
 
-/// The same key for the same number, in the whole process.
+/// The same key for the same algorithm and number within the process.
 pub(super) fn nth(algorithm: Algorithm, number: usize) -> Arc<SigningKey> {
     static KEYS: LazyLock<Mutex<Keys>> = LazyLock::new(Mutex::default);
     let mut keys = KEYS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,7 +57,7 @@ impl SigningKey {
     }
 
     pub(super) fn public_jwk(&self) -> serde_json::Value {
-        // josekit keeps `use` only.
+        // josekit keeps only `use`.
         let mut jwk = self.jwk.to_public_key().expect("a public key");
         jwk.set_key_id(self.kid());
         jwk.set_algorithm(self.algorithm.name());

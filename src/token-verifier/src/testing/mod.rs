@@ -1,4 +1,5 @@
-//! An issuer for tests: its own keys, tokens of any content, and a JWKS address on this machine.
+//! Defines [`Issuer`], an issuer for tests: its own keys, tokens of any content, and a JWKS URL on this
+//! machine.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -20,7 +21,7 @@
 //! # }
 //! ```
 //!
-//! Everything here panics when it cannot do its work, as helpers of tests may.
+//! Everything here panics when it fails, as test helpers may.
 #![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "helpers of tests fail the test")]
 
 mod keys;
@@ -34,13 +35,13 @@ use josekit::jws::HS256;
 use serde_json::{Value, json};
 
 use self::keys::SigningKey;
-pub use self::server::Answer;
+pub use self::server::JwksResponse;
 use self::server::Server;
 use crate::key::{Algorithm, KeySet};
 use crate::keys::LocalKeys;
 use crate::policy::{Audience, Policy};
 
-/// How long the tokens of [`Issuer::claims`] live, in seconds.
+/// Lifetime of the tokens of [`Issuer::claims`], in seconds.
 const LIFETIME: i64 = 15 * 60;
 
 /// An issuer. Clones are the same issuer.
@@ -53,13 +54,13 @@ pub struct Issuer {
 
 struct State {
     algorithm: Algorithm,
-    /// The newest one signs; all are published.
+    /// The last key signs; all keys are published.
     keys: Vec<Arc<SigningKey>>,
     local: LocalKeys,
 }
 
 impl Issuer {
-    /// An RS256 issuer without an address on the network.
+    /// An RS256 issuer that serves nothing on the network.
     pub fn new(url: impl Into<String>) -> Self {
         Self::with_algorithm(url, Algorithm::Rs256)
     }
@@ -75,7 +76,7 @@ impl Issuer {
     pub async fn serve() -> Self {
         let (server, url) = Server::start().await;
         let issuer = Self { server: Some(Arc::new(server)), ..Self::new(url) };
-        issuer.answer(Answer::keys(&issuer.jwks()));
+        issuer.answer(JwksResponse::keys(&issuer.jwks()));
         issuer
     }
 
@@ -84,22 +85,22 @@ impl Issuer {
         &self.url
     }
 
-    /// Where a [served](Self::serve) issuer has its keys.
+    /// The JWKS URL of a [served](Self::serve) issuer.
     pub fn jwks_url(&self) -> String {
         format!("{}/.well-known/jwks.json", self.url)
     }
 
-    /// The JWK set.
+    /// The JWK set with all published keys.
     pub fn jwks(&self) -> Value {
         self.state().jwks()
     }
 
-    /// The keys without network, kept up to date when they [`rotate`](Self::rotate).
+    /// The keys without the network. They follow [`rotate`](Self::rotate).
     pub fn local_keys(&self) -> LocalKeys {
         self.state().local.clone()
     }
 
-    /// A policy for this issuer's tokens.
+    /// A policy that accepts this issuer's tokens for `audience`.
     pub fn policy(&self, audience: &str) -> Policy {
         let algorithms = vec![self.state().algorithm];
         Policy { algorithms, ..Policy::new(&self.url, Audience::Contains(audience.to_owned())) }
@@ -110,7 +111,7 @@ impl Issuer {
         self.signing_key().kid().to_owned()
     }
 
-    /// Makes a new key that signs from now on. The old ones stay published.
+    /// Makes a new key that signs from now on. The old keys stay published.
     pub fn rotate(&self) {
         let mut state = self.state();
         let next = keys::nth(state.algorithm, state.keys.len());
@@ -160,12 +161,12 @@ impl Issuer {
         self.sign_bytes(header.to_string().as_bytes(), claims.to_string().as_bytes())
     }
 
-    /// Signs any bytes under any bytes.
+    /// Signs any bytes as payload under any bytes as header.
     pub fn sign_bytes(&self, header: &[u8], payload: &[u8]) -> String {
         compact(header, payload, |message| self.signing_key().sign(message))
     }
 
-    /// Signs with a key of somebody else and says it was ours.
+    /// Signs with the key of another issuer, under the `kid` of this one.
     pub fn forge(&self, claims: &Value) -> String {
         let stranger = keys::nth(self.state().algorithm, usize::MAX);
         compact(self.header().to_string().as_bytes(), claims.to_string().as_bytes(), |message| {
@@ -173,8 +174,8 @@ impl Issuer {
         })
     }
 
-    /// Signs with HS256 and `secret` (at least 32 bytes), under this header. With something public as the secret this is
-    /// the confusion of algorithms of CVE-2022-29217.
+    /// Signs with HS256 and `secret` (at least 32 bytes) under this header. With a public key as the secret
+    /// this is the algorithm confusion of CVE-2022-29217.
     pub fn sign_hs256(&self, secret: &[u8], header: &Value, claims: &Value) -> String {
         let signer = HS256.signer_from_bytes(secret).expect("a secret of 32 bytes or more");
         compact(header.to_string().as_bytes(), claims.to_string().as_bytes(), |message| {
@@ -187,22 +188,22 @@ impl Issuer {
         self.signing_key().public_pem()
     }
 
-    /// What the next requests to a [served](Self::serve) issuer are answered with, instead of its keys.
-    pub fn answer(&self, answer: Answer) {
+    /// Sets the response of a [served](Self::serve) issuer, instead of its keys.
+    pub fn answer(&self, answer: JwksResponse) {
         self.server().answer_with(answer);
     }
 
-    /// Answers with the keys again.
+    /// Serves the keys again.
     pub fn answer_with_keys(&self) {
-        self.answer(Answer::keys(&self.jwks()));
+        self.answer(JwksResponse::keys(&self.jwks()));
     }
 
-    /// The requests a [served](Self::serve) issuer got so far.
+    /// The number of requests that a [served](Self::serve) issuer has received.
     pub fn requests(&self) -> usize {
         self.server().requests()
     }
 
-    /// Waits until there were at least this many.
+    /// Waits until the issuer has received at least `count` requests.
     pub async fn wait_for_requests(&self, count: usize) {
         self.server().wait_for_requests(count).await;
     }
@@ -217,7 +218,7 @@ impl Issuer {
 
     fn republish(&self, state: &State) {
         if let Some(server) = &self.server {
-            server.answer_with(Answer::keys(&state.jwks()));
+            server.answer_with(JwksResponse::keys(&state.jwks()));
         }
     }
 

@@ -1,4 +1,4 @@
-//! The smallest HTTP/1.1 server that can play an issuer's JWKS address, and a bad one.
+//! Defines a minimal HTTP/1.1 server that serves an issuer's JWK set, or misbehaves.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,9 +8,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-/// What a served issuer answers.
+/// The response of a served issuer to a request for its JWK set.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct JwksResponse {
     status: u16,
     headers: Vec<(String, String)>,
     body: Body,
@@ -19,14 +19,14 @@ pub struct Answer {
 #[derive(Debug, Clone)]
 enum Body {
     Bytes(Vec<u8>),
-    /// No end, and no length announced.
+    /// Endless, and without `Content-Length`.
     Endless,
-    /// The connection stays open and nothing ever comes.
+    /// No response, on a connection that stays open.
     Silence,
 }
 
-impl Answer {
-    /// Status 200 with this key set, an `ETag`, and 304 for whoever has it already.
+impl JwksResponse {
+    /// Status 200 with this key set and an `ETag`, and 304 when the request has that `ETag`.
     pub fn keys(jwks: &Value) -> Self {
         let body = jwks.to_string().into_bytes();
         let etag =
@@ -34,31 +34,31 @@ impl Answer {
         Self::new(200).header("etag", &etag).header("content-type", "application/json").body(body)
     }
 
-    /// An empty answer with this status.
+    /// An empty response with this status.
     pub fn new(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: Body::Bytes(Vec::new()) }
     }
 
-    /// Adds a header.
+    /// Adds a header to the response.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Sets the body.
+    /// Sets the body of the response.
     #[must_use]
     pub fn body(self, body: impl Into<Vec<u8>>) -> Self {
         Self { body: Body::Bytes(body.into()), ..self }
     }
 
-    /// A body that never ends.
+    /// Replaces the body by one that never ends.
     #[must_use]
     pub fn endless(self) -> Self {
         Self { body: Body::Endless, ..self }
     }
 
-    /// No answer at all.
+    /// No response at all.
     pub fn silence() -> Self {
         Self { body: Body::Silence, ..Self::new(200) }
     }
@@ -74,7 +74,7 @@ pub(super) struct Server {
 }
 
 struct Shared {
-    answer: Mutex<Answer>,
+    answer: Mutex<JwksResponse>,
     requests: watch::Sender<usize>,
 }
 
@@ -85,17 +85,17 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// The server and its address.
+    /// The server and its URL.
     pub(super) async fn start() -> (Self, String) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("a bound address"));
         let shared =
-            Arc::new(Shared { answer: Mutex::new(Answer::new(404)), requests: watch::Sender::new(0) });
+            Arc::new(Shared { answer: Mutex::new(JwksResponse::new(404)), requests: watch::Sender::new(0) });
         let task = tokio::spawn(accept(listener, Arc::clone(&shared))).abort_handle();
         (Self { shared, task }, url)
     }
 
-    pub(super) fn answer_with(&self, answer: Answer) {
+    pub(super) fn answer_with(&self, answer: JwksResponse) {
         *self.shared.answer.lock().unwrap_or_else(PoisonError::into_inner) = answer;
     }
 
@@ -112,7 +112,7 @@ impl Server {
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((connection, _)) = listener.accept().await {
         let shared = Arc::clone(&shared);
-        // A client that goes away early is its own affair.
+        // An error here means that the client disconnected early.
         tokio::spawn(async move { respond(connection, &shared).await.ok() });
     }
 }

@@ -1,4 +1,4 @@
-//! RS-03, RS-05, V-1, V-2: who decides the algorithm and the key.
+//! Tests that the policy and the key decide the algorithm, never the token.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -93,7 +93,7 @@ async fn keys_in_the_header_are_refused() {
             JwsError::HeaderParameter(name).into(),
             "{name}"
         );
-        // Also when the signature is the issuer's own.
+        // The same with a valid signature of the issuer.
         let mut header = fixture.issuer.header();
         header[name] = json!("x");
         assert!(fixture.verify_under(&header).await.is_err(), "{name}");

@@ -1,4 +1,4 @@
-//! V-6, V-7, U-1: bearer tokens in poem, and the answers of RFC 6750.
+//! Tests bearer tokens in poem, and the error responses of RFC 6750.
 
 use poem::http::{HeaderValue, StatusCode};
 use poem::{Endpoint, EndpointExt, Request, Response, Route, get, handler};
@@ -163,7 +163,7 @@ async fn a_token_that_is_none_is_an_invalid_token() {
         assert_eq!(problem["type"], "urn:postern:problem:invalid_token");
         assert_eq!(problem["detail"], "The access token is malformed");
     }
-    // A tab is no separator (RFC 9110 section 11.4): this names no scheme we know.
+    // A tab is no separator (RFC 9110 section 11.4), so this is an unknown scheme.
     let tab = service.get("/api/tasks", &[format!("Bearer\t{token}").as_bytes()]).await;
     assert_eq!(tab.status(), StatusCode::UNAUTHORIZED);
 }
@@ -209,7 +209,7 @@ async fn a_missing_scope_is_named() {
         );
         assert_eq!(problem["type"], "urn:postern:problem:insufficient_scope");
     }
-    // Any acceptable token will do where no scope is named.
+    // Without a required scope any valid token is accepted.
     assert_eq!(service.get_with("/api/me", &token).await.status(), StatusCode::OK);
 }
 

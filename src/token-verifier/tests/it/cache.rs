@@ -1,4 +1,4 @@
-//! Verified tokens are remembered, and forgotten when they must be.
+//! Tests that verified tokens are cached, and leave the cache when they must.
 
 use postern_token_verifier::Refusal;
 use postern_token_verifier::jws::JwsError;
@@ -59,7 +59,7 @@ async fn a_remembered_token_is_refused_when_its_key_is_withdrawn() {
     let kid = fixture.issuer.kid();
     fixture.verifier.verify(&token).await.unwrap();
     fixture.issuer.rotate();
-    // The key is still there: verified anew with the new set, then remembered again.
+    // The new set still has the key: the token is verified with it and cached again.
     fixture.verifier.verify(&token).await.unwrap();
     fixture.verifier.verify(&token).await.unwrap();
     assert_eq!(fixture.verifier.signature_checks(), 2);

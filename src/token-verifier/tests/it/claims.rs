@@ -1,4 +1,4 @@
-//! RS-07, RS-09, RS-15, V-4, V-5, V-7: what the claims of an access token must be.
+//! Tests the claims that an access token must have.
 
 use postern_token_verifier::testing::Issuer;
 use postern_token_verifier::{Audience, ClaimError, Policy, Refusal};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{AUDIENCE, Fixture};
 
-/// Claims with one of them replaced by this JSON text, however it would be written.
+/// Claims with one replaced by this JSON text.
 fn with_text(claims: &Value, name: &str, text: &str) -> Vec<u8> {
     let mut members = claims.as_object().unwrap().clone();
     members.remove(name);
@@ -28,7 +28,7 @@ async fn required_claims_must_be_there() {
 async fn claims_of_a_wrong_type_are_refused() {
     let fixture = Fixture::new();
     let header = fixture.issuer.header().to_string();
-    // Within the time that would be acceptable, so that only the type is at fault.
+    // Within the valid time, so that only the type is wrong.
     let soon = fixture.clock.now() + 30;
     let times = [
         format!("\"{soon}\""),
@@ -270,7 +270,7 @@ async fn a_token_without_scope_allows_nothing() {
 fn what_the_caller_is_told_has_nothing_of_the_token() {
     let refusal = Refusal::Issuer("https://evil.test/\r\nSet-Cookie: a=b".to_owned());
     assert_eq!(refusal.description(), "The access token is of another issuer");
-    // And the log cannot be forged (LH-07).
+    // A claim cannot forge a log line.
     assert!(!refusal.to_string().contains('\n'), "{refusal}");
     let long = Refusal::Issuer("x".repeat(5000)).to_string();
     assert!(long.len() < 200, "{long}");

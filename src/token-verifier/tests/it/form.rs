@@ -1,4 +1,4 @@
-//! RS-11, V-3, V-8: the form of a token.
+//! Tests the form of a token.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -63,7 +63,7 @@ fn only_canonical_base64url_without_padding() {
     }
 }
 
-/// A character that decodes to the same bytes for a lax decoder.
+/// A different character that a lax decoder decodes to the same bytes.
 fn next_character(last: char) -> char {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let position = ALPHABET.iter().position(|one| char::from(*one) == last).unwrap();
@@ -215,7 +215,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
 
-    /// Must-show 4: one bit of the decoded payload or signature.
+    /// Flips one bit of the decoded payload or signature.
     #[test]
     fn one_changed_bit_is_refused(part in 1_usize..3, position in any::<prop::sample::Index>(), bit in 0..8) {
         let issuer = Issuer::new("https://login.example.com");

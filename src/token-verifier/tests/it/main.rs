@@ -1,4 +1,4 @@
-//! What a token must be to be accepted, case by case. One file per surface.
+//! Tests which tokens are accepted; one file for each surface.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 #![expect(clippy::print_stdout, reason = "says which vectors ran")]
 #![expect(clippy::unused_async, reason = "poem's handlers and operations are async")]

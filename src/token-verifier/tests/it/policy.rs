@@ -1,4 +1,4 @@
-//! A policy that makes no sense is refused at the start.
+//! Tests that an unusable policy is refused at the start.
 
 use std::time::Duration;
 

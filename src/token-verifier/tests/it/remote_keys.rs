@@ -1,11 +1,11 @@
-//! RS-13, KM-05, KM-07, M-3: keys fetched over HTTP. The network is real, the time is not.
+//! Tests keys that are fetched over HTTP: the network is real, the clock is paused.
 
 use std::future::Future;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use postern_token_verifier::jws::JwsError;
-use postern_token_verifier::testing::{Answer, Issuer};
+use postern_token_verifier::testing::{Issuer, JwksResponse};
 use postern_token_verifier::{
     KeySource, Refusal, RemoteKeys, RemoteKeysError, RemoteKeysSettings, Statistics, Verifier,
 };
@@ -13,8 +13,8 @@ use serde_json::json;
 
 use crate::support::AUDIENCE;
 
-/// Stops tokio's clock from running ahead while the test waits for the network, until dropped: paused time does not
-/// move by itself as long as a blocking task runs.
+/// Keeps tokio's paused clock from advancing while the test waits for the network, until it is dropped:
+/// paused time does not advance by itself as long as a blocking task runs.
 struct StoppedClock(#[expect(dead_code, reason = "its end ends the blocking task")] mpsc::Sender<()>);
 
 impl StoppedClock {
@@ -33,7 +33,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// An issuer that is up, and keys that were fetched once.
+    /// A served issuer, and keys that were fetched once.
     async fn up() -> Self {
         Self::up_with(|settings| settings).await
     }
@@ -59,7 +59,7 @@ impl Fixture {
         self.keys.statistics()
     }
 
-    /// Lets time pass and the fetch that is due then end.
+    /// Advances the clock, and waits for the fetch that is due then.
     async fn let_fetch_after(&self, pause: Duration) {
         let before = self.statistics();
         tokio::time::advance(pause).await;
@@ -67,14 +67,14 @@ impl Fixture {
     }
 }
 
-/// Gives what should not happen the opportunity to.
+/// Gives an unwanted fetch the time to happen.
 async fn settle() {
     for _ in 0..2000 {
         tokio::task::yield_now().await;
     }
 }
 
-/// Waits, without a clock, for something that the network brings.
+/// Waits for an effect of the network, without advancing the clock.
 async fn until(mut condition: impl FnMut() -> bool) {
     for _ in 0..5_000_000 {
         if condition() {
@@ -108,8 +108,8 @@ async fn an_unchanged_key_set_is_confirmed_by_its_etag() {
     let fixture = Fixture::up().await;
     let token = fixture.token();
     fixture.verifier.verify(&token).await.unwrap();
-    // Whoever does not send the ETag gets this body, and a failure.
-    let etag = Answer::keys(&fixture.issuer.jwks()).body("not JSON");
+    // A request without the ETag gets this body, and fails.
+    let etag = JwksResponse::keys(&fixture.issuer.jwks()).body("not JSON");
     fixture.issuer.answer(etag);
     fixture.let_fetch_after(5 * MINUTE).await;
     assert_eq!(fixture.statistics(), Statistics { fetches: 2, ..Statistics::default() });
@@ -122,7 +122,7 @@ async fn the_same_keys_without_an_etag_change_nothing() {
     let fixture = Fixture::up().await;
     let token = fixture.token();
     fixture.verifier.verify(&token).await.unwrap();
-    fixture.issuer.answer(Answer::new(200).body(fixture.issuer.jwks().to_string()));
+    fixture.issuer.answer(JwksResponse::new(200).body(fixture.issuer.jwks().to_string()));
     fixture.let_fetch_after(5 * MINUTE).await;
     fixture.verifier.verify(&token).await.unwrap();
     assert_eq!(fixture.verifier.signature_checks(), 1);
@@ -143,7 +143,7 @@ async fn max_age_decides_when_to_fetch_again_within_bounds() {
         ("private", 300),
     ] {
         let issuer = Issuer::serve().await;
-        issuer.answer(Answer::keys(&issuer.jwks()).header("cache-control", cache_control));
+        issuer.answer(JwksResponse::keys(&issuer.jwks()).header("cache-control", cache_control));
         let fixture = Fixture::starting(issuer, |settings| settings);
         until(|| fixture.statistics().fetches == 1).await;
         tokio::time::advance(Duration::from_secs(seconds - 1)).await;
@@ -213,8 +213,8 @@ async fn made_up_kids_cost_few_fetches_and_hold_nobody_up() {
         });
         all(requests.collect()).await
     };
-    // An attack in every second of five minutes, 100 requests each. While the next fetch is held back nobody knows
-    // whether there is such a key.
+    // An attack in every second of five minutes, 100 requests each. While the next fetch must wait, nobody
+    // knows whether the key exists.
     let unknown = Refusal::from(JwsError::UnknownKey(Some("made-up".to_owned())));
     for second in 0..300 {
         let expected = if second % 2 == 0 { &unknown } else { &Refusal::KeysUnavailable };
@@ -225,7 +225,8 @@ async fn made_up_kids_cost_few_fetches_and_hold_nobody_up() {
     }
     let statistics = fixture.statistics();
     assert_eq!((statistics.unknown_key_refetches, statistics.failures), (150, 0), "{statistics:?}");
-    // Known keys are not disturbed, and a key that is new in this moment is never called bad, and soon known.
+    // Tokens with known keys stay accepted. A token with a new key is never refused as invalid, and soon
+    // accepted.
     fixture.verifier.verify(&fixture.token()).await.unwrap();
     attack().await;
     fixture.issuer.rotate();
@@ -247,13 +248,13 @@ async fn a_token_without_kid_costs_no_fetch() {
 async fn known_keys_work_while_the_issuer_is_down_up_to_the_maximum_age() {
     let fixture = Fixture::up_with(|settings| RemoteKeysSettings { max_age: 60 * MINUTE, ..settings }).await;
     let token = fixture.token();
-    fixture.issuer.answer(Answer::new(503));
+    fixture.issuer.answer(JwksResponse::new(503));
     fixture.let_fetch_after(59 * MINUTE).await;
     assert!(fixture.verifier.verify(&token).await.is_ok());
     assert!(fixture.statistics().failures > 0);
     fixture.let_fetch_after(2 * MINUTE).await;
     assert_eq!(fixture.verifier.verify(&token).await.unwrap_err(), Refusal::KeysUnavailable);
-    // Back without a restart.
+    // The keys are fetched again without a restart.
     fixture.issuer.answer_with_keys();
     fixture.let_fetch_after(MINUTE).await;
     assert!(fixture.verifier.verify(&token).await.is_ok());
@@ -262,7 +263,7 @@ async fn known_keys_work_while_the_issuer_is_down_up_to_the_maximum_age() {
 #[tokio::test(start_paused = true)]
 async fn starting_while_the_issuer_is_down_recovers_within_seconds() {
     let issuer = Issuer::serve().await;
-    issuer.answer(Answer::new(502));
+    issuer.answer(JwksResponse::new(502));
     let fixture = Fixture::starting(issuer, |settings| settings);
     assert_eq!(fixture.verifier.verify(&fixture.token()).await.unwrap_err(), Refusal::KeysUnavailable);
     for _ in 0..10 {
@@ -290,7 +291,7 @@ async fn a_bad_answer_never_replaces_good_keys() {
     let canary = Issuer::serve().await;
     let fixture = Fixture::up().await;
     let good = fixture.issuer.jwks()["keys"][0].clone();
-    let set = |keys: serde_json::Value| Answer::new(200).body(json!({"keys": keys}).to_string());
+    let set = |keys: serde_json::Value| JwksResponse::new(200).body(json!({"keys": keys}).to_string());
     let with = |name: &str, value: &str| {
         let mut key = good.clone();
         key[name] = json!(value);
@@ -299,13 +300,13 @@ async fn a_bad_answer_never_replaces_good_keys() {
     let answers = [
         (
             "HTML",
-            Answer::new(200)
+            JwksResponse::new(200)
                 .header("content-type", "text/html")
                 .body("<!doctype html><title>Sign in</title>"),
         ),
-        ("nothing", Answer::new(200)),
-        ("an empty object", Answer::new(200).body("{}")),
-        ("keys of a wrong type", Answer::new(200).body(r#"{"keys":{}}"#)),
+        ("nothing", JwksResponse::new(200)),
+        ("an empty object", JwksResponse::new(200).body("{}")),
+        ("keys of a wrong type", JwksResponse::new(200).body(r#"{"keys":{}}"#)),
         ("a key of a wrong type", set(json!(["x"]))),
         ("no keys", set(json!([]))),
         ("a private key", set(json!([with("d", "AQAB")]))),
@@ -314,14 +315,14 @@ async fn a_bad_answer_never_replaces_good_keys() {
         ("only a key for encryption", set(json!([with("use", "enc")]))),
         ("only a key of an unknown algorithm", set(json!([with("alg", "RS1")]))),
         ("too many keys", set(json!(vec![good.clone(); 65]))),
-        ("a member twice", Answer::new(200).body(format!("{{\"keys\":[{good}],\"keys\":[{good}]}}"))),
-        ("a body without end", Answer::new(200).endless()),
-        ("100 MB", Answer::new(200).body(vec![b' '; 100 * 1024 * 1024])),
-        ("a redirect", Answer::new(302).header("location", &canary.jwks_url())),
-        ("another redirect", Answer::new(308).header("location", &canary.jwks_url())),
-        ("not found", Answer::new(404).body(json!({"keys": [good]}).to_string())),
-        ("a failure", Answer::new(500)),
-        ("no content", Answer::new(204)),
+        ("a member twice", JwksResponse::new(200).body(format!("{{\"keys\":[{good}],\"keys\":[{good}]}}"))),
+        ("a body without end", JwksResponse::new(200).endless()),
+        ("100 MB", JwksResponse::new(200).body(vec![b' '; 100 * 1024 * 1024])),
+        ("a redirect", JwksResponse::new(302).header("location", &canary.jwks_url())),
+        ("another redirect", JwksResponse::new(308).header("location", &canary.jwks_url())),
+        ("not found", JwksResponse::new(404).body(json!({"keys": [good]}).to_string())),
+        ("a failure", JwksResponse::new(500)),
+        ("no content", JwksResponse::new(204)),
     ];
     for (name, answer) in answers {
         let before = fixture.statistics().failures;
@@ -339,7 +340,7 @@ async fn a_bad_answer_never_replaces_good_keys() {
 #[tokio::test(start_paused = true)]
 async fn a_silent_issuer_blocks_nobody_and_is_given_up() {
     let fixture = Fixture::up().await;
-    fixture.issuer.answer(Answer::silence());
+    fixture.issuer.answer(JwksResponse::silence());
     tokio::time::advance(5 * MINUTE).await;
     fixture.issuer.wait_for_requests(2).await;
     // The fetch hangs; a known key does not wait for it.
@@ -354,7 +355,7 @@ async fn a_silent_issuer_blocks_nobody_and_is_given_up() {
 async fn an_unknown_kid_waits_for_a_silent_issuer_no_longer_than_the_time_out() {
     let fixture = Fixture::up().await;
     fixture.issuer.rotate();
-    fixture.issuer.answer(Answer::silence());
+    fixture.issuer.answer(JwksResponse::silence());
     let (verifier, token) = (fixture.verifier.clone(), fixture.token());
     let waiting = tokio::spawn(async move { verifier.verify(&token).await });
     fixture.issuer.wait_for_requests(2).await;

@@ -1,4 +1,4 @@
-//! Arranges issuers, verifiers and clocks.
+//! Defines fixtures: issuers, verifiers and clocks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 pub(crate) const AUDIENCE: &str = "https://api.example.com";
 
-/// An issuer and a verifier for it, without cache, at a time that stands still.
+/// An issuer and a verifier for it, without cache and with a fixed clock.
 pub(crate) struct Fixture {
     pub(crate) issuer: Issuer,
     pub(crate) verifier: Verifier,
@@ -42,7 +42,7 @@ impl Fixture {
         Self::with(|policy| Policy { cache_capacity: 0, ..policy })
     }
 
-    /// `change` adjusts a policy that remembers verified tokens.
+    /// `change` adjusts a policy with a cache.
     pub(crate) fn with(change: impl FnOnce(Policy) -> Policy) -> Self {
         let issuer = Issuer::new("https://login.example.com");
         let clock = Clock::at(issuer.claims(AUDIENCE)["iat"].as_i64().unwrap());
@@ -51,7 +51,7 @@ impl Fixture {
         Self { issuer, verifier, clock }
     }
 
-    /// Claims that are acceptable at the fixture's time.
+    /// Valid claims at the fixture's time.
     pub(crate) fn claims(&self) -> Value {
         let mut claims = self.issuer.claims(AUDIENCE);
         claims["iat"] = self.clock.now().into();

@@ -1,6 +1,6 @@
-//! RS-01: Wycheproof's vectors for JSON Web Signatures and Keys (C2SP/wycheproof, `testvectors_v1`).
+//! Tests the vectors of Wycheproof for JSON Web Signatures and Keys (C2SP/wycheproof, `testvectors_v1`).
 //!
-//! They are not part of this repository. `POSTERN_VECTORS` names their folder.
+//! The vectors are not part of this repository. `POSTERN_VECTORS` names their folder.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use postern_token_verifier::jws::Compact;
 use postern_token_verifier::{Audience, KeySet, LocalKeys, Policy, Verifier};
 use serde_json::{Value, json};
 
-/// One vector with the JWK set it is for.
+/// One vector with its JWK set.
 struct Vector {
     name: String,
     jwks: Value,
@@ -18,7 +18,7 @@ struct Vector {
     valid: bool,
 }
 
-/// The vectors of one file, or nothing when no folder is named.
+/// The vectors of one file; none when no folder is named.
 fn vectors(file: &str) -> Option<Vec<Vector>> {
     let Some(folder) = std::env::var_os("POSTERN_VECTORS") else {
         println!("{file} did not run: POSTERN_VECTORS is not set");
@@ -31,7 +31,7 @@ fn vectors(file: &str) -> Option<Vec<Vector>> {
 }
 
 fn group_vectors(group: &Value) -> Vec<Vector> {
-    // Symmetric keys have no public half.
+    // A symmetric key has no public key.
     let key = group.get("public").unwrap_or(&group["private"]);
     let jwks = if key.get("keys").is_some() { key.clone() } else { json!({"keys": [key]}) };
     let algorithm = jwks["keys"][0]["alg"].as_str().unwrap_or_default().to_owned();
@@ -48,19 +48,20 @@ fn group_vectors(group: &Value) -> Vec<Vector> {
 }
 
 impl Vector {
-    /// Whether the signature layer accepts it.
+    /// Whether the signature layer accepts the vector.
     fn verifies(&self) -> bool {
         let Ok(keys) = KeySet::parse(self.jwks.to_string().as_bytes()) else { return false };
         Compact::parse(&self.token).and_then(|token| token.verify(&keys)).is_ok()
     }
 
-    /// What must happen: what the vector says, for the algorithms that are supported. Two vectors from RFC 7520 section
-    /// 4.2 count as valid although their key is for PS256 and their header says PS384; here the key decides.
+    /// The expected result: that of the vector, if its algorithm is supported. Two vectors from RFC 7520
+    /// section 4.2 count as valid although their key is for PS256 and their header says PS384. Here the key
+    /// decides, so they are refused.
     fn is_acceptable(&self) -> bool {
         self.valid && SUPPORTED.contains(&self.algorithm.as_str()) && !self.name.ends_with("\"Figure20\"")
     }
 
-    /// Whether the most lenient policy takes it as an access token.
+    /// Whether the most lenient policy accepts the vector as an access token.
     async fn is_access_token(&self) -> bool {
         let keys = KeySet::parse(self.jwks.to_string().as_bytes()).map(LocalKeys::new).unwrap_or_default();
         let policy = Policy { now: Arc::new(|| 0), ..Policy::new("joe", Audience::CheckedByCaller) };
@@ -68,7 +69,7 @@ impl Vector {
     }
 }
 
-/// What this crate verifies; every other algorithm has to be refused whatever the vector says.
+/// The algorithms of this crate. Every other algorithm must be refused, whatever the vector says.
 const SUPPORTED: [&str; 3] = ["RS256", "PS256", "ES256"];
 
 async fn check(file: &str, least: usize) {
@@ -93,7 +94,7 @@ async fn key_sets_are_as_the_vectors_say() {
     check("json_web_key_test.json", 26).await;
 }
 
-/// A resource server that allows RS256 refuses every other algorithm, good signature or not.
+/// A policy that allows only RS256 refuses every other algorithm, with a valid signature too.
 #[tokio::test]
 async fn with_rs256_alone_every_other_algorithm_is_refused() {
     let Some(vectors) = vectors("json_web_signature_test.json") else { return };

@@ -1,7 +1,7 @@
-//! `postern dev`: the provider on this machine with everything seeded, and an inbox instead of mail.
+//! Defines `postern dev`: the provider on this machine with seeded data, and an inbox instead of mail.
 //!
-//! The same server as `serve`, on loopback addresses only. Its own settings go over the built-in defaults and under
-//! whatever a file or the environment says. Nothing here is reachable from `serve`.
+//! Runs the same server as `serve`, on loopback addresses only. Its settings override the built-in defaults;
+//! a file or the environment overrides both. `serve` uses nothing of this module.
 
 mod secrets;
 mod seeds;
@@ -18,7 +18,7 @@ use postern_service::{
     database::{Database, migrate},
     process,
     random::Random,
-    settings::{Loaded, Origin},
+    settings::{LoadedSettings, Origin},
     telemetry::{self, Metrics},
 };
 use serde_json::json;
@@ -48,41 +48,46 @@ pub(super) async fn run(
 ) -> Result<Report, CommandError> {
     process::keep_memory_private();
     let secrets_file = arguments.data.join("dev-secrets.toml");
-    let given = context.settings()?;
-    refuse_the_world(&given.settings)?;
+    let configured = context.settings()?;
+    require_loopback(&configured.settings)?;
     if arguments.fresh {
-        forget(&given, &arguments.data, &secrets_file)?;
+        remove_kept_data(&configured, &arguments.data, &secrets_file)?;
     }
     fs::create_dir_all(&arguments.data)?;
-    let mut secrets = Secrets::open(secrets_file)?;
-    let overlay = overlay(&given, &arguments.data, &secrets);
+    let mut secrets = Secrets::load_or_create(secrets_file)?;
+    let dev_settings = default_dev_settings(&configured, &arguments.data, &secrets);
     let settings_file = arguments.data.join("dev.toml");
-    secrets::write_for_owner(&settings_file, &settings_of(&given.settings, &overlay)?)?;
-    let environment = overlay.iter().map(|(key, value)| (variable(key).into(), value.into())).collect();
-    let config = context.settings_with(environment)?.settings;
+    secrets::write_for_owner(&settings_file, &settings_file_text(&configured.settings, &dev_settings)?)?;
+    let environment =
+        dev_settings.iter().map(|(key, value)| (environment_variable(key).into(), value.into())).collect();
+    let config = context.settings_with_environment(environment)?.settings;
     let _log = telemetry::init(&config.telemetry)?;
     Metrics::install();
     let db = Database::open(&config.database).await?;
     migrate::up::<Migrator>(&db).await?;
     let app =
         App::builder(config, db, Clock::system(), Random::system()).inbox(Inbox::default()).build().await?;
-    seeds::sow(&app, &arguments.tasks, &mut secrets).await?;
-    serve::until_stopped(&app, |_| {
-        output::print(&welcome(&app.config.issuer, &arguments.tasks, &secrets, &settings_file), as_json);
+    seeds::seed(&app, &arguments.tasks, &mut secrets).await?;
+    serve::serve_until_stopped(&app, |_| {
+        output::print(
+            &welcome_report(&app.config.issuer, &arguments.tasks, &secrets, &settings_file),
+            as_json,
+        );
     })
     .await?;
     Ok(Report::silent())
 }
 
-/// Seeded secrets and an open inbox are for this machine alone.
-fn refuse_the_world(config: &Config) -> Result<(), CommandError> {
+/// Allows loopback addresses only: whoever reaches the server can read the inbox and sign in as a seeded
+/// user.
+fn require_loopback(config: &Config) -> Result<(), CommandError> {
     let addresses = std::iter::once(config.http.listen).chain(config.http.metrics_listen);
     if let Some(address) = addresses.into_iter().find(|address| !address.ip().is_loopback()) {
         return Err(CommandError::Failed(format!(
             "dev listens on loopback addresses only, not on {address}: use `postern serve`"
         )));
     }
-    if config.loopback_issuer() {
+    if config.issuer_is_loopback() {
         return Ok(());
     }
     Err(CommandError::Failed(format!(
@@ -91,14 +96,18 @@ fn refuse_the_world(config: &Config) -> Result<(), CommandError> {
     )))
 }
 
-/// Removes what earlier runs kept. The address is taken first, because a server may still be using it.
-fn forget(given: &Loaded<Config>, data: &Path, secrets: &Path) -> Result<(), CommandError> {
-    if !is_default(given, "database.url") {
+/// Deletes the data of earlier runs. Binds the listen address first, because a server may still use the data.
+fn remove_kept_data(
+    configured: &LoadedSettings<Config>,
+    data: &Path,
+    secrets: &Path,
+) -> Result<(), CommandError> {
+    if !setting_is_default(configured, "database.url") {
         let advice =
             "--fresh removes the database under --data only: remove the one of database.url yourself";
         return Err(CommandError::Usage(advice.to_owned()));
     }
-    let address = given.settings.http.listen;
+    let address = configured.settings.http.listen;
     drop(TcpListener::bind(address).map_err(|cause| {
         CommandError::Failed(format!("{address} is in use ({cause}): stop the server there before --fresh"))
     })?);
@@ -112,34 +121,41 @@ fn forget(given: &Loaded<Config>, data: &Path, secrets: &Path) -> Result<(), Com
     Ok(())
 }
 
-/// What dev sets where neither a file nor the environment did.
-fn overlay(given: &Loaded<Config>, data: &Path, secrets: &Secrets) -> Vec<(&'static str, String)> {
+/// The settings of dev that neither a file nor the environment sets.
+fn default_dev_settings(
+    configured: &LoadedSettings<Config>,
+    data: &Path,
+    secrets: &Secrets,
+) -> Vec<(&'static str, String)> {
     let database = format!("sqlite://{}", data.join("postern.db").display());
     let settings = [
         ("database.url", database.as_str()),
         ("secrets.encryption_key", secrets.encryption_key()),
-        // So that `keys rotate` can be tried without an hour's wait.
+        // Lets `keys rotate` be tried without waiting for an hour.
         ("keys.publish_before", "10s"),
-        // `code` sends its codes, too; the inbox takes the terminal's place.
+        // The method `code` sends its codes to the inbox instead of the terminal.
         ("login.code_delivery", "console"),
-        // Everything that there is can be tried.
+        // Registration can be tried.
         ("registration.mode", "open"),
-        // One person tries everything, again and again.
+        // One person tries everything repeatedly.
         ("limits.failures_per_source", "1000 per 15m per ip"),
         ("limits.registrations_per_source", "1000 per 1h per ip"),
         ("limits.codes_per_recipient", "1000 per 15m per recipient"),
         ("limits.codes_per_source", "1000 per 15m per ip"),
     ];
-    let unset = settings.into_iter().filter(|(key, _)| is_default(given, key));
+    let unset = settings.into_iter().filter(|(key, _)| setting_is_default(configured, key));
     unset.map(|(key, value)| (key, value.to_owned())).collect()
 }
 
-/// A settings file for commands beside the server: `postern keys rotate --config data/dev.toml`.
-fn settings_of(config: &Config, overlay: &[(&'static str, String)]) -> Result<String, CommandError> {
+/// The settings file for commands that run beside the server: `postern keys rotate --config data/dev.toml`.
+fn settings_file_text(
+    config: &Config,
+    dev_settings: &[(&'static str, String)],
+) -> Result<String, CommandError> {
     let listen = ("http.listen", config.http.listen.to_string());
     let mut file = toml::Table::new();
     file.insert("issuer".to_owned(), config.issuer.clone().into());
-    for (key, value) in overlay.iter().chain([&listen]) {
+    for (key, value) in dev_settings.iter().chain([&listen]) {
         let (section, key) = key.split_once('.').unwrap_or(("", key));
         let section = file.entry(section).or_insert_with(|| toml::Table::new().into());
         if let Some(section) = section.as_table_mut() {
@@ -152,16 +168,16 @@ fn settings_of(config: &Config, overlay: &[(&'static str, String)]) -> Result<St
     ))
 }
 
-fn is_default(given: &Loaded<Config>, key: &str) -> bool {
-    given.explain().iter().any(|setting| setting.key == key && setting.origin == Origin::Default)
+fn setting_is_default(configured: &LoadedSettings<Config>, key: &str) -> bool {
+    configured.explain().iter().any(|setting| setting.key == key && setting.origin == Origin::Default)
 }
 
-fn variable(key: &str) -> String {
+fn environment_variable(key: &str) -> String {
     format!("POSTERN_{}", key.replace('.', "__").to_uppercase())
 }
 
-/// What to open, and what was seeded.
-fn welcome(issuer: &str, tasks: &str, secrets: &Secrets, settings: &Path) -> Report {
+/// Reports the URLs to open and the seeded accounts and clients.
+fn welcome_report(issuer: &str, tasks: &str, secrets: &Secrets, settings: &Path) -> Report {
     let users = seeds::USERS.map(|user| user.email);
     let demo = [("demo-web", secrets.demo_web()), ("demo-service", secrets.demo_service())];
     let text = format!(

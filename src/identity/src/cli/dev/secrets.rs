@@ -1,4 +1,5 @@
-//! Defines the secrets of `postern dev`: random, made once, kept in one file that only its owner can read.
+//! Defines the secrets of `postern dev`: random, created once, and stored in one file that only its owner can
+//! read.
 
 use std::{
     fs::{self, OpenOptions},
@@ -15,15 +16,15 @@ use crate::cli::error::CommandError;
 const HEADER: &str =
     "# Random secrets of `postern dev`, for this directory only. Remove with `postern dev --fresh`.\n";
 
-/// The secrets and where they are kept.
+/// The secrets and the path of their file.
 pub(super) struct Secrets {
     path: PathBuf,
-    kept: Kept,
+    contents: SecretsFile,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
+struct SecretsFile {
     encryption_key: String,
     #[serde(default)]
     demo_web_client_secret: String,
@@ -32,8 +33,8 @@ struct Kept {
 }
 
 impl Secrets {
-    /// Reads the file, or makes it.
-    pub(super) fn open(path: PathBuf) -> Result<Self, CommandError> {
+    /// Reads the file, or creates it.
+    pub(super) fn load_or_create(path: PathBuf) -> Result<Self, CommandError> {
         match fs::read_to_string(&path) {
             Ok(text) => {
                 let kept = toml::from_str(&text).map_err(|_| {
@@ -42,17 +43,17 @@ impl Secrets {
                         path.display()
                     ))
                 })?;
-                Ok(Self { path, kept })
+                Ok(Self { path, contents: kept })
             }
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
                 let encryption_key = Random::system().token();
                 let none = String::new();
-                let kept = Kept {
+                let kept = SecretsFile {
                     encryption_key,
                     demo_web_client_secret: none.clone(),
                     demo_service_client_secret: none,
                 };
-                let made = Self { path, kept };
+                let made = Self { path, contents: kept };
                 made.write()?;
                 Ok(made)
             }
@@ -65,39 +66,39 @@ impl Secrets {
     }
 
     pub(super) fn encryption_key(&self) -> &str {
-        &self.kept.encryption_key
+        &self.contents.encryption_key
     }
 
     pub(super) fn demo_web(&self) -> &str {
-        &self.kept.demo_web_client_secret
+        &self.contents.demo_web_client_secret
     }
 
     pub(super) fn demo_service(&self) -> &str {
-        &self.kept.demo_service_client_secret
+        &self.contents.demo_service_client_secret
     }
 
-    /// Keeps the secret of a demo client; empty when there is none yet.
-    pub(super) fn keep(&mut self, client_id: &str, secret: &str) -> Result<(), CommandError> {
+    /// Stores the secret of a demo client.
+    pub(super) fn store_client_secret(&mut self, client_id: &str, secret: &str) -> Result<(), CommandError> {
         match client_id {
-            "demo-web" => secret.clone_into(&mut self.kept.demo_web_client_secret),
-            _ => secret.clone_into(&mut self.kept.demo_service_client_secret),
+            "demo-web" => secret.clone_into(&mut self.contents.demo_web_client_secret),
+            _ => secret.clone_into(&mut self.contents.demo_service_client_secret),
         }
         self.write()
     }
 
-    /// The secret of a demo client, if it was kept.
-    pub(super) fn of(&self, client_id: &str) -> Option<&str> {
+    /// The stored secret of a demo client, if there is one.
+    pub(super) fn client_secret(&self, client_id: &str) -> Option<&str> {
         let secret = if client_id == "demo-web" { self.demo_web() } else { self.demo_service() };
         Some(secret).filter(|secret| !secret.is_empty())
     }
 
     fn write(&self) -> Result<(), CommandError> {
-        let text = toml::to_string(&self.kept).map_err(io::Error::other)?;
+        let text = toml::to_string(&self.contents).map_err(io::Error::other)?;
         Ok(write_for_owner(&self.path, &format!("{HEADER}{text}"))?)
     }
 }
 
-/// Replaces a file in one step, readable by its owner alone from the first byte.
+/// Replaces a file atomically. Only its owner can read the file, from the first byte on.
 pub(super) fn write_for_owner(path: &Path, text: &str) -> io::Result<()> {
     let new = path.with_extension("toml.new");
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;

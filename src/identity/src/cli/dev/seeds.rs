@@ -1,4 +1,5 @@
-//! Defines what `postern dev` finds in place: users, the resource of postern-tasks, clients. Sowing twice changes nothing.
+//! Defines the seed data of `postern dev`: users, the resource of postern-tasks, and clients. Seeding twice
+//! changes nothing.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::{
     administration::{
         ChangeError,
         clients::{self, NewSecret},
-        metadata::MetadataChange,
+        metadata::ClientMetadataChange,
         resources::{self, ResourceChange},
         users,
     },
@@ -18,10 +19,10 @@ use crate::{
     cli::error::CommandError,
     clients::{ClientAuthMethod, GrantType},
     http::serve::DOCS_CLIENT,
-    users::{Address, Profile},
+    users::{PostalAddress, Profile},
 };
 
-/// A person of the seeds, as far as they differ.
+/// The values in which the seeded users differ.
 pub(super) struct SeedUser {
     pub(super) email: &'static str,
     given_name: &'static str,
@@ -62,34 +63,36 @@ pub(super) const USERS: [SeedUser; 3] = [
     },
 ];
 
-const SCOPES_OF_PEOPLE: [&str; 8] =
+const USER_SCOPES: [&str; 8] =
     ["openid", "profile", "email", "address", "phone", "offline_access", "tasks:read", "tasks:write"];
-/// Where a web app under development usually listens.
-const DEMO_WEB: &str = "http://localhost:3000";
+/// The usual origin of a web app under development.
+const DEMO_WEB_ORIGIN: &str = "http://localhost:3000";
 
-/// Puts everything in place that is not there.
-pub(super) async fn sow(app: &App, tasks: &str, secrets: &mut Secrets) -> Result<(), CommandError> {
+/// Creates the seed data that does not exist yet.
+pub(super) async fn seed(app: &App, tasks: &str, secrets: &mut Secrets) -> Result<(), CommandError> {
     for user in USERS {
-        there(users::add(app, user.email, true, user.profile(), &Origin::command()).await)?;
+        ignore_existing(
+            users::add_without_password(app, user.email, true, user.profile(), &Origin::command()).await,
+        )?;
     }
     let tasks = tasks.trim_end_matches('/');
-    there(resources::add(app, tasks, tasks_resource(), &Origin::command()).await)?;
+    ignore_existing(resources::add(app, tasks, tasks_resource(), &Origin::command()).await)?;
     let public = [
         ("tasks-web", tasks_web(tasks)),
-        (DOCS_CLIENT, clients::docs_client(app)),
+        (DOCS_CLIENT, clients::docs_client_metadata(app)),
         ("tasks-docs", tasks_docs(tasks)),
     ];
     for (client_id, change) in public {
-        there(clients::add(app, client_id, change, &Origin::command()).await)?;
+        ignore_existing(clients::add(app, client_id, change, &Origin::command()).await)?;
     }
     for (client_id, change) in [("demo-web", demo_web()), ("demo-service", demo_service())] {
-        confidential(app, client_id, change, secrets).await?;
+        seed_confidential_client(app, client_id, change, secrets).await?;
     }
     Ok(())
 }
 
-/// What is there already is as good as added.
-fn there<T>(outcome: Result<T, ChangeError>) -> Result<Option<T>, ChangeError> {
+/// Ignores that a row exists already.
+fn ignore_existing<T>(outcome: Result<T, ChangeError>) -> Result<Option<T>, ChangeError> {
     match outcome {
         Ok(added) => Ok(Some(added)),
         Err(ChangeError::Taken { .. }) => Ok(None),
@@ -97,35 +100,35 @@ fn there<T>(outcome: Result<T, ChangeError>) -> Result<Option<T>, ChangeError> {
     }
 }
 
-/// A client whose secret is kept beside the encryption key. One that was lost is replaced.
-async fn confidential(
+/// Seeds a client whose secret is stored beside the encryption key. A lost secret is replaced.
+async fn seed_confidential_client(
     app: &App,
     client_id: &str,
-    change: MetadataChange,
+    change: ClientMetadataChange,
     secrets: &mut Secrets,
 ) -> Result<(), CommandError> {
-    let added = there(clients::add(app, client_id, change, &Origin::command()).await)?.flatten();
+    let added = ignore_existing(clients::add(app, client_id, change, &Origin::command()).await)?.flatten();
     let made = match added {
         Some(made) => Some(made),
-        None if known(app, client_id, secrets) => None,
+        None if secret_is_current(app, client_id, secrets) => None,
         None => Some(clients::rotate_secret(app, client_id, Duration::ZERO, &Origin::command()).await?),
     };
     if let Some(NewSecret { client_secret, .. }) = made {
-        secrets.keep(client_id, client_secret.expose_secret())?;
+        secrets.store_client_secret(client_id, client_secret.expose_secret())?;
     }
     Ok(())
 }
 
-fn known(app: &App, client_id: &str, secrets: &Secrets) -> bool {
+fn secret_is_current(app: &App, client_id: &str, secrets: &Secrets) -> bool {
     let clients = app.clients();
     let client = clients.all().find(|client| client.client_id() == client_id);
-    match (client, secrets.of(client_id)) {
-        (Some(client), Some(secret)) => client.knows_secret(secret, app.clock.now()),
+    match (client, secrets.client_secret(client_id)) {
+        (Some(client), Some(secret)) => client.secret_matches(secret, app.clock.now()),
         _ => false,
     }
 }
 
-fn texts<const N: usize>(values: [&str; N]) -> Vec<String> {
+fn owned_strings<const N: usize>(values: [&str; N]) -> Vec<String> {
     values.map(str::to_owned).to_vec()
 }
 
@@ -141,60 +144,60 @@ fn tasks_resource() -> ResourceChange {
     }
 }
 
-fn tasks_web(tasks: &str) -> MetadataChange {
+fn tasks_web(tasks: &str) -> ClientMetadataChange {
     let page = format!("{tasks}/");
-    MetadataChange {
+    ClientMetadataChange {
         name: Some("Tasks".to_owned()),
         first_party: Some(true),
         token_endpoint_auth_method: Some(ClientAuthMethod::None),
-        redirect_uris: Some(texts([&page])),
-        post_logout_redirect_uris: Some(texts([&page])),
-        origins: Some(texts([tasks])),
+        redirect_uris: Some(owned_strings([&page])),
+        post_logout_redirect_uris: Some(owned_strings([&page])),
+        origins: Some(owned_strings([tasks])),
         grant_types: Some(vec![GrantType::AuthorizationCode, GrantType::RefreshToken]),
-        scopes: Some(texts(SCOPES_OF_PEOPLE)),
-        default_scopes: Some(texts(["openid", "email", "tasks:read", "tasks:write"])),
-        ..MetadataChange::default()
+        scopes: Some(owned_strings(USER_SCOPES)),
+        default_scopes: Some(owned_strings(["openid", "email", "tasks:read", "tasks:write"])),
+        ..ClientMetadataChange::default()
     }
 }
 
-/// The page at `/docs` of postern-tasks signs in through it.
-fn tasks_docs(tasks: &str) -> MetadataChange {
-    MetadataChange {
+/// The client of the page at `/docs` of postern-tasks.
+fn tasks_docs(tasks: &str) -> ClientMetadataChange {
+    ClientMetadataChange {
         name: Some("Tasks API documentation".to_owned()),
         token_endpoint_auth_method: Some(ClientAuthMethod::None),
-        redirect_uris: Some(texts([&format!("{tasks}/docs/oauth2-redirect.html")])),
-        origins: Some(texts([tasks])),
+        redirect_uris: Some(owned_strings([&format!("{tasks}/docs/oauth2-redirect.html")])),
+        origins: Some(owned_strings([tasks])),
         grant_types: Some(vec![GrantType::AuthorizationCode]),
-        scopes: Some(texts(["tasks:read", "tasks:write"])),
-        default_scopes: Some(texts(["tasks:read"])),
-        ..MetadataChange::default()
+        scopes: Some(owned_strings(["tasks:read", "tasks:write"])),
+        default_scopes: Some(owned_strings(["tasks:read"])),
+        ..ClientMetadataChange::default()
     }
 }
 
-fn demo_web() -> MetadataChange {
-    MetadataChange {
+fn demo_web() -> ClientMetadataChange {
+    ClientMetadataChange {
         name: Some("Demo web app".to_owned()),
-        redirect_uris: Some(texts([&format!("{DEMO_WEB}/callback")])),
-        post_logout_redirect_uris: Some(texts([&format!("{DEMO_WEB}/")])),
+        redirect_uris: Some(owned_strings([&format!("{DEMO_WEB_ORIGIN}/callback")])),
+        post_logout_redirect_uris: Some(owned_strings([&format!("{DEMO_WEB_ORIGIN}/")])),
         grant_types: Some(vec![GrantType::AuthorizationCode, GrantType::RefreshToken]),
-        scopes: Some(texts(SCOPES_OF_PEOPLE)),
-        default_scopes: Some(texts(["openid"])),
-        ..MetadataChange::default()
+        scopes: Some(owned_strings(USER_SCOPES)),
+        default_scopes: Some(owned_strings(["openid"])),
+        ..ClientMetadataChange::default()
     }
 }
 
-fn demo_service() -> MetadataChange {
-    MetadataChange {
+fn demo_service() -> ClientMetadataChange {
+    ClientMetadataChange {
         name: Some("Demo service".to_owned()),
         grant_types: Some(vec![GrantType::ClientCredentials]),
-        scopes: Some(texts(["tasks:read", "tasks:write"])),
-        default_scopes: Some(texts(["tasks:read"])),
-        ..MetadataChange::default()
+        scopes: Some(owned_strings(["tasks:read", "tasks:write"])),
+        default_scopes: Some(owned_strings(["tasks:read"])),
+        ..ClientMetadataChange::default()
     }
 }
 
 impl SeedUser {
-    /// Every standard claim (OpenID Connect Core section 5.1) but those the row itself has.
+    /// Every standard claim (OpenID Connect Core section 5.1) except those that are columns of the user row.
     fn profile(&self) -> Profile {
         let username = self.email.split('@').next().unwrap_or(self.email);
         let page = |path: &str| Some(format!("https://example.test/{username}{path}"));
@@ -215,7 +218,7 @@ impl SeedUser {
             locale: text("en"),
             phone_number: text(&self.phone_number.replace(' ', "")),
             phone_number_verified: Some(true),
-            address: Some(Address {
+            address: Some(PostalAddress {
                 formatted: text("1 Example Street\n10115 Berlin\nGermany"),
                 street_address: text("1 Example Street"),
                 locality: text("Berlin"),

@@ -7,7 +7,7 @@ use postern_service::problem::{MALFORMED, Problem, Problems};
 use super::own_token;
 use crate::{
     App,
-    accounts::activity::{self, Act, Before},
+    accounts::activity::{self, ActivityCursor, ActivityEvent},
     http::{
         auth::language,
         bearer::{Account, RequiredScope},
@@ -54,16 +54,16 @@ struct OwnEvent {
 }
 
 impl OwnEvent {
-    fn of(app: &App, language: &str, act: Act) -> Self {
+    fn of(app: &App, language: &str, act: ActivityEvent) -> Self {
         Self {
-            at: act.at.rfc3339(),
+            at: act.occurred_at.rfc3339(),
             text: words(app, language, &act),
             kind: act.kind,
             by_operator: act.by_operator,
             client_id: act.client_id,
-            client: act.client,
+            client: act.client_name,
             ip: act.ip,
-            device: act.user_agent.as_deref().map(readable::device),
+            device: act.user_agent.as_deref().map(readable::device_name),
         }
     }
 }
@@ -122,17 +122,17 @@ impl ActivityApi {
         let limit = u64::from(limit.0.unwrap_or(USUAL));
         let found = activity::list(&self.app, &token.user, before, limit).await?;
         let language = language(&self.app, request);
-        let events = found.acts.into_iter().map(|act| OwnEvent::of(&self.app, &language, act)).collect();
-        Ok(Uncached(OwnActivity { events, before: found.older.map(|before| before.to_string()) }))
+        let events = found.events.into_iter().map(|act| OwnEvent::of(&self.app, &language, act)).collect();
+        Ok(Uncached(OwnActivity { events, before: found.next_cursor.map(|before| before.to_string()) }))
     }
 }
 
-fn parse(before: &str) -> Result<Before, Problem> {
+fn parse(before: &str) -> Result<ActivityCursor, Problem> {
     before.parse().map_err(|rule| Problem::new(MALFORMED).field("before").detail(format!("`before` {rule}")))
 }
 
 /// What to say of an act. One without words of its own is told by its kind.
-pub(in crate::http) fn words(app: &App, language: &str, act: &Act) -> String {
+pub(in crate::http) fn words(app: &App, language: &str, act: &ActivityEvent) -> String {
     let text = |key: &str, arguments: &[_]| app.templates.text(language, key, arguments);
     let method = act.method.as_deref().and_then(|name| text(&format!("activity-method-{name}"), &[]));
     let method = method.or_else(|| text("activity-method-other", &[])).unwrap_or_default();

@@ -98,8 +98,8 @@ impl ApplicationsApi {
             client_id: one.client_id,
             name: one.name,
             scope: one.scope.to_string(),
-            since: one.since.rfc3339(),
-            last: one.last.rfc3339(),
+            since: one.first_granted_at.rfc3339(),
+            last: one.last_granted_at.rfc3339(),
         });
         Ok(Uncached(Applications { applications: applications.collect() }))
     }

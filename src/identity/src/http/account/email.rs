@@ -7,7 +7,7 @@ use postern_service::{body::Json, problem::Problems};
 use super::{count_change, must_be_recent, own_token};
 use crate::{
     App,
-    accounts::address,
+    accounts::email_change,
     http::{
         auth::{Sent, account_problem, language},
         bearer::{Account, RequiredScope},
@@ -91,7 +91,7 @@ impl EmailApi {
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let (language, origin) = (language(&self.app, request), origin(request));
-        address::ask(&self.app, token.principal(), &body.0.email, &language, &origin)
+        email_change::request(&self.app, token.principal(), &body.0.email, &language, &origin)
             .await
             .map_err(account_problem)?;
         Ok(Uncached(Sent { sent: true }))
@@ -112,7 +112,7 @@ impl EmailApi {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
-        let email = address::confirm(&self.app, token.principal(), &body.0.token, &origin(request))
+        let email = email_change::confirm(&self.app, token.principal(), &body.0.token, &origin(request))
             .await
             .map_err(account_problem)?;
         Ok(Uncached(Confirmed { email }))

@@ -21,11 +21,11 @@ use super::{
 };
 use crate::{
     App,
-    accounts::changes,
+    accounts::change_limit,
     audit::Origin,
     clients::Client,
     login::{credential_change::CredentialChange, policy::Acr, second_factor},
-    resources::ACCOUNT,
+    resources::ACCOUNT_SCOPE,
     tokens::access_token::UserToken,
 };
 
@@ -35,13 +35,13 @@ async fn own_token(app: &App, bearer: RequiredScope<Account>) -> Result<UserToke
     let clients = app.clients();
     let client = clients.find(&token.grant.client_id).filter(|client| client.row.first_party);
     let client = client.ok_or_else(not_first_party)?;
-    token.require_scope(ACCOUNT, Some(how_to_get(client))).map_err(bearer_problem)?;
+    token.require_scope(ACCOUNT_SCOPE, Some(how_to_get(client))).map_err(bearer_problem)?;
     Ok(token)
 }
 
 /// What its developer, or its operator, does about the missing scope.
 fn how_to_get(client: &Client) -> String {
-    if client.scopes.iter().any(|own| own == ACCOUNT) {
+    if client.scopes.iter().any(|own| own == ACCOUNT_SCOPE) {
         return "ask for it in a token of its own, without scopes of a resource".to_owned();
     }
     format!("the operator allows it by `postern client update {} --add-scope account`", client.client_id())
@@ -61,7 +61,7 @@ fn credential_change<'a>(
 /// token says when and how it was.
 async fn must_be_recent(app: &App, token: &UserToken) -> Result<(), Problem> {
     let second_factor = second_factor::has_second_factor(app, &token.user).await.map_err(login_problem)?;
-    let requirement = second_factor::requirement_to_change(second_factor);
+    let requirement = second_factor::credential_change_requirement(second_factor);
     let acr = token.token.acr.as_deref().and_then(|word| word.parse().ok()).unwrap_or(Acr::Aal1);
     let auth_time = Timestamp::from_seconds(token.token.auth_time.unwrap_or(0));
     if requirement.met_by(acr, auth_time, app.clock.now()) {
@@ -72,5 +72,5 @@ async fn must_be_recent(app: &App, token: &UserToken) -> Result<(), Problem> {
 
 /// Counts a change of the account, for somebody who may make it.
 async fn count_change(app: &App, token: &UserToken) -> Result<(), Problem> {
-    changes::count(app, &token.user).await.map_err(account_problem)
+    change_limit::count_change(app, &token.user).await.map_err(account_problem)
 }

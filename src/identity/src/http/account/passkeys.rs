@@ -9,7 +9,7 @@ use poem_openapi::{
 use postern_service::{
     body::Json,
     clock::Timestamp,
-    problem::{self, CONFLICT, Kind, NOT_FOUND, Problem, Problems},
+    problem::{self, CONFLICT, NOT_FOUND, Problem, ProblemKind, Problems},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -23,11 +23,13 @@ use crate::{
         client_ip::origin,
         uncached::Uncached,
     },
-    login::passkey::enrolment::{self, EnrolError, Row},
+    login::passkey::enrolment::{self, PasskeyError, PasskeyRow},
 };
 
-const REFUSED: Kind = Kind::new("passkey_refused", StatusCode::FORBIDDEN, "The passkey was not accepted");
-const NOT_BEGUN: Kind = Kind::new("enrolment_not_begun", StatusCode::CONFLICT, "No enrolment was begun");
+const REFUSED: ProblemKind =
+    ProblemKind::new("passkey_refused", StatusCode::FORBIDDEN, "The passkey was not accepted");
+const NOT_BEGUN: ProblemKind =
+    ProblemKind::new("enrolment_not_begun", StatusCode::CONFLICT, "No enrolment was begun");
 
 /// The passkeys API.
 pub struct PasskeysApi {
@@ -57,8 +59,8 @@ struct OwnPasskey {
     flagged_at: Option<String>,
 }
 
-impl From<Row> for OwnPasskey {
-    fn from(row: Row) -> Self {
+impl From<PasskeyRow> for OwnPasskey {
+    fn from(row: PasskeyRow) -> Self {
         let time = |micros| Timestamp::from_micros(micros).rfc3339();
         Self {
             id: row.id,
@@ -247,18 +249,20 @@ impl PasskeysApi {
     }
 }
 
-fn problem_of(cause: EnrolError) -> Problem {
+fn problem_of(cause: PasskeyError) -> Problem {
     let detail = cause.to_string();
     match cause {
-        EnrolError::NotBegun => Problem::new(NOT_BEGUN),
-        EnrolError::Refused(cause) => {
+        PasskeyError::NotBegun => Problem::new(NOT_BEGUN),
+        PasskeyError::RegistrationRejected(cause) => {
             let cause = cause.map(|cause| cause.to_string());
             tracing::info!(cause, "a passkey was not set up");
             Problem::new(REFUSED)
         }
-        EnrolError::Registered | EnrolError::TooMany => Problem::new(CONFLICT).detail(detail),
-        EnrolError::Unknown => Problem::new(NOT_FOUND),
-        EnrolError::Name => Problem::new(problem::MALFORMED).field("name").detail(format!("`name` {detail}")),
-        EnrolError::Login(cause) => login_problem(cause),
+        PasskeyError::AlreadyRegistered | PasskeyError::TooMany => Problem::new(CONFLICT).detail(detail),
+        PasskeyError::UnknownPasskey => Problem::new(NOT_FOUND),
+        PasskeyError::InvalidName => {
+            Problem::new(problem::MALFORMED).field("name").detail(format!("`name` {detail}"))
+        }
+        PasskeyError::Login(cause) => login_problem(cause),
     }
 }

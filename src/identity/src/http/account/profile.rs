@@ -10,7 +10,7 @@ use postern_service::{body::Json, problem::Problems};
 use super::{count_change, own_token};
 use crate::{
     App,
-    accounts::profile::{self, Claim, ProfileChange},
+    accounts::profile::{self, ClaimChange, ProfileChange},
     http::{
         auth::account_problem,
         bearer::{Account, RequiredScope},
@@ -115,16 +115,16 @@ impl From<ProfileRequest> for ProfileChange {
             ("phone_number", request.phone_number),
         ];
         let address = match request.address {
-            MaybeUndefined::Undefined => profile::AddressChange::Keep,
-            MaybeUndefined::Null => profile::AddressChange::Remove,
-            MaybeUndefined::Value(address) => profile::AddressChange::Members(address.members()),
+            MaybeUndefined::Undefined => profile::PostalAddressChange::Keep,
+            MaybeUndefined::Null => profile::PostalAddressChange::Remove,
+            MaybeUndefined::Value(address) => profile::PostalAddressChange::Members(address.members()),
         };
         Self { claims: given(claims), address }
     }
 }
 
 impl AddressRequest {
-    fn members(self) -> Vec<Claim> {
+    fn members(self) -> Vec<ClaimChange> {
         given([
             ("formatted", self.formatted),
             ("street_address", self.street_address),
@@ -137,7 +137,7 @@ impl AddressRequest {
 }
 
 /// Those that were given, null or not.
-fn given<const N: usize>(claims: [(&'static str, MaybeUndefined<String>); N]) -> Vec<Claim> {
+fn given<const N: usize>(claims: [(&'static str, MaybeUndefined<String>); N]) -> Vec<ClaimChange> {
     let given = claims.into_iter().filter(|(_, value)| !value.is_undefined());
     given.map(|(name, value)| (name, value.take())).collect()
 }
@@ -153,7 +153,7 @@ impl ProfileApi {
         bearer: RequiredScope<Account>,
     ) -> Result<Uncached<Claims>, Problems<401, 403, 503>> {
         let token = own_token(&self.app, bearer).await?;
-        Ok(Uncached(profile::of(&token.user)?.into()))
+        Ok(Uncached(profile::claims_of_user(&token.user)?.into()))
     }
 
     /// Change claims
@@ -172,6 +172,6 @@ impl ProfileApi {
         let changed = profile::change(&self.app, token.principal(), body.0.into(), &origin(request))
             .await
             .map_err(account_problem)?;
-        Ok(Uncached(profile::of(&changed)?.into()))
+        Ok(Uncached(profile::claims_of_user(&changed)?.into()))
     }
 }

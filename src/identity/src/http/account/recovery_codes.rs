@@ -66,7 +66,7 @@ impl RecoveryCodesApi {
         bearer: RequiredScope<Account>,
     ) -> Result<Uncached<CodesLeft>, Problems<401, 403, 503>> {
         let token = own_token(&self.app, bearer).await?;
-        Ok(Uncached(CodesLeft { left: recovery_code::left(&self.app, &token.user).await? }))
+        Ok(Uncached(CodesLeft { left: recovery_code::remaining(&self.app, &token.user).await? }))
     }
 
     /// Make a new set
@@ -87,7 +87,7 @@ impl RecoveryCodesApi {
         count_change(&self.app, &token).await?;
         let origin = origin(request);
         let change = credential_change(&token, end_other_sessions.0, &origin);
-        let codes = recovery_codes::renew(&self.app, change).await.map_err(account_problem)?;
+        let codes = recovery_codes::replace_set(&self.app, change).await.map_err(account_problem)?;
         Ok(Uncached(NewCodes { codes }))
     }
 }

@@ -6,7 +6,7 @@ use poem_openapi::{Object, OpenApi, param::Query, types::Example};
 use postern_service::{
     body::Json,
     clock::Timestamp,
-    problem::{CONFLICT, Kind, Problem, Problems, TOO_MANY_REQUESTS},
+    problem::{CONFLICT, Problem, ProblemKind, Problems, TOO_MANY_REQUESTS},
 };
 
 use crate::{
@@ -20,13 +20,15 @@ use crate::{
     },
     login::{
         LoginError,
-        totp::{self, EnrolError, Enrolment},
+        totp::{self, Enrolment, TotpError},
     },
     tokens::access_token::UserToken,
 };
 
-const WRONG_CODE: Kind = Kind::new("wrong_code", StatusCode::FORBIDDEN, "The code was not accepted");
-const NOT_BEGUN: Kind = Kind::new("enrolment_not_begun", StatusCode::CONFLICT, "No enrolment was begun");
+const WRONG_CODE: ProblemKind =
+    ProblemKind::new("wrong_code", StatusCode::FORBIDDEN, "The code was not accepted");
+const NOT_BEGUN: ProblemKind =
+    ProblemKind::new("enrolment_not_begun", StatusCode::CONFLICT, "No enrolment was begun");
 
 /// The authenticator API.
 pub struct TotpApi {
@@ -127,8 +129,9 @@ impl TotpApi {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
-        let enrolment =
-            totp::enrol(&self.app, token.principal(), &origin(request)).await.map_err(enrol_problem)?;
+        let enrolment = totp::begin_enrolment(&self.app, token.principal(), &origin(request))
+            .await
+            .map_err(enrol_problem)?;
         Ok(Uncached(enrolment.into()))
     }
 
@@ -180,14 +183,14 @@ impl TotpApi {
     }
 }
 
-fn enrol_problem(cause: EnrolError) -> Problem {
+fn enrol_problem(cause: TotpError) -> Problem {
     match cause {
-        EnrolError::AlreadyEnrolled => Problem::new(CONFLICT).detail("an authenticator is set up already"),
-        EnrolError::NotBegun => Problem::new(NOT_BEGUN),
-        EnrolError::WrongCode => Problem::new(WRONG_CODE),
-        EnrolError::Limited { retry_after } => Problem::new(TOO_MANY_REQUESTS).retry_after(retry_after),
-        EnrolError::SessionEnded(cause) => session_ended(cause),
-        EnrolError::Database(cause) | EnrolError::Login(LoginError::Database(cause)) => cause.into(),
-        EnrolError::Login(cause) => Problem::internal(&cause),
+        TotpError::AlreadyEnrolled => Problem::new(CONFLICT).detail("an authenticator is set up already"),
+        TotpError::NotBegun => Problem::new(NOT_BEGUN),
+        TotpError::WrongCode => Problem::new(WRONG_CODE),
+        TotpError::Limited { retry_after } => Problem::new(TOO_MANY_REQUESTS).retry_after(retry_after),
+        TotpError::SessionEnded(cause) => session_ended(cause),
+        TotpError::Database(cause) | TotpError::Login(LoginError::Database(cause)) => cause.into(),
+        TotpError::Login(cause) => Problem::internal(&cause),
     }
 }

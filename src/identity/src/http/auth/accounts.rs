@@ -8,9 +8,8 @@ use super::{super::uncached::Uncached, caller::Caller, errors};
 use crate::{
     App,
     accounts::{
-        self,
-        recovery::{self, Forgot},
-        registration::{self, NewAccount},
+        self, recovery,
+        registration::{self, RegistrationRequest},
     },
     users::Profile,
 };
@@ -218,7 +217,12 @@ impl AccountsApi {
             zoneinfo: body.zoneinfo,
             ..Profile::default()
         };
-        let new = NewAccount { email: &body.email, password: &body.password, profile, request: None };
+        let new = RegistrationRequest {
+            email: &body.email,
+            password: &body.password,
+            profile,
+            authorization_request_id: None,
+        };
         registration::register(&self.app, new, &caller.language, &caller.origin)
             .await
             .map_err(errors::account)?;
@@ -269,8 +273,12 @@ impl AccountsApi {
         body: Json<ForgotRequest>,
     ) -> Result<Uncached<Sent>, Problems<400, 401, 403, 429, 503>> {
         let caller = Caller::named(&self.app, request, &body.0.client_id)?;
-        let forgot = Forgot { email: &body.0.email, request: None, device: body.0.device.as_deref() };
-        recovery::forgot(&self.app, forgot, &caller.language, &caller.origin)
+        let forgot = recovery::ResetRequest {
+            email: &body.0.email,
+            authorization_request_id: None,
+            device_secret: body.0.device.as_deref(),
+        };
+        recovery::request_reset(&self.app, forgot, &caller.language, &caller.origin)
             .await
             .map_err(errors::account)?;
         Ok(Uncached(Sent { sent: true }))

@@ -7,7 +7,7 @@ use poem_openapi::{
 use serde_json::Value;
 
 use crate::{
-    login::{Answer, attempt},
+    login::{ChallengeResponse, attempt},
     tokens::TokenResponse,
 };
 
@@ -64,10 +64,10 @@ impl Example for Begun {
     }
 }
 
-impl From<attempt::Begun> for Begun {
-    fn from(begun: attempt::Begun) -> Self {
+impl From<attempt::ChallengeOpened> for Begun {
+    fn from(begun: attempt::ChallengeOpened) -> Self {
         let challenge = (!begun.challenge.is_empty()).then(|| Any(Value::Object(begun.challenge)));
-        Self { attempt: begun.attempt, expires_in: begun.expires_in.as_secs(), challenge }
+        Self { attempt: begun.attempt_secret, expires_in: begun.expires_in.as_secs(), challenge }
     }
 }
 
@@ -100,8 +100,8 @@ pub(super) struct VerifyRequest {
 }
 
 impl VerifyRequest {
-    pub(super) fn answer(self) -> Answer {
-        Answer { code: self.code, own: self.answer.map(|answer| answer.0).unwrap_or_default() }
+    pub(super) fn answer(self) -> ChallengeResponse {
+        ChallengeResponse { code: self.code, payload: self.answer.map(|answer| answer.0).unwrap_or_default() }
     }
 }
 

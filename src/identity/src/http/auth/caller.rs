@@ -21,7 +21,7 @@ use crate::{
     audit::Origin,
     clients::Client,
     crypto,
-    tokens::{SignInScope, api_session::NewApiSession},
+    tokens::{SignInTargets, api_session::NewApiSession},
 };
 
 /// Whoever calls.
@@ -56,8 +56,8 @@ impl Caller {
     }
 
     /// What a sign-in of this client brings about.
-    pub(super) fn completion<'a>(&'a self, scope: &'a SignInScope) -> NewApiSession<'a> {
-        NewApiSession { client: &self.client, scope, origin: &self.origin }
+    pub(super) fn completion<'a>(&'a self, scope: &'a SignInTargets) -> NewApiSession<'a> {
+        NewApiSession { client: &self.client, targets: scope, origin: &self.origin }
     }
 
     /// Cookies are taken and set for pages of the client's own origins only: a browser sends the header
@@ -81,7 +81,7 @@ pub(super) struct Cookies<'a> {
 impl<'a> Cookies<'a> {
     pub(super) fn new(app: &'a App, jar: &'a CookieJar, caller: &Caller) -> Self {
         let hash = crypto::token_hash(caller.client.client_id());
-        Self { app, jar, client: crypto::hex(&hash[..8]) }
+        Self { app, jar, client: crypto::encode_hex(&hash[..8]) }
     }
 
     /// The refresh token.

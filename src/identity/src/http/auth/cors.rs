@@ -35,7 +35,7 @@ impl<E> FirstPartyOrigins<E> {
 
     fn allowed_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let origin = headers.get(ORIGIN)?;
-        self.app.clients().first_party_origin(origin.to_str().ok()?).then(|| origin.clone())
+        self.app.clients().has_first_party_origin(origin.to_str().ok()?).then(|| origin.clone())
     }
 }
 

@@ -7,63 +7,69 @@ use std::time::Duration;
 use poem::http::{HeaderValue, StatusCode};
 use postern_service::{
     clock::Timestamp,
-    problem::{self, Kind, Problem},
+    problem::{self, Problem, ProblemKind},
 };
 use postern_token_verifier::Refusal;
 
 use super::super::error::OAuthError;
 use crate::{
     accounts::AccountError,
-    login::{LoginError, policy::Requirement},
+    login::{LoginError, policy::AuthenticationRequirement},
     sessions::{SessionEnded, WriteError},
     tokens::{
         IssueError, ScopeError, TokenError, access_token::BearerError, keys::SignError,
         revocation::RevocationError,
     },
-    users::NotAnEmail,
+    users::InvalidEmail,
 };
 
-const LOGIN_FAILED: Kind =
-    Kind::new("login_failed", StatusCode::UNAUTHORIZED, "The sign-in was not accepted");
-const MFA_REQUIRED: Kind = Kind::new("mfa_required", StatusCode::FORBIDDEN, "Another factor is needed");
-const ACCOUNT_CLOSED: Kind =
-    Kind::new("account_closed", StatusCode::FORBIDDEN, "The account is closed and will be deleted");
-const INVALID_CLIENT: Kind =
-    Kind::new("invalid_client", StatusCode::UNAUTHORIZED, "The client is unknown or did not prove who it is");
-const NOT_FIRST_PARTY: Kind =
-    Kind::new("not_first_party", StatusCode::FORBIDDEN, "The client may not use this API");
-const ORIGIN_NOT_ALLOWED: Kind =
-    Kind::new("origin_not_allowed", StatusCode::FORBIDDEN, "The page's origin is not registered");
-const METHOD_NOT_OFFERED: Kind =
-    Kind::new("method_not_offered", StatusCode::NOT_FOUND, "The login method is not offered here");
-const INVALID_SCOPE: Kind = Kind::new("invalid_scope", StatusCode::BAD_REQUEST, "The scope is not available");
-const INVALID_TARGET: Kind =
-    Kind::new("invalid_target", StatusCode::BAD_REQUEST, "The resource is not available");
-const INVALID_GRANT: Kind =
-    Kind::new("invalid_grant", StatusCode::UNAUTHORIZED, "The refresh token is not valid");
-const UNAUTHORIZED_CLIENT: Kind =
-    Kind::new("unauthorized_client", StatusCode::FORBIDDEN, "The client may not refresh tokens");
-const INVALID_TOKEN: Kind =
-    Kind::new("invalid_token", StatusCode::UNAUTHORIZED, "The access token is not accepted");
-const INSUFFICIENT_SCOPE: Kind =
-    Kind::new("insufficient_scope", StatusCode::FORBIDDEN, "The access token lacks a scope");
-const INSUFFICIENT_AUTHENTICATION: Kind = Kind::new(
+const LOGIN_FAILED: ProblemKind =
+    ProblemKind::new("login_failed", StatusCode::UNAUTHORIZED, "The sign-in was not accepted");
+const MFA_REQUIRED: ProblemKind =
+    ProblemKind::new("mfa_required", StatusCode::FORBIDDEN, "Another factor is needed");
+const ACCOUNT_CLOSED: ProblemKind =
+    ProblemKind::new("account_closed", StatusCode::FORBIDDEN, "The account is closed and will be deleted");
+const INVALID_CLIENT: ProblemKind = ProblemKind::new(
+    "invalid_client",
+    StatusCode::UNAUTHORIZED,
+    "The client is unknown or did not prove who it is",
+);
+const NOT_FIRST_PARTY: ProblemKind =
+    ProblemKind::new("not_first_party", StatusCode::FORBIDDEN, "The client may not use this API");
+const ORIGIN_NOT_ALLOWED: ProblemKind =
+    ProblemKind::new("origin_not_allowed", StatusCode::FORBIDDEN, "The page's origin is not registered");
+const METHOD_NOT_OFFERED: ProblemKind =
+    ProblemKind::new("method_not_offered", StatusCode::NOT_FOUND, "The login method is not offered here");
+const INVALID_SCOPE: ProblemKind =
+    ProblemKind::new("invalid_scope", StatusCode::BAD_REQUEST, "The scope is not available");
+const INVALID_TARGET: ProblemKind =
+    ProblemKind::new("invalid_target", StatusCode::BAD_REQUEST, "The resource is not available");
+const INVALID_GRANT: ProblemKind =
+    ProblemKind::new("invalid_grant", StatusCode::UNAUTHORIZED, "The refresh token is not valid");
+const UNAUTHORIZED_CLIENT: ProblemKind =
+    ProblemKind::new("unauthorized_client", StatusCode::FORBIDDEN, "The client may not refresh tokens");
+const INVALID_TOKEN: ProblemKind =
+    ProblemKind::new("invalid_token", StatusCode::UNAUTHORIZED, "The access token is not accepted");
+const INSUFFICIENT_SCOPE: ProblemKind =
+    ProblemKind::new("insufficient_scope", StatusCode::FORBIDDEN, "The access token lacks a scope");
+const INSUFFICIENT_AUTHENTICATION: ProblemKind = ProblemKind::new(
     "insufficient_user_authentication",
     StatusCode::UNAUTHORIZED,
     "A newer or stronger sign-in is needed",
 );
 
-const REGISTRATION_CLOSED: Kind =
-    Kind::new("registration_closed", StatusCode::FORBIDDEN, "Nobody can register here");
-const NO_MAIL: Kind = Kind::new("no_mail", StatusCode::FORBIDDEN, "No mail is sent here");
-const MAILS_EXHAUSTED: Kind = Kind::new(
+const REGISTRATION_CLOSED: ProblemKind =
+    ProblemKind::new("registration_closed", StatusCode::FORBIDDEN, "Nobody can register here");
+const NO_MAIL: ProblemKind = ProblemKind::new("no_mail", StatusCode::FORBIDDEN, "No mail is sent here");
+const MAILS_EXHAUSTED: ProblemKind = ProblemKind::new(
     "mails_exhausted",
     StatusCode::SERVICE_UNAVAILABLE,
     "No registration mail can be sent just now",
 );
-const OTHER_ACCOUNT: Kind =
-    Kind::new("other_account", StatusCode::FORBIDDEN, "The link is for another account");
-const LINK_OVER: Kind = Kind::new("link_over", StatusCode::BAD_REQUEST, "The link does not work any more");
+const OTHER_ACCOUNT: ProblemKind =
+    ProblemKind::new("other_account", StatusCode::FORBIDDEN, "The link is for another account");
+const LINK_OVER: ProblemKind =
+    ProblemKind::new("link_over", StatusCode::BAD_REQUEST, "The link does not work any more");
 
 const SOON: Duration = Duration::from_secs(1);
 
@@ -73,21 +79,21 @@ const NOT_FOR_ISSUER_ALONE: &str = "the access token is not for the issuer alone
 /// Why a sign-in does not go on.
 pub(in crate::http) fn login(cause: LoginError) -> Problem {
     match cause {
-        LoginError::Refused | LoginError::Ended => {
+        LoginError::ResponseRejected | LoginError::AttemptEnded => {
             tracing::info!(%cause, "sign-in refused");
             Problem::new(LOGIN_FAILED)
         }
-        LoginError::NotOffered => Problem::new(METHOD_NOT_OFFERED),
+        LoginError::MethodNotOffered => Problem::new(METHOD_NOT_OFFERED),
         LoginError::MalformedIdentifier => Problem::new(problem::MALFORMED)
             .field("identifier")
             .detail("`identifier` is not an email address such as name@example.com"),
         LoginError::Limited { retry_after } => {
             Problem::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)
         }
-        LoginError::Busy => Problem::unavailable(&cause, SOON),
+        LoginError::HasherBusy => Problem::unavailable(&cause, SOON),
         LoginError::SessionEnded(cause) => session_ended(cause),
         LoginError::Database(cause) => cause.into(),
-        LoginError::Crypto(_) | LoginError::Method(_) => Problem::internal(&cause),
+        LoginError::Crypto(_) | LoginError::MethodFailed(_) => Problem::internal(&cause),
     }
 }
 
@@ -97,34 +103,34 @@ pub(in crate::http) fn account(cause: AccountError) -> Problem {
         Problem::new(problem::MALFORMED).field(field).detail(format!("`{field}` {rule}"))
     };
     match cause {
-        AccountError::Closed => Problem::new(REGISTRATION_CLOSED),
-        AccountError::NoMail => Problem::new(NO_MAIL).detail("an administrator can help"),
-        AccountError::Uninvited => Problem::new(REGISTRATION_CLOSED)
+        AccountError::RegistrationClosed => Problem::new(REGISTRATION_CLOSED),
+        AccountError::MailUnavailable => Problem::new(NO_MAIL).detail("an administrator can help"),
+        AccountError::InvitationRequired => Problem::new(REGISTRATION_CLOSED)
             .detail("an account needs an invitation: ask the operator for one"),
-        AccountError::MalformedEmail => malformed("email", &NotAnEmail),
+        AccountError::MalformedEmail => malformed("email", &InvalidEmail),
         AccountError::SameEmail => malformed("email", &cause),
-        AccountError::Password(rule) => malformed("password", &rule),
-        AccountError::Profile { field, rule } => malformed(field, &rule),
+        AccountError::UnacceptablePassword(rule) => malformed("password", &rule),
+        AccountError::InvalidClaim { field, rule } => malformed(field, &rule),
         AccountError::WrongPassword => malformed("password", &cause),
         AccountError::NoAuthenticator => {
             Problem::new(problem::CONFLICT).detail("set up an authenticator first: the codes stand in for it")
         }
         AccountError::Login(cause) => login(cause),
-        AccountError::OtherAccount => Problem::new(OTHER_ACCOUNT).detail(
+        AccountError::LinkForOtherAccount => Problem::new(OTHER_ACCOUNT).detail(
             "confirm a change of address by `/api/account/email/confirm`, with a token of its account",
         ),
         AccountError::EmailInUse => Problem::new(problem::CONFLICT).detail("another account uses the email"),
-        AccountError::LinkOver => Problem::new(LINK_OVER).detail("ask for a new one"),
-        AccountError::Limited { retry_after } => {
+        AccountError::InvalidLink => Problem::new(LINK_OVER).detail("ask for a new one"),
+        AccountError::RateLimited { retry_after } => {
             Problem::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)
         }
-        AccountError::MailsExhausted { retry_after } => Problem::new(MAILS_EXHAUSTED)
+        AccountError::MailQuotaExhausted { retry_after } => Problem::new(MAILS_EXHAUSTED)
             .detail("nobody can register until then: as many mails were sent as may be")
             .retry_after(retry_after),
         AccountError::TooManyChanges { retry_after } => Problem::new(problem::TOO_MANY_REQUESTS)
             .detail("the account was changed too often")
             .retry_after(retry_after),
-        AccountError::Busy(cause) => Problem::unavailable(&cause, SOON),
+        AccountError::HasherBusy(cause) => Problem::unavailable(&cause, SOON),
         AccountError::SessionEnded(cause) => session_ended(cause),
         AccountError::Database(cause) => cause.into(),
         AccountError::Hash(_) | AccountError::Crypto(_) => Problem::internal(&cause),
@@ -182,7 +188,7 @@ pub(super) fn one_of(one: &'static str, other: &'static str) -> Problem {
 
 pub(super) fn scope(cause: &ScopeError) -> Problem {
     tracing::info!(%cause, "scope refused");
-    let kind = if cause.of_target() { INVALID_TARGET } else { INVALID_SCOPE };
+    let kind = if cause.concerns_resource() { INVALID_TARGET } else { INVALID_SCOPE };
     Problem::new(kind).detail(cause.to_string())
 }
 
@@ -231,8 +237,8 @@ pub(super) fn unusable_header() -> Problem {
 pub(in crate::http) fn bearer_problem(cause: BearerError) -> Problem {
     match cause {
         BearerError::Database(cause) => cause.into(),
-        BearerError::Refused(Refusal::KeysUnavailable) => Problem::unavailable(&cause, SOON),
-        BearerError::Scope { scope, ref advice, .. } => {
+        BearerError::InvalidToken(Refusal::KeysUnavailable) => Problem::unavailable(&cause, SOON),
+        BearerError::InsufficientScope { scope, ref advice, .. } => {
             tracing::info!(%cause, "access token refused");
             let needed = format!("the scope `{scope}` is needed");
             let detail =
@@ -244,7 +250,7 @@ pub(in crate::http) fn bearer_problem(cause: BearerError) -> Problem {
         cause => {
             tracing::info!(%cause, "access token refused");
             match cause {
-                BearerError::NotForIssuerAlone { .. } => invalid_token().detail(NOT_FOR_ISSUER_ALONE),
+                BearerError::AudienceNotIssuerOnly { .. } => invalid_token().detail(NOT_FOR_ISSUER_ALONE),
                 _ => invalid_token(),
             }
         }
@@ -264,16 +270,16 @@ pub(in crate::http) fn session_ended(_: SessionEnded) -> Problem {
 /// Why a write that a token allows was not made.
 pub(in crate::http) fn write_problem(cause: WriteError) -> Problem {
     match cause {
-        WriteError::Ended(cause) => session_ended(cause),
+        WriteError::SessionEnded(cause) => session_ended(cause),
         WriteError::Database(cause) => cause.into(),
     }
 }
 
 /// RFC 9470 section 3: what sign-in would be enough.
-pub(in crate::http) fn insufficient(requirement: &Requirement) -> Problem {
+pub(in crate::http) fn insufficient(requirement: &AuthenticationRequirement) -> Problem {
     let mut parameters = "error=\"insufficient_user_authentication\"".to_owned();
-    if let Some(acr) = requirement.acr {
-        parameters = format!("{parameters}, acr_values=\"{}\"", acr.word());
+    if let Some(acr) = requirement.min_acr {
+        parameters = format!("{parameters}, acr_values=\"{}\"", acr.as_str());
     }
     if let Some(age) = requirement.max_age {
         parameters = format!("{parameters}, max_age=\"{}\"", age.as_secs());

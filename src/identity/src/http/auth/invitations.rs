@@ -4,7 +4,7 @@ use poem::{Request, http::StatusCode};
 use poem_openapi::{Object, OpenApi, types::Example};
 use postern_service::{
     body::Json,
-    problem::{Kind, Problem, Problems},
+    problem::{Problem, ProblemKind, Problems},
 };
 
 use super::{
@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{App, accounts::invitations};
 
-const PUBLIC_CLIENT: Kind =
-    Kind::new("public_client", StatusCode::FORBIDDEN, "Only a client with a secret may do this");
+const PUBLIC_CLIENT: ProblemKind =
+    ProblemKind::new("public_client", StatusCode::FORBIDDEN, "Only a client with a secret may do this");
 
 /// The invitations API.
 pub struct InvitationsApi {
@@ -88,10 +88,15 @@ impl InvitationsApi {
             return Err(Problem::new(PUBLIC_CLIENT).into());
         }
         let client_id = caller.client.client_id();
-        let made =
-            invitations::invite_for(&self.app, client_id, &body.email, &caller.language, &caller.origin)
-                .await
-                .map_err(errors::account)?;
+        let made = invitations::invite_for_client(
+            &self.app,
+            client_id,
+            &body.email,
+            &caller.language,
+            &caller.origin,
+        )
+        .await
+        .map_err(errors::account)?;
         Ok(Uncached(Invited { email: made.email, expires_at: made.expires_at.rfc3339() }))
     }
 }

@@ -44,15 +44,15 @@ use crate::{
     App,
     clients::Client,
     login::{
-        self, Answer, LoginError,
-        attempt::{self, Begin, Binding, Start, Verified, Verify},
+        self, ChallengeResponse, LoginError,
+        attempt::{self, AttemptBinding, AttemptStart, BeginParameters, LoginOutcome, VerifyParameters},
     },
     sessions::SessionKind,
     tokens::{
-        self, SignInScope, TokenError, TokenResponse, Wanted,
+        self, RequestedTarget, SignInTargets, TokenError, TokenResponse,
         access_token::{self, UserToken},
-        api_session::{self, Granted},
-        refresh_token::{self, Refresh},
+        api_session::{self, PendingTokenResponse},
+        refresh_token::{self, RefreshTokenRequest},
         userinfo,
     },
 };
@@ -94,9 +94,11 @@ impl AuthApi {
             Caller::of(&self.app, request, &header, &body.client_id, body.client_secret.as_deref()).await?;
         let cookies = Cookies::new(&self.app, jar, &caller);
         let start = match (&body.identifier, &body.attempt) {
-            (Some(identifier), None) => Start::New { identifier, remembered: false },
-            (None, Some(attempt)) => Start::Continue { attempt },
-            (None, None) if self.names_its_user(&method.0) => Start::Unnamed { remembered: false },
+            (Some(identifier), None) => AttemptStart::WithIdentifier { identifier, remembered: false },
+            (None, Some(attempt)) => AttemptStart::Continue { attempt },
+            (None, None) if self.names_its_user(&method.0) => {
+                AttemptStart::Discoverable { remembered: false }
+            }
             _ => return Err(errors::one_of("identifier", "attempt").into()),
         };
         let in_cookies = body.cookies.unwrap_or_default();
@@ -109,16 +111,16 @@ impl AuthApi {
         let device = cookies.device(body.device.clone(), in_cookies);
         let begun = attempt::begin(
             &self.app,
-            Begin {
+            BeginParameters {
                 client: Some(&caller.client),
                 method: &method.0,
                 start,
-                binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
-                requirement: login::requirement_of(&self.app, &caller.client),
-                device: device.as_deref(),
+                binding: AttemptBinding { authorization_request: None, browser_secret: binding.as_deref() },
+                requirement: login::client_requirement(&self.app, &caller.client),
+                device_secret: device.as_deref(),
                 language: &caller.language,
                 origin: &caller.origin,
-                stores: None,
+                authorization_request_row: None,
             },
         )
         .await
@@ -153,15 +155,15 @@ impl AuthApi {
         let attempt = body.attempt.clone();
         let binding = if in_cookies { cookies.attempt() } else { None };
         let device = cookies.device(body.device.clone(), in_cookies);
-        let verify = Verify {
+        let verify = VerifyParameters {
             client: Some(&caller.client),
             method: &method.0,
-            attempt: &attempt,
-            answer: body.answer(),
-            binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
+            attempt_secret: &attempt,
+            response: body.answer(),
+            binding: AttemptBinding { authorization_request: None, browser_secret: binding.as_deref() },
             session_kind: SessionKind::Api,
-            current: None,
-            device: device.as_deref(),
+            current_session: None,
+            device_secret: device.as_deref(),
             language: &caller.language,
             origin: &caller.origin,
         };
@@ -192,25 +194,26 @@ impl AuthApi {
         let scope = self.scope(&caller, body.scope.as_deref(), body.resource)?;
         let binding = in_cookies.then(|| cookies.ensure_attempt());
         let device = cookies.device(body.device, in_cookies);
-        let begin = Begin {
+        let begin = BeginParameters {
             client: Some(&caller.client),
             method: PASSWORD,
-            start: Start::New { identifier: &body.email, remembered: false },
-            binding: Binding { authorization_request: None, browser_secret: binding.as_deref() },
-            requirement: login::requirement_of(&self.app, &caller.client),
-            device: device.as_deref(),
+            start: AttemptStart::WithIdentifier { identifier: &body.email, remembered: false },
+            binding: AttemptBinding { authorization_request: None, browser_secret: binding.as_deref() },
+            requirement: login::client_requirement(&self.app, &caller.client),
+            device_secret: device.as_deref(),
             language: &caller.language,
             origin: &caller.origin,
-            stores: None,
+            authorization_request_row: None,
         };
-        let answer = Answer { own: body.password.into(), ..Answer::default() };
+        let answer = ChallengeResponse { payload: body.password.into(), ..ChallengeResponse::default() };
         let completion = caller.completion(&scope);
-        let (attempt, verified) = attempt::at_once(&self.app, begin, answer, SessionKind::Api, &completion)
-            .await
-            .map_err(|cause| match cause {
-                LoginError::MalformedIdentifier => errors::malformed_email(),
-                cause => errors::login(cause),
-            })?;
+        let (attempt, verified) =
+            attempt::begin_and_verify(&self.app, begin, answer, SessionKind::Api, &completion)
+                .await
+                .map_err(|cause| match cause {
+                    LoginError::MalformedIdentifier => errors::malformed_email(),
+                    cause => errors::login(cause),
+                })?;
         Ok(self.conclude(&caller, &cookies, verified, attempt, in_cookies).await?)
     }
 
@@ -232,8 +235,8 @@ impl AuthApi {
         let (token, in_cookies) = refresh_token_of(&caller, request, &cookies, body.refresh_token)?;
         let token = token.ok_or_else(errors::refresh_refused)?;
         let resources = body.resource.map(Resource::list).unwrap_or_default();
-        let wanted = Wanted { scope: body.scope.as_deref(), resources: &resources };
-        let refresh = Refresh { refresh_token: &token, wanted };
+        let target = RequestedTarget { scope: body.scope.as_deref(), resources: &resources };
+        let refresh = RefreshTokenRequest { refresh_token: &token, target };
         let issued = refresh_token::rotate(&self.app, &caller.client, refresh, &caller.origin).await;
         if in_cookies && issued.as_ref().is_err_and(TokenError::ends_refresh_token) {
             cookies.clear_refresh();
@@ -276,8 +279,10 @@ impl AuthApi {
     /// The claims that the access token releases, as at userinfo: it needs the scope `openid`, whomever it is for.
     #[oai(path = "/me", method = "get", operation_id = "auth_me")]
     async fn me(&self, bearer: RequiredScope<OpenId>) -> Result<Uncached<Claims>, Problems<401, 403, 503>> {
-        let token = access_token::of_user(&self.app, &token_in(bearer.0)?).await.map_err(bearer_problem)?;
-        let released = userinfo::released(&token)?;
+        let token = access_token::verify_for_userinfo(&self.app, &token_in(bearer.0)?)
+            .await
+            .map_err(bearer_problem)?;
+        let released = userinfo::released_claims(&token)?;
         Ok(Uncached(released.into()))
     }
 
@@ -291,14 +296,15 @@ impl AuthApi {
         client_id: Query<String>,
     ) -> Result<Uncached<Methods>, Problems<400, 401, 403>> {
         let caller = Caller::named(&self.app, request, &client_id.0)?;
-        let methods = login::beginning(&self.app, &login::requirement_of(&self.app, &caller.client));
+        let methods =
+            login::first_factor_methods(&self.app, &login::client_requirement(&self.app, &caller.client));
         Ok(Uncached(Methods { methods }))
     }
 }
 
 impl AuthApi {
     fn names_its_user(&self, method: &str) -> bool {
-        self.app.login_methods.find(&self.app, method).is_ok_and(|method| method.names_its_user())
+        self.app.login_methods.find(&self.app, method).is_ok_and(|method| method.discoverable())
     }
 
     fn scope(
@@ -306,10 +312,11 @@ impl AuthApi {
         caller: &Caller,
         scope: Option<&str>,
         resource: Option<Resource>,
-    ) -> Result<SignInScope, Problem> {
+    ) -> Result<SignInTargets, Problem> {
         let resources = resource.map(Resource::list).unwrap_or_default();
-        let wanted = Wanted { scope, resources: &resources };
-        tokens::scope::of_sign_in(&self.app, &caller.client, wanted).map_err(|cause| errors::scope(&cause))
+        let target = RequestedTarget { scope, resources: &resources };
+        tokens::scope::resolve_sign_in(&self.app, &caller.client, target)
+            .map_err(|cause| errors::scope(&cause))
     }
 
     /// Tokens for a proof that completed its attempt; otherwise what it may go on with.
@@ -317,18 +324,18 @@ impl AuthApi {
         &self,
         caller: &Caller,
         cookies: &Cookies<'_>,
-        verified: Verified<Granted>,
+        verified: LoginOutcome<PendingTokenResponse>,
         attempt: String,
         in_cookies: bool,
     ) -> Result<Uncached<Tokens>, Problem> {
         match verified {
-            Verified::More { methods } => Err(errors::mfa_required(methods, attempt)),
-            Verified::Closed { deletion_at } => {
+            LoginOutcome::FactorRequired { methods } => Err(errors::mfa_required(methods, attempt)),
+            LoginOutcome::AccountClosed { deletion_at } => {
                 Err(errors::account_closed(deletion_at, &self.app.config.issuer))
             }
-            Verified::Done(now) => {
+            LoginOutcome::Complete(now) => {
                 let device = now.device_secret.clone();
-                let issued = api_session::first_tokens(*now).await;
+                let issued = api_session::initial_tokens(*now).await;
                 let refused = |cause| errors::token(caller.client.client_id(), cause);
                 let Uncached(tokens) = answer(cookies, issued.map_err(refused)?, in_cookies);
                 if in_cookies {
@@ -367,7 +374,7 @@ fn answer(cookies: &Cookies<'_>, mut issued: TokenResponse, in_cookies: bool) ->
 
 /// The user's access token in the header, which must be for the issuer alone.
 pub(super) async fn issuer_token(app: &App, bearer: BearerHeader) -> Result<UserToken, Problem> {
-    access_token::for_issuer_alone(app, &token_in(bearer)?).await.map_err(bearer_problem)
+    access_token::verify_for_issuer_only(app, &token_in(bearer)?).await.map_err(bearer_problem)
 }
 
 /// The access token in the header, not judged yet.
@@ -382,7 +389,7 @@ fn token_in(bearer: BearerHeader) -> Result<String, Problem> {
 /// The language of whoever sent a request.
 pub(super) fn language(app: &App, request: &Request) -> String {
     let accepted = request.headers().get("accept-language").and_then(|value| value.to_str().ok());
-    app.templates.language(None, accepted)
+    app.templates.negotiate_language(None, accepted)
 }
 
 /// A first-party client, or a refusal.

@@ -17,8 +17,8 @@ use super::origin;
 use crate::{
     App,
     authorization::{
-        self, AuthorizeError, Browser, Destination, Gone, Malformed, Parameters, Received, RequestHandle,
-        Untrusted,
+        self, AuthorizationPageError, Browser, BrowserDestination, MalformedParameters, Parameters,
+        PostOutcome, RequestHandle, RequestNotPending, UntrustedRequest,
     },
     http::{
         pages::{Answer, Page, PageError, Refusal, error, see_other},
@@ -41,11 +41,11 @@ pub async fn show(app: App, request: Request) -> Answer {
         None => authorization::begin(&app, &parameters, browser, &origin).await?,
     };
     let mut response = match destination {
-        Destination::Client(location) => return to_client(&location),
-        Destination::Login(handle) | Destination::StepUp(handle) => {
+        BrowserDestination::Client(location) => return to_client(&location),
+        BrowserDestination::Login(handle) | BrowserDestination::StepUp(handle) => {
             see_other(&format!("/login?request={handle}"))
         }
-        Destination::Consent(handle) => see_other(&format!("/consent?request={handle}")),
+        BrowserDestination::Consent(handle) => see_other(&format!("/consent?request={handle}")),
     };
     security::set_browser(&app, &mut response, &browser_secret);
     Ok(response)
@@ -55,24 +55,24 @@ pub async fn show(app: App, request: Request) -> Answer {
 pub async fn receive(app: App, mut request: Request) -> Answer {
     let parameters = read_form(&mut request).await?;
     let origin = origin(&request);
-    match authorization::receive(&app, &parameters, &origin) {
-        Ok(Received::Kept(handle)) => Ok(see_other(&format!("{PATH}?resume={handle}"))),
-        Ok(Received::Refused(location)) => to_client(&location),
+    match authorization::begin_from_post(&app, &parameters, &origin) {
+        Ok(PostOutcome::Sealed(handle)) => Ok(see_other(&format!("{PATH}?resume={handle}"))),
+        Ok(PostOutcome::Rejected(location)) => to_client(&location),
         // In the languages that the form asks for: the address of this page does not say.
         Err(cause) => {
-            let page = Page::of(&app, &request, parameters.one("ui_locales").ok().flatten());
+            let page = Page::of(&app, &request, parameters.single("ui_locales").ok().flatten());
             Ok(error::show(&page, &cause.into()))
         }
     }
 }
 
 /// The request that goes on. One that names a client is a client's, whatever else it says.
-fn waiting(parameters: &Parameters) -> Option<Result<RequestHandle, AuthorizeError>> {
-    if parameters.has("client_id") {
+fn waiting(parameters: &Parameters) -> Option<Result<RequestHandle, AuthorizationPageError>> {
+    if parameters.contains("client_id") {
         return None;
     }
-    let handle = parameters.one("resume").transpose()?;
-    Some(handle.ok().and_then(|handle| handle.parse().ok()).ok_or(Gone::Unknown.into()))
+    let handle = parameters.single("resume").transpose()?;
+    Some(handle.ok().and_then(|handle| handle.parse().ok()).ok_or(RequestNotPending::Unknown.into()))
 }
 
 /// Reads a form that may come from any site.
@@ -94,30 +94,34 @@ pub(super) fn to_client(location: &str) -> Answer {
         .finish())
 }
 
-impl From<Malformed> for PageError {
-    fn from(_: Malformed) -> Self {
+impl From<MalformedParameters> for PageError {
+    fn from(_: MalformedParameters) -> Self {
         Refusal::Malformed.into()
     }
 }
 
-impl From<AuthorizeError> for PageError {
-    fn from(cause: AuthorizeError) -> Self {
+impl From<AuthorizationPageError> for PageError {
+    fn from(cause: AuthorizationPageError) -> Self {
         let refusal = match cause {
             // The log has it, with what came.
-            AuthorizeError::Untrusted(cause) => return untrusted(cause).into(),
-            AuthorizeError::Gone(Gone::Untrusted(cause)) => untrusted(cause),
-            AuthorizeError::Gone(_) => Refusal::RequestGone,
-            AuthorizeError::Database(cause) => return cause.into(),
-            cause @ AuthorizeError::Crypto(_) => return Self::internal(&cause),
+            AuthorizationPageError::Untrusted(cause) => return untrusted(cause).into(),
+            AuthorizationPageError::RequestNotPending(RequestNotPending::Untrusted(cause)) => {
+                untrusted(cause)
+            }
+            AuthorizationPageError::RequestNotPending(_) => Refusal::RequestGone,
+            AuthorizationPageError::Database(cause) => return cause.into(),
+            cause @ AuthorizationPageError::Crypto(_) => return Self::internal(&cause),
         };
         tracing::info!(%cause, "authorization refused on a page");
         refusal.into()
     }
 }
 
-const fn untrusted(cause: Untrusted) -> Refusal {
+const fn untrusted(cause: UntrustedRequest) -> Refusal {
     match cause {
-        Untrusted::ClientId | Untrusted::UnknownClient => Refusal::UnknownClient,
-        Untrusted::RedirectUri | Untrusted::UnregisteredRedirectUri => Refusal::InvalidRedirectUri,
+        UntrustedRequest::ClientId | UntrustedRequest::UnknownClient => Refusal::UnknownClient,
+        UntrustedRequest::RedirectUri | UntrustedRequest::UnregisteredRedirectUri => {
+            Refusal::InvalidRedirectUri
+        }
     }
 }

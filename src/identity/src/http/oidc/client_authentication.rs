@@ -22,8 +22,8 @@ use crate::{
     App,
     audit::Origin,
     clients::{Client, Clients},
-    rate_limit::{self, Limit, Taken},
-    tokens::scope::shown,
+    rate_limit::{self, Limit, TakeOutcome},
+    tokens::scope::printable_excerpt,
 };
 
 /// Colons that a client's name may have and still be recognised where it is not encoded: more than any URI needs, and few
@@ -178,7 +178,7 @@ pub async fn authenticate(
 fn proves(app: &App, clients: &Clients, client_id: &str, secret: Option<&str>) -> Option<Arc<Client>> {
     let client = clients.find(client_id)?;
     let proven = match secret {
-        Some(secret) => !client.public() && client.knows_secret(secret, app.clock.now()),
+        Some(secret) => !client.public() && client.secret_matches(secret, app.clock.now()),
         None => client.public(),
     };
     proven.then(|| Arc::clone(client))
@@ -217,14 +217,15 @@ impl Claim {
 
 /// Refuses without saying why, and counts it (RFC 6749 section 2.3.1). A success counts nothing, so it costs no write.
 async fn refused<T>(app: &App, claim: &Claim, origin: &Origin) -> Result<T, OAuthError> {
-    let (client_id, expected) = (shown([claim.client_id.as_str()]), claim.expected(&app.clients()));
+    let (client_id, expected) =
+        (printable_excerpt([claim.client_id.as_str()]), claim.expected(&app.clients()));
     let ip = origin.ip.map(tracing::field::display);
     tracing::info!(client_id, found = claim.found, expected, ip, "client authentication failed");
     metrics::counter!("postern_client_authentication_failures_total").increment(1);
     let limit =
         Limit { name: "client_failures_per_source", rate: app.config.limits.client_failures_per_source };
-    match rate_limit::take_now(app, limit, &rate_limit::source(origin.ip)).await? {
-        Taken::Within(_) => Err(OAuthError::invalid_client(claim.by_header)),
-        Taken::Limited { retry_after, .. } => Err(OAuthError::too_many_requests(retry_after)),
+    match rate_limit::take_relaxed(app, limit, &rate_limit::source_of_ip(origin.ip)).await? {
+        TakeOutcome::Within(_) => Err(OAuthError::invalid_client(claim.by_header)),
+        TakeOutcome::Limited { retry_after, .. } => Err(OAuthError::too_many_requests(retry_after)),
     }
 }

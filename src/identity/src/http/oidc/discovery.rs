@@ -158,7 +158,7 @@ impl Metadata {
             code_challenge_methods_supported: vec!["S256"],
             authorization_response_iss_parameter_supported: true,
             prompt_values_supported: vec!["none", "login", "consent", "select_account"],
-            acr_values_supported: login::levels(app).into_iter().map(Acr::word).collect(),
+            acr_values_supported: login::supported_acrs(app).into_iter().map(Acr::as_str).collect(),
             ui_locales_supported: app.templates.languages(),
             claims_supported: CLAIMS.into(),
             claim_types_supported: vec!["normal"],

@@ -15,13 +15,13 @@ use crate::{
     authorization::{
         Parameters,
         logout::{self, LogoutRequest, LogoutStep},
-        parameters::Repeated,
+        parameters::RepeatedParameter,
     },
     http::{
         pages::{Answer, Page, PageError, Refusal, asker::asker, see_other},
         security,
     },
-    sessions::SignedIn,
+    sessions::SignedInUser,
 };
 
 /// Where it is.
@@ -34,7 +34,9 @@ pub async fn show(app: App, request: Request) -> Answer {
     let origin = origin(&request);
     let secret = security::session_secret(&app, &request);
     match logout::begin(&app, logout, secret, &origin).await? {
-        LogoutStep::SignedOut { return_to } => signed_out(&app, &request, &parameters, return_to),
+        LogoutStep::SignedOut { redirect_uri: return_to } => {
+            signed_out(&app, &request, &parameters, return_to)
+        }
         LogoutStep::Confirm { request: logout, signed_in } => {
             confirmation(&app, &request, &parameters, &logout, &signed_in)
         }
@@ -44,8 +46,8 @@ pub async fn show(app: App, request: Request) -> Answer {
 /// POST: the answer to our question, or a client's request in a form.
 pub async fn submit(app: App, mut request: Request) -> Answer {
     let parameters = read_form(&mut request).await?;
-    let Some(token) = parameters.one("form_token")? else {
-        return Ok(see_other(&format!("{PATH}?{}", parameters.encode_only(&logout::SINGLE))));
+    let Some(token) = parameters.single("form_token")? else {
+        return Ok(see_other(&format!("{PATH}?{}", parameters.encode_selected(&logout::SINGLE_VALUED))));
     };
     security::own_form(&app, &request, Some(token))?;
     let logout = LogoutRequest::parse(&app, &parameters)?;
@@ -55,7 +57,7 @@ pub async fn submit(app: App, mut request: Request) -> Answer {
 }
 
 fn signed_out(app: &App, request: &Request, parameters: &Parameters, return_to: Option<String>) -> Answer {
-    let mut response: Response = match (return_to, parameters.one("ui_locales")?) {
+    let mut response: Response = match (return_to, parameters.single("ui_locales")?) {
         (Some(uri), _) => to_client(&uri)?,
         (None, None) => see_other("/logged-out"),
         // Not what was asked for, but what of it is spoken here.
@@ -76,19 +78,19 @@ fn confirmation(
     request: &Request,
     parameters: &Parameters,
     logout: &LogoutRequest,
-    signed_in: &SignedIn,
+    signed_in: &SignedInUser,
 ) -> Answer {
-    let page = Page::of(app, request, parameters.one("ui_locales")?);
+    let page = Page::of(app, request, parameters.single("ui_locales")?);
     let asker = logout.client.as_ref().map(|client| asker(app, client, None));
-    let fields = parameters.only(&logout::SINGLE);
+    let fields = parameters.selected(&logout::SINGLE_VALUED);
     let fields: Vec<_> = fields.map(|(name, value)| vec![name.to_owned(), value.to_owned()]).collect();
     let user = &signed_in.user.email;
-    let stays = logout.stays_here();
+    let stays = logout.redirect_unregistered();
     page.show("pages/logout.html", context! { asker, user, action => PATH, fields, stays })
 }
 
-impl From<Repeated> for PageError {
-    fn from(_: Repeated) -> Self {
+impl From<RepeatedParameter> for PageError {
+    fn from(_: RepeatedParameter) -> Self {
         Refusal::Malformed.into()
     }
 }

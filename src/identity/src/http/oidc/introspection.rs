@@ -15,7 +15,7 @@ use crate::{
         oauth_form::{OAuthForm, Parameters},
         uncached::Uncached,
     },
-    tokens::introspection::{self, Introspected},
+    tokens::introspection::{self, ActiveToken},
 };
 
 /// The introspection endpoint.
@@ -100,9 +100,9 @@ impl Example for Introspection {
 }
 
 impl Introspection {
-    fn of(issuer: &str, found: Introspected) -> Self {
+    fn of(issuer: &str, found: ActiveToken) -> Self {
         match found {
-            Introspected::AccessToken(token) => Self {
+            ActiveToken::AccessToken(token) => Self {
                 active: true,
                 iss: Some(token.iss.clone()),
                 sub: Some(token.sub.clone()),
@@ -118,15 +118,15 @@ impl Introspection {
                 acr: token.acr.clone(),
                 amr: token.amr.clone(),
             },
-            Introspected::RefreshToken(token) => Self {
+            ActiveToken::RefreshToken(token) => Self {
                 active: true,
                 iss: Some(issuer.to_owned()),
-                sub: token.standing.user.as_ref().map(|user| user.subject.to_string()),
-                client_id: Some(token.standing.grant.client_id),
-                scope: Some(token.standing.grant.scope),
+                sub: token.active_grant.user.as_ref().map(|user| user.subject.to_string()),
+                client_id: Some(token.active_grant.grant.client_id),
+                scope: Some(token.active_grant.grant.scope),
                 exp: Some(token.expires_at.seconds()),
                 iat: Some(token.issued_at.seconds()),
-                sid: token.standing.grant.sid.map(|sid| sid.to_string()),
+                sid: token.active_grant.grant.sid.map(|sid| sid.to_string()),
                 ..Self::default()
             },
         }

@@ -16,10 +16,10 @@ use crate::{
         uncached::Uncached,
     },
     tokens::{
-        TokenResponse, Wanted,
-        authorization_code::{self, Redemption},
+        RequestedTarget, TokenResponse,
+        authorization_code::{self, RedemptionRequest},
         client_credentials,
-        refresh_token::{self, Refresh},
+        refresh_token::{self, RefreshTokenRequest},
     },
 };
 
@@ -139,22 +139,28 @@ impl TokenApi {
         let form = form.0;
         let (client_id, secret) = (form.client_id.as_deref(), form.client_secret.as_deref());
         let client = authenticate(&self.app, &header, client_id, secret, &origin).await?;
-        let wanted = Wanted { scope: form.scope.as_deref(), resources: &form.resource };
+        let target = RequestedTarget { scope: form.scope.as_deref(), resources: &form.resource };
         let issued = match form.grant_type.as_str() {
             "authorization_code" => {
-                let redemption = Redemption {
+                let redemption = RedemptionRequest {
                     code: required(form.code.as_deref(), "code")?,
                     redirect_uri: form.redirect_uri.as_deref(),
                     code_verifier: form.code_verifier.as_deref(),
-                    wanted,
+                    target,
                 };
                 authorization_code::redeem(&self.app, &client, redemption, &origin).await
             }
             "refresh_token" => {
                 let refresh_token = required(form.refresh_token.as_deref(), "refresh_token")?;
-                refresh_token::rotate(&self.app, &client, Refresh { refresh_token, wanted }, &origin).await
+                refresh_token::rotate(
+                    &self.app,
+                    &client,
+                    RefreshTokenRequest { refresh_token, target },
+                    &origin,
+                )
+                .await
             }
-            "client_credentials" => client_credentials::issue_to(&self.app, &client, wanted).await,
+            "client_credentials" => client_credentials::issue_to(&self.app, &client, target).await,
             "" => return Err(OAuthError::invalid_request("grant_type is missing")),
             _ => return Err(OAuthError::new("unsupported_grant_type", "this grant_type is not supported")),
         };

@@ -151,8 +151,8 @@ impl Example for Claims {
     }
 }
 
-impl From<userinfo::Released> for Claims {
-    fn from(released: userinfo::Released) -> Self {
+impl From<userinfo::ReleasedClaims> for Claims {
+    fn from(released: userinfo::ReleasedClaims) -> Self {
         let profile = released.profile;
         let (email, email_verified) = released.email.unzip();
         Self {
@@ -180,8 +180,8 @@ impl From<userinfo::Released> for Claims {
     }
 }
 
-impl From<users::Address> for Address {
-    fn from(address: users::Address) -> Self {
+impl From<users::PostalAddress> for Address {
+    fn from(address: users::PostalAddress) -> Self {
         Self {
             formatted: address.formatted,
             street_address: address.street_address,
@@ -233,7 +233,7 @@ impl UserinfoApi {
             }
             (BearerHeader::Absent, None) => return Err(bearer::no_token()),
         };
-        let token = access_token::of_user(&self.app, &token).await?;
-        Ok(Uncached(userinfo::released(&token)?.into()))
+        let token = access_token::verify_for_userinfo(&self.app, &token).await?;
+        Ok(Uncached(userinfo::released_claims(&token)?.into()))
     }
 }

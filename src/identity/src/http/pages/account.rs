@@ -10,11 +10,11 @@ use super::{
 };
 use crate::{
     App,
-    accounts::{changes, password},
+    accounts::{change_limit, password},
     audit::Origin,
     http::{client_ip, security},
     login::{credential_change::CredentialChange, passkey, second_factor, totp},
-    sessions::{self, SignedIn},
+    sessions::{self, SignedInUser},
 };
 
 /// `GET /`.
@@ -49,8 +49,8 @@ pub async fn show(app: App, request: Request) -> Answer {
         totp => totp::status(&app, user).await?.is_some(),
         passkeys => passkey::enrolment::list(&app, user).await?.len(),
         offers_passkeys => app.webauthn.is_some(),
-        device => second_factor::first(&app, user).await?.is_some(),
-        password => password::is_set(&app, user).await?,
+        device => second_factor::first_device(&app, user).await?.is_some(),
+        password => password::has_password(&app, user).await?,
     };
     page.show("pages/account.html", values)
 }
@@ -70,7 +70,7 @@ pub async fn sign_out(app: App, mut request: Request) -> Answer {
 }
 
 /// Who is signed in in this browser.
-pub(super) async fn signed_in(app: &App, request: &Request) -> Result<Option<SignedIn>, PageError> {
+pub(super) async fn signed_in(app: &App, request: &Request) -> Result<Option<SignedInUser>, PageError> {
     match security::session_secret(app, request) {
         Some(secret) => Ok(sessions::find(app, secret).await?),
         None => Ok(None),
@@ -82,16 +82,16 @@ pub(super) async fn signed_in_for(
     app: &App,
     request: &Request,
     destination: Destination,
-) -> Result<Option<SignedIn>, PageError> {
+) -> Result<Option<SignedInUser>, PageError> {
     match (destination, security::session_secret(app, request)) {
-        (Destination::Restore, Some(secret)) => Ok(sessions::find_closed(app, secret).await?),
+        (Destination::Restore, Some(secret)) => Ok(sessions::find_of_closed_account(app, secret).await?),
         _ => signed_in(app, request).await,
     }
 }
 
 /// A change of how somebody signs in, as a form of theirs asks for it. A box that is not ticked is not sent.
 pub(super) fn credential_change<'a>(
-    signed_in: &'a SignedIn,
+    signed_in: &'a SignedInUser,
     form: &Form,
     origin: &'a Origin,
 ) -> CredentialChange<'a> {
@@ -104,7 +104,7 @@ pub(super) async fn enter(
     app: &App,
     request: &Request,
     destination: Destination,
-) -> Result<Result<SignedIn, String>, PageError> {
+) -> Result<Result<SignedInUser, String>, PageError> {
     let signed_in = signed_in_for(app, request, destination).await?;
     let (_, need) = need_of(app, destination, signed_in.as_ref()).await?;
     Ok(match signed_in {
@@ -118,10 +118,10 @@ pub(super) async fn enter_to_change(
     app: &App,
     request: &Request,
     destination: Destination,
-) -> Result<Result<SignedIn, String>, PageError> {
+) -> Result<Result<SignedInUser, String>, PageError> {
     let entered = enter(app, request, destination).await?;
     if let Ok(signed_in) = &entered {
-        changes::count(app, &signed_in.user).await?;
+        change_limit::count_change(app, &signed_in.user).await?;
     }
     Ok(entered)
 }

@@ -28,8 +28,8 @@ use crate::{
     App,
     accounts::{
         AccountError, password,
-        recovery::{self, Forgot},
-        registration::{self, NewAccount},
+        recovery::{self, ResetRequest},
+        registration::{self, RegistrationRequest},
     },
     http::{client_ip::origin, security},
     passwords::{Weakness, rules::LONGEST},
@@ -51,7 +51,7 @@ pub async fn register(app: App, request: Request) -> Answer {
     if let Some(token) = query.get("invitation") {
         return invitation::show(&app, &request, token).await;
     }
-    registration::must_be_open(&app)?;
+    registration::require_self_registration(&app)?;
     let way = Way::of(&app, &request, query.get("request")).await?;
     match query.get("sent") {
         Some(sent) => {
@@ -74,7 +74,12 @@ pub async fn submit_registration(app: App, mut request: Request) -> Answer {
     let (email, name) = (form.typed("email"), form.typed("name"));
     let profile = Profile { name: form.get("name").map(str::to_owned), ..Profile::default() };
     let waits_in = row.as_ref().map(|row| row.id);
-    let new = NewAccount { email, password: form.typed("password"), profile, request: waits_in };
+    let new = RegistrationRequest {
+        email,
+        password: form.typed("password"),
+        profile,
+        authorization_request_id: waits_in,
+    };
     match registration::register(&app, new, way.page.language(), &origin(&request)).await {
         Ok(()) => {
             way.waits_in(row).await?;
@@ -135,12 +140,12 @@ pub async fn submit_verification(app: App, mut request: Request) -> Answer {
     let (token, password) = (form.typed("token"), form.typed("password"));
     match registration::verify_email(&app, token, Some(password), &origin(&request)).await {
         Ok(verified) => {
-            let way = Way::on(&app, &request, verified.request).await?;
+            let way = Way::on(&app, &request, verified.authorization_request_id).await?;
             let mut response = way.done("email-verified", "email-verified-text")?;
             security::clear_registering(&app, &mut response);
             Ok(response)
         }
-        Err(AccountError::LinkOver) => Err(registration_over()),
+        Err(AccountError::InvalidLink) => Err(registration_over()),
         Err(cause) => match mistake(&page, &cause) {
             Some(mistake) => show_verification(&page, token, Some(mistake)),
             None => Err(cause.into()),
@@ -159,8 +164,8 @@ fn registration_over() -> PageError {
 
 /// `GET /forgot-password`.
 pub async fn forgot(app: App, request: Request) -> Answer {
-    if !recovery::possible(&app) {
-        return Err(AccountError::NoMail.into());
+    if !recovery::reset_available(&app) {
+        return Err(AccountError::MailUnavailable.into());
     }
     let query = Form::of_query(&request)?;
     let way = Way::of(&app, &request, query.get("request")).await?;
@@ -179,8 +184,12 @@ pub async fn submit_forgot(app: App, mut request: Request) -> Answer {
     let row = way.request_row()?;
     let waits_in = row.as_ref().map(|row| row.id);
     let email = form.typed("email");
-    let forgot = Forgot { email, request: waits_in, device: security::device_secret(&app, &request) };
-    match recovery::forgot(&app, forgot, way.page.language(), &origin(&request)).await {
+    let forgot = ResetRequest {
+        email,
+        authorization_request_id: waits_in,
+        device_secret: security::device_secret(&app, &request),
+    };
+    match recovery::request_reset(&app, forgot, way.page.language(), &origin(&request)).await {
         Ok(()) => {
             way.waits_in(row).await?;
             Ok(see_other(&way.along("/forgot-password?sent=yes")))
@@ -199,9 +208,9 @@ fn show_forgot(way: &Way, email: &str, mistake: Option<Mistake>) -> Answer {
 /// `GET /reset-password`: the mailed link.
 pub async fn reset(app: App, request: Request) -> Answer {
     let query = Form::of_query(&request)?;
-    let token = query.get("token").ok_or(AccountError::LinkOver)?;
-    if !recovery::works(&app, token).await? {
-        return Err(AccountError::LinkOver.into());
+    let token = query.get("token").ok_or(AccountError::InvalidLink)?;
+    if !recovery::reset_link_usable(&app, token).await? {
+        return Err(AccountError::InvalidLink.into());
     }
     show_reset(&app, &Page::of(&app, &request, None), token, None)
 }
@@ -275,8 +284,8 @@ pub(super) fn mistake(page: &Page, cause: &AccountError) -> Option<Mistake> {
         AccountError::MalformedEmail => ("email", "email-malformed", Vec::new()),
         AccountError::WrongPassword => ("password", "verify-password-wrong", Vec::new()),
         AccountError::SameEmail => ("email", "email-same", Vec::new()),
-        AccountError::Profile { field, .. } => (*field, malformed(field), Vec::new()),
-        AccountError::Password(weakness) => {
+        AccountError::InvalidClaim { field, .. } => (*field, malformed(field), Vec::new()),
+        AccountError::UnacceptablePassword(weakness) => {
             return Some(Mistake { field: "password", text: about(page, *weakness) });
         }
         _ => return None,
@@ -291,10 +300,10 @@ pub(super) fn about(page: &Page, weakness: Weakness) -> Option<Value> {
             page.message_with("password-too-short", &[("least", Value::from(least))])
         }
         Weakness::TooLong => page.message_with("password-too-long", &[("most", Value::from(LONGEST))]),
-        Weakness::Control => page.message("password-control"),
-        Weakness::Context => page.message("password-context"),
+        Weakness::ControlCharacter => page.message("password-control"),
+        Weakness::ContextSpecific => page.message("password-context"),
         Weakness::Guessable => page.message("password-guessable"),
-        Weakness::Breached => page.message("password-breached"),
+        Weakness::Compromised => page.message("password-breached"),
     }
 }
 
@@ -313,26 +322,26 @@ fn malformed(claim: &str) -> &'static str {
 impl From<AccountError> for PageError {
     fn from(cause: AccountError) -> Self {
         match cause {
-            AccountError::Closed => Refusal::RegistrationClosed.into(),
-            AccountError::NoMail => {
+            AccountError::RegistrationClosed => Refusal::RegistrationClosed.into(),
+            AccountError::MailUnavailable => {
                 Self::from(Refusal::NoMail).way_on("/login?to=account".to_owned(), "back-to-sign-in")
             }
-            AccountError::Uninvited => Self::from(Refusal::InvitationNeeded)
+            AccountError::InvitationRequired => Self::from(Refusal::InvitationNeeded)
                 .way_on("/login?to=account".to_owned(), "have-an-account"),
-            AccountError::LinkOver => {
+            AccountError::InvalidLink => {
                 Self::from(Refusal::LinkOver).way_on("/forgot-password".to_owned(), "forgot-password")
             }
             AccountError::Login(cause) => cause.into(),
             AccountError::MalformedEmail
             | AccountError::SameEmail
-            | AccountError::Password(_)
+            | AccountError::UnacceptablePassword(_)
             | AccountError::WrongPassword
-            | AccountError::OtherAccount
+            | AccountError::LinkForOtherAccount
             | AccountError::EmailInUse
             | AccountError::NoAuthenticator
-            | AccountError::Profile { .. } => Refusal::Malformed.into(),
-            AccountError::Limited { retry_after } => Self::retry_after(Refusal::TooMany, retry_after),
-            AccountError::MailsExhausted { retry_after } => {
+            | AccountError::InvalidClaim { .. } => Refusal::Malformed.into(),
+            AccountError::RateLimited { retry_after } => Self::retry_after(Refusal::TooMany, retry_after),
+            AccountError::MailQuotaExhausted { retry_after } => {
                 Self::retry_after(Refusal::MailsExhausted, retry_after)
                     .way_on("/login?to=account".to_owned(), "have-an-account")
             }
@@ -340,7 +349,7 @@ impl From<AccountError> for PageError {
                 Self::retry_after(Refusal::TooManyChanges, retry_after)
                     .way_on(Destination::Account.path().to_owned(), "error-to-account")
             }
-            AccountError::Busy(_) => Self::retry_after(Refusal::Unavailable, SOON),
+            AccountError::HasherBusy(_) => Self::retry_after(Refusal::Unavailable, SOON),
             AccountError::SessionEnded(cause) => cause.into(),
             AccountError::Database(cause) => cause.into(),
             AccountError::Hash(_) | AccountError::Crypto(_) => Self::internal(&cause),

@@ -13,18 +13,18 @@ use super::{
 };
 use crate::{
     App,
-    authorization::{self, InteractionError, Pending, Step},
+    authorization::{self, AuthorizationStep, InteractionError, PendingRequest},
     clients::GrantType,
     http::{client_ip, security},
-    sessions::{self, SignedIn},
+    sessions::{self, SignedInUser},
 };
 
 /// `GET /consent`.
 pub async fn show(app: App, request: Request) -> Answer {
     let (pending, signed_in) = load(&app, &request, &Form::of_query(&request)?).await?;
     let page = page_of(&app, &request, &pending);
-    match (authorization::next_of(&app, &pending, signed_in.as_ref()).await?, signed_in) {
-        (Step::Consent, Some(signed_in)) => {
+    match (authorization::next_step_of(&app, &pending, signed_in.as_ref()).await?, signed_in) {
+        (AuthorizationStep::Consent, Some(signed_in)) => {
             page.show("pages/consent.html", values(&app, &page, &pending, &signed_in))
         }
         // Another question comes first, or none is left.
@@ -47,12 +47,18 @@ pub async fn submit(app: App, mut request: Request) -> Answer {
     let origin = client_ip::origin(&request);
     match authorization::record_consent(&app, handle, browser, &signed_in, allow, &origin).await {
         Ok(stored) => Ok(see_other(&onward(&stored))),
-        Err(InteractionError::NotAsked | InteractionError::SessionEnded(_)) => Ok(see_other(&onward(handle))),
+        Err(InteractionError::StepOutOfOrder | InteractionError::SessionEnded(_)) => {
+            Ok(see_other(&onward(handle)))
+        }
         Err(cause) => Err(cause.into()),
     }
 }
 
-async fn load(app: &App, request: &Request, fields: &Form) -> Result<(Pending, Option<SignedIn>), PageError> {
+async fn load(
+    app: &App,
+    request: &Request,
+    fields: &Form,
+) -> Result<(PendingRequest, Option<SignedInUser>), PageError> {
     let handle = fields.get("request").unwrap_or_default();
     let pending = find_pending(app, handle, security::browser_secret(app, request)).await?;
     let signed_in = match security::session_secret(app, request) {
@@ -62,7 +68,7 @@ async fn load(app: &App, request: &Request, fields: &Form) -> Result<(Pending, O
     Ok((pending, signed_in))
 }
 
-fn values(app: &App, page: &Page, pending: &Pending, signed_in: &SignedIn) -> Value {
+fn values(app: &App, page: &Page, pending: &PendingRequest, signed_in: &SignedInUser) -> Value {
     let request = pending.handle.to_string();
     let permissions: Vec<_> =
         pending.request.scope.iter().map(|scope| permission(app, page, scope)).collect();
@@ -83,7 +89,7 @@ fn values(app: &App, page: &Page, pending: &Pending, signed_in: &SignedIn) -> Va
 /// What a scope allows, in a few words.
 pub(super) fn title(app: &App, page: &Page, scope: &str) -> Value {
     let resources = app.resources();
-    match resources.of_scope(scope) {
+    match resources.find_by_scope(scope) {
         None => page.message(&format!("scope-{scope}")).unwrap_or_else(|| scope.into()),
         Some(resource) => {
             let description = resource.scopes.get(scope).filter(|text| !text.is_empty());
@@ -95,7 +101,7 @@ pub(super) fn title(app: &App, page: &Page, scope: &str) -> Value {
 /// A scope as a person understands it: the issuer's by message, a resource's by its own description.
 fn permission(app: &App, page: &Page, scope: &str) -> Value {
     let resources = app.resources();
-    let detail = match resources.of_scope(scope) {
+    let detail = match resources.find_by_scope(scope) {
         None => page.message(&format!("scope-{scope}-detail")),
         Some(resource) => {
             page.message_with("at-resource", &[("name", Value::from(resource.row.name.as_str()))])

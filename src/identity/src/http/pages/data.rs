@@ -22,7 +22,7 @@ use crate::{
 pub async fn show(app: App, request: Request) -> Answer {
     match enter(&app, &request, Destination::Data).await? {
         Ok(_) => {
-            let values = context! { here => "data", most => export::MOST_ACTS };
+            let values = context! { here => "data", most => export::MAX_EVENTS };
             Page::of(&app, &request, None).show("pages/account-data.html", values)
         }
         Err(sign_in) => Ok(see_other(&sign_in)),

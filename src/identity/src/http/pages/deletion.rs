@@ -16,19 +16,19 @@ use super::{
 use crate::{
     App,
     accounts::deletion,
-    authorization::Pending,
+    authorization::PendingRequest,
     http::{client_ip::origin, security},
     readable,
-    sessions::{self, SignedIn},
+    sessions::{self, SignedInUser},
 };
 
 /// `GET /account/delete`.
 pub async fn show(app: App, request: Request) -> Answer {
     match enter(&app, &request, Destination::Delete).await? {
-        Ok(SignedIn { user, .. }) => {
+        Ok(SignedInUser { user, .. }) => {
             let end = app.clock.now() + app.config.registration.deletion_grace.duration();
             let values =
-                context! { here => "data", email => user.email, deletion_at => readable::minute(end) };
+                context! { here => "data", email => user.email, deletion_at => readable::format_minute(end) };
             Page::of(&app, &request, None).show("pages/account-delete.html", values)
         }
         Err(sign_in) => Ok(see_other(&sign_in)),
@@ -44,7 +44,7 @@ pub async fn close(app: App, mut request: Request) -> Answer {
     };
     let page = Page::of(&app, &request, None);
     let deletion_at = deletion::close(&app, signed_in.principal(), &origin(&request)).await?;
-    let date = [("date", readable::minute(deletion_at).into())];
+    let date = [("date", readable::format_minute(deletion_at).into())];
     let values = context! {
         title => page.message("account-closed"),
         text => page.message_with("account-closed-text", &date),
@@ -59,7 +59,7 @@ pub async fn close(app: App, mut request: Request) -> Answer {
 
 /// `GET /account/restore`: for who has signed in to a closed account.
 pub async fn show_closed(app: App, request: Request) -> Answer {
-    let SignedIn { user, .. } = match enter_closed(&app, &request).await? {
+    let SignedInUser { user, .. } = match enter_closed(&app, &request).await? {
         Ok(closed) => closed,
         Err(elsewhere) => return Ok(elsewhere),
     };
@@ -70,7 +70,7 @@ pub async fn show_closed(app: App, request: Request) -> Answer {
     };
     let values = context! {
         email => user.email,
-        deletion_at => user.deletion_at.map(|end| readable::minute(Timestamp::from_micros(end))),
+        deletion_at => user.deletion_at.map(|end| readable::format_minute(Timestamp::from_micros(end))),
         request => pending.map(|pending| pending.handle.to_string()),
     };
     page.show("pages/account-restore.html", values)
@@ -104,7 +104,7 @@ pub async fn restore(app: App, mut request: Request) -> Answer {
 }
 
 /// Who has signed in to a closed account, or where to go instead.
-async fn enter_closed(app: &App, request: &Request) -> Result<Result<SignedIn, Response>, PageError> {
+async fn enter_closed(app: &App, request: &Request) -> Result<Result<SignedInUser, Response>, PageError> {
     if signed_in(app, request).await?.is_some() {
         return Ok(Err(see_other(Destination::Account.path())));
     }
@@ -112,6 +112,6 @@ async fn enter_closed(app: &App, request: &Request) -> Result<Result<SignedIn, R
 }
 
 /// The request for which the sign-in was, while it waits.
-async fn pending(app: &App, request: &Request, fields: &Form) -> Option<Pending> {
+async fn pending(app: &App, request: &Request, fields: &Form) -> Option<PendingRequest> {
     find_pending(app, fields.get("request")?, security::browser_secret(app, request)).await.ok()
 }

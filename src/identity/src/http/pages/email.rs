@@ -25,11 +25,11 @@ use crate::{
     App,
     accounts::{
         AccountError,
-        address::{self, PendingChange},
+        email_change::{self, PendingEmailChange},
         email_undo,
     },
     http::{client_ip::origin, security},
-    sessions::SignedIn,
+    sessions::SignedInUser,
 };
 
 /// `GET /account/email`.
@@ -53,7 +53,8 @@ pub async fn submit(app: App, mut request: Request) -> Answer {
     };
     let page = Page::of(&app, &request, None);
     let email = form.typed("email");
-    match address::ask(&app, signed_in.principal(), email, page.language(), &origin(&request)).await {
+    match email_change::request(&app, signed_in.principal(), email, page.language(), &origin(&request)).await
+    {
         Ok(()) => Ok(see_other("/account/email?sent=yes")),
         Err(cause) => match mistake(&page, &cause) {
             Some(mistake) => show_email(&page, &signed_in, None, email, Some(mistake)),
@@ -64,7 +65,7 @@ pub async fn submit(app: App, mut request: Request) -> Answer {
 
 fn show_email(
     page: &Page,
-    signed_in: &SignedIn,
+    signed_in: &SignedInUser,
     notice: Option<Value>,
     email: &str,
     mistake: Option<Mistake>,
@@ -97,7 +98,7 @@ pub async fn submit_confirmation(app: App, mut request: Request) -> Answer {
         Ok((signed_in, _)) => signed_in,
         Err(elsewhere) => return Ok(elsewhere),
     };
-    match address::confirm(&app, signed_in.principal(), token, &origin(&request)).await {
+    match email_change::confirm(&app, signed_in.principal(), token, &origin(&request)).await {
         Ok(email) => {
             let values = context! {
                 title => page.message("email-changed"),
@@ -110,7 +111,7 @@ pub async fn submit_confirmation(app: App, mut request: Request) -> Answer {
             security::clear_confirming(&app, &mut response);
             Ok(response)
         }
-        Err(AccountError::LinkOver | AccountError::OtherAccount) => Err(over()),
+        Err(AccountError::InvalidLink | AccountError::LinkForOtherAccount) => Err(over()),
         Err(cause) => Err(cause.into()),
     }
 }
@@ -122,10 +123,10 @@ async fn owner(
     request: &Request,
     page: &Page,
     token: &str,
-) -> Result<Result<(SignedIn, PendingChange), Response>, PageError> {
-    let change = address::find_change(app, token).await?.ok_or_else(over)?;
+) -> Result<Result<(SignedInUser, PendingEmailChange), Response>, PageError> {
+    let change = email_change::find_pending(app, token).await?.ok_or_else(over)?;
     let (account, email) = (&change.user.email, &change.email);
-    if let Some(SignedIn { user, .. }) = signed_in(app, request).await?
+    if let Some(SignedInUser { user, .. }) = signed_in(app, request).await?
         && user.id != change.user.id
     {
         let values = context! { account, email, signed_in => user.email };
@@ -159,7 +160,7 @@ pub async fn submit_undo(app: App, mut request: Request) -> Answer {
     let (status, title, text, email) = match undone {
         Ok(email) => (StatusCode::OK, "email-undone", "email-undone-text", Some(email)),
         Err(AccountError::EmailInUse) => (StatusCode::CONFLICT, "email-in-use", "email-in-use-text", None),
-        Err(AccountError::LinkOver) => return Err(undo_over()),
+        Err(AccountError::InvalidLink) => return Err(undo_over()),
         Err(cause) => return Err(cause.into()),
     };
     let values = context! {

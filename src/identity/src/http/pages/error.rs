@@ -15,7 +15,7 @@ use poem::{
     },
 };
 use postern_service::{
-    body::BodyError, database::DatabaseError, problem::Problem, telemetry::RequestContext,
+    body::BodyError, database::DatabaseError, problem::Problem, telemetry::CurrentRequest,
 };
 
 use super::{Page, security};
@@ -225,7 +225,7 @@ impl From<SessionEnded> for PageError {
 impl From<WriteError> for PageError {
     fn from(cause: WriteError) -> Self {
         match cause {
-            WriteError::Ended(cause) => cause.into(),
+            WriteError::SessionEnded(cause) => cause.into(),
             WriteError::Database(cause) => cause.into(),
         }
     }
@@ -286,7 +286,7 @@ fn values(page: &Page, error: &PageError, title: &str, text: &str) -> Value {
         text => page.message(text),
         wait_minutes => error.retry_after.map(minutes),
         way_on => context! { href, label => page.message(label) },
-        reference => RequestContext::current().map(|context| context.id.to_string()),
+        reference => CurrentRequest::current().map(|context| context.id.to_string()),
     }
 }
 

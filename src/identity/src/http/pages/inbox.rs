@@ -10,7 +10,7 @@ use postern_service::routing::get;
 use super::{Answer, Page, Refusal, page};
 use crate::{
     App,
-    mail::{Mailer, Received},
+    mail::{InboxMessage, Mailer},
 };
 
 /// The page asks again by itself, so that a code appears without a script. Seconds.
@@ -24,7 +24,7 @@ pub fn mount(app: &App, routes: Route) -> Route {
     routes.at("/dev/inbox", get(page(app, show))).at("/dev/inbox.json", get(page(app, list)))
 }
 
-fn received(app: &App) -> Option<Vec<Received>> {
+fn received(app: &App) -> Option<Vec<InboxMessage>> {
     match &app.mailer {
         Mailer::Inbox(inbox) => Some(inbox.newest_first()),
         _ => None,
@@ -38,8 +38,8 @@ async fn show(app: App, request: Request) -> Answer {
     Ok(response)
 }
 
-fn value(message: Received) -> Value {
-    let Received { to, channel, subject, code, link, sent_at } = message;
+fn value(message: InboxMessage) -> Value {
+    let InboxMessage { to, channel, subject, code, link, sent_at } = message;
     context! { to, channel, subject, code, link, sent_at }
 }
 

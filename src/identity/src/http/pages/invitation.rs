@@ -29,7 +29,7 @@ pub(super) async fn submit(app: &App, request: &Request, form: &Form, token: &st
     let origin = origin(request);
     match invitations::accept(app, token, form.typed("password"), profile, &origin).await {
         Ok(_) => Way::on(app, request, None).await?.done("email-verified", "invited-text"),
-        Err(AccountError::LinkOver) => Err(over()),
+        Err(AccountError::InvalidLink) => Err(over()),
         Err(cause) => match mistake(&page, &cause) {
             Some(mistake) => {
                 let email = invited(app, token).await?;
@@ -41,7 +41,7 @@ pub(super) async fn submit(app: &App, request: &Request, form: &Form, token: &st
 }
 
 async fn invited(app: &App, token: &str) -> Result<String, PageError> {
-    invitations::invited(app, token).await?.ok_or_else(over)
+    invitations::find_invited_email(app, token).await?.ok_or_else(over)
 }
 
 /// An invitation that does not work any more may have been used: by somebody with an account.

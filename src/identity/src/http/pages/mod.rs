@@ -72,7 +72,7 @@ impl Page {
         let accepted = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         Self {
             app: app.clone(),
-            language: app.templates.language(ui_locales, accepted),
+            language: app.templates.negotiate_language(ui_locales, accepted),
             browser: security::ensure_browser(app, request),
             path: request.uri().path().to_owned(),
         }

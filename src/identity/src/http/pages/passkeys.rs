@@ -18,7 +18,7 @@ use super::{
 use crate::{
     App,
     http::client_ip,
-    login::passkey::enrolment::{self, EnrolError},
+    login::passkey::enrolment::{self, PasskeyError},
     readable,
     users::User,
 };
@@ -103,16 +103,16 @@ fn id_of(form: &Form) -> Result<uuid::Uuid, PageError> {
     Ok(form.typed("id").parse().map_err(|_| Refusal::Malformed)?)
 }
 
-async fn refuse(app: &App, request: &Request, user: &User, cause: EnrolError) -> Answer {
+async fn refuse(app: &App, request: &Request, user: &User, cause: PasskeyError) -> Answer {
     let key = match cause {
-        EnrolError::NotBegun => "passkey-took-too-long",
-        EnrolError::Refused(_) => "passkey-not-made",
-        EnrolError::Registered => "passkey-registered",
-        EnrolError::TooMany => "passkey-too-many",
-        EnrolError::Name => "passkey-name-rule",
+        PasskeyError::NotBegun => "passkey-took-too-long",
+        PasskeyError::RegistrationRejected(_) => "passkey-not-made",
+        PasskeyError::AlreadyRegistered => "passkey-registered",
+        PasskeyError::TooMany => "passkey-too-many",
+        PasskeyError::InvalidName => "passkey-name-rule",
         // Removed meanwhile, in another tab.
-        EnrolError::Unknown => return Ok(see_other(PATH)),
-        EnrolError::Login(cause) => return Err(cause.into()),
+        PasskeyError::UnknownPasskey => return Ok(see_other(PATH)),
+        PasskeyError::Login(cause) => return Err(cause.into()),
     };
     let page: Response = render(app, request, user, None, Some(key)).await?;
     Ok(page.with_status(StatusCode::BAD_REQUEST).into_response())
@@ -126,7 +126,7 @@ async fn render(
     mistake: Option<&str>,
 ) -> Answer {
     let page = Page::of(app, request, None);
-    let day = |micros| readable::day(Timestamp::from_micros(micros));
+    let day = |micros| readable::format_day(Timestamp::from_micros(micros));
     let passkeys: Vec<Value> = enrolment::list(app, user)
         .await?
         .into_iter()

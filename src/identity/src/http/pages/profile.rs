@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     App,
-    accounts::profile::{self, AddressChange, Claim, ProfileChange},
+    accounts::profile::{self, ClaimChange, PostalAddressChange, ProfileChange},
     http::client_ip::origin,
 };
 
@@ -62,7 +62,7 @@ pub async fn submit(app: App, mut request: Request) -> Answer {
     let page = Page::of(&app, &request, None);
     let change = ProfileChange {
         claims: typed(&form, &CLAIMS),
-        address: AddressChange::Members(typed(&form, &ADDRESS)),
+        address: PostalAddressChange::Members(typed(&form, &ADDRESS)),
     };
     match profile::change(&app, signed_in.principal(), change, &origin(&request)).await {
         Ok(_) => Ok(see_other("/account/profile?done=yes")),
@@ -77,7 +77,7 @@ pub async fn submit(app: App, mut request: Request) -> Answer {
 }
 
 /// The claims whose fields were sent; an empty field takes its claim away.
-fn typed(form: &Form, names: &[&'static str]) -> Vec<Claim> {
+fn typed(form: &Form, names: &[&'static str]) -> Vec<ClaimChange> {
     let sent = names.iter().filter(|name| form.has(name));
     sent.map(|name| (*name, Some(form.typed(name).trim()).filter(|text| !text.is_empty()).map(str::to_owned)))
         .collect()

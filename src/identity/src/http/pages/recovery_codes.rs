@@ -22,10 +22,10 @@ pub async fn show(app: App, request: Request) -> Answer {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    if second_factor::first(&app, &signed_in.user).await?.is_none() {
+    if second_factor::first_device(&app, &signed_in.user).await?.is_none() {
         return Ok(see_other(Destination::Totp.path()));
     }
-    let left = recovery_code::left(&app, &signed_in.user).await?;
+    let left = recovery_code::remaining(&app, &signed_in.user).await?;
     let page = Page::of(&app, &request, None);
     page.show("pages/recovery-codes.html", context! { here => "recovery-codes", left, codes => () })
 }
@@ -39,6 +39,6 @@ pub async fn renew(app: App, mut request: Request) -> Answer {
     };
     let page = Page::of(&app, &request, None);
     let origin = origin(&request);
-    let codes = recovery_codes::renew(&app, credential_change(&signed_in, &form, &origin)).await?;
+    let codes = recovery_codes::replace_set(&app, credential_change(&signed_in, &form, &origin)).await?;
     page.show("pages/recovery-codes.html", context! { here => "recovery-codes", left => codes.len(), codes })
 }

@@ -32,7 +32,7 @@ async fn show(app: App, _: Request) -> Answer {
     let contact = app.config.pages.security_contact.as_ref().ok_or(Refusal::NotFound)?;
     let text = format!(
         "Contact: {contact}\nExpires: {}T00:00:00Z\nPreferred-Languages: {}\nCanonical: {}{PATH}\n",
-        readable::day(app.clock.now() + VALID_FOR),
+        readable::format_day(app.clock.now() + VALID_FOR),
         app.templates.languages().join(", "),
         app.config.issuer,
     );

@@ -14,12 +14,12 @@ use crate::{
     App,
     http::client_ip::origin,
     readable,
-    sessions::{self, Session, SessionKind, SignedIn},
+    sessions::{self, Session, SessionKind, SignedInUser},
 };
 
 /// `GET /account/sessions`.
 pub async fn show(app: App, request: Request) -> Answer {
-    let SignedIn { session, user } = match enter(&app, &request, Destination::Sessions).await? {
+    let SignedInUser { session, user } = match enter(&app, &request, Destination::Sessions).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
@@ -39,12 +39,12 @@ pub async fn show(app: App, request: Request) -> Answer {
 fn shown(app: &App, session: &Session) -> Value {
     let clients = app.clients();
     let client = session.client_id.as_deref().and_then(|id| clients.find(id)).map(|it| it.row.name.clone());
-    let time = |micros| readable::minute(Timestamp::from_micros(micros));
+    let time = |micros| readable::format_minute(Timestamp::from_micros(micros));
     context! {
         sid => session.sid.to_string(),
-        api => session.kind == SessionKind::Api.word(),
+        api => session.kind == SessionKind::Api.as_str(),
         client,
-        device => session.user_agent.as_deref().map(readable::device),
+        device => session.user_agent.as_deref().map(readable::device_name),
         ip => session.ip.as_deref(),
         since => time(session.created_at),
         seen => time(session.last_seen_at),

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::{Answer, Form, Page, Refusal, account::signed_in, accounts::about, json as answer_json};
 use crate::{
     App,
-    accounts::strength::{Whose, judge},
+    accounts::password_strength::{PasswordOwner, assess},
     http::client_ip::origin,
-    passwords::{Judged, Weakness},
+    passwords::{PasswordAssessment, Weakness},
 };
 
 /// Takes the form of the page as it stands; answers `score` (0 to 4), `word` and `hint`, or an empty object while too many
@@ -19,19 +19,19 @@ pub async fn show(app: App, mut request: Request) -> Answer {
     let own = signed_in(&app, &request).await?;
     let name = form.typed("name");
     let whose = match (form.get("invitation"), form.get("token"), form.has("email"), &own) {
-        (Some(token), ..) => Whose::Invited { token, name },
-        (None, Some(token), ..) => Whose::Link { token },
-        (None, None, true, _) => Whose::New { email: form.typed("email"), name },
-        (None, None, false, Some(own)) => Whose::Own(&own.user),
+        (Some(token), ..) => PasswordOwner::Invitation { token, name },
+        (None, Some(token), ..) => PasswordOwner::ResetLink { token },
+        (None, None, true, _) => PasswordOwner::Registration { email: form.typed("email"), name },
+        (None, None, false, Some(own)) => PasswordOwner::User(&own.user),
         (None, None, false, None) => return Err(Refusal::Malformed.into()),
     };
-    Ok(answer_json(&match judge(&app, form.typed("password"), whose, &origin(&request)).await? {
+    Ok(answer_json(&match assess(&app, form.typed("password"), whose, &origin(&request)).await? {
         Some(judged) => told(&page, judged),
         None => json!({}),
     }))
 }
 
-fn told(page: &Page, judged: Judged) -> Value {
+fn told(page: &Page, judged: PasswordAssessment) -> Value {
     let score = shown(judged);
     let text = |message: Option<minijinja::Value>| message.map(|text| text.to_string()).unwrap_or_default();
     json!({
@@ -42,9 +42,9 @@ fn told(page: &Page, judged: Judged) -> Value {
 }
 
 /// What may not be set is not called good, however hard it is to guess.
-fn shown(judged: Judged) -> u8 {
+fn shown(judged: PasswordAssessment) -> u8 {
     match judged.weakness {
-        Some(Weakness::Breached | Weakness::Context) => 0,
+        Some(Weakness::Compromised | Weakness::ContextSpecific) => 0,
         Some(_) => judged.score.min(1),
         None => judged.score,
     }

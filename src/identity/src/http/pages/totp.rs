@@ -17,7 +17,7 @@ use super::{
 use crate::{
     App,
     http::client_ip,
-    login::totp::{self, EnrolError, Enrolment},
+    login::totp::{self, Enrolment, TotpError},
     users::User,
 };
 
@@ -37,8 +37,8 @@ pub async fn begin(app: App, mut request: Request) -> Answer {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    match totp::enrol(&app, signed_in.principal(), &client_ip::origin(&request)).await {
-        Ok(_) | Err(EnrolError::AlreadyEnrolled) => Ok(see_other(Destination::Totp.path())),
+    match totp::begin_enrolment(&app, signed_in.principal(), &client_ip::origin(&request)).await {
+        Ok(_) | Err(TotpError::AlreadyEnrolled) => Ok(see_other(Destination::Totp.path())),
         Err(cause) => Err(cause.into()),
     }
 }
@@ -58,11 +58,11 @@ pub async fn confirm(app: App, mut request: Request) -> Answer {
     let change = credential_change(&signed_in, &form, &origin);
     match totp::confirm(&app, change, typed).await {
         Ok(()) => Ok(see_other("/account?done=totp-on")),
-        Err(EnrolError::WrongCode) => {
+        Err(TotpError::WrongCode) => {
             render(&app, &request, &signed_in.user, Some(("totp-wrong", typed))).await
         }
         // Confirmed or begun anew in another tab: the page shows what holds now.
-        Err(EnrolError::NotBegun | EnrolError::AlreadyEnrolled) => Ok(see_other(Destination::Totp.path())),
+        Err(TotpError::NotBegun | TotpError::AlreadyEnrolled) => Ok(see_other(Destination::Totp.path())),
         Err(cause) => Err(cause.into()),
     }
 }
@@ -83,7 +83,7 @@ pub async fn remove(app: App, mut request: Request) -> Answer {
 async fn render(app: &App, request: &Request, user: &User, mistake: Option<(&str, &str)>) -> Answer {
     let page = Page::of(app, request, None);
     let enrolled = totp::status(app, user).await?.is_some();
-    let enrolment = if enrolled { None } else { totp::begun_enrolment(app, user).await? };
+    let enrolment = if enrolled { None } else { totp::pending_enrolment(app, user).await? };
     let values = context! {
         here => "totp",
         enrolled,
@@ -112,15 +112,15 @@ fn picture(enrolment: &Enrolment) -> Value {
     }
 }
 
-impl From<EnrolError> for PageError {
-    fn from(cause: EnrolError) -> Self {
+impl From<TotpError> for PageError {
+    fn from(cause: TotpError) -> Self {
         match cause {
-            EnrolError::Limited { retry_after } => Self::retry_after(Refusal::TooMany, retry_after)
+            TotpError::Limited { retry_after } => Self::retry_after(Refusal::TooMany, retry_after)
                 .way_on("/account/totp".to_owned(), "error-try-again"),
-            EnrolError::SessionEnded(cause) => cause.into(),
-            EnrolError::Database(cause) => cause.into(),
-            EnrolError::Login(cause) => cause.into(),
-            EnrolError::AlreadyEnrolled | EnrolError::NotBegun | EnrolError::WrongCode => {
+            TotpError::SessionEnded(cause) => cause.into(),
+            TotpError::Database(cause) => cause.into(),
+            TotpError::Login(cause) => cause.into(),
+            TotpError::AlreadyEnrolled | TotpError::NotBegun | TotpError::WrongCode => {
                 Refusal::Malformed.into()
             }
         }

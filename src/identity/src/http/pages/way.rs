@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     App,
-    authorization::{Pending, RequestHandle, RequestRow},
+    authorization::{PendingRequest, RequestHandle, RequestRow},
     http::security,
 };
 
@@ -23,7 +23,7 @@ use crate::{
 pub(super) struct Way {
     pub(super) page: Page,
     app: App,
-    pending: Option<Pending>,
+    pending: Option<PendingRequest>,
     /// The secret that names this browser.
     browser: String,
     /// An app's request led here, in this browser or in another.
@@ -58,7 +58,7 @@ impl Way {
     /// The row of the request to go on with, for a mailed link to name. [`Self::waits_in`] stores it once the mail is on
     /// its way, which is under limits.
     pub(super) fn request_row(&self) -> Result<Option<RequestRow>, PageError> {
-        let row = |pending: &Pending| pending.row_for(&self.app, &self.browser);
+        let row = |pending: &PendingRequest| pending.row_for(&self.app, &self.browser);
         Ok(self.pending.as_ref().map(row).transpose()?)
     }
 

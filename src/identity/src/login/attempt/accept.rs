@@ -1,4 +1,10 @@
-//! Verifies an answer and accepts its proof.
+//! Verifies a response to a challenge and accepts its proof.
+//!
+//! Owns the order of the steps: reserve a try ([`reserve`]), judge the response, then one write that consumes
+//! the proof, records the factor and opens the session when the sign-in is complete. Leaves to [`store`] the
+//! statements on attempts, to [`session`](super::session) the session, and to [`device_notice`] the mail
+//! about a new device. A rejected response is audited in a write of its own, because a rolled back write
+//! would lose the event.
 
 use std::{
     num::NonZeroU32,
@@ -10,8 +16,8 @@ use futures_util::{join, try_join};
 use postern_entities::attempts;
 use postern_service::{
     clock::Timestamp,
-    database::{DatabaseError, Done, Transaction},
-    settings::{Lifetime, Per, Rate},
+    database::{DatabaseError, StatementResult, Transaction},
+    settings::{Lifetime, Rate, RateKey},
 };
 use sea_orm::{FromQueryResult as _, StatementBuilder, sea_query::SelectStatement};
 use serde_json::json;
@@ -19,203 +25,206 @@ use uuid::Uuid;
 
 use super::{
     super::{
-        Answer, Challenge, CodeMac, Enrolments, LoginError, LoginMethod, Proof,
-        policy::{Decision, Factor, Shown},
+        Challenge, ChallengeResponse, CodeMac, Enrolments, LoginError, LoginMethod, Proof,
+        policy::{Factor, NextStep, VerifiedFactor},
     },
-    Asked, Begin, Binding, Draft, From, Start,
-    address_proof::AddressProof,
-    arrival::{self, Arrival, Device},
-    asked, context, must_be_next, named, proofs,
-    reserve::{By, Counts, Of, Reserved, reserve},
-    session::{SessionAsked, sign_in},
-    store::{self, Bound, Progress},
+    AttemptBinding, AttemptDraft, AttemptStart, BeginParameters, RequestDetails, RequestedLogin, context,
+    device_notice::{self, AccountDevice, SignInDevice},
+    draft_for_identifier,
+    email_proof::EmailProof,
+    requested_login, require_next_method,
+    reserve::{Requester, ReservedTry, Target, TryCounts, reserve},
+    session::{SessionOptions, open_or_renew},
+    store::{self, AttemptProgress, AttemptSelector},
+    verified_factors,
 };
 use crate::{
     app::App,
     audit::{Event, Origin},
     clients::Client,
     crypto,
-    rate_limit::{self, Limit, Taken},
-    sessions::{Opened, Session, SessionKind, SignedIn},
+    rate_limit::{self, Limit, TakeOutcome},
+    sessions::{OpenedSession, Session, SessionKind, SignedInUser},
     users::{self, User},
 };
 
-/// Input of [`verify`].
-pub struct Verify<'a> {
-    /// The client that asks; none for our own pages.
+pub struct VerifyParameters<'a> {
+    /// The requesting client; none for the provider's own pages.
     pub client: Option<&'a Client>,
-    /// Name of the method.
+    /// Name of the login method.
     pub method: &'a str,
-    /// The attempt's secret.
-    pub attempt: &'a str,
-    /// What was answered.
-    pub answer: Answer,
+    pub attempt_secret: &'a str,
+    pub response: ChallengeResponse,
     /// What the attempt must be bound to.
-    pub binding: Binding<'a>,
-    /// What a completed sign-in opens.
+    pub binding: AttemptBinding<'a>,
+    /// The kind of session that a completed sign-in opens.
     pub session_kind: SessionKind,
-    /// The session this browser has now: renewed for the same user, ended for another one.
-    pub current: Option<&'a SignedIn>,
-    /// The secret by which accounts know the device, as it came.
-    pub device: Option<&'a str>,
-    /// Language of the person, for what is sent.
+    /// The session that this browser has now. It is renewed for the same user, and ended when another user
+    /// signs in.
+    pub current_session: Option<&'a SignedInUser>,
+    /// The device secret as the request carried it, unverified ([`devices`](crate::login::devices)).
+    pub device_secret: Option<&'a str>,
+    /// Language of what is sent to the user.
     pub language: &'a str,
-    /// Where the request came from.
     pub origin: &'a Origin,
 }
 
-impl Verify<'_> {
-    fn by<'a>(&'a self, method: &'a dyn LoginMethod) -> By<'a> {
-        By { method, device_hash: self.device.map(crypto::token_hash), origin: self.origin }
+impl VerifyParameters<'_> {
+    fn requester<'a>(&'a self, method: &'a dyn LoginMethod) -> Requester<'a> {
+        Requester { method, device_hash: self.device_secret.map(crypto::token_hash), origin: self.origin }
     }
 }
 
-/// What came of a right answer.
+/// The outcome of a right response.
 #[derive(Clone)]
-pub enum Verified<Made = ()> {
-    /// The sign-in is complete.
-    Done(Box<SignedInNow<Made>>),
-    /// Another factor is needed; the same attempt goes on. No methods: the account must enrol one
-    /// first, elsewhere.
-    More {
-        /// Which may follow.
+pub enum LoginOutcome<Output = ()> {
+    Complete(Box<CompletedLogin<Output>>),
+    /// Another factor is required; the same attempt continues. Without methods the account must first enrol a
+    /// factor elsewhere.
+    FactorRequired {
+        /// Login methods that may be next.
         methods: Vec<String>,
     },
     /// The sign-in is complete, but its user has closed the account: an app gets no session.
-    Closed {
-        /// When the account is deleted.
+    AccountClosed {
+        /// The time at which the account will be deleted.
         deletion_at: Timestamp,
     },
 }
 
-/// A sign-in that was just completed.
 #[derive(Clone)]
-pub struct SignedInNow<Made = ()> {
-    /// Its session. Its `acr` may be less than was asked for when the account has nothing more to show.
+pub struct CompletedLogin<Output = ()> {
+    /// The new or renewed session. Its `acr` is below the requirement when the account has no further factor.
     pub session: Session,
-    /// Its user, who may have closed the account: then the session is good for keeping it only
-    /// ([`sessions::find_closed`]).
+    /// The user. If the user has closed the account, the session is valid for restoring it only
+    /// ([`sessions::find_of_closed_account`](crate::sessions::find_of_closed_account)).
     pub user: User,
-    /// What the browser's cookie must hold from now on; none for API sign-ins.
+    /// New secret for the browser's session cookie; none for API sign-ins.
     pub cookie_secret: Option<String>,
-    /// By what its account knows the device from now on.
+    /// The secret by which the account recognises the device from now on.
     pub device_secret: String,
-    /// What the [`Completion`] made.
-    pub made: Made,
+    /// The output of the [`Completion`].
+    pub completion_output: Output,
 }
 
-/// What else a completed sign-in brings about, in the write that opens its session. `()` is nothing.
+/// Work that a completed sign-in adds to the write that opens its session. `()` adds nothing.
 #[async_trait]
 pub trait Completion: Sync {
-    /// What it makes.
-    type Made: Send;
+    /// The result of the work.
+    type Output: Send;
 
-    /// Makes it. An error undoes the sign-in.
+    /// Does the work. An error rolls back the sign-in.
     async fn complete(
         &self,
         app: &App,
         tx: &Transaction,
         session: &Session,
         user: &User,
-    ) -> Result<Self::Made, DatabaseError>;
+    ) -> Result<Self::Output, DatabaseError>;
 }
 
 #[async_trait]
 impl Completion for () {
-    type Made = ();
+    type Output = ();
 
     async fn complete(&self, _: &App, _: &Transaction, _: &Session, _: &User) -> Result<(), DatabaseError> {
         Ok(())
     }
 }
 
-/// Judges an answer. Whoever is refused learns nothing of why, but [`LoginError::Ended`] says that this
-/// attempt accepts nothing more.
+/// Verifies a response. A rejected caller does not learn the reason; [`LoginError::AttemptEnded`] says that
+/// this attempt accepts no further response.
 pub async fn verify<C: Completion>(
     app: &App,
-    verify: Verify<'_>,
+    verify: VerifyParameters<'_>,
     completion: &C,
-) -> Result<Verified<C::Made>, LoginError> {
+) -> Result<LoginOutcome<C::Output>, LoginError> {
     let now = app.clock.now();
     let method = &**app.login_methods.find(app, verify.method)?;
-    let bound = Bound::new(verify.client, &verify.binding, verify.attempt);
-    let by = verify.by(method);
-    let reserved = reserve(app, Of::Attempt(&bound), by, now).await?;
-    let answered = Answered { app, verify: &verify, method, completion, now };
+    let bound = AttemptSelector::new(verify.client, &verify.binding, verify.attempt_secret);
+    let requester = verify.requester(method);
+    let reserved = reserve(app, Target::Stored(&bound), requester, now).await?;
+    let answered = Verification { app, verify: &verify, method, completion, now };
     match store::user_of(app, &reserved.counts.row).await {
-        Ok(user) => answered.settle(reserved, user).await,
-        Err(cause) => Err(answered.unjudged(reserved, cause.into()).await),
+        Ok(user) => answered.conclude(reserved, user).await,
+        Err(cause) => Err(answered.undo_unjudged(reserved, cause.into()).await),
     }
 }
 
-/// Begins an attempt and judges its answer in one step, for a method that asks for nothing first: one write before the
-/// answer is looked at and one after it. Answers the attempt's secret as well, for the factor that may follow.
-pub async fn at_once<C: Completion>(
+/// Begins an attempt and verifies its response in one step, for a method without a challenge: one write
+/// before the response is judged and one after it. Also returns the attempt's secret, for the factor that may
+/// follow.
+pub async fn begin_and_verify<C: Completion>(
     app: &App,
-    begin: Begin<'_>,
-    answer: Answer,
+    begin: BeginParameters<'_>,
+    answer: ChallengeResponse,
     session_kind: SessionKind,
     completion: &C,
-) -> Result<(String, Verified<C::Made>), LoginError> {
+) -> Result<(String, LoginOutcome<C::Output>), LoginError> {
     let now = app.clock.now();
     let method = &**app.login_methods.find(app, begin.method)?;
-    let Start::New { identifier, .. } = begin.start else { return Err(LoginError::NotOffered) };
-    if method.challenges() {
-        return Err(LoginError::NotOffered);
+    let AttemptStart::WithIdentifier { identifier, .. } = begin.start else {
+        return Err(LoginError::MethodNotOffered);
+    };
+    if method.requires_challenge() {
+        return Err(LoginError::MethodNotOffered);
     }
-    let Draft { secret, mut row, user, .. } = named(app, &begin, identifier, now).await?;
-    must_be_next(app, method, &row, user.as_ref()).await?;
+    let AttemptDraft { secret, mut row, user, .. } =
+        draft_for_identifier(app, &begin, identifier, now).await?;
+    require_next_method(app, method, &row, user.as_ref()).await?;
     row.method = Some(method.name().to_owned());
-    let verify = Verify {
+    let verify = VerifyParameters {
         client: begin.client,
         method: begin.method,
-        attempt: &secret,
-        answer,
+        attempt_secret: &secret,
+        response: answer,
         binding: begin.binding,
         session_kind,
-        current: None,
-        device: begin.device,
+        current_session: None,
+        device_secret: begin.device_secret,
         language: begin.language,
         origin: begin.origin,
     };
-    let by = verify.by(method);
-    let reserved = reserve(app, Of::New(Box::new(row)), by, now).await?;
-    let verified = Answered { app, verify: &verify, method, completion, now }.settle(reserved, user).await?;
+    let requester = verify.requester(method);
+    let reserved = reserve(app, Target::New(Box::new(row)), requester, now).await?;
+    let verified =
+        Verification { app, verify: &verify, method, completion, now }.conclude(reserved, user).await?;
     Ok((secret, verified))
 }
 
-/// So many wrong second steps after a right password are told to the owner of the account: not the first slip of a finger.
-const SECOND_STEPS_BEFORE_MAIL: i32 = 3;
+/// Number of wrong second factors after a right password at which the account's owner is notified: more than
+/// one typing error.
+const SECOND_FACTOR_FAILURES_BEFORE_MAIL: i32 = 3;
 
-const SECOND_STEP_MAILS: Limit = Limit {
+const SECOND_FACTOR_MAIL_LIMIT: Limit = Limit {
     name: "second_step_mails",
-    rate: Rate { count: NonZeroU32::MIN, period: Lifetime::from_secs(24 * 60 * 60), per: Per::Account },
+    rate: Rate { count: NonZeroU32::MIN, period: Lifetime::from_secs(24 * 60 * 60), key: RateKey::Account },
 };
 
-/// An answer that is being looked at.
-struct Answered<'a, C> {
+/// A response that is being verified.
+struct Verification<'a, C> {
     app: &'a App,
-    verify: &'a Verify<'a>,
+    verify: &'a VerifyParameters<'a>,
     method: &'a dyn LoginMethod,
     completion: &'a C,
     now: Timestamp,
 }
 
-/// What was read of the account that an answer is for.
-struct Account<'a> {
+/// The account's enrolments and the device, read while the response is judged.
+struct AccountLookup<'a> {
     enrolments: Enrolments<'a>,
     enrolled: Vec<bool>,
-    device: Device<'a>,
+    device: AccountDevice<'a>,
 }
 
-impl<C: Completion> Answered<'_, C> {
-    /// Judges it, for the try that was reserved, and writes what follows.
-    async fn settle(
+impl<C: Completion> Verification<'_, C> {
+    /// Judges the response, for the try that was reserved, and writes the consequences.
+    async fn conclude(
         &self,
-        mut reserved: Reserved,
+        mut reserved: ReservedTry,
         user: Option<User>,
-    ) -> Result<Verified<C::Made>, LoginError> {
-        let arrival = Arrival::of(self.app, self.verify);
+    ) -> Result<LoginOutcome<C::Output>, LoginError> {
+        let arrival = SignInDevice::from_request(self.app, self.verify);
         let id = user.as_ref().map_or(Uuid::nil(), |user| user.id);
         let row = &mut reserved.counts.row;
         let (outcome, account) = join!(self.judge(row, user.as_ref()), self.look_up(id, &arrival));
@@ -228,164 +237,177 @@ impl<C: Completion> Answered<'_, C> {
             _ => (user, account),
         };
         let outcome = match (outcome, &user, account) {
-            // Boxed, or else its size would be part of every future that signs somebody in.
+            // Boxed, because its size would otherwise be part of every future that signs a user in.
             (Ok(proof), Some(user), Ok(account)) => {
                 Box::pin(self.accept(&reserved.counts, (user, account), proof)).await
             }
             (Ok(_), Some(_), Err(cause)) => Err(cause.into()),
-            // The code of a decoy is told to nobody; who guesses it has still not named an account.
-            (Ok(_), None, _) => Err(LoginError::Refused),
+            // A decoy's code is sent to nobody; a correct guess at such a code still names no account.
+            (Ok(_), None, _) => Err(LoginError::ResponseRejected),
             (Err(cause), ..) => Err(cause),
         };
         match outcome {
             Ok(verified) => {
-                reserved.is_given_back();
+                reserved.mark_refunded();
                 Ok(verified)
             }
-            Err(cause @ (LoginError::Refused | LoginError::NotOffered)) => {
+            Err(cause @ (LoginError::ResponseRejected | LoginError::MethodNotOffered)) => {
                 self.record_failure(&reserved.counts, user.as_ref()).await?;
-                let over = matches!(cause, LoginError::Refused) && reserved.counts.row.tries_left == 0;
-                Err(if over { LoginError::Ended } else { cause })
+                let over =
+                    matches!(cause, LoginError::ResponseRejected) && reserved.counts.row.tries_left == 0;
+                Err(if over { LoginError::AttemptEnded } else { cause })
             }
-            Err(cause) => Err(self.unjudged(reserved, cause).await),
+            Err(cause) => Err(self.undo_unjudged(reserved, cause).await),
         }
     }
 
-    /// Gives the try back where a fault, or a lack of room, kept it from being judged.
-    async fn unjudged(&self, mut reserved: Reserved, cause: LoginError) -> LoginError {
-        if matches!(cause, LoginError::Busy | LoginError::Database(_) | LoginError::Crypto(_)) {
-            reserved.give_back(self.app).await;
+    /// Undoes the reserved try when a fault or a lack of capacity kept the response from being judged.
+    async fn undo_unjudged(&self, mut reserved: ReservedTry, cause: LoginError) -> LoginError {
+        if matches!(cause, LoginError::HasherBusy | LoginError::Database(_) | LoginError::Crypto(_)) {
+            reserved.undo(self.app).await;
         }
         cause
     }
 
     async fn judge(&self, row: &attempts::Model, user: Option<&User>) -> Result<Proof, LoginError> {
         let Self { app, verify, method, now, .. } = *self;
-        must_be_next(app, method, row, user).await?;
-        if row.method.as_deref() != Some(method.name()) && method.challenges() {
-            return Err(LoginError::Refused);
+        require_next_method(app, method, row, user).await?;
+        if row.method.as_deref() != Some(method.name()) && method.requires_challenge() {
+            return Err(LoginError::ResponseRejected);
         }
         let code = row.code_mac.clone().zip(row.code_expires_at);
         let challenge = Challenge {
-            memory: row.challenge.clone(),
+            state: row.challenge.clone(),
             code: code.map(|(mac, end)| CodeMac { mac, expires_at: Timestamp::from_micros(end) }),
             ..Challenge::default()
         };
-        let from = From { client: verify.client, language: verify.language, origin: verify.origin };
-        method.verify(&context(app, row, user, from, now)?, &challenge, &verify.answer).await
+        let from = RequestDetails { client: verify.client, language: verify.language, origin: verify.origin };
+        method.verify(&context(app, row, user, from, now)?, &challenge, &verify.response).await
     }
 
-    /// What is asked of an account while an answer is judged, so that a right one need not wait for it. The same statements
-    /// run for nobody.
+    /// Reads the account while the response is judged, so that a right response need not wait for these
+    /// queries. Without a user the same statements run.
     async fn look_up<'b>(
         &'b self,
         user_id: Uuid,
-        arrival: &Arrival<'b>,
-    ) -> Result<Account<'b>, DatabaseError> {
-        let enrolments = Enrolments::of(self.app, user_id);
+        arrival: &SignInDevice<'b>,
+    ) -> Result<AccountLookup<'b>, DatabaseError> {
+        let enrolments = Enrolments::for_user(self.app, user_id);
         let (enrolled, device) =
-            try_join!(enrolments.ask(self.app), arrival.look_up(self.app, user_id, self.now))?;
-        Ok(Account { enrolments, enrolled, device })
+            try_join!(enrolments.fetch(self.app), arrival.look_up(self.app, user_id, self.now))?;
+        Ok(AccountLookup { enrolments, enrolled, device })
     }
 
-    /// Consumes the proof, records it and opens the session, in one write.
+    /// Consumes the proof, records the factor and, when the sign-in is complete, opens the session: one
+    /// write.
     async fn accept(
         &self,
-        counts: &Counts,
-        (user, mut account): (&User, Account<'_>),
+        counts: &TryCounts,
+        (user, mut account): (&User, AccountLookup<'_>),
         proof: Proof,
-    ) -> Result<Verified<C::Made>, LoginError> {
+    ) -> Result<LoginOutcome<C::Output>, LoginError> {
         let Self { app, verify, method, now, .. } = *self;
         let row = &counts.row;
-        let Asked { requirement, step_up_of, remembered } = asked(row)?;
-        let mut shown = proofs(row)?;
-        shown.push(Shown {
+        let RequestedLogin { requirement, step_up_of, remembered } = requested_login(row)?;
+        let mut factors = verified_factors(row)?;
+        factors.push(VerifiedFactor {
             method: method.name().to_owned(),
             amr: method.amr().iter().chain(&proof.amr).map(|word| (*word).to_owned()).collect(),
-            factor: method.kind(),
+            factor: method.factor(),
             user_verified: proof.user_verified,
             at: now,
         });
-        let decision = account.enrolments.decide(&account.enrolled, &requirement, &shown);
-        let methods_used: Vec<_> = shown.iter().map(|proof| proof.method.clone()).collect();
-        let completed = !matches!(decision, Decision::More(_));
+        let decision = account.enrolments.next_step(&account.enrolled, &requirement, &factors);
+        let methods_used: Vec<_> = factors.iter().map(|proof| proof.method.clone()).collect();
+        let completed = !matches!(decision, NextStep::FactorRequired(_));
         let address_proof = match completed {
-            true => AddressProof::of(app, user, &shown)?,
+            true => EmailProof::from_factors(app, user, &factors)?,
             false => None,
         };
-        let progress = Progress { shown, completed, tries: app.config.login.code_tries };
+        let progress =
+            AttemptProgress { verified_factors: factors, completed, next_tries: app.config.login.code_tries };
         let notice = match completed && !account.device.known {
-            true => arrival::notice(app, verify, user, now)?,
+            true => device_notice::new_device_notice(app, verify, user, now)?,
             false => None,
         };
-        let told = AtomicBool::new(proof.notice.is_some());
-        let strange = AtomicBool::new(false);
+        let notified = AtomicBool::new(proof.notice.is_some());
+        let new_device_notified = AtomicBool::new(false);
         let verified = app
             .db
             .write(async |tx| {
-                if let Some(other) = verify.current.filter(|current| current.user.id != user.id) {
-                    // Its session ends, so both are held, and in the order in which everybody holds two.
+                if let Some(other) = verify.current_session.filter(|current| current.user.id != user.id) {
+                    // The other user's session ends, so both users' rows are locked, in the order that every
+                    // write uses for two users.
                     users::lock_all(tx, [other.user.id, user.id]).await?;
                 }
-                let holding = match &address_proof {
-                    Some(_) => users::holding_to_change(user.id),
-                    None => users::holding(user.id),
+                let lock_user = match &address_proof {
+                    Some(_) => users::lock_user_statement(user.id),
+                    None => users::lock_user_shared_statement(user.id),
                 };
-                let consumed = consume(tx, row, (&holding, &account), &proof, &progress, now).await?;
-                let mut user = consumed.ok_or(LoginError::Refused)?;
+                let consumed = consume(tx, row, (&lock_user, &account), &proof, &progress, now).await?;
+                let mut user = consumed.ok_or(LoginError::ResponseRejected)?;
                 if let Some(notice) = proof.notice {
                     notice.enqueue(tx).await?;
                 }
-                counts.forgive(tx, completed);
+                counts.refund_or_reset(tx, completed);
                 let event = event("login.proof_accepted", row).details(json!({ "methods": methods_used }));
-                tx.later(&event.insertion(app, verify.origin, now));
+                tx.defer(&event.insert_statement(app, verify.origin, now));
                 let of_app = verify.session_kind == SessionKind::Api;
                 match (decision, user.deletion_at) {
-                    (Decision::More(methods), _) => Ok(Verified::More { methods }),
-                    // An app gets no tokens below the level its client asks for.
-                    (Decision::Short(_), _) if of_app => Ok(Verified::More { methods: Vec::new() }),
-                    // In a browser its owner can keep the account.
-                    (Decision::Done(_), Some(deletion_at)) if of_app => {
-                        Ok(Verified::Closed { deletion_at: Timestamp::from_micros(deletion_at) })
+                    (NextStep::FactorRequired(methods), _) => Ok(LoginOutcome::FactorRequired { methods }),
+                    // An app gets no tokens below the level that its client requires.
+                    (NextStep::InsufficientAcr(_), _) if of_app => {
+                        Ok(LoginOutcome::FactorRequired { methods: Vec::new() })
                     }
-                    (Decision::Short(reached) | Decision::Done(reached), _) => {
+                    // In a browser the owner may restore the account.
+                    (NextStep::Complete(_), Some(deletion_at)) if of_app => {
+                        Ok(LoginOutcome::AccountClosed { deletion_at: Timestamp::from_micros(deletion_at) })
+                    }
+                    (NextStep::InsufficientAcr(reached) | NextStep::Complete(reached), _) => {
                         if let Some(proof) = address_proof
                             && proof.record(app, tx, verify, &mut user, now).await?
                         {
-                            account.device.is_forgotten(app, user.id, now);
-                            told.store(true, Relaxed);
+                            account.device.forget(app, user.id, now);
+                            notified.store(true, Relaxed);
                         }
-                        let noted = account.device.record(app, tx, &user, notice, now).await?;
-                        told.fetch_or(noted.told, Relaxed);
-                        strange.fetch_or(noted.told, Relaxed);
-                        let asked = SessionAsked { step_up_of, remembered };
-                        let Opened { session, cookie_secret } =
-                            sign_in(app, tx, verify, asked, &user, reached, now).await?;
+                        let remembered_device = account.device.remember(app, tx, &user, notice, now).await?;
+                        notified.fetch_or(remembered_device.notified, Relaxed);
+                        new_device_notified.fetch_or(remembered_device.notified, Relaxed);
+                        let asked = SessionOptions { step_up_of, remembered };
+                        let OpenedSession { session, cookie_secret } =
+                            open_or_renew(app, tx, verify, asked, &user, reached, now).await?;
                         let made = self.completion.complete(app, tx, &session, &user).await?;
-                        let device_secret = noted.secret;
-                        let now = SignedInNow { session, user, cookie_secret, device_secret, made };
-                        Ok(Verified::Done(Box::new(now)))
+                        let device_secret = remembered_device.secret;
+                        let now = CompletedLogin {
+                            session,
+                            user,
+                            cookie_secret,
+                            device_secret,
+                            completion_output: made,
+                        };
+                        Ok(LoginOutcome::Complete(Box::new(now)))
                     }
                 }
             })
             .await;
-        if told.into_inner() {
+        if notified.into_inner() {
             app.jobs.wake();
         }
-        if let Ok(Verified::Done(done)) = &verified
-            && !strange.into_inner()
+        if let Ok(LoginOutcome::Complete(done)) = &verified
+            && !new_device_notified.into_inner()
         {
-            self.keep_language(&done.user).await;
+            self.store_language(&done.user).await;
         }
         verified
     }
 
-    /// Keeps the language of a sign-in for the notices to the owner, where it is another one than before. In a write of its
-    /// own, after the sign-in: that holds the user's row shared, and must not fail by this.
-    async fn keep_language(&self, user: &User) {
+    /// Stores the language of a sign-in for later notices to the owner, if the language has changed. A
+    /// separate write after the sign-in, because the sign-in holds the user's row shared and must not fail by
+    /// this update.
+    async fn store_language(&self, user: &User) {
         let Self { app, verify, .. } = *self;
-        let usual = app.templates.language(None, None);
-        // An app that names no language is read as the usual one.
+        let usual = app.templates.negotiate_language(None, None);
+        // An app that names no language is given the default one, which says nothing about the user.
         let said = verify.session_kind == SessionKind::Browser || verify.language != usual;
         if !said || user.language.as_deref().unwrap_or(&usual) == verify.language {
             return;
@@ -395,22 +417,24 @@ impl<C: Completion> Answered<'_, C> {
         }
     }
 
-    /// Records a wrong answer. Who has the password and fails at the second step again and again is told of to the owner,
-    /// once a day.
-    async fn record_failure(&self, counts: &Counts, user: Option<&User>) -> Result<(), LoginError> {
+    /// Audits a wrong response. When the password was right and the second factor is wrong again and again,
+    /// the account's owner is notified, at most once a day.
+    async fn record_failure(&self, counts: &TryCounts, user: Option<&User>) -> Result<(), LoginError> {
         let Self { app, verify, now, .. } = *self;
         let row = &counts.row;
-        let after_password = proofs(row)?.iter().any(|proof| proof.factor == Factor::Knows);
-        let owner = user.filter(|_| after_password && counts.guesses() >= SECOND_STEPS_BEFORE_MAIL);
-        let notice = owner.map(|user| arrival::second_step_notice(app, verify, user, now)).transpose()?;
+        let after_password = verified_factors(row)?.iter().any(|proof| proof.factor == Factor::Knowledge);
+        let owner =
+            user.filter(|_| after_password && counts.failures() >= SECOND_FACTOR_FAILURES_BEFORE_MAIL);
+        let notice =
+            owner.map(|user| device_notice::second_factor_notice(app, verify, user, now)).transpose()?;
         let event = event("login.failed", row).details(json!({ "method": verify.method }));
-        let told = app
+        let notified = app
             .db
             .write(async |tx| -> Result<bool, DatabaseError> {
                 event.record(app, tx, verify.origin, now).await?;
                 if let (Some(user), Some(notice)) = (owner, notice)
-                    && let Taken::Within(_) =
-                        rate_limit::take(tx, SECOND_STEP_MAILS, &user.id.to_string(), now).await?
+                    && let TakeOutcome::Within(_) =
+                        rate_limit::take(tx, SECOND_FACTOR_MAIL_LIMIT, &user.id.to_string(), now).await?
                 {
                     notice.enqueue(tx).await?;
                     return Ok(true);
@@ -418,35 +442,38 @@ impl<C: Completion> Answered<'_, C> {
                 Ok(false)
             })
             .await?;
-        if told {
+        if notified {
             app.jobs.wake();
         }
         Ok(())
     }
 }
 
-/// Consumes what was shown, and answers whose it is as they are now; nothing where somebody was faster, or where the
-/// account is not what was looked up any more: it may have been disabled, have got another address or another factor.
+/// Consumes the proof and returns its user as the row is now. None when a concurrent request was faster, or
+/// when the account has changed since it was read: disabled, given another email, or enrolled with another
+/// factor.
 async fn consume(
     tx: &Transaction,
     row: &attempts::Model,
-    (holding, account): (&SelectStatement, &Account<'_>),
+    (lock_user, account): (&SelectStatement, &AccountLookup<'_>),
     proof: &Proof,
-    progress: &Progress,
+    progress: &AttemptProgress,
     now: Timestamp,
 ) -> Result<Option<User>, DatabaseError> {
-    // First, as in every change of what an account signs in with.
-    let advancing = store::advancing(row, progress, now);
-    let mut statements: Vec<&dyn StatementBuilder> = vec![holding, &account.enrolments.query];
-    statements.extend(proof.consumes.as_ref().map(|consuming| consuming as &dyn StatementBuilder));
-    statements.push(&advancing);
-    let done = tx.together(&statements).await?;
-    let [Done { row: Some(held), .. }, Done { row: Some(enrolled), .. }, changed @ ..] = &*done else {
+    // The user's row is locked first, as in every change of credentials, so that no deadlock can arise.
+    let advance_attempt = store::advance_attempt_statement(row, progress, now);
+    let mut statements: Vec<&dyn StatementBuilder> = vec![lock_user, &account.enrolments.statement];
+    statements.extend(proof.consume_statement.as_ref().map(|consuming| consuming as &dyn StatementBuilder));
+    statements.push(&advance_attempt);
+    let done = tx.batch(&statements).await?;
+    let [StatementResult { row: Some(held), .. }, StatementResult { row: Some(enrolled), .. }, changed @ ..] =
+        &*done
+    else {
         return Ok(None);
     };
     let user = User::from_query_result(held, "")?;
     let good = changed.iter().all(|one| one.rows_affected == 1)
-        && account.enrolments.read(enrolled)? == account.enrolled
+        && account.enrolments.read_row(enrolled)? == account.enrolled
         && users::may_sign_in(&user, now)
         && user.email == row.identifier;
     Ok(good.then_some(user))

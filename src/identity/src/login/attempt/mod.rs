@@ -1,32 +1,36 @@
-//! Takes one sign-in from the first address typed to a session.
+//! Defines an attempt: one sign-in in progress, from the first request to a session.
 //!
-//! An attempt is named by a 256-bit secret, stored hashed, and bound to the client and the browser that
-//! began it. It survives a restart. For a name that nobody has, or whose account is disabled, everything
-//! happens alike and nothing is ever accepted.
+//! An attempt is identified by a 256-bit secret, which is stored hashed, and is bound to the client and the
+//! browser that began it. An attempt survives a restart of the server. For an email without an account, or
+//! with a disabled one, everything happens alike and no response is ever accepted.
 //!
 //! ```text
-//!   begin ──► challenge open ──► verify: reserve a try ──► judge ──► accept ──► done: a session
+//!   begin ──► challenge open ──► verify: reserve a try ──► judge ──► accept ──► complete: a session
 //!               ▲    │ resend       (committed alone)      │           │
-//!               ├────┘                                     ▼           ▼ more is needed
-//!               │                                       refused      begin the next factor
+//!               ├────┘                                     ▼           ▼ another factor is required
+//!               │                                       rejected     begin the next factor
 //!               └──────────────────────────────────────────┴───────────┘
 //! ```
 //!
-//! [`at_once`] begins with the answer, for a password in one request: the try of the new attempt is taken as it is stored.
+//! [`begin_and_verify`] begins an attempt with the response, for a password in one request: the attempt is
+//! stored with its first try already reserved.
 //!
-//! The rules that must not be broken: a try is reserved by a conditional update before anything is
-//! compared, so that parallel guesses cannot share one; what a proof consumes, the attempt's progress
-//! and the session are one write, so that of parallel right answers one succeeds; whether a sign-in is
-//! done is computed from the proofs kept here and by [`policy`](super::policy) alone.
+//! The rules that must not be broken:
+//!
+//! - A conditional update reserves a try before anything is compared, so that parallel guesses cannot share a
+//!   try.
+//! - What a proof consumes, the progress of the attempt and the session are one write, so that only one of
+//!   several parallel right responses succeeds.
+//! - Whether a sign-in is complete follows from the stored factors and [`policy`](super::policy) alone.
 
 mod accept;
-mod address_proof;
-mod arrival;
-mod judging;
-mod look;
+mod device_notice;
+mod email_proof;
+mod in_flight;
 mod reserve;
 mod sending;
 mod session;
+mod status;
 mod store;
 
 use std::time::Duration;
@@ -41,168 +45,173 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use self::{
-    accept::{Completion, SignedInNow, Verified, Verify, at_once, verify},
-    judging::Judging,
-    look::{Look, look},
+    accept::{CompletedLogin, Completion, LoginOutcome, VerifyParameters, begin_and_verify, verify},
+    in_flight::InFlightTries,
+    status::{AttemptStatus, status},
 };
 
-use self::{sending::Sending, store::Opening};
+use self::{sending::SendDecision, store::NewChallenge};
 use super::{
     Challenge, Context, LoginError, LoginMethod,
-    policy::{Acr, Decision, Factor, Requirement, Shown},
+    policy::{Acr, AuthenticationRequirement, Factor, NextStep, VerifiedFactor},
 };
 use crate::{
     app::App,
     audit::{Event, Origin},
     clients::Client,
     crypto, mail,
-    sessions::SignedIn,
+    sessions::SignedInUser,
     users::{self, Email, User},
 };
 
-/// What stands for the earlier sign-in of a session among the proofs.
-const SESSION: &str = "session";
+/// The method name of the factor that represents the earlier authentication of a session.
+const SESSION_METHOD: &str = "session";
 
-/// What an attempt begins from.
+/// How a challenge is begun.
 #[derive(Clone, Copy)]
-pub enum Start<'a> {
-    /// Somebody typed an address.
-    New {
-        /// As typed.
+pub enum AttemptStart<'a> {
+    /// A new attempt for an email.
+    WithIdentifier {
+        /// The email as entered.
         identifier: &'a str,
-        /// Whether the browser is to keep the session.
+        /// Whether the session outlives the browser ("stay signed in").
         remembered: bool,
     },
-    /// Somebody whom the answer will name.
-    Unnamed {
-        /// Whether the browser is to keep the session.
+    /// A new attempt without an email: the response will name the user (WebAuthn: a discoverable credential).
+    Discoverable {
+        /// Whether the session outlives the browser ("stay signed in").
         remembered: bool,
     },
-    /// The next factor of an attempt, or its code once more.
-    Continue {
-        /// The attempt's secret.
-        attempt: &'a str,
-    },
-    /// Somebody who is signed in must prove more; what the session proved counts.
-    StepUp {
-        /// Their session.
-        signed_in: &'a SignedIn,
-    },
+    /// The next factor of an attempt, or a resend of its code.
+    Continue { attempt: &'a str },
+    /// A new attempt of a signed-in user who must reach a higher level; the session's own authentication
+    /// counts as the first factor.
+    StepUp { signed_in: &'a SignedInUser },
 }
 
-/// What an attempt is bound to besides its client.
+/// What an attempt is bound to besides its client. An attempt can only be continued from the same
+/// authorization request and browser.
 #[derive(Clone, Copy, Default)]
-pub struct Binding<'a> {
-    /// The authorization request it serves.
+pub struct AttemptBinding<'a> {
+    /// The authorization request that the sign-in is for; none for the provider's own pages and the
+    /// first-party API.
     pub authorization_request: Option<Uuid>,
-    /// The cookie of the browser.
+    /// The secret in the browser's cookie; none for an app without cookies.
     pub browser_secret: Option<&'a str>,
 }
 
-/// Input of [`begin`].
-pub struct Begin<'a> {
-    /// The client that asks; none for our own pages.
+pub struct BeginParameters<'a> {
+    /// The requesting client; none for the provider's own pages.
     pub client: Option<&'a Client>,
-    /// Name of the method.
+    /// Name of the login method.
     pub method: &'a str,
-    /// From what.
-    pub start: Start<'a>,
-    /// Bound to what.
-    pub binding: Binding<'a>,
-    /// What the sign-in must reach. Kept with a new attempt; ignored when one continues.
-    pub requirement: Requirement,
-    /// The secret by which accounts know the device, as it came.
-    pub device: Option<&'a str>,
-    /// Language of the person, for what is sent.
+    pub start: AttemptStart<'a>,
+    pub binding: AttemptBinding<'a>,
+    /// What the sign-in must fulfil. Stored with a new attempt; ignored when an attempt continues.
+    pub requirement: AuthenticationRequirement,
+    /// The device secret as the request carried it, unverified ([`super::devices`]).
+    pub device_secret: Option<&'a str>,
+    /// Language of what is sent to the user.
     pub language: &'a str,
-    /// Where the request came from.
     pub origin: &'a Origin,
-    /// Stored with the challenge, under the same limits: the row of the authorization request, where it is new.
-    pub stores: Option<Insertion>,
+    /// The row of a new authorization request, stored in the same write as the challenge and so under the
+    /// same limits.
+    pub authorization_request_row: Option<Insertion>,
 }
 
-/// An open challenge.
+/// A challenge that was opened.
 #[derive(Clone)]
-pub struct Begun {
-    /// The attempt's secret, which also continues it.
-    pub attempt: String,
-    /// How long the challenge can be answered.
+pub struct ChallengeOpened {
+    /// The attempt's secret, which also continues the attempt.
+    pub attempt_secret: String,
+    /// Time until the challenge expires.
     pub expires_in: Duration,
-    /// Members of the method's own, such as WebAuthn options.
+    /// The method's own members of the answer, such as WebAuthn options.
     pub challenge: serde_json::Map<String, Value>,
 }
 
-/// What is kept of the wish of whoever began it.
+/// What the attempt was begun for. Stored with the attempt as JSON.
 #[derive(Clone, Default, Serialize, Deserialize)]
-struct Asked {
-    requirement: Requirement,
-    /// The session that is stepped up.
+struct RequestedLogin {
+    requirement: AuthenticationRequirement,
     step_up_of: Option<Uuid>,
-    /// Whether the browser is to keep the session; none where there was no such choice.
+    /// Whether the session outlives the browser; none where the user had no such choice.
     #[serde(default)]
     remembered: Option<bool>,
 }
 
-/// An attempt as it is being worked on.
-struct Draft {
+/// An attempt that a request is working on, with the secret that the database does not have.
+struct AttemptDraft {
     secret: String,
     row: attempts::Model,
     user: Option<User>,
     new: bool,
 }
 
-/// Opens a challenge: of a new attempt, of the next factor of one, or the same one once more.
+/// Opens a challenge: of a new attempt, of the next factor of an attempt, or the same challenge again.
 ///
 /// Takes the same steps whether or not the identifier names an account.
-pub async fn begin(app: &App, begin: Begin<'_>) -> Result<Begun, LoginError> {
+pub async fn begin(app: &App, begin: BeginParameters<'_>) -> Result<ChallengeOpened, LoginError> {
     let now = app.clock.now();
     let method = app.login_methods.find(app, begin.method)?;
     let draft = match begin.start {
-        Start::New { identifier, .. } => named(app, &begin, identifier, now).await?,
-        Start::StepUp { signed_in } => stepping_up(app, &begin, signed_in, now),
-        Start::Unnamed { .. } => new_draft(app, &begin, "", None, None, now),
-        Start::Continue { attempt } => continued(app, &begin, attempt, now).await?,
+        AttemptStart::WithIdentifier { identifier, .. } => {
+            draft_for_identifier(app, &begin, identifier, now).await?
+        }
+        AttemptStart::StepUp { signed_in } => draft_for_step_up(app, &begin, signed_in, now),
+        AttemptStart::Discoverable { .. } => new_draft(app, &begin, "", None, None, now),
+        AttemptStart::Continue { attempt } => draft_from_stored(app, &begin, attempt, now).await?,
     };
-    if draft.row.identifier.is_empty() && !method.names_its_user() {
+    if draft.row.identifier.is_empty() && !method.discoverable() {
         return Err(LoginError::MalformedIdentifier);
     }
-    must_be_next(app, &**method, &draft.row, draft.user.as_ref()).await?;
+    require_next_method(app, &**method, &draft.row, draft.user.as_ref()).await?;
     let mut challenge = {
-        let from = From { client: begin.client, language: begin.language, origin: begin.origin };
+        let from = RequestDetails { client: begin.client, language: begin.language, origin: begin.origin };
         let cx = context(app, &draft.row, draft.user.as_ref(), from, now)?;
         method.begin(&cx, draft.user.as_ref()).await?
     };
     let expires_in = match &challenge.code {
         Some(code) => code.expires_at - now,
-        None => ends_at(&draft.row) - now,
+        None => expires_at(&draft.row) - now,
     };
-    let shown = std::mem::take(&mut challenge.shown);
+    let shown = std::mem::take(&mut challenge.public_members);
     let message = challenge.message.take();
     let secret = draft.secret.clone();
-    let sent = keep(app, &begin, &**method, draft, challenge, now).await?;
+    let sent = store_challenge(app, &begin, &**method, draft, challenge, now).await?;
     app.jobs.wake();
     if let Some(message) = message.filter(|_| sent) {
-        mail::tell(app, message).map_err(|cause| LoginError::Method(Box::new(cause)))?;
+        mail::write_to_console(app, message).map_err(|cause| LoginError::MethodFailed(Box::new(cause)))?;
     }
-    Ok(Begun { attempt: secret, expires_in, challenge: shown })
+    Ok(ChallengeOpened { attempt_secret: secret, expires_in, challenge: shown })
 }
 
-async fn named(app: &App, begin: &Begin<'_>, identifier: &str, now: Timestamp) -> Result<Draft, LoginError> {
+async fn draft_for_identifier(
+    app: &App,
+    begin: &BeginParameters<'_>,
+    identifier: &str,
+    now: Timestamp,
+) -> Result<AttemptDraft, LoginError> {
     let email = Email::parse(identifier).map_err(|_| LoginError::MalformedIdentifier)?;
     let user = users::find_by_email(app.db.reader(), &email).await?;
     let user = user.filter(|user| users::may_sign_in(user, now));
     Ok(new_draft(app, begin, email.as_str(), user, None, now))
 }
 
-fn stepping_up(app: &App, begin: &Begin<'_>, signed_in: &SignedIn, now: Timestamp) -> Draft {
-    let SignedIn { session, user } = signed_in;
+fn draft_for_step_up(
+    app: &App,
+    begin: &BeginParameters<'_>,
+    signed_in: &SignedInUser,
+    now: Timestamp,
+) -> AttemptDraft {
+    let SignedInUser { session, user } = signed_in;
     let mut draft = new_draft(app, begin, &user.email.clone(), Some(user.clone()), Some(session.sid), now);
     let amr = serde_json::from_value(session.amr.clone()).unwrap_or_default();
-    draft.row.proofs = json!([Shown {
-        method: SESSION.to_owned(),
+    draft.row.proofs = json!([VerifiedFactor {
+        method: SESSION_METHOD.to_owned(),
         amr,
-        // Whatever it was, it counts as the least there is.
-        factor: Factor::Reads,
+        // The session's own factors are not known any more, so they count as the weakest kind.
+        factor: Factor::OutOfBand,
         user_verified: false,
         at: Timestamp::from_micros(session.auth_time),
     }]);
@@ -211,18 +220,20 @@ fn stepping_up(app: &App, begin: &Begin<'_>, signed_in: &SignedIn, now: Timestam
 
 fn new_draft(
     app: &App,
-    begin: &Begin<'_>,
+    begin: &BeginParameters<'_>,
     identifier: &str,
     user: Option<User>,
     step_up_of: Option<Uuid>,
     now: Timestamp,
-) -> Draft {
+) -> AttemptDraft {
     let secret = app.random.token();
     let remembered = match begin.start {
-        Start::New { remembered, .. } | Start::Unnamed { remembered } => Some(remembered),
-        Start::Continue { .. } | Start::StepUp { .. } => None,
+        AttemptStart::WithIdentifier { remembered, .. } | AttemptStart::Discoverable { remembered } => {
+            Some(remembered)
+        }
+        AttemptStart::Continue { .. } | AttemptStart::StepUp { .. } => None,
     };
-    let asked = Asked { requirement: begin.requirement.clone(), step_up_of, remembered };
+    let asked = RequestedLogin { requirement: begin.requirement.clone(), step_up_of, remembered };
     let row = attempts::Model {
         attempt_hash: crypto::token_hash(&secret),
         client_id: begin.client.map(|client| client.client_id().to_owned()),
@@ -244,32 +255,37 @@ fn new_draft(
         expires_at: (now + app.config.login.attempt_lifetime.duration()).micros(),
         completed_at: None,
     };
-    Draft { secret, row, user, new: true }
+    AttemptDraft { secret, row, user, new: true }
 }
 
-async fn continued(app: &App, begin: &Begin<'_>, attempt: &str, now: Timestamp) -> Result<Draft, LoginError> {
-    let bound = store::Bound::new(begin.client, &begin.binding, attempt);
-    let row = store::find(app, &bound, now).await?.ok_or(LoginError::Ended)?;
+async fn draft_from_stored(
+    app: &App,
+    begin: &BeginParameters<'_>,
+    attempt: &str,
+    now: Timestamp,
+) -> Result<AttemptDraft, LoginError> {
+    let bound = store::AttemptSelector::new(begin.client, &begin.binding, attempt);
+    let row = store::find(app, &bound, now).await?.ok_or(LoginError::AttemptEnded)?;
     let user = store::user_of(app, &row).await?;
-    Ok(Draft { secret: attempt.to_owned(), row, user, new: false })
+    Ok(AttemptDraft { secret: attempt.to_owned(), row, user, new: false })
 }
 
-/// The method must be what comes next, by the policy and the proofs so far.
-async fn must_be_next(
+/// Requires that the method is the next step by the policy and the verified factors.
+async fn require_next_method(
     app: &App,
     method: &dyn LoginMethod,
     row: &attempts::Model,
     user: Option<&User>,
 ) -> Result<(), LoginError> {
-    match super::decide(app, &asked(row)?.requirement, user, &proofs(row)?).await? {
-        Decision::More(names) if names.iter().any(|name| name == method.name()) => Ok(()),
-        _ => Err(LoginError::NotOffered),
+    match super::next_step(app, &requested_login(row)?.requirement, user, &verified_factors(row)?).await? {
+        NextStep::FactorRequired(names) if names.iter().any(|name| name == method.name()) => Ok(()),
+        _ => Err(LoginError::MethodNotOffered),
     }
 }
 
-/// What a request says of whoever sent it.
+/// The parts of the request that a login method needs.
 #[derive(Clone, Copy)]
-struct From<'a> {
+struct RequestDetails<'a> {
     client: Option<&'a Client>,
     language: &'a str,
     origin: &'a Origin,
@@ -279,17 +295,17 @@ fn context<'a>(
     app: &'a App,
     row: &'a attempts::Model,
     user: Option<&'a User>,
-    from: From<'a>,
+    from: RequestDetails<'a>,
     now: Timestamp,
 ) -> Result<Context<'a>, LoginError> {
-    let From { client, language, origin } = from;
+    let RequestDetails { client, language, origin } = from;
     Ok(Context {
         app,
         attempt_hash: &row.attempt_hash,
-        attempt_ends_at: ends_at(row),
+        attempt_ends_at: expires_at(row),
         identifier: &row.identifier,
         user,
-        proven: !proofs(row)?.is_empty(),
+        first_factor_verified: !verified_factors(row)?.is_empty(),
         client,
         language,
         origin,
@@ -297,46 +313,47 @@ fn context<'a>(
     })
 }
 
-/// Counts, keeps the challenge and enqueues what it sends, in one write. Whether it is sent.
-async fn keep(
+/// Counts the request, stores the challenge and enqueues the job that sends it, in one write. True when the
+/// code is sent; false when it is withheld.
+async fn store_challenge(
     app: &App,
-    begin: &Begin<'_>,
+    begin: &BeginParameters<'_>,
     method: &dyn LoginMethod,
-    draft: Draft,
+    draft: AttemptDraft,
     challenge: Challenge,
     now: Timestamp,
 ) -> Result<bool, LoginError> {
-    let Draft { row, user, new, .. } = draft;
+    let AttemptDraft { row, user, new, .. } = draft;
     let job = challenge.job.clone().map(|job| job.seal(app)).transpose()?;
-    // Where nothing is sent or made, only the answer is worth a record.
-    let event = method.challenges().then(|| begun(method, &row, user.as_ref(), new));
+    // A method without a challenge is audited by its response only.
+    let event = method.requires_challenge().then(|| begun_event(method, &row, user.as_ref(), new));
     let kept = app
         .db
         .write(async |tx| -> Result<_, LoginError> {
             let sending = if challenge.code.is_some() {
-                sending::of_code(app, tx, &row, (begin.device, begin.origin), now).await?
+                sending::decide_code(app, tx, &row, (begin.device_secret, begin.origin), now).await?
             } else {
-                sending::nothing(app, tx, begin.origin, now).await?
+                sending::count_without_code(app, tx, begin.origin, now).await?
             };
             let (sent, goes) = match sending {
-                Sending::Code(sent) => (Some(sent), true),
-                Sending::Withheld(sent) => {
+                SendDecision::Send(sent) => (Some(sent), true),
+                SendDecision::Withhold(sent) => {
                     tracing::info!(
                         method = method.name(),
                         "no second code is sent: an attempt of the same source for this recipient goes on"
                     );
                     (Some(sent), false)
                 }
-                Sending::Nothing => (None, true),
-                Sending::Limited(retry_after) => return Ok(Err(retry_after)),
+                SendDecision::NothingToSend => (None, true),
+                SendDecision::Limited(retry_after) => return Ok(Err(retry_after)),
             };
             let attempt_hash = row.attempt_hash.clone();
-            let opening = Opening { method: method.name(), challenge, sent };
+            let opening = NewChallenge { method: method.name(), challenge, sent };
             if !store::open_challenge(tx, row, opening, new, now).await? {
-                return Err(store::why_not_opened(tx, attempt_hash, now).await?);
+                return Err(store::open_failure(tx, attempt_hash, now).await?);
             }
-            if let Some(row) = &begin.stores {
-                tx.later(row);
+            if let Some(row) = &begin.authorization_request_row {
+                tx.defer(row);
             }
             if let Some(job) = job.filter(|_| goes) {
                 job.enqueue(tx).await?;
@@ -350,11 +367,11 @@ async fn keep(
     kept.map_err(|retry_after| LoginError::Limited { retry_after })
 }
 
-fn begun(method: &dyn LoginMethod, row: &attempts::Model, user: Option<&User>, new: bool) -> Event {
+fn begun_event(method: &dyn LoginMethod, row: &attempts::Model, user: Option<&User>, new: bool) -> Event {
     let event = Event::new("login.begun")
         .user(user.map(|user| user.id))
         .details(json!({ "method": method.name(), "resumed": !new }));
-    // Our own pages sign in without a client.
+    // The provider's own pages sign in without a client.
     match &row.client_id {
         Some(client_id) => event.client(client_id),
         None => event,
@@ -372,48 +389,54 @@ async fn record_limited(
     event.record(app, tx, origin, now).await
 }
 
-/// Ends the attempts of a user that go on, because what they signed in with was changed.
-pub async fn end_of_user(tx: &Transaction, user_id: Uuid, now: Timestamp) -> Result<(), DatabaseError> {
+/// Ends the live attempts of a user, because the credentials that the user signed in with have changed.
+pub async fn end_attempts_of_user(
+    tx: &Transaction,
+    user_id: Uuid,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
     store::end_of_user(tx, user_id, now).await
 }
 
-fn asked(row: &attempts::Model) -> Result<Asked, LoginError> {
-    read(&row.requested)
+fn requested_login(row: &attempts::Model) -> Result<RequestedLogin, LoginError> {
+    from_json_column(&row.requested)
 }
 
-fn proofs(row: &attempts::Model) -> Result<Vec<Shown>, LoginError> {
-    read(&row.proofs)
+fn verified_factors(row: &attempts::Model) -> Result<Vec<VerifiedFactor>, LoginError> {
+    from_json_column(&row.proofs)
 }
 
-fn read<T: serde::de::DeserializeOwned>(column: &Value) -> Result<T, LoginError> {
+fn from_json_column<T: serde::de::DeserializeOwned>(column: &Value) -> Result<T, LoginError> {
     T::deserialize(column).map_err(|cause| sea_orm::DbErr::Type(cause.to_string()).into())
 }
 
-fn ends_at(row: &attempts::Model) -> Timestamp {
+fn expires_at(row: &attempts::Model) -> Timestamp {
     Timestamp::from_micros(row.expires_at)
 }
 
-/// Methods that may follow for a session that must prove more; empty when the account has none that would prove more than
-/// the session does already.
+/// Methods by which a signed-in user can step up; empty when the account has no method that would raise the
+/// session's level.
 pub async fn step_up_methods(
     app: &App,
-    signed_in: &SignedIn,
-    requirement: &Requirement,
+    signed_in: &SignedInUser,
+    requirement: &AuthenticationRequirement,
 ) -> Result<Vec<String>, LoginError> {
-    let shown = Shown {
-        method: SESSION.to_owned(),
+    let shown = VerifiedFactor {
+        method: SESSION_METHOD.to_owned(),
         amr: Vec::new(),
-        factor: Factor::Reads,
+        factor: Factor::OutOfBand,
         user_verified: false,
         at: Timestamp::from_micros(signed_in.session.auth_time),
     };
-    Ok(match super::decide(app, requirement, Some(&signed_in.user), &[shown]).await? {
-        Decision::More(names) => names.into_iter().filter(|name| lifts(app, name, signed_in)).collect(),
-        Decision::Done(_) | Decision::Short(_) => Vec::new(),
+    Ok(match super::next_step(app, requirement, Some(&signed_in.user), &[shown]).await? {
+        NextStep::FactorRequired(names) => {
+            names.into_iter().filter(|name| raises_acr(app, name, signed_in)).collect()
+        }
+        NextStep::Complete(_) | NextStep::InsufficientAcr(_) => Vec::new(),
     })
 }
 
-fn lifts(app: &App, method: &str, signed_in: &SignedIn) -> bool {
+fn raises_acr(app: &App, method: &str, signed_in: &SignedInUser) -> bool {
     let level = signed_in.session.acr.parse().unwrap_or(Acr::Aal1);
-    app.login_methods.find(app, method).is_ok_and(|method| method.kind().lifts_to() > level)
+    app.login_methods.find(app, method).is_ok_and(|method| method.factor().step_up_acr() > level)
 }

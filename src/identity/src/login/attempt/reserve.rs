@@ -1,154 +1,156 @@
-//! Takes a try before anything is compared, and counts it against account and source.
+//! Reserves a try before anything is compared, and counts it against the account and the source.
 //!
-//! It is a write of its own, committed whatever comes after, so that parallel guesses cannot share a try. What turns
-//! out well gives back what was counted. Most tries are the first of a new attempt and within every limit: these are one
-//! batch, and the reasons of a refusal are asked for only where there is one.
+//! The reservation is a write of its own, committed whatever follows, so that parallel guesses cannot share a
+//! try. A right response refunds what was counted. Most tries are the first of a new attempt and within every
+//! limit: these are one batch of statements, and the reason of a refusal is queried only when there is one.
 
 use std::time::Duration;
 
 use postern_entities::attempts;
 use postern_service::{
     clock::Timestamp,
-    database::{DatabaseError, Done, Transaction},
+    database::{DatabaseError, StatementResult, Transaction},
 };
 
 use super::{
     super::{
         LoginError, LoginMethod, devices,
-        guesses::{self, Counted, Guess, Guessed},
+        login_throttle::{self, Guess, ThrottleDecision, ThrottleKind},
     },
-    judging::Place,
-    proofs, record_limited,
-    store::{self, Bound},
+    in_flight::InFlightTry,
+    record_limited,
+    store::{self, AttemptSelector},
+    verified_factors,
 };
 use crate::{
     app::App,
     audit::Origin,
     crypto,
-    rate_limit::{self, Limit, Taken, Use},
+    rate_limit::{self, Limit, TakeOutcome, TakenUse},
 };
 
-/// Of which attempt a try is taken.
-pub(super) enum Of<'a> {
-    /// Of one that goes on.
-    Attempt(&'a Bound),
-    /// Of one that begins with its answer: it is stored with the try taken, unless it is limited.
+/// The attempt of which a try is reserved.
+pub(super) enum Target<'a> {
+    /// A stored attempt.
+    Stored(&'a AttemptSelector),
+    /// An attempt that begins with its response: stored with the try already reserved, unless a limit refuses
+    /// it.
     New(Box<attempts::Model>),
 }
 
-/// With what.
-pub(super) struct By<'a> {
-    /// The method that looks at the answer.
+/// The request that needs a try.
+pub(super) struct Requester<'a> {
+    /// The method that will judge the response.
     pub(super) method: &'a dyn LoginMethod,
-    /// What names the device: a secret of its own, which nobody else at the same address has.
+    /// Hash of the device secret, which nobody else on the same network has.
     pub(super) device_hash: Option<Vec<u8>>,
-    /// Where it comes from.
     pub(super) origin: &'a Origin,
 }
 
-/// What was counted for a try.
+/// What was counted for a try, so that the counts can be refunded.
 #[derive(Clone)]
-pub(super) struct Counts {
-    /// The attempt, without that try.
+pub(super) struct TryCounts {
+    /// The attempt, with the reserved try already subtracted.
     pub(super) row: attempts::Model,
-    source: Option<Use>,
+    source: Option<TakenUse>,
     guess: Option<Guess>,
     new: bool,
 }
 
-/// A try that was taken.
-pub(super) struct Reserved {
-    pub(super) counts: Counts,
-    /// Among the tries that are being judged.
-    place: Place,
+/// A try that was reserved.
+pub(super) struct ReservedTry {
+    pub(super) counts: TryCounts,
+    /// The try's registration among those in flight.
+    in_flight: InFlightTry,
 }
 
-impl Counts {
-    /// Gives back what was counted, at the end of the write of what turned out well. A sign-in that it completed makes up
-    /// for all that the same device guessed before.
-    pub(super) fn forgive(&self, tx: &Transaction, completed: bool) {
+impl TryCounts {
+    /// Refunds what was counted, at the end of the write that accepts the response. A completed sign-in also
+    /// resets the earlier failures of the same known device.
+    pub(super) fn refund_or_reset(&self, tx: &Transaction, completed: bool) {
         if let Some(taken) = &self.source {
-            rate_limit::give_back(tx, taken);
+            rate_limit::refund(tx, taken);
         }
         match &self.guess {
-            Some(guess) if completed && guess.of_known_device() => guesses::forget_of_device(tx, guess),
-            Some(guess) => guesses::take_back(tx, guess),
+            Some(guess) if completed && guess.device_is_known() => login_throttle::reset_device(tx, guess),
+            Some(guess) => login_throttle::refund(tx, guess),
             None => {}
         }
     }
 
-    /// Undoes it: the answer was not looked at. Of an attempt that began with it nobody knows the secret.
-    pub(super) async fn give_back(&self, tx: &Transaction) -> Result<(), DatabaseError> {
+    /// Undoes the reservation, because the response was not judged. An attempt that began with its response
+    /// is removed, because nobody has its secret yet.
+    pub(super) async fn undo(&self, tx: &Transaction) -> Result<(), DatabaseError> {
         if self.new {
             store::remove(tx, &self.row).await?;
         } else {
-            store::give_back(tx, &self.row).await?;
+            store::refund_try(tx, &self.row).await?;
         }
-        self.forgive(tx, false);
+        self.refund_or_reset(tx, false);
         Ok(())
     }
 
-    /// How many guesses of this kind were wrong lately, with this one.
-    pub(super) fn guesses(&self) -> i32 {
-        self.guess.as_ref().map_or(0, Guess::made)
+    /// Recent failures at this kind of credential, this try included.
+    pub(super) fn failures(&self) -> i32 {
+        self.guess.as_ref().map_or(0, Guess::failures)
     }
 }
 
-impl Reserved {
-    /// Undoes it where the answer could not be judged, now or when the database answers again.
-    pub(super) async fn give_back(&mut self, app: &App) {
+impl ReservedTry {
+    /// Undoes the reservation of a response that could not be judged: now, or when the database works again.
+    pub(super) async fn undo(&mut self, app: &App) {
         let counts = self.counts.clone();
-        if app.db.write(async |tx| counts.give_back(tx).await).await.is_err() {
-            tokio::spawn(give_back_later(app.clone(), counts));
+        if app.db.write(async |tx| counts.undo(tx).await).await.is_err() {
+            tokio::spawn(undo_later(app.clone(), counts));
         }
-        self.is_given_back();
+        self.mark_refunded();
     }
 
-    /// Lets somebody in who waits for it.
-    pub(super) fn is_given_back(&mut self) {
-        self.place.gives_back();
+    /// Lets a waiting try take the refund.
+    pub(super) fn mark_refunded(&mut self) {
+        self.in_flight.mark_refunded();
     }
 }
 
-/// Waits between tries to give back what was counted before a fault.
-const PAUSES: [u64; 7] = [1, 2, 4, 8, 16, 32, 64];
+/// Seconds between attempts to undo a reservation after a database fault.
+const UNDO_RETRY_SECONDS: [u64; 7] = [1, 2, 4, 8, 16, 32, 64];
 
-async fn give_back_later(app: App, counts: Counts) {
-    for pause in PAUSES {
+async fn undo_later(app: App, counts: TryCounts) {
+    for pause in UNDO_RETRY_SECONDS {
         tokio::time::sleep(Duration::from_secs(pause)).await;
-        if app.db.write(async |tx| counts.give_back(tx).await).await.is_ok() {
+        if app.db.write(async |tx| counts.undo(tx).await).await.is_ok() {
             return;
         }
     }
     tracing::warn!("a try that could not be judged stays counted: the database does not answer");
 }
 
-/// What came of it.
+/// The outcome of a reservation.
 enum Reservation {
-    Reserved(Box<Counts>),
+    Reserved(Box<TryCounts>),
     Limited(Duration),
     Ended,
 }
 
-/// Takes a try, in a write of its own, and counts it against account and source.
+/// Reserves a try, in a write of its own, and counts it against the account and the source.
 ///
-/// Guesses of a device that the account knows are counted apart and not against the source, where others may guess as
-/// well. What cannot be guessed is not counted against the account.
+/// Guesses from a device that the account knows are counted separately and not against the source, which
+/// other people may share. Responses that cannot be guessed are not counted against the account.
 pub(super) async fn reserve(
     app: &App,
-    of: Of<'_>,
-    by: By<'_>,
+    target: Target<'_>,
+    requester: Requester<'_>,
     now: Timestamp,
-) -> Result<Reserved, LoginError> {
-    let mut place = Place::take(app, keys(&of, &by));
+) -> Result<ReservedTry, LoginError> {
+    let mut place = InFlightTry::register(app, shared_limit_keys(&target, &requester));
     let mut exhausted = false;
     loop {
-        let waits = || !exhausted && place.may_come_free();
-        match reserve_or_refuse(app, (&of, &by), waits, now).await {
+        let waits = || !exhausted && place.refund_possible();
+        match reserve_or_refuse(app, (&target, &requester), waits, now).await {
             Ok(Reservation::Reserved(counts)) => {
-                return Ok(Reserved { counts: *counts, place });
+                return Ok(ReservedTry { counts: *counts, in_flight: place });
             }
-            Ok(Reservation::Ended) => return Err(LoginError::Ended),
+            Ok(Reservation::Ended) => return Err(LoginError::AttemptEnded),
             Ok(Reservation::Limited(retry_after)) => return Err(LoginError::Limited { retry_after }),
             Err(LoginError::Limited { .. }) => exhausted = !place.wait().await,
             Err(cause) => return Err(cause),
@@ -156,82 +158,85 @@ pub(super) async fn reserve(
     }
 }
 
-/// By what tries wait for each other: their source and, where it is known beforehand, their account.
-fn keys(of: &Of<'_>, by: &By<'_>) -> Vec<Vec<u8>> {
-    let source = crypto::token_hash(&format!("source\n{}", rate_limit::source(by.origin.ip)));
-    let account = match of {
-        Of::New(row) => Guessed::of(by.method, false).map(|guessed| guessed.account(&row.identifier)),
-        Of::Attempt(_) => None,
+/// The keys by which tries wait for each other: the source and, where it is known before the attempt is read,
+/// the account.
+fn shared_limit_keys(target: &Target<'_>, requester: &Requester<'_>) -> Vec<Vec<u8>> {
+    let source = crypto::token_hash(&format!("source\n{}", rate_limit::source_of_ip(requester.origin.ip)));
+    let account = match target {
+        Target::New(row) => ThrottleKind::for_method(requester.method, false)
+            .map(|guessed| guessed.account_key(&row.identifier)),
+        Target::Stored(_) => None,
     };
     account.into_iter().chain([source]).collect()
 }
 
-/// Takes a try if its limits allow it. One that then `waits` for others is refused by an error, which undoes what was
-/// counted: it leaves no trace.
+/// Reserves a try if its limits allow it. When `waits` says that the try should wait for others, the refusal
+/// is an error, which rolls back what was counted.
 async fn reserve_or_refuse(
     app: &App,
-    (of, by): (&Of<'_>, &By<'_>),
+    (target, requester): (&Target<'_>, &Requester<'_>),
     waits: impl Fn() -> bool,
     now: Timestamp,
 ) -> Result<Reservation, LoginError> {
-    if let (Of::New(row), None) = (of, &by.device_hash) {
-        match in_one_batch(app, row, by, now).await? {
+    if let (Target::New(row), None) = (target, &requester.device_hash) {
+        match reserve_in_one_batch(app, row, requester, now).await? {
             Some(counts) => return Ok(Reservation::Reserved(Box::new(counts))),
             None if waits() => return Err(LoginError::Limited { retry_after: Duration::ZERO }),
             None => {}
         }
     }
     app.db
-        .write(async |tx| match at_length(app, tx, of, by, now).await? {
+        .write(async |tx| match reserve_step_by_step(app, tx, target, requester, now).await? {
             Reservation::Limited(retry_after) if waits() => Err(LoginError::Limited { retry_after }),
             reservation => Ok(reservation),
         })
         .await
 }
 
-async fn at_length(
+async fn reserve_step_by_step(
     app: &App,
     tx: &Transaction,
-    of: &Of<'_>,
-    by: &By<'_>,
+    target: &Target<'_>,
+    requester: &Requester<'_>,
     now: Timestamp,
 ) -> Result<Reservation, LoginError> {
-    let (row, new) = match of {
-        Of::New(row) => (attempts::Model { tries_left: row.tries_left - 1, ..(**row).clone() }, true),
-        Of::Attempt(bound) => match store::reserve_try(tx, bound, now).await? {
+    let (row, new) = match target {
+        Target::New(row) => (attempts::Model { tries_left: row.tries_left - 1, ..(**row).clone() }, true),
+        Target::Stored(bound) => match store::reserve_try(tx, bound, now).await? {
             Some(row) => (row, false),
             None => return Ok(Reservation::Ended),
         },
     };
-    let device = match &by.device_hash {
+    let device = match &requester.device_hash {
         Some(hash) if devices::known(tx, row.user_id, hash, now).await? => Some(hash.as_slice()),
         _ => None,
     };
     let (mut source, mut guess) = (None, None);
-    let mut early = None;
+    let mut limited_for = None;
     if device.is_none() {
-        match of_source(app, tx, by.origin, now).await? {
-            Taken::Within(taken) => source = Some(taken),
-            Taken::Limited { retry_after, .. } => early = Some(retry_after),
+        match count_for_source(app, tx, requester.origin, now).await? {
+            TakeOutcome::Within(taken) => source = Some(taken),
+            TakeOutcome::Limited { retry_after, .. } => limited_for = Some(retry_after),
         }
     }
-    let guessed = Guessed::of(by.method, !proofs(&row)?.is_empty()).filter(|_| early.is_none());
+    let guessed = ThrottleKind::for_method(requester.method, !verified_factors(&row)?.is_empty())
+        .filter(|_| limited_for.is_none());
     if let Some(guessed) = guessed {
         let next = Guess::new(guessed, &row.identifier, device);
-        match guesses::count(app, tx, next, now).await? {
-            Counted::Free(free) => guess = Some(free),
-            Counted::Early { retry_after, first } => {
+        match login_throttle::count(app, tx, next, now).await? {
+            ThrottleDecision::Allowed(free) => guess = Some(free),
+            ThrottleDecision::TooEarly { retry_after, first } => {
                 if first {
-                    record_limited(app, tx, "failures_per_account", by.origin, now).await?;
+                    record_limited(app, tx, "failures_per_account", requester.origin, now).await?;
                 }
-                early = Some(retry_after);
+                limited_for = Some(retry_after);
             }
         }
     }
-    let counts = Counts { row, source, guess, new };
-    if let Some(retry_after) = early {
-        // What is not looked at costs nothing.
-        counts.give_back(tx).await?;
+    let counts = TryCounts { row, source, guess, new };
+    if let Some(retry_after) = limited_for {
+        // A try that is not judged is not counted.
+        counts.undo(tx).await?;
         return Ok(Reservation::Limited(retry_after));
     }
     if new {
@@ -240,49 +245,56 @@ async fn at_length(
     Ok(Reservation::Reserved(Box::new(counts)))
 }
 
-/// The first try of a new attempt, by a device that nobody knows; nothing, and nothing counted, where it is limited: then
-/// it is done again at length. A try lost to a power cut is no loss, so this does not wait for the disk.
-async fn in_one_batch(
+/// Reserves the first try of a new attempt from a device without a secret, in one batch. None, and nothing
+/// counted, when a limit refuses the try: the caller then reserves step by step. The batch does not wait for
+/// the disk, because a try that a power failure loses does no harm.
+async fn reserve_in_one_batch(
     app: &App,
     row: &attempts::Model,
-    by: &By<'_>,
+    requester: &Requester<'_>,
     now: Timestamp,
-) -> Result<Option<Counts>, LoginError> {
-    let Some(guessed) = Guessed::of(by.method, false) else { return Ok(None) };
+) -> Result<Option<TryCounts>, LoginError> {
+    let Some(guessed) = ThrottleKind::for_method(requester.method, false) else { return Ok(None) };
     let row = attempts::Model { tries_left: row.tries_left - 1, ..row.clone() };
-    let limit = per_source(app);
+    let limit = source_limit(app);
     let guess = Guess::new(guessed, &row.identifier, None);
-    let taken = rate_limit::insertion(limit, &rate_limit::source(by.origin.ip), now);
-    let counted = guess.insertion(&app.config.limits, now);
-    let stored = store::insertion(row.clone());
-    let free = move |done: &[Done]| match done {
-        [Done { row: Some(used), .. }, Done { row: Some(_), .. }, ..] => rate_limit::within(limit, used),
+    let taken = rate_limit::take_statement(limit, &rate_limit::source_of_ip(requester.origin.ip), now);
+    let counted = guess.count_statement(&app.config.limits, now);
+    let stored = store::insert_statement(row.clone());
+    let within_limits = move |done: &[StatementResult]| match done {
+        [StatementResult { row: Some(used), .. }, StatementResult { row: Some(_), .. }, ..] => {
+            rate_limit::row_within_limit(limit, used)
+        }
         _ => false,
     };
-    let done = app.db.write_lightly(&[&taken, &counted, &stored], free).await?;
-    let [Done { row: Some(used), .. }, Done { row: Some(counted), .. }, ..] = &*done else { return Ok(None) };
-    // Before it is judged, which tells the caller what is left: it is counted again.
-    if !rate_limit::within(limit, used) {
+    let done = app.db.write_relaxed(&[&taken, &counted, &stored], within_limits).await?;
+    let [StatementResult { row: Some(used), .. }, StatementResult { row: Some(counted), .. }, ..] = &*done
+    else {
+        return Ok(None);
+    };
+    // Checked before the caller's remaining quota is reported: the step-by-step path counts this try again,
+    // and reports then.
+    if !rate_limit::row_within_limit(limit, used) {
         return Ok(None);
     }
-    let Taken::Within(used) = rate_limit::judge(limit, used, now)? else { return Ok(None) };
-    let guess = guess.counted(counted)?;
-    Ok(Some(Counts { row, source: Some(used), guess: Some(guess), new: true }))
+    let TakeOutcome::Within(used) = rate_limit::outcome_from_row(limit, used, now)? else { return Ok(None) };
+    let guess = guess.with_counts(counted)?;
+    Ok(Some(TryCounts { row, source: Some(used), guess: Some(guess), new: true }))
 }
 
-fn per_source(app: &App) -> Limit {
+fn source_limit(app: &App) -> Limit {
     Limit { name: "failures_per_source", rate: app.config.limits.failures_per_source }
 }
 
-async fn of_source(
+async fn count_for_source(
     app: &App,
     tx: &Transaction,
     origin: &Origin,
     now: Timestamp,
-) -> Result<Taken, LoginError> {
-    let limit = per_source(app);
-    let taken = rate_limit::take(tx, limit, &rate_limit::source(origin.ip), now).await?;
-    if let Taken::Limited { first: true, .. } = taken {
+) -> Result<TakeOutcome, LoginError> {
+    let limit = source_limit(app);
+    let taken = rate_limit::take(tx, limit, &rate_limit::source_of_ip(origin.ip), now).await?;
+    if let TakeOutcome::Limited { first: true, .. } = taken {
         record_limited(app, tx, limit.name, origin, now).await?;
     }
     Ok(taken)

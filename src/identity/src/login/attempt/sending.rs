@@ -1,9 +1,9 @@
-//! Decides whether the code of an attempt is sent, and counts it.
+//! Decides whether the code of an attempt is sent, and counts the mail.
 //!
-//! While an attempt of a source for an address goes on, another one of that source has nothing sent: it looks the same,
-//! and has its code sent when it asks once more. So nobody fills a mailbox by beginning anew. An attempt may ask once more
-//! [`MOST_RESENDS`] times, each [`RESEND_AFTER`] later than the time before. A device that the account knows is no
-//! stranger: it may begin as often as its own count allows.
+//! While an attempt of one source for an email is live, another attempt of that source sends no code: the
+//! response looks the same, and a resend sends the code. So nobody can fill a mailbox by beginning again and
+//! again. An attempt allows [`MAX_RESENDS`] resends, each [`RESEND_DELAY`] after the code before. A device
+//! that the account knows may begin as often as its own allowance permits.
 
 use std::time::Duration;
 
@@ -19,106 +19,103 @@ use crate::{
     app::App,
     audit::Origin,
     crypto,
-    mail::allowance::{self, Allowance, Requester},
-    rate_limit::{self, Limit, Taken},
+    mail::allowance::{self, Allowance, MailRequester},
+    rate_limit::{self, Limit, TakeOutcome},
 };
 
-/// Between two codes of one attempt.
-pub(super) const RESEND_AFTER: Duration = Duration::from_secs(30);
-/// Codes of one attempt after its first one.
-const MOST_RESENDS: i32 = 3;
+/// Minimum time between two codes of one attempt.
+pub(super) const RESEND_DELAY: Duration = Duration::from_secs(30);
+/// Codes of one attempt after the first one.
+const MAX_RESENDS: i32 = 3;
 
-/// What is done about a challenge.
-pub(super) enum Sending {
-    /// Its code is sent.
-    Code(Sent),
-    /// Its code is not sent, and the attempt looks as if it were.
-    Withheld(Sent),
-    /// There is nothing to send.
-    Nothing,
-    /// The attempt does not go on for so long.
+/// The decision about the code of a challenge.
+pub(super) enum SendDecision {
+    Send(SentCode),
+    /// The code is withheld; the attempt looks the same as if the code were sent.
+    Withhold(SentCode),
+    /// The challenge has no code.
+    NothingToSend,
+    /// A limit refuses the challenge, for this long.
     Limited(Duration),
 }
 
-/// What is kept of it in the attempt.
-pub(super) struct Sent {
+/// What the attempt stores about its last code.
+pub(super) struct SentCode {
     pub(super) source_hash: Option<Vec<u8>>,
-    pub(super) at: Timestamp,
-    /// How often, with this time.
-    pub(super) times: i32,
+    pub(super) sent_at: Timestamp,
+    /// Number of codes of this attempt, this one included.
+    pub(super) sends: i32,
 }
 
-/// Counts a challenge that sends nothing, and still leaves a row behind.
-pub(super) async fn nothing(
+/// Counts a challenge without a code, which still stores a row.
+pub(super) async fn count_without_code(
     app: &App,
     tx: &Transaction,
     origin: &Origin,
     now: Timestamp,
-) -> Result<Sending, DatabaseError> {
+) -> Result<SendDecision, DatabaseError> {
     let limit = Limit { name: "attempts_per_source", rate: app.config.limits.attempts_per_source };
-    match rate_limit::take(tx, limit, &rate_limit::source(origin.ip), now).await? {
-        Taken::Within(_) => Ok(Sending::Nothing),
-        Taken::Limited { retry_after, first } => {
+    match rate_limit::take(tx, limit, &rate_limit::source_of_ip(origin.ip), now).await? {
+        TakeOutcome::Within(_) => Ok(SendDecision::NothingToSend),
+        TakeOutcome::Limited { retry_after, first } => {
             if first {
                 record_limited(app, tx, limit.name, origin, now).await?;
             }
-            Ok(Sending::Limited(retry_after))
+            Ok(SendDecision::Limited(retry_after))
         }
     }
 }
 
-/// Decides about the code of `row`, a new attempt or one that goes on, in the open write, which must commit whatever the
-/// answer is.
-pub(super) async fn of_code(
+/// Decides about the code of `row`, a new attempt or a stored one, in the open write. The write must commit
+/// in every case, because refusals are counted too.
+pub(super) async fn decide_code(
     app: &App,
     tx: &Transaction,
     row: &attempts::Model,
     (device, origin): (Option<&str>, &Origin),
     now: Timestamp,
-) -> Result<Sending, DatabaseError> {
-    let device = devices::recognised(tx, row.user_id, device, now).await?;
+) -> Result<SendDecision, DatabaseError> {
+    let device = devices::find_known(tx, row.user_id, device, now).await?;
     let source_hash = device.is_none().then(|| source_hash(origin));
     if device.is_none()
-        // Of requests at once from one source, the second waits here, and then sees what the first one stored.
-        && let Some(wait) = allowance::take_of_source(app, tx, origin, now).await?
+        // Of concurrent requests from one source, the second waits here for the first one's row, and then
+        // finds its attempt.
+        && let Some(wait) = allowance::take_for_source(app, tx, origin, now).await?
     {
-        return Ok(Sending::Limited(wait));
+        return Ok(SendDecision::Limited(wait));
     }
-    if let Some(wait) = wait_for_resend(row, now) {
-        return Ok(Sending::Limited(wait));
+    if let Some(wait) = resend_delay_left(row, now) {
+        return Ok(SendDecision::Limited(wait));
     }
-    let sent = Sent { source_hash, at: now, times: row.sends + 1 };
+    let sent = SentCode { source_hash, sent_at: now, sends: row.sends + 1 };
     if let (0, Some(source)) = (row.sends, &sent.source_hash)
-        && another_goes_on(tx, row, source, now).await?
+        && other_attempt_live(tx, row, source, now).await?
     {
-        return Ok(Sending::Withheld(sent));
+        return Ok(SendDecision::Withhold(sent));
     }
-    let requester = device.as_deref().map_or(Requester::Stranger, Requester::KnownDevice);
+    let requester = device.as_deref().map_or(MailRequester::Stranger, MailRequester::KnownDevice);
     let recipient = (row.identifier.as_str(), requester);
-    Ok(match allowance::take_of_recipient(app, tx, recipient, origin, now).await? {
-        Allowance::Limited { retry_after } => Sending::Limited(retry_after),
-        // Who has an account goes on signing in.
-        Allowance::Granted | Allowance::Exhausted { .. } => Sending::Code(sent),
+    Ok(match allowance::take_for_recipient(app, tx, recipient, origin, now).await? {
+        Allowance::Limited { retry_after } => SendDecision::Limited(retry_after),
+        // The allowance for strangers' mail does not stop a sign-in.
+        Allowance::Granted | Allowance::Exhausted { .. } => SendDecision::Send(sent),
     })
 }
 
 fn source_hash(origin: &Origin) -> Vec<u8> {
-    crypto::token_hash(&format!("source\n{}", rate_limit::source(origin.ip)))
+    crypto::token_hash(&format!("source\n{}", rate_limit::source_of_ip(origin.ip)))
 }
 
-/// How long an attempt that had a code sent waits for another one; none when it may have one, or had none yet.
-fn wait_for_resend(row: &attempts::Model, now: Timestamp) -> Option<Duration> {
+/// Time until an attempt may have its next code; none when it may now, or has had no code yet.
+fn resend_delay_left(row: &attempts::Model, now: Timestamp) -> Option<Duration> {
     let sent_at = Timestamp::from_micros(row.sent_at?);
-    let next = if row.sends > MOST_RESENDS {
-        Timestamp::from_micros(row.expires_at)
-    } else {
-        sent_at + RESEND_AFTER
-    };
+    let next =
+        if row.sends > MAX_RESENDS { Timestamp::from_micros(row.expires_at) } else { sent_at + RESEND_DELAY };
     (next > now).then(|| next - now)
 }
 
-/// Whether another attempt of this source for the same address had a code sent and goes on.
-async fn another_goes_on(
+/// Whether another live attempt of this source for the same email has had a code.
+async fn other_attempt_live(
     tx: &Transaction,
     row: &attempts::Model,
     source: &[u8],

@@ -1,55 +1,60 @@
-//! Opens the session of a sign-in that is complete.
+//! Opens or renews the session of a completed sign-in.
+//!
+//! The user who is signed in keeps the session with a new cookie secret; another user's session ends. Leaves
+//! the rows to [`sessions`].
 
 use postern_service::{clock::Timestamp, database::Transaction};
 use uuid::Uuid;
 
 use super::{
-    super::{LoginError, policy::Reached},
-    Verify,
+    super::{LoginError, policy::AchievedAssurance},
+    VerifyParameters,
 };
 use crate::{
     app::App,
-    sessions::{self, NewSession, Opened, Proven, SessionKind},
+    sessions::{self, AuthenticationContext, NewSession, OpenedSession, SessionKind},
     users::User,
 };
 
-/// What was asked of the session.
-pub(super) struct SessionAsked {
-    /// It is stepped up.
+/// What the attempt was begun for, as far as the session is concerned.
+pub(super) struct SessionOptions {
+    /// The session that the attempt steps up; none for a first sign-in.
     pub(super) step_up_of: Option<Uuid>,
-    /// Whether the browser is to keep it.
+    /// Whether the session outlives the browser; none where the user had no such choice.
     pub(super) remembered: Option<bool>,
 }
 
-/// A new session, or a new life for the one this browser has: its old cookie is dead either way
+/// Opens a new session, or renews the one that this browser has. The old cookie secret is invalid either way
 /// (OWASP ASVS 7.2.4).
-pub(super) async fn sign_in(
+pub(super) async fn open_or_renew(
     app: &App,
     tx: &Transaction,
-    verify: &Verify<'_>,
-    asked: SessionAsked,
+    verify: &VerifyParameters<'_>,
+    asked: SessionOptions,
     user: &User,
-    reached: Reached,
+    reached: AchievedAssurance,
     now: Timestamp,
-) -> Result<Opened, LoginError> {
-    let SessionAsked { step_up_of, remembered } = asked;
-    let proven = Proven { auth_time: now, acr: reached.acr.word().to_owned(), amr: reached.amr };
-    Ok(match verify.current.filter(|_| verify.session_kind == SessionKind::Browser) {
+) -> Result<OpenedSession, LoginError> {
+    let SessionOptions { step_up_of, remembered } = asked;
+    let authentication =
+        AuthenticationContext { auth_time: now, acr: reached.acr.as_str().to_owned(), amr: reached.amr };
+    Ok(match verify.current_session.filter(|_| verify.session_kind == SessionKind::Browser) {
         Some(current) if current.user.id == user.id => {
             if step_up_of.is_some_and(|sid| sid != current.session.sid) {
-                return Err(LoginError::Refused);
+                return Err(LoginError::ResponseRejected);
             }
-            sessions::renew(app, tx, &current.session, proven, remembered, verify.origin, now)
+            sessions::renew(app, tx, &current.session, authentication, remembered, verify.origin, now)
                 .await?
-                .ok_or(LoginError::Refused)?
+                .ok_or(LoginError::ResponseRejected)?
         }
-        // A step-up goes on with what its session proved, so that session must be the browser's.
-        _ if step_up_of.is_some() => return Err(LoginError::Refused),
+        // A step-up builds on the session's own authentication, so the session must be the one of this
+        // browser.
+        _ if step_up_of.is_some() => return Err(LoginError::ResponseRejected),
         current => {
             if let Some(other) = current {
                 sessions::end(app, tx, other.session.sid, "replaced", verify.origin, now).await?;
             }
-            open(app, tx, verify, user, proven, remembered == Some(true), now)
+            open(app, tx, verify, user, authentication, remembered == Some(true), now)
         }
     })
 }
@@ -57,17 +62,17 @@ pub(super) async fn sign_in(
 fn open(
     app: &App,
     tx: &Transaction,
-    verify: &Verify<'_>,
+    verify: &VerifyParameters<'_>,
     user: &User,
-    proven: Proven,
+    authentication: AuthenticationContext,
     remembered: bool,
     now: Timestamp,
-) -> Opened {
+) -> OpenedSession {
     let new = NewSession {
         user_id: user.id,
         kind: verify.session_kind,
         client_id: verify.client.map(|client| client.client_id().to_owned()),
-        proven,
+        authentication,
         remembered,
         origin: verify.origin.clone(),
     };

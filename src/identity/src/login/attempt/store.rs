@@ -1,4 +1,7 @@
-//! The statements on attempts. Every one that changes a row says in its condition what must hold.
+//! Defines the statements on the table `attempts`.
+//!
+//! The rule that must not be broken: every statement that changes a row carries the precondition in its own
+//! `WHERE`, so that the database decides races.
 
 use postern_entities::attempts::{self, Column};
 use postern_service::{
@@ -14,27 +17,27 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    Binding,
-    sending::{RESEND_AFTER, Sent},
+    AttemptBinding,
+    sending::{RESEND_DELAY, SentCode},
 };
 use crate::{
     app::App,
     clients::Client,
     crypto,
-    login::{Challenge, CodeMac, LoginError, policy::Shown},
+    login::{Challenge, CodeMac, LoginError, policy::VerifiedFactor},
     users::{self, User},
 };
 
-/// What whoever names an attempt must match.
-pub(super) struct Bound {
+/// Selects an attempt by its secret and everything that it is bound to.
+pub(super) struct AttemptSelector {
     attempt_hash: Vec<u8>,
     client_id: Option<String>,
     authorization_request: Option<Uuid>,
     browser_hash: Option<Vec<u8>>,
 }
 
-impl Bound {
-    pub(super) fn new(client: Option<&Client>, binding: &Binding<'_>, attempt: &str) -> Self {
+impl AttemptSelector {
+    pub(super) fn new(client: Option<&Client>, binding: &AttemptBinding<'_>, attempt: &str) -> Self {
         Self {
             attempt_hash: crypto::token_hash(attempt),
             client_id: client.map(|client| client.client_id().to_owned()),
@@ -43,21 +46,21 @@ impl Bound {
         }
     }
 
-    /// The attempt, for this client, request and browser, while it goes on.
-    fn live(&self, now: Timestamp) -> Condition {
+    /// The condition for a live attempt of this client, authorization request and browser.
+    fn live_condition(&self, now: Timestamp) -> Condition {
         Condition::all()
             .add(Column::AttemptHash.eq(self.attempt_hash.clone()))
-            .add(same(Column::ClientId, self.client_id.clone()))
-            .add(same(Column::AuthorizationRequestId, self.authorization_request))
-            .add(self.browser())
+            .add(equals_or_null(Column::ClientId, self.client_id.clone()))
+            .add(equals_or_null(Column::AuthorizationRequestId, self.authorization_request))
+            .add(self.browser_condition())
             .add(Column::CompletedAt.is_null())
             .add(Column::ExpiresAt.gt(now.micros()))
     }
 }
 
-impl Bound {
-    /// An attempt that was begun without a browser's cookie (by an app) may go on in one.
-    fn browser(&self) -> Condition {
+impl AttemptSelector {
+    /// An attempt that an app began without a browser's cookie may continue in a browser.
+    fn browser_condition(&self) -> Condition {
         let unbound = Condition::any().add(Column::BrowserHash.is_null());
         match &self.browser_hash {
             Some(hash) => unbound.add(Column::BrowserHash.eq(hash.clone())),
@@ -66,7 +69,7 @@ impl Bound {
     }
 }
 
-fn same<V: Into<sea_orm::Value>>(column: Column, value: Option<V>) -> SimpleExpr {
+fn equals_or_null<V: Into<sea_orm::Value>>(column: Column, value: Option<V>) -> SimpleExpr {
     match value {
         Some(value) => column.eq(value),
         None => column.is_null(),
@@ -75,35 +78,36 @@ fn same<V: Into<sea_orm::Value>>(column: Column, value: Option<V>) -> SimpleExpr
 
 pub(super) async fn find(
     app: &App,
-    bound: &Bound,
+    bound: &AttemptSelector,
     now: Timestamp,
 ) -> Result<Option<attempts::Model>, DatabaseError> {
-    Ok(attempts::Entity::find().filter(bound.live(now)).one(app.db.reader()).await?)
+    Ok(attempts::Entity::find().filter(bound.live_condition(now)).one(app.db.reader()).await?)
 }
 
-/// The user of an attempt, if they may sign in. The same statement runs when it names nobody.
+/// The user of an attempt, if the account may sign in. Without a user the same statement runs.
 pub(super) async fn user_of(app: &App, row: &attempts::Model) -> Result<Option<User>, DatabaseError> {
     let user = users::find(app.db.reader(), row.user_id.unwrap_or(Uuid::nil())).await?;
     Ok(user.filter(|user| users::may_sign_in(user, app.clock.now())))
 }
 
-/// Takes one of the tries that are left, and answers the attempt as it is then.
+/// Reserves one of the remaining tries, and returns the attempt as it is then; none when no try remains or
+/// the attempt is not live.
 pub(super) async fn reserve_try(
     tx: &Transaction,
-    bound: &Bound,
+    bound: &AttemptSelector,
     now: Timestamp,
 ) -> Result<Option<attempts::Model>, DatabaseError> {
     let reserved = attempts::Entity::update_many()
         .col_expr(Column::TriesLeft, Expr::col(Column::TriesLeft).sub(1))
-        .filter(bound.live(now))
+        .filter(bound.live_condition(now))
         .filter(Column::TriesLeft.gt(0))
         .exec_with_returning(tx)
         .await?;
     Ok(reserved.into_iter().next())
 }
 
-/// Gives a try back that was not judged.
-pub(super) async fn give_back(tx: &Transaction, row: &attempts::Model) -> Result<(), DatabaseError> {
+/// Refunds a try that was not judged.
+pub(super) async fn refund_try(tx: &Transaction, row: &attempts::Model) -> Result<(), DatabaseError> {
     attempts::Entity::update_many()
         .col_expr(Column::TriesLeft, Expr::col(Column::TriesLeft).add(1))
         .filter(Column::AttemptHash.eq(row.attempt_hash.clone()))
@@ -114,52 +118,51 @@ pub(super) async fn give_back(tx: &Transaction, row: &attempts::Model) -> Result
 
 /// Stores a new attempt at the end of the write.
 pub(super) fn insert(tx: &Transaction, row: attempts::Model) {
-    tx.later(&insertion(row));
+    tx.defer(&insert_statement(row));
 }
 
-/// A new attempt, to go with other statements.
-pub(super) fn insertion(row: attempts::Model) -> Insertion {
-    Insertion::of(attempts::ActiveModel::from(row))
+/// Stores a new attempt, as one statement of a batch.
+pub(super) fn insert_statement(row: attempts::Model) -> Insertion {
+    Insertion::from_active_model(attempts::ActiveModel::from(row))
 }
 
-/// Removes one that came to nothing.
+/// Removes an attempt whose only try was not judged.
 pub(super) async fn remove(tx: &Transaction, row: &attempts::Model) -> Result<(), DatabaseError> {
     attempts::Entity::delete_by_id(row.attempt_hash.clone()).exec(tx).await?;
     Ok(())
 }
 
-/// A challenge that is opened.
-pub(super) struct Opening<'a> {
-    /// Of which method.
+/// A challenge that is to be stored.
+pub(super) struct NewChallenge<'a> {
+    /// Name of the login method.
     pub(super) method: &'a str,
-    /// What is asked for.
     pub(super) challenge: Challenge,
-    /// Its code, where it is sent.
-    pub(super) sent: Option<Sent>,
+    /// The code's sending; none for a challenge without a code.
+    pub(super) sent: Option<SentCode>,
 }
 
-/// Keeps an open challenge in a new attempt or in one that goes on; tries stay as they are. False when the attempt is
-/// over, or when another request had its next code sent.
+/// Stores a challenge in a new attempt or a stored one; the tries stay as they are. False when the attempt is
+/// not live any more, or when a concurrent request has sent its next code.
 pub(super) async fn open_challenge(
     tx: &Transaction,
     row: attempts::Model,
-    opening: Opening<'_>,
+    opening: NewChallenge<'_>,
     new: bool,
     now: Timestamp,
 ) -> Result<bool, DatabaseError> {
-    let Opening { method, challenge, sent } = opening;
-    let (code_mac, code_expires_at) = challenge.code.unzip();
+    let NewChallenge { method, challenge, sent } = opening;
+    let (code_mac, code_expires_at) = challenge.code.into_columns();
     let attempt_hash = row.attempt_hash.clone();
     let before = row.sends;
     let row = match sent {
-        Some(Sent { source_hash, at, times }) => {
+        Some(SentCode { source_hash, sent_at: at, sends: times }) => {
             attempts::Model { source_hash, sent_at: Some(at.micros()), sends: times, ..row }
         }
         None => row,
     };
     let row = attempts::Model {
         method: Some(method.to_owned()),
-        challenge: challenge.memory,
+        challenge: challenge.state,
         code_mac,
         code_expires_at,
         ..row
@@ -189,8 +192,9 @@ pub(super) async fn open_challenge(
     Ok(opened.rows_affected == 1)
 }
 
-/// Why a challenge was not opened: the attempt is over, or another request at the same time had its next code sent.
-pub(super) async fn why_not_opened(
+/// Why a challenge was not stored: the attempt is not live any more, or a concurrent request has sent its
+/// next code.
+pub(super) async fn open_failure(
     tx: &Transaction,
     attempt_hash: Vec<u8>,
     now: Timestamp,
@@ -200,18 +204,18 @@ pub(super) async fn why_not_opened(
         row.completed_at.is_none() && row.expires_at > now.micros() && row.tries_left > 0
     };
     Ok(match row.filter(goes_on) {
-        Some(_) => LoginError::Limited { retry_after: RESEND_AFTER },
-        None => LoginError::Ended,
+        Some(_) => LoginError::Limited { retry_after: RESEND_DELAY },
+        None => LoginError::AttemptEnded,
     })
 }
 
-/// Splits what is kept of a code into its columns.
-trait Unzip {
-    fn unzip(self) -> (Option<Vec<u8>>, Option<i64>);
+/// Splits a code's MAC and expiry into the two columns.
+trait IntoColumns {
+    fn into_columns(self) -> (Option<Vec<u8>>, Option<i64>);
 }
 
-impl Unzip for Option<CodeMac> {
-    fn unzip(self) -> (Option<Vec<u8>>, Option<i64>) {
+impl IntoColumns for Option<CodeMac> {
+    fn into_columns(self) -> (Option<Vec<u8>>, Option<i64>) {
         match self {
             Some(code) => (Some(code.mac), Some(code.expires_at.micros())),
             None => (None, None),
@@ -219,7 +223,7 @@ impl Unzip for Option<CodeMac> {
     }
 }
 
-/// Ends the attempts of a user that go on: what they proved so far does not count any more.
+/// Ends the live attempts of a user: their verified factors do not count any more.
 pub(super) async fn end_of_user(
     tx: &Transaction,
     user_id: Uuid,
@@ -234,35 +238,38 @@ pub(super) async fn end_of_user(
     Ok(())
 }
 
-/// What follows from an accepted proof.
-pub(super) struct Progress {
-    /// All factors shown, the new one too.
-    pub(super) shown: Vec<Shown>,
-    /// Whether the attempt is over.
+/// What an accepted proof changes in the attempt.
+pub(super) struct AttemptProgress {
+    /// All verified factors, the new one included.
+    pub(super) verified_factors: Vec<VerifiedFactor>,
+    /// Whether the attempt is complete.
     pub(super) completed: bool,
-    /// Tries for the next factor.
-    pub(super) tries: u16,
+    pub(super) next_tries: u16,
 }
 
-/// What records an accepted proof and consumes the code it answered. It changes one row, unless the attempt went on or
-/// ended since `row` was read: somebody else was faster.
-pub(super) fn advancing(row: &attempts::Model, progress: &Progress, now: Timestamp) -> UpdateStatement {
+/// Records an accepted proof and consumes the code that it answered. Changes one row, and none if the attempt
+/// has continued or ended since `row` was read: a concurrent request was faster.
+pub(super) fn advance_attempt_statement(
+    row: &attempts::Model,
+    progress: &AttemptProgress,
+    now: Timestamp,
+) -> UpdateStatement {
     attempts::Entity::update_many()
         .set(attempts::ActiveModel {
             identifier: Set(row.identifier.clone()),
             user_id: Set(row.user_id),
-            proofs: Set(json!(progress.shown)),
+            proofs: Set(json!(progress.verified_factors)),
             method: Set(None),
             challenge: Set(None),
             code_mac: Set(None),
             code_expires_at: Set(None),
-            tries_left: Set(i32::from(progress.tries)),
+            tries_left: Set(i32::from(progress.next_tries)),
             completed_at: Set(progress.completed.then_some(now.micros())),
             ..Default::default()
         })
         .filter(Column::AttemptHash.eq(row.attempt_hash.clone()))
-        .filter(same(Column::Method, row.method.clone()))
-        .filter(same(Column::CodeMac, row.code_mac.clone()))
+        .filter(equals_or_null(Column::Method, row.method.clone()))
+        .filter(equals_or_null(Column::CodeMac, row.code_mac.clone()))
         .filter(Column::CompletedAt.is_null())
         .into_query()
 }

@@ -1,8 +1,10 @@
-//! Answers which passkeys an account has, and sets them up.
+//! Defines the passkeys of an account: enrolment, names and removal.
 //!
 //! ```text
-//!   begin() ──► a challenge that proves nothing ──► complete() ──► a passkey ──► rename(), remove()
+//!   begin() ──► pending challenge, proves nothing ──► complete() ──► a passkey ──► rename(), remove()
 //! ```
+//!
+//! The key is sealed in `credentials`; what the account pages list is in `passkeys`.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use postern_entities::{
@@ -19,7 +21,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use webauthn_rs::prelude::{PasskeyRegistration, RegisterPublicKeyCredential, WebauthnError};
 
-use super::{KIND, LoginError, cbor, find, library, seal, unseal, webauthn};
+use super::{KIND, LoginError, cbor, find, library_error, seal, unseal, webauthn};
 use crate::{
     app::App,
     audit::{Event, Origin},
@@ -32,93 +34,93 @@ use crate::{
     users::User,
 };
 
-/// A passkey as it is shown.
-pub type Row = passkeys::Model;
+/// A passkey as the account pages list it.
+pub type PasskeyRow = passkeys::Model;
 
-/// An account has at most so many.
+/// Passkeys that an account may have.
 const MOST: u64 = 20;
-/// Longest name, in characters.
+/// In characters.
 const LONGEST_NAME: usize = 64;
-/// What one is called when nobody gave it a name.
-const NAMELESS: &str = "Passkey";
+/// The name of a passkey that the user gave none.
+const DEFAULT_NAME: &str = "Passkey";
 
-/// Why a passkey was not set up, renamed or removed.
+/// Why a passkey was not enrolled, renamed or removed.
 #[derive(Debug, thiserror::Error)]
-pub enum EnrolError {
-    /// Nothing was begun, or too long ago, or it was completed already.
+pub enum PasskeyError {
+    /// There is no pending enrolment: none was begun, or it has expired or was completed.
     #[error("no enrolment was begun, or it took too long")]
     NotBegun,
-    /// The device's answer is not one to the challenge.
+    /// The authenticator's response does not match the challenge.
     #[error("the passkey was not accepted")]
-    Refused(#[source] Option<WebauthnError>),
-    /// The device's key is set up already, here or for somebody else.
+    RegistrationRejected(#[source] Option<WebauthnError>),
+    /// The key is enrolled already, for this account or another one.
     #[error("this passkey is set up already")]
-    Registered,
-    /// The account has as many as it may.
+    AlreadyRegistered,
+    /// The account has the maximum number of passkeys.
     #[error("an account has at most {MOST} passkeys")]
     TooMany,
-    /// There is no such passkey.
     #[error("there is no such passkey")]
-    Unknown,
-    /// It cannot be called that.
+    UnknownPasskey,
+    /// The name is empty, too long, or has characters that deceive a reader.
     #[error(
         "must be 1 to {LONGEST_NAME} characters without control characters, invisible ones, or ones that turn the direction of text"
     )]
-    Name,
-    /// The session that allowed it has ended, the database, or a secret, or the method itself.
+    InvalidName,
+    /// The session has ended, or the database, a secret or the login method failed.
     #[error(transparent)]
     Login(#[from] LoginError),
 }
 
-impl From<SessionEnded> for EnrolError {
+impl From<SessionEnded> for PasskeyError {
     fn from(cause: SessionEnded) -> Self {
         Self::Login(cause.into())
     }
 }
 
-impl From<DatabaseError> for EnrolError {
+impl From<DatabaseError> for PasskeyError {
     fn from(cause: DatabaseError) -> Self {
-        // Two of one credential id (WebAuthn level 3 section 7.1, step 26).
+        // The credential id must be unique (WebAuthn level 3 section 7.1, step 26).
         match cause.unique_violation() {
-            Some(columns) if columns == "passkeys.credential_id" => Self::Registered,
+            Some(columns) if columns == "passkeys.credential_id" => Self::AlreadyRegistered,
             _ => Self::Login(cause.into()),
         }
     }
 }
 
-impl From<sea_orm::DbErr> for EnrolError {
+impl From<sea_orm::DbErr> for PasskeyError {
     fn from(cause: sea_orm::DbErr) -> Self {
         DatabaseError::from(cause).into()
     }
 }
 
-/// The passkeys of an account, the newest last.
-pub async fn list(app: &App, user: &User) -> Result<Vec<Row>, DatabaseError> {
+/// The passkeys of an account, oldest first.
+pub async fn list(app: &App, user: &User) -> Result<Vec<PasskeyRow>, DatabaseError> {
     let of_user = passkeys::Entity::find().filter(Column::UserId.eq(user.id));
     Ok(of_user.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(app.db.reader()).await?)
 }
 
-/// As `allowCredentials` names them.
-pub(super) fn descriptors(rows: &[Row]) -> Value {
+/// The list for `allowCredentials` (WebAuthn level 3 section 5.8.3).
+pub(super) fn descriptors(rows: &[PasskeyRow]) -> Value {
     rows.iter()
         .map(|row| json!({ "type": "public-key", "id": URL_SAFE_NO_PAD.encode(&row.credential_id) }))
         .collect()
 }
 
-/// Begins: what the browser must be asked, `publicKey` of `navigator.credentials.create()`. One begun before is dropped.
-pub async fn begin(app: &App, principal: Principal<'_>, origin: &Origin) -> Result<Value, EnrolError> {
+/// Begins an enrolment and returns `publicKey` for `navigator.credentials.create()`. An earlier pending
+/// enrolment is dropped.
+pub async fn begin(app: &App, principal: Principal<'_>, origin: &Origin) -> Result<Value, PasskeyError> {
     let (user, now) = (principal.user, app.clock.now());
     let known = list(app, user).await?;
     if known.len() as u64 >= MOST {
-        return Err(EnrolError::TooMany);
+        return Err(PasskeyError::TooMany);
     }
     let known = known.into_iter().map(|row| row.credential_id).collect();
     let name = user.profile["name"].as_str().unwrap_or(&user.email);
     let (asked, state) = webauthn(app)?
         .start_passkey_registration(user.subject, &user.email, name, Some(known))
-        .map_err(library)?;
+        .map_err(library_error)?;
     let mut asked = json!(asked.public_key);
-    // A passkey is one that the browser finds without a name.
+    // A passkey is a discoverable credential: the authenticator finds it without an email.
     asked["authenticatorSelection"]["residentKey"] = "required".into();
     asked["authenticatorSelection"]["requireResidentKey"] = true.into();
     let id = app.random.row_id(now);
@@ -132,8 +134,8 @@ pub async fn begin(app: &App, principal: Principal<'_>, origin: &Origin) -> Resu
         created_at: now.micros(),
     };
     principal
-        .write(app, async |tx, user| -> Result<(), EnrolError> {
-            unconfirmed(user.id).exec(tx).await?;
+        .write(app, async |tx, user| -> Result<(), PasskeyError> {
+            delete_unconfirmed_statement(user.id).exec(tx).await?;
             credentials::Entity::insert(credentials::ActiveModel::from(row))
                 .exec_without_returning(tx)
                 .await?;
@@ -144,29 +146,30 @@ pub async fn begin(app: &App, principal: Principal<'_>, origin: &Origin) -> Resu
     Ok(asked)
 }
 
-/// Completes what was begun by what the device answered, and tells the account's owner by mail.
+/// Completes an enrolment by the authenticator's response, and notifies the account's owner by mail.
 pub async fn complete(
     app: &App,
     change: CredentialChange<'_>,
     answer: &Value,
     name: &str,
-) -> Result<Row, EnrolError> {
+) -> Result<PasskeyRow, PasskeyError> {
     let CredentialChange { principal, origin, .. } = change;
     let (user, now) = (principal.user, app.clock.now());
-    let name = if name.trim().is_empty() { NAMELESS } else { checked(name)? };
-    let answer = RegisterPublicKeyCredential::deserialize(answer).map_err(|_| EnrolError::Refused(None))?;
+    let name = if name.trim().is_empty() { DEFAULT_NAME } else { validate_name(name)? };
+    let answer = RegisterPublicKeyCredential::deserialize(answer)
+        .map_err(|_| PasskeyError::RegistrationRejected(None))?;
     if !cbor::unambiguous_attestation(&answer.response.attestation_object) {
-        return Err(EnrolError::Refused(None));
+        return Err(PasskeyError::RegistrationRejected(None));
     }
     if find(app, &answer.raw_id).await?.is_some() {
-        return Err(EnrolError::Registered);
+        return Err(PasskeyError::AlreadyRegistered);
     }
-    let begun = begun(app, user, now).await?.ok_or(EnrolError::NotBegun)?;
+    let begun = find_pending(app, user, now).await?.ok_or(PasskeyError::NotBegun)?;
     let state: PasskeyRegistration = unseal(app, &begun)?;
     let passkey = webauthn(app)?
         .finish_passkey_registration(&answer, &state)
-        .map_err(|cause| EnrolError::Refused(Some(cause)))?;
-    let row = Row {
+        .map_err(|cause| PasskeyError::RegistrationRejected(Some(cause)))?;
+    let row = PasskeyRow {
         credential_id: passkey.cred_id().as_slice().to_vec(),
         id: begun.id,
         user_id: user.id,
@@ -177,11 +180,11 @@ pub async fn complete(
         flagged_at: None,
     };
     let key = seal(app, begun.id, user.id, &passkey)?;
-    let notice = mail::notice(app, user, "passkey-added").map_err(LoginError::from)?;
+    let notice = mail::prepare_notice(app, user, "passkey-added").map_err(LoginError::from)?;
     principal
-        .write_exclusive(app, async |tx, user| -> Result<(), EnrolError> {
+        .write_exclusive(app, async |tx, user| -> Result<(), PasskeyError> {
             if passkeys::Entity::find().filter(Column::UserId.eq(user.id)).count(tx).await? >= MOST {
-                return Err(EnrolError::TooMany);
+                return Err(PasskeyError::TooMany);
             }
             let confirmed = credentials::Entity::update_many()
                 .col_expr(credentials::Column::ConfirmedAt, Expr::value(now.micros()))
@@ -191,7 +194,7 @@ pub async fn complete(
                 .exec(tx)
                 .await?;
             if confirmed.rows_affected != 1 {
-                return Err(EnrolError::NotBegun);
+                return Err(PasskeyError::NotBegun);
             }
             passkeys::Entity::insert(passkeys::ActiveModel::from(row.clone()))
                 .exec_without_returning(tx)
@@ -206,16 +209,15 @@ pub async fn complete(
     Ok(row)
 }
 
-/// Gives one another name.
 pub async fn rename(
     app: &App,
     principal: Principal<'_>,
     id: Uuid,
     name: &str,
     origin: &Origin,
-) -> Result<(), EnrolError> {
+) -> Result<(), PasskeyError> {
     let now = app.clock.now();
-    let name = checked(name)?;
+    let name = validate_name(name)?;
     principal
         .write(app, async |tx, user| {
             let renamed = passkeys::Entity::update_many()
@@ -225,7 +227,7 @@ pub async fn rename(
                 .exec(tx)
                 .await?;
             if renamed.rows_affected != 1 {
-                return Err(EnrolError::Unknown);
+                return Err(PasskeyError::UnknownPasskey);
             }
             record(app, tx, "credential.renamed", &user, Some(id), origin, now).await?;
             Ok(())
@@ -233,19 +235,19 @@ pub async fn rename(
         .await
 }
 
-/// Removes one, and tells the account's owner by mail.
-pub async fn remove(app: &App, change: CredentialChange<'_>, id: Uuid) -> Result<(), EnrolError> {
+/// Removes a passkey, and notifies the account's owner by mail.
+pub async fn remove(app: &App, change: CredentialChange<'_>, id: Uuid) -> Result<(), PasskeyError> {
     let CredentialChange { principal, origin, .. } = change;
     let (user, now) = (principal.user, app.clock.now());
-    let notice = mail::notice(app, user, "passkey-removed").map_err(LoginError::from)?;
+    let notice = mail::prepare_notice(app, user, "passkey-removed").map_err(LoginError::from)?;
     principal
-        .write_exclusive(app, async |tx, user| -> Result<(), EnrolError> {
+        .write_exclusive(app, async |tx, user| -> Result<(), PasskeyError> {
             let theirs =
                 passkeys::Entity::find().filter(Column::Id.eq(id)).filter(Column::UserId.eq(user.id));
             if theirs.one(tx).await?.is_none() {
-                return Err(EnrolError::Unknown);
+                return Err(PasskeyError::UnknownPasskey);
             }
-            second_factor::hand_over_codes(tx, user.id, id).await?;
+            second_factor::reassign_recovery_codes(tx, user.id, id).await?;
             credentials::Entity::delete_by_id(id).exec(tx).await?;
             record(app, tx, "credential.removed", &user, Some(id), origin, now).await?;
             change.end_others(app, tx, CREDENTIAL_CHANGED, now).await?;
@@ -257,8 +259,12 @@ pub async fn remove(app: &App, change: CredentialChange<'_>, id: Uuid) -> Result
     Ok(())
 }
 
-/// The challenge that was begun last, while it is as young as a login in progress may be.
-async fn begun(app: &App, user: &User, now: Timestamp) -> Result<Option<credentials::Model>, DatabaseError> {
+/// The latest unconfirmed challenge, while it is younger than `login.attempt_lifetime`.
+async fn find_pending(
+    app: &App,
+    user: &User,
+    now: Timestamp,
+) -> Result<Option<credentials::Model>, DatabaseError> {
     let since = now - app.config.login.attempt_lifetime.duration();
     Ok(credentials::Entity::find()
         .filter(credentials::Column::UserId.eq(user.id))
@@ -270,17 +276,17 @@ async fn begun(app: &App, user: &User, now: Timestamp) -> Result<Option<credenti
         .await?)
 }
 
-fn unconfirmed(user_id: Uuid) -> sea_orm::DeleteMany<credentials::Entity> {
+fn delete_unconfirmed_statement(user_id: Uuid) -> sea_orm::DeleteMany<credentials::Entity> {
     credentials::Entity::delete_many()
         .filter(credentials::Column::UserId.eq(user_id))
         .filter(credentials::Column::Kind.eq(KIND))
         .filter(credentials::Column::ConfirmedAt.is_null())
 }
 
-fn checked(name: &str) -> Result<&str, EnrolError> {
+fn validate_name(name: &str) -> Result<&str, PasskeyError> {
     let name = name.trim();
     let fits = (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    if fits && !readable::deceptive(name) { Ok(name) } else { Err(EnrolError::Name) }
+    if fits && !readable::has_invisible_characters(name) { Ok(name) } else { Err(PasskeyError::InvalidName) }
 }
 
 async fn record(

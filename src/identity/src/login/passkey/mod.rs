@@ -1,11 +1,12 @@
-//! Defines `passkey`: a key on a device of the person that signs a challenge for our origin only (WebAuthn level 3).
+//! Defines the login method `passkey`: a key on the user's device that signs a challenge for this origin only
+//! (WebAuthn level 3).
 //!
-//! Every passkey here verifies its user (by finger, face or PIN) and is found by the browser itself: so it names whose
-//! it is, and is a whole sign-in alone. What the account has is told to nobody before a first factor was shown: until
-//! then the challenge is the same for every name, and for none.
+//! Every passkey here is a discoverable credential with user verification (biometrics or PIN): the response
+//! names the user and is a complete sign-in alone. Before a first factor is verified the challenge is the
+//! same for every email, and without one, so that it reveals no credentials.
 //!
-//! The device's count of signatures is stored by a conditional update. One that goes back means that there may be a copy
-//! of the key: it is refused, and the account's owner sees it ([`enrolment`]).
+//! A conditional update stores the authenticator's signature counter. A counter that goes back may mean a
+//! cloned key: the response is rejected, and the account's owner sees the passkey flagged ([`enrolment`]).
 
 mod cbor;
 pub mod enrolment;
@@ -29,7 +30,7 @@ use webauthn_rs::prelude::{
     WebauthnError,
 };
 
-use super::{Answer, Challenge, Context, LoginError, LoginMethod, Proof, policy::Factor};
+use super::{Challenge, ChallengeResponse, Context, LoginError, LoginMethod, Proof, policy::Factor};
 use crate::{
     app::App,
     audit::Event,
@@ -39,52 +40,51 @@ use crate::{
 
 const KIND: &str = "passkey";
 
-/// What judges passkeys for this issuer; none when the issuer's host is an address, which no passkey can be for
-/// (WebAuthn level 3 section 5.1.2, `rpId`).
+/// The relying party for this issuer; none when the issuer's host is an IP, which cannot be an `rpId`
+/// (WebAuthn level 3 section 5.1.2).
 pub fn relying_party(issuer: &str) -> Option<Webauthn> {
     let origin = Url::parse(issuer).ok()?;
     let host = origin.domain()?;
     WebauthnBuilder::new(host, &origin).ok()?.rp_name(host).build().ok()
 }
 
-/// The method `passkey`.
-pub struct ByPasskey;
+pub struct PasskeyMethod;
 
 #[async_trait]
-impl LoginMethod for ByPasskey {
+impl LoginMethod for PasskeyMethod {
     fn name(&self) -> &'static str {
         KIND
     }
 
-    /// RFC 8176: the person was present. Where the key is kept comes with the proof.
+    /// RFC 8176: the user was present. How the key is stored (`hwk`, `swk`) comes with the proof.
     fn amr(&self) -> &'static [&'static str] {
         &["user"]
     }
 
-    fn kind(&self) -> Factor {
-        Factor::Has { phishing_resistant: true }
+    fn factor(&self) -> Factor {
+        Factor::Possession { phishing_resistant: true }
     }
 
-    fn ready(&self, app: &App) -> bool {
+    fn available(&self, app: &App) -> bool {
         app.webauthn.is_some()
     }
 
-    fn names_its_user(&self) -> bool {
+    fn discoverable(&self) -> bool {
         true
     }
 
-    fn enrolment(&self, user_id: Uuid) -> Option<SelectStatement> {
+    fn enrolment_statement(&self, user_id: Uuid) -> Option<SelectStatement> {
         Some(passkeys::Entity::find().filter(Column::UserId.eq(user_id)).into_query())
     }
 
     async fn begin(&self, cx: &Context<'_>, user: Option<&User>) -> Result<Challenge, LoginError> {
-        let (asked, state) = webauthn(cx.app)?.start_discoverable_authentication().map_err(library)?;
+        let (asked, state) = webauthn(cx.app)?.start_discoverable_authentication().map_err(library_error)?;
         let mut options = json!(asked.public_key);
-        if let Some(user) = user.filter(|_| cx.proven) {
+        if let Some(user) = user.filter(|_| cx.first_factor_verified) {
             options["allowCredentials"] = enrolment::descriptors(&enrolment::list(cx.app, user).await?);
         }
-        let mut challenge = Challenge { memory: Some(json!(state)), ..Challenge::default() };
-        challenge.shown.insert("publicKey".to_owned(), options);
+        let mut challenge = Challenge { state: Some(json!(state)), ..Challenge::default() };
+        challenge.public_members.insert("publicKey".to_owned(), options);
         Ok(challenge)
     }
 
@@ -92,20 +92,21 @@ impl LoginMethod for ByPasskey {
         &self,
         cx: &Context<'_>,
         challenge: &Challenge,
-        answer: &Answer,
+        answer: &ChallengeResponse,
     ) -> Result<Proof, LoginError> {
-        let memory = challenge.memory.as_ref().ok_or(LoginError::Refused)?;
-        let state = DiscoverableAuthentication::deserialize(memory).map_err(library)?;
-        let shown = PublicKeyCredential::deserialize(&answer.own).map_err(|_| LoginError::Refused)?;
-        if !cbor::unambiguous_data(&shown.response.authenticator_data) {
-            return Err(LoginError::Refused);
+        let memory = challenge.state.as_ref().ok_or(LoginError::ResponseRejected)?;
+        let state = DiscoverableAuthentication::deserialize(memory).map_err(library_error)?;
+        let shown =
+            PublicKeyCredential::deserialize(&answer.payload).map_err(|_| LoginError::ResponseRejected)?;
+        if !cbor::unambiguous_authenticator_data(&shown.response.authenticator_data) {
+            return Err(LoginError::ResponseRejected);
         }
-        let row = find(cx.app, shown.get_credential_id()).await?.ok_or(LoginError::Refused)?;
-        let user = owner(cx, &shown, row.user_id).await?.ok_or(LoginError::Refused)?;
-        let passkey = open(cx.app, &row).await?.ok_or(LoginError::Refused)?;
+        let row = find(cx.app, shown.get_credential_id()).await?.ok_or(LoginError::ResponseRejected)?;
+        let user = owner(cx, &shown, row.user_id).await?.ok_or(LoginError::ResponseRejected)?;
+        let passkey = load_credential(cx.app, &row).await?.ok_or(LoginError::ResponseRejected)?;
         match webauthn(cx.app)?.finish_discoverable_authentication_v2(&shown, state, &passkey) {
             Ok(result) if result.user_verified() => Ok(Proof {
-                consumes: Some(using(&row, i64::from(result.counter()), cx.now)),
+                consume_statement: Some(use_assertion_statement(&row, i64::from(result.counter()), cx.now)),
                 user_verified: true,
                 amr: vec![if passkey.backup_eligible { "swk" } else { "hwk" }],
                 user: Some(user),
@@ -113,20 +114,20 @@ impl LoginMethod for ByPasskey {
             }),
             // WebAuthn level 3 section 7.2, step 22.
             Err(WebauthnError::CredentialPossibleCompromise) => {
-                flag(cx, &row).await?;
-                Err(LoginError::Refused)
+                flag_sign_count(cx, &row).await?;
+                Err(LoginError::ResponseRejected)
             }
-            Ok(_) => Err(LoginError::Refused),
+            Ok(_) => Err(LoginError::ResponseRejected),
             Err(cause) => {
                 tracing::debug!(%cause, "a passkey was refused");
-                Err(LoginError::Refused)
+                Err(LoginError::ResponseRejected)
             }
         }
     }
 }
 
-/// Whose answer this is (WebAuthn level 3 section 7.2, step 6): of whom the attempt is about, or, when it is about
-/// nobody yet, of whom the answer names. The account must be the one that has the key.
+/// The user of a response (WebAuthn level 3 section 7.2, step 6): the attempt's user or, when the attempt has
+/// no email yet, the user that the response names. The user must own the key.
 async fn owner(
     cx: &Context<'_>,
     shown: &PublicKeyCredential,
@@ -146,9 +147,9 @@ async fn owner(
     Ok(user.filter(fits))
 }
 
-/// What uses an assertion, once: the count that came with it is greater than the one stored, unless the device does not
-/// count (WebAuthn level 3 section 7.2, step 22).
-fn using(row: &passkeys::Model, count: i64, now: Timestamp) -> UpdateStatement {
+/// Uses an assertion, once: the new counter must be greater than the stored one, unless the authenticator
+/// does not count (WebAuthn level 3 section 7.2, step 22).
+fn use_assertion_statement(row: &passkeys::Model, count: i64, now: Timestamp) -> UpdateStatement {
     let further = Condition::any().add(Column::SignCount.lt(count));
     let further = if count == 0 { further.add(Column::SignCount.eq(0)) } else { further };
     passkeys::Entity::update_many()
@@ -159,8 +160,9 @@ fn using(row: &passkeys::Model, count: i64, now: Timestamp) -> UpdateStatement {
         .into_query()
 }
 
-/// Keeps that a count went back, whatever becomes of the answer.
-async fn flag(cx: &Context<'_>, row: &passkeys::Model) -> Result<(), DatabaseError> {
+/// Flags the passkey because its counter went back. A write of its own, so that the flag stays although the
+/// response is rejected.
+async fn flag_sign_count(cx: &Context<'_>, row: &passkeys::Model) -> Result<(), DatabaseError> {
     let event = Event::new("credential.count_went_back").user(row.user_id);
     let event = event.details(json!({ "method": KIND, "credential": row.id }));
     cx.app
@@ -180,8 +182,8 @@ async fn find(app: &App, credential_id: &[u8]) -> Result<Option<passkeys::Model>
     Ok(passkeys::Entity::find_by_id(credential_id.to_vec()).one(app.db.reader()).await?)
 }
 
-/// The key itself, with the count of its row.
-async fn open(app: &App, row: &passkeys::Model) -> Result<Option<Credential>, LoginError> {
+/// The passkey's public key, with the signature counter of its row.
+async fn load_credential(app: &App, row: &passkeys::Model) -> Result<Option<Credential>, LoginError> {
     let stored = credentials::Entity::find_by_id(row.id).one(app.db.reader()).await?;
     let Some(stored) = stored else { return Ok(None) };
     let mut credential: Credential = unseal::<Passkey>(app, &stored)?.into();
@@ -190,19 +192,19 @@ async fn open(app: &App, row: &passkeys::Model) -> Result<Option<Credential>, Lo
 }
 
 fn seal(app: &App, id: Uuid, user_id: Uuid, secret: &impl Serialize) -> Result<Vec<u8>, LoginError> {
-    let plain = serde_json::to_vec(secret).map_err(library)?;
+    let plain = serde_json::to_vec(secret).map_err(library_error)?;
     Ok(sealed_credentials::seal(&app.vault, id, user_id, &plain)?)
 }
 
 fn unseal<T: DeserializeOwned>(app: &App, row: &credentials::Model) -> Result<T, LoginError> {
     let plain = sealed_credentials::open(&app.vault, row)?;
-    serde_json::from_slice(&plain).map_err(library)
+    serde_json::from_slice(&plain).map_err(library_error)
 }
 
 fn webauthn(app: &App) -> Result<&Webauthn, LoginError> {
-    app.webauthn.as_ref().ok_or(LoginError::NotOffered)
+    app.webauthn.as_ref().ok_or(LoginError::MethodNotOffered)
 }
 
-fn library(cause: impl std::error::Error + Send + Sync + 'static) -> LoginError {
-    LoginError::Method(Box::new(cause))
+fn library_error(cause: impl std::error::Error + Send + Sync + 'static) -> LoginError {
+    LoginError::MethodFailed(Box::new(cause))
 }

@@ -1,38 +1,34 @@
-//! Defines what operators see of a key.
+//! Defines the view of a signing key that the `keys` commands print. Never contains the private key.
 
 use postern_entities::signing_keys;
 use postern_service::clock::Timestamp;
 use serde::Serialize;
 
-use super::{ready_at, retiring_for, store::State};
+use super::{ready_at, retiring_lifetime, store::KeyState};
 use crate::App;
 
-/// A key as operators see it. Times are RFC 3339 in JSON.
+/// Times are RFC 3339 in JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KeyInfo {
-    /// RFC 7638 thumbprint.
     pub kid: String,
-    /// RFC 7518 name.
     pub algorithm: String,
-    /// Where it is in its life.
-    pub state: State,
-    /// When it was made, and published.
+    /// See the state machine of the parent module.
+    pub state: KeyState,
+    /// When the key was created and published.
     #[serde(serialize_with = "as_rfc3339")]
     pub created_at: Timestamp,
-    /// When it began to sign.
     #[serde(serialize_with = "as_optional_rfc3339")]
     pub activated_at: Option<Timestamp>,
-    /// When it stopped.
     #[serde(serialize_with = "as_optional_rfc3339")]
     pub retired_at: Option<Timestamp>,
-    /// A next key: when it may begin to sign. A retiring one: when it goes.
+    /// For a `next` key: when it may begin to sign. For a retiring key: when it is deleted.
     #[serde(serialize_with = "as_optional_rfc3339")]
     pub due_at: Option<Timestamp>,
 }
 
-/// What there is to see of a row; nothing of one in a state that this program does not know.
+/// The view of a row; none if this version does not know the row's state.
 pub(super) fn info(app: &App, row: &signing_keys::Model) -> Option<KeyInfo> {
-    let state = State::from_name(&row.state)?;
+    let state = KeyState::from_name(&row.state)?;
     let retired_at = row.retired_at.map(Timestamp::from_micros);
     Some(KeyInfo {
         kid: row.kid.clone(),
@@ -42,9 +38,9 @@ pub(super) fn info(app: &App, row: &signing_keys::Model) -> Option<KeyInfo> {
         activated_at: row.activated_at.map(Timestamp::from_micros),
         retired_at,
         due_at: match state {
-            State::Next => Some(ready_at(app, row)),
-            State::Active => None,
-            State::Retiring => retired_at.map(|at| at + retiring_for(&app.config)),
+            KeyState::Next => Some(ready_at(app, row)),
+            KeyState::Active => None,
+            KeyState::Retiring => retired_at.map(|at| at + retiring_lifetime(&app.config)),
         },
     })
 }

@@ -1,4 +1,5 @@
-//! Makes key pairs and reads them back, with josekit over OpenSSL.
+//! Generates key pairs and parses private keys, with josekit over OpenSSL. Leaves storage and sealing to its
+//! callers.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use josekit::{
@@ -10,19 +11,16 @@ use postern_token_verifier::Algorithm;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-/// A fresh key pair.
 pub(super) struct KeyPair {
-    /// RFC 7638 thumbprint of the public key.
     pub(super) kid: String,
-    /// The only algorithm it is for.
     pub(super) algorithm: Algorithm,
-    /// What JWKS shows (RFC 7517 section 4).
+    /// The public part, as published in JWKS (RFC 7517 section 4).
     pub(super) public_jwk: Map<String, Value>,
-    /// PKCS #8.
     pub(super) private_der: Zeroizing<Vec<u8>>,
 }
 
-/// Makes a key pair. RSA takes a tenth of a second at 2048 bits and several at 4096: never on a worker thread.
+/// Generates a key pair. RSA takes a tenth of a second at 2048 bits and several seconds at 4096, so the call
+/// belongs on a pool and never on a worker thread of the runtime.
 pub(super) fn generate(algorithm: Algorithm, rsa_bits: u32) -> Result<KeyPair, JoseError> {
     let (private, public) = match algorithm {
         Algorithm::Rs256 => parts(&*RS256.generate_key_pair(rsa_bits)?),
@@ -31,7 +29,7 @@ pub(super) fn generate(algorithm: Algorithm, rsa_bits: u32) -> Result<KeyPair, J
         Algorithm::EdDsa => parts(&*EdDSA.generate_key_pair(Ed25519)?),
     };
     let mut public_jwk: Map<String, Value> = public.into();
-    public_jwk.retain(|name, _| REQUIRED.contains(&name.as_str()));
+    public_jwk.retain(|name, _| THUMBPRINT_MEMBERS.contains(&name.as_str()));
     let kid = thumbprint(&public_jwk);
     public_jwk.insert("kid".to_owned(), json!(kid));
     public_jwk.insert("use".to_owned(), json!("sig"));
@@ -43,7 +41,7 @@ fn parts(pair: &dyn josekit::jwk::KeyPair) -> (Vec<u8>, Jwk) {
     (pair.to_der_private_key(), pair.to_jwk_public_key())
 }
 
-/// The parsed signer of a private key: parsing costs several signatures, so it is done once.
+/// Parses a private key. Parsing costs as much as several signatures, so the signer is kept.
 pub(super) fn signer(algorithm: Algorithm, private_der: &[u8]) -> Result<Box<dyn JwsSigner>, JoseError> {
     Ok(match algorithm {
         Algorithm::Rs256 => Box::new(RS256.signer_from_der(private_der)?),
@@ -53,12 +51,13 @@ pub(super) fn signer(algorithm: Algorithm, private_der: &[u8]) -> Result<Box<dyn
     })
 }
 
-/// The members that make a public key, and no others (RFC 7638 section 3.2, RFC 8037 section 2).
-const REQUIRED: [&str; 6] = ["crv", "e", "kty", "n", "x", "y"];
+/// The members of a public key that enter the thumbprint (RFC 7638 section 3.2, RFC 8037 section 2).
+const THUMBPRINT_MEMBERS: [&str; 6] = ["crv", "e", "kty", "n", "x", "y"];
 
-/// RFC 7638 section 3. The members are put in their order here: josekit makes `serde_json` keep that of insertion.
+/// RFC 7638 section 3. The members are sorted here, because josekit makes `serde_json` keep the order of
+/// insertion.
 fn thumbprint(public_jwk: &Map<String, Value>) -> String {
-    let sorted: Map<String, Value> = REQUIRED
+    let sorted: Map<String, Value> = THUMBPRINT_MEMBERS
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), public_jwk.get(*name)?.clone())))
         .collect();

@@ -1,7 +1,8 @@
-//! Defines [`KeyRing`]: the keys as of now, parsed once and kept, and the signing itself.
+//! Defines [`KeyRing`], the parsed keys in memory, and signs with them.
 //!
-//! Signing is josekit's; the header of each key and token type is made once. RSA up to 2048 bits runs inline, larger
-//! RSA on a bounded pool, because one signature would hold a worker for milliseconds.
+//! Signatures are josekit's. The JWS header of each key and token type is encoded once. RSA up to 2048 bits
+//! signs inline. Larger RSA keys sign on a bounded pool, because one signature would block a worker thread
+//! for milliseconds.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::{
     pair,
-    store::{State, algorithm_of, place},
+    store::{KeyState, algorithm_of, associated_data},
 };
 use crate::{
     App,
@@ -23,60 +24,44 @@ use crate::{
     pool::Busy,
 };
 
-/// The keys as of now.
+/// The active keys and the published set.
 pub struct KeyRing {
     active: HashMap<Algorithm, Arc<SigningKey>>,
     jwks: Jwks,
 }
 
-/// The published key set (RFC 7517 section 5), ready to send.
 #[derive(Clone, Debug)]
 pub struct Jwks {
-    /// The document.
     pub body: Bytes,
-    /// Its strong entity tag, in quotes (RFC 9110 section 8.8.3).
+    /// A strong entity tag, in quotes (RFC 9110 section 8.8.3).
     pub etag: String,
 }
 
-/// Why stored keys cannot be used.
+/// Why the stored keys cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyRingError {
-    /// A private key does not open.
+    /// A sealed private key cannot be opened: it was sealed with another encryption key, or altered.
     #[error("the signing key {kid} cannot be opened")]
-    Sealed {
-        /// Which.
-        kid: String,
-        /// Why.
-        source: CryptoError,
-    },
-    /// A private key is not one.
+    Sealed { kid: String, source: CryptoError },
+    /// The opened private key cannot be parsed.
     #[error("the signing key {kid} cannot be read")]
-    Private {
-        /// Which.
-        kid: String,
-        /// Why.
-        source: JoseError,
-    },
+    Private { kid: String, source: JoseError },
 }
 
-/// Why nothing was signed.
 #[derive(Debug, thiserror::Error)]
 pub enum SignError {
-    /// No key of this algorithm is active.
     #[error("no signing key is active for {0}")]
     NoKey(Algorithm),
-    /// Too many wait for a slow signature.
+    /// The queue for slow signatures is full.
     #[error(transparent)]
     Busy(#[from] Busy),
-    /// The claims are not JSON.
     #[error("the claims cannot be written as JSON")]
     Claims(#[from] serde_json::Error),
-    /// The library refused.
     #[error("the signature failed")]
     Library(#[from] JoseError),
 }
 
-/// What is signed: `typ` keeps kinds of JWT apart (RFC 8725 section 3.11).
+/// The JWS header `typ`, which distinguishes kinds of JWT (RFC 8725 section 3.11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenType {
     /// `at+jwt` (RFC 9068 section 2.1).
@@ -87,17 +72,18 @@ pub enum TokenType {
 
 struct SigningKey {
     signer: Box<dyn JwsSigner>,
-    /// Encoded headers of an access token and of an ID token, each with the dot after it.
+    /// Encoded headers of an access token and of an ID token, each with the dot that follows. Indexed by
+    /// [`TokenType`].
     headers: [String; 2],
-    /// Whether one signature takes so long that it does not run on a worker thread.
+    /// Whether a signature takes so long that it must not run on a worker thread.
     slow: bool,
 }
 
 impl KeyRing {
-    /// Reads the stored keys: parses the active ones and publishes all.
+    /// Opens and parses the active keys. All keys are published.
     pub(super) fn from_rows(vault: &Vault, rows: &[signing_keys::Model]) -> Result<Self, KeyRingError> {
         let mut active = HashMap::new();
-        for row in rows.iter().filter(|row| row.state == State::Active.name()) {
+        for row in rows.iter().filter(|row| row.state == KeyState::Active.name()) {
             if let Some(algorithm) = algorithm_of(row) {
                 active.insert(algorithm, Arc::new(SigningKey::open(vault, row, algorithm)?));
             }
@@ -108,17 +94,15 @@ impl KeyRing {
         Ok(Self { active, jwks: Jwks { body: body.into(), etag } })
     }
 
-    /// Whether signing may take so long that it goes to threads of its own.
-    pub fn slow(&self) -> bool {
+    /// Whether a signature with any active key must run on the signing pool.
+    pub fn signs_slowly(&self) -> bool {
         self.active.values().any(|key| key.slow)
     }
 
-    /// The published key set.
     pub fn jwks(&self) -> &Jwks {
         &self.jwks
     }
 
-    /// The same keys, ready to verify.
     pub fn key_set(&self) -> Result<KeySet, KeySetError> {
         KeySet::parse(&self.jwks.body)
     }
@@ -128,7 +112,7 @@ impl SigningKey {
     fn open(vault: &Vault, row: &signing_keys::Model, algorithm: Algorithm) -> Result<Self, KeyRingError> {
         let kid = row.kid.clone();
         let private = vault
-            .open(&place(&row.kid), &row.private_sealed)
+            .open(&associated_data(&row.kid), &row.private_sealed)
             .map(zeroize::Zeroizing::new)
             .map_err(|source| KeyRingError::Sealed { kid: kid.clone(), source })?;
         let signer = pair::signer(algorithm, &private)
@@ -142,7 +126,7 @@ impl SigningKey {
         Ok(Self { signer, headers: [header("at+jwt"), header("JWT")], slow })
     }
 
-    /// RFC 7515 section 5.1: the header and the payload as they are signed.
+    /// The JWS Signing Input (RFC 7515 section 5.1).
     fn signing_input(
         &self,
         token_type: TokenType,

@@ -1,4 +1,4 @@
-//! Reads and writes the rows of signing keys. What they mean is the neighbours' business.
+//! Owns the SQL of `signing_keys`. Leaves the meaning of the states to the parent module.
 
 use postern_entities::signing_keys;
 use postern_service::{
@@ -15,19 +15,18 @@ use serde_json::{Value, json};
 
 use super::{TOPIC, pair::KeyPair};
 
-/// Where a key is in its life.
+/// The state of a signing key. The names are stored in `signing_keys.state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
-    /// Published, does not sign yet.
+pub enum KeyState {
+    /// Published; does not sign yet.
     Next,
-    /// Signs.
     Active,
-    /// Published until its last token is dead.
+    /// Published until its last token has expired; signs no more.
     Retiring,
 }
 
-impl State {
+impl KeyState {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Next => "next",
@@ -41,17 +40,18 @@ impl State {
     }
 }
 
-/// Where a private key is sealed for: its row.
-pub(super) fn place(kid: &str) -> [&str; 2] {
+/// The associated data under which a private key is sealed: its table and row.
+pub(super) fn associated_data(kid: &str) -> [&str; 2] {
     ["signing_keys", kid]
 }
 
-/// Writes a key unless there is one in the same state, and tells the other nodes.
+/// Inserts a key unless another one has the same algorithm and state, and announces the change to other
+/// nodes.
 pub(super) async fn insert(
     tx: &Transaction,
     pair: &KeyPair,
     sealed: Vec<u8>,
-    state: State,
+    state: KeyState,
     now: Timestamp,
 ) -> Result<(), DatabaseError> {
     let row = signing_keys::Model {
@@ -61,7 +61,7 @@ pub(super) async fn insert(
         public_jwk: Value::Object(pair.public_jwk.clone()),
         private_sealed: sealed,
         created_at: now.micros(),
-        activated_at: (state == State::Active).then_some(now.micros()),
+        activated_at: (state == KeyState::Active).then_some(now.micros()),
         retired_at: None,
     };
     signing_keys::Entity::insert(signing_keys::ActiveModel::from(row).reset_all())
@@ -72,16 +72,16 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// Moves a key one state on. False when it was not in the state before.
-pub(super) async fn move_on(
+/// Moves a key to its next state. False if the key was not in the preceding state.
+pub(super) async fn transition(
     tx: &Transaction,
     kid: &str,
-    to: State,
+    to: KeyState,
     now: Timestamp,
 ) -> Result<bool, DatabaseError> {
     let (from, stamp) = match to {
-        State::Active => (State::Next, signing_keys::Column::ActivatedAt),
-        State::Retiring | State::Next => (State::Active, signing_keys::Column::RetiredAt),
+        KeyState::Active => (KeyState::Next, signing_keys::Column::ActivatedAt),
+        KeyState::Retiring | KeyState::Next => (KeyState::Active, signing_keys::Column::RetiredAt),
     };
     let moved = signing_keys::Entity::update_many()
         .col_expr(signing_keys::Column::State, Expr::value(to.name()))
@@ -93,22 +93,22 @@ pub(super) async fn move_on(
     Ok(moved.rows_affected == 1)
 }
 
-/// Every key, the oldest first.
+/// All keys, the oldest first.
 pub(super) async fn load(db: &impl ConnectionTrait) -> Result<Vec<signing_keys::Model>, DatabaseError> {
     let oldest_first = signing_keys::Entity::find().order_by_asc(signing_keys::Column::CreatedAt);
     Ok(oldest_first.order_by_asc(signing_keys::Column::Kid).all(db).await?)
 }
 
-/// The key of an algorithm in a state that only one can be in.
+/// The key of an algorithm in `Next` or `Active`, of which there is at most one.
 pub(super) fn find(
     rows: &[signing_keys::Model],
     algorithm: Algorithm,
-    state: State,
+    state: KeyState,
 ) -> Option<&signing_keys::Model> {
     rows.iter().find(|row| row.algorithm == algorithm.name() && row.state == state.name())
 }
 
-/// What a key is for; none for a name that this program does not know.
+/// The algorithm of a key; none for a name that this version does not know.
 pub(super) fn algorithm_of(row: &signing_keys::Model) -> Option<Algorithm> {
     serde_json::from_value(json!(row.algorithm)).ok()
 }

@@ -7,7 +7,7 @@ use std::{
 
 use poem::{EndpointExt as _, IntoResponse as _, Request, Response, endpoint::make_sync, web};
 use postern_identity::{
-    administration::metadata::MetadataChange,
+    administration::metadata::ClientMetadataChange,
     clients::{ClientAuthMethod, GrantType},
 };
 use postern_service::{listener::Listener, testing::chromium::Tab};
@@ -45,18 +45,18 @@ impl Site {
         site.test.user("alice@example.test").await;
         let uris = ["/cb", "/onward", "/popup"].map(|path| site.at_client(path)).to_vec();
         let ipv6 = format!("http://[::1]:{client_port}/cb");
-        let metadata = || MetadataChange {
+        let metadata = || ClientMetadataChange {
             redirect_uris: Some([uris.clone(), vec![ipv6.clone()]].concat()),
             post_logout_redirect_uris: Some(uris.clone()),
             token_endpoint_auth_method: Some(ClientAuthMethod::None),
             grant_types: Some(vec![GrantType::AuthorizationCode, GrantType::RefreshToken]),
             scopes: list(&["openid", "profile", "email", "offline_access"]),
             default_scopes: list(&["openid"]),
-            ..MetadataChange::default()
+            ..ClientMetadataChange::default()
         };
-        let notes = MetadataChange { name: Some("Acme Notes".to_owned()), ..metadata() };
+        let notes = ClientMetadataChange { name: Some("Acme Notes".to_owned()), ..metadata() };
         site.test.client("notes", notes).await;
-        let own = MetadataChange { first_party: Some(true), ..metadata() };
+        let own = ClientMetadataChange { first_party: Some(true), ..metadata() };
         site.test.client("own", own).await;
         site
     }

@@ -1,4 +1,4 @@
-//! The main path with nothing in place of anything: the page in Chromium, the real provider, the real service.
+//! Tests the main path without stand-ins: the page in Chromium, the real provider, the real service.
 
 use std::net::SocketAddr;
 
@@ -6,7 +6,7 @@ use postern_identity::{
     App as Identity,
     administration::{
         clients,
-        metadata::MetadataChange,
+        metadata::ClientMetadataChange,
         resources::{self, ResourceChange},
         users,
     },
@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 use super::free_port;
 use crate::support::config;
 
-/// Both services, listening, with what `postern dev` seeds for the page.
+/// Both services, listening, with the data that `postern dev` creates for the page.
 struct Site {
     url: String,
     identity: Identity,
@@ -80,7 +80,7 @@ impl Drop for Site {
     }
 }
 
-/// Where something is going to listen.
+/// A free socket address for a service.
 struct Address {
     port: u16,
     origin: String,
@@ -122,7 +122,7 @@ async fn provider(issuer: &str, database: &str, inbox: &Inbox) -> Identity {
 async fn seed(identity: &Identity, tasks: &str) {
     let origin = Origin::default();
     for email in ["alice@example.test", "bob@example.test"] {
-        users::add(identity, email, true, Profile::default(), &origin).await.unwrap();
+        users::add_without_password(identity, email, true, Profile::default(), &origin).await.unwrap();
     }
     let scopes = ["tasks:read", "tasks:write"].map(|scope| (scope.to_owned(), scope.to_owned()));
     let resource =
@@ -130,7 +130,7 @@ async fn seed(identity: &Identity, tasks: &str) {
     resources::add(identity, tasks, resource, &origin).await.unwrap();
     let page = vec![format!("{tasks}/")];
     let scopes = ["openid", "email", "tasks:read", "tasks:write"].map(str::to_owned).to_vec();
-    let client = MetadataChange {
+    let client = ClientMetadataChange {
         name: Some("Tasks".to_owned()),
         first_party: Some(true),
         token_endpoint_auth_method: Some(ClientAuthMethod::None),
@@ -174,7 +174,7 @@ fn alice_signs_in_with_a_code_and_keeps_her_tasks_to_herself() {
         tab.reads("#count", "1 of 1 open").await;
         tab.look("tasks-real").await;
 
-        // The session is remembered, the tokens are not.
+        // A reload keeps the session but not the tokens.
         tab.goto(&site.url).await;
         tab.reads("#list .title", "Water the plants").await;
 

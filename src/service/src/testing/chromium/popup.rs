@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 use super::{PATIENCE, PAUSE, Tab};
 
 impl Tab {
-    /// The window that the page of this tab has opened last. What it complains of counts as this tab's.
+    /// The window that the page of this tab has opened last. Its complaints count as complaints of this tab.
     pub async fn popup(&self) -> Self {
         let opened = timeout(PATIENCE, async {
             loop {

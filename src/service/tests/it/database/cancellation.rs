@@ -1,4 +1,4 @@
-//! Callers that are dropped, at every place where a write waits.
+//! Tests callers that are dropped, at every point where a write waits.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use super::support::{Counters, increment, insert, poll_once};
 
 const SOON: Duration = Duration::from_secs(10);
-/// Enough for whatever can happen to have happened.
+/// Long enough for every pending step to finish.
 const A_WHILE: Duration = Duration::from_millis(50);
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn a_panic_in_a_closure_undoes_only_itself() {
     assert_eq!(counters.value("panicked").await, None);
 }
 
-/// Somebody who always has a mistake to make.
+/// Makes the compiler believe that the assertion below may hold.
 trait Broken {
     fn is_broken(&self) -> bool {
         false
@@ -82,7 +82,7 @@ async fn a_member_is_not_stranded_by_waiters_that_are_dropped() {
         gone.await.unwrap();
         Ok::<_, DatabaseError>(())
     }));
-    // First is in its closure, the others are in the queue behind it.
+    // `first` is within its closure, and the others are in the queue behind it.
     assert!(timeout(A_WHILE, &mut first).await.is_err());
     let mut waiting = Box::pin(counters.add("waiting", 1));
     let mut behind = Box::pin(counters.add("behind", 1));
@@ -91,7 +91,7 @@ async fn a_member_is_not_stranded_by_waiters_that_are_dropped() {
 
     drop(waiting);
     go.send(()).unwrap();
-    // First gives the connection back, the writer lends it to `behind`, which is never polled again.
+    // `first` gives the connection back, and the writer lends it to `behind`, which is never polled again.
     assert!(timeout(A_WHILE, &mut first).await.is_err(), "the group is still open");
     drop(behind);
 
@@ -125,7 +125,8 @@ async fn a_caller_dropped_while_it_waits_for_the_commit_does_not_stop_it() {
     assert_eq!(counters.value("hits").await, Some(2), "it had written, so it stays");
 }
 
-/// Dropped after one millisecond more each time: in the queue, with a turn, after it, after the commit.
+/// Drops the caller one millisecond later each time: in the queue, during its turn, after it, after the
+/// commit.
 #[tokio::test]
 async fn whenever_its_only_caller_goes_the_lock_is_free_again() {
     let counters = Counters::in_sqlite().await;
@@ -153,7 +154,7 @@ async fn a_write_within_a_write_fails_instead_of_waiting_for_itself() {
     assert_eq!(counters.value("hits").await, Some(1));
 }
 
-/// What a caller knows of its write.
+/// The result of a write as its caller knows it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Told {
     Kept,
@@ -161,8 +162,8 @@ enum Told {
     Nothing,
 }
 
-/// Hundreds of writes, some refused and many dropped at a random moment: whoever was told is right, each write is
-/// there wholly or not at all, and nobody waits for ever.
+/// Runs hundreds of writes, of which some fail and many are dropped at a random moment. Every reported result
+/// must be true, each write must be there completely or not at all, and none may wait for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_dropped_every_answer_is_true() {
     let counters = Arc::new(Counters::in_fresh().await);

@@ -1,4 +1,5 @@
-//! `database::changes`: announced with a commit, heard by everybody, never missed.
+//! Tests `database::changes`: a change is announced with its commit, reaches every watcher, and is never
+//! missed.
 
 use std::cell::Cell;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Group commit on SQLite: that it groups, that it gives way, that it fails clean.
+//! Tests group commit on SQLite: writes share commits, other processes get the lock, failures are clean.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 use super::support::{Counters, increment, insert, poll_once, value};
 
-/// A connection as another program has it, with SQLite's own way to wait for the lock.
+/// A connection of another program, with SQLite's own way to wait for the lock.
 async fn another_program(counters: &Counters) -> SqliteConnection {
     let options: SqliteConnectOptions = counters.home.url().parse().unwrap();
     SqliteConnection::connect_with(&options.busy_timeout(Duration::from_secs(5))).await.unwrap()
@@ -80,7 +80,7 @@ async fn a_group_ends_after_64_turns() {
     for n in 0..100 {
         let counters = Arc::clone(&counters);
         tasks.spawn(async move {
-            // The value is what had been committed when this write had its turn.
+            // The value that was committed when this write had its turn.
             let committed = counters.db.write(async |tx| {
                 let seen = value(counters.db.reader(), "hits").await?;
                 increment(tx, "hits").await?;
@@ -152,7 +152,8 @@ async fn a_full_disk_fails_the_write_and_the_next_one_works() {
     let full = counters.db.write(async |tx| {
         tx.execute_unprepared("PRAGMA max_page_count = 8").await?;
         insert(tx, "small", 1).await?;
-        // The error is swallowed, and what SQLite rolled back by itself must not be continued outside of it.
+        // The error is ignored. After SQLite has rolled back by itself, no statement may run outside the
+        // transaction.
         let fill = "INSERT INTO counters SELECT hex(randomblob(2000)), 1 FROM \
                     (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100) SELECT i FROM n)";
         tx.execute_unprepared(fill).await.unwrap_err();
@@ -205,7 +206,8 @@ async fn a_commit_that_fails_fails_all_members_and_the_next_group_works() {
     counters.add("member", 1).await.unwrap();
 }
 
-/// The log says what was synced as one: a frame with the size of the database ends a commit (sqlite.org/fileformat2).
+/// In the log, a frame that contains the size of the database ends a commit (sqlite.org/fileformat2), so
+/// commits can be counted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_holds_fewer_commits_than_writes() {
     let counters = Arc::new(Counters::in_sqlite().await);

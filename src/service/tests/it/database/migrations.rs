@@ -1,4 +1,4 @@
-//! `database::migrate`, alike on both databases.
+//! Tests `database::migrate` on both databases.
 
 use postern_service::database::{Database, DatabaseError, migrate};
 use postern_service::testing::TestDatabase;
@@ -66,7 +66,7 @@ impl MigratorTrait for Migrator {
     }
 }
 
-/// The same with a last step that fails after it has done something.
+/// The same steps and a last one that fails after it has changed something.
 struct Failing;
 
 impl MigratorTrait for Failing {
@@ -134,10 +134,10 @@ async fn a_step_that_fails_leaves_nothing_of_itself() {
     let db = home.open().await.unwrap();
     assert!(matches!(migrate::up::<Failing>(&db).await, Err(DatabaseError::Query(_))));
     assert!(db.reader().execute_unprepared("SELECT name FROM half").await.is_err());
-    // On PostgreSQL each step stands for itself, on SQLite all of them are one.
+    // On PostgreSQL each step is its own transaction; on SQLite all of them are one.
     let before = db.backend() == sea_orm::DbBackend::Postgres;
     assert_eq!(applied::<Failing>(&db).await, [before, before, before, false]);
-    // The lock was left behind by nobody.
+    // The lock was released.
     migrate::up::<Migrator>(&db).await.unwrap();
 }
 

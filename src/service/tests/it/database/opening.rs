@@ -1,4 +1,4 @@
-//! Opening a database: what is created, what is refused, what is not told.
+//! Tests opening a database: what is created, what is refused, and what no error shows.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
@@ -13,7 +13,8 @@ use super::support::{Counters, sql, value};
 async fn the_file_and_its_directory_are_created_for_the_owner_alone() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("data/deep/postern.db");
-    let db = Database::open(&DatabaseSettings::at(format!("sqlite://{}", file.display()))).await.unwrap();
+    let db =
+        Database::open(&DatabaseSettings::from_url(format!("sqlite://{}", file.display()))).await.unwrap();
     db.ping().await.unwrap();
 
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -27,11 +28,11 @@ async fn the_file_and_its_directory_are_created_for_the_owner_alone() {
 #[tokio::test]
 async fn what_is_no_database_is_refused_without_showing_the_url() {
     for url in ["mysql://u:hidden@h/d", "hidden", "sqlite::memory:", "sqlite://x?mode=memory", "sqlite://"] {
-        let refused = Database::open(&DatabaseSettings::at(url)).await.unwrap_err();
+        let refused = Database::open(&DatabaseSettings::from_url(url)).await.unwrap_err();
         assert!(matches!(refused, DatabaseError::Settings(_)), "{url}: {refused:?}");
         assert!(!format!("{refused:?}{refused}").contains("hidden"), "{refused:?}");
     }
-    let unknown = Database::open(&DatabaseSettings::at("sqlite:///dev/null/x.db")).await.unwrap_err();
+    let unknown = Database::open(&DatabaseSettings::from_url("sqlite:///dev/null/x.db")).await.unwrap_err();
     assert!(unknown.to_string().contains("/dev/null/x.db"), "{unknown}");
 }
 
@@ -66,7 +67,7 @@ async fn a_new_file_may_be_opened_by_many_at_once() {
         let mut tasks = JoinSet::new();
         for _ in 0..8 {
             let url = format!("sqlite://{}", home.path().join("new.db").display());
-            tasks.spawn(async move { Database::open(&DatabaseSettings::at(url)).await.map(drop) });
+            tasks.spawn(async move { Database::open(&DatabaseSettings::from_url(url)).await.map(drop) });
         }
         for opened in tasks.join_all().await {
             opened.unwrap();

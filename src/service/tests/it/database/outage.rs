@@ -1,10 +1,10 @@
-//! PostgreSQL that goes away and comes back, seen through a proxy that can be cut and can hang.
+//! Tests an outage of PostgreSQL through a proxy that can be cut and can hang.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use postern_service::database::{Database, DatabaseError, DatabaseSettings, in_request};
+use postern_service::database::{Database, DatabaseError, DatabaseSettings, with_wait_budget};
 use postern_service::testing::Proxy;
 use sea_orm::ConnectionTrait as _;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query, UpdateStatement};
@@ -15,7 +15,7 @@ use super::support::{Counters, increment, value};
 
 async fn through(counters: &Counters) -> (Proxy, Database) {
     let (proxy, url) = Proxy::before(counters.home.url()).await.unwrap();
-    (proxy, Database::open(&DatabaseSettings::at(url)).await.unwrap())
+    (proxy, Database::open(&DatabaseSettings::from_url(url)).await.unwrap())
 }
 
 async fn fails_within_two_seconds(db: &Database) {
@@ -79,25 +79,25 @@ async fn a_restart_of_the_server_is_not_felt_by_those_who_come_after_it() {
     }
 }
 
-/// Far more than a request may wait for the database, and far less than many waits one after the other.
+/// Far more than a request may wait for the database, and far less than many such waits one after the other.
 const SOON: Duration = Duration::from_secs(8);
 
-async fn with_little_patience(url: &str) -> Database {
+async fn with_short_request_timeout(url: &str) -> Database {
     let settings = DatabaseSettings {
         request_timeout: "300ms".parse().unwrap(),
         acquire_timeout: "5s".parse().unwrap(),
-        ..DatabaseSettings::at(url)
+        ..DatabaseSettings::from_url(url)
     };
     Database::open(&settings).await.unwrap()
 }
 
-/// One request that asks the database again and again.
+/// One request with many calls to the database.
 async fn a_request_of_many_calls(db: &Database) {
-    in_request(async {
+    with_wait_budget(async {
         for _ in 0..20 {
             let written = db.write(async |tx| increment(tx, "hits").await).await;
             assert!(matches!(written, Err(DatabaseError::Unavailable(_))), "{written:?}");
-            let together = db.write_together(&[&one_more()], |_| true).await.map(drop);
+            let together = db.write_batch(&[&one_more()], |_| true).await.map(drop);
             assert!(matches!(together, Err(DatabaseError::Unavailable(_))), "{together:?}");
         }
     })
@@ -112,13 +112,14 @@ fn one_more() -> UpdateStatement {
 async fn requests_wait_for_a_hanging_server_once_and_find_it_again_when_it_goes_on() {
     let Some(counters) = Counters::in_postgres().await else { return };
     let (proxy, url) = Proxy::before(counters.home.url()).await.unwrap();
-    let db = with_little_patience(&url).await;
+    let db = with_short_request_timeout(&url).await;
     db.write(async |tx| increment(tx, "hits").await).await.unwrap();
 
     proxy.hang();
     let requests = (0..60).map(|_| async {
         a_request_of_many_calls(&db).await;
-        let read = in_request(db.reader().execute_unprepared("SELECT 1")).await.map_err(DatabaseError::from);
+        let read =
+            with_wait_budget(db.reader().execute_unprepared("SELECT 1")).await.map_err(DatabaseError::from);
         assert!(matches!(read, Err(DatabaseError::Unavailable(_))), "{read:?}");
     });
     timeout(SOON, join_all(requests)).await.expect("nobody waits behind the others");
@@ -133,15 +134,15 @@ async fn requests_wait_for_a_hanging_server_once_and_find_it_again_when_it_goes_
 async fn a_server_that_hangs_within_a_write_undoes_it() {
     let Some(counters) = Counters::in_postgres().await else { return };
     let (proxy, url) = Proxy::before(counters.home.url()).await.unwrap();
-    let db = with_little_patience(&url).await;
-    let hung = in_request(db.write(async |tx| {
+    let db = with_short_request_timeout(&url).await;
+    let hung = with_wait_budget(db.write(async |tx| {
         increment(tx, "hits").await?;
         proxy.hang();
         increment(tx, "hits").await
     }));
     assert!(matches!(timeout(SOON, hung).await.unwrap(), Err(DatabaseError::Unavailable(_))));
     proxy.go_on();
-    // Its locks are gone as well.
+    // The locks of the write were released too.
     timeout(SOON, counters.hit()).await.unwrap().unwrap();
     assert_eq!(counters.value("hits").await, Some(1));
 }
@@ -151,7 +152,7 @@ async fn what_is_no_request_gives_a_hanging_server_up_too() {
     let Some(counters) = Counters::in_postgres().await else { return };
     let (proxy, url) = Proxy::before(counters.home.url()).await.unwrap();
     let statement_timeout = "100ms".parse().unwrap();
-    let settings = DatabaseSettings { statement_timeout, ..DatabaseSettings::at(url) };
+    let settings = DatabaseSettings { statement_timeout, ..DatabaseSettings::from_url(url) };
     let db = Database::open(&settings).await.unwrap();
     proxy.hang();
     let read = db.reader().execute_unprepared("SELECT 1");
@@ -161,11 +162,15 @@ async fn what_is_no_request_gives_a_hanging_server_up_too() {
 #[tokio::test]
 async fn requests_wait_for_a_locked_file_once() {
     let counters = Counters::in_sqlite().await;
-    let db = with_little_patience(counters.home.url()).await;
+    let db = with_short_request_timeout(counters.home.url()).await;
     let held = counters.db.write(async |tx| {
         increment(tx, "hits").await?;
         timeout(SOON, a_request_of_many_calls(&db)).await.expect("the waits do not add up");
-        assert_eq!(in_request(value(db.reader(), "hits")).await.unwrap(), Some(0), "readers do not wait");
+        assert_eq!(
+            with_wait_budget(value(db.reader(), "hits")).await.unwrap(),
+            Some(0),
+            "readers do not wait"
+        );
         Ok::<_, DatabaseError>(())
     });
     held.await.unwrap();

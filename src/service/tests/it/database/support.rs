@@ -1,4 +1,4 @@
-//! Verbs of the database tests: a small table, what is in it, and control over who is where in a write.
+//! Defines a small table, functions that write and read it, and control over how far a write has got.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -23,7 +23,7 @@ impl Counters {
         Self::at(TestDatabase::sqlite().unwrap()).await
     }
 
-    /// `None`, said aloud, when no server is named.
+    /// `None` when no server is named; the test output says so.
     pub(crate) async fn in_postgres() -> Option<Self> {
         let Some(home) = TestDatabase::postgres().await.unwrap() else {
             eprintln!("did not run: POSTERN_TEST_POSTGRES is not set");

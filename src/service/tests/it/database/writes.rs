@@ -1,4 +1,4 @@
-//! `Database::write`, alike on both databases.
+//! Tests `Database::write` on both databases.
 
 use std::sync::Arc;
 

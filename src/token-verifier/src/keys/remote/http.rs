@@ -1,5 +1,5 @@
-//! One conditional GET of a JWK set (RFC 9110 section 13.1.2), with every bound an untrusted network needs: time,
-//! size, no redirects, no proxy.
+//! Fetches a JWK set by one conditional GET (RFC 9110 section 13.1.2), with the limits that an untrusted
+//! network needs: time, size, no redirects, no proxy.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,20 +11,20 @@ use reqwest::{Client, Response, StatusCode, Url};
 use super::{RemoteKeysError, RemoteKeysSettings};
 use crate::key::KeySetError;
 
-/// The most bytes of an answer that are read.
+/// Most bytes of a response.
 const MAX_BYTES: usize = 256 * 1024;
 
-pub(super) struct JwksAddress {
+pub(super) struct JwksEndpoint {
     client: Client,
     url: Url,
 }
 
-pub(super) enum Answer {
+pub(super) enum FetchedKeys {
     NotModified { fresh_for: Option<Duration> },
     Keys { body: Vec<u8>, etag: Option<String>, fresh_for: Option<Duration> },
 }
 
-/// Why a fetch brought no keys.
+/// Why a fetch failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FetchError {
     #[error("the issuer cannot be reached")]
@@ -37,12 +37,12 @@ pub(super) enum FetchError {
     Keys(#[from] KeySetError),
 }
 
-impl JwksAddress {
+impl JwksEndpoint {
     pub(super) fn new(settings: &RemoteKeysSettings) -> Result<Self, RemoteKeysError> {
         let url = Url::parse(&settings.url).map_err(|_| RemoteKeysError::Url(settings.url.clone()))?;
         let safe = match url.scheme() {
             "https" => true,
-            "http" => settings.plain_http || is_this_machine(&url),
+            "http" => settings.plain_http || on_loopback(&url),
             _ => false,
         };
         if !safe {
@@ -50,7 +50,7 @@ impl JwksAddress {
         }
         let client = Client::builder()
             .timeout(settings.timeout)
-            // A redirect would move the trust to an address that nobody configured.
+            // A redirect would move the trust to a URL that nobody configured.
             .redirect(Redirects::none())
             .no_proxy()
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
@@ -59,7 +59,7 @@ impl JwksAddress {
         Ok(Self { client, url })
     }
 
-    pub(super) async fn get(&self, etag: Option<&str>) -> Result<Answer, FetchError> {
+    pub(super) async fn get(&self, etag: Option<&str>) -> Result<FetchedKeys, FetchError> {
         let mut request = self.client.get(self.url.clone());
         if let Some(etag) = etag {
             request = request.header(IF_NONE_MATCH, etag);
@@ -67,10 +67,10 @@ impl JwksAddress {
         let response = request.send().await?;
         let fresh_for = fresh_for(response.headers());
         match response.status() {
-            StatusCode::NOT_MODIFIED => Ok(Answer::NotModified { fresh_for }),
+            StatusCode::NOT_MODIFIED => Ok(FetchedKeys::NotModified { fresh_for }),
             StatusCode::OK => {
                 let etag = text(response.headers(), &ETAG).map(str::to_owned);
-                Ok(Answer::Keys { body: bounded_body(response).await?, etag, fresh_for })
+                Ok(FetchedKeys::Keys { body: bounded_body(response).await?, etag, fresh_for })
             }
             other => Err(FetchError::Status(other.as_u16())),
         }
@@ -88,13 +88,13 @@ async fn bounded_body(mut response: Response) -> Result<Vec<u8>, FetchError> {
     Ok(body)
 }
 
-fn is_this_machine(url: &Url) -> bool {
+fn on_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-/// How long the answer stays fresh (RFC 9111 section 4.2); `None` when it does not say.
+/// How long the response stays fresh (RFC 9111 section 4.2); `None` when it does not say.
 fn fresh_for(headers: &HeaderMap) -> Option<Duration> {
     let directives =
         text(headers, &CACHE_CONTROL)?.split(',').map(|directive| directive.trim().to_ascii_lowercase());

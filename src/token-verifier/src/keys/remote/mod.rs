@@ -1,17 +1,19 @@
-//! Keys fetched from the issuer's JWKS address, kept fresh in the background (RFC 7517 section 5, RFC 9111).
+//! Fetches the keys of the issuer from its JWKS URL and keeps them fresh in the background (RFC 7517 section
+//! 5, RFC 9111).
 //!
-//! One task does all fetching, so that callers never fetch twice at once and verification with a known key never
-//! waits. What it found last stays in use while the issuer is down, until [`RemoteKeysSettings::max_age`]; an answer
-//! that is no good key set changes nothing.
+//! One task does all fetching. So there is never more than one fetch at a time, and verification with a known
+//! key never waits. The last fetched set stays in use while the issuer cannot be reached, until
+//! [`RemoteKeysSettings::max_age`]. A response that is not an acceptable key set changes nothing.
 //!
 //! ```text
 //!   start ──► fetch ──► sleep until stale, or retry after a failure ──► fetch ...
 //!               ▲                       │
-//!               └── a token with an unknown kid wakes it, if the last such time is long enough ago
+//!               └── a token with an unknown kid wakes the task, if the last such fetch is long enough ago
 //! ```
 //!
-//! A token with an unknown `kid` is called bad only after a fetch that came back without its key. While the next fetch
-//! is held back, or when it fails, nobody knows: the key may be seconds old, as after an emergency rotation.
+//! A token with an unknown `kid` is refused as invalid only after a fetch that did not contain its key. While
+//! the next fetch must wait, or when the fetch fails, the refusal is "keys unavailable": the key may be
+//! seconds old, as after an emergency rotation.
 
 mod http;
 mod schedule;
@@ -25,7 +27,7 @@ use async_trait::async_trait;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use self::http::{Answer, FetchError, JwksAddress};
+use self::http::{FetchError, FetchedKeys, JwksEndpoint};
 use self::schedule::Schedule;
 use super::KeySource;
 use crate::key::KeySet;
@@ -33,25 +35,25 @@ use crate::key::KeySet;
 /// How keys are fetched.
 #[derive(Debug, Clone)]
 pub struct RemoteKeysSettings {
-    /// The address of the JWK set: `https`, or `http` on this machine.
+    /// The URL of the JWK set: `https`, or `http` on this machine.
     pub url: String,
-    /// Allows `http` to another machine too. Whoever can change that traffic can then make tokens, so this is for a
-    /// private network that is trusted like the machine itself.
+    /// Allows `http` to another machine too. Whoever can change that traffic can then forge tokens, so use
+    /// this only in a private network that is trusted like the machine itself.
     pub plain_http: bool,
-    /// The whole time for one fetch. 5 seconds unless changed.
+    /// Time limit of one fetch. The default is 5 seconds.
     pub timeout: Duration,
-    /// Keys are fetched again when the issuer's `Cache-Control: max-age` is over, but not sooner than this. 30 seconds
-    /// unless changed.
+    /// The shortest time between two regular fetches. Keys are fetched again when the issuer's
+    /// `Cache-Control: max-age` is over, but not earlier than this. The default is 30 seconds.
     pub min_refresh: Duration,
-    /// ... and not later than this, which is how long a key that the issuer withdrew may go on being accepted. 15
-    /// minutes unless changed.
+    /// The longest time between two regular fetches, and so the longest time for which a key that the issuer
+    /// withdrew may still be accepted. The default is 15 minutes.
     pub max_refresh: Duration,
-    /// How long keys stay in use when the issuer cannot be reached. 24 hours unless changed.
+    /// How long keys stay in use while the issuer cannot be reached. The default is 24 hours.
     pub max_age: Duration,
 }
 
 impl RemoteKeysSettings {
-    /// The defaults for this address.
+    /// The defaults for this URL.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -64,7 +66,7 @@ impl RemoteKeysSettings {
     }
 }
 
-/// Why fetching keys cannot begin. An issuer that is down is no reason.
+/// Why fetching keys cannot start. An issuer that cannot be reached is no such reason.
 #[derive(Debug, thiserror::Error)]
 pub enum RemoteKeysError {
     /// Not an absolute URL.
@@ -81,18 +83,19 @@ pub enum RemoteKeysError {
     Runtime(#[source] tokio::runtime::TryCurrentError),
 }
 
-/// What fetching has cost so far, for the caller's metrics. All figures only grow.
+/// Counters for the caller's metrics. They only increase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Statistics {
-    /// Fetches that ended, well or not.
+    /// Completed fetches, successful or not.
     pub fetches: u64,
-    /// Fetches begun because a token named an unknown key. In quiet operation 0, also while keys rotate.
+    /// Fetches that a token with an unknown `kid` caused. Stays 0 in normal operation, during key rotation
+    /// too.
     pub unknown_key_refetches: u64,
-    /// Fetches that brought neither a good key set nor "not modified".
+    /// Fetches that returned neither an acceptable key set nor "not modified".
     pub failures: u64,
 }
 
-/// Keys fetched from the issuer. Clones share them; fetching ends when the last one is dropped.
+/// Keys that are fetched from the issuer. Clones share them; fetching stops when the last clone is dropped.
 #[derive(Clone)]
 pub struct RemoteKeys(Arc<Handle>);
 
@@ -107,39 +110,40 @@ impl Drop for Handle {
     }
 }
 
-/// What the fetching task and the callers have in common.
+/// State that the fetching task and the callers share.
 struct Shared {
-    address: JwksAddress,
+    endpoint: JwksEndpoint,
     settings: RemoteKeysSettings,
-    known: ArcSwapOption<Known>,
+    cached: ArcSwapOption<CachedKeySet>,
     schedule: Schedule,
     fetches: AtomicU64,
     unknown_key_refetches: AtomicU64,
     failures: AtomicU64,
 }
 
-/// The last good key set.
-struct Known {
+/// The last acceptable key set.
+struct CachedKeySet {
     keys: Arc<KeySet>,
     body: Vec<u8>,
     etag: Option<String>,
-    /// When the issuer last said that this is its key set.
+    /// When the issuer last confirmed this key set.
     confirmed_at: Instant,
 }
 
 impl RemoteKeys {
-    /// Begins to fetch from `url` with the default settings. Returns at once, whether or not the issuer can be reached.
+    /// Starts to fetch from `url` with the default settings. Returns at once, whether or not the issuer can
+    /// be reached.
     pub fn start(url: impl Into<String>) -> Result<Self, RemoteKeysError> {
         Self::with_settings(RemoteKeysSettings::new(url))
     }
 
-    /// Begins to fetch. Must be called inside a tokio runtime.
+    /// Starts to fetch. Must be called within a tokio runtime.
     pub fn with_settings(settings: RemoteKeysSettings) -> Result<Self, RemoteKeysError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(RemoteKeysError::Runtime)?;
         let shared = Arc::new(Shared {
-            address: JwksAddress::new(&settings)?,
+            endpoint: JwksEndpoint::new(&settings)?,
             settings,
-            known: ArcSwapOption::empty(),
+            cached: ArcSwapOption::empty(),
             schedule: Schedule::new(),
             fetches: AtomicU64::new(0),
             unknown_key_refetches: AtomicU64::new(0),
@@ -149,7 +153,7 @@ impl RemoteKeys {
         Ok(Self(Arc::new(Handle { shared, task })))
     }
 
-    /// What fetching has cost so far.
+    /// The counters up to now.
     pub fn statistics(&self) -> Statistics {
         let shared = &self.0.shared;
         Statistics {
@@ -168,15 +172,15 @@ impl KeySource for RemoteKeys {
 
     async fn refetch(&self) -> Option<Arc<KeySet>> {
         let shared = &self.0.shared;
-        let before = shared.known.load_full();
-        let request = shared.schedule.ask()?;
-        if request.begun && shared.current().is_some() {
+        let before = shared.cached.load_full();
+        let request = shared.schedule.request_fetch()?;
+        if request.initiated && shared.current().is_some() {
             shared.unknown_key_refetches.fetch_add(1, Ordering::Relaxed);
         }
-        // The fetch has its own time-out; this one holds when the runtime that fetches is gone.
+        // The fetch has its own time-out. This one applies when the runtime of the fetching task has ended.
         let _ = tokio::time::timeout(shared.settings.timeout, request.done()).await;
-        // Each fetch that succeeds stores what it found, or found again.
-        let after = shared.known.load_full()?;
+        // Every successful fetch stores a new value, for an unchanged key set too.
+        let after = shared.cached.load_full()?;
         let confirmed = before.is_none_or(|before| !Arc::ptr_eq(&before, &after));
         confirmed.then(|| Arc::clone(&after.keys))
     }
@@ -184,7 +188,7 @@ impl KeySource for RemoteKeys {
 
 impl Shared {
     fn current(&self) -> Option<Arc<KeySet>> {
-        let known = self.known.load();
+        let known = self.cached.load();
         let known = known.as_ref()?;
         (known.confirmed_at.elapsed() <= self.settings.max_age).then(|| Arc::clone(&known.keys))
     }
@@ -210,34 +214,36 @@ impl Shared {
                 }
             };
             self.fetches.fetch_add(1, Ordering::Relaxed);
-            self.schedule.rest(pause).await;
+            self.schedule.wait_until_due(pause).await;
         }
     }
 
-    /// Answers how long the keys are fresh.
+    /// Fetches once and returns how long the keys are fresh.
     async fn fetch(&self) -> Result<Duration, FetchError> {
-        let known = self.known.load_full();
-        let answer = self.address.get(known.as_ref().and_then(|known| known.etag.as_deref())).await?;
+        let known = self.cached.load_full();
+        let answer = self.endpoint.get(known.as_ref().and_then(|known| known.etag.as_deref())).await?;
         let confirmed_at = Instant::now();
         let (next, fresh_for) = match (answer, known.as_ref()) {
-            (Answer::NotModified { fresh_for }, Some(known)) => (known.confirmed(confirmed_at), fresh_for),
-            (Answer::NotModified { .. }, None) => return Err(FetchError::Status(304)),
-            // The same bytes: the same set, so that tokens verified with it stay verified.
-            (Answer::Keys { body, etag, fresh_for }, Some(known)) if body == known.body => {
-                (Known { etag, ..known.confirmed(confirmed_at) }, fresh_for)
+            (FetchedKeys::NotModified { fresh_for }, Some(known)) => {
+                (known.confirmed(confirmed_at), fresh_for)
             }
-            (Answer::Keys { body, etag, fresh_for }, _) => {
+            (FetchedKeys::NotModified { .. }, None) => return Err(FetchError::Status(304)),
+            // The same bytes are the same set, so cached results of tokens stay valid.
+            (FetchedKeys::Keys { body, etag, fresh_for }, Some(known)) if body == known.body => {
+                (CachedKeySet { etag, ..known.confirmed(confirmed_at) }, fresh_for)
+            }
+            (FetchedKeys::Keys { body, etag, fresh_for }, _) => {
                 let keys = Arc::new(KeySet::parse(&body)?);
                 tracing::info!(url = %self.settings.url, ?keys, "the issuer's keys changed");
-                (Known { keys, body, etag, confirmed_at }, fresh_for)
+                (CachedKeySet { keys, body, etag, confirmed_at }, fresh_for)
             }
         };
-        self.known.store(Some(Arc::new(next)));
-        Ok(fresh_for.unwrap_or(schedule::FRESH_FOR))
+        self.cached.store(Some(Arc::new(next)));
+        Ok(fresh_for.unwrap_or(schedule::DEFAULT_FRESHNESS))
     }
 }
 
-impl Known {
+impl CachedKeySet {
     fn confirmed(&self, confirmed_at: Instant) -> Self {
         Self { keys: Arc::clone(&self.keys), body: self.body.clone(), etag: self.etag.clone(), confirmed_at }
     }

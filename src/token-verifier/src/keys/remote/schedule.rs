@@ -1,7 +1,9 @@
-//! Answers: when is the next fetch? Joins callers that ask at the same time and spaces out those that follow.
+//! Decides when the next fetch happens: joins callers that request one at the same time, and spaces out
+//! further fetches.
 //!
-//! Anyone can send tokens with made-up `kid`s. However many come, there is one fetch at a time, and one in [`SPACING`].
-//! Nobody can make that wait longer: a real new key is found within it.
+//! Anyone can send tokens with made-up `kid`s. However many arrive, there is one fetch at a time, and at most
+//! one in [`MIN_FETCH_INTERVAL`]. No attacker can prolong that interval, so a real new key is found within
+//! it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,14 +11,14 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-/// When the issuer does not say how long its keys are fresh.
-pub(super) const FRESH_FOR: Duration = Duration::from_mins(5);
+/// Freshness of keys whose response does not say how long it is fresh.
+pub(super) const DEFAULT_FRESHNESS: Duration = Duration::from_mins(5);
 
-/// Between two fetches for an unknown key.
-const SPACING: Duration = Duration::from_secs(2);
+/// The shortest time between two fetches for unknown keys.
+const MIN_FETCH_INTERVAL: Duration = Duration::from_secs(2);
 
-/// After failures in a row: 1, 2, 4 seconds, and so on. As long as there are no keys at all every request is refused,
-/// so tries go on more often then.
+/// The pause after consecutive failures: 1, 2, 4 seconds, and so on. Without any keys every request is
+/// refused, so the pauses stay shorter then.
 pub(super) fn retry_pause(failures_in_a_row: u32, keys_known: bool) -> Duration {
     let longest = Duration::from_secs(if keys_known { 60 } else { 4 });
     Duration::from_secs(1 << (failures_in_a_row - 1).min(6)).min(longest)
@@ -25,43 +27,43 @@ pub(super) fn retry_pause(failures_in_a_row: u32, keys_known: bool) -> Duration 
 pub(super) struct Schedule {
     state: Mutex<State>,
     wake: Notify,
-    /// How many fetches have ended.
+    /// The number of fetches that have ended.
     ended: watch::Sender<u64>,
 }
 
 struct State {
-    /// A fetch is running or has been asked for.
+    /// A fetch is running or was requested.
     underway: bool,
-    /// Before that, no caller can ask for a fetch.
+    /// Before this time, no caller can request a fetch.
     not_before: Instant,
 }
 
-/// Proof that a fetch was begun.
-pub(super) struct Begun(());
+/// A fetch that was begun and must be finished.
+pub(super) struct RunningFetch(());
 
-/// A fetch that a caller may wait for.
-pub(super) struct Request {
-    /// Whether this caller is the one that asked for it.
-    pub(super) begun: bool,
+/// A fetch that a caller waits for.
+pub(super) struct FetchRequest {
+    /// Whether this caller requested the fetch, rather than joined it.
+    pub(super) initiated: bool,
     ended: watch::Receiver<u64>,
 }
 
-impl Request {
+impl FetchRequest {
     pub(super) async fn done(mut self) {
-        // An error means that fetching has stopped for good: nothing to wait for.
+        // An error means that fetching has stopped for good.
         let _ = self.ended.changed().await;
     }
 }
 
 impl Schedule {
     pub(super) fn new() -> Self {
-        // The first fetch begins with the task, so who asks before that waits for it.
+        // The first fetch starts with the task, so callers before that join it.
         let state = State { underway: true, not_before: Instant::now() };
         Self { state: Mutex::new(state), wake: Notify::new(), ended: watch::Sender::new(0) }
     }
 
-    /// Joins the fetch underway or asks for one; nothing when it is too soon for another.
-    pub(super) fn ask(&self) -> Option<Request> {
+    /// Joins the running fetch or requests one. `None` when it is too early for another.
+    pub(super) fn request_fetch(&self) -> Option<FetchRequest> {
         let mut state = self.state();
         let begun = !state.underway;
         if begun {
@@ -69,27 +71,27 @@ impl Schedule {
             if now < state.not_before {
                 return None;
             }
-            state.not_before = now + SPACING;
+            state.not_before = now + MIN_FETCH_INTERVAL;
             state.underway = true;
             self.wake.notify_one();
         }
-        // Subscribed under the lock, so the end of this very fetch cannot be missed.
-        Some(Request { begun, ended: self.ended.subscribe() })
+        // Subscribed under the lock, so the end of this fetch cannot be missed.
+        Some(FetchRequest { initiated: begun, ended: self.ended.subscribe() })
     }
 
-    pub(super) fn begin(&self) -> Begun {
+    pub(super) fn begin(&self) -> RunningFetch {
         self.state().underway = true;
-        Begun(())
+        RunningFetch(())
     }
 
-    pub(super) fn finish(&self, _: Begun) {
+    pub(super) fn finish(&self, _: RunningFetch) {
         let mut state = self.state();
         state.underway = false;
         self.ended.send_modify(|ended| *ended += 1);
     }
 
-    /// Sleeps until the pause is over or a caller asks.
-    pub(super) async fn rest(&self, pause: Duration) {
+    /// Sleeps until the pause is over or a caller requests a fetch.
+    pub(super) async fn wait_until_due(&self, pause: Duration) {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = self.wake.notified() => {}
@@ -97,7 +99,7 @@ impl Schedule {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while holding it; if something did, both fields are still good.
+        // Ignores poisoning: both fields are valid after a panic too.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

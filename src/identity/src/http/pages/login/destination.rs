@@ -1,7 +1,7 @@
 //! Defines where a sign-in without an authorization request may lead: a closed list, so that no
 //! parameter can name another place (ASVS 3.7.2).
 
-use crate::login::{policy::Requirement, second_factor};
+use crate::login::{policy::AuthenticationRequirement, second_factor};
 
 /// A page of ours that needs somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,14 +102,14 @@ impl Destination {
     }
 
     /// What a session must have shown to be let in. `second` is whether the account has a second factor.
-    pub fn requirement(self, second: bool) -> Requirement {
+    pub fn requirement(self, second: bool) -> AuthenticationRequirement {
         match self {
             Self::Account
             | Self::Profile
             | Self::Passkeys
             | Self::Sessions
             | Self::Applications
-            | Self::Activity => Requirement::default(),
+            | Self::Activity => AuthenticationRequirement::default(),
             Self::Email
             | Self::ConfirmEmail
             | Self::Totp
@@ -118,7 +118,7 @@ impl Destination {
             | Self::Password
             | Self::Data
             | Self::Delete
-            | Self::Restore => second_factor::requirement_to_change(second),
+            | Self::Restore => second_factor::credential_change_requirement(second),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::destination::Destination;
 use crate::{
     App,
     audit::Origin,
-    authorization::{self, Pending, RequestHandle, RequestRow, Step},
+    authorization::{self, AuthorizationStep, PendingRequest, RequestHandle, RequestRow},
     clients::Client,
     http::{
         client_ip,
@@ -23,11 +23,11 @@ use crate::{
     },
     login::{
         LoginError,
-        attempt::{self, Binding, Look},
-        policy::Requirement,
+        attempt::{self, AttemptBinding, AttemptStatus},
+        policy::AuthenticationRequirement,
         second_factor,
     },
-    sessions::{self, SignedIn},
+    sessions::{self, SignedInUser},
 };
 
 /// Start of the name of the cookie that holds the secret of a login in progress.
@@ -39,7 +39,7 @@ const MOST_ATTEMPTS: usize = 8;
 /// What the sign-in is for.
 pub(super) enum Purpose {
     /// A client's request.
-    Request(Box<Pending>),
+    Request(Box<PendingRequest>),
     /// A page of ours.
     Own(Destination),
 }
@@ -61,8 +61,8 @@ pub(super) struct Flow {
     pub(super) page: Page,
     pub(super) origin: Origin,
     pub(super) purpose: Purpose,
-    pub(super) signed_in: Option<SignedIn>,
-    pub(super) requirement: Requirement,
+    pub(super) signed_in: Option<SignedInUser>,
+    pub(super) requirement: AuthenticationRequirement,
     pub(super) need: Need,
     /// The secret of the login in progress, from its cookie.
     pub(super) attempt: Option<String>,
@@ -115,12 +115,12 @@ impl Flow {
     }
 
     /// What a login in progress of this sign-in is bound to.
-    pub(super) fn binding(&self) -> Binding<'_> {
+    pub(super) fn binding(&self) -> AttemptBinding<'_> {
         let authorization_request = match &self.purpose {
             Purpose::Request(pending) => pending.handle.row(),
             Purpose::Own(_) => None,
         };
-        Binding { authorization_request, browser_secret: self.browser.as_deref() }
+        AttemptBinding { authorization_request, browser_secret: self.browser.as_deref() }
     }
 
     /// The row that the request waits in once this form was posted; none for a page of ours.
@@ -144,9 +144,9 @@ impl Flow {
     }
 
     /// The login in progress, if it is still that.
-    pub(super) async fn look(&self) -> Result<Option<Look>, PageError> {
+    pub(super) async fn look(&self) -> Result<Option<AttemptStatus>, PageError> {
         let Some(attempt) = &self.attempt else { return Ok(None) };
-        Ok(attempt::look(&self.app, self.client(), attempt, &self.binding()).await?)
+        Ok(attempt::status(&self.app, self.client(), attempt, &self.binding()).await?)
     }
 
     /// Whether this browser keeps the session it has: what the next sign-in begins with.
@@ -251,7 +251,7 @@ impl Purpose {
 }
 
 /// A page about a client's request: in the languages it asked for.
-pub(in crate::http::pages) fn page_of(app: &App, request: &Request, pending: &Pending) -> Page {
+pub(in crate::http::pages) fn page_of(app: &App, request: &Request, pending: &PendingRequest) -> Page {
     Page::of(app, request, Some(&pending.request.ui_locales.join(" ")))
 }
 
@@ -260,10 +260,10 @@ pub(in crate::http::pages) async fn find_pending(
     app: &App,
     handle: &str,
     browser: Option<&str>,
-) -> Result<Pending, PageError> {
+) -> Result<PendingRequest, PageError> {
     let handle: RequestHandle = handle.parse().map_err(|_| Refusal::RequestGone)?;
     let browser = browser.ok_or(Refusal::RequestGone)?;
-    Ok(authorization::pending(app, &handle, browser).await?.ok_or(Refusal::RequestGone)?)
+    Ok(authorization::find_pending(app, &handle, browser).await?.ok_or(Refusal::RequestGone)?)
 }
 
 /// Where a request goes on: it decides itself what comes next.
@@ -275,14 +275,14 @@ pub(in crate::http::pages) fn onward(handle: &RequestHandle) -> String {
 async fn need(
     app: &App,
     purpose: &Purpose,
-    signed_in: Option<&SignedIn>,
-) -> Result<(Requirement, Need), PageError> {
+    signed_in: Option<&SignedInUser>,
+) -> Result<(AuthenticationRequirement, Need), PageError> {
     match purpose {
         Purpose::Request(pending) => {
-            let need = match authorization::next_of(app, pending, signed_in).await? {
-                Step::Login => Need::SignIn,
-                Step::StepUp => Need::StepUp,
-                Step::Consent | Step::Respond(_) => Need::Nothing,
+            let need = match authorization::next_step_of(app, pending, signed_in).await? {
+                AuthorizationStep::Login => Need::SignIn,
+                AuthorizationStep::StepUp => Need::StepUp,
+                AuthorizationStep::Consent | AuthorizationStep::Respond(_) => Need::Nothing,
             };
             Ok((pending.requirement.clone(), need))
         }
@@ -294,9 +294,9 @@ async fn need(
 pub(in crate::http::pages) async fn need_of(
     app: &App,
     destination: Destination,
-    signed_in: Option<&SignedIn>,
-) -> Result<(Requirement, Need), PageError> {
-    let Some(SignedIn { session, user }) = signed_in else {
+    signed_in: Option<&SignedInUser>,
+) -> Result<(AuthenticationRequirement, Need), PageError> {
+    let Some(SignedInUser { session, user }) = signed_in else {
         return Ok((destination.requirement(false), Need::SignIn));
     };
     let second = second_factor::has_second_factor(app, user).await?;
@@ -304,7 +304,7 @@ pub(in crate::http::pages) async fn need_of(
     let need = match session.acr.parse() {
         Ok(acr) if requirement.met_by(acr, auth_time(session), app.clock.now()) => Need::Nothing,
         // A step-up renews the time as well, and asks for what an old session lacks.
-        Ok(acr) if requirement.acr.is_some_and(|least| acr < least) => Need::StepUp,
+        Ok(acr) if requirement.min_acr.is_some_and(|least| acr < least) => Need::StepUp,
         _ => Need::SignIn,
     };
     Ok((requirement, need))

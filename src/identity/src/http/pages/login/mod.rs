@@ -28,11 +28,14 @@ use std::time::Duration;
 use super::{Answer, Form, PageError, Refusal, error, json, see_other};
 use crate::{
     App, authorization,
-    authorization::{Gone, InteractionError, SignInFor},
+    authorization::{InteractionError, LoginStepRecorder, RequestNotPending},
     http::security,
     login::{
-        self, Answer as Answered, LoginError,
-        attempt::{self, Begin, Begun, Binding, Look, SignedInNow, Start, Verified, Verify},
+        self, ChallengeResponse as Answered, LoginError,
+        attempt::{
+            self, AttemptBinding, AttemptStart, AttemptStatus, BeginParameters, ChallengeOpened,
+            CompletedLogin, LoginOutcome, VerifyParameters,
+        },
     },
     sessions::SessionKind,
 };
@@ -68,7 +71,7 @@ pub async fn show(app: App, request: Request) -> Answer {
 }
 
 /// How far the person has come. Stepping up, there may be no login in progress yet.
-async fn standing(flow: &Flow) -> Result<Option<Look>, PageError> {
+async fn standing(flow: &Flow) -> Result<Option<AttemptStatus>, PageError> {
     if let Some(look) = flow.look().await? {
         return Ok(Some(look));
     }
@@ -77,18 +80,24 @@ async fn standing(flow: &Flow) -> Result<Option<Look>, PageError> {
     };
     let methods = attempt::step_up_methods(&flow.app, signed_in, &flow.requirement).await?;
     let identifier = signed_in.user.email.clone();
-    Ok(Some(Look { identifier, methods, open: None, code_expires_at: None, proven: true }))
+    Ok(Some(AttemptStatus {
+        identifier,
+        methods,
+        open_method: None,
+        code_expires_at: None,
+        first_factor_verified: true,
+    }))
 }
 
 /// The method whose answer is asked for: the one that was begun, or the only one that may follow when
 /// it has nothing to begin, or its page begins by itself.
-fn open_method(app: &App, look: &Look) -> Option<String> {
-    if let Some(open) = look.open.as_ref().filter(|open| look.methods.contains(open)) {
+fn open_method(app: &App, look: &AttemptStatus) -> Option<String> {
+    if let Some(open) = look.open_method.as_ref().filter(|open| look.methods.contains(open)) {
         return Some(open.clone());
     }
     let [only] = look.methods.as_slice() else { return None };
     let asks_itself = only == show::PASSKEY;
-    let nothing_to_begin = app.login_methods.find(app, only).is_ok_and(|method| !method.challenges());
+    let nothing_to_begin = app.login_methods.find(app, only).is_ok_and(|method| !method.requires_challenge());
     (asks_itself || nothing_to_begin).then(|| only.clone())
 }
 
@@ -101,7 +110,7 @@ pub async fn begin(app: App, mut request: Request) -> Answer {
     };
     let Some(start) = start(&flow, &form, &method) else { return Ok(see_other(&flow.path())) };
     let then = match start {
-        Start::Unnamed { .. } => "&way=passkey",
+        AttemptStart::Discoverable { .. } => "&way=passkey",
         _ if form.has("again") => "&sent=again",
         _ => "",
     };
@@ -109,7 +118,7 @@ pub async fn begin(app: App, mut request: Request) -> Answer {
         Ok((begun, row)) => {
             flow.waits_in(row);
             let mut response = see_other(&format!("{}{then}", flow.path()));
-            flow.set_attempt(&mut response, &begun.attempt);
+            flow.set_attempt(&mut response, &begun.attempt_secret);
             Ok(response)
         }
         Err(LoginError::MalformedIdentifier) => {
@@ -133,43 +142,49 @@ pub async fn challenge(app: App, mut request: Request) -> Answer {
     // The page goes on with the row of its request, which may be new.
     told.extend(row.map(|id| ("request".to_owned(), id.to_string().into())));
     let mut response = json(&told.into());
-    flow.set_attempt(&mut response, &begun.attempt);
+    flow.set_attempt(&mut response, &begun.attempt_secret);
     Ok(response)
 }
 
 /// What a form begins: somebody new, the next factor, or a step up.
-fn start<'a>(flow: &'a Flow, form: &'a Form, method: &str) -> Option<Start<'a>> {
+fn start<'a>(flow: &'a Flow, form: &'a Form, method: &str) -> Option<AttemptStart<'a>> {
     let names_its_user = || {
         let method = flow.app.login_methods.find(&flow.app, method);
-        method.is_ok_and(|method| method.names_its_user())
+        method.is_ok_and(|method| method.discoverable())
     };
     let remembered = form.has("remember");
     match (&flow.attempt, &flow.signed_in) {
-        _ if form.has("identifier") && names_its_user() => Some(Start::Unnamed { remembered }),
-        _ if form.has("identifier") => Some(Start::New { identifier: form.typed("identifier"), remembered }),
-        (Some(attempt), _) => Some(Start::Continue { attempt }),
-        (None, Some(signed_in)) if flow.need == Need::StepUp => Some(Start::StepUp { signed_in }),
+        _ if form.has("identifier") && names_its_user() => Some(AttemptStart::Discoverable { remembered }),
+        _ if form.has("identifier") => {
+            Some(AttemptStart::WithIdentifier { identifier: form.typed("identifier"), remembered })
+        }
+        (Some(attempt), _) => Some(AttemptStart::Continue { attempt }),
+        (None, Some(signed_in)) if flow.need == Need::StepUp => Some(AttemptStart::StepUp { signed_in }),
         _ => None,
     }
 }
 
 fn default_method(flow: &Flow) -> Option<String> {
-    login::beginning(&flow.app, &flow.requirement).into_iter().next()
+    login::first_factor_methods(&flow.app, &flow.requirement).into_iter().next()
 }
 
 /// Opens a challenge. Answers also the row that the request waits in from now on.
-async fn open(flow: &Flow, method: &str, start: Start<'_>) -> Result<(Begun, Option<Uuid>), LoginError> {
+async fn open(
+    flow: &Flow,
+    method: &str,
+    start: AttemptStart<'_>,
+) -> Result<(ChallengeOpened, Option<Uuid>), LoginError> {
     let (id, insertion) = flow.request_row()?.map(|row| (row.id, row.insertion)).unzip();
-    let begin = Begin {
+    let begin = BeginParameters {
         client: flow.client(),
         method,
         start,
-        binding: Binding { authorization_request: id, ..flow.binding() },
+        binding: AttemptBinding { authorization_request: id, ..flow.binding() },
         requirement: flow.requirement.clone(),
-        device: flow.device.as_deref(),
+        device_secret: flow.device.as_deref(),
         language: flow.page.language(),
         origin: &flow.origin,
-        stores: insertion.flatten(),
+        authorization_request_row: insertion.flatten(),
     };
     Ok((attempt::begin(&flow.app, begin).await?, id))
 }
@@ -195,43 +210,43 @@ pub async fn verify(app: App, mut request: Request) -> Answer {
     // Stepping up begins with the answer: there was nothing to send.
     let (attempt, begun) = match (&flow.attempt, &flow.signed_in) {
         (Some(attempt), _) => (attempt.clone(), false),
-        (None, Some(signed_in)) => match open(&flow, method, Start::StepUp { signed_in }).await {
+        (None, Some(signed_in)) => match open(&flow, method, AttemptStart::StepUp { signed_in }).await {
             Ok((begun, row)) => {
                 flow.waits_in(row);
-                (begun.attempt, true)
+                (begun.attempt_secret, true)
             }
             Err(cause) => return refuse(&flow, cause),
         },
         _ => return Ok(see_other(&flow.path())),
     };
-    let verify = Verify {
+    let verify = VerifyParameters {
         client: flow.client(),
         method,
-        attempt: &attempt,
-        answer: match method {
-            show::PASSWORD => Answered { own: typed.into(), ..Answered::default() },
+        attempt_secret: &attempt,
+        response: match method {
+            show::PASSWORD => Answered { payload: typed.into(), ..Answered::default() },
             show::PASSKEY => {
-                Answered { own: serde_json::from_str(typed).unwrap_or_default(), ..Answered::default() }
+                Answered { payload: serde_json::from_str(typed).unwrap_or_default(), ..Answered::default() }
             }
-            _ => Answered::code(typed),
+            _ => Answered::from_code(typed),
         },
         binding: flow.binding(),
         session_kind: SessionKind::Browser,
-        current: flow.signed_in.as_ref(),
-        device: flow.device.as_deref(),
+        current_session: flow.signed_in.as_ref(),
+        device_secret: flow.device.as_deref(),
         language: flow.page.language(),
         origin: &flow.origin,
     };
     let request = flow.binding().authorization_request;
-    let completion = SignInFor { request, browser_secret: flow.browser() };
+    let completion = LoginStepRecorder { request_id: request, browser_secret: flow.browser() };
     let mut response = match attempt::verify(&app, verify, &completion).await {
-        Ok(Verified::Done(signed_in)) => return Ok(signed_in_now(&flow, &signed_in)),
-        Ok(Verified::More { .. }) => see_other(&flow.path()),
-        Ok(Verified::Closed { .. }) => see_other(Destination::Restore.path()),
-        Err(LoginError::Refused) => {
+        Ok(LoginOutcome::Complete(signed_in)) => return Ok(signed_in_now(&flow, &signed_in)),
+        Ok(LoginOutcome::FactorRequired { .. }) => see_other(&flow.path()),
+        Ok(LoginOutcome::AccountClosed { .. }) => see_other(Destination::Restore.path()),
+        Err(LoginError::ResponseRejected) => {
             show::answer(&flow, method, &look, Mistake { key: Some(wrong), typed }, false)?
         }
-        Err(LoginError::Ended) => return Ok(over(&flow)),
+        Err(LoginError::AttemptEnded) => return Ok(over(&flow)),
         Err(cause) => return refuse(&flow, cause),
     };
     if begun {
@@ -241,9 +256,9 @@ pub async fn verify(app: App, mut request: Request) -> Answer {
 }
 
 /// The sign-in is complete: the browser gets its session whatever became of the request meanwhile.
-fn signed_in_now(flow: &Flow, now: &SignedInNow<Result<(), Gone>>) -> Response {
+fn signed_in_now(flow: &Flow, now: &CompletedLogin<Result<(), RequestNotPending>>) -> Response {
     let closed = now.user.deletion_at.is_some();
-    let mut response = match now.made {
+    let mut response = match now.completion_output {
         Ok(()) if closed => see_other(&flow.restore()),
         Ok(()) => see_other(&flow.onward()),
         Err(gone) => error::show(&flow.page, &InteractionError::from(gone).into()),
@@ -262,7 +277,7 @@ pub async fn give_up(app: App, mut request: Request) -> Answer {
     let flow = Flow::load(&app, &request, &form).await?;
     match &flow.purpose {
         Purpose::Request(pending) if flow.need == Need::StepUp => {
-            let handle = authorization::record_unreachable(&app, &pending.handle, flow.browser()).await?;
+            let handle = authorization::record_unreachable_acr(&app, &pending.handle, flow.browser()).await?;
             Ok(see_other(&onward(&handle)))
         }
         _ => Ok(see_other(&flow.onward())),
@@ -279,9 +294,9 @@ fn over(flow: &Flow) -> Response {
 fn refuse(flow: &Flow, cause: LoginError) -> Answer {
     match cause {
         LoginError::Limited { retry_after } => Ok(error::show(&flow.page, &show::limited(flow, retry_after))),
-        LoginError::Ended => Ok(over(flow)),
+        LoginError::AttemptEnded => Ok(over(flow)),
         // Something else comes next by now, in another tab perhaps: that page knows.
-        LoginError::NotOffered | LoginError::Refused => Ok(see_other(&flow.path())),
+        LoginError::MethodNotOffered | LoginError::ResponseRejected => Ok(see_other(&flow.path())),
         cause => Err(cause.into()),
     }
 }
@@ -291,13 +306,13 @@ impl From<LoginError> for PageError {
         match cause {
             LoginError::Database(cause) => cause.into(),
             LoginError::Limited { retry_after } => Self::retry_after(Refusal::TooMany, retry_after),
-            LoginError::Busy => Self::retry_after(Refusal::Unavailable, SOON),
-            LoginError::Ended => Refusal::TriesUsedUp.into(),
+            LoginError::HasherBusy => Self::retry_after(Refusal::Unavailable, SOON),
+            LoginError::AttemptEnded => Refusal::TriesUsedUp.into(),
             LoginError::SessionEnded(cause) => cause.into(),
-            LoginError::Refused | LoginError::NotOffered | LoginError::MalformedIdentifier => {
+            LoginError::ResponseRejected | LoginError::MethodNotOffered | LoginError::MalformedIdentifier => {
                 Refusal::Malformed.into()
             }
-            cause @ (LoginError::Crypto(_) | LoginError::Method(_)) => Self::internal(&cause),
+            cause @ (LoginError::Crypto(_) | LoginError::MethodFailed(_)) => Self::internal(&cause),
         }
     }
 }
@@ -305,9 +320,9 @@ impl From<LoginError> for PageError {
 impl From<InteractionError> for PageError {
     fn from(cause: InteractionError) -> Self {
         match cause {
-            InteractionError::Gone(_) | InteractionError::NotAsked | InteractionError::SessionEnded(_) => {
-                Refusal::RequestGone.into()
-            }
+            InteractionError::RequestNotPending(_)
+            | InteractionError::StepOutOfOrder
+            | InteractionError::SessionEnded(_) => Refusal::RequestGone.into(),
             InteractionError::Database(cause) => cause.into(),
         }
     }

@@ -13,7 +13,7 @@ use crate::{
     App,
     accounts::registration,
     config::CodeDelivery,
-    login::{self, attempt::Look, policy::Acr},
+    login::{self, attempt::AttemptStatus, policy::Acr},
 };
 
 /// The method whose answer is not a code.
@@ -32,8 +32,10 @@ pub(super) struct Mistake<'a> {
 
 /// The field for the address, with the methods that may begin.
 pub(super) fn address(flow: &Flow, mistake: Mistake<'_>, remember: bool) -> Answer {
-    let methods: Vec<_> =
-        login::beginning(&flow.app, &flow.requirement).iter().map(|name| method(flow, name)).collect();
+    let methods: Vec<_> = login::first_factor_methods(&flow.app, &flow.requirement)
+        .iter()
+        .map(|name| method(flow, name))
+        .collect();
     if methods.is_empty() {
         return Err(Refusal::NoMethod.into());
     }
@@ -46,8 +48,8 @@ pub(super) fn address(flow: &Flow, mistake: Mistake<'_>, remember: bool) -> Answ
         methods,
         remember,
         error => mistake.key.and_then(|key| flow.page.message(key)),
-        passkeys => login::beginning(&flow.app, &flow.requirement).iter().any(|name| name == PASSKEY),
-        registers => registration::open(&flow.app),
+        passkeys => login::first_factor_methods(&flow.app, &flow.requirement).iter().any(|name| name == PASSKEY),
+        registers => registration::self_registration_allowed(&flow.app),
     };
     show(flow, "pages/login.html", values, mistake.key)
 }
@@ -62,7 +64,13 @@ fn presumed(flow: &Flow) -> &str {
 }
 
 /// The field for the answer to a method.
-pub(super) fn answer(flow: &Flow, name: &str, look: &Look, mistake: Mistake<'_>, again: bool) -> Answer {
+pub(super) fn answer(
+    flow: &Flow,
+    name: &str,
+    look: &AttemptStatus,
+    mistake: Mistake<'_>,
+    again: bool,
+) -> Answer {
     let left = look.code_expires_at.map(|end| end - flow.app.clock.now());
     let sent = look.code_expires_at.is_some() && delivers(&flow.app, name);
     let arguments = [
@@ -97,8 +105,8 @@ pub(super) fn answer(flow: &Flow, name: &str, look: &Look, mistake: Mistake<'_>,
 }
 
 /// The ways to go on: other methods to begin with, or the factors that may follow.
-pub(super) fn choice(flow: &Flow, look: &Look) -> Answer {
-    let (title, intro) = if look.proven || flow.need == Need::StepUp {
+pub(super) fn choice(flow: &Flow, look: &AttemptStatus) -> Answer {
+    let (title, intro) = if look.first_factor_verified || flow.need == Need::StepUp {
         ("another-factor-title", "another-factor-intro")
     } else {
         ("another-way-title", "another-way-intro")
@@ -116,7 +124,7 @@ pub(super) fn choice(flow: &Flow, look: &Look) -> Answer {
 /// What is asked for needs a factor that this account does not have.
 pub(super) fn no_way(flow: &Flow) -> Answer {
     let client = flow.client().map(|client| client.row.name.clone());
-    let (title, text, set_up, path) = match flow.requirement.acr {
+    let (title, text, set_up, path) = match flow.requirement.min_acr {
         Some(Acr::Phr) => {
             ("no-way-passkey-title", "no-way-passkey-text", "no-way-passkey-set-up", "/account/passkeys")
         }

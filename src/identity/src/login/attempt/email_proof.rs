@@ -1,8 +1,10 @@
-//! Takes note that a sign-in by a mailed code proves the address of its account.
+//! Answers whether a sign-in by a mailed code verifies the account's email for the first time, and records
+//! the consequences.
 //!
-//! Until somebody proved the address, its account may be a stranger's, who brought it and its password along with an import
-//! or had an operator add it. Whoever reads the mailbox is its owner from now on: the password ends, and with it everything
-//! that it may have opened. A second factor stays: it was shown in this sign-in.
+//! An account with an unverified email may have been made by a stranger, who imported it with a password or
+//! had an operator add it. The user who reads the mailbox is the owner from now on. So the password ends, and
+//! with it every access that the password may have opened. A second factor stays, because this sign-in has
+//! verified it.
 
 use postern_entities::users::{Column, Entity};
 use postern_service::{
@@ -13,8 +15,8 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, sea_query::E
 use serde_json::json;
 
 use super::{
-    super::{LoginError, devices, policy::Shown},
-    Verify, store,
+    super::{LoginError, devices, policy::VerifiedFactor},
+    VerifyParameters, store,
 };
 use crate::{
     accounts, app::App, audit::Event, grants, jobs::SealedJob, mail, passwords, sessions, users::User,
@@ -22,31 +24,37 @@ use crate::{
 
 const BECAUSE: &str = "address_proven";
 
-/// An address that is proven for the first time.
-pub(super) struct AddressProof {
+/// An email that is verified for the first time.
+pub(super) struct EmailProof {
     method: String,
     notice: SealedJob,
 }
 
-impl AddressProof {
-    /// What these factors prove of the user's address; nothing where it was proven before.
-    pub(super) fn of(app: &App, user: &User, shown: &[Shown]) -> Result<Option<Self>, LoginError> {
-        let proves = |shown: &&Shown| {
+impl EmailProof {
+    /// The first verification of the user's email by one of these factors; none when the email was verified
+    /// before.
+    pub(super) fn from_factors(
+        app: &App,
+        user: &User,
+        shown: &[VerifiedFactor],
+    ) -> Result<Option<Self>, LoginError> {
+        let proves = |shown: &&VerifiedFactor| {
             let method = app.login_methods.find(app, &shown.method);
             method.is_ok_and(|method| method.proves_email())
         };
         let Some(by) = shown.iter().find(proves).filter(|_| !user.email_verified) else { return Ok(None) };
-        let notice = mail::notice(app, user, "password-ended")?;
+        let notice = mail::prepare_notice(app, user, "password-ended")?;
         Ok(Some(Self { method: by.method.clone(), notice }))
     }
 
-    /// Records it for the user, whose row the write holds, before the sign-in opens a session. Whether a password ended,
-    /// with everything that it opened: then there is mail about it.
+    /// Records the verification, before the sign-in opens a session. The write must hold the user's row
+    /// exclusively. True when a password was removed, with all access that it opened: then there is mail
+    /// about it.
     pub(super) async fn record(
         self,
         app: &App,
         tx: &Transaction,
-        verify: &Verify<'_>,
+        verify: &VerifyParameters<'_>,
         user: &mut User,
         now: Timestamp,
     ) -> Result<bool, DatabaseError> {
@@ -63,15 +71,15 @@ impl AddressProof {
         if !passwords::remove(tx, user.id).await? {
             return Ok(false);
         }
-        // One for another address may have been asked for by whoever had the password.
+        // A link to change the email may have been requested by the stranger who knew the password.
         accounts::end_links(tx, user.id, now).await?;
         store::end_of_user(tx, user.id, now).await?;
-        devices::forget(tx, user.id).await?;
-        // The session of this browser is its reader's, and goes on.
-        let own = verify.current.filter(|current| current.user.id == user.id);
+        devices::forget_all(tx, user.id).await?;
+        // The session of this browser belongs to the reader of the mailbox, and continues.
+        let own = verify.current_session.filter(|current| current.user.id == user.id);
         let own = own.map(|current| current.session.sid);
-        sessions::end_all_but(app, tx, user.id, own, BECAUSE, verify.origin, now).await?;
-        grants::revoke_of_user(tx, user.id, None, BECAUSE, now).await?;
+        sessions::end_all_except(app, tx, user.id, own, BECAUSE, verify.origin, now).await?;
+        grants::revoke_user_grants(tx, user.id, None, BECAUSE, now).await?;
         let details = json!({ "method": "password", "by": BECAUSE });
         let event = Event::new("credential.removed").user(user.id).details(details);
         event.record(app, tx, verify.origin, now).await?;

@@ -1,7 +1,7 @@
-//! Gives a resource's scope another name, everywhere at once.
+//! Renames a scope of a resource wherever the scope is stored.
 //!
-//! It is what a step of the schema asks for when it stops at a name that belongs to the issuer now. So it needs nothing
-//! but the database, and writes only what the schema had from its first version on.
+//! A migration asks for this command when it stops at a scope whose name the issuer now reserves. So the
+//! command needs only the database, and uses only columns that the first version of the schema had.
 
 use postern_service::{
     clock::Timestamp,
@@ -22,19 +22,19 @@ pub async fn rename(
     (old, new): (&str, &str),
 ) -> Result<(), ChangeError> {
     rules::scope(new).map_err(|rule| ChangeError::invalid("scopes", format!("{rule} (found {new:?})")))?;
-    if resources::reserved(new) {
+    if resources::scope_is_reserved(new) {
         return Err(ChangeError::invalid("scopes", format!("must not name {new}: it belongs to the issuer")));
     }
     db.write(async |tx| {
-        if count(tx, new).await? > 0 {
+        if count_scopes(tx, new).await? > 0 {
             return Err(ChangeError::Taken { kind: "scope", name: new.to_owned() });
         }
         let names = [new.into(), old.into()];
-        if change(tx, "UPDATE scopes SET name = $1 WHERE name = $2", names).await? == 0 {
+        if execute(tx, "UPDATE scopes SET name = $1 WHERE name = $2", names).await? == 0 {
             return Err(ChangeError::Unknown { kind: "scope", name: old.to_owned() });
         }
         rename_in_clients(tx, old, new).await?;
-        rename_in_texts(tx, old, new).await?;
+        rename_in_scope_columns(tx, old, new).await?;
         let event =
             "INSERT INTO audit_events (id, at, kind, user_agent, details) VALUES ($1, $2, $3, $4, $5)";
         let details = json!({ "scope": old, "name": new });
@@ -45,7 +45,7 @@ pub async fn rename(
             "postern command".into(),
             details.into(),
         ];
-        change(tx, event, values).await?;
+        execute(tx, event, values).await?;
         for topic in [resources::TOPIC, clients::TOPIC] {
             changes::announce(tx, topic).await?;
         }
@@ -54,7 +54,7 @@ pub async fn rename(
     .await
 }
 
-async fn change(
+async fn execute(
     tx: &Transaction,
     sql: &str,
     values: impl IntoIterator<Item = Value>,
@@ -63,18 +63,18 @@ async fn change(
     Ok(tx.execute_raw(statement).await?.rows_affected())
 }
 
-async fn all(tx: &Transaction, sql: &str) -> Result<Vec<QueryResult>, DatabaseError> {
+async fn query_all(tx: &Transaction, sql: &str) -> Result<Vec<QueryResult>, DatabaseError> {
     Ok(tx.query_all_raw(Statement::from_string(tx.get_database_backend(), sql)).await?)
 }
 
-async fn count(tx: &Transaction, name: &str) -> Result<usize, DatabaseError> {
+async fn count_scopes(tx: &Transaction, name: &str) -> Result<usize, DatabaseError> {
     let sql = "SELECT name FROM scopes WHERE name = $1";
     let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [name.into()]);
     Ok(tx.query_all_raw(statement).await?.len())
 }
 
 async fn rename_in_clients(tx: &Transaction, old: &str, new: &str) -> Result<(), DatabaseError> {
-    for row in all(tx, "SELECT client_id, scopes, default_scopes FROM clients").await? {
+    for row in query_all(tx, "SELECT client_id, scopes, default_scopes FROM clients").await? {
         let client_id: String = row.try_get("", "client_id")?;
         let renamed = |column: &str| -> Result<Value, sea_orm::DbErr> {
             let list: serde_json::Value = row.try_get("", column)?;
@@ -84,21 +84,21 @@ async fn rename_in_clients(tx: &Transaction, old: &str, new: &str) -> Result<(),
         };
         let values = [renamed("scopes")?, renamed("default_scopes")?, client_id.into()];
         let update = "UPDATE clients SET scopes = $1, default_scopes = $2 WHERE client_id = $3";
-        change(tx, update, values).await?;
+        execute(tx, update, values).await?;
     }
     Ok(())
 }
 
-/// Words between spaces; a scope has no character that `LIKE` would not take as it is but `_` and `%`, which only make it
-/// look at more rows.
-async fn rename_in_texts(tx: &Transaction, old: &str, new: &str) -> Result<(), DatabaseError> {
+/// Scopes are separated by spaces. The `LIKE` wildcards `_` and `%` are legal in a scope: they only select
+/// more rows, which `REPLACE` then leaves unchanged.
+async fn rename_in_scope_columns(tx: &Transaction, old: &str, new: &str) -> Result<(), DatabaseError> {
     for table in ["grants", "consents"] {
         let sql = format!(
             "UPDATE {table} SET scope = TRIM(REPLACE(' ' || scope || ' ', $1, $2)) \
              WHERE ' ' || scope || ' ' LIKE $3"
         );
         let values = [format!(" {old} "), format!(" {new} "), format!("% {old} %")];
-        change(tx, &sql, values.map(Value::from)).await?;
+        execute(tx, &sql, values.map(Value::from)).await?;
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! Writes of several statements that go to the database together.
+//! Tests batches: writes of several statements that are sent together.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use postern_service::database::{Database, DatabaseError, DatabaseSettings, Done, Transaction};
+use postern_service::database::{Database, DatabaseError, DatabaseSettings, StatementResult, Transaction};
 use postern_service::random::Random;
 use postern_service::settings::Lifetime;
 use sea_orm::sea_query::{Expr, ExprTrait as _, InsertStatement, Query, UpdateStatement};
@@ -33,8 +33,8 @@ fn next(value: i64) -> UpdateStatement {
         .to_owned()
 }
 
-fn rows(done: &[Done]) -> Vec<u64> {
-    done.iter().map(|done| done.rows_affected).collect()
+fn rows(results: &[StatementResult]) -> Vec<u64> {
+    results.iter().map(|done| done.rows_affected).collect()
 }
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn each_statement_says_what_it_did() {
     let counters = Counters::in_fresh().await;
     let (one, two, update) = (row("one", 7), row("two", 7), next(7));
     let statements: [&dyn StatementBuilder; 4] = [&update, &one, &two, &update];
-    let done = counters.db.write_together(&statements, |_| true).await.unwrap();
+    let done = counters.db.write_batch(&statements, |_| true).await.unwrap();
     assert_eq!(rows(&done), [0, 1, 1, 2]);
     assert!(done[..3].iter().all(|done| done.row.is_none()));
     let name: String = done[3].row.as_ref().unwrap().try_get_by_index(0).unwrap();
@@ -51,18 +51,18 @@ async fn each_statement_says_what_it_did() {
 }
 
 #[tokio::test]
-async fn what_is_said_for_later_runs_at_the_end_in_order_and_fails_the_whole_write() {
+async fn deferred_statements_run_at_the_end_in_order_and_fail_the_whole_write() {
     let counters = Counters::in_fresh().await;
     let written = counters.db.write(async |tx| {
-        tx.later(&row("one", 7));
-        tx.later(&next(7));
+        tx.defer(&row("one", 7));
+        tx.defer(&next(7));
         insert(tx, "two", 0).await
     });
     written.await.unwrap();
     assert_eq!((counters.value("one").await, counters.value("two").await), (Some(8), Some(0)));
     let refused = counters.db.write(async |tx| {
-        tx.later(&row("three", 1));
-        tx.later(&row("one", 1));
+        tx.defer(&row("three", 1));
+        tx.defer(&row("one", 1));
         insert(tx, "four", 0).await
     });
     let refused: Result<(), DatabaseError> = refused.await;
@@ -73,8 +73,8 @@ async fn what_is_said_for_later_runs_at_the_end_in_order_and_fails_the_whole_wri
 #[tokio::test]
 async fn what_is_not_to_be_kept_leaves_nothing() {
     let counters = Counters::in_fresh().await;
-    let keep = |done: &[Done]| done[1].rows_affected == 2;
-    let done = counters.db.write_together(&[&row("one", 1), &next(0)], keep).await.unwrap();
+    let keep = |done: &[StatementResult]| done[1].rows_affected == 2;
+    let done = counters.db.write_batch(&[&row("one", 1), &next(0)], keep).await.unwrap();
     assert_eq!(rows(&done), [1, 1], "what would have been done is told");
     assert_eq!((counters.value("one").await, counters.value("hits").await), (None, Some(0)));
 }
@@ -86,8 +86,8 @@ async fn a_statement_that_fails_undoes_all_of_them_and_nothing_of_others() {
     let good: [&dyn StatementBuilder; 1] = [&other];
     let bad: [&dyn StatementBuilder; 3] = [&update, &same, &update];
     let (before, failed, after) = tokio::join!(
-        counters.db.write_together(&good, |_| true),
-        counters.db.write_together(&bad, |_| true),
+        counters.db.write_batch(&good, |_| true),
+        counters.db.write_batch(&bad, |_| true),
         counters.hit(),
     );
     assert_eq!(rows(&before.unwrap()), [1]);
@@ -97,7 +97,7 @@ async fn a_statement_that_fails_undoes_all_of_them_and_nothing_of_others() {
     assert_eq!((counters.value("other").await, counters.value("hits").await), (Some(0), Some(1)));
 }
 
-/// Text that needs no building.
+/// A statement that is given as text.
 struct Raw(&'static str);
 
 impl StatementBuilder for Raw {
@@ -106,22 +106,22 @@ impl StatementBuilder for Raw {
     }
 }
 
-/// What commits wait for, as the database says it inside of a write.
-async fn waits_for(db: &Database, lightly: bool) -> String {
+/// The durability of the current commit, as the database reports it within a write.
+async fn waits_for(db: &Database, relaxed: bool) -> String {
     let asked = match db.backend() {
         DbBackend::Postgres => Raw("SHOW synchronous_commit"),
         _ => Raw("SELECT CASE synchronous WHEN 2 THEN 'on' ELSE 'off' END FROM pragma_synchronous"),
     };
-    let (one, keep) = (next(0), |_: &[Done]| true);
+    let (one, keep) = (next(0), |_: &[StatementResult]| true);
     let statements: [&dyn StatementBuilder; 2] = [&one, &asked];
-    let done = match lightly {
-        true => db.write_lightly(&statements, keep).await.unwrap(),
-        false => db.write_together(&statements, keep).await.unwrap(),
+    let done = match relaxed {
+        true => db.write_relaxed(&statements, keep).await.unwrap(),
+        false => db.write_batch(&statements, keep).await.unwrap(),
     };
     done[1].row.as_ref().unwrap().try_get_by_index(0).unwrap()
 }
 
-/// What they wait for where nobody says otherwise: a server of PostgreSQL for tests may wait for nothing.
+/// The default durability: a PostgreSQL server for tests may be configured to wait for nothing.
 async fn usual(db: &Database) -> String {
     if db.backend() == DbBackend::Sqlite {
         return "on".to_owned();
@@ -131,7 +131,7 @@ async fn usual(db: &Database) -> String {
 }
 
 #[tokio::test]
-async fn a_light_write_waits_for_no_disk_and_those_after_it_do() {
+async fn a_relaxed_write_waits_for_no_disk_and_those_after_it_do() {
     let counters = Counters::in_fresh().await;
     let usual = usual(&counters.db).await;
     for _ in 0..3 {
@@ -142,7 +142,7 @@ async fn a_light_write_waits_for_no_disk_and_those_after_it_do() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_write_that_must_last_shares_a_light_commit() {
+async fn no_write_that_must_last_shares_a_relaxed_commit() {
     let counters = Counters::in_fresh().await;
     let usual = usual(&counters.db).await;
     let mut tasks = JoinSet::new();
@@ -159,9 +159,9 @@ async fn no_write_that_must_last_shares_a_light_commit() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn patience_is_for_the_turn_and_what_has_begun_is_waited_for() {
+async fn acquire_timeout_limits_the_turn_and_what_has_begun_is_waited_for() {
     let counters = Counters::in_sqlite().await;
-    let mut settings = DatabaseSettings::at(counters.home.url());
+    let mut settings = DatabaseSettings::from_url(counters.home.url());
     settings.acquire_timeout = Lifetime::from_millis(20);
     let db = Database::open(&settings).await.unwrap();
     let slow = Raw(
@@ -169,10 +169,10 @@ async fn patience_is_for_the_turn_and_what_has_begun_is_waited_for() {
          SELECT 'slow', count(*) FROM n",
     );
     let begun = Instant::now();
-    let first = async { (db.write_together(&[&slow], |_| true).await, begun.elapsed()) };
+    let first = async { (db.write_batch(&[&slow], |_| true).await, begun.elapsed()) };
     let behind = async {
         sleep(Duration::from_millis(5)).await;
-        db.write_together(&[&row("behind", 1)], |_| true).await
+        db.write_batch(&[&row("behind", 1)], |_| true).await
     };
     let ((first, took), behind) = tokio::join!(first, behind);
     assert_eq!(rows(&first.unwrap()), [1]);
@@ -182,7 +182,8 @@ async fn patience_is_for_the_turn_and_what_has_begun_is_waited_for() {
     assert_eq!((counters.value("slow").await, counters.value("behind").await), (Some(3_000_000), None));
 }
 
-/// Both kinds of writes in the same groups, some refused, some failing, some dropped: whoever was told is right.
+/// Runs both kinds of writes in the same groups, of which some are refused, some fail and some are dropped.
+/// Every reported result must be true.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn among_other_writes_every_answer_is_true() {
     let counters = Arc::new(Counters::in_fresh().await);
@@ -207,23 +208,23 @@ async fn among_other_writes_every_answer_is_true() {
                     }
                     1 => {
                         let failing: [&dyn StatementBuilder; 2] = [&row(&name, 100 + n), &row("hits", 1)];
-                        counters.db.write_together(&failing, |_| true).await.map(|_| true)
+                        counters.db.write_batch(&failing, |_| true).await.map(|_| true)
                     }
-                    2 => counters.db.write_together(&[&row(&name, 100 + n)], |_| false).await.map(|_| false),
-                    // For later: one that is kept, and one whose end fails.
+                    2 => counters.db.write_batch(&[&row(&name, 100 + n)], |_| false).await.map(|_| false),
+                    // Deferred statements: one write that is kept, and one whose deferred statement fails.
                     3 | 4 => {
                         let work = async |tx: &Transaction| {
                             increment(tx, "hits").await?;
-                            tx.later(&row(&name, 100 + n));
+                            tx.defer(&row(&name, 100 + n));
                             if fate % 8 == 4 {
-                                tx.later(&row("hits", 1));
+                                tx.defer(&row("hits", 1));
                             }
                             Ok::<_, DatabaseError>(())
                         };
                         counters.db.write(work).await.map(|()| true)
                     }
-                    5 => counters.db.write_lightly(&[&row(&name, 100 + n)], |_| true).await.map(|_| true),
-                    _ => counters.db.write_together(&[&row(&name, 100 + n)], |_| true).await.map(|_| true),
+                    5 => counters.db.write_relaxed(&[&row(&name, 100 + n)], |_| true).await.map(|_| true),
+                    _ => counters.db.write_batch(&[&row(&name, 100 + n)], |_| true).await.map(|_| true),
                 }
             };
             let told: Option<Result<bool, DatabaseError>> = timeout(patience, work).await.ok();
@@ -231,7 +232,7 @@ async fn among_other_writes_every_answer_is_true() {
             match told {
                 Some(Ok(kept)) => assert_eq!(there, kept, "{name}"),
                 Some(Err(_)) => assert!(!there && matches!(fate % 8, 1 | 4), "{name}"),
-                // Nobody was told; it may still be on its way.
+                // The caller was dropped, so the write may still be in progress.
                 None => {}
             }
             usize::from(told.is_some())

@@ -1,8 +1,15 @@
-//! Puts a service together: its own routes, its document, health and metrics behind one entrance, served until a signal
-//! asks it to stop.
+//! Assembles a service (its own routes, its document, health and metrics behind one pipeline) and serves it
+//! until a signal requests a shutdown.
 //!
-//! Stopping: readiness goes at once, so that load balancers look away; then, after `http.shutdown_delay`, no connection
-//! is accepted any more and requests under way are finished within `http.shutdown_grace`. A second signal ends the wait.
+//! ```text
+//!   first signal ──► not ready; load balancers stop sending requests
+//!                      │ http.shutdown_delay, or a second signal
+//!                      ▼
+//!                    no new connections; requests in progress finish within http.shutdown_grace
+//!                      │ a further signal
+//!                      ▼
+//!                    exit with code 1
+//! ```
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -16,32 +23,32 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     docs::{Docs, DocsOptions},
-    entrance::Entrance,
     health::Health,
     listener::{ListenError, Listener},
+    pipeline::Pipeline,
     process,
     random::Random,
-    routing::{self, Paths},
+    routing::{self, DocumentedRoutes},
     settings::HttpSettings,
     telemetry::Metrics,
 };
 
-/// What a service shows to the world.
-pub struct Site {
-    /// Its own routes.
+/// The parts of a service.
+pub struct Server {
+    /// The routes of the service itself.
     pub routes: Route,
-    /// Its OpenAPI document, as poem-openapi made it.
+    /// The OpenAPI document that poem-openapi generated.
     pub document: Value,
-    /// What the page that browses the document is to know.
+    /// Options of the page that browses the document.
     pub docs: DocsOptions,
-    /// What has to be well for it to be ready.
+    /// The checks for readiness.
     pub health: Health,
 }
 
-impl Site {
-    /// All of it as one endpoint.
+impl Server {
+    /// Assembles the parts into one endpoint.
     pub fn endpoint(self, settings: &HttpSettings, random: Random) -> BoxEndpoint<'static, Response> {
-        let paths = Paths::of_document(&self.document);
+        let paths = DocumentedRoutes::from_document(&self.document);
         let mut routes = self.routes.nest("/health", self.health.into_endpoint());
         if settings.metrics_listen.is_none() {
             routes = routes.at("/metrics", routing::get(Metrics::install()));
@@ -49,35 +56,35 @@ impl Site {
         if settings.docs {
             routes = Docs::new(self.document, self.docs).mount(routes);
         }
-        Entrance::new(routes.map_to_response().boxed(), settings, random, paths).boxed()
+        Pipeline::new(routes.map_to_response().boxed(), settings, random, paths).boxed()
     }
 }
 
-/// When to stop: readiness first, then the listener.
+/// The two stages of a shutdown: first the readiness, then the listener.
 #[derive(Clone, Debug, Default)]
-pub struct Stop {
-    /// Cancelled when a stop was asked for: readiness and background work listen to it.
-    pub asked: CancellationToken,
-    now: CancellationToken,
+pub struct Shutdown {
+    /// Cancelled by the first signal. Readiness and background work depend on it.
+    pub requested: CancellationToken,
+    stop_serving: CancellationToken,
 }
 
-impl Stop {
-    /// Stops when the process gets SIGTERM or SIGINT.
+impl Shutdown {
+    /// Requests a shutdown when the process receives SIGTERM or SIGINT.
     pub fn on_signals(delay: Duration) -> std::io::Result<Self> {
         let stop = Self::default();
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let signalled = stop.clone();
         tokio::spawn(async move {
-            either(&mut terminate, &mut interrupt).await;
+            either_signal(&mut terminate, &mut interrupt).await;
             tracing::info!("stopping");
-            signalled.asked.cancel();
+            signalled.requested.cancel();
             tokio::select! {
                 () = sleep(delay) => {}
-                () = either(&mut terminate, &mut interrupt) => {}
+                () = either_signal(&mut terminate, &mut interrupt) => {}
             }
-            signalled.now.cancel();
-            either(&mut terminate, &mut interrupt).await;
+            signalled.stop_serving.cancel();
+            either_signal(&mut terminate, &mut interrupt).await;
             tracing::warn!("stopped without waiting for requests under way");
             std::process::exit(1);
         });
@@ -85,18 +92,19 @@ impl Stop {
     }
 }
 
-async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
+async fn either_signal(terminate: &mut Signal, interrupt: &mut Signal) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
 }
 
-/// Serves until a stop is asked for and the last request is answered. `ready` learns the address with its real port.
+/// Serves until a shutdown is requested and the last request is answered. `ready` receives the socket address
+/// with its real port.
 pub async fn serve(
     endpoint: BoxEndpoint<'static, Response>,
     settings: &HttpSettings,
-    stop: &Stop,
+    stop: &Shutdown,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ListenError> {
     let max_connections = process::room_for_connections(settings.max_connections);
@@ -105,9 +113,9 @@ pub async fn serve(
     if let Some(address) = settings.metrics_listen {
         let metrics = Route::new().at("/metrics", routing::get(Metrics::install()));
         let listener = Listener::bind(address, settings).await?;
-        tokio::spawn(listener.serve(metrics.map_to_response().boxed(), stop.now.clone()));
+        tokio::spawn(listener.serve(metrics.map_to_response().boxed(), stop.stop_serving.clone()));
     }
     ready(listener.address());
-    listener.serve(endpoint, stop.now.clone()).await;
+    listener.serve(endpoint, stop.stop_serving.clone()).await;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Defines the limits around the body of a request, and what becomes of a body that its endpoint did not read.
+//! Limits the body of a request, and reads or discards what the endpoint left of it.
 
 use std::{
     future::poll_fn,
@@ -20,13 +20,13 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout as at_most};
 
 use super::BodyError;
 
-/// How long to wait for the rest of a body that nobody wants.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long to read the rest of a body that the endpoint did not read.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Puts the limits around the body of `request`. A body that announces itself as too long is refused at once; a longer
-/// one than announced, or one of unknown length, when it passes `limit`; any body after `timeout`. Whoever answers the
-/// request sees to the rest.
-pub fn guard(request: &mut Request, limit: usize, timeout: Duration) -> Result<Rest, BodyError> {
+/// Limits the body of `request`. A body whose `Content-Length` exceeds `limit` is refused at once. A body of
+/// unknown length is refused when it exceeds `limit`, and any body when it is incomplete after `timeout`. The
+/// caller must [drain](UnreadBody::drain) the returned rest after the response.
+pub fn limit_body(request: &mut Request, limit: usize, timeout: Duration) -> Result<UnreadBody, BodyError> {
     let announced =
         request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit as u64) {
@@ -34,29 +34,37 @@ pub fn guard(request: &mut Request, limit: usize, timeout: Duration) -> Result<R
     }
     let body = request.take_body();
     if body.is_empty() {
-        return Ok(Rest(None));
+        return Ok(UnreadBody(None));
     }
-    // The client sends its body only once somebody begins to read it (RFC 9110 section 10.1.1).
+    // The client sends its body only after the server has begun to read it (RFC 9110 section 10.1.1).
     let awaited = request.headers().contains_key(EXPECT);
     let deadline = Instant::now() + timeout;
-    let guarded = Guarded { inner: body.into(), ended: false, awaited, left: limit, deadline, timer: None };
-    let shared = Shared(Arc::new(Mutex::new(guarded)));
+    let guarded = LimitedBody {
+        inner: body.into(),
+        ended: false,
+        expects_continue: awaited,
+        left: limit,
+        deadline,
+        timer: None,
+    };
+    let shared = SharedBody(Arc::new(Mutex::new(guarded)));
     request.set_body(Body::from(BoxBody::new(shared.clone())));
-    Ok(Rest(Some(shared)))
+    Ok(UnreadBody(Some(shared)))
 }
 
-/// What an endpoint left of a body. On a kept HTTP/1.1 connection it stands before the next request.
-pub struct Rest(Option<Shared>);
+/// The part of a body that the endpoint did not read. On a persistent HTTP/1.1 connection it precedes the
+/// next request.
+pub struct UnreadBody(Option<SharedBody>);
 
-impl Rest {
-    /// Reads the rest within the body's limits, but not for long. False when there may be more of it: then the
-    /// connection cannot be used for another request.
-    pub async fn read(self) -> bool {
+impl UnreadBody {
+    /// Reads the rest within the limits of the body, but only for a short time. False when more of the body
+    /// may follow: then the connection cannot be used for another request.
+    pub async fn drain(self) -> bool {
         let Some(body) = self.0 else { return true };
         if body.lock().at_end() {
             return true;
         }
-        if body.lock().awaited {
+        if body.lock().expects_continue {
             return false;
         }
         let mut body = body;
@@ -69,34 +77,33 @@ impl Rest {
                 }
             }
         };
-        at_most(FAREWELL, to_the_end).await.unwrap_or(false)
+        at_most(DRAIN_TIMEOUT, to_the_end).await.unwrap_or(false)
     }
 }
 
-/// The endpoint and [`Rest`] read the same body, one after the other.
+/// The body that first the endpoint and then [`UnreadBody`] read.
 #[derive(Clone)]
-struct Shared(Arc<Mutex<Guarded>>);
+struct SharedBody(Arc<Mutex<LimitedBody>>);
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Guarded> {
+impl SharedBody {
+    fn lock(&self) -> MutexGuard<'_, LimitedBody> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-struct Guarded {
+struct LimitedBody {
     inner: BoxBody<Bytes, io::Error>,
-    /// Its end was read.
     ended: bool,
-    /// The client waits for a word before it sends it.
-    awaited: bool,
-    /// How many bytes may still come.
+    /// The client waits for `100 Continue` before it sends the body.
+    expects_continue: bool,
+    /// Bytes that may still arrive.
     left: usize,
     deadline: Instant,
-    /// Made when the body is waited for the first time: most bodies arrive with their head.
+    /// Created at the first wait for data: most bodies arrive together with their head.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl Guarded {
+impl LimitedBody {
     fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let deadline = self.deadline;
         self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline))).as_mut().poll(context)
@@ -107,7 +114,7 @@ impl Guarded {
     }
 
     fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        self.awaited = false;
+        self.expects_continue = false;
         let frame = match Pin::new(&mut self.inner).poll_frame(context) {
             Poll::Ready(frame) => frame,
             Poll::Pending => {
@@ -125,7 +132,7 @@ impl Guarded {
     }
 }
 
-impl HttpBody for Shared {
+impl HttpBody for SharedBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -151,7 +158,7 @@ mod tests {
     use crate::body::read;
 
     async fn read_guarded(mut request: Request, limit: usize) -> Result<Bytes, BodyError> {
-        guard(&mut request, limit, Duration::from_millis(50))?;
+        limit_body(&mut request, limit, Duration::from_millis(50))?;
         read(request.take_body()).await
     }
 

@@ -1,4 +1,4 @@
-//! Defines [`BearerError`]: the answers of a protected resource to a request it refuses (RFC 6750 section 3).
+//! Defines [`BearerError`], the error responses of a protected resource (RFC 6750 section 3).
 
 use std::sync::Arc;
 
@@ -15,22 +15,23 @@ pub enum BearerCause {
     /// No `Authorization` header, or another scheme.
     #[error("the request has no bearer token")]
     NoCredentials,
-    /// The request contradicts itself.
+    /// The request is malformed (RFC 6750 section 3.1, `invalid_request`).
     #[error("{0}")]
     InvalidRequest(&'static str),
     /// The token is not acceptable.
     #[error(transparent)]
     Token(#[from] Refusal),
-    /// The token is good but does not grant this scope.
+    /// The token is valid but does not grant this scope.
     #[error("the token does not grant the scope {0:?}")]
     InsufficientScope(String),
-    /// The routes were built without a verifier: a fault of this service.
+    /// The routes have no verifier: a defect of this service.
     #[error("the routes have no verifier")]
     NoVerifier,
 }
 
-/// A refused request. As a [`poem::Error`](::poem::Error) it carries its finished answer, problem+json with the right
-/// `WWW-Authenticate`, and itself as data (`error.data::<BearerError>()`) for services that write their own answer.
+/// A refused request. As a [`poem::Error`](::poem::Error) it carries its finished response (problem+json with
+/// the right `WWW-Authenticate`), and itself as data (`error.data::<BearerError>()`) for services that write
+/// their own response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{cause}")]
 pub struct BearerError {
@@ -43,13 +44,13 @@ impl BearerError {
         Self { realm, cause }
     }
 
-    /// Why, for the log.
+    /// The cause, for the log.
     pub fn cause(&self) -> &BearerCause {
         &self.cause
     }
 
-    /// The status (RFC 6750 section 3.1). 503 when the issuer's keys are not available: the token may be good, and a
-    /// client that is told 401 would throw it away.
+    /// The status (RFC 6750 section 3.1). It is 503 when the issuer's keys are not available: the token may
+    /// be valid, and a client that gets 401 would discard it.
     pub fn status(&self) -> StatusCode {
         match &self.cause {
             BearerCause::InvalidRequest(_) => StatusCode::BAD_REQUEST,
@@ -60,8 +61,8 @@ impl BearerError {
         }
     }
 
-    /// The error code of RFC 6750 section 3.1. None for a request without credentials, which did nothing wrong yet, and
-    /// for our own failures.
+    /// The error code of RFC 6750 section 3.1. `None` for a request without credentials, which is no error
+    /// yet, and for failures of this service.
     pub fn error_code(&self) -> Option<&'static str> {
         match &self.cause {
             BearerCause::NoCredentials | BearerCause::NoVerifier => None,
@@ -82,7 +83,8 @@ impl BearerError {
         }
     }
 
-    /// The value of `WWW-Authenticate` (RFC 6750 section 3). None for 503 and 500, where other credentials do not help.
+    /// The value of `WWW-Authenticate` (RFC 6750 section 3). `None` for 503 and 500, where other credentials
+    /// do not help.
     pub fn challenge(&self) -> Option<HeaderValue> {
         if self.status().is_server_error() {
             return None;

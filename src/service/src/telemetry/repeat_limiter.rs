@@ -1,7 +1,8 @@
-//! Bounds what warnings and errors add to the log: an outage makes every request fail, and a full disk helps nobody.
+//! Limits the number of warnings and errors in the log: an outage makes every request fail, and must not fill
+//! the disk too.
 //!
-//! Each place in the code may say so many lines a second. Further ones are counted, and their number stands in the next
-//! line of the same place.
+//! Each call site may write [`LINES_PER_SECOND`]. Further lines are counted, and the next line of the same
+//! call site contains their number.
 
 use std::{
     collections::HashMap,
@@ -12,11 +13,11 @@ use tracing::{Metadata, callsite::Identifier};
 
 use crate::clock::Timestamp;
 
-/// Lines of one place a second.
+/// Lines of one call site a second.
 const LINES_PER_SECOND: u32 = 10;
 
 #[derive(Default)]
-pub(super) struct Repeats(Mutex<HashMap<Identifier, Count>>);
+pub(super) struct RepeatLimiter(Mutex<HashMap<Identifier, Count>>);
 
 #[derive(Default)]
 struct Count {
@@ -25,11 +26,11 @@ struct Count {
     left_out: u64,
 }
 
-impl Repeats {
-    /// How many lines were left out before this one; `None` when it is to be left out itself.
-    pub(super) fn left_out_before(&self, place: &Metadata<'_>, now: Timestamp) -> Option<u64> {
+impl RepeatLimiter {
+    /// The number of lines that were left out before this one; `None` when this one is left out too.
+    pub(super) fn left_out_before(&self, callsite: &Metadata<'_>, now: Timestamp) -> Option<u64> {
         let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = places.entry(place.callsite()).or_default();
+        let count = places.entry(callsite.callsite()).or_default();
         if count.second != now.seconds() {
             *count = Count { second: now.seconds(), written: 0, ..*count };
         }

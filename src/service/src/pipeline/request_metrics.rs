@@ -1,8 +1,8 @@
-//! Counts requests by method, route and status.
+//! Counts requests by method, route and status, and records their duration.
 //!
-//! The macros of the `metrics` crate look a counter up by its labels each time; here the counters of a route are kept, so
-//! that a request costs one look-up of a short text. Their number is bounded: routes are patterns, methods those of
-//! RFC 9110 and PATCH.
+//! The macros of the `metrics` crate look a counter up by its labels at each use. Here the counters of each
+//! route are kept, so a request costs one look-up of a short text. Their number is bounded, because routes
+//! are patterns and the methods are those of RFC 9110 and PATCH.
 
 use std::{
     collections::HashMap,
@@ -13,54 +13,54 @@ use std::{
 use metrics::{Counter, Histogram, counter, histogram};
 use poem::http::Method;
 
-use crate::routing::Paths;
+use crate::routing::DocumentedRoutes;
 
-/// The route of a request that no route took.
+/// Route of a request that matches none.
 const UNMATCHED: &str = "unmatched";
-/// The method of a request whose method nobody knows.
+/// Method of a request whose method is not in the list.
 const OTHER: &str = "OTHER";
 
 #[derive(Default)]
-pub(super) struct Counts(RwLock<HashMap<String, Vec<Counted>>>);
+pub(super) struct RequestMetrics(RwLock<HashMap<String, Vec<RouteMetrics>>>);
 
-struct Counted {
+struct RouteMetrics {
     method: &'static str,
     status: u16,
     requests: Counter,
     duration: Histogram,
 }
 
-impl Counts {
+impl RequestMetrics {
     pub(super) fn count(
         &self,
         method: &Method,
         pattern: Option<&str>,
         status: u16,
-        took: Duration,
-        paths: &Paths,
+        elapsed: Duration,
+        paths: &DocumentedRoutes,
     ) {
-        // A nested route that matches nothing has an empty pattern.
+        // poem gives an empty pattern to a nested route that matches nothing.
         let pattern = pattern.filter(|pattern| !pattern.is_empty()).unwrap_or(UNMATCHED);
         let method = name(method);
-        let found = |counted: &&Counted| counted.status == status && counted.method == method;
+        let found = |counted: &&RouteMetrics| counted.status == status && counted.method == method;
         {
             let routes = self.0.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(counted) = routes.get(pattern).and_then(|route| route.iter().find(found)) {
-                return counted.add(took);
+                return counted.add(elapsed);
             }
         }
         let mut routes = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let route = routes.entry(pattern.to_owned()).or_default();
         if !route.iter().any(|counted| found(&counted)) {
-            route.push(Counted::new(method, paths.path(pattern).unwrap_or(pattern), status));
+            route.push(RouteMetrics::new(method, paths.path(pattern).unwrap_or(pattern), status));
         }
         if let Some(counted) = route.iter().find(found) {
-            counted.add(took);
+            counted.add(elapsed);
         }
     }
 }
 
-impl Counted {
+impl RouteMetrics {
     fn new(method: &'static str, route: &str, status: u16) -> Self {
         let route = route.to_owned();
         Self {
@@ -73,9 +73,9 @@ impl Counted {
         }
     }
 
-    fn add(&self, took: Duration) {
+    fn add(&self, elapsed: Duration) {
         self.requests.increment(1);
-        self.duration.record(took.as_secs_f64());
+        self.duration.record(elapsed.as_secs_f64());
     }
 }
 

@@ -1,4 +1,4 @@
-//! Answers what every request gets, whatever its endpoint does: a reference, limits, an answer, a line and a count.
+//! Tests what the pipeline gives every request: an ID, limits, a response, a log line and metrics.
 
 use std::future::pending;
 
@@ -7,12 +7,12 @@ use poem_openapi::{OpenApi, OpenApiService, param::Path};
 use postern_service::{
     body::Json,
     database::DatabaseError,
-    entrance::Entrance,
+    pipeline::Pipeline,
     problem::Problem,
     random::Random,
-    routing::Paths,
+    routing::DocumentedRoutes,
     settings::{HttpSettings, LogFormat, TelemetrySettings},
-    telemetry::{self, LogWriter, Metrics, RequestContext},
+    telemetry::{self, CurrentRequest, LogWriter, Metrics},
 };
 use sea_orm::{ConnAcquireErr, DbErr};
 use serde_json::Value;
@@ -29,7 +29,7 @@ impl Api {
         Ok(Json(words.0.len()))
     }
 
-    /// The framework's own payload, to see that our limits hold for it.
+    /// poem-openapi's own payload, for which the limits must hold too.
     #[oai(path = "/stock", method = "post")]
     async fn stock(&self, words: poem_openapi::payload::Json<Vec<String>>) -> Json<usize> {
         Json(words.0.len())
@@ -44,16 +44,16 @@ impl Api {
                 let cause = DbErr::ConnectionAcquire(ConnAcquireErr::Timeout);
                 Err(DatabaseError::Unavailable(cause).into())
             }
-            _ => Ok(Json(RequestContext::current().unwrap().id.to_string())),
+            _ => Ok(Json(CurrentRequest::current().unwrap().id.to_string())),
         }
     }
 }
 
-fn entrance(settings: &HttpSettings) -> Entrance {
+fn pipeline(settings: &HttpSettings) -> Pipeline {
     let api = OpenApiService::new(Api, "Test", "1");
-    let paths = Paths::of_document(&serde_json::from_str(&api.spec()).unwrap());
+    let paths = DocumentedRoutes::from_document(&serde_json::from_str(&api.spec()).unwrap());
     let endpoint = Route::new().nest("/", api).boxed();
-    Entrance::new(endpoint, settings, Random::system(), paths)
+    Pipeline::new(endpoint, settings, Random::system(), paths)
 }
 
 fn quick() -> HttpSettings {
@@ -73,7 +73,7 @@ fn get(path: &'static str) -> Request {
 
 #[tokio::test]
 async fn the_reference_is_made_here_and_told_everywhere() {
-    let entrance = entrance(&http_settings());
+    let entrance = pipeline(&http_settings());
     let response = entrance.get_response(get("/entrance/7/show")).await;
     let id = response.header("x-request-id").unwrap().to_owned();
     assert!(id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{id}");
@@ -86,7 +86,7 @@ async fn the_reference_is_made_here_and_told_everywhere() {
 
 #[tokio::test]
 async fn a_panic_is_answered_and_the_next_request_too() {
-    let entrance = entrance(&http_settings());
+    let entrance = pipeline(&http_settings());
     let response = entrance.get_response(get("/entrance/panic/show")).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     let problem = body(response).await;
@@ -97,7 +97,7 @@ async fn a_panic_is_answered_and_the_next_request_too() {
 
 #[tokio::test]
 async fn a_request_that_takes_too_long_is_answered() {
-    let response = entrance(&quick()).get_response(get("/entrance/slow/show")).await;
+    let response = pipeline(&quick()).get_response(get("/entrance/slow/show")).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(response.header("retry-after").is_some());
     assert_eq!(body(response).await["type"], "urn:postern:problem:unavailable");
@@ -105,7 +105,7 @@ async fn a_request_that_takes_too_long_is_answered() {
 
 #[tokio::test]
 async fn bodies_are_limited_however_they_are_read() {
-    let server = Server::start(&quick(), entrance(&quick()).boxed()).await;
+    let server = Server::start(&quick(), pipeline(&quick()).boxed()).await;
     let head = "Host: x\r\nContent-Type: application/json\r\nConnection: close\r\n";
     for path in ["/lengths", "/stock"] {
         let post = |rest: &str| format!("POST {path} HTTP/1.1\r\n{head}{rest}");
@@ -136,7 +136,7 @@ async fn bodies_are_limited_however_they_are_read() {
 async fn a_slow_body_is_given_up_before_the_request_is() {
     let mut settings = quick();
     settings.request_timeout = "5s".parse().unwrap();
-    let server = Server::start(&settings, entrance(&settings).boxed()).await;
+    let server = Server::start(&settings, pipeline(&settings).boxed()).await;
     let request = "POST /lengths HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n[";
     let answer = server.exchange(request).await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
@@ -148,9 +148,10 @@ async fn one_line_is_logged_and_no_secret_in_it() {
     let writer = LogWriter::start(Box::new(sink.clone()));
     let settings = TelemetrySettings { log: "trace".to_owned(), format: LogFormat::Json };
     let logging = tracing::subscriber::set_default(telemetry::subscriber(&settings, &writer, false).unwrap());
-    let entrance = entrance(&http_settings());
-    // Another test may be the first to log something at the same time, without a subscriber, and then it would stay
-    // switched off: once everything has been logged, who listens is asked again.
+    let entrance = pipeline(&http_settings());
+    // Another test may log something first, at the same time and without a subscriber. `tracing` would then
+    // keep the call site disabled, so the interest of all call sites is computed again after each has been
+    // reached.
     let first = Request::builder().method("POST".parse().unwrap()).uri_str("/lengths");
     entrance.get_response(first.content_type("application/json").body("[]")).await;
     tracing::callsite::rebuild_interest_cache();
@@ -184,7 +185,7 @@ async fn one_line_is_logged_and_no_secret_in_it() {
 #[tokio::test]
 async fn requests_are_counted_by_method_route_and_status() {
     let metrics = Metrics::install();
-    let entrance = entrance(&http_settings());
+    let entrance = pipeline(&http_settings());
     for _ in 0..3 {
         entrance.get_response(get("/entrance/7/show")).await;
     }
@@ -212,7 +213,7 @@ async fn requests_are_counted_by_method_route_and_status() {
 
 #[tokio::test]
 async fn what_is_left_of_a_body_does_not_cost_the_next_request() {
-    let server = Server::start(&http_settings(), entrance(&http_settings()).boxed()).await;
+    let server = Server::start(&http_settings(), pipeline(&http_settings()).boxed()).await;
     let body = format!("[\"{}\"]", "a".repeat(900));
     for (path, status) in [("/nowhere", 404), ("/entrance/7/show", 405), ("/lengths", 415), ("/stock", 415)] {
         let mut client = server.connect().await;
@@ -231,9 +232,10 @@ async fn what_is_left_of_a_body_does_not_cost_the_next_request() {
 
 #[tokio::test]
 async fn a_body_that_is_not_read_to_its_end_closes_the_connection_and_says_so() {
-    let server = Server::start(&http_settings(), entrance(&http_settings()).boxed()).await;
+    let server = Server::start(&http_settings(), pipeline(&http_settings()).boxed()).await;
     for (path, rest, status) in [
-        // Announced as too long, found too long, promised for later, never sent.
+        // A body that is announced as too long, one that turns out to be too long, one that waits for `100
+        // Continue`, and one that is never sent.
         ("/lengths", "Content-Length: 100000\r\n\r\n", 413),
         ("/nowhere", "Content-Length: 100000\r\n\r\n", 413),
         ("/nowhere", &format!("Transfer-Encoding: chunked\r\n\r\n7d0\r\n{}\r\n", "a".repeat(2000)), 404),
@@ -248,7 +250,7 @@ async fn a_body_that_is_not_read_to_its_end_closes_the_connection_and_says_so() 
 
 #[tokio::test]
 async fn two_hosts_are_refused() {
-    let server = Server::start(&http_settings(), entrance(&http_settings()).boxed()).await;
+    let server = Server::start(&http_settings(), pipeline(&http_settings()).boxed()).await;
     let request = "GET /entrance/7/show HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n";
     let answer = server.exchange(request).await;
     assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("more than one Host"), "{answer}");
@@ -261,7 +263,7 @@ async fn a_failing_request_is_one_line_and_many_are_a_few_with_their_number() {
     let writer = LogWriter::start(Box::new(sink.clone()));
     let settings = TelemetrySettings { log: "info".to_owned(), format: LogFormat::Json };
     let logging = tracing::subscriber::set_default(telemetry::subscriber(&settings, &writer, false).unwrap());
-    let entrance = entrance(&http_settings());
+    let entrance = pipeline(&http_settings());
     entrance.get_response(get("/entrance/fails/show")).await;
     tracing::callsite::rebuild_interest_cache();
     for _ in 0..1000 {

@@ -1,0 +1,162 @@
+//! Records the device of a completed sign-in, and notifies the account's owner of a new device or of failures
+//! at the second factor after a right password.
+//!
+//! Leaves to [`devices`] the rows and the rule of what a new device is.
+
+use postern_service::{
+    clock::Timestamp,
+    database::{DatabaseError, Transaction},
+};
+use uuid::Uuid;
+
+use super::{
+    super::{LoginError, devices},
+    VerifyParameters,
+};
+use crate::{
+    app::App,
+    audit::Origin,
+    crypto::{self, CryptoError},
+    jobs::SealedJob,
+    mail::{self, MailTemplate},
+    rate_limit::{self, Limit, TakeOutcome},
+    readable,
+    sessions::SessionKind,
+    users::User,
+};
+
+/// The device of a sign-in, by its secret alone.
+pub(super) struct SignInDevice<'a> {
+    /// The secret that the request carried, or a new one for a browser; none for an app that sent no secret.
+    secret: Option<String>,
+    origin: &'a Origin,
+}
+
+/// The device of a sign-in in relation to one account, read before the write.
+pub(super) struct AccountDevice<'a> {
+    secret: String,
+    pub(super) known: bool,
+    /// The origin from which the secret was derived; none when the device has a random secret.
+    derived_from: Option<&'a Origin>,
+}
+
+/// A device that the account remembers.
+pub(super) struct RememberedDevice {
+    /// The secret by which the account recognises the device from now on.
+    pub(super) secret: String,
+    /// Whether mail about the device was enqueued.
+    pub(super) notified: bool,
+}
+
+impl<'a> SignInDevice<'a> {
+    /// The device that sent a response.
+    pub(super) fn from_request(app: &App, verify: &VerifyParameters<'a>) -> Self {
+        let browser = verify.session_kind == SessionKind::Browser;
+        let new = || browser.then(|| app.random.token());
+        Self { secret: verify.device_secret.map(str::to_owned).or_else(new), origin: verify.origin }
+    }
+
+    /// Looks up the device for an account. Without an account the same statements run.
+    pub(super) async fn look_up(
+        &self,
+        app: &App,
+        user_id: Uuid,
+        now: Timestamp,
+    ) -> Result<AccountDevice<'a>, DatabaseError> {
+        let db = app.db.reader();
+        let (secret, silent) = if let Some(secret) = &self.secret {
+            (secret.clone(), None)
+        } else {
+            let since = devices::remembered_since(db, user_id, now).await?;
+            (devices::derived_app_secret(app, user_id, since, self.origin), Some(self.origin))
+        };
+        let known = devices::find_known(db, Some(user_id), Some(&secret), now).await?.is_some();
+        Ok(AccountDevice { secret, known, derived_from: silent })
+    }
+}
+
+impl AccountDevice<'_> {
+    /// Must be called when the account has forgotten every device: the device counts as unknown, and a
+    /// derived secret is derived anew.
+    pub(super) fn forget(&mut self, app: &App, user_id: Uuid, now: Timestamp) {
+        self.known = false;
+        if let Some(origin) = self.derived_from {
+            self.secret = devices::derived_app_secret(app, user_id, now, origin);
+        }
+    }
+
+    /// Remembers the device, in the write that completes the sign-in and before that write opens a session. A
+    /// new device enqueues `notice`, within the limit on mail that strangers can cause.
+    pub(super) async fn remember(
+        self,
+        app: &App,
+        tx: &Transaction,
+        user: &User,
+        notice: Option<SealedJob>,
+        now: Timestamp,
+    ) -> Result<RememberedDevice, DatabaseError> {
+        let secret = self.secret;
+        let hash = crypto::token_hash(&secret);
+        let mut notified = false;
+        if let Some(notice) = notice
+            && devices::new_to_account(tx, user.id, &hash, now).await?
+        {
+            let limit = Limit { name: "new_device_mails", rate: app.config.limits.mails_per_recipient };
+            let taken = rate_limit::take(tx, limit, &user.id.to_string(), now).await?;
+            if let TakeOutcome::Within(_) = taken {
+                notice.enqueue(tx).await?;
+                notified = true;
+            }
+        }
+        devices::remember(app, tx, user.id, &hash, now);
+        Ok(RememberedDevice { secret, notified })
+    }
+}
+
+/// Mail about a device that the account may not know; none when the browser is already signed in as this
+/// user.
+pub(super) fn new_device_notice(
+    app: &App,
+    verify: &VerifyParameters<'_>,
+    user: &User,
+    now: Timestamp,
+) -> Result<Option<SealedJob>, LoginError> {
+    let browser = verify.session_kind == SessionKind::Browser;
+    if verify.current_session.is_some_and(|current| browser && current.user.id == user.id) {
+        return Ok(None);
+    }
+    let letter = MailTemplate {
+        to: Some(&user.email),
+        template: "new-device",
+        language: &mail::account_language(app, user),
+        path: Some("/account/sessions"),
+    };
+    Ok(Some(mail::prepare_with_facts(app, letter, notice_values(verify, now))?))
+}
+
+/// Mail about a right password that was followed by wrong second factors.
+pub(super) fn second_factor_notice(
+    app: &App,
+    verify: &VerifyParameters<'_>,
+    user: &User,
+    now: Timestamp,
+) -> Result<SealedJob, CryptoError> {
+    let letter = MailTemplate {
+        to: Some(&user.email),
+        template: "second-step-failed",
+        language: &mail::account_language(app, user),
+        path: Some("/account/password"),
+    };
+    mail::prepare_with_facts(app, letter, notice_values(verify, now))
+}
+
+/// Time, IP and device, as values for the mail templates.
+fn notice_values(verify: &VerifyParameters<'_>, now: Timestamp) -> [(&'static str, String); 3] {
+    let device = match (verify.client, &verify.origin.user_agent) {
+        (Some(client), _) if verify.session_kind == SessionKind::Api => client.row.name.clone(),
+        (_, Some(user_agent)) => readable::device_name(user_agent),
+        (_, None) => "-".to_owned(),
+    };
+    let ip = verify.origin.ip.map_or_else(|| "-".to_owned(), |ip| ip.to_canonical().to_string());
+    [("at", readable::format_minute(now)), ("ip", ip), ("device", device)]
+}
