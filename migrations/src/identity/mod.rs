@@ -18,6 +18,7 @@ mod m20261121_000011_devices;
 mod m20261128_000001_account_scope;
 mod m20261128_000004_sent_codes;
 mod m20261128_000006_owner_notices;
+mod m20261128_000007_actors;
 
 use sea_orm_migration::prelude::*;
 
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000001_account_scope::Migration),
             Box::new(m20261128_000004_sent_codes::Migration),
             Box::new(m20261128_000006_owner_notices::Migration),
+            Box::new(m20261128_000007_actors::Migration),
         ]
     }
 

@@ -11,6 +11,11 @@ pub struct Model {
     pub at: i64,
     /// Name of the event, such as `session.started`.
     pub kind: String,
+    /// Who did it: `anonymous`, `user`, `client`, `operator` or `system`; none for an event of which that is not known.
+    pub actor_kind: Option<String>,
+    /// The user's row, the client's `client_id`, or the name of the operator.
+    pub actor_id: Option<String>,
+    /// Whose account the event is about.
     pub user_id: Option<Uuid>,
     pub client_id: Option<String>,
     pub sid: Option<Uuid>,

@@ -1,40 +1,21 @@
 //! Records audit events: one event for each act, in the same write as the act.
 //!
-//! An event names the act, the user and client concerned, the time and the origin of the request, and never
-//! contains a secret. When an account is deleted, the personal data of its events is erased: see
+//! An event names the act, the actor, the user and client concerned, the time and the origin of the request, and never
+//! contains a secret. The actor is who did it; the user is whose account it is about. When an account is deleted, the personal data of its events is erased: see
 //! `accounts::deletion`.
 
 use postern_entities::audit_events;
-use postern_service::{
-    clock::Timestamp,
-    database::{DatabaseError, Insertion},
-};
+use postern_service::database::{DatabaseError, Insertion};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait as _};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::app::App;
-
-/// The origin of a request, as far as it is authenticated.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Origin {
-    /// The peer's IP, or the IP that a trusted proxy reports.
-    pub ip: Option<std::net::IpAddr>,
-    pub user_agent: Option<String>,
-    /// The request id that was returned to the caller.
-    pub request_id: Option<String>,
-}
-
-impl Origin {
-    /// The origin of a command on the operator's machine, which has no IP.
-    pub fn command() -> Self {
-        Self { user_agent: Some("postern command".to_owned()), ..Self::default() }
-    }
-}
+use crate::core::{Actor, Core, RequestContext, Write};
 
 #[derive(Clone, Debug)]
 pub struct Event {
     kind: &'static str,
+    actor: Option<Actor>,
     user_id: Option<Uuid>,
     client_id: Option<String>,
     sid: Option<Uuid>,
@@ -45,7 +26,22 @@ pub struct Event {
 impl Event {
     /// An event of a kind named `noun.verb`, such as `session.started`.
     pub fn new(kind: &'static str) -> Self {
-        Self { kind, user_id: None, client_id: None, sid: None, grant_id: None, details: json!({}) }
+        Self {
+            kind,
+            actor: None,
+            user_id: None,
+            client_id: None,
+            sid: None,
+            grant_id: None,
+            details: json!({}),
+        }
+    }
+
+    /// Who did it, where the request has proven more than its context says: a sign-in makes its user the actor.
+    #[must_use]
+    pub fn actor(mut self, actor: Actor) -> Self {
+        self.actor = Some(actor);
+        self
     }
 
     /// The user whose account the event concerns.
@@ -81,51 +77,42 @@ impl Event {
         self
     }
 
-    pub async fn record(
-        self,
-        app: &App,
-        tx: &impl ConnectionTrait,
-        origin: &Origin,
-        now: Timestamp,
-    ) -> Result<(), DatabaseError> {
-        tx.execute(&self.insert_statement(app, origin, now)).await?;
+    pub async fn record(self, write: &Write<'_>) -> Result<(), DatabaseError> {
+        write.execute(&self.insert_statement(write.core, write.context)).await?;
         Ok(())
     }
 
     /// The insertion of the event, for a batch of statements.
-    pub fn insert_statement(self, app: &App, origin: &Origin, now: Timestamp) -> Insertion {
-        Insertion::from_active_model(self.row(app, origin, now))
+    pub fn insert_statement(self, core: &Core, context: &RequestContext) -> Insertion {
+        Insertion::from_active_model(self.row(core, context))
     }
 
-    fn row(self, app: &App, origin: &Origin, now: Timestamp) -> audit_events::ActiveModel {
+    fn row(self, core: &Core, context: &RequestContext) -> audit_events::ActiveModel {
+        let actor = self.actor.as_ref().unwrap_or(&context.actor);
         audit_events::ActiveModel {
-            id: Set(app.random.row_id(now)),
-            at: Set(now.micros()),
+            id: Set(core.random.row_id(context.now)),
+            at: Set(context.now.micros()),
             kind: Set(self.kind.to_owned()),
+            actor_kind: Set(Some(actor.kind().to_owned())),
+            actor_id: Set(actor.id()),
             user_id: Set(self.user_id),
             client_id: Set(self.client_id),
             sid: Set(self.sid),
             grant_id: Set(self.grant_id),
-            ip: Set(origin.ip.map(|ip| ip.to_string())),
-            user_agent: Set(origin.user_agent.clone()),
-            request_id: Set(origin.request_id.clone()),
+            ip: Set(context.ip.map(|ip| ip.to_string())),
+            user_agent: Set(context.user_agent.clone()),
+            request_id: Set(context.request_id.clone()),
             details: Set(self.details),
         }
     }
 }
 
 /// Records many events of one origin in the open transaction, with one statement.
-pub async fn record_all(
-    app: &App,
-    tx: &impl ConnectionTrait,
-    events: Vec<Event>,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<(), DatabaseError> {
+pub async fn record_all(write: &Write<'_>, events: Vec<Event>) -> Result<(), DatabaseError> {
     if events.is_empty() {
         return Ok(());
     }
-    let rows = events.into_iter().map(|event| event.row(app, origin, now));
-    audit_events::Entity::insert_many(rows).exec_without_returning(tx).await?;
+    let rows = events.into_iter().map(|event| event.row(write.core, write.context));
+    audit_events::Entity::insert_many(rows).exec_without_returning(write).await?;
     Ok(())
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use uuid::Uuid;
 
-use crate::crypto;
+use crate::{core::read_json_column, crypto};
 
 /// The topic of the change announcement for clients.
 pub const TOPIC: &str = "clients";
@@ -218,11 +218,4 @@ fn from_row(
         own_grant,
         row,
     })
-}
-
-/// Parses a JSON column. A parse error means that another program wrote the column.
-pub(crate) fn read_json_column<T: serde::de::DeserializeOwned>(
-    column: serde_json::Value,
-) -> Result<T, DatabaseError> {
-    serde_json::from_value(column).map_err(|cause| sea_orm::DbErr::Type(cause.to_string()).into())
 }

@@ -19,7 +19,7 @@ use postern_token_verifier::Algorithm;
 use serde::Deserialize;
 use url::{Host, Url};
 
-use crate::login::policy::Acr;
+use crate::acr::Acr;
 
 /// The defaults. The file also defines the set of valid keys.
 pub const DEFAULTS: &str = include_str!("../../../config/default.toml");

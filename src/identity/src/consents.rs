@@ -4,14 +4,12 @@
 //! withdrawn. Leaves to `authorization::interaction` whether stored consent replaces the consent page.
 
 use postern_entities::consents;
-use postern_service::{
-    clock::Timestamp,
-    database::{DatabaseError, Transaction},
-};
+use postern_service::database::{DatabaseError, Transaction};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, sea_query::OnConflict};
 use uuid::Uuid;
 
-use crate::tokens::Scope;
+use crate::core::Write;
+use crate::scope::Scope;
 
 pub async fn find(
     db: &impl ConnectionTrait,
@@ -27,19 +25,18 @@ pub async fn find(
 /// If two requests add different scopes at the same moment, one addition may be lost; then the user is asked
 /// again.
 pub async fn remember(
-    tx: &Transaction,
+    write: &Write<'_>,
     user_id: Uuid,
     client_id: &str,
     scope: &Scope,
-    now: Timestamp,
 ) -> Result<(), DatabaseError> {
-    let before = find(tx, user_id, client_id).await?.unwrap_or_default();
+    let before = find(write, user_id, client_id).await?.unwrap_or_default();
     let all: Scope = before.iter().chain(scope.iter()).map(str::to_owned).collect();
     let row = consents::ActiveModel {
         user_id: Set(user_id),
         client_id: Set(client_id.to_owned()),
         scope: Set(all.to_string()),
-        granted_at: Set(now.micros()),
+        granted_at: Set(write.now().micros()),
     };
     consents::Entity::insert(row)
         .on_conflict(
@@ -47,7 +44,7 @@ pub async fn remember(
                 .update_columns([consents::Column::Scope, consents::Column::GrantedAt])
                 .to_owned(),
         )
-        .exec_without_returning(tx)
+        .exec_without_returning(write)
         .await?;
     Ok(())
 }

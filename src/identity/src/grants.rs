@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use postern_entities::grants;
 use postern_service::{
     clock::Timestamp,
-    database::{DatabaseError, Insertion, Transaction, changes},
+    database::{DatabaseError, Insertion, changes},
 };
 use sea_orm::{
     ActiveValue::Set,
@@ -23,9 +23,9 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
-    App,
-    audit::{Event, Origin},
-    clients,
+    audit::Event,
+    clients::{self, Clients},
+    core::{Core, Write},
     users::{self, User},
 };
 
@@ -54,9 +54,9 @@ pub struct NewGrant {
 
 /// A new grant, not yet stored. It expires `tokens.refresh_token_lifetime` from now, however often it is
 /// used.
-pub fn new(app: &App, new: NewGrant, now: Timestamp) -> Grant {
+pub fn new(core: &Core, new: NewGrant, now: Timestamp) -> Grant {
     Grant {
-        id: app.random.row_id(now),
+        id: core.random.row_id(now),
         user_id: new.user_id,
         client_id: new.client_id,
         sid: new.sid,
@@ -66,7 +66,7 @@ pub fn new(app: &App, new: NewGrant, now: Timestamp) -> Grant {
         acr: new.acr,
         amr: new.amr.into(),
         created_at: now.micros(),
-        expires_at: (now + app.config.tokens.refresh_token_lifetime.duration()).micros(),
+        expires_at: (now + core.config.tokens.refresh_token_lifetime.duration()).micros(),
         revoked_at: None,
         revoked_because: None,
     }
@@ -106,7 +106,7 @@ impl ActiveGrant {
     /// Its client exists and is enabled. Its user may get tokens. Its session has not ended, unless the grant
     /// has `offline_access`, which is access without the user's presence (OpenID Connect Core section 11).
     pub(crate) fn from_row(
-        app: &App,
+        clients: &Clients,
         row: &QueryResult,
         now: Timestamp,
     ) -> Result<Option<Self>, DatabaseError> {
@@ -119,14 +119,14 @@ impl ActiveGrant {
             (Some(user), _) => users::may_get_tokens(user),
             (None, user_id) => user_id.is_none(),
         };
-        let client_may = app.clients().find(&grant.client_id).is_some();
+        let client_may = clients.find(&grant.client_id).is_some();
         Ok((live && present && user_may && client_may).then_some(Self { grant, user }))
     }
 }
 
 /// [`ActiveGrant::from_row`] of one grant, in one statement.
 pub async fn find_active(
-    app: &App,
+    clients: &Clients,
     db: &impl ConnectionTrait,
     grant_id: Uuid,
     now: Timestamp,
@@ -136,7 +136,7 @@ pub async fn find_active(
     });
     let by_id = Statement::from_sql_and_values(db.get_database_backend(), &*BY_ID, [grant_id.into()]);
     match db.query_one_raw(by_id).await? {
-        Some(row) => ActiveGrant::from_row(app, &row, now),
+        Some(row) => ActiveGrant::from_row(clients, &row, now),
         None => Ok(None),
     }
 }
@@ -157,36 +157,27 @@ pub(crate) fn not_revoked_condition(grant_id: Uuid) -> Expr {
 /// Revokes a grant and with it all its tokens. False if it was revoked before.
 ///
 /// `because` is stored as the reason: a rule or an actor, such as `code_replayed`.
-pub async fn revoke(
-    _app: &App,
-    tx: &Transaction,
-    grant_id: Uuid,
-    because: &str,
-    now: Timestamp,
-) -> Result<bool, DatabaseError> {
-    Ok(revoke_where(tx, Condition::all().add(grants::Column::Id.eq(grant_id)), because, now).await? > 0)
+pub async fn revoke(write: &Write<'_>, grant_id: Uuid, because: &str) -> Result<bool, DatabaseError> {
+    Ok(revoke_where(write, Condition::all().add(grants::Column::Id.eq(grant_id)), because).await? > 0)
 }
 
 /// Revokes the grants of a session, except those with `offline_access`. Returns their number.
 pub async fn revoke_session_grants(
-    _app: &App,
-    tx: &Transaction,
+    write: &Write<'_>,
     sid: Uuid,
     because: &str,
-    now: Timestamp,
 ) -> Result<u64, DatabaseError> {
     let online = Expr::cust(r#"' ' || "scope" || ' ' NOT LIKE '% offline_access %'"#);
-    revoke_where(tx, Condition::all().add(grants::Column::Sid.eq(sid)).add(online), because, now).await
+    revoke_where(write, Condition::all().add(grants::Column::Sid.eq(sid)).add(online), because).await
 }
 
 /// Revokes all grants of a user, except those of a session that is kept. Returns their number. The caller's
 /// write holds the exclusive lock of the user ([`users::lock`]).
 pub async fn revoke_user_grants(
-    tx: &Transaction,
+    write: &Write<'_>,
     user_id: Uuid,
     kept_sid: Option<Uuid>,
     because: &str,
-    now: Timestamp,
 ) -> Result<u64, DatabaseError> {
     let of_user = Condition::all().add(grants::Column::UserId.eq(user_id));
     let which = match kept_sid {
@@ -195,75 +186,51 @@ pub async fn revoke_user_grants(
         }
         None => of_user,
     };
-    revoke_where(tx, which, because, now).await
+    revoke_where(write, which, because).await
 }
 
 /// Revokes all grants of a client for one user. Returns their number.
 pub async fn revoke_client_grants(
-    _app: &App,
-    tx: &Transaction,
+    write: &Write<'_>,
     user_id: Uuid,
     client_id: &str,
     because: &str,
-    now: Timestamp,
 ) -> Result<u64, DatabaseError> {
     let which =
         Condition::all().add(grants::Column::UserId.eq(user_id)).add(grants::Column::ClientId.eq(client_id));
-    revoke_where(tx, which, because, now).await
+    revoke_where(write, which, because).await
 }
 
-async fn revoke_where(
-    tx: &Transaction,
-    which: Condition,
-    because: &str,
-    now: Timestamp,
-) -> Result<u64, DatabaseError> {
+async fn revoke_where(write: &Write<'_>, which: Condition, because: &str) -> Result<u64, DatabaseError> {
     let revoked = grants::Entity::update_many()
-        .col_expr(grants::Column::RevokedAt, Expr::value(now.micros()))
+        .col_expr(grants::Column::RevokedAt, Expr::value(write.now().micros()))
         .col_expr(grants::Column::RevokedBecause, Expr::value(because))
         .filter(which)
         .filter(grants::Column::RevokedAt.is_null())
-        .exec(tx)
+        .exec(write)
         .await?;
     Ok(revoked.rows_affected)
-}
-
-/// The client's own grant, for client credentials. Created if missing, and kept in memory with the client.
-///
-/// A partial unique index allows one such grant for each client, so several nodes agree on one.
-pub async fn own_grant(app: &App, client: &clients::Client, now: Timestamp) -> Result<Uuid, DatabaseError> {
-    if let Some(id) = client.own_grant {
-        return Ok(id);
-    }
-    let id = app.db.write(async |tx| ensure_own_grant(app, tx, client.client_id(), now).await).await?;
-    app.reload(clients::TOPIC).await?;
-    Ok(id)
 }
 
 /// Revokes a client's own grant and with it all its tokens from client credentials, and creates a new grant
 /// for the next ones.
 pub async fn renew_own_grant(
-    app: &App,
-    tx: &Transaction,
+    write: &Write<'_>,
     grant: &Grant,
     because: &'static str,
-    origin: &Origin,
-    now: Timestamp,
 ) -> Result<(), DatabaseError> {
-    if revoke_and_record(app, tx, grant, because, origin, now).await? {
-        ensure_own_grant(app, tx, &grant.client_id, now).await?;
+    if revoke_and_record(write, grant, because).await? {
+        ensure_own_grant(write, &grant.client_id).await?;
     }
     Ok(())
 }
 
-pub(crate) async fn ensure_own_grant(
-    app: &App,
-    tx: &Transaction,
-    client_id: &str,
-    now: Timestamp,
-) -> Result<Uuid, DatabaseError> {
+/// The client's own grant, for client credentials. Created if missing.
+///
+/// A partial unique index allows one such grant for each client, so several nodes agree on one.
+pub(crate) async fn ensure_own_grant(write: &Write<'_>, client_id: &str) -> Result<Uuid, DatabaseError> {
     let grant = grants::ActiveModel {
-        id: Set(app.random.row_id(now)),
+        id: Set(write.core.random.row_id(write.now())),
         user_id: Set(None),
         client_id: Set(client_id.to_owned()),
         sid: Set(None),
@@ -272,7 +239,7 @@ pub(crate) async fn ensure_own_grant(
         auth_time: Set(None),
         acr: Set(None),
         amr: Set(serde_json::json!([])),
-        created_at: Set(now.micros()),
+        created_at: Set(write.now().micros()),
         // Never expires: the grant lives as long as its client.
         expires_at: Set(i64::MAX),
         revoked_at: Set(None),
@@ -280,29 +247,26 @@ pub(crate) async fn ensure_own_grant(
     };
     grants::Entity::insert(grant)
         .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .exec_without_returning(tx)
+        .exec_without_returning(write)
         .await?;
     let own = grants::Entity::find()
         .filter(grants::Column::ClientId.eq(client_id))
         .filter(grants::Column::UserId.is_null())
         .filter(grants::Column::RevokedAt.is_null())
-        .one(tx)
+        .one(write)
         .await?
         .ok_or_else(|| sea_orm::DbErr::RecordNotFound(format!("the own grant of {client_id}")))?;
-    changes::announce(tx, clients::TOPIC).await?;
+    changes::announce(write, clients::TOPIC).await?;
     Ok(own.id)
 }
 
 /// [`revoke`] with an audit event that names the reason. False if the grant was revoked before.
 pub async fn revoke_and_record(
-    app: &App,
-    tx: &Transaction,
+    write: &Write<'_>,
     grant: &Grant,
     because: &'static str,
-    origin: &Origin,
-    now: Timestamp,
 ) -> Result<bool, DatabaseError> {
-    let revoked = revoke(app, tx, grant.id, because, now).await?;
+    let revoked = revoke(write, grant.id, because).await?;
     if revoked {
         Event::new("grant.revoked")
             .user(grant.user_id)
@@ -310,7 +274,7 @@ pub async fn revoke_and_record(
             .session(grant.sid)
             .grant(grant.id)
             .details(serde_json::json!({ "because": because }))
-            .record(app, tx, origin, now)
+            .record(write)
             .await?;
     }
     Ok(revoked)

@@ -1,31 +1,33 @@
-//! Postern, the OpenID Connect provider: the map of its modules.
+//! Postern, the OpenID Connect provider: the map of its modules, from the top down.
 //!
-//! Modules with the same number form a layer. A module may use its own layer and the layers below (higher
-//! numbers), never those above. Every layer may use the foundation. `tests/it/architecture.rs` checks this
-//! order.
+//! A module uses only modules of the rows below its own, so no circle of imports can arise. `tests/it/architecture.rs`
+//! holds this order.
 //!
-//! | layer | module | answers |
-//! |---|---|---|
-//! | 1 | [`cli`] | which command runs, and how its result is printed |
-//! | 2 | [`http`] | which path leads to which use case, and how the result looks on the wire |
-//! | 3 | [`authorization`] | what a browser must do next on its way to a code |
-//! | 3 | [`login`] | who the user is, and at which acr |
-//! | 3 | [`tokens`] | what each grant type issues, signed with which key |
-//! | 3 | [`consents`] | which scopes a user allowed to a client |
-//! | 3 | [`accounts`] | how users get an account, change it and recover it |
-//! | 3 | [`administration`] | what an operator may change, and by which rules |
-//! | 4 | [`sessions`] | who is signed in, in which browser or app |
-//! | 5 | [`grants`] | what was granted to a client, and whether the grant is active |
-//! | 6 | [`clients`], [`users`], [`resources`] | which clients, users and APIs exist |
-//! | 6 | [`passwords`] | which passwords are acceptable, and whether one is correct |
-//! | 6 | [`sealed_credentials`] | how login secrets are sealed in the database |
-//! | 7 | [`audit`], [`rate_limit`] | what is recorded, and how often a use is permitted |
-//! | 7 | [`mail`], [`jobs`] | which mails are sent, and which work runs later |
-//! | 7 | [`outbound`], [`pool`] | which servers are called, and where slow work runs |
-//! | 7 | [`templates`], [`messages`], [`assets`], [`readable`] | how pages and mails are rendered |
-//! | foundation | [`app`], [`config`], [`crypto`] | shared state, settings, sealing and hashing |
+//! | module | answers |
+//! |---|---|
+//! | [`cli`] | which command runs, and how its result is printed |
+//! | [`http`] | which path leads to which use case, and how the result looks on the wire |
+//! | [`composition`] | how the app is built from the settings, and which kinds of job exist |
+//! | [`administration`] | what an operator may change, and by which rules |
+//! | [`accounts`] | how users get an account, change it and recover it |
+//! | [`authorization`] | what a browser must do next on its way to a code |
+//! | [`login`] | who the user is, and at which level |
+//! | [`tokens`] | what each grant type issues, with which scope and audience |
+//! | [`app`] | which registries the use cases read: clients, resources, keys, login methods, templates |
+//! | [`sessions`] | who is signed in, in which browser or app |
+//! | [`grants`] | what was granted to a client, and whether the grant is active |
+//! | [`consents`], [`keys`], `links`, [`passwords`] | what a user allowed, which keys sign, which mailed links work, which passwords are acceptable |
+//! | [`clients`], [`resources`], [`sealed_credentials`], [`users`] | which clients, APIs and users exist |
+//! | [`mail`] | which mails are sent, and how many |
+//! | [`audit`], [`jobs`], [`outbound`], [`pool`], [`rate_limit`], [`templates`] | what is recorded, done later, called, computed, limited and rendered |
+//! | [`assets`], `field_rules`, [`messages`] | which files pages load, what a field may hold, which words people read |
+//! | [`core`], [`readable`] | what everything below the use cases runs on; how times and devices read |
+//! | [`config`] | which settings exist |
+//! | [`crypto`] | how secrets are sealed and hashed |
+//! | [`acr`], [`scope`] | value types of the protocol |
 
 pub mod accounts;
+pub mod acr;
 pub mod administration;
 pub mod app;
 pub mod assets;
@@ -33,12 +35,17 @@ pub mod audit;
 pub mod authorization;
 pub mod cli;
 pub mod clients;
+pub mod composition;
 pub mod config;
 pub mod consents;
+pub mod core;
 pub mod crypto;
+mod field_rules;
 pub mod grants;
 pub mod http;
 pub mod jobs;
+pub mod keys;
+mod links;
 pub mod login;
 pub mod mail;
 pub mod messages;
@@ -48,6 +55,7 @@ pub mod pool;
 pub mod rate_limit;
 pub mod readable;
 pub mod resources;
+pub mod scope;
 pub mod sealed_credentials;
 pub mod sessions;
 pub mod templates;

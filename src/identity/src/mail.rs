@@ -23,9 +23,10 @@ pub use self::{
     smtp::{MailError, Smtp},
 };
 use crate::{
-    app::App,
+    core::Core,
     crypto::CryptoError,
     jobs::{self, JobError, NewJob, SealedJob},
+    templates::Templates,
 };
 
 /// Kind of the job that sends a mail about an account.
@@ -71,14 +72,13 @@ pub struct Message {
 
 /// Renders the templates `mail/<template>.{subject,txt,html}`.
 pub fn compose(
-    app: &App,
+    templates: &Templates,
     to: &str,
     template: &str,
     language: &str,
     values: minijinja::Value,
 ) -> Result<Message, JobError> {
-    let text =
-        app.templates.mail(template, language, values).map_err(|cause| JobError::from_source(&cause))?;
+    let text = templates.mail(template, language, values).map_err(|cause| JobError::from_source(&cause))?;
     Ok(Message {
         to: to.to_owned(),
         channel: "email",
@@ -90,11 +90,11 @@ pub fn compose(
 }
 
 /// Sends a mail at once. Only jobs call this function.
-pub async fn send(app: &App, message: Message) -> Result<(), JobError> {
-    match &app.mailer {
-        Mailer::Smtp(smtp) => smtp.send(&app.config, &app.random, message).await.map_err(JobError::from),
+pub async fn send(core: &Core, mailer: &Mailer, message: Message) -> Result<(), JobError> {
+    match mailer {
+        Mailer::Smtp(smtp) => smtp.send(&core.config, &core.random, message).await.map_err(JobError::from),
         Mailer::Inbox(inbox) => {
-            inbox.push(message, app.clock.now());
+            inbox.push(message, core.clock.now());
             Ok(())
         }
         Mailer::None => Err(JobError::failed("mail.smtp_host is not set")),
@@ -112,9 +112,9 @@ impl From<MailError> for JobError {
 }
 
 /// Writes a message to standard output, or into the inbox of `dev`. A code must never reach the log.
-pub fn write_to_console(app: &App, message: Message) -> std::io::Result<()> {
-    if let Mailer::Inbox(inbox) = &app.mailer {
-        inbox.push(message, app.clock.now());
+pub fn write_to_console(core: &Core, mailer: &Mailer, message: Message) -> std::io::Result<()> {
+    if let Mailer::Inbox(inbox) = mailer {
+        inbox.push(message, core.clock.now());
         return Ok(());
     }
     let mut terminal = std::io::stdout().lock();
@@ -149,57 +149,67 @@ pub struct MailTemplate<'a> {
 }
 
 /// Prepares a mail to the owner about a change of the account, in the owner's language.
-pub fn prepare_notice(app: &App, user: &User, template: &str) -> Result<SealedJob, CryptoError> {
+pub fn prepare_notice(
+    core: &Core,
+    templates: &Templates,
+    user: &User,
+    template: &str,
+) -> Result<SealedJob, CryptoError> {
     prepare(
-        app,
-        MailTemplate { to: Some(&user.email), template, language: &account_language(app, user), path: None },
+        core,
+        MailTemplate {
+            to: Some(&user.email),
+            template,
+            language: &account_language(templates, user),
+            path: None,
+        },
     )
 }
 
 /// The language for mail to the owner of an account: of the profile, otherwise of the owner's last login. The
 /// language of the current request is not used, because a thief may have sent that request.
-pub fn account_language(app: &App, user: &User) -> String {
+pub fn account_language(templates: &Templates, user: &User) -> String {
     let locale = user.profile.get("locale").and_then(Value::as_str).unwrap_or_default();
     let wishes = format!("{locale} {}", user.language.as_deref().unwrap_or_default());
-    app.templates.negotiate_language(Some(&wishes), None)
+    templates.negotiate_language(Some(&wishes), None)
 }
 
 /// Prepares a mail, to be enqueued in the write that causes it.
-pub fn prepare(app: &App, mail_template: MailTemplate<'_>) -> Result<SealedJob, CryptoError> {
-    prepare_with_facts(app, mail_template, [])
+pub fn prepare(core: &Core, mail_template: MailTemplate<'_>) -> Result<SealedJob, CryptoError> {
+    prepare_with_facts(core, mail_template, [])
 }
 
 /// Prepares a mail whose link expires at `end`; the mail is dropped after that time.
 pub fn prepare_until<const N: usize>(
-    app: &App,
+    core: &Core,
     mail_template: MailTemplate<'_>,
     facts: [(&str, String); N],
     end: Timestamp,
 ) -> Result<SealedJob, CryptoError> {
-    seal(app, JOB, mail_template, facts, end)
+    seal(core, JOB, mail_template, facts, end)
 }
 
 /// Prepares the mail of a registration. The job has low priority, because strangers can cause any number of
 /// them.
 pub fn prepare_registration(
-    app: &App,
+    core: &Core,
     mail_template: MailTemplate<'_>,
     end: Timestamp,
 ) -> Result<SealedJob, CryptoError> {
-    seal(app, REGISTRATION_JOB, mail_template, [], end)
+    seal(core, REGISTRATION_JOB, mail_template, [], end)
 }
 
 /// Prepares a mail with further values for its template.
 pub fn prepare_with_facts<const N: usize>(
-    app: &App,
+    core: &Core,
     mail_template: MailTemplate<'_>,
     facts: [(&str, String); N],
 ) -> Result<SealedJob, CryptoError> {
-    seal(app, JOB, mail_template, facts, app.clock.now() + NOTICE_LIFETIME)
+    seal(core, JOB, mail_template, facts, core.clock.now() + NOTICE_LIFETIME)
 }
 
 fn seal<const N: usize>(
-    app: &App,
+    core: &Core,
     kind: &'static str,
     mail_template: MailTemplate<'_>,
     facts: [(&str, String); N],
@@ -209,30 +219,35 @@ fn seal<const N: usize>(
         to: mail_template.to.map(str::to_owned),
         template: mail_template.template.to_owned(),
         language: mail_template.language.to_owned(),
-        link: mail_template.path.map(|path| format!("{}{path}", app.config.issuer)),
+        link: mail_template.path.map(|path| format!("{}{path}", core.config.issuer)),
         facts: facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect(),
     };
-    NewJob { kind, payload: json!(notice), give_up_at }.seal(app)
+    NewJob { kind, payload: json!(notice), give_up_at }.seal(core)
 }
 
 /// The values that every mail template may use.
-fn template_values(app: &App, link: Option<&str>, facts: BTreeMap<String, String>) -> minijinja::Value {
-    let minutes = app.config.registration.link_lifetime.duration().as_secs().div_ceil(60);
-    let days = app.config.registration.invitation_lifetime.duration().as_secs() / (24 * 60 * 60);
+fn template_values(core: &Core, link: Option<&str>, facts: BTreeMap<String, String>) -> minijinja::Value {
+    let minutes = core.config.registration.link_lifetime.duration().as_secs().div_ceil(60);
+    let days = core.config.registration.invitation_lifetime.duration().as_secs() / (24 * 60 * 60);
     let facts = minijinja::Value::from_pairs(facts);
-    context! { issuer => &app.config.issuer, link, minutes, days, ..facts }
+    context! { issuer => &core.config.issuer, link, minutes, days, ..facts }
 }
 
 /// Renders and sends an enqueued mail.
-pub(crate) async fn send_prepared(app: App, payload: Value) -> Result<(), JobError> {
+pub(crate) async fn send_prepared(
+    core: &Core,
+    templates: &Templates,
+    mailer: &Mailer,
+    payload: Value,
+) -> Result<(), JobError> {
     let notice: MailPayload = serde_json::from_value(payload).map_err(JobError::from_payload_error)?;
-    if !app.mailer.delivers() {
+    if !mailer.delivers() {
         tracing::warn!(template = notice.template, "a notice was not sent: mail.smtp_host is not set");
         return Ok(());
     }
     let Some(to) = &notice.to else { return Ok(()) };
-    let values = template_values(&app, notice.link.as_deref(), notice.facts);
-    let mut message = compose(&app, to, &notice.template, &notice.language, values)?;
+    let values = template_values(core, notice.link.as_deref(), notice.facts);
+    let mut message = compose(templates, to, &notice.template, &notice.language, values)?;
     message.link = notice.link;
-    send(&app, message).await
+    send(core, mailer, message).await
 }

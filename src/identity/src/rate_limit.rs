@@ -22,7 +22,10 @@ use sea_orm::{
     sea_query::{CaseStatement, Expr, ExprTrait as _, InsertStatement, OnConflict, Query},
 };
 
-use crate::{app::App, crypto};
+use crate::{
+    core::{Core, Write},
+    crypto,
+};
 
 /// A rule of the setting `[limits]`.
 #[derive(Clone, Copy, Debug)]
@@ -97,15 +100,12 @@ pub struct TakenUse {
 }
 
 /// Takes one use of a limit in the open write. The write must commit even if the outcome is `Limited`.
-pub async fn take(
-    tx: &Transaction,
-    limit: Limit,
-    subject: &str,
-    now: Timestamp,
-) -> Result<TakeOutcome, DatabaseError> {
-    let counted =
-        tx.query_one(&take_statement(limit, subject, now)).await?.ok_or_else(counter_row_missing)?;
-    outcome_from_row(limit, &counted, now)
+pub async fn take(write: &Write<'_>, limit: Limit, subject: &str) -> Result<TakeOutcome, DatabaseError> {
+    let counted = write
+        .query_one(&take_statement(limit, subject, write.now()))
+        .await?
+        .ok_or_else(counter_row_missing)?;
+    outcome_from_row(limit, &counted, write.now())
 }
 
 /// Takes one use, as part of a batch; [`outcome_from_row`] reads the returned row. A new window begins when
@@ -179,9 +179,9 @@ pub async fn exhausted_for(
 }
 
 /// [`take`] in a write of its own, which does not wait for the disk. A crash may lose the count.
-pub async fn take_relaxed(app: &App, limit: Limit, subject: &str) -> Result<TakeOutcome, DatabaseError> {
-    let now = app.clock.now();
-    let done = app.db.write_relaxed(&[&take_statement(limit, subject, now)], |_| true).await?;
+pub async fn take_relaxed(core: &Core, limit: Limit, subject: &str) -> Result<TakeOutcome, DatabaseError> {
+    let now = core.clock.now();
+    let done = core.db.write_relaxed(&[&take_statement(limit, subject, now)], |_| true).await?;
     let counted = done.first().and_then(|done| done.row.as_ref()).ok_or_else(counter_row_missing)?;
     outcome_from_row(limit, counted, now)
 }

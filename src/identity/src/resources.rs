@@ -13,7 +13,7 @@ use postern_token_verifier::Algorithm;
 use sea_orm::{ConnectionTrait, EntityTrait};
 use url::Url;
 
-use crate::clients;
+use crate::core::read_json_column;
 
 /// The topic of the change announcement for resources.
 pub const TOPIC: &str = "resources";
@@ -91,7 +91,7 @@ pub async fn load(db: &impl ConnectionTrait) -> Result<Resources, DatabaseError>
         .await?
         .into_iter()
         .map(|row| {
-            let algorithm = clients::read_json_column(row.signing_algorithm.clone().into())?;
+            let algorithm = read_json_column(row.signing_algorithm.clone().into())?;
             Ok((row.identifier.clone(), Resource { row, algorithm, scopes: BTreeMap::new() }))
         })
         .collect::<Result<_, DatabaseError>>()?;

@@ -21,7 +21,7 @@ use std::time::Duration;
 use postern_entities::{sessions, users as rows};
 use postern_service::{
     clock::Timestamp,
-    database::{DatabaseError, Insertion, Transaction},
+    database::{DatabaseError, Insertion},
 };
 use sea_orm::{
     ActiveValue::Set,
@@ -34,8 +34,8 @@ use uuid::Uuid;
 
 pub use self::principal::{Principal, RowLocks, SessionEnded, WriteError};
 use crate::{
-    app::App,
-    audit::{Event, Origin},
+    audit::Event,
+    core::{Core, RequestContext, Write},
     crypto, grants,
     users::{self, User},
 };
@@ -93,7 +93,6 @@ pub struct NewSession {
     pub authentication: AuthenticationContext,
     /// Whether the session outlives the browser ("stay signed in").
     pub remembered: bool,
-    pub origin: Origin,
 }
 
 /// How and when the user authenticated.
@@ -116,31 +115,31 @@ pub struct OpenedSession {
 }
 
 /// The live session of a browser's cookie, read by one statement. Closed and disabled accounts have none.
-pub async fn find(app: &App, cookie_secret: &str) -> Result<Option<SignedInUser>, DatabaseError> {
-    let now = app.clock.now();
-    Ok(find_by_cookie(app, cookie_secret, now).await?.filter(|found| users::may_get_tokens(&found.user)))
+pub async fn find(core: &Core, cookie_secret: &str) -> Result<Option<SignedInUser>, DatabaseError> {
+    let now = core.clock.now();
+    Ok(find_by_cookie(core, cookie_secret, now).await?.filter(|found| users::may_get_tokens(&found.user)))
 }
 
 /// The live session of a user who has closed the account. It authorises restoring the account or leaving it
 /// closed, and nothing else.
 pub async fn find_of_closed_account(
-    app: &App,
+    core: &Core,
     cookie_secret: &str,
 ) -> Result<Option<SignedInUser>, DatabaseError> {
-    let now = app.clock.now();
+    let now = core.clock.now();
     let closed = |user: &User| user.deletion_at.is_some() && users::may_sign_in(user, now);
-    Ok(find_by_cookie(app, cookie_secret, now).await?.filter(|found| closed(&found.user)))
+    Ok(find_by_cookie(core, cookie_secret, now).await?.filter(|found| closed(&found.user)))
 }
 
 async fn find_by_cookie(
-    app: &App,
+    core: &Core,
     cookie_secret: &str,
     now: Timestamp,
 ) -> Result<Option<SignedInUser>, DatabaseError> {
-    let idle_since = now - app.config.session.idle_lifetime.duration();
+    let idle_since = now - core.config.session.idle_lifetime.duration();
     let values = [crypto::token_hash(cookie_secret).into(), now.micros().into(), idle_since.micros().into()];
-    let live = Statement::from_sql_and_values(app.db.backend(), LIVE_SESSION_SQL, values);
-    let Some(row) = app.db.reader().query_one_raw(live).await? else { return Ok(None) };
+    let live = Statement::from_sql_and_values(core.db.backend(), LIVE_SESSION_SQL, values);
+    let Some(row) = core.db.reader().query_one_raw(live).await? else { return Ok(None) };
     let session = Session::from_query_result(&row, "s_")?;
     let user = User::from_query_result(&row, "u_")?;
     Ok(Some(SignedInUser { session, user }))
@@ -158,16 +157,16 @@ const LIVE_SESSION_SQL: &str = "SELECT s.sid AS s_sid, s.cookie_hash AS s_cookie
     WHERE s.cookie_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.last_seen_at > $3";
 
 /// Opens a session. The row is inserted at the end of the caller's write.
-pub fn open(app: &App, tx: &Transaction, new: NewSession, now: Timestamp) -> OpenedSession {
-    let cookie_secret = (new.kind == SessionKind::Browser).then(|| app.random.token());
+pub fn open(write: &Write<'_>, new: NewSession) -> OpenedSession {
+    let cookie_secret = (new.kind == SessionKind::Browser).then(|| write.core.random.token());
     // An app has a refresh token instead of a cookie, so its session lasts as long as that token can.
     let lifetime = match new.kind {
-        SessionKind::Browser if new.remembered => app.config.session.lifetime,
-        SessionKind::Browser => app.config.session.unremembered_lifetime,
-        SessionKind::Api => app.config.tokens.refresh_token_lifetime,
+        SessionKind::Browser if new.remembered => write.core.config.session.lifetime,
+        SessionKind::Browser => write.core.config.session.unremembered_lifetime,
+        SessionKind::Api => write.core.config.tokens.refresh_token_lifetime,
     };
     let session = Session {
-        sid: app.random.uuid(),
+        sid: write.core.random.uuid(),
         cookie_hash: cookie_secret.as_deref().map(crypto::token_hash),
         user_id: new.user_id,
         kind: new.kind.as_str().to_owned(),
@@ -175,18 +174,18 @@ pub fn open(app: &App, tx: &Transaction, new: NewSession, now: Timestamp) -> Ope
         auth_time: new.authentication.auth_time.micros(),
         acr: new.authentication.acr,
         amr: json!(new.authentication.amr),
-        created_at: now.micros(),
-        last_seen_at: now.micros(),
-        expires_at: (now + lifetime.duration()).micros(),
+        created_at: write.now().micros(),
+        last_seen_at: write.now().micros(),
+        expires_at: (write.now() + lifetime.duration()).micros(),
         ended_at: None,
-        ip: new.origin.ip.map(|ip| ip.to_string()),
-        user_agent: new.origin.user_agent.clone(),
+        ip: write.context.ip.map(|ip| ip.to_string()),
+        user_agent: write.context.user_agent.clone(),
         remembered: new.remembered,
     };
-    tx.defer(&Insertion::from_active_model(sessions::ActiveModel::from(session.clone())));
+    write.defer(&Insertion::from_active_model(sessions::ActiveModel::from(session.clone())));
     let event = event("session.started", &session)
         .details(json!({ "kind": session.kind, "acr": session.acr, "amr": session.amr }));
-    tx.defer(&event.insert_statement(app, &new.origin, now));
+    write.defer(&event.insert_statement(write.core, write.context));
     OpenedSession { session, cookie_secret }
 }
 
@@ -196,23 +195,20 @@ pub fn open(app: &App, tx: &Transaction, new: NewSession, now: Timestamp) -> Ope
 /// `remembered` is the user's new choice, none where there was no such choice. `None` when the session has
 /// ended meanwhile, or when a concurrent request renewed it first.
 pub async fn renew(
-    app: &App,
-    tx: &Transaction,
+    write: &Write<'_>,
     session: &Session,
     authentication: AuthenticationContext,
     remembered: Option<bool>,
-    origin: &Origin,
-    now: Timestamp,
 ) -> Result<Option<OpenedSession>, DatabaseError> {
-    let cookie_secret = app.random.token();
+    let cookie_secret = write.core.random.token();
     let renewed = Session {
         remembered: remembered.unwrap_or(session.remembered),
-        expires_at: renewed_expires_at(app, session, remembered, now).micros(),
+        expires_at: renewed_expires_at(write.core, session, remembered, write.now()).micros(),
         cookie_hash: Some(crypto::token_hash(&cookie_secret)),
         auth_time: authentication.auth_time.micros(),
         acr: authentication.acr,
         amr: json!(authentication.amr),
-        last_seen_at: now.micros(),
+        last_seen_at: write.now().micros(),
         ..session.clone()
     };
     let changed = sessions::Entity::update_many()
@@ -229,22 +225,22 @@ pub async fn renew(
         .filter(sessions::Column::Sid.eq(session.sid))
         .filter(sessions::Column::CookieHash.eq(session.cookie_hash.clone()))
         .filter(sessions::Column::EndedAt.is_null())
-        .exec(tx)
+        .exec(write)
         .await?;
     if changed.rows_affected != 1 {
         return Ok(None);
     }
     event("session.renewed", &renewed)
         .details(json!({ "acr": renewed.acr, "amr": renewed.amr }))
-        .record(app, tx, origin, now)
+        .record(write)
         .await?;
     Ok(Some(OpenedSession { session: renewed, cookie_secret: Some(cookie_secret) }))
 }
 
 /// The absolute expiry of a renewed session: counted from the session's beginning when the session is to
 /// outlive the browser, and no later than that of a session opened now when it is not.
-fn renewed_expires_at(app: &App, session: &Session, remembered: Option<bool>, now: Timestamp) -> Timestamp {
-    let settings = &app.config.session;
+fn renewed_expires_at(core: &Core, session: &Session, remembered: Option<bool>, now: Timestamp) -> Timestamp {
+    let settings = &core.config.session;
     let end = Timestamp::from_micros(session.expires_at);
     match remembered {
         Some(true) => end.max(Timestamp::from_micros(session.created_at) + settings.lifetime.duration()),
@@ -267,56 +263,39 @@ pub fn touch_session_statement(session: &Session, now: Timestamp) -> Option<Upda
 }
 
 /// Moves the idle limit for a page that writes nothing else: at most one write a minute and session.
-pub async fn touch(app: &App, session: &Session) -> Result<(), DatabaseError> {
-    match touch_session_statement(session, app.clock.now()) {
-        Some(touch) => app.db.write_relaxed(&[&touch], |_| true).await.map(drop),
+pub async fn touch(core: &Core, session: &Session) -> Result<(), DatabaseError> {
+    match touch_session_statement(session, core.clock.now()) {
+        Some(touch) => core.db.write_relaxed(&[&touch], |_| true).await.map(drop),
         None => Ok(()),
     }
 }
 
 /// Ends a session and its grants, except grants with `offline_access`. True when the session was live.
-pub async fn end(
-    app: &App,
-    tx: &Transaction,
-    sid: Uuid,
-    because: &'static str,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<bool, DatabaseError> {
+pub async fn end(write: &Write<'_>, sid: Uuid, because: &'static str) -> Result<bool, DatabaseError> {
     let whose = sessions::Entity::find_by_id(sid).select_only().column(sessions::Column::UserId);
     let user = rows::Entity::find().filter(rows::Column::Id.in_subquery(whose.into_query()));
-    user.lock_exclusive().one(tx).await?;
-    end_locked(app, tx, sid, because, origin, now).await
+    user.lock_exclusive().one(write).await?;
+    end_locked(write, sid, because).await
 }
 
 /// [`end`] for a write that holds the user's row exclusively already.
-async fn end_locked(
-    app: &App,
-    tx: &Transaction,
-    sid: Uuid,
-    because: &'static str,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<bool, DatabaseError> {
+async fn end_locked(write: &Write<'_>, sid: Uuid, because: &'static str) -> Result<bool, DatabaseError> {
     let ended = sessions::Entity::update_many()
-        .col_expr(sessions::Column::EndedAt, Expr::value(now.micros()))
+        .col_expr(sessions::Column::EndedAt, Expr::value(write.now().micros()))
         .filter(sessions::Column::Sid.eq(sid))
         .filter(sessions::Column::EndedAt.is_null())
-        .exec_with_returning(tx)
+        .exec_with_returning(write)
         .await?;
     let Some(session) = ended.first() else { return Ok(false) };
-    grants::revoke_session_grants(app, tx, sid, because, now).await?;
-    event("session.ended", session)
-        .details(json!({ "because": because }))
-        .record(app, tx, origin, now)
-        .await?;
+    grants::revoke_session_grants(write, sid, because).await?;
+    event("session.ended", session).details(json!({ "because": because })).record(write).await?;
     Ok(true)
 }
 
 /// The live sessions of a user, the most recently used first.
-pub async fn live_of_user(app: &App, user_id: Uuid) -> Result<Vec<Session>, DatabaseError> {
-    let now = app.clock.now();
-    let idle_since = now - app.config.session.idle_lifetime.duration();
+pub async fn live_of_user(core: &Core, user_id: Uuid) -> Result<Vec<Session>, DatabaseError> {
+    let now = core.clock.now();
+    let idle_since = now - core.config.session.idle_lifetime.duration();
     // An API session is never touched: it is live as long as its tokens.
     let seen = Condition::any()
         .add(sessions::Column::LastSeenAt.gt(idle_since.micros()))
@@ -328,7 +307,7 @@ pub async fn live_of_user(app: &App, user_id: Uuid) -> Result<Vec<Session>, Data
         .filter(seen)
         .order_by_desc(sessions::Column::LastSeenAt)
         .limit(MAX_LISTED)
-        .all(app.db.reader())
+        .all(core.db.reader())
         .await?;
     Ok(live)
 }
@@ -339,40 +318,42 @@ pub async fn any_of_user(db: &impl ConnectionTrait, user_id: Uuid) -> Result<boo
 }
 
 /// The latest `auth_time` over the stored sessions of a user.
-pub async fn last_auth_time(app: &App, user_id: Uuid) -> Result<Option<Timestamp>, DatabaseError> {
+pub async fn last_auth_time(core: &Core, user_id: Uuid) -> Result<Option<Timestamp>, DatabaseError> {
     let last = sessions::Entity::find()
         .filter(sessions::Column::UserId.eq(user_id))
         .order_by_desc(sessions::Column::AuthTime)
-        .one(app.db.reader())
+        .one(core.db.reader())
         .await?;
     Ok(last.map(|session| Timestamp::from_micros(session.auth_time)))
 }
 
 /// Ends one session at the request of its user. False when the session belongs to another user or had ended.
 pub async fn end_own(
-    app: &App,
+    core: &Core,
     principal: Principal<'_>,
     sid: Uuid,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<bool, WriteError> {
-    let now = app.clock.now();
     principal
-        .write_exclusive(app, async |tx, user| {
+        .write_exclusive(core, context, async |write, user| {
             let theirs = sessions::Entity::find_by_id(sid).filter(sessions::Column::UserId.eq(user.id));
-            if theirs.one(tx).await?.is_none() {
+            if theirs.one(write).await?.is_none() {
                 return Ok(false);
             }
-            Ok(end_locked(app, tx, sid, "ended_by_user", origin, now).await?)
+            Ok(end_locked(write, sid, "ended_by_user").await?)
         })
         .await
 }
 
 /// Ends every other session at the request of the user, and returns their number.
-pub async fn end_others(app: &App, principal: Principal<'_>, origin: &Origin) -> Result<usize, WriteError> {
-    let now = app.clock.now();
+pub async fn end_others(
+    core: &Core,
+    principal: Principal<'_>,
+    context: &RequestContext,
+) -> Result<usize, WriteError> {
     principal
-        .write_exclusive(app, async |tx, user| {
-            Ok(end_all_except(app, tx, user.id, principal.sid(), "ended_by_user", origin, now).await?)
+        .write_exclusive(core, context, async |write, user| {
+            Ok(end_all_except(write, user.id, principal.sid(), "ended_by_user").await?)
         })
         .await
 }
@@ -380,25 +361,19 @@ pub async fn end_others(app: &App, principal: Principal<'_>, origin: &Origin) ->
 /// Ends every session of a user, with the same effect on grants, and returns their number. The write must
 /// hold the user's row exclusively ([`users::lock`]).
 pub async fn end_all_of_user(
-    app: &App,
-    tx: &Transaction,
+    write: &Write<'_>,
     user_id: Uuid,
     because: &'static str,
-    origin: &Origin,
-    now: Timestamp,
 ) -> Result<usize, DatabaseError> {
-    end_all_except(app, tx, user_id, None, because, origin, now).await
+    end_all_except(write, user_id, None, because).await
 }
 
 /// [`end_all_of_user`] with one session that continues.
 pub async fn end_all_except(
-    app: &App,
-    tx: &Transaction,
+    write: &Write<'_>,
     user_id: Uuid,
     kept: Option<Uuid>,
     because: &'static str,
-    origin: &Origin,
-    now: Timestamp,
 ) -> Result<usize, DatabaseError> {
     let live: Vec<Uuid> = sessions::Entity::find()
         .select_only()
@@ -406,11 +381,11 @@ pub async fn end_all_except(
         .filter(sessions::Column::UserId.eq(user_id))
         .filter(sessions::Column::EndedAt.is_null())
         .into_tuple()
-        .all(tx)
+        .all(write)
         .await?;
     let mut ended = 0;
     for sid in live.into_iter().filter(|sid| Some(*sid) != kept) {
-        ended += usize::from(end_locked(app, tx, sid, because, origin, now).await?);
+        ended += usize::from(end_locked(write, sid, because).await?);
     }
     Ok(ended)
 }

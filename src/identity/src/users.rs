@@ -16,7 +16,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-pub use self::profile::{PostalAddress, Profile};
+pub use self::profile::{InvalidClaim, PostalAddress, Profile};
 
 /// An end user, with a row in `users`.
 pub type User = users::Model;

@@ -12,15 +12,16 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::{App, audit::Origin, users::User};
+use crate::{
+    App,
+    core::{OPERATOR, USER},
+    users::User,
+};
 
 /// Events that clients cause with their tokens, or that anyone can begin: they are many, and no acts of the
 /// owner.
 const HIDDEN_KINDS: [&str; 4] =
     ["code.redeemed", "login.begun", "refresh_token.replayed", "refresh_token.rotated"];
-
-const OPERATOR_KINDS: [&str; 5] =
-    ["login.operator_code_created", "user.added", "user.disabled", "user.enabled", "user.unlocked"];
 
 /// One event that concerned the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,12 +109,18 @@ pub async fn list(
     })
 }
 
+/// Whether an operator did it, or another user.
+fn acted_by_other(row: &rows::Model) -> bool {
+    match row.actor_kind.as_deref() {
+        Some(OPERATOR) => true,
+        Some(USER) => row.actor_id != row.user_id.map(|id| id.to_string()),
+        _ => false,
+    }
+}
+
 fn event_from_row(app: &App, row: rows::Model) -> ActivityEvent {
-    let command = Origin::command().user_agent;
-    // A command records this user agent, and neither an IP address nor a request id; no HTTP request lacks
-    // both.
-    let by_command = row.user_agent == command && row.ip.is_none() && row.request_id.is_none();
-    let by_operator = OPERATOR_KINDS.contains(&row.kind.as_str()) || by_command;
+    // Somebody else's IP address and browser are not the owner's to see.
+    let by_operator = acted_by_other(&row);
     let name = |client_id: &str| app.clients().find(client_id).map(|client| client.row.name.clone());
     ActivityEvent {
         occurred_at: Timestamp::from_micros(row.at),

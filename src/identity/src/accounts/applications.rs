@@ -9,10 +9,12 @@ use serde_json::json;
 
 use crate::{
     App,
-    audit::{Event, Origin},
-    consents, grants,
+    audit::Event,
+    consents,
+    core::RequestContext,
+    grants,
+    scope::Scope,
     sessions::{Principal, WriteError},
-    tokens::Scope,
     users::User,
 };
 
@@ -71,19 +73,17 @@ pub async fn remove(
     app: &App,
     principal: Principal<'_>,
     client_id: &str,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<bool, WriteError> {
-    let now = app.clock.now();
     principal
-        .write_exclusive(app, async |tx, user| {
-            let ended =
-                grants::revoke_client_grants(app, tx, user.id, client_id, "removed_by_user", now).await?;
-            let consent_withdrawn = consents::withdraw(tx, user.id, client_id).await?;
+        .write_exclusive(app, context, async |write, user| {
+            let ended = grants::revoke_client_grants(write, user.id, client_id, "removed_by_user").await?;
+            let consent_withdrawn = consents::withdraw(write, user.id, client_id).await?;
             if ended == 0 && !consent_withdrawn {
                 return Ok(false);
             }
             let event = Event::new("application.removed").user(user.id).client(client_id);
-            event.details(json!({ "grants": ended })).record(app, tx, origin, now).await?;
+            event.details(json!({ "grants": ended })).record(write).await?;
             Ok(true)
         })
         .await

@@ -12,10 +12,7 @@
 //! without the user, the IP address and the user agent.
 
 use postern_entities::users::{Column, Entity};
-use postern_service::{
-    clock::Timestamp,
-    database::{DatabaseError, Transaction},
-};
+use postern_service::{clock::Timestamp, database::DatabaseError};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, Statement, sea_query::Expr,
@@ -23,11 +20,14 @@ use sea_orm::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{AccountError, links};
+use super::AccountError;
 use crate::{
     App,
-    audit::{Event, Origin},
+    audit::Event,
+    core::{RequestContext, Write},
     grants,
+    jobs::{JobError, JobKind, housekeeping},
+    links,
     login::attempt,
     mail::{self, MailTemplate},
     readable,
@@ -64,16 +64,20 @@ const DEPENDENT_ROWS_SQL: [&str; 6] = [
     "DELETE FROM links WHERE token_hash IN \
      (SELECT token_hash FROM links WHERE email = (SELECT email FROM users WHERE id = $1)",
     "UPDATE audit_events SET user_id = NULL, sid = NULL, grant_id = NULL, ip = NULL, user_agent = NULL, \
-     request_id = NULL WHERE id IN (SELECT id FROM audit_events WHERE user_id = $1",
+     request_id = NULL, actor_id = CASE WHEN actor_kind = 'user' THEN NULL ELSE actor_id END WHERE id IN (SELECT id FROM audit_events WHERE user_id = $1",
 ];
 
 /// Closes an account. The caller has checked recent authentication
 /// ([`credential_change_requirement`](crate::login::second_factor::credential_change_requirement)). Every
 /// session and grant ends; the owner gets a mail. Returns the time of the deletion.
-pub async fn close(app: &App, principal: Principal<'_>, origin: &Origin) -> Result<Timestamp, AccountError> {
-    let (user, now) = (principal.user, app.clock.now());
+pub async fn close(
+    app: &App,
+    principal: Principal<'_>,
+    context: &RequestContext,
+) -> Result<Timestamp, AccountError> {
+    let (user, now) = (principal.user, context.now);
     let deletion_at = now + app.config.registration.deletion_grace.duration();
-    let language = &mail::account_language(app, user);
+    let language = &mail::account_language(&app.templates, user);
     let mail_template = MailTemplate {
         to: Some(&user.email),
         template: "account-closed",
@@ -83,63 +87,71 @@ pub async fn close(app: &App, principal: Principal<'_>, origin: &Origin) -> Resu
     let closing_notice =
         mail::prepare_with_facts(app, mail_template, [("date", readable::format_minute(deletion_at))])?;
     principal
-        .write_exclusive(app, async |tx, user| -> Result<(), AccountError> {
-            set_deletion_at(tx, &user, Some(deletion_at), now).await?;
-            links::end_user_links(tx, user.id, now).await?;
-            attempt::end_attempts_of_user(tx, user.id, now).await?;
-            sessions::end_all_of_user(app, tx, user.id, REVOKED_BECAUSE, origin, now).await?;
-            grants::revoke_user_grants(tx, user.id, None, REVOKED_BECAUSE, now).await?;
+        .write_exclusive(app, context, async |write, user| -> Result<(), AccountError> {
+            set_deletion_at(write, &user, Some(deletion_at)).await?;
+            links::end_user_links(write, user.id).await?;
+            attempt::end_attempts_of_user(write, user.id).await?;
+            sessions::end_all_of_user(write, user.id, REVOKED_BECAUSE).await?;
+            grants::revoke_user_grants(write, user.id, None, REVOKED_BECAUSE).await?;
             let event = Event::new("account.closed").user(user.id);
             let event = event.details(json!({ "deletion_at": deletion_at.rfc3339() }));
-            event.record(app, tx, origin, now).await?;
-            Ok(closing_notice.enqueue(tx).await?)
+            event.record(write).await?;
+            Ok(closing_notice.enqueue(write).await?)
         })
         .await?;
-    app.jobs.wake();
     Ok(deletion_at)
 }
 
 /// Restores a closed account for its owner, who signed in to it
 /// ([`find_of_closed_account`](crate::sessions::find_of_closed_account)); the owner gets a mail. False if the
 /// account was not closed, or if the grace period is over.
-pub async fn restore(app: &App, principal: Principal<'_>, origin: &Origin) -> Result<bool, AccountError> {
-    let (user, now) = (principal.user, app.clock.now());
-    let restoration_notice = mail::prepare_notice(app, user, "account-restored")?;
+pub async fn restore(
+    app: &App,
+    principal: Principal<'_>,
+    context: &RequestContext,
+) -> Result<bool, AccountError> {
+    let (user, _now) = (principal.user, context.now);
+    let restoration_notice = mail::prepare_notice(app, &app.templates, user, "account-restored")?;
     let restored = principal
-        .write_exclusive(app, async |tx, user| -> Result<bool, AccountError> {
-            if !set_deletion_at(tx, &user, None, now).await? {
+        .write_exclusive(app, context, async |write, user| -> Result<bool, AccountError> {
+            if !set_deletion_at(write, &user, None).await? {
                 return Ok(false);
             }
-            Event::new("account.restored").user(user.id).record(app, tx, origin, now).await?;
-            restoration_notice.enqueue(tx).await?;
+            Event::new("account.restored").user(user.id).record(write).await?;
+            restoration_notice.enqueue(write).await?;
             Ok(true)
         })
         .await?;
-    app.jobs.wake();
     Ok(restored)
 }
 
 /// Sets or clears the time of the deletion. False if that time has passed: then nothing may stop
 /// [`delete_due`].
 async fn set_deletion_at(
-    tx: &Transaction,
+    write: &Write<'_>,
     user: &User,
     deletion_at: Option<Timestamp>,
-    now: Timestamp,
 ) -> Result<bool, DatabaseError> {
-    if user.deletion_at.is_some_and(|end| end <= now.micros()) {
+    if user.deletion_at.is_some_and(|end| end <= write.now().micros()) {
         return Ok(false);
     }
     Entity::update_many()
         .col_expr(Column::DeletionAt, Expr::value(deletion_at.map(Timestamp::micros)))
-        .col_expr(Column::UpdatedAt, Expr::value(now.micros()))
+        .col_expr(Column::UpdatedAt, Expr::value(write.now().micros()))
         .filter(Column::Id.eq(user.id))
-        .exec(tx)
+        .exec(write)
         .await?;
     Ok(true)
 }
 
 /// Deletes the accounts whose grace period is over. Returns their number.
+/// The recurring job that runs [`delete_due`].
+pub(crate) fn job_kind() -> JobKind<App> {
+    JobKind::recurring(JOB, housekeeping::INTERVAL, |app, _| {
+        Box::pin(async move { delete_due(&app).await.map(drop).map_err(JobError::from) })
+    })
+}
+
 pub async fn delete_due(app: &App) -> Result<u64, DatabaseError> {
     let due: Vec<Uuid> = Entity::find()
         .select_only()
@@ -197,15 +209,14 @@ async fn execute(app: &App, step: Statement) -> Result<u64, DatabaseError> {
 
 /// Deletes the user row with its dependent rows. The audit event of the deletion names no user.
 async fn delete_user_row(app: &App, id: Uuid) -> Result<bool, DatabaseError> {
-    let now = app.clock.now();
-    app.db
-        .write(async |tx| {
-            let due = Column::DeletionAt.lte(now.micros());
-            let removed = Entity::delete_by_id(id).filter(due).exec(tx).await?.rows_affected;
-            if removed == 1 {
-                Event::new("account.deleted").record(app, tx, &Origin::default(), now).await?;
-            }
-            Ok(removed == 1)
-        })
-        .await
+    let context = RequestContext::of_job(app);
+    app.write(&context, async |write| {
+        let due = Column::DeletionAt.lte(write.now().micros());
+        let removed = Entity::delete_by_id(id).filter(due).exec(write).await?.rows_affected;
+        if removed == 1 {
+            Event::new("account.deleted").record(write).await?;
+        }
+        Ok(removed == 1)
+    })
+    .await
 }

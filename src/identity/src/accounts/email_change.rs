@@ -12,14 +12,12 @@
 use postern_entities::users as rows;
 use sea_orm::{ActiveModelTrait as _, ActiveValue::Set};
 
-use super::{
-    AccountError, count_mail,
-    email_undo::FormerEmail,
-    links::{self, Link, NewLink, Purpose},
-};
+use super::{AccountError, count_mail, email_undo::FormerEmail};
 use crate::{
     App,
-    audit::{Event, Origin},
+    audit::Event,
+    core::RequestContext,
+    links::{self, Link, LinkRecipient, NewLink, Purpose},
     login::attempt,
     mail::{self, MailTemplate, allowance::MailRequester},
     readable,
@@ -34,43 +32,42 @@ pub async fn request(
     app: &App,
     principal: Principal<'_>,
     email: &str,
-    language: &str,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<(), AccountError> {
     let email = Email::parse(email).map_err(|_| AccountError::MalformedEmail)?;
     let user = principal.user;
     if email.as_str() == user.email {
         return Err(AccountError::SameEmail);
     }
-    let now = app.clock.now();
+    let now = context.now;
     let taken = users::find_by_email(app.db.reader(), &email).await?.is_some();
     let (purpose, template) =
         if taken { (Purpose::Decoy, "address-taken") } else { (Purpose::ChangeEmail, "confirm-email") };
-    let link = NewLink::new(app, purpose, Some(user.id), &email, &(), now)?;
+    let link = NewLink::new(app, purpose, LinkRecipient { user_id: Some(user.id), email: &email }, &(), now)?;
     let path = match purpose {
         Purpose::ChangeEmail => format!("/confirm-email?token={}", link.token),
         _ => "/account".to_owned(),
     };
-    let mail_template = MailTemplate { to: Some(email.as_str()), template, language, path: Some(&path) };
+    let mail_template =
+        MailTemplate { to: Some(email.as_str()), template, language: &context.language, path: Some(&path) };
     // The reader must see which account would get the email. The mail names the account's email only: a name
     // is free text that a stranger may have chosen.
     let facts = [("account", user.email.clone())];
     let link_mail = mail::prepare_until(app, mail_template, facts, link.expires_at())?;
-    let notice = mail::prepare_notice(app, user, "email-change-asked")?;
+    let notice = mail::prepare_notice(app, &app.templates, user, "email-change-asked")?;
     let limited = principal
-        .write(app, async |tx, user| -> Result<_, AccountError> {
-            let limited = count_mail(app, tx, (&email, MailRequester::Stranger), origin, now).await?;
+        .write(app, context, async |write, user| -> Result<_, AccountError> {
+            let limited = count_mail(write, (&email, MailRequester::Stranger)).await?;
             if limited.is_none() {
-                links::end_user_links_for(tx, user.id, Purpose::ChangeEmail, now).await?;
-                link.store(tx).await?;
-                link_mail.enqueue(tx).await?;
-                notice.enqueue(tx).await?;
-                Event::new("email.change_asked").user(user.id).record(app, tx, origin, now).await?;
+                links::end_user_links_for(write, user.id, Purpose::ChangeEmail).await?;
+                link.store(write).await?;
+                link_mail.enqueue(write).await?;
+                notice.enqueue(write).await?;
+                Event::new("email.change_asked").user(user.id).record(write).await?;
             }
             Ok(limited)
         })
         .await?;
-    app.jobs.wake();
     limited.map_or(Ok(()), |retry_after| Err(AccountError::RateLimited { retry_after }))
 }
 
@@ -97,9 +94,9 @@ pub async fn confirm(
     app: &App,
     principal: Principal<'_>,
     token: &str,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<String, AccountError> {
-    let now = app.clock.now();
+    let now = context.now;
     let PendingEmailChange { user, link, .. } =
         find_pending(app, token).await?.ok_or(AccountError::InvalidLink)?;
     if user.id != principal.user.id {
@@ -108,16 +105,16 @@ pub async fn confirm(
     let user_id = user.id;
     let former = FormerEmail::from_user(app, &user, now)?;
     let path = format!("/undo-email-change?token={}", former.token);
-    let language = &mail::account_language(app, &user);
+    let language = &mail::account_language(&app.templates, &user);
     let mail_template =
         MailTemplate { to: Some(&user.email), template: "email-changed", language, path: Some(&path) };
     let change_notice =
         mail::prepare_with_facts(app, mail_template, [("date", readable::format_minute(former.expires_at))])?;
     principal
-        .write_exclusive(app, async |tx, row| {
+        .write_exclusive(app, context, async |write, row| {
             // The notice was sealed for the email that was read before; of two concurrent changes, the second
             // is refused.
-            if row.email != user.email || !link.consume(tx, now).await? {
+            if row.email != user.email || !link.consume(write).await? {
                 return Err(AccountError::InvalidLink);
             }
             let changed = rows::ActiveModel {
@@ -127,14 +124,13 @@ pub async fn confirm(
                 updated_at: Set(now.micros()),
                 ..Default::default()
             };
-            changed.update(tx).await.map_err(AccountError::from_email_error)?;
-            links::end_user_links(tx, user_id, now).await?;
-            attempt::end_attempts_of_user(tx, user_id, now).await?;
-            former.store(tx).await?;
-            Event::new("email.changed").user(user_id).record(app, tx, origin, now).await?;
-            Ok(change_notice.enqueue(tx).await?)
+            changed.update(write).await.map_err(AccountError::from_email_error)?;
+            links::end_user_links(write, user_id).await?;
+            attempt::end_attempts_of_user(write, user_id).await?;
+            former.store(write).await?;
+            Event::new("email.changed").user(user_id).record(write).await?;
+            Ok(change_notice.enqueue(write).await?)
         })
         .await?;
-    app.jobs.wake();
     Ok(link.email)
 }

@@ -19,20 +19,20 @@ use postern_service::{
     database::{DatabaseError, Transaction},
 };
 use sea_orm::{
-    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _,
-    QuerySelect as _, sea_query::Expr,
+    ActiveModelTrait as _,
+    ActiveValue::Set,
+    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QuerySelect as _,
+    sea_query::{CaseStatement, Expr, ExprTrait as _},
 };
 use uuid::Uuid;
 
-use super::{
-    AccountError,
-    links::{NewLink, Purpose},
-    registration::password_enabled,
-};
+use super::{AccountError, registration::password_enabled};
 use crate::{
     App,
-    audit::{Event, Origin},
+    audit::Event,
+    core::{RequestContext, Write},
     crypto::{self, CryptoError},
+    links::{LinkRecipient, NewLink, Purpose},
     login::credential_change::AccessTermination,
     mail::{self, MailTemplate},
     rate_limit::{self, Limit, TakeOutcome},
@@ -43,6 +43,9 @@ const REVOKED_BECAUSE: &str = "email_change_undone";
 
 /// Authenticators that were enrolled this long before the change may be the thief's too.
 const SUSPECT_PERIOD: Duration = Duration::from_hours(7 * 24);
+
+/// The most valid links of one account.
+const MAX_LINKS: u64 = 20;
 
 /// The email that an account gives up, and the link that restores it.
 pub(super) struct FormerEmail {
@@ -71,14 +74,24 @@ impl FormerEmail {
 
     /// Stores the former email. The links of earlier changes are extended to the expiry of this one: otherwise the
     /// mailbox that the account leaves now could take the account after the earlier mailbox can no longer answer.
-    pub(super) async fn store(self, tx: &Transaction) -> Result<(), DatabaseError> {
-        rows::Entity::update_many()
-            .col_expr(rows::Column::ExpiresAt, Expr::value(self.row.expires_at))
+    /// Refused when [`MAX_LINKS`] links of the account are valid, because every change keeps all of them alive.
+    pub(super) async fn store(self, write: &Write<'_>) -> Result<(), AccountError> {
+        let expires_at = Expr::col(rows::Column::ExpiresAt);
+        // Extended only: a lowered setting must not take an owner's link away.
+        let extended = CaseStatement::new()
+            .case(expires_at.clone().lt(self.row.expires_at), self.row.expires_at)
+            .finally(expires_at);
+        let earlier = rows::Entity::update_many()
+            .col_expr(rows::Column::ExpiresAt, extended.into())
             .filter(rows::Column::UserId.eq(self.row.user_id))
             .filter(rows::Column::ExpiresAt.gt(self.row.created_at))
-            .exec(tx)
+            .exec(write)
             .await?;
-        rows::Entity::insert(rows::ActiveModel::from(self.row)).exec_without_returning(tx).await?;
+        if earlier.rows_affected >= MAX_LINKS {
+            let retry_after = write.core.config.registration.email_undo_lifetime.duration();
+            return Err(AccountError::TooManyChanges { retry_after });
+        }
+        rows::Entity::insert(rows::ActiveModel::from(self.row)).exec_without_returning(write).await?;
         Ok(())
     }
 }
@@ -113,59 +126,68 @@ async fn find_undoable(app: &App, token: &str) -> Result<Option<UndoableEmailCha
 
 /// Restores the former email and ends every access that the thief may have. A link to set a new password is
 /// mailed to the restored email, and the lost email gets a notice. Returns the restored email.
-pub async fn undo(app: &App, token: &str, language: &str, origin: &Origin) -> Result<String, AccountError> {
+pub async fn undo(app: &App, token: &str, context: &RequestContext) -> Result<String, AccountError> {
     let UndoableEmailChange { user, email, row } =
         find_undoable(app, token).await?.ok_or(AccountError::InvalidLink)?;
-    let now = app.clock.now();
-    count_undo_try(app, origin).await?;
+    let now = context.now;
+    count_undo_try(app, context).await?;
     let reset = match password_enabled(app) {
-        true => Some(NewLink::new(app, Purpose::Reset, Some(user.id), &email, &None::<Uuid>, now)?),
+        true => Some(NewLink::new(
+            app,
+            Purpose::Reset,
+            LinkRecipient { user_id: Some(user.id), email: &email },
+            &None::<Uuid>,
+            now,
+        )?),
         false => None,
     };
     let path = reset.as_ref().map(|link| format!("/reset-password?token={}", link.token));
     let path = path.as_deref().or(Some("/login?to=account"));
-    let restored = MailTemplate { to: Some(email.as_str()), template: "email-restored", language, path };
+    let restored = MailTemplate {
+        to: Some(email.as_str()),
+        template: "email-restored",
+        language: &context.language,
+        path,
+    };
     let restored_mail = mail::prepare(app, restored)?;
-    let undo_notice = mail::prepare_notice(app, &user, "email-change-undone")?;
-    app.db
-        .write(async |tx| {
-            // The user row is locked first, as in every change of credentials, so that concurrent changes run
-            // one after another.
-            let locked_user = user_rows::Entity::find_by_id(user.id).lock_exclusive().one(tx).await?;
-            let held =
-                locked_user.filter(|held| users::may_sign_in(held, now)).ok_or(AccountError::InvalidLink)?;
-            if !consume(tx, &row, now).await? {
-                return Err(AccountError::InvalidLink);
-            }
-            let changed = user_rows::ActiveModel {
-                id: Set(held.id),
-                email: Set(email.as_str().to_owned()),
-                email_verified: Set(true),
-                updated_at: Set(now.micros()),
-                ..Default::default()
-            };
-            changed.update(tx).await.map_err(AccountError::from_restored_email_error)?;
-            remove_suspect_credentials(tx, &row).await?;
-            AccessTermination { user_id: user.id, kept_session: None, because: REVOKED_BECAUSE, origin }
-                .apply(app, tx, now)
-                .await?;
-            if let Some(reset) = reset {
-                reset.store(tx).await?;
-            }
-            Event::new("email.change_undone").user(user.id).record(app, tx, origin, now).await?;
-            restored_mail.enqueue(tx).await?;
-            Ok(undo_notice.enqueue(tx).await?)
-        })
-        .await?;
-    app.jobs.wake();
+    let undo_notice = mail::prepare_notice(app, &app.templates, &user, "email-change-undone")?;
+    app.write(context, async |write| {
+        // The user row is locked first, as in every change of credentials, so that concurrent changes run
+        // one after another.
+        let locked_user = user_rows::Entity::find_by_id(user.id).lock_exclusive().one(write).await?;
+        let held =
+            locked_user.filter(|held| users::may_sign_in(held, now)).ok_or(AccountError::InvalidLink)?;
+        if !consume(write, &row).await? {
+            return Err(AccountError::InvalidLink);
+        }
+        let changed = user_rows::ActiveModel {
+            id: Set(held.id),
+            email: Set(email.as_str().to_owned()),
+            email_verified: Set(true),
+            updated_at: Set(now.micros()),
+            ..Default::default()
+        };
+        changed.update(write).await.map_err(AccountError::from_restored_email_error)?;
+        remove_suspect_credentials(write, &row).await?;
+        AccessTermination { user_id: user.id, kept_session: None, because: REVOKED_BECAUSE }
+            .apply(write)
+            .await?;
+        if let Some(reset) = reset {
+            reset.store(write).await?;
+        }
+        Event::new("email.change_undone").user(user.id).record(write).await?;
+        restored_mail.enqueue(write).await?;
+        Ok(undo_notice.enqueue(write).await?)
+    })
+    .await?;
     Ok(email.as_str().to_owned())
 }
 
 /// A link is used once; but a link whose email belongs to another account by now fails, and could be tried
 /// forever.
-async fn count_undo_try(app: &App, origin: &Origin) -> Result<(), AccountError> {
+async fn count_undo_try(app: &App, context: &RequestContext) -> Result<(), AccountError> {
     let limit = Limit { name: "email_undo_tries_per_source", rate: app.config.limits.codes_per_source };
-    match rate_limit::take_relaxed(app, limit, &rate_limit::source_of_ip(origin.ip)).await? {
+    match rate_limit::take_relaxed(app, limit, &rate_limit::source_of_ip(context.ip)).await? {
         TakeOutcome::Within(_) => Ok(()),
         TakeOutcome::Limited { retry_after, .. } => Err(AccountError::RateLimited { retry_after }),
     }
@@ -173,10 +195,10 @@ async fn count_undo_try(app: &App, origin: &Origin) -> Result<(), AccountError> 
 
 /// Uses the link, and invalidates the links of later changes. False if another request used the link, or if
 /// it has expired.
-async fn consume(tx: &Transaction, row: &rows::Model, now: Timestamp) -> Result<bool, DatabaseError> {
+async fn consume(write: &Write<'_>, row: &rows::Model) -> Result<bool, DatabaseError> {
     let used = rows::Entity::delete_by_id(row.token_hash.clone())
-        .filter(rows::Column::ExpiresAt.gt(now.micros()))
-        .exec(tx)
+        .filter(rows::Column::ExpiresAt.gt(write.now().micros()))
+        .exec(write)
         .await?;
     if used.rows_affected != 1 {
         return Ok(false);
@@ -184,7 +206,7 @@ async fn consume(tx: &Transaction, row: &rows::Model, now: Timestamp) -> Result<
     rows::Entity::delete_many()
         .filter(rows::Column::UserId.eq(row.user_id))
         .filter(rows::Column::CreatedAt.gte(row.created_at))
-        .exec(tx)
+        .exec(write)
         .await?;
     Ok(true)
 }

@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{
     App,
-    audit::{Event, Origin},
+    audit::Event,
+    core::RequestContext,
     login::{passkey::enrolment, recovery_code, totp},
     sessions::{self, Principal, Session},
     users::User,
@@ -25,8 +26,12 @@ pub const MAX_EVENTS: u64 = 10_000;
 /// Builds the export. The caller has checked recent authentication
 /// ([`credential_change_requirement`](crate::login::second_factor::credential_change_requirement)). The
 /// export itself is recorded as an audit event.
-pub async fn document(app: &App, principal: Principal<'_>, origin: &Origin) -> Result<Value, AccountError> {
-    let (user, now) = (principal.user, app.clock.now());
+pub async fn document(
+    app: &App,
+    principal: Principal<'_>,
+    context: &RequestContext,
+) -> Result<Value, AccountError> {
+    let (user, now) = (principal.user, context.now);
     let sessions = sessions::live_of_user(app, user.id).await?;
     let applications = applications::list(app, user).await?;
     let activity = activity::list(app, user, None, MAX_EVENTS).await?;
@@ -52,9 +57,7 @@ pub async fn document(app: &App, principal: Principal<'_>, origin: &Origin) -> R
     });
     let event = Event::new("account.exported").user(user.id);
     principal
-        .write(app, async |tx, _| -> Result<(), AccountError> {
-            Ok(event.record(app, tx, origin, now).await?)
-        })
+        .write(app, context, async |write, _| -> Result<(), AccountError> { Ok(event.record(write).await?) })
         .await?;
     Ok(document)
 }

@@ -8,18 +8,19 @@ use postern_service::clock::Timestamp;
 
 use super::{
     AccountError, context_words,
-    links::{self, NewLink, Purpose},
     registration::{VerifiedAccount, count_registration_try, password_enabled},
 };
 use crate::{
-    App, administration,
-    audit::{Event, Origin},
+    App,
+    audit::Event,
     config::RegistrationMode,
+    core::RequestContext,
+    links::{self, LinkRecipient, NewLink, Purpose},
     mail::{
         self, MailTemplate,
         allowance::{self, Allowance, MailRequester},
     },
-    passwords::{self, Password, Weakness},
+    passwords::{Password, Weakness},
     users::{self, Email, Profile, User},
 };
 
@@ -45,13 +46,8 @@ fn invitations_allowed(app: &App) -> bool {
 }
 
 /// Invites an email for an operator: without a rate limit, and with a link to pass on if no mail can be sent.
-pub async fn invite(
-    app: &App,
-    email: &str,
-    language: &str,
-    origin: &Origin,
-) -> Result<NewInvitation, AccountError> {
-    create(app, email, None, language, origin).await
+pub async fn invite(app: &App, email: &str, context: &RequestContext) -> Result<NewInvitation, AccountError> {
+    create(app, email, None, context).await
 }
 
 /// Invites an email for a client. If the email has an account, the mail says so; the result is the same.
@@ -59,60 +55,58 @@ pub async fn invite_for_client(
     app: &App,
     client_id: &str,
     email: &str,
-    language: &str,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<Invitation, AccountError> {
     if !app.mailer.delivers() {
         return Err(AccountError::RegistrationClosed);
     }
-    Ok(create(app, email, Some(client_id), language, origin).await?.invitation)
+    Ok(create(app, email, Some(client_id), context).await?.invitation)
 }
 
 async fn create(
     app: &App,
     email: &str,
     client_id: Option<&str>,
-    language: &str,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<NewInvitation, AccountError> {
     if !invitations_allowed(app) {
         return Err(AccountError::RegistrationClosed);
     }
     let email = Email::parse(email).map_err(|_| AccountError::MalformedEmail)?;
-    let now = app.clock.now();
+    let now = context.now;
     let expires_at = now + app.config.registration.invitation_lifetime.duration();
     let taken = users::find_by_email(app.db.reader(), &email).await?.is_some();
     let (purpose, template) =
         if taken { (Purpose::Decoy, "invited-already") } else { (Purpose::Invite, "invitation") };
-    let link = NewLink::new(app, purpose, None, &email, &(), now)?.with_expiry(expires_at);
+    let link = NewLink::new(app, purpose, LinkRecipient { user_id: None, email: &email }, &(), now)?
+        .with_expiry(expires_at);
     let path = if taken { "/account".to_owned() } else { format!("/register?invitation={}", link.token) };
     let manual_link = (!app.mailer.delivers()).then(|| format!("{}{path}", app.config.issuer));
-    let mail_template = MailTemplate { to: Some(email.as_str()), template, language, path: Some(&path) };
+    let mail_template =
+        MailTemplate { to: Some(email.as_str()), template, language: &context.language, path: Some(&path) };
     let invitation_mail = mail::prepare_until(app, mail_template, [], expires_at)?;
     let mut event = Event::new("user.invited");
     if let Some(client_id) = client_id {
         event = event.client(client_id);
     }
     let limited = app
-        .db
-        .write(async |tx| -> Result<_, AccountError> {
+        .write(context, async |write| -> Result<_, AccountError> {
             let recipient = (email.as_str(), MailRequester::Stranger);
             if client_id.is_some()
                 && let Allowance::Limited { retry_after } =
-                    allowance::take_for_recipient(app, tx, recipient, origin, now).await?
+                    allowance::take_for_recipient(write, recipient).await?
             {
                 return Ok(Some(retry_after));
             }
-            links::end_email_links(tx, Purpose::Invite, &email, now).await?;
-            link.store(tx).await?;
+            links::end_email_links(write, Purpose::Invite, &email).await?;
+            link.store(write).await?;
             if manual_link.is_none() {
-                invitation_mail.enqueue(tx).await?;
+                invitation_mail.enqueue(write).await?;
             }
-            event.record(app, tx, origin, now).await?;
+            event.record(write).await?;
             Ok(None)
         })
         .await?;
-    app.jobs.wake();
     if let Some(retry_after) = limited {
         return Err(AccountError::RateLimited { retry_after });
     }
@@ -135,30 +129,29 @@ pub async fn accept(
     token: &str,
     password: &str,
     profile: Profile,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<User, AccountError> {
     if !invitations_allowed(app) {
         return Err(AccountError::RegistrationClosed);
     }
-    let now = app.clock.now();
+    let now = context.now;
     let link = links::find::<()>(app, Purpose::Invite, token, now).await?.ok_or(AccountError::InvalidLink)?;
-    let profile = administration::users::validate_profile(profile)?;
+    let profile = profile.validate()?;
     let password = Password::from_typed(password).ok_or(Weakness::TooLong)?;
-    count_registration_try(app, origin).await?;
+    count_registration_try(app, context).await?;
     // Judged before the link is used, so that a weak password does not use up the link.
     let words = context_words(app, &link.email, profile.name.as_deref());
-    passwords::check(app, &password, false, &words).await??;
-    let password_hash = passwords::hash(app, &password).await?;
+    app.passwords.check(&password, false, &words).await??;
+    let password_hash = app.passwords.hash(&app.random, &password).await?;
     let account = VerifiedAccount::new(app, &link.email, &profile, &password_hash, now)?;
     let user = account.user.clone();
-    app.db
-        .write(async |tx| {
-            if !link.consume(tx, now).await? {
-                return Err(AccountError::InvalidLink);
-            }
-            account.store(app, tx, "invitation", origin, now).await
-        })
-        .await?;
+    app.write(context, async |write| {
+        if !link.consume(write).await? {
+            return Err(AccountError::InvalidLink);
+        }
+        account.store(write, "invitation").await
+    })
+    .await?;
     Ok(user)
 }
 
@@ -174,16 +167,14 @@ pub async fn list(app: &App, limit: u64) -> Result<Vec<Invitation>, AccountError
 }
 
 /// Withdraws the invitations to an email. False if none was valid.
-pub async fn withdraw(app: &App, email: &str, origin: &Origin) -> Result<bool, AccountError> {
+pub async fn withdraw(app: &App, email: &str, context: &RequestContext) -> Result<bool, AccountError> {
     let email = Email::parse(email).map_err(|_| AccountError::MalformedEmail)?;
-    let now = app.clock.now();
-    app.db
-        .write(async |tx| {
-            let withdrawn = links::end_email_links(tx, Purpose::Invite, &email, now).await?;
-            if withdrawn {
-                Event::new("user.invitation_withdrawn").record(app, tx, origin, now).await?;
-            }
-            Ok(withdrawn)
-        })
-        .await
+    app.write(context, async |write| {
+        let withdrawn = links::end_email_links(write, Purpose::Invite, &email).await?;
+        if withdrawn {
+            Event::new("user.invitation_withdrawn").record(write).await?;
+        }
+        Ok(withdrawn)
+    })
+    .await
 }

@@ -23,7 +23,6 @@ pub mod email_change;
 pub mod email_undo;
 pub mod export;
 pub mod invitations;
-mod links;
 pub mod password;
 pub mod password_strength;
 pub mod profile;
@@ -33,17 +32,12 @@ pub mod registration;
 
 use std::time::Duration;
 
-use postern_service::{
-    clock::Timestamp,
-    database::{DatabaseError, Transaction},
-};
+use postern_service::database::DatabaseError;
 
-use self::links::LinkError;
-pub(crate) use self::links::end_user_links as end_links;
+use crate::links::LinkError;
 use crate::{
     App,
-    administration::ChangeError,
-    audit::Origin,
+    core::{RequestContext, Write},
     crypto::CryptoError,
     login::LoginError,
     mail::allowance::{self, Allowance, MailRequester},
@@ -51,6 +45,7 @@ use crate::{
     pool::Busy,
     sessions::SessionEnded,
     users::Email,
+    users::InvalidClaim,
 };
 
 /// Why a use case of this module refused a request.
@@ -154,16 +149,9 @@ impl From<LinkError> for AccountError {
     }
 }
 
-impl From<ChangeError> for AccountError {
-    fn from(cause: ChangeError) -> Self {
-        match cause {
-            ChangeError::Invalid { field, rule } => Self::InvalidClaim { field, rule },
-            ChangeError::Database(cause) => cause.into(),
-            // Another account took the email first.
-            ChangeError::Taken { .. } | ChangeError::Unknown { .. } | ChangeError::Refused(_) => {
-                Self::InvalidLink
-            }
-        }
+impl From<InvalidClaim> for AccountError {
+    fn from(InvalidClaim { claim, rule }: InvalidClaim) -> Self {
+        Self::InvalidClaim { field: claim, rule: rule.to_owned() }
     }
 }
 
@@ -188,8 +176,8 @@ impl AccountError {
 
 /// Completes a registration by the token of its link and returns the email. The link of a change of email is
 /// refused here, because only its signed-in account may use that link ([`email_change::confirm`]).
-pub async fn verify_email(app: &App, token: &str, origin: &Origin) -> Result<String, AccountError> {
-    match registration::verify_email(app, token, None, origin).await {
+pub async fn verify_email(app: &App, token: &str, context: &RequestContext) -> Result<String, AccountError> {
+    match registration::verify_email(app, token, None, context).await {
         Ok(verified) => Ok(verified.user.email),
         Err(
             cause @ (AccountError::InvalidLink
@@ -207,13 +195,10 @@ pub async fn verify_email(app: &App, token: &str, origin: &Origin) -> Result<Str
 /// Counts a mail to an email that the request names. Returns the delay if the limit is exceeded. The caller
 /// must commit the write also then, so that the count lasts.
 async fn count_mail(
-    app: &App,
-    tx: &Transaction,
+    write: &Write<'_>,
     (email, requester): (&Email, MailRequester<'_>),
-    origin: &Origin,
-    now: Timestamp,
 ) -> Result<Option<Duration>, DatabaseError> {
-    Ok(match allowance::take(app, tx, (email.as_str(), requester), origin, now).await? {
+    Ok(match allowance::take(write, (email.as_str(), requester)).await? {
         Allowance::Limited { retry_after } => Some(retry_after),
         // An exhausted installation budget refuses registrations only; owners of accounts still get their
         // mail.

@@ -1,15 +1,17 @@
 //! Sets the password of a signed-in person, and defines how a password is replaced (`PasswordReplacement`),
 //! which the password reset uses too.
 
-use postern_service::{clock::Timestamp, database::Transaction};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{AccountError, links, password_strength::PasswordContext};
+use super::{AccountError, password_strength::PasswordContext};
 use crate::{
     App,
     audit::Event,
+    core::RequestContext,
+    core::Write,
     jobs::SealedJob,
+    links,
     login::{
         attempt,
         credential_change::{AccessTermination, CredentialChange},
@@ -29,16 +31,15 @@ pub async fn has_password(app: &App, user: &User) -> Result<bool, AccountError> 
 /// Sets a password and ends the other sessions of the account; the owner gets a mail.
 pub async fn change(app: &App, change: CredentialChange<'_>, password: &str) -> Result<(), AccountError> {
     let CredentialChange { principal, .. } = change;
-    let (user, now) = (principal.user, app.clock.now());
-    count_password_try(app, ("password_change", &user.id.to_string()), now).await?;
+    let user = principal.user;
+    count_password_try(app, ("password_change", &user.id.to_string()), change.context).await?;
     let replacement = PasswordReplacement::new(app, user, password).await?;
     principal
-        .write_exclusive(app, async |tx, _| -> Result<(), AccountError> {
-            replacement.store(app, tx, &change.termination(REVOKED_BECAUSE), now).await?;
-            Ok(change.end_others(app, tx, REVOKED_BECAUSE, now).await?)
+        .write_exclusive(app, change.context, async |write, _| -> Result<(), AccountError> {
+            replacement.store(write, &change.termination(REVOKED_BECAUSE)).await?;
+            Ok(change.end_others(write, REVOKED_BECAUSE).await?)
         })
         .await?;
-    app.jobs.wake();
     Ok(())
 }
 
@@ -47,10 +48,10 @@ pub async fn change(app: &App, change: CredentialChange<'_>, password: &str) -> 
 pub(super) async fn count_password_try(
     app: &App,
     (name, subject): (&'static str, &str),
-    now: Timestamp,
+    context: &RequestContext,
 ) -> Result<(), AccountError> {
     let limit = Limit { name, rate: app.config.limits.failures_per_account };
-    let outcome = app.db.write(async |tx| rate_limit::take(tx, limit, subject, now).await).await?;
+    let outcome = app.write(context, async |write| rate_limit::take(write, limit, subject).await).await?;
     match outcome {
         TakeOutcome::Within(_) => Ok(()),
         TakeOutcome::Limited { retry_after, .. } => Err(AccountError::RateLimited { retry_after }),
@@ -68,11 +69,11 @@ impl PasswordReplacement {
     /// Judges and hashes the password. Call before the write, because hashing is slow.
     pub(super) async fn new(app: &App, user: &User, typed: &str) -> Result<Self, AccountError> {
         let password = check_password(app, user, typed).await?;
-        let hash = passwords::hash(app, &password).await?;
+        let hash = app.passwords.hash(&app.random, &password).await?;
         Ok(Self {
             user_id: user.id,
             password: passwords::seal(app, user.id, &hash, app.clock.now())?,
-            change_notice: mail::prepare_notice(app, user, "password-changed")?,
+            change_notice: mail::prepare_notice(app, &app.templates, user, "password-changed")?,
         })
     }
 
@@ -80,19 +81,17 @@ impl PasswordReplacement {
     /// `termination` to sessions and grants, and holds an exclusive lock on the user row.
     pub(super) async fn store(
         self,
-        app: &App,
-        tx: &Transaction,
-        termination: &AccessTermination<'_>,
-        now: Timestamp,
+        write: &Write<'_>,
+        termination: &AccessTermination,
     ) -> Result<(), AccountError> {
         let Self { user_id, password, change_notice: told } = self;
-        password.store(tx).await?;
-        links::end_user_links(tx, user_id, now).await?;
-        attempt::end_attempts_of_user(tx, user_id, now).await?;
+        password.store(write).await?;
+        links::end_user_links(write, user_id).await?;
+        attempt::end_attempts_of_user(write, user_id).await?;
         let event = Event::new("credential.changed").user(user_id).session(termination.kept_session);
         let event = event.details(json!({ "method": "password", "by": termination.because }));
-        event.record(app, tx, termination.origin, now).await?;
-        Ok(told.enqueue(tx).await?)
+        event.record(write).await?;
+        Ok(told.enqueue(write).await?)
     }
 }
 
@@ -100,6 +99,6 @@ impl PasswordReplacement {
 async fn check_password(app: &App, user: &User, typed: &str) -> Result<Password, AccountError> {
     let password = Password::from_typed(typed).ok_or(Weakness::TooLong)?;
     let account = PasswordContext::from_user(app, user).await?;
-    passwords::check(app, &password, account.second_factor, &account.context_words(app)).await??;
+    app.passwords.check(&password, account.second_factor, &account.context_words(app)).await??;
     Ok(password)
 }

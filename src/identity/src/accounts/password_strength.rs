@@ -5,16 +5,13 @@
 
 use uuid::Uuid;
 
-use super::{
-    AccountError, context_words, invitations,
-    links::{self, Purpose},
-    registration,
-};
+use super::{AccountError, context_words, invitations, registration};
 use crate::{
     App,
-    audit::Origin,
+    core::RequestContext,
+    links::{self, Purpose},
     login::second_factor,
-    passwords::{self, Password, PasswordAssessment, Weakness},
+    passwords::{Password, PasswordAssessment, Weakness},
     rate_limit::{self, Limit, TakeOutcome},
     users::{self, User},
 };
@@ -46,12 +43,12 @@ pub async fn assess(
     app: &App,
     typed: &str,
     owner: PasswordOwner<'_>,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<Option<PasswordAssessment>, AccountError> {
     let account = PasswordContext::from_owner(app, owner).await?;
     let limit = Limit { name: "strengths_per_source", rate: app.config.limits.strengths_per_source };
     if let TakeOutcome::Limited { retry_after, .. } =
-        rate_limit::take_relaxed(app, limit, &rate_limit::source_of_ip(origin.ip)).await?
+        rate_limit::take_relaxed(app, limit, &rate_limit::source_of_ip(context.ip)).await?
     {
         return Err(AccountError::RateLimited { retry_after });
     }
@@ -59,7 +56,7 @@ pub async fn assess(
         return Ok(Some(PasswordAssessment { score: 0, weakness: Some(Weakness::TooLong) }));
     };
     let assessment =
-        passwords::estimate(app, &password, account.second_factor, &account.context_words(app)).await;
+        app.passwords.estimate(&password, account.second_factor, &account.context_words(app)).await;
     Ok(assessment.ok())
 }
 

@@ -2,8 +2,7 @@
 //!
 //! Claims that the provider vouches for (`email`, `email_verified`, `phone_number_verified`) cannot be
 //! changed here: a new phone number is unverified, and the email changes in
-//! [`email_change`](super::email_change). Leaves to `administration::users::validate_profile` which values
-//! are allowed.
+//! [`email_change`](super::email_change). Leaves to [`Profile::validate`] which values are allowed.
 
 use postern_entities::users as rows;
 use postern_service::{clock::Timestamp, database::DatabaseError};
@@ -12,9 +11,10 @@ use serde_json::{Map, Value, json};
 
 use super::AccountError;
 use crate::{
-    App, administration,
-    audit::{Event, Origin},
-    clients,
+    App,
+    audit::Event,
+    core::RequestContext,
+    core::read_json_column,
     sessions::Principal,
     tokens::userinfo::ReleasedClaims,
     users::{Profile, User},
@@ -44,7 +44,7 @@ pub enum PostalAddressChange {
 pub fn claims_of_user(user: &User) -> Result<ReleasedClaims, DatabaseError> {
     Ok(ReleasedClaims {
         sub: user.subject.to_string(),
-        profile: clients::read_json_column(user.profile.clone())?,
+        profile: read_json_column(user.profile.clone())?,
         updated_at: Some(Timestamp::from_micros(user.updated_at).seconds()),
         email: Some((user.email.clone(), user.email_verified)),
     })
@@ -56,13 +56,13 @@ pub async fn change(
     app: &App,
     principal: Principal<'_>,
     change: ProfileChange,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<User, AccountError> {
-    let now = app.clock.now();
+    let now = context.now;
     principal
-        .write_exclusive(app, async |tx, mut row| {
-            let before: Profile = clients::read_json_column(row.profile.clone())?;
-            let after = administration::users::validate_profile(merge(&row.profile, &change)?)?;
+        .write_exclusive(app, context, async |write, mut row| {
+            let before: Profile = read_json_column(row.profile.clone())?;
+            let after = merge(&row.profile, &change)?.validate()?;
             if after == before {
                 return Ok(row);
             }
@@ -75,9 +75,9 @@ pub async fn change(
                 updated_at: Set(row.updated_at),
                 ..Default::default()
             };
-            stored.update(tx).await?;
+            stored.update(write).await?;
             let event = Event::new("profile.changed").user(row.id).details(details);
-            event.record(app, tx, origin, now).await?;
+            event.record(write).await?;
             Ok(row)
         })
         .await
@@ -102,7 +102,7 @@ fn merge(stored: &Value, change: &ProfileChange) -> Result<Profile, DatabaseErro
             }
         }
     }
-    clients::read_json_column(Value::Object(claims))
+    read_json_column(Value::Object(claims))
 }
 
 fn apply_claim_changes(object: &mut Map<String, Value>, changes: &[ClaimChange]) {

@@ -10,12 +10,13 @@ use uuid::Uuid;
 
 use super::{
     AccountError, count_mail,
-    links::{self, NewLink, Purpose},
     password::{self, PasswordReplacement},
 };
 use crate::{
     App,
-    audit::{Event, Origin},
+    audit::Event,
+    core::RequestContext,
+    links::{self, LinkRecipient, NewLink, Purpose},
     login::{credential_change::AccessTermination, devices},
     mail::{self, MailTemplate, allowance::MailRequester},
     users::{self, Email},
@@ -45,40 +46,45 @@ pub struct ResetRequest<'a> {
 pub async fn request_reset(
     app: &App,
     ResetRequest { email, authorization_request_id: request, device_secret: device }: ResetRequest<'_>,
-    language: &str,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<(), AccountError> {
     if !reset_available(app) {
         return Err(AccountError::MailUnavailable);
     }
     let email = Email::parse(email).map_err(|_| AccountError::MalformedEmail)?;
-    let now = app.clock.now();
+    let now = context.now;
     let user = users::find_by_email(app.db.reader(), &email).await?;
     let user = user.filter(|user| users::may_sign_in(user, now));
     let purpose = if user.is_some() { Purpose::Reset } else { Purpose::Decoy };
-    let link = NewLink::new(app, purpose, user.as_ref().map(|user| user.id), &email, &request, now)?;
+    let link = NewLink::new(
+        app,
+        purpose,
+        LinkRecipient { user_id: user.as_ref().map(|user| user.id), email: &email },
+        &request,
+        now,
+    )?;
     let path = format!("/reset-password?token={}", link.token);
     let to = user.as_ref().map(|user| user.email.as_str());
-    let mail_template = MailTemplate { to, template: "reset-password", language, path: Some(&path) };
+    let mail_template =
+        MailTemplate { to, template: "reset-password", language: &context.language, path: Some(&path) };
     let reset_mail = mail::prepare_until(app, mail_template, [], link.expires_at())?;
     let event = Event::new("password.reset_asked").user(user.as_ref().map(|user| user.id));
     let limited = app
-        .db
-        .write(async |tx| -> Result<_, AccountError> {
-            let device = devices::find_known(tx, user.as_ref().map(|user| user.id), device, now).await?;
+        .write(context, async |write| -> Result<_, AccountError> {
+            let device =
+                devices::find_known(write, user.as_ref().map(|user| user.id), device, write.now()).await?;
             let requester = device.as_deref().map_or(MailRequester::Stranger, MailRequester::KnownDevice);
-            let limited = count_mail(app, tx, (&email, requester), origin, now).await?;
+            let limited = count_mail(write, (&email, requester)).await?;
             if limited.is_none() {
                 // The same statement runs for an email without an account.
-                links::end_email_links(tx, Purpose::Reset, &email, now).await?;
-                link.store(tx).await?;
-                reset_mail.enqueue(tx).await?;
-                event.record(app, tx, origin, now).await?;
+                links::end_email_links(write, Purpose::Reset, &email).await?;
+                link.store(write).await?;
+                reset_mail.enqueue(write).await?;
+                event.record(write).await?;
             }
             Ok(limited)
         })
         .await?;
-    app.jobs.wake();
     limited.map_or(Ok(()), |retry_after| Err(AccountError::RateLimited { retry_after }))
 }
 
@@ -93,9 +99,9 @@ pub async fn reset(
     app: &App,
     token: &str,
     password: &str,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<Option<Uuid>, AccountError> {
-    let now = app.clock.now();
+    let now = context.now;
     let link = links::find::<Option<Uuid>>(app, Purpose::Reset, token, now).await?;
     let link = link.ok_or(AccountError::InvalidLink)?;
     let user = match link.user_id {
@@ -104,30 +110,28 @@ pub async fn reset(
     };
     let user = user.filter(|user| users::may_sign_in(user, now) && user.email == link.email);
     let user = user.ok_or(AccountError::InvalidLink)?;
-    password::count_password_try(app, ("password_reset", &link.id()), now).await?;
+    password::count_password_try(app, ("password_reset", &link.id()), context).await?;
     // Judged before the link is used, so that a weak password does not use up the link.
     let replacement = PasswordReplacement::new(app, &user, password).await?;
     let email_proven =
         rows::ActiveModel { email_verified: Set(true), updated_at: Set(now.micros()), ..Default::default() };
-    app.db
-        .write(async |tx| {
-            // The user row is locked first, as in every change of credentials, so that concurrent changes run
-            // one after another.
-            users::lock(tx, user.id).await?;
-            if !link.consume(tx, now).await? {
-                return Err(AccountError::InvalidLink);
-            }
-            rows::Entity::update_many()
-                .set(email_proven)
-                .filter(rows::Column::Id.eq(user.id))
-                .exec(tx)
-                .await?;
-            let termination =
-                AccessTermination { user_id: user.id, kept_session: None, because: REVOKED_BECAUSE, origin };
-            replacement.store(app, tx, &termination, now).await?;
-            Ok(termination.apply(app, tx, now).await?)
-        })
-        .await?;
-    app.jobs.wake();
+    app.write(context, async |write| {
+        // The user row is locked first, as in every change of credentials, so that concurrent changes run
+        // one after another.
+        users::lock(write, user.id).await?;
+        if !link.consume(write).await? {
+            return Err(AccountError::InvalidLink);
+        }
+        rows::Entity::update_many()
+            .set(email_proven)
+            .filter(rows::Column::Id.eq(user.id))
+            .exec(write)
+            .await?;
+        let termination =
+            AccessTermination { user_id: user.id, kept_session: None, because: REVOKED_BECAUSE };
+        replacement.store(write, &termination).await?;
+        Ok(termination.apply(write).await?)
+    })
+    .await?;
     Ok(link.payload)
 }

@@ -8,23 +8,19 @@
 //! Leaves to `invitations` the accounts of invited people, and to `passwords` what a password must satisfy.
 
 use postern_entities::users as rows;
-use postern_service::{
-    clock::Timestamp,
-    database::{DatabaseError, Transaction},
-};
+use postern_service::{clock::Timestamp, database::DatabaseError};
 use sea_orm::EntityTrait as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{
-    AccountError, context_words,
-    links::{self, NewLink, Purpose},
-};
+use super::{AccountError, context_words};
 use crate::{
-    App, administration,
-    audit::{Event, Origin},
+    App,
+    audit::Event,
     config::RegistrationMode,
+    core::{RequestContext, Write},
+    links::{self, LinkRecipient, NewLink, Purpose},
     mail::{
         self, MailTemplate,
         allowance::{self, Allowance, MailRequester},
@@ -63,9 +59,9 @@ pub struct CompletedRegistration {
 
 /// Counts a request that makes the server hash a password for an unauthenticated source. The count has a
 /// write of its own, so it lasts even if the request fails.
-pub(super) async fn count_registration_try(app: &App, origin: &Origin) -> Result<(), AccountError> {
+pub(super) async fn count_registration_try(app: &App, context: &RequestContext) -> Result<(), AccountError> {
     let limit = Limit { name: "registration_tries_per_source", rate: app.config.limits.codes_per_source };
-    match rate_limit::take_relaxed(app, limit, &rate_limit::source_of_ip(origin.ip)).await? {
+    match rate_limit::take_relaxed(app, limit, &rate_limit::source_of_ip(context.ip)).await? {
         TakeOutcome::Within(_) => Ok(()),
         TakeOutcome::Limited { retry_after, .. } => Err(AccountError::RateLimited { retry_after }),
     }
@@ -95,43 +91,42 @@ pub fn require_self_registration(app: &App) -> Result<(), AccountError> {
 pub async fn register(
     app: &App,
     new: RegistrationRequest<'_>,
-    language: &str,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<(), AccountError> {
     require_self_registration(app)?;
     let email = Email::parse(new.email).map_err(|_| AccountError::MalformedEmail)?;
-    let profile = administration::users::validate_profile(new.profile)?;
+    let profile = new.profile.validate()?;
     let password = Password::from_typed(new.password).ok_or(Weakness::TooLong)?;
-    let now = app.clock.now();
+    let now = context.now;
     // Checked before the slow hash, so that a request that could send no mail costs no hash.
     if let Some(retry_after) = allowance::installation_retry_after(app, now).await? {
         return Err(AccountError::MailQuotaExhausted { retry_after });
     }
     // Counted before the slow hash, and equally for a taken and a free email.
-    count_registration_try(app, origin).await?;
+    count_registration_try(app, context).await?;
     let words = context_words(app, email.as_str(), profile.name.as_deref());
-    passwords::check(app, &password, false, &words).await??;
-    let password_hash = passwords::hash(app, &password).await?;
+    app.passwords.check(&password, false, &words).await??;
+    let password_hash = app.passwords.hash(&app.random, &password).await?;
     let registration = PendingRegistration { password_hash, profile, request: new.authorization_request_id };
     let taken = users::find_by_email(app.db.reader(), &email).await?.is_some();
     let registration_mail =
         RegistrationMail { email: &email, registration: Some(&registration), email_taken: taken };
     let rate = app.config.limits.registrations_per_source;
     let registrations = Limit { name: "registrations_per_source", rate };
-    registration_mail.send(app, Some(registrations), "registration.begun", language, origin).await
+    registration_mail.send(app, Some(registrations), "registration.begun", context).await
 }
 
 /// Mails another link for a registration that is not yet verified. An email with an account gets the mail
 /// that says so; an unknown email gets no mail, only the same rows and the same response.
-pub async fn resend(app: &App, email: &str, language: &str, origin: &Origin) -> Result<(), AccountError> {
+pub async fn resend(app: &App, email: &str, context: &RequestContext) -> Result<(), AccountError> {
     require_self_registration(app)?;
     let email = Email::parse(email).map_err(|_| AccountError::MalformedEmail)?;
     let pending =
-        links::find_newest::<PendingRegistration>(app, Purpose::Register, &email, app.clock.now()).await?;
+        links::find_newest::<PendingRegistration>(app, Purpose::Register, &email, context.now).await?;
     let taken = users::find_by_email(app.db.reader(), &email).await?.is_some();
     let registration = pending.as_ref().map(|link| &link.payload);
     RegistrationMail { email: &email, registration, email_taken: taken }
-        .send(app, None, "registration.resent", language, origin)
+        .send(app, None, "registration.resent", context)
         .await
 }
 
@@ -150,13 +145,18 @@ impl RegistrationMail<'_> {
         app: &App,
         extra_limit: Option<Limit>,
         event: &'static str,
-        language: &str,
-        origin: &Origin,
+        context: &RequestContext,
     ) -> Result<(), AccountError> {
-        let now = app.clock.now();
+        let now = context.now;
         let purpose =
             if self.registration.is_some() && !self.email_taken { Purpose::Register } else { Purpose::Decoy };
-        let link = NewLink::new(app, purpose, None, self.email, &self.registration, now)?;
+        let link = NewLink::new(
+            app,
+            purpose,
+            LinkRecipient { user_id: None, email: self.email },
+            &self.registration,
+            now,
+        )?;
         let (template, path) = if self.email_taken {
             ("already-registered", "/forgot-password".to_owned())
         } else {
@@ -164,21 +164,19 @@ impl RegistrationMail<'_> {
         };
         let addressed = self.email_taken || self.registration.is_some();
         let to = addressed.then_some(self.email.as_str());
-        let letter = MailTemplate { to, template, language, path: Some(&path) };
+        let letter = MailTemplate { to, template, language: &context.language, path: Some(&path) };
         let job = mail::prepare_registration(app, letter, link.expires_at())?;
         let allowance = app
-            .db
-            .write(async |tx| -> Result<_, AccountError> {
-                let allowance = self.take_allowance(app, tx, extra_limit, origin, now).await?;
+            .write(context, async |write| -> Result<_, AccountError> {
+                let allowance = self.take_allowance(write, extra_limit).await?;
                 if allowance == Allowance::Granted {
-                    link.store(tx).await?;
-                    job.enqueue(tx).await?;
-                    Event::new(event).record(app, tx, origin, now).await?;
+                    link.store(write).await?;
+                    job.enqueue(write).await?;
+                    Event::new(event).record(write).await?;
                 }
                 Ok(allowance)
             })
             .await?;
-        app.jobs.wake();
         match allowance {
             Allowance::Granted => Ok(()),
             Allowance::Limited { retry_after } => Err(AccountError::RateLimited { retry_after }),
@@ -188,21 +186,16 @@ impl RegistrationMail<'_> {
 
     async fn take_allowance(
         &self,
-        app: &App,
-        tx: &Transaction,
+        write: &Write<'_>,
         extra_limit: Option<Limit>,
-        origin: &Origin,
-        now: Timestamp,
     ) -> Result<Allowance, DatabaseError> {
         if let Some(limit) = extra_limit {
-            let source = rate_limit::source_of_ip(origin.ip);
-            if let Some(retry_after) =
-                allowance::take_and_record(app, tx, (limit, &source), origin, now).await?
-            {
+            let source = rate_limit::source_of_ip(write.context.ip);
+            if let Some(retry_after) = allowance::take_and_record(write, (limit, &source)).await? {
                 return Ok(Allowance::Limited { retry_after });
             }
         }
-        allowance::take(app, tx, (self.email.as_str(), MailRequester::Stranger), origin, now).await
+        allowance::take(write, (self.email.as_str(), MailRequester::Stranger)).await
     }
 }
 
@@ -214,16 +207,16 @@ pub async fn verify_email(
     app: &App,
     token: &str,
     password: Option<&str>,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<CompletedRegistration, AccountError> {
     require_self_registration(app)?;
-    let now = app.clock.now();
+    let now = context.now;
     let link = links::find::<PendingRegistration>(app, Purpose::Register, token, now).await?;
     let link = link.ok_or(AccountError::InvalidLink)?;
     if let Some(password) = password {
-        count_registration_try(app, origin).await?;
+        count_registration_try(app, context).await?;
         let password = Password::from_typed(password).ok_or(AccountError::WrongPassword)?;
-        let verdict = app.hasher.verify(password.text(), Some(&link.payload.password_hash)).await?;
+        let verdict = app.passwords.hasher.verify(password.text(), Some(&link.payload.password_hash)).await?;
         if verdict == PasswordVerification::Mismatch {
             return Err(AccountError::WrongPassword);
         }
@@ -231,14 +224,13 @@ pub async fn verify_email(
     let account =
         VerifiedAccount::new(app, &link.email, &link.payload.profile, &link.payload.password_hash, now)?;
     let user = account.user.clone();
-    app.db
-        .write(async |tx| {
-            if !link.consume(tx, now).await? {
-                return Err(AccountError::InvalidLink);
-            }
-            account.store(app, tx, "registration", origin, now).await
-        })
-        .await?;
+    app.write(context, async |write| {
+        if !link.consume(write).await? {
+            return Err(AccountError::InvalidLink);
+        }
+        account.store(write, "registration").await
+    })
+    .await?;
     Ok(CompletedRegistration { user, authorization_request_id: link.payload.request })
 }
 
@@ -276,18 +268,18 @@ impl VerifiedAccount {
     /// the account.
     pub(super) async fn store(
         self,
-        app: &App,
-        tx: &Transaction,
+        write: &Write<'_>,
         registered_by: &'static str,
-        origin: &Origin,
-        now: Timestamp,
     ) -> Result<(), AccountError> {
         let id = self.user.id;
         let row = rows::ActiveModel::from(self.user);
-        rows::Entity::insert(row).exec_without_returning(tx).await.map_err(AccountError::from_email_error)?;
-        self.password.store(tx).await?;
+        rows::Entity::insert(row)
+            .exec_without_returning(write)
+            .await
+            .map_err(AccountError::from_email_error)?;
+        self.password.store(write).await?;
         let details: Value = json!({ "by": registered_by });
-        Event::new("user.registered").user(id).details(details).record(app, tx, origin, now).await?;
+        Event::new("user.registered").user(id).details(details).record(write).await?;
         Ok(())
     }
 }

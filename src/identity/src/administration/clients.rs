@@ -25,13 +25,13 @@ use serde_json::json;
 use super::{
     ChangeError,
     metadata::{ClientMetadata, ClientMetadataChange, RuleContext},
-    rules,
 };
 use crate::{
     App,
-    audit::{Event, Origin},
+    audit::Event,
     clients::{ClientAuthMethod, GrantType, TOPIC},
-    crypto, grants,
+    core::{RequestContext, Write},
+    crypto, field_rules, grants,
 };
 
 /// A new client secret, and when the previous secret expires.
@@ -64,33 +64,28 @@ pub async fn add(
     app: &App,
     client_id: &str,
     change: ClientMetadataChange,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<Option<NewSecret>, ChangeError> {
     // A resource server authenticates at the introspection endpoint as the client whose `client_id` is the
     // resource identifier, so such a `client_id` may be a URI.
     if app.resources().find(client_id).is_none() {
-        rules::client_id(client_id)
+        field_rules::client_id(client_id)
             .map_err(|rule| ChangeError::invalid("client_id", format!("{rule} (found {client_id:?})")))?;
     }
     let mut metadata = ClientMetadata::new(client_id);
     metadata.apply_to_new(change);
     check_metadata(app, &metadata)?;
-    let now = app.clock.now();
+    let now = context.now;
     let added = app
-        .db
-        .write(async |tx| {
+        .write(context, async |write| {
             let row = metadata.clone().write_to(empty_row(client_id, now));
-            rows::Entity::insert(row).exec_without_returning(tx).await.map_err(|cause| {
+            rows::Entity::insert(row).exec_without_returning(write).await.map_err(|cause| {
                 ChangeError::from_insert_error(cause, "clients.client_id", "client", client_id)
             })?;
-            let secret = reconcile_secret_and_grant(app, tx, client_id, &metadata, now).await?;
+            let secret = reconcile_secret_and_grant(write, client_id, &metadata).await?;
             let details = json!({ "first_party": metadata.first_party });
-            Event::new("client.added")
-                .client(client_id)
-                .details(details)
-                .record(app, tx, origin, now)
-                .await?;
-            changes::announce(tx, TOPIC).await?;
+            Event::new("client.added").client(client_id).details(details).record(write).await?;
+            changes::announce(write, TOPIC).await?;
             Ok::<_, ChangeError>(secret)
         })
         .await?;
@@ -104,28 +99,23 @@ pub async fn update(
     app: &App,
     client_id: &str,
     change: ClientMetadataChange,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<Option<NewSecret>, ChangeError> {
-    let now = app.clock.now();
+    let now = context.now;
     let made = app
-        .db
-        .write(async |tx| {
-            let row = lock_client(tx, client_id).await?;
+        .write(context, async |write| {
+            let row = lock_client(write, client_id).await?;
             let before = ClientMetadata::from_row(&row)?;
             let mut after = before.clone();
             after.apply(change);
             check_metadata(app, &after)?;
             let mut row = after.clone().write_to(row);
             row.updated_at = Set(now.micros());
-            row.update(tx).await?;
-            let secret = reconcile_secret_and_grant(app, tx, client_id, &after, now).await?;
+            row.update(write).await?;
+            let secret = reconcile_secret_and_grant(write, client_id, &after).await?;
             let details = json!({ "fields": after.changed_fields(&before) });
-            Event::new("client.changed")
-                .client(client_id)
-                .details(details)
-                .record(app, tx, origin, now)
-                .await?;
-            changes::announce(tx, TOPIC).await?;
+            Event::new("client.changed").client(client_id).details(details).record(write).await?;
+            changes::announce(write, TOPIC).await?;
             Ok::<_, ChangeError>(secret)
         })
         .await?;
@@ -138,38 +128,35 @@ pub async fn set_enabled(
     app: &App,
     client_id: &str,
     enabled: bool,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<(), ChangeError> {
-    let now = app.clock.now();
-    app.db
-        .write(async |tx| {
-            let mut row = rows::ActiveModel::from(lock_client(tx, client_id).await?);
-            row.disabled_at = Set((!enabled).then_some(now.micros()));
-            row.updated_at = Set(now.micros());
-            row.update(tx).await?;
-            let kind = if enabled { "client.enabled" } else { "client.disabled" };
-            Event::new(kind).client(client_id).record(app, tx, origin, now).await?;
-            changes::announce(tx, TOPIC).await?;
-            Ok::<_, ChangeError>(())
-        })
-        .await?;
+    let now = context.now;
+    app.write(context, async |write| {
+        let mut row = rows::ActiveModel::from(lock_client(write, client_id).await?);
+        row.disabled_at = Set((!enabled).then_some(now.micros()));
+        row.updated_at = Set(now.micros());
+        row.update(write).await?;
+        let kind = if enabled { "client.enabled" } else { "client.disabled" };
+        Event::new(kind).client(client_id).record(write).await?;
+        changes::announce(write, TOPIC).await?;
+        Ok::<_, ChangeError>(())
+    })
+    .await?;
     Ok(app.reload(TOPIC).await?)
 }
 
 /// Removes a client. The foreign keys remove its secrets, grants and consents.
-pub async fn remove(app: &App, client_id: &str, origin: &Origin) -> Result<(), ChangeError> {
-    let now = app.clock.now();
-    app.db
-        .write(async |tx| {
-            let removed = rows::Entity::delete_by_id(client_id).exec(tx).await?.rows_affected;
-            if removed == 0 {
-                return Err(unknown_client(client_id));
-            }
-            Event::new("client.removed").client(client_id).record(app, tx, origin, now).await?;
-            changes::announce(tx, TOPIC).await?;
-            Ok(())
-        })
-        .await?;
+pub async fn remove(app: &App, client_id: &str, context: &RequestContext) -> Result<(), ChangeError> {
+    app.write(context, async |write| {
+        let removed = rows::Entity::delete_by_id(client_id).exec(write).await?.rows_affected;
+        if removed == 0 {
+            return Err(unknown_client(client_id));
+        }
+        Event::new("client.removed").client(client_id).record(write).await?;
+        changes::announce(write, TOPIC).await?;
+        Ok(())
+    })
+    .await?;
     Ok(app.reload(TOPIC).await?)
 }
 
@@ -179,26 +166,20 @@ pub async fn rotate_secret(
     app: &App,
     client_id: &str,
     overlap: Duration,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<NewSecret, ChangeError> {
-    let now = app.clock.now();
     let made = app
-        .db
-        .write(async |tx| {
-            let row = lock_client(tx, client_id).await?;
+        .write(context, async |write| {
+            let row = lock_client(write, client_id).await?;
             if ClientMetadata::from_row(&row)?.token_endpoint_auth_method == ClientAuthMethod::None {
                 let why = format!("{client_id} is a public client and has no secret");
                 return Err(ChangeError::Refused(why));
             }
-            let previous_expires_at = end_secrets(tx, client_id, overlap, now).await?;
-            let client_secret = insert_secret(app, tx, client_id, now).await?;
+            let previous_expires_at = end_secrets(write, client_id, overlap).await?;
+            let client_secret = insert_secret(write, client_id).await?;
             let details = json!({ "previous_expires_at": previous_expires_at.map(Timestamp::rfc3339) });
-            Event::new("client.secret_rotated")
-                .client(client_id)
-                .details(details)
-                .record(app, tx, origin, now)
-                .await?;
-            changes::announce(tx, TOPIC).await?;
+            Event::new("client.secret_rotated").client(client_id).details(details).record(write).await?;
+            changes::announce(write, TOPIC).await?;
             Ok(NewSecret { client_secret, previous_expires_at })
         })
         .await?;
@@ -223,35 +204,33 @@ fn unknown_client(client_id: &str) -> ChangeError {
 
 /// Creates or removes the secrets and the client's own grant, as the metadata requires.
 async fn reconcile_secret_and_grant(
-    app: &App,
-    tx: &Transaction,
+    write: &Write<'_>,
     client_id: &str,
     metadata: &ClientMetadata,
-    now: Timestamp,
 ) -> Result<Option<NewSecret>, ChangeError> {
     if metadata.grant_types.contains(&GrantType::ClientCredentials) {
-        grants::ensure_own_grant(app, tx, client_id, now).await?;
+        grants::ensure_own_grant(write, client_id).await?;
     } else {
-        end_own_grant(tx, client_id, now).await?;
+        end_own_grant(write, client_id).await?;
     }
     let of_client = client_secrets::Column::ClientId.eq(client_id);
     if metadata.token_endpoint_auth_method == ClientAuthMethod::None {
-        client_secrets::Entity::delete_many().filter(of_client).exec(tx).await?;
+        client_secrets::Entity::delete_many().filter(of_client).exec(write).await?;
         return Ok(None);
     }
-    if client_secrets::Entity::find().filter(of_client).one(tx).await?.is_some() {
+    if client_secrets::Entity::find().filter(of_client).one(write).await?.is_some() {
         return Ok(None);
     }
-    let client_secret = insert_secret(app, tx, client_id, now).await?;
+    let client_secret = insert_secret(write, client_id).await?;
     Ok(Some(NewSecret { client_secret, previous_expires_at: None }))
 }
 
-async fn end_own_grant(tx: &Transaction, client_id: &str, now: Timestamp) -> Result<(), DatabaseError> {
+async fn end_own_grant(write: &Write<'_>, client_id: &str) -> Result<(), DatabaseError> {
     grant_rows::Entity::update_many()
-        .col_expr(grant_rows::Column::RevokedAt, now.micros().into())
+        .col_expr(grant_rows::Column::RevokedAt, write.now().micros().into())
         .col_expr(grant_rows::Column::RevokedBecause, "client_credentials was taken from the client".into())
         .filter(own_active_grant_condition(client_id))
-        .exec(tx)
+        .exec(write)
         .await?;
     Ok(())
 }
@@ -263,43 +242,37 @@ fn own_active_grant_condition(client_id: &str) -> Condition {
         .add(grant_rows::Column::RevokedAt.is_null())
 }
 
-async fn insert_secret(
-    app: &App,
-    tx: &Transaction,
-    client_id: &str,
-    now: Timestamp,
-) -> Result<SecretString, DatabaseError> {
-    let secret = app.random.token();
+async fn insert_secret(write: &Write<'_>, client_id: &str) -> Result<SecretString, DatabaseError> {
+    let secret = write.core.random.token();
     let row = client_secrets::ActiveModel {
-        id: Set(app.random.row_id(now)),
+        id: Set(write.core.random.row_id(write.now())),
         client_id: Set(client_id.to_owned()),
         secret_hash: Set(crypto::token_hash(&secret)),
-        created_at: Set(now.micros()),
+        created_at: Set(write.now().micros()),
         expires_at: Set(None),
     };
-    client_secrets::Entity::insert(row).exec_without_returning(tx).await?;
+    client_secrets::Entity::insert(row).exec_without_returning(write).await?;
     Ok(secret.into())
 }
 
 /// Sets the end of the valid secret and deletes the expired ones. Refuses if two secrets are valid.
 async fn end_secrets(
-    tx: &Transaction,
+    write: &Write<'_>,
     client_id: &str,
     overlap: Duration,
-    now: Timestamp,
 ) -> Result<Option<Timestamp>, ChangeError> {
     let of_client = client_secrets::Column::ClientId.eq(client_id);
     // Without an overlap all secrets end; with an overlap only the expired ones are deleted.
     let ended = if overlap.is_zero() {
         Condition::all()
     } else {
-        Condition::all().add(client_secrets::Column::ExpiresAt.lte(now.micros()))
+        Condition::all().add(client_secrets::Column::ExpiresAt.lte(write.now().micros()))
     };
-    client_secrets::Entity::delete_many().filter(of_client.clone()).filter(ended).exec(tx).await?;
+    client_secrets::Entity::delete_many().filter(of_client.clone()).filter(ended).exec(write).await?;
     let live = client_secrets::Entity::find()
         .filter(of_client)
         .order_by_asc(client_secrets::Column::CreatedAt)
-        .all(tx)
+        .all(write)
         .await?;
     if let Some(end) = live.iter().find_map(|secret| secret.expires_at) {
         return Err(ChangeError::Refused(format!(
@@ -308,10 +281,10 @@ async fn end_secrets(
         )));
     }
     let Some(last) = live.into_iter().next_back() else { return Ok(None) };
-    let end = now + overlap;
+    let end = write.now() + overlap;
     let mut last = client_secrets::ActiveModel::from(last);
     last.expires_at = Set(Some(end.micros()));
-    last.update(tx).await?;
+    last.update(write).await?;
     Ok(Some(end))
 }
 

@@ -16,11 +16,7 @@ use super::{
     ChangeError,
     users::{NewUser, ValidatedUser},
 };
-use crate::{
-    App,
-    audit::{self, Origin},
-    passwords,
-};
+use crate::{App, audit, core::RequestContext, passwords};
 
 /// The number of users whose parameters fit into one statement on both databases.
 pub const MAX_BATCH: usize = 500;
@@ -31,19 +27,19 @@ pub type ImportOutcome = Result<(), ChangeError>;
 pub async fn add_all(
     app: &App,
     new: Vec<NewUser>,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<Vec<ImportOutcome>, ChangeError> {
-    let now = app.clock.now();
+    let now = context.now;
     let checked: Vec<_> = new.into_iter().map(|user| user.validate(app, now)).collect();
     let added = app
-        .db
-        .write(async |tx| {
+        .write(context, async |write| {
             let users: Vec<_> = checked.iter().flatten().map(|user| user.row.clone()).collect();
-            let added = insert_users(tx, users).await?;
+            let added = insert_users(write, users).await?;
             let stored = || checked.iter().flatten().filter(|user| added.contains(&user.row.id));
-            passwords::store_first(tx, stored().filter_map(|user| user.password.clone()).collect()).await?;
+            passwords::store_first(write, stored().filter_map(|user| user.password.clone()).collect())
+                .await?;
             let events = stored().map(|user| user.event.clone()).collect();
-            audit::record_all(app, tx, events, origin, now).await?;
+            audit::record_all(write, events).await?;
             Ok::<_, ChangeError>(added)
         })
         .await?;

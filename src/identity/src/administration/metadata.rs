@@ -11,9 +11,11 @@ use sea_orm::{ActiveValue::Set, IntoActiveModel as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{ChangeError, rules};
+use super::ChangeError;
 use crate::{
-    clients::{ClientAuthMethod, GrantType, read_json_column},
+    clients::{ClientAuthMethod, GrantType},
+    core::read_json_column,
+    field_rules,
     resources::{ACCOUNT_SCOPE, Resources},
 };
 
@@ -207,17 +209,17 @@ impl ClientMetadata {
 
     /// Checks every rule, in the order in which a person would fix the faults.
     pub(super) fn check(&self, context: &RuleContext<'_>) -> Result<(), ChangeError> {
-        check_values("name", [&self.name], rules::name)?;
+        check_values("name", [&self.name], field_rules::name)?;
         self.check_grant_types()?;
         let native = self.public();
-        check_list("redirect_uris", &self.redirect_uris, |uri| rules::redirect_uri(uri, native))?;
+        check_list("redirect_uris", &self.redirect_uris, |uri| field_rules::redirect_uri(uri, native))?;
         check_list("post_logout_redirect_uris", &self.post_logout_redirect_uris, |uri| {
-            rules::redirect_uri(uri, native)
+            field_rules::redirect_uri(uri, native)
         })?;
-        check_list("origins", &self.origins, rules::origin)?;
+        check_list("origins", &self.origins, field_rules::origin)?;
         self.check_scopes(context)?;
         self.check_login(context)?;
-        let web_page = |uri: &str| rules::web_url(uri).map(drop);
+        let web_page = |uri: &str| field_rules::web_url(uri).map(drop);
         check_values("logo_uri", self.logo_uri.as_ref(), web_page)?;
         check_values("policy_uri", self.policy_uri.as_ref(), web_page)?;
         check_values("tos_uri", self.tos_uri.as_ref(), web_page)
@@ -255,7 +257,7 @@ impl ClientMetadata {
         let exists = |scope: &str| {
             if context.resources.scope_exists(scope) { Ok(()) } else { Err("must be scopes that exist") }
         };
-        check_list("scopes", &self.scopes, rules::scope)?;
+        check_list("scopes", &self.scopes, field_rules::scope)?;
         check_list("scopes", &self.scopes, exists)?;
         let allowed = |scope: &str| {
             if self.scopes.iter().any(|known| known == scope) {

@@ -9,11 +9,11 @@ pub mod clients;
 pub mod import;
 pub mod metadata;
 pub mod resources;
-mod rules;
 pub mod scope_rename;
 pub mod sign_in;
 pub mod users;
 
+use crate::users::InvalidClaim;
 use postern_service::database::DatabaseError;
 
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +44,12 @@ pub enum ChangeError {
     /// A statement failed, or the database could not be reached.
     #[error("the database did not answer")]
     Database(#[from] DatabaseError),
+}
+
+impl From<InvalidClaim> for ChangeError {
+    fn from(InvalidClaim { claim, rule }: InvalidClaim) -> Self {
+        Self::invalid(claim, rule)
+    }
 }
 
 impl From<sea_orm::DbErr> for ChangeError {

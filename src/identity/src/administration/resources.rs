@@ -10,10 +10,7 @@ use postern_entities::{
     resources::{self as rows, Model},
     scopes,
 };
-use postern_service::{
-    clock::Timestamp,
-    database::{Transaction, changes},
-};
+use postern_service::database::{Transaction, changes};
 use sea_orm::{
     ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _,
     QuerySelect as _,
@@ -21,10 +18,12 @@ use sea_orm::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{ChangeError, rules};
+use super::ChangeError;
 use crate::{
     App,
-    audit::{Event, Origin},
+    audit::Event,
+    core::{RequestContext, Write},
+    field_rules,
     resources::{TOPIC, same_origin, scope_is_reserved},
 };
 
@@ -46,9 +45,9 @@ pub async fn add(
     app: &App,
     identifier: &str,
     change: ResourceChange,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<(), ChangeError> {
-    rules::resource_identifier(identifier)
+    field_rules::resource_identifier(identifier)
         .map_err(|rule| ChangeError::invalid("identifier", format!("{rule} (found {identifier:?})")))?;
     // The audience of its tokens would match the provider's own APIs.
     if same_origin(identifier, &app.config.issuer) {
@@ -57,7 +56,7 @@ pub async fn add(
         return Err(ChangeError::invalid("identifier", rule));
     }
     check_change(&change)?;
-    let now = app.clock.now();
+    let now = context.now;
     let row = Model {
         identifier: identifier.to_owned(),
         name: change.name.clone().unwrap_or_else(|| identifier.to_owned()),
@@ -68,15 +67,14 @@ pub async fn add(
         created_at: now.micros(),
         updated_at: now.micros(),
     };
-    app.db
-        .write(async |tx| {
-            rows::Entity::insert(rows::ActiveModel::from(row)).exec_without_returning(tx).await.map_err(
-                |cause| ChangeError::from_insert_error(cause, "resources.identifier", "resource", identifier),
-            )?;
-            replace_scopes(tx, identifier, change.scopes.unwrap_or_default()).await?;
-            record_and_announce(app, tx, "resource.added", identifier, origin, now).await
-        })
-        .await?;
+    app.write(context, async |write| {
+        rows::Entity::insert(rows::ActiveModel::from(row)).exec_without_returning(write).await.map_err(
+            |cause| ChangeError::from_insert_error(cause, "resources.identifier", "resource", identifier),
+        )?;
+        replace_scopes(write, identifier, change.scopes.unwrap_or_default()).await?;
+        record_and_announce(write, "resource.added", identifier).await
+    })
+    .await?;
     Ok(app.reload(TOPIC).await?)
 }
 
@@ -85,39 +83,36 @@ pub async fn update(
     app: &App,
     identifier: &str,
     change: ResourceChange,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<(), ChangeError> {
     check_change(&change)?;
-    let now = app.clock.now();
-    app.db
-        .write(async |tx| {
-            let row = rows::Entity::find_by_id(identifier).lock_exclusive().one(tx).await?;
-            let mut row = rows::ActiveModel::from(row.ok_or_else(|| unknown_resource(identifier))?);
-            row.name = change.name.map_or(row.name, Set);
-            row.signing_algorithm = change.signing_algorithm.map_or(row.signing_algorithm, Set);
-            row.updated_at = Set(now.micros());
-            row.update(tx).await?;
-            if let Some(scopes) = change.scopes {
-                replace_scopes(tx, identifier, scopes).await?;
-            }
-            record_and_announce(app, tx, "resource.changed", identifier, origin, now).await
-        })
-        .await?;
+    let now = context.now;
+    app.write(context, async |write| {
+        let row = rows::Entity::find_by_id(identifier).lock_exclusive().one(write).await?;
+        let mut row = rows::ActiveModel::from(row.ok_or_else(|| unknown_resource(identifier))?);
+        row.name = change.name.map_or(row.name, Set);
+        row.signing_algorithm = change.signing_algorithm.map_or(row.signing_algorithm, Set);
+        row.updated_at = Set(now.micros());
+        row.update(write).await?;
+        if let Some(scopes) = change.scopes {
+            replace_scopes(write, identifier, scopes).await?;
+        }
+        record_and_announce(write, "resource.changed", identifier).await
+    })
+    .await?;
     Ok(app.reload(TOPIC).await?)
 }
 
 /// Removes a resource; the foreign key removes its scopes.
-pub async fn remove(app: &App, identifier: &str, origin: &Origin) -> Result<(), ChangeError> {
-    let now = app.clock.now();
-    app.db
-        .write(async |tx| {
-            let removed = rows::Entity::delete_by_id(identifier).exec(tx).await?.rows_affected;
-            if removed == 0 {
-                return Err(unknown_resource(identifier));
-            }
-            record_and_announce(app, tx, "resource.removed", identifier, origin, now).await
-        })
-        .await?;
+pub async fn remove(app: &App, identifier: &str, context: &RequestContext) -> Result<(), ChangeError> {
+    app.write(context, async |write| {
+        let removed = rows::Entity::delete_by_id(identifier).exec(write).await?.rows_affected;
+        if removed == 0 {
+            return Err(unknown_resource(identifier));
+        }
+        record_and_announce(write, "resource.removed", identifier).await
+    })
+    .await?;
     Ok(app.reload(TOPIC).await?)
 }
 
@@ -127,7 +122,7 @@ fn unknown_resource(identifier: &str) -> ChangeError {
 
 fn check_change(change: &ResourceChange) -> Result<(), ChangeError> {
     if let Some(name) = &change.name {
-        rules::name(name).map_err(|rule| ChangeError::invalid("name", rule))?;
+        field_rules::name(name).map_err(|rule| ChangeError::invalid("name", rule))?;
     }
     if change
         .signing_algorithm
@@ -140,7 +135,7 @@ fn check_change(change: &ResourceChange) -> Result<(), ChangeError> {
         ));
     }
     for (scope, description) in change.scopes.iter().flatten() {
-        rules::scope(scope)
+        field_rules::scope(scope)
             .map_err(|rule| ChangeError::invalid("scopes", format!("{rule} (found {scope:?})")))?;
         if scope_is_reserved(scope) {
             return Err(ChangeError::invalid(
@@ -148,7 +143,7 @@ fn check_change(change: &ResourceChange) -> Result<(), ChangeError> {
                 format!("must not name {scope}: it belongs to the issuer"),
             ));
         }
-        rules::name(description)
+        field_rules::name(description)
             .map_err(|rule| ChangeError::invalid("scopes", format!("description of {scope} {rule}")))?;
     }
     Ok(())
@@ -175,13 +170,10 @@ async fn replace_scopes(
 }
 
 async fn record_and_announce(
-    app: &App,
-    tx: &Transaction,
+    write: &Write<'_>,
     kind: &'static str,
     identifier: &str,
-    origin: &Origin,
-    now: Timestamp,
 ) -> Result<(), ChangeError> {
-    Event::new(kind).details(json!({ "resource": identifier })).record(app, tx, origin, now).await?;
-    Ok(changes::announce(tx, TOPIC).await?)
+    Event::new(kind).details(json!({ "resource": identifier })).record(write).await?;
+    Ok(changes::announce(write, TOPIC).await?)
 }

@@ -11,8 +11,8 @@ use postern_service::{
 use sea_orm::{ConnectionTrait as _, QueryResult, Statement, Value};
 use serde_json::json;
 
-use super::{ChangeError, rules};
-use crate::{clients, resources};
+use super::ChangeError;
+use crate::{clients, field_rules, resources};
 
 /// Renames the scope `old` in its resource, in the lists of clients, in grants and in consents.
 pub async fn rename(
@@ -21,7 +21,8 @@ pub async fn rename(
     now: Timestamp,
     (old, new): (&str, &str),
 ) -> Result<(), ChangeError> {
-    rules::scope(new).map_err(|rule| ChangeError::invalid("scopes", format!("{rule} (found {new:?})")))?;
+    field_rules::scope(new)
+        .map_err(|rule| ChangeError::invalid("scopes", format!("{rule} (found {new:?})")))?;
     if resources::scope_is_reserved(new) {
         return Err(ChangeError::invalid("scopes", format!("must not name {new}: it belongs to the issuer")));
     }

@@ -9,7 +9,8 @@ use super::ChangeError;
 use crate::{
     App,
     accounts::{AccountError, password},
-    audit::{Event, Origin},
+    audit::Event,
+    core::RequestContext,
     login::{credential_change::AccessTermination, login_throttle, passkey::enrolment, recovery_code, totp},
     sessions,
     users::{self, User},
@@ -60,38 +61,31 @@ fn change_error(cause: AccountError) -> ChangeError {
 }
 
 /// Resets the login throttle of an account, so that its owner may sign in at once.
-pub async fn unlock(app: &App, user: &User, origin: &Origin) -> Result<(), ChangeError> {
-    let now = app.clock.now();
-    app.db
-        .write(async |tx| {
-            login_throttle::reset_account(tx, &user.email).await?;
-            Event::new("user.unlocked").user(user.id).record(app, tx, origin, now).await?;
-            Ok::<_, ChangeError>(())
-        })
-        .await
+pub async fn unlock(app: &App, user: &User, context: &RequestContext) -> Result<(), ChangeError> {
+    app.write(context, async |write| {
+        login_throttle::reset_account(write, &user.email).await?;
+        Event::new("user.unlocked").user(user.id).record(write).await?;
+        Ok::<_, ChangeError>(())
+    })
+    .await
 }
 
 /// Removes every credential of an account: password, TOTP authenticator, passkeys and recovery codes. Only
 /// codes by mail remain. Ends the sessions and grants of the account.
-pub async fn reset_credentials(app: &App, user: &User, origin: &Origin) -> Result<(), ChangeError> {
-    let now = app.clock.now();
-    app.db
-        .write(async |tx| {
-            users::lock(tx, user.id).await?;
-            let of_user = credentials::Column::UserId.eq(user.id);
-            credentials::Entity::delete_many().filter(of_user).exec(tx).await?;
-            let of_user = recovery_codes::Column::UserId.eq(user.id);
-            recovery_codes::Entity::delete_many().filter(of_user).exec(tx).await?;
-            login_throttle::reset_account(tx, &user.email).await?;
-            AccessTermination { user_id: user.id, kept_session: None, because: REVOKED_BECAUSE, origin }
-                .apply(app, tx, now)
-                .await?;
-            let event = Event::new("credential.removed").user(user.id);
-            event
-                .details(json!({ "method": "all", "by": REVOKED_BECAUSE }))
-                .record(app, tx, origin, now)
-                .await?;
-            Ok::<_, ChangeError>(())
-        })
-        .await
+pub async fn reset_credentials(app: &App, user: &User, context: &RequestContext) -> Result<(), ChangeError> {
+    app.write(context, async |write| {
+        users::lock(write, user.id).await?;
+        let of_user = credentials::Column::UserId.eq(user.id);
+        credentials::Entity::delete_many().filter(of_user).exec(write).await?;
+        let of_user = recovery_codes::Column::UserId.eq(user.id);
+        recovery_codes::Entity::delete_many().filter(of_user).exec(write).await?;
+        login_throttle::reset_account(write, &user.email).await?;
+        AccessTermination { user_id: user.id, kept_session: None, because: REVOKED_BECAUSE }
+            .apply(write)
+            .await?;
+        let event = Event::new("credential.removed").user(user.id);
+        event.details(json!({ "method": "all", "by": REVOKED_BECAUSE })).record(write).await?;
+        Ok::<_, ChangeError>(())
+    })
+    .await
 }

@@ -9,17 +9,18 @@ use postern_service::clock::Timestamp;
 use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, EntityTrait as _, QuerySelect as _};
 use serde_json::json;
 
-use super::{ChangeError, rules};
+use super::ChangeError;
 use crate::{
     App,
-    accounts::{self, deletion},
-    audit::{Event, Origin},
+    accounts::deletion,
+    audit::Event,
+    core::RequestContext,
     crypto::CryptoError,
-    grants,
+    grants, links,
     login::{attempt, credential_change::AccessTermination},
     passwords::{self, NewPassword},
     sessions,
-    users::{self, Email, PostalAddress, Profile, User},
+    users::{self, Email, Profile, User},
 };
 
 /// A user as an operator or an import describes it.
@@ -46,7 +47,7 @@ impl NewUser {
     pub(super) fn validate(self, app: &App, now: Timestamp) -> Result<ValidatedUser, ChangeError> {
         let email = Email::parse(&self.email)
             .map_err(|rule| ChangeError::invalid("email", format!("{rule} (found {:?})", self.email)))?;
-        let profile = validate_profile(self.profile)?;
+        let profile = self.profile.validate()?;
         let row = Model {
             id: app.random.row_id(now),
             subject: app.random.uuid(),
@@ -81,26 +82,25 @@ pub async fn add_without_password(
     email: &str,
     email_verified: bool,
     profile: Profile,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<User, ChangeError> {
     let new = NewUser { email: email.to_owned(), email_verified, profile, password_hash: None };
-    add(app, new, origin).await
+    add(app, new, context).await
 }
 
-pub async fn add(app: &App, new: NewUser, origin: &Origin) -> Result<User, ChangeError> {
-    let now = app.clock.now();
+pub async fn add(app: &App, new: NewUser, context: &RequestContext) -> Result<User, ChangeError> {
+    let now = context.now;
     let ValidatedUser { row: user, password, event } = new.validate(app, now)?;
-    app.db
-        .write(async |tx| {
-            rows::Entity::insert(rows::ActiveModel::from(user.clone()))
-                .exec_without_returning(tx)
-                .await
-                .map_err(|cause| ChangeError::from_insert_error(cause, "users.email", "user", &user.email))?;
-            passwords::store_first(tx, password.into_iter().collect()).await?;
-            event.record(app, tx, origin, now).await?;
-            Ok::<_, ChangeError>(())
-        })
-        .await?;
+    app.write(context, async |write| {
+        rows::Entity::insert(rows::ActiveModel::from(user.clone()))
+            .exec_without_returning(write)
+            .await
+            .map_err(|cause| ChangeError::from_insert_error(cause, "users.email", "user", &user.email))?;
+        passwords::store_first(write, password.into_iter().collect()).await?;
+        event.record(write).await?;
+        Ok::<_, ChangeError>(())
+    })
+    .await?;
     Ok(user)
 }
 
@@ -116,66 +116,62 @@ pub async fn find(app: &App, name: &str) -> Result<User, ChangeError> {
 }
 
 /// Disables a user: ends all sessions, grants, logins in progress and mailed links.
-pub async fn disable(app: &App, user: &User, origin: &Origin) -> Result<(), ChangeError> {
-    let now = app.clock.now();
-    app.db
-        .write(async |tx| {
-            let mut row = lock_row(tx, user).await?;
-            if row.disabled_at.as_ref().is_none() {
-                row.disabled_at = Set(Some(now.micros()));
-            }
-            row.updated_at = Set(now.micros());
-            row.update(tx).await?;
-            accounts::end_links(tx, user.id, now).await?;
-            attempt::end_attempts_of_user(tx, user.id, now).await?;
-            sessions::end_all_of_user(app, tx, user.id, "user_disabled", origin, now).await?;
-            grants::revoke_user_grants(tx, user.id, None, "user_disabled", now).await?;
-            Event::new("user.disabled").user(user.id).record(app, tx, origin, now).await?;
-            Ok::<_, ChangeError>(())
-        })
-        .await
+pub async fn disable(app: &App, user: &User, context: &RequestContext) -> Result<(), ChangeError> {
+    let now = context.now;
+    app.write(context, async |write| {
+        let mut row = lock_row(write, user).await?;
+        if row.disabled_at.as_ref().is_none() {
+            row.disabled_at = Set(Some(now.micros()));
+        }
+        row.updated_at = Set(now.micros());
+        row.update(write).await?;
+        links::end_user_links(write, user.id).await?;
+        attempt::end_attempts_of_user(write, user.id).await?;
+        sessions::end_all_of_user(write, user.id, "user_disabled").await?;
+        grants::revoke_user_grants(write, user.id, None, "user_disabled").await?;
+        Event::new("user.disabled").user(user.id).record(write).await?;
+        Ok::<_, ChangeError>(())
+    })
+    .await
 }
 
 /// Enables a disabled user, or restores an account that its owner closed. Refused once the grace period is
 /// over.
-pub async fn enable(app: &App, user: &User, origin: &Origin) -> Result<(), ChangeError> {
-    let now = app.clock.now();
-    app.db
-        .write(async |tx| {
-            let mut row = lock_row(tx, user).await?;
-            if row.deletion_at.as_ref().is_some_and(|end| end <= now.micros()) {
-                let over =
-                    format!("{} was deleted by its owner, and the time to undo that is over", user.email);
-                return Err(ChangeError::Refused(over));
-            }
-            row.disabled_at = Set(None);
-            row.deletion_at = Set(None);
-            row.updated_at = Set(now.micros());
-            row.update(tx).await?;
-            Event::new("user.enabled").user(user.id).record(app, tx, origin, now).await?;
-            Ok::<_, ChangeError>(())
-        })
-        .await
+pub async fn enable(app: &App, user: &User, context: &RequestContext) -> Result<(), ChangeError> {
+    let now = context.now;
+    app.write(context, async |write| {
+        let mut row = lock_row(write, user).await?;
+        if row.deletion_at.as_ref().is_some_and(|end| end <= now.micros()) {
+            let over = format!("{} was deleted by its owner, and the time to undo that is over", user.email);
+            return Err(ChangeError::Refused(over));
+        }
+        row.disabled_at = Set(None);
+        row.deletion_at = Set(None);
+        row.updated_at = Set(now.micros());
+        row.update(write).await?;
+        Event::new("user.enabled").user(user.id).record(write).await?;
+        Ok::<_, ChangeError>(())
+    })
+    .await
 }
 
 /// Removes a user with all dependent rows. The audit record keeps the events without the user and the IP
 /// address; see [`deletion`].
-pub async fn remove(app: &App, user: &User, origin: &Origin) -> Result<(), ChangeError> {
-    let now = app.clock.now();
-    app.db
-        .write(async |tx| {
-            // From now on the account is due for deletion. If this process stops midway, the job of
-            // [`deletion`] continues.
-            let mut row = lock_row(tx, user).await?;
-            row.deletion_at = Set(Some(now.micros()));
-            row.update(tx).await?;
-            AccessTermination { user_id: user.id, kept_session: None, because: "user_removed", origin }
-                .apply(app, tx, now)
-                .await?;
-            Event::new("user.removed").record(app, tx, origin, now).await?;
-            Ok::<_, ChangeError>(())
-        })
-        .await?;
+pub async fn remove(app: &App, user: &User, context: &RequestContext) -> Result<(), ChangeError> {
+    let now = context.now;
+    app.write(context, async |write| {
+        // From now on the account is due for deletion. If this process stops midway, the job of
+        // [`deletion`] continues.
+        let mut row = lock_row(write, user).await?;
+        row.deletion_at = Set(Some(now.micros()));
+        row.update(write).await?;
+        AccessTermination { user_id: user.id, kept_session: None, because: "user_removed" }
+            .apply(write)
+            .await?;
+        Event::new("user.removed").record(write).await?;
+        Ok::<_, ChangeError>(())
+    })
+    .await?;
     Ok(deletion::delete_now(app, user.id).await?)
 }
 
@@ -189,70 +185,4 @@ async fn lock_row(
 
 fn unknown_user(user: &User) -> ChangeError {
     ChangeError::Unknown { kind: "user", name: user.email.clone() }
-}
-
-/// Validates a profile: every claim has the form of OpenID Connect Core section 5.1, and URLs are normalized.
-pub(crate) fn validate_profile(mut profile: Profile) -> Result<Profile, ChangeError> {
-    for (claim, page) in [
-        ("profile", &mut profile.profile),
-        ("picture", &mut profile.picture),
-        ("website", &mut profile.website),
-    ] {
-        if let Some(page) = page {
-            *page = rules::web_url(page).map_err(|rule| ChangeError::invalid(claim, rule))?;
-        }
-    }
-    check_claims(&profile)?;
-    Ok(profile)
-}
-
-/// Checks the claims that are no URLs. The pattern names every field, so a new claim does not compile without
-/// a rule.
-fn check_claims(profile: &Profile) -> Result<(), ChangeError> {
-    type Rule = fn(&str) -> Result<(), &'static str>;
-    let Profile {
-        name,
-        given_name,
-        family_name,
-        middle_name,
-        nickname,
-        preferred_username,
-        profile: _,
-        picture: _,
-        website: _,
-        gender,
-        birthdate,
-        zoneinfo,
-        locale,
-        phone_number,
-        phone_number_verified: _,
-        address,
-    } = profile;
-    let PostalAddress { formatted, street_address, locality, region, postal_code, country } =
-        &address.clone().unwrap_or_default();
-    let claims: [(&'static str, &Option<String>, Rule); 17] = [
-        ("name", name, rules::name),
-        ("given_name", given_name, rules::name),
-        ("family_name", family_name, rules::name),
-        ("middle_name", middle_name, rules::name),
-        ("nickname", nickname, rules::name),
-        ("preferred_username", preferred_username, rules::name),
-        ("gender", gender, rules::name),
-        ("birthdate", birthdate, rules::birthdate),
-        ("zoneinfo", zoneinfo, rules::zoneinfo),
-        ("locale", locale, rules::locale),
-        ("phone_number", phone_number, rules::phone_number),
-        ("address.formatted", formatted, rules::multiline_text),
-        ("address.street_address", street_address, rules::multiline_text),
-        ("address.locality", locality, rules::name),
-        ("address.region", region, rules::name),
-        ("address.postal_code", postal_code, rules::name),
-        ("address.country", country, rules::name),
-    ];
-    for (claim, value, rule) in claims {
-        if let Some(value) = value {
-            rule(value).map_err(|rule| ChangeError::invalid(claim, rule))?;
-        }
-    }
-    Ok(())
 }

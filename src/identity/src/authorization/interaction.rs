@@ -14,7 +14,7 @@ use super::{
     error::{AuthorizationError, ErrorCode},
     request::AuthorizationRequest,
 };
-use crate::{clients::Client, login::policy::Acr, sessions::SignedInUser, tokens::Scope};
+use crate::{acr::Acr, clients::Client, scope::Scope, sessions::SignedInUser};
 
 /// A step that the user took for a request, as stored in `authorization_requests.steps`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

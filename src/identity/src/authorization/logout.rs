@@ -15,8 +15,8 @@ use postern_service::database::DatabaseError;
 use super::parameters::{Parameters, RepeatedParameter, append_query};
 use crate::{
     App,
-    audit::Origin,
     clients::Client,
+    core::RequestContext,
     sessions::{self, SignedInUser},
     tokens::id_token::{self, HintClaims},
 };
@@ -132,13 +132,13 @@ pub async fn begin(
     app: &App,
     request: LogoutRequest,
     session_secret: Option<&str>,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<LogoutStep, DatabaseError> {
     match find_session(app, session_secret).await? {
         Some(signed_in) if !request.client_may_end_session(&signed_in) => {
             return Ok(LogoutStep::Confirm { request, signed_in: Box::new(signed_in) });
         }
-        Some(signed_in) => end_session(app, &signed_in, "client_logout", origin).await?,
+        Some(signed_in) => end_session(app, &signed_in, "client_logout", context).await?,
         None => {}
     }
     Ok(LogoutStep::SignedOut { redirect_uri: request.into_redirect_uri() })
@@ -150,10 +150,10 @@ pub async fn confirm(
     app: &App,
     request: LogoutRequest,
     session_secret: Option<&str>,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<Option<String>, DatabaseError> {
     if let Some(signed_in) = find_session(app, session_secret).await? {
-        end_session(app, &signed_in, "logout", origin).await?;
+        end_session(app, &signed_in, "logout", context).await?;
     }
     Ok(request.into_redirect_uri())
 }
@@ -172,10 +172,9 @@ async fn end_session(
     app: &App,
     signed_in: &SignedInUser,
     because: &'static str,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<(), DatabaseError> {
-    let now = app.clock.now();
     let sid = signed_in.session.sid;
-    app.db.write(async |tx| sessions::end(app, tx, sid, because, origin, now).await).await?;
+    app.write(context, async |write| sessions::end(write, sid, because).await).await?;
     Ok(())
 }

@@ -32,16 +32,15 @@ pub use self::{
     interaction::{AuthorizationStep, InteractionContext, RecordedStep, RequestProgress, next_step},
     parameters::{MalformedParameters, Parameters},
     pending::{
-        InteractionError, LoginStepRecorder, PendingRequest, RequestNotPending, RequestRow, find_pending,
-        record_consent, record_unreachable_acr,
+        ConsentAnswer, InteractionError, LoginStepRecorder, PendingRequest, RequestNotPending, RequestRow,
+        find_pending, record_consent, record_unreachable_acr,
     },
     request::AuthorizationRequest,
     sealed::RequestHandle,
 };
 use crate::{
-    App,
-    audit::Origin,
-    consents,
+    App, consents,
+    core::RequestContext,
     crypto::CryptoError,
     login,
     sessions::{self, SignedInUser},
@@ -112,30 +111,26 @@ pub async fn begin(
     app: &App,
     parameters: &Parameters,
     browser: Browser<'_>,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<BrowserDestination, AuthorizationPageError> {
     let (client, request) = match request::parse(app, parameters) {
         Ok(parsed) => parsed,
-        Err(rejected) => return Ok(BrowserDestination::Client(error_redirect(app, rejected, origin)?)),
+        Err(rejected) => return Ok(BrowserDestination::Client(error_redirect(app, rejected, context)?)),
     };
-    let progress = RequestProgress {
-        client: &client,
-        request: &request,
-        received_at: app.clock.now(),
-        recorded_steps: &[],
-    };
-    advance(app, progress, browser, None, origin).await
+    let progress =
+        RequestProgress { client: &client, request: &request, received_at: context.now, recorded_steps: &[] };
+    advance(app, progress, browser, None, context).await
 }
 
 /// Seals a request that came by POST for the GET that follows. An invalid request is answered at once.
 pub fn begin_from_post(
     app: &App,
     parameters: &Parameters,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<PostOutcome, AuthorizationPageError> {
     match request::parse(app, parameters) {
-        Ok((_, request)) => Ok(PostOutcome::Sealed(sealed::seal(app, &request, None, app.clock.now())?)),
-        Err(rejected) => Ok(PostOutcome::Rejected(error_redirect(app, rejected, origin)?)),
+        Ok((_, request)) => Ok(PostOutcome::Sealed(sealed::seal(app, &request, None, context.now)?)),
+        Err(rejected) => Ok(PostOutcome::Rejected(error_redirect(app, rejected, context)?)),
     }
 }
 
@@ -144,10 +139,10 @@ pub async fn resume(
     app: &App,
     handle: &RequestHandle,
     browser: Browser<'_>,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<BrowserDestination, AuthorizationPageError> {
     let pending = pending::find_or_bind(app, handle, browser.browser_secret).await?;
-    advance(app, pending.progress(), browser, Some(&pending.handle), origin).await
+    advance(app, pending.progress(), browser, Some(&pending.handle), context).await
 }
 
 /// The next step of a pending request. A page asks this before it renders its form.
@@ -165,7 +160,7 @@ async fn advance(
     progress: RequestProgress<'_>,
     browser: Browser<'_>,
     handle: Option<&RequestHandle>,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<BrowserDestination, AuthorizationPageError> {
     let pending_id = handle.and_then(RequestHandle::row);
     let signed_in = match browser.session_secret {
@@ -174,14 +169,14 @@ async fn advance(
     };
     let page = match (decide(app, progress, signed_in.as_ref()).await?, &signed_in) {
         (AuthorizationStep::Respond(Ok(())), Some(signed_in)) => {
-            match response::respond_with_code(app, progress.request, signed_in, pending_id, origin).await? {
+            match response::respond_with_code(app, progress.request, signed_in, pending_id, context).await? {
                 Some(location) => return Ok(BrowserDestination::Client(location)),
                 None => BrowserDestination::Login,
             }
         }
         (AuthorizationStep::Respond(Err(refusal)), _) => {
             let location =
-                response::respond_with_error(app, progress.request, refusal, pending_id, origin).await?;
+                response::respond_with_error(app, progress.request, refusal, pending_id, context).await?;
             return Ok(BrowserDestination::Client(location));
         }
         (AuthorizationStep::StepUp, _) => BrowserDestination::StepUp,
@@ -224,11 +219,15 @@ async fn decide(
 }
 
 /// The redirect that carries an error to the client, if its redirect URI is validated.
-fn error_redirect(app: &App, rejected: RequestError, origin: &Origin) -> Result<String, UntrustedRequest> {
+fn error_redirect(
+    app: &App,
+    rejected: RequestError,
+    context: &RequestContext,
+) -> Result<String, UntrustedRequest> {
     match rejected {
         RequestError::Untrusted(cause) => Err(cause),
         RequestError::Redirectable { redirect_uri, state, error: refusal } => {
-            Ok(response::error_response(app, &redirect_uri, state.as_deref(), refusal, origin))
+            Ok(response::error_response(app, &redirect_uri, state.as_deref(), refusal, context))
         }
     }
 }

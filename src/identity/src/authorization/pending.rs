@@ -38,9 +38,11 @@ use super::{
 };
 use crate::{
     App,
-    audit::{Event, Origin},
+    audit::Event,
     clients::Client,
-    consents, crypto,
+    consents,
+    core::{RequestContext, Write},
+    crypto,
     login::{attempt::Completion, policy::AuthenticationRequirement},
     sessions::{Session, SessionEnded, SignedInUser},
     users::User,
@@ -224,13 +226,13 @@ impl Completion for LoginStepRecorder<'_> {
     async fn complete(
         &self,
         app: &App,
-        tx: &Transaction,
+        write: &Write<'_>,
         session: &Session,
         _: &User,
     ) -> Result<Self::Output, DatabaseError> {
         let Some(id) = self.request_id else { return Ok(Ok(())) };
         let step = RecordedStep::Login { sid: session.sid, at: app.clock.now() };
-        match append_step(app, tx, id, self.browser_secret, step).await {
+        match append_step(app, write, id, self.browser_secret, step).await {
             Ok(()) => Ok(Ok(())),
             Err(InteractionError::Database(cause)) => Err(cause),
             Err(InteractionError::RequestNotPending(gone)) => Ok(Err(gone)),
@@ -241,19 +243,27 @@ impl Completion for LoginStepRecorder<'_> {
     }
 }
 
+/// What a person answers on the consent page.
+#[derive(Clone, Copy)]
+pub struct ConsentAnswer<'a> {
+    pub handle: &'a RequestHandle,
+    /// The secret of the browser that the request is bound to.
+    pub browser_secret: &'a str,
+    pub allow: bool,
+}
+
 /// Records whether the user allowed the request, and stores the consent. Returns the handle of the request's
 /// row.
 ///
 /// Refused unless consent is the next step: otherwise the answer could belong to a page that was not shown.
 pub async fn record_consent(
     app: &App,
-    handle: &RequestHandle,
-    browser_secret: &str,
+    context: &RequestContext,
     signed_in: &SignedInUser,
-    allow: bool,
-    origin: &Origin,
+    answer: ConsentAnswer<'_>,
 ) -> Result<RequestHandle, InteractionError> {
-    let now = app.clock.now();
+    let ConsentAnswer { handle, browser_secret, allow } = answer;
+    let now = context.now;
     let pending = find(app, handle, browser_secret).await?;
     if super::next_step_of(app, &pending, Some(signed_in)).await? != AuthorizationStep::Consent {
         return Err(InteractionError::StepOutOfOrder);
@@ -267,17 +277,17 @@ pub async fn record_consent(
     };
     signed_in
         .principal()
-        .write(app, async |tx, _| {
-            let id = append_step_or_insert(app, tx, &pending, browser_secret, step).await?;
+        .write(app, context, async |write, _| {
+            let id = append_step_or_insert(app, write, &pending, browser_secret, step).await?;
             if allow {
-                consents::remember(tx, user_id, &request.client_id, &request.scope, now).await?;
+                consents::remember(write, user_id, &request.client_id, &request.scope).await?;
             }
             Event::new(kind)
                 .user(user_id)
                 .client(&request.client_id)
                 .session(signed_in.session.sid)
                 .details(serde_json::json!({ "scope": request.scope.to_string() }))
-                .record(app, tx, origin, now)
+                .record(write)
                 .await?;
             Ok(RequestHandle::Stored(id))
         })

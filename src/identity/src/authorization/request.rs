@@ -16,12 +16,11 @@ use super::{
 };
 use crate::{
     App,
+    acr::Acr,
     clients::{Client, GrantType},
-    login::{
-        self,
-        policy::{Acr, AuthenticationRequirement},
-    },
-    tokens::{self, Scope, scope::printable_excerpt},
+    login::{self, policy::AuthenticationRequirement},
+    scope::Scope,
+    tokens::{self, scope::printable_excerpt},
 };
 
 /// The parameters that may occur once: all that are read here, except `resource`.

@@ -19,7 +19,8 @@ use super::{
 };
 use crate::{
     App,
-    audit::{Event, Origin},
+    audit::Event,
+    core::RequestContext,
     grants::{self, NewGrant},
     sessions::{self, RowLocks, SignedInUser},
     tokens::authorization_code::{self, NewAuthorizationCode},
@@ -32,9 +33,9 @@ pub(super) async fn respond_with_code(
     request: &AuthorizationRequest,
     signed_in: &SignedInUser,
     pending_id: Option<Uuid>,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<Option<String>, AuthorizationPageError> {
-    let now = app.clock.now();
+    let now = context.now;
     let new = NewGrant {
         user_id: Some(signed_in.user.id),
         client_id: request.client_id.clone(),
@@ -59,7 +60,7 @@ pub(super) async fn respond_with_code(
         nonce: request.nonce.as_deref(),
     };
     let (code, code_row) = authorization_code::new(app, &new_code, now);
-    let (grant_row, event_row) = (grants::insert_statement(&grant), event.insert_statement(app, origin, now));
+    let (grant_row, event_row) = (grants::insert_statement(&grant), event.insert_statement(app, context));
     let touch_session = sessions::touch_session_statement(&signed_in.session, now);
     let locks = if touch_session.is_some() { RowLocks::SharedUser } else { RowLocks::Shared };
     let lock_authority = signed_in.principal().lock_authority_statement(locks);
@@ -95,17 +96,17 @@ pub(super) async fn respond_with_error(
     request: &AuthorizationRequest,
     refusal: AuthorizationError,
     pending_id: Option<Uuid>,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<String, AuthorizationPageError> {
     if let Some(id) = pending_id {
-        let finish_request = pending::finish_request_statement(id, app.clock.now());
+        let finish_request = pending::finish_request_statement(id, context.now);
         let done = app.db.write_batch(&[&finish_request], StatementResult::first_changed_a_row).await?;
         if !StatementResult::first_changed_a_row(&done) {
             return Err(RequestNotPending::Finished.into());
         }
     }
     tracing::info!(client_id = request.client_id, error = refusal.error.word(), %refusal, "authorization refused");
-    Ok(error_response(app, &request.redirect_uri, request.state.as_deref(), refusal, origin))
+    Ok(error_response(app, &request.redirect_uri, request.state.as_deref(), refusal, context))
 }
 
 /// The redirect URI with an error response.
@@ -114,10 +115,10 @@ pub(super) fn error_response(
     redirect_uri: &str,
     state: Option<&str>,
     refusal: AuthorizationError,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> String {
     // The user can quote this reference; the log has it too.
-    let reference = origin.request_id.as_ref().map(|id| ("error_uri", Cow::from(app.config.error_page(id))));
+    let reference = context.request_id.as_ref().map(|id| ("error_uri", Cow::from(app.config.error_page(id))));
     let error = [("error", Cow::from(refusal.error.word())), ("error_description", refusal.description)];
     response_uri(app, redirect_uri, state, error.into_iter().chain(reference))
 }

@@ -20,8 +20,8 @@ use crate::{
         clients::{self, NewSecret},
         metadata::{ClientMetadata, ClientMetadataChange},
     },
-    audit::Origin,
     clients::{Client, ClientAuthMethod, GrantType},
+    core::RequestContext,
     http::serve::DOCS_CLIENT,
 };
 
@@ -167,32 +167,32 @@ fn split_scopes(values: &[String]) -> Vec<String> {
 
 pub(super) async fn run(context: &Context, command: Command) -> Result<Report, CommandError> {
     let app = context.app().await?;
-    let origin = Origin::command();
+    let context = RequestContext::of_command(&app);
     let report = match command {
         Command::Add { client_id: Some(client_id), metadata, .. } => {
-            let secret = clients::add(&app, &client_id, (*metadata).into(), &origin).await?;
+            let secret = clients::add(&app, &client_id, (*metadata).into(), &context).await?;
             report_with_secret(&client_id, "added", secret.as_ref())
         }
         // Clap requires `--docs` if there is no `client_id`.
         Command::Add { client_id: None, .. } => {
-            clients::add(&app, DOCS_CLIENT, clients::docs_client_metadata(&app), &origin).await?;
+            clients::add(&app, DOCS_CLIENT, clients::docs_client_metadata(&app), &context).await?;
             report_with_secret(DOCS_CLIENT, "added", None)
         }
         Command::List => list(&app)?,
         Command::Show { client_id } => show(&find_client(&app, &client_id)?)?,
         Command::Update { client_id, metadata, add_scope, enabled } => {
             let change = ClientMetadataChange { add_scopes: split_scopes(&add_scope), ..(*metadata).into() };
-            update(&app, &client_id, change, enabled, &origin).await?
+            update(&app, &client_id, change, enabled, &context).await?
         }
         Command::Remove { client_id } => {
-            clients::remove(&app, &client_id, &origin).await?;
+            clients::remove(&app, &client_id, &context).await?;
             Report::new(
                 format!("Client {client_id} was removed."),
                 json!({ "client_id": client_id, "removed": true }),
             )
         }
         Command::RotateSecret { client_id, overlap } => {
-            let secret = clients::rotate_secret(&app, &client_id, overlap.duration(), &origin).await?;
+            let secret = clients::rotate_secret(&app, &client_id, overlap.duration(), &context).await?;
             report_with_secret(&client_id, "given another secret", Some(&secret))
         }
     };
@@ -205,17 +205,17 @@ async fn update(
     client_id: &str,
     change: ClientMetadataChange,
     enabled: Option<bool>,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<Report, CommandError> {
     if change == ClientMetadataChange::default() && enabled.is_none() {
         return Err(CommandError::Usage("nothing to change: see `postern client update --help`".to_owned()));
     }
     let mut secret = None;
     if change != ClientMetadataChange::default() {
-        secret = clients::update(app, client_id, change, origin).await?;
+        secret = clients::update(app, client_id, change, context).await?;
     }
     if let Some(enabled) = enabled {
-        clients::set_enabled(app, client_id, enabled, origin).await?;
+        clients::set_enabled(app, client_id, enabled, context).await?;
     }
     Ok(report_with_secret(client_id, "changed", secret.as_ref()))
 }

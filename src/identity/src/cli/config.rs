@@ -7,7 +7,7 @@ use super::{
     error::CommandError,
     output::{Report, table},
 };
-use crate::{app::StartError, crypto::Vault, login::code};
+use crate::{composition::StartError, crypto::Vault, login::code};
 
 /// What to do with the settings.
 #[derive(Debug, clap::Subcommand)]

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use postern_service::{database::DatabaseError, settings::SettingsError, telemetry::TelemetryError};
 
 use crate::{
-    administration::ChangeError, app::StartError, http::serve::ServeError,
-    passwords::breached::build::BuildError, tokens::keys::KeyError,
+    administration::ChangeError, composition::StartError, http::serve::ServeError, keys::KeyError,
+    passwords::breached::build::BuildError,
 };
 
 #[derive(Debug, thiserror::Error)]

@@ -18,7 +18,7 @@ use crate::{
         import::{MAX_BATCH, add_all},
         users::NewUser,
     },
-    audit::Origin,
+    core::RequestContext,
 };
 
 /// In bytes; a longer line is refused.
@@ -48,7 +48,7 @@ struct ImportSummary {
 }
 
 /// Imports a file, or standard input for `-`.
-pub(super) async fn run(app: &App, file: &str, origin: &Origin) -> Result<Report, CommandError> {
+pub(super) async fn run(app: &App, file: &str, context: &RequestContext) -> Result<Report, CommandError> {
     let input: Box<dyn BufRead> = match file {
         "-" => Box::new(BufReader::new(io::stdin())),
         path => Box::new(BufReader::new(
@@ -56,13 +56,13 @@ pub(super) async fn run(app: &App, file: &str, origin: &Origin) -> Result<Report
                 .map_err(|cause| CommandError::Failed(format!("{path} cannot be read: {cause}")))?,
         )),
     };
-    Ok(import(app, input, origin).await?.report())
+    Ok(import(app, input, context).await?.report())
 }
 
 async fn import(
     app: &App,
     mut input: Box<dyn BufRead>,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<ImportSummary, CommandError> {
     let mut summary = ImportSummary::default();
     let mut batch = Vec::with_capacity(MAX_BATCH);
@@ -74,13 +74,13 @@ async fn import(
             Err(cause) => summary.record_refusal(summary.lines, cause),
         }
         if batch.len() == MAX_BATCH {
-            store_batch(app, &mut batch, &mut summary, origin).await?;
+            store_batch(app, &mut batch, &mut summary, context).await?;
         }
         if summary.lines % PROGRESS_INTERVAL == 0 {
             progress(&format!("{} lines read, {} users added", summary.lines, summary.added));
         }
     }
-    store_batch(app, &mut batch, &mut summary, origin).await?;
+    store_batch(app, &mut batch, &mut summary, context).await?;
     Ok(summary)
 }
 
@@ -88,10 +88,10 @@ async fn store_batch(
     app: &App,
     batch: &mut Vec<(usize, NewUser)>,
     summary: &mut ImportSummary,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<(), CommandError> {
     let (lines, users): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
-    for (line, outcome) in lines.into_iter().zip(add_all(app, users, origin).await?) {
+    for (line, outcome) in lines.into_iter().zip(add_all(app, users, context).await?) {
         match outcome {
             Ok(()) => summary.added += 1,
             Err(cause) => summary.record_refusal(line, cause.to_string()),

@@ -12,7 +12,7 @@ use crate::{
         AccountError,
         invitations::{self, Invitation, NewInvitation},
     },
-    audit::Origin,
+    core::RequestContext,
     users::{self, Email},
 };
 
@@ -21,7 +21,7 @@ pub(super) async fn invite(
     app: &App,
     email: &str,
     language: &str,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<Report, CommandError> {
     if let Ok(email) = Email::parse(email)
         && users::find_by_email(app.db.reader(), &email).await?.is_some()
@@ -29,8 +29,9 @@ pub(super) async fn invite(
         return Err(CommandError::Failed(format!("there is already a user {}", email.as_str())));
     }
     let language = app.templates.negotiate_language(Some(language), None);
+    let context = &RequestContext { language, ..context.clone() };
     let NewInvitation { invitation, link } =
-        invitations::invite(app, email, &language, origin).await.map_err(command_error)?;
+        invitations::invite(app, email, context).await.map_err(command_error)?;
     let Invitation { email, expires_at, .. } = &invitation;
     let text = match &link {
         Some(link) => format!(
@@ -55,8 +56,12 @@ pub(super) async fn list(app: &App, limit: u64) -> Result<Report, CommandError> 
     Ok(Report::new(table(["EMAIL", "SINCE", "UNTIL"], &rows), values))
 }
 
-pub(super) async fn withdraw(app: &App, email: &str, origin: &Origin) -> Result<Report, CommandError> {
-    if invitations::withdraw(app, email, origin).await.map_err(command_error)? {
+pub(super) async fn withdraw(
+    app: &App,
+    email: &str,
+    context: &RequestContext,
+) -> Result<Report, CommandError> {
+    if invitations::withdraw(app, email, context).await.map_err(command_error)? {
         let text = format!("The invitation to {email} was withdrawn.");
         return Ok(Report::new(text, json!({ "email": email, "withdrawn": true })));
     }

@@ -9,8 +9,8 @@ use super::{
     output::{Report, table},
 };
 use crate::{
-    audit::Origin,
-    tokens::keys::{self, KeyError, KeyInfo},
+    core::RequestContext,
+    keys::{self, KeyError, KeyInfo},
 };
 
 /// What to do with keys.
@@ -38,11 +38,11 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
         return Ok(new_secret());
     }
     let app = context.app().await?;
-    let origin = Origin::command();
+    let context = RequestContext::of_command(&app);
     let report = match command {
         Command::List => list(&keys::list(&app).await?),
         Command::Rotate { now } => {
-            let rotated = keys::rotate(&app, now, &origin).await.map_err(with_advice)?;
+            let rotated = app.signing_keys.rotate(&app, now, &context).await.map_err(with_advice)?;
             let text = format!(
                 "{} signs now; {} follows; {} retires.",
                 rotated.active, rotated.next, rotated.retiring
@@ -50,7 +50,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
             Report::new(text, rotated)
         }
         Command::Retire { kid } => {
-            let key = keys::retire(&app, &kid, &origin).await.map_err(with_advice)?;
+            let key = app.signing_keys.retire(&app, &kid, &context).await.map_err(with_advice)?;
             Report::new(format!("{kid} is not published any more."), key)
         }
         Command::NewSecret => new_secret(),

@@ -16,7 +16,7 @@ use crate::{
         resources::{self, ResourceChange},
         scope_rename,
     },
-    audit::Origin,
+    core::RequestContext,
     resources::Resource,
 };
 
@@ -104,10 +104,10 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
         return rename_scope(context, scope, name).await;
     }
     let app = context.app().await?;
-    let origin = Origin::command();
+    let context = RequestContext::of_command(&app);
     let report = match command {
         Command::Add { identifier, change } => {
-            resources::add(&app, &identifier, change.try_into()?, &origin).await?;
+            resources::add(&app, &identifier, change.try_into()?, &context).await?;
             change_report(&identifier, "added")
         }
         Command::List => {
@@ -127,13 +127,13 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
                 let advice = "nothing to change: see `postern resource update --help`";
                 return Err(CommandError::Usage(advice.to_owned()));
             }
-            resources::update(&app, &identifier, change, &origin).await?;
+            resources::update(&app, &identifier, change, &context).await?;
             change_report(&identifier, "changed")
         }
         // Handled above, because it needs only the database.
         Command::RenameScope { .. } => Report::silent(),
         Command::Remove { identifier } => {
-            resources::remove(&app, &identifier, &origin).await?;
+            resources::remove(&app, &identifier, &context).await?;
             change_report(&identifier, "removed")
         }
     };

@@ -20,7 +20,7 @@ use crate::{
         sign_in::{self, SignInState},
         users::{self, NewUser},
     },
-    audit::Origin,
+    core::RequestContext,
     login::code::create_operator_code,
     users::{Profile, User, list, may_get_tokens},
 };
@@ -121,16 +121,16 @@ pub(super) enum Command {
 
 pub(super) async fn run(context: &Context, command: Command) -> Result<Report, CommandError> {
     let app = context.app().await?;
-    let origin = Origin::command();
+    let context = RequestContext::of_command(&app);
     let report = match command {
         Command::Add { email, name, email_verified, claim, password_hash_file } => {
             let password_hash = password_hash_file.as_deref().map(read_hash_file).transpose()?;
             let profile = profile_from_flags(name, &claim)?;
             let new = NewUser { email, email_verified, profile, password_hash };
-            let user = users::add(&app, new, &origin).await?;
+            let user = users::add(&app, new, &context).await?;
             Report::new(format!("User {} was added with sub {}.", user.email, user.subject), as_json(&user))
         }
-        Command::Import { file } => import::run(&app, &file, &origin).await?,
+        Command::Import { file } => import::run(&app, &file, &context).await?,
         Command::List { after, limit } => list_report(&list(app.db.reader(), after.as_deref(), limit).await?),
         Command::Show { user } => {
             let user = users::find(&app, &user).await?;
@@ -138,35 +138,35 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
         }
         Command::Unlock { user } => {
             let user = users::find(&app, &user).await?;
-            sign_in::unlock(&app, &user, &origin).await?;
+            sign_in::unlock(&app, &user, &context).await?;
             change_report(&app, &user, "unlocked").await?
         }
         Command::Reset { user } => {
             let user = users::find(&app, &user).await?;
-            sign_in::reset_credentials(&app, &user, &origin).await?;
+            sign_in::reset_credentials(&app, &user, &context).await?;
             change_report(&app, &user, "reset: the account signs in by mail, and can set the rest up again")
                 .await?
         }
         Command::Disable { user } => {
             let user = users::find(&app, &user).await?;
-            users::disable(&app, &user, &origin).await?;
+            users::disable(&app, &user, &context).await?;
             change_report(&app, &user, "disabled: every session and grant has ended").await?
         }
         Command::Enable { user } => {
             let user = users::find(&app, &user).await?;
-            users::enable(&app, &user, &origin).await?;
+            users::enable(&app, &user, &context).await?;
             change_report(&app, &user, "enabled").await?
         }
         Command::Code { user } => {
             let user = users::find(&app, &user).await?;
-            create_code(&app, &user, &origin).await?
+            create_code(&app, &user, &context).await?
         }
-        Command::Invite { email, language } => invitation::invite(&app, &email, &language, &origin).await?,
+        Command::Invite { email, language } => invitation::invite(&app, &email, &language, &context).await?,
         Command::Invitations { limit } => invitation::list(&app, limit).await?,
-        Command::Uninvite { email } => invitation::withdraw(&app, &email, &origin).await?,
+        Command::Uninvite { email } => invitation::withdraw(&app, &email, &context).await?,
         Command::Remove { user } => {
             let user = users::find(&app, &user).await?;
-            users::remove(&app, &user, &origin).await?;
+            users::remove(&app, &user, &context).await?;
             Report::new(
                 format!("User {} was removed.", user.email),
                 json!({ "sub": user.subject, "removed": true }),
@@ -177,7 +177,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
     Ok(report)
 }
 
-async fn create_code(app: &App, user: &User, origin: &Origin) -> Result<Report, CommandError> {
+async fn create_code(app: &App, user: &User, context: &RequestContext) -> Result<Report, CommandError> {
     if user.disabled_at.is_some() {
         let advice = format!("{0} is disabled: run `postern user enable {0}` first", user.email);
         return Err(CommandError::Failed(advice));
@@ -186,7 +186,7 @@ async fn create_code(app: &App, user: &User, origin: &Origin) -> Result<Report, 
         let advice = "the login method `code` is switched off: add it to `login.methods`";
         return Err(CommandError::Failed(advice.to_owned()));
     }
-    let made = create_operator_code(app, user, "command", origin).await?;
+    let made = create_operator_code(app, user, "command", context).await?;
     let text = format!(
         "Code for {}: {}\n\nIt signs this user in once, until {}, and is not shown again.",
         user.email, made.code, made.expires_at

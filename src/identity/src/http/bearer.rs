@@ -22,7 +22,7 @@ use postern_token_verifier::{
 };
 
 use super::error::OAuthError;
-use crate::{resources, tokens::access_token::BearerError, tokens::scope::OPENID};
+use crate::{resources, scope::OPENID, tokens::access_token::BearerError};
 
 /// The name of the scheme in the document.
 const SCHEME: &str = "oauth2";

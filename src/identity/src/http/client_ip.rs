@@ -7,35 +7,21 @@
 
 use std::{net::IpAddr, sync::Once};
 
+use crate::App;
 use ipnet::IpNet;
-use poem::{
-    Request,
-    http::{HeaderMap, header::USER_AGENT},
-};
-use postern_service::telemetry::CurrentRequest;
-
-use crate::{App, audit::Origin};
+use poem::{Request, http::HeaderMap};
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Addresses of one request that are looked at: a chain of proxies is not longer.
 const LONGEST_CHAIN: usize = 16;
 
-/// Where a request came from.
-pub fn origin(request: &Request) -> Origin {
-    let peer = request.remote_addr().as_socket_addr().map(|address| address.ip().to_canonical());
-    let trusted: &[IpNet] = match request.data::<App>() {
-        Some(app) => &app.config.http.trusted_proxies,
-        None => &[],
-    };
-    if let Some(peer) = peer {
-        tell_of_unnamed_proxy(peer, request.headers(), trusted);
-    }
-    Origin {
-        ip: peer.map(|peer| client(peer, request.headers(), trusted)),
-        user_agent: user_agent(request.headers()),
-        request_id: CurrentRequest::current().map(|context| context.id.to_string()),
-    }
+/// The client's IP address: the peer's, or what a trusted proxy says.
+pub(super) fn client_ip(app: &App, request: &Request) -> Option<IpAddr> {
+    let peer = request.remote_addr().as_socket_addr().map(|address| address.ip().to_canonical())?;
+    let trusted = &app.config.http.trusted_proxies;
+    tell_of_unnamed_proxy(peer, request.headers(), trusted);
+    Some(client(peer, request.headers(), trusted))
 }
 
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
@@ -89,11 +75,6 @@ fn trusts(trusted: &[IpNet], ip: IpAddr) -> bool {
 fn address(entry: &str) -> Option<IpAddr> {
     let with_port = || entry.parse::<std::net::SocketAddr>().ok().map(|address| address.ip());
     entry.parse().ok().or_else(with_port).map(|ip: IpAddr| ip.to_canonical())
-}
-
-fn user_agent(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get(USER_AGENT)?.to_str().ok()?;
-    Some(text.chars().take(256).collect())
 }
 
 #[cfg(test)]

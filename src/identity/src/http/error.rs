@@ -26,7 +26,8 @@ use serde::{Serialize, ser::SerializeMap};
 
 use crate::{
     App,
-    tokens::{IssueError, TokenError, keys::SignError, revocation::RevocationError},
+    keys::SignError,
+    tokens::{IssueError, TokenError, revocation::RevocationError},
 };
 
 /// How long to wait for a database or a signature.

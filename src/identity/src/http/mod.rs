@@ -5,7 +5,7 @@
 pub mod account;
 pub mod auth;
 pub mod bearer;
-pub mod client_ip;
+mod client_ip;
 pub mod cors;
 pub mod error;
 pub mod limits;
@@ -13,6 +13,7 @@ pub mod oauth_form;
 pub mod oidc;
 mod own_hosts;
 pub mod pages;
+mod request_context;
 pub mod security;
 pub mod serve;
 pub mod uncached;
@@ -25,6 +26,7 @@ use postern_service::routing::{get, post};
 use postern_token_verifier::poem::Scoped;
 
 use self::pages::page;
+pub(crate) use self::request_context::{context_in_language, request_context};
 use crate::App;
 
 /// The chapters of the OpenAPI document.

@@ -9,10 +9,18 @@ use std::time::Duration;
 use postern_service::{clock::Timestamp, database::DatabaseError, random::Random};
 use sea_orm::{ConnectionTrait as _, Statement, Value};
 
-use crate::app::App;
+use super::{JobError, JobKind, JobState};
+use crate::core::Core;
 
 pub const JOB: &str = "housekeeping";
 pub const INTERVAL: Duration = Duration::from_mins(1);
+
+/// The recurring job that runs [`remove_expired`].
+pub fn job_kind<S: JobState>() -> JobKind<S> {
+    JobKind::recurring(JOB, INTERVAL, |app, _| {
+        Box::pin(async move { remove_expired(app.core()).await.map(drop).map_err(JobError::from) })
+    })
+}
 
 /// Rows that one statement deletes: on SQLite one write delays all others.
 const BATCH_SIZE: u32 = 500;
@@ -72,22 +80,22 @@ struct ExpiredRows {
 }
 
 /// Deletes the expired rows. Returns their number.
-pub async fn remove_expired(app: &App) -> Result<u64, DatabaseError> {
-    let now = app.clock.now();
+pub async fn remove_expired(core: &Core) -> Result<u64, DatabaseError> {
+    let now = core.clock.now();
     let expired_by_rule = |rule: &RetentionRule| ExpiredRows {
         table: rule.table,
         key: rule.key,
         condition: format!("{} <= $1", rule.column),
         parameter: (now - rule.kept_for).micros().into(),
     };
-    let mut due: Vec<_> = std::iter::once(expired_audit_events(app, now))
+    let mut due: Vec<_> = std::iter::once(expired_audit_events(core, now))
         .chain(RETENTION_RULES.iter().map(expired_by_rule))
         .collect();
     let mut removed = 0;
     for _ in 0..MAX_ROUNDS {
         let mut unfinished = Vec::new();
         for expired in due {
-            let batch = remove_batch(app, &expired).await?;
+            let batch = remove_batch(core, &expired).await?;
             metrics::counter!("postern_rows_removed_total").increment(batch);
             removed += batch;
             if batch == u64::from(BATCH_SIZE) {
@@ -104,8 +112,8 @@ pub async fn remove_expired(app: &App) -> Result<u64, DatabaseError> {
 
 /// The audit events older than `audit.retention`. Their ids begin with the time, so the record needs no
 /// second index, which would slow down every insert.
-fn expired_audit_events(app: &App, now: Timestamp) -> ExpiredRows {
-    let first_kept = Random::first_row_id(now - app.config.audit.retention.duration());
+fn expired_audit_events(core: &Core, now: Timestamp) -> ExpiredRows {
+    let first_kept = Random::first_row_id(now - core.config.audit.retention.duration());
     ExpiredRows {
         table: "audit_events",
         key: "id",
@@ -115,11 +123,11 @@ fn expired_audit_events(app: &App, now: Timestamp) -> ExpiredRows {
 }
 
 /// Deletes one batch. The names in the SQL are constants; the value is a parameter.
-async fn remove_batch(app: &App, expired: &ExpiredRows) -> Result<u64, DatabaseError> {
+async fn remove_batch(core: &Core, expired: &ExpiredRows) -> Result<u64, DatabaseError> {
     let ExpiredRows { table, key, condition: which, parameter: with } = expired;
     let sql = format!(
         "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {which} LIMIT {BATCH_SIZE})"
     );
-    let statement = Statement::from_sql_and_values(app.db.backend(), sql, [with.clone()]);
-    app.db.write(async |tx| Ok(tx.execute_raw(statement).await?.rows_affected())).await
+    let statement = Statement::from_sql_and_values(core.db.backend(), sql, [with.clone()]);
+    core.db.write(async |tx| Ok(tx.execute_raw(statement).await?.rows_affected())).await
 }

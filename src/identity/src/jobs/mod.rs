@@ -21,17 +21,16 @@ pub mod runner;
 use std::{error::Error, future::Future, pin::Pin, time::Duration};
 
 use postern_entities::jobs;
-use postern_service::{
-    clock::Timestamp,
-    database::{DatabaseError, Transaction},
-};
+use postern_service::{clock::Timestamp, database::DatabaseError};
 use sea_orm::EntityTrait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::{app::App, crypto::CryptoError};
+use crate::{
+    core::{Core, Write},
+    crypto::CryptoError,
+};
 
 /// A job before its payload is sealed.
 #[derive(Clone, Debug)]
@@ -57,15 +56,15 @@ struct Envelope {
 
 impl NewJob {
     /// Seals the payload under the id of the job's row. Call before the write that enqueues the job.
-    pub fn seal(self, app: &App) -> Result<SealedJob, CryptoError> {
-        let now = app.clock.now();
-        let id = app.random.row_id(now);
+    pub fn seal(self, core: &Core) -> Result<SealedJob, CryptoError> {
+        let now = core.clock.now();
+        let id = core.random.row_id(now);
         let envelope = Envelope { give_up_at: self.give_up_at, payload: self.payload };
         let plain = serde_json::to_vec(&envelope).map_err(|_| CryptoError::Library)?;
         Ok(SealedJob(jobs::Model {
             id,
             kind: self.kind.to_owned(),
-            payload_sealed: Some(app.vault.seal(&["jobs", &id.to_string()], &plain)?),
+            payload_sealed: Some(core.vault.seal(&["jobs", &id.to_string()], &plain)?),
             run_at: now.micros(),
             attempts: 0,
             leased_until: None,
@@ -77,25 +76,52 @@ impl NewJob {
 }
 
 impl SealedJob {
-    /// Enqueues the job in the open write. Call [`Jobs::wake`] after the commit.
-    pub async fn enqueue(self, tx: &Transaction) -> Result<(), DatabaseError> {
+    /// Enqueues the job in the open write, after whose commit the runner is woken.
+    pub async fn enqueue(self, write: &Write<'_>) -> Result<(), DatabaseError> {
         let row: jobs::ActiveModel = self.0.into();
-        jobs::Entity::insert(row).exec_without_returning(tx).await?;
+        jobs::Entity::insert(row).exec_without_returning(write).await?;
+        write.wake_runner();
         Ok(())
     }
 }
 
-/// The function of a job. Its argument is the payload; `null` for a recurring job.
-pub type JobFunction = fn(App, Value) -> Pin<Box<dyn Future<Output = Result<(), JobError>> + Send>>;
+/// What a job runs on: the application, of which this module knows no more than this.
+pub trait JobState: Clone + Send + Sync + 'static {
+    fn core(&self) -> &Core;
 
-#[derive(Clone, Copy)]
-pub struct JobKind {
+    fn job_kinds(&self) -> &JobKinds<Self>;
+}
+
+/// The function of a job. Its arguments are the application and the payload, which is `null` for a recurring job.
+pub type JobFunction<S> = fn(S, Value) -> Pin<Box<dyn Future<Output = Result<(), JobError>> + Send>>;
+
+pub struct JobKind<S> {
     /// The name that is stored in the rows.
     pub name: &'static str,
-    pub run: JobFunction,
+    pub run: JobFunction<S>,
     /// The interval of a recurring job; none for jobs that are enqueued.
     pub every: Option<Duration>,
     pub priority: JobPriority,
+}
+
+impl<S> Copy for JobKind<S> {}
+
+impl<S> Clone for JobKind<S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> JobKind<S> {
+    /// A kind of job that use cases enqueue.
+    pub fn enqueued(name: &'static str, priority: JobPriority, run: JobFunction<S>) -> Self {
+        Self { name, run, every: None, priority }
+    }
+
+    /// A kind of job that runs again and again, on whichever node is free.
+    pub fn recurring(name: &'static str, every: Duration, run: JobFunction<S>) -> Self {
+        Self { name, run, every: Some(every), priority: JobPriority::Normal }
+    }
 }
 
 /// Which jobs run first.
@@ -108,33 +134,25 @@ pub enum JobPriority {
     Low,
 }
 
-/// The kinds of job, and the wake-up signal of the runner.
-pub struct Jobs {
-    kinds: Vec<JobKind>,
-    wakeup: Notify,
-}
+/// All kinds of job of an application.
+pub struct JobKinds<S>(Vec<JobKind<S>>);
 
-impl Jobs {
-    pub fn from_kinds(kinds: Vec<JobKind>) -> Self {
-        Self { kinds, wakeup: Notify::new() }
+impl<S> JobKinds<S> {
+    pub fn from_kinds(kinds: Vec<JobKind<S>>) -> Self {
+        Self(kinds)
     }
 
-    /// Wakes the runner of this node. Runners of other nodes find the job when they poll.
-    pub fn wake(&self) {
-        self.wakeup.notify_one();
-    }
-
-    fn find_kind(&self, name: &str) -> Option<&JobKind> {
-        self.kinds.iter().find(|kind| kind.name == name)
+    fn find_kind(&self, name: &str) -> Option<&JobKind<S>> {
+        self.0.iter().find(|kind| kind.name == name)
     }
 
     /// Names of the kinds that have low priority.
     fn low_priority_kinds(&self) -> impl Iterator<Item = &'static str> {
-        self.kinds.iter().filter(|kind| kind.priority == JobPriority::Low).map(|kind| kind.name)
+        self.0.iter().filter(|kind| kind.priority == JobPriority::Low).map(|kind| kind.name)
     }
 
-    fn recurring_kinds(&self) -> impl Iterator<Item = (&JobKind, Duration)> {
-        self.kinds.iter().filter_map(|kind| Some((kind, kind.every?)))
+    fn recurring_kinds(&self) -> impl Iterator<Item = (&JobKind<S>, Duration)> {
+        self.0.iter().filter_map(|kind| Some((kind, kind.every?)))
     }
 }
 

@@ -14,8 +14,8 @@ use sea_orm::{
     },
 };
 
-use super::{JobPriority, Jobs, recurring_job_id};
-use crate::app::App;
+use super::{JobKinds, JobPriority, JobState, recurring_job_id};
+use crate::core::Core;
 
 pub(super) type Job = jobs::Model;
 
@@ -38,19 +38,20 @@ pub(super) enum RunOutcome {
 
 /// Leases up to `max_jobs` due jobs of a priority. Reads first, so that an idle node writes nothing.
 pub(super) async fn lease(
-    app: &App,
+    app: &impl JobState,
     priority: JobPriority,
     max_jobs: usize,
 ) -> Result<Vec<Job>, DatabaseError> {
-    let now = app.clock.now();
+    let core = app.core();
+    let now = core.clock.now();
     let any_due = jobs::Entity::find()
         .select_only()
         .column(jobs::Column::Id)
         .filter(due_condition(now))
-        .filter(priority_condition(app, priority))
+        .filter(priority_condition(app.job_kinds(), priority))
         .limit(1)
         .into_tuple::<uuid::Uuid>()
-        .one(app.db.reader())
+        .one(core.db.reader())
         .await?;
     if any_due.is_none() {
         return Ok(Vec::new());
@@ -58,11 +59,11 @@ pub(super) async fn lease(
     let mut due_ids = Query::select()
         .column(jobs::Column::Id)
         .from(jobs::Entity)
-        .cond_where(due_condition(now).add(priority_condition(app, priority)))
+        .cond_where(due_condition(now).add(priority_condition(app.job_kinds(), priority)))
         .order_by(jobs::Column::RunAt, Order::Asc)
         .limit(max_jobs as u64)
         .to_owned();
-    if app.db.backend() == DbBackend::Postgres {
+    if core.db.backend() == DbBackend::Postgres {
         due_ids.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     }
     // The node that held an expired lease is gone and may have done the work, so the job is marked as
@@ -75,7 +76,7 @@ pub(super) async fn lease(
         .col_expr(jobs::Column::Attempts, Expr::col(jobs::Column::Attempts).add(1))
         .col_expr(jobs::Column::LastError, mark.into())
         .filter(jobs::Column::Id.in_subquery(due_ids));
-    app.db
+    core.db
         .write(async |tx| {
             give_up_interrupted(tx, now).await?;
             Ok(lease_statement.exec_with_returning(tx).await?)
@@ -84,10 +85,10 @@ pub(super) async fn lease(
 }
 
 /// A kind that this node does not know has normal priority.
-fn priority_condition(app: &App, priority: JobPriority) -> SimpleExpr {
+fn priority_condition<S>(kinds: &JobKinds<S>, priority: JobPriority) -> SimpleExpr {
     match priority {
-        JobPriority::Normal => jobs::Column::Kind.is_not_in(app.jobs.low_priority_kinds()),
-        JobPriority::Low => jobs::Column::Kind.is_in(app.jobs.low_priority_kinds()),
+        JobPriority::Normal => jobs::Column::Kind.is_not_in(kinds.low_priority_kinds()),
+        JobPriority::Low => jobs::Column::Kind.is_in(kinds.low_priority_kinds()),
     }
 }
 
@@ -118,8 +119,8 @@ async fn give_up_interrupted(tx: &impl ConnectionTrait, now: Timestamp) -> Resul
 }
 
 /// Stores the outcome of a run. Changes nothing if the lease was lost in the meantime.
-pub(super) async fn record_outcome(app: &App, job: &Job, outcome: RunOutcome) -> Result<(), DatabaseError> {
-    let now = app.clock.now();
+pub(super) async fn record_outcome(core: &Core, job: &Job, outcome: RunOutcome) -> Result<(), DatabaseError> {
+    let now = core.clock.now();
     let update = jobs::Entity::update_many()
         .filter(jobs::Column::Id.eq(job.id))
         .filter(jobs::Column::FinishedAt.is_null())
@@ -134,7 +135,7 @@ pub(super) async fn record_outcome(app: &App, job: &Job, outcome: RunOutcome) ->
             .col_expr(jobs::Column::RunAt, Expr::value(at.micros()))
             .col_expr(jobs::Column::LastError, Expr::value(error)),
     };
-    app.db.write(async |tx| Ok(update.exec(tx).await.map(drop)?)).await
+    core.db.write(async |tx| Ok(update.exec(tx).await.map(drop)?)).await
 }
 
 /// The delay before the next run: doubles with each failure, up to a maximum.
@@ -144,9 +145,11 @@ pub(super) fn back_off(attempts: i32) -> Duration {
 }
 
 /// Inserts the missing rows of recurring jobs.
-pub(super) async fn insert_recurring(app: &App, jobs: &Jobs) -> Result<(), DatabaseError> {
-    let now = app.clock.now();
-    let rows: Vec<_> = jobs
+pub(super) async fn insert_recurring(app: &impl JobState) -> Result<(), DatabaseError> {
+    let core = app.core();
+    let now = core.clock.now();
+    let rows: Vec<_> = app
+        .job_kinds()
         .recurring_kinds()
         .map(|(kind, every)| jobs::Model {
             id: recurring_job_id(kind.name),
@@ -164,7 +167,7 @@ pub(super) async fn insert_recurring(app: &App, jobs: &Jobs) -> Result<(), Datab
     if rows.is_empty() {
         return Ok(());
     }
-    app.db
+    core.db
         .write(async |tx| {
             jobs::Entity::insert_many(rows)
                 .on_conflict(OnConflict::column(jobs::Column::Id).do_nothing().to_owned())

@@ -16,10 +16,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Envelope, JobError, JobKind, JobPriority,
+    Envelope, JobError, JobKind, JobPriority, JobState,
     queue::{self, INTERRUPTED_MARK, Job, RunOutcome},
 };
-use crate::app::App;
+use crate::core::Core;
 
 /// Jobs that run at once on one node.
 const MAX_RUNNING: usize = 8;
@@ -31,8 +31,8 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 const RUN_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Runs jobs until `stop` is cancelled, then waits for the running jobs.
-pub async fn run(app: App, stop: CancellationToken) {
-    if let Err(cause) = queue::insert_recurring(&app, &app.jobs).await {
+pub async fn run(app: impl JobState, stop: CancellationToken) {
+    if let Err(cause) = queue::insert_recurring(&app).await {
         tracing::error!(cause = %super::error_chain(&cause), "recurring jobs could not be written");
     }
     let mut running = JoinSet::new();
@@ -56,7 +56,7 @@ pub async fn run(app: App, stop: CancellationToken) {
         }
         tokio::select! {
             () = stop.cancelled() => {}
-            () = app.jobs.wakeup.notified() => {}
+            () = app.core().job_wakeup.notified() => {}
             () = sleep(POLL_INTERVAL) => {}
             Some(_) = running.join_next() => {}
         }
@@ -70,7 +70,7 @@ async fn run_holding<P>(permit: P, work: impl Future<Output = ()>) {
     drop(permit);
 }
 
-async fn lease_or_log(app: &App, priority: JobPriority, max_jobs: usize) -> Vec<Job> {
+async fn lease_or_log(app: &impl JobState, priority: JobPriority, max_jobs: usize) -> Vec<Job> {
     if max_jobs == 0 {
         return Vec::new();
     }
@@ -82,7 +82,7 @@ async fn lease_or_log(app: &App, priority: JobPriority, max_jobs: usize) -> Vec<
 
 /// Runs the due jobs one after another, including the jobs that they enqueue. Returns the number of runs. For
 /// tests.
-pub async fn run_due(app: &App) -> Result<usize, DatabaseError> {
+pub async fn run_due(app: &impl JobState) -> Result<usize, DatabaseError> {
     let mut runs = 0;
     loop {
         let mut leased = queue::lease(app, JobPriority::Normal, MAX_RUNNING).await?;
@@ -99,12 +99,13 @@ pub async fn run_due(app: &App) -> Result<usize, DatabaseError> {
     }
 }
 
-async fn run_job(app: App, job: Job) {
-    let Some(kind) = app.jobs.find_kind(&job.kind).copied() else {
+async fn run_job<S: JobState>(app: S, job: Job) {
+    let core = app.core();
+    let Some(kind) = app.job_kinds().find_kind(&job.kind).copied() else {
         // A newer version of the server enqueued this job, and its nodes will run it.
-        let again = app.clock.now() + queue::back_off(job.attempts);
+        let again = core.clock.now() + queue::back_off(job.attempts);
         return record_outcome(
-            &app,
+            core,
             &job,
             RunOutcome::RunAgain(again, Some("this node does not know the job".to_owned())),
         )
@@ -114,21 +115,22 @@ async fn run_job(app: App, job: Job) {
         Some(every) => run_recurring(&app, &kind, every).await,
         None => run_enqueued(&app, &kind, &job).await,
     };
-    record_outcome(&app, &job, outcome).await;
+    record_outcome(core, &job, outcome).await;
 }
 
-async fn run_recurring(app: &App, kind: &JobKind, every: Duration) -> RunOutcome {
+async fn run_recurring<S: JobState>(app: &S, kind: &JobKind<S>, every: Duration) -> RunOutcome {
     let result = run_with_timeout(app, kind, Value::Null).await;
     let error = result.err().map(|cause| log_failure(kind, &cause));
-    RunOutcome::RunAgain(app.clock.now() + every, error)
+    RunOutcome::RunAgain(app.core().clock.now() + every, error)
 }
 
-async fn run_enqueued(app: &App, kind: &JobKind, job: &Job) -> RunOutcome {
-    let envelope = match open_envelope(app, job) {
+async fn run_enqueued<S: JobState>(app: &S, kind: &JobKind<S>, job: &Job) -> RunOutcome {
+    let core = app.core();
+    let envelope = match open_envelope(core, job) {
         Ok(envelope) => envelope,
         Err(cause) => return RunOutcome::Finished(Some(log_failure(kind, &cause))),
     };
-    if app.clock.now() >= envelope.give_up_at {
+    if core.clock.now() >= envelope.give_up_at {
         return drop_obsolete(kind, JobError::Obsolete("its time is over").to_string());
     }
     let Err(cause) = run_with_timeout(app, kind, envelope.payload).await else {
@@ -148,7 +150,7 @@ async fn run_enqueued(app: &App, kind: &JobKind, job: &Job) -> RunOutcome {
         JobError::Failed(_) if interrupted_before => INTERRUPTED_MARK.to_owned(),
         JobError::Failed(_) => reason,
     };
-    let again_at = app.clock.now() + queue::back_off(job.attempts);
+    let again_at = core.clock.now() + queue::back_off(job.attempts);
     if again_at < envelope.give_up_at {
         RunOutcome::RunAgain(again_at, Some(mark))
     } else {
@@ -157,7 +159,7 @@ async fn run_enqueued(app: &App, kind: &JobKind, job: &Job) -> RunOutcome {
 }
 
 /// Aborts a run that exceeds the time limit, and isolates a run that panics.
-async fn run_with_timeout(app: &App, kind: &JobKind, payload: Value) -> Result<(), JobError> {
+async fn run_with_timeout<S: JobState>(app: &S, kind: &JobKind<S>, payload: Value) -> Result<(), JobError> {
     let run = tokio::spawn((kind.run)(app.clone(), payload));
     let abort = run.abort_handle();
     match timeout(RUN_TIMEOUT, run).await {
@@ -170,30 +172,30 @@ async fn run_with_timeout(app: &App, kind: &JobKind, payload: Value) -> Result<(
     }
 }
 
-fn open_envelope(app: &App, job: &Job) -> Result<Envelope, JobError> {
+fn open_envelope(core: &Core, job: &Job) -> Result<Envelope, JobError> {
     let sealed = job.payload_sealed.as_deref().unwrap_or_default();
-    let plain = app
+    let plain = core
         .vault
         .open(&["jobs", &job.id.to_string()], sealed)
         .map_err(|cause| JobError::Permanent(super::error_chain(&cause)))?;
     serde_json::from_slice(&plain).map_err(JobError::from_payload_error)
 }
 
-fn log_failure(kind: &JobKind, cause: &JobError) -> String {
+fn log_failure<S>(kind: &JobKind<S>, cause: &JobError) -> String {
     tracing::warn!(job = kind.name, %cause, "a job was not done");
     metrics::counter!("postern_jobs_total", "kind" => kind.name, "outcome" => "failed").increment(1);
     cause.to_string()
 }
 
 /// Counts a job that is not needed any more, such as the mail of an expired code.
-fn drop_obsolete(kind: &JobKind, cause: String) -> RunOutcome {
+fn drop_obsolete<S>(kind: &JobKind<S>, cause: String) -> RunOutcome {
     tracing::info!(job = kind.name, cause, "a job makes no sense any more and was dropped");
     metrics::counter!("postern_jobs_total", "kind" => kind.name, "outcome" => "dropped").increment(1);
     RunOutcome::Finished(Some(cause))
 }
 
-async fn record_outcome(app: &App, job: &Job, outcome: RunOutcome) {
-    if let Err(cause) = queue::record_outcome(app, job, outcome).await {
+async fn record_outcome(core: &Core, job: &Job, outcome: RunOutcome) {
+    if let Err(cause) = queue::record_outcome(core, job, outcome).await {
         // The lease expires on its own; the next run is marked as interrupted.
         tracing::error!(job = job.kind, cause = %super::error_chain(&cause), "the end of a job could not be written");
     }

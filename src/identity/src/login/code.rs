@@ -8,10 +8,7 @@
 
 use async_trait::async_trait;
 use postern_entities::operator_codes;
-use postern_service::{
-    clock::Timestamp,
-    database::{DatabaseError, Transaction},
-};
+use postern_service::{clock::Timestamp, database::DatabaseError};
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryTrait as _,
     sea_query::{Expr, UpdateStatement},
@@ -26,8 +23,9 @@ use super::{
 };
 use crate::{
     app::App,
-    audit::{Event, Origin},
+    audit::Event,
     config::{CodeDelivery, Config},
+    core::{RequestContext, Write},
     crypto,
     outbound::{self, OutboundError},
     users::User,
@@ -79,7 +77,7 @@ impl LoginMethod for CodeMethod {
             return Ok(Proof::default());
         }
         let code = operator_code.ok_or(LoginError::ResponseRejected)?;
-        Ok(Proof { consume_statement: Some(use_code_statement(code, cx.now)), ..Proof::default() })
+        Ok(Proof { consume_statement: Some(use_code_statement(code, cx.context.now)), ..Proof::default() })
     }
 }
 
@@ -112,7 +110,7 @@ async fn find_operator_code(
     let live = operator_codes::Entity::find()
         .filter(operator_codes::Column::UserId.eq(user_id))
         .filter(operator_codes::Column::UsedAt.is_null())
-        .filter(operator_codes::Column::ExpiresAt.gt(cx.now.micros()))
+        .filter(operator_codes::Column::ExpiresAt.gt(cx.context.now.micros()))
         .all(cx.app.db.reader())
         .await?;
     let Some(typed) = answer.code.as_deref().and_then(|code| sent_code::normalise(code, DIGITS)) else {
@@ -139,9 +137,9 @@ pub async fn create_operator_code(
     app: &App,
     user: &User,
     requested_by: &str,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<NewOperatorCode, DatabaseError> {
-    let now = app.clock.now();
+    let now = context.now;
     let code = app.random.digits(DIGITS);
     let id = app.random.row_id(now);
     let expires_at = now + app.config.login.code_lifetime.duration();
@@ -153,27 +151,26 @@ pub async fn create_operator_code(
         expires_at: expires_at.micros(),
         used_at: None,
     };
-    app.db
-        .write(async |tx| {
-            end_earlier_codes(tx, user.id, now).await?;
-            let row: operator_codes::ActiveModel = row.into();
-            operator_codes::Entity::insert(row).exec_without_returning(tx).await?;
-            Event::new("login.operator_code_created")
-                .user(user.id)
-                .details(json!({ "by": requested_by }))
-                .record(app, tx, origin, now)
-                .await
-        })
-        .await?;
+    app.write(context, async |write| {
+        end_earlier_codes(write, user.id).await?;
+        let row: operator_codes::ActiveModel = row.into();
+        operator_codes::Entity::insert(row).exec_without_returning(write).await?;
+        Event::new("login.operator_code_created")
+            .user(user.id)
+            .details(json!({ "by": requested_by }))
+            .record(write)
+            .await
+    })
+    .await?;
     Ok(NewOperatorCode { code, expires_at })
 }
 
-async fn end_earlier_codes(tx: &Transaction, user_id: Uuid, now: Timestamp) -> Result<(), DatabaseError> {
+async fn end_earlier_codes(write: &Write<'_>, user_id: Uuid) -> Result<(), DatabaseError> {
     operator_codes::Entity::update_many()
-        .col_expr(operator_codes::Column::UsedAt, Expr::value(now.micros()))
+        .col_expr(operator_codes::Column::UsedAt, Expr::value(write.now().micros()))
         .filter(operator_codes::Column::UserId.eq(user_id))
         .filter(operator_codes::Column::UsedAt.is_null())
-        .exec(tx)
+        .exec(write)
         .await?;
     Ok(())
 }

@@ -5,17 +5,13 @@
 //! that makes the change, unless the account's owner chooses otherwise (OWASP ASVS 7.4.3). A password reset
 //! always ends everything.
 
-use postern_service::{
-    clock::Timestamp,
-    database::{DatabaseError, Transaction},
-};
+use postern_service::database::DatabaseError;
 use uuid::Uuid;
 
 use super::{attempt, devices};
 use crate::{
-    App, accounts,
-    audit::Origin,
-    grants,
+    core::{RequestContext, Write},
+    grants, links,
     sessions::{self, Principal},
 };
 
@@ -29,51 +25,44 @@ pub struct CredentialChange<'a> {
     pub principal: Principal<'a>,
     /// Whether all other access ends: the owner's choice.
     pub ends_others: bool,
-    pub origin: &'a Origin,
+    pub context: &'a RequestContext,
 }
 
-impl<'a> CredentialChange<'a> {
+impl CredentialChange<'_> {
     /// The termination of all other access, for this cause.
-    pub fn termination(&self, because: &'static str) -> AccessTermination<'a> {
+    pub fn termination(&self, because: &'static str) -> AccessTermination {
         let (user_id, kept) = (self.principal.user.id, self.principal.sid());
-        AccessTermination { user_id, kept_session: kept, because, origin: self.origin }
+        AccessTermination { user_id, kept_session: kept, because }
     }
 
     /// Ends all other access if the owner chose so. The write must hold the user's row exclusively.
-    pub async fn end_others(
-        &self,
-        app: &App,
-        tx: &Transaction,
-        because: &'static str,
-        now: Timestamp,
-    ) -> Result<(), DatabaseError> {
+    pub async fn end_others(&self, write: &Write<'_>, because: &'static str) -> Result<(), DatabaseError> {
         match self.ends_others {
-            true => self.termination(because).apply(app, tx, now).await,
+            true => self.termination(because).apply(write).await,
             false => Ok(()),
         }
     }
 }
 
 /// The termination of an account's access: mailed links, attempts, known devices, sessions and grants.
-pub struct AccessTermination<'a> {
+pub struct AccessTermination {
     pub user_id: Uuid,
     /// The session that continues, with its grants; none ends every session.
     pub kept_session: Option<Uuid>,
     /// Cause in the audit events.
     pub because: &'static str,
-    pub origin: &'a Origin,
 }
 
-impl AccessTermination<'_> {
+impl AccessTermination {
     /// Ends the access. The order of the tables is the order in which a sign-in locks their rows, so that no
     /// deadlock can arise. The write must hold the user's row exclusively.
-    pub async fn apply(&self, app: &App, tx: &Transaction, now: Timestamp) -> Result<(), DatabaseError> {
-        let Self { user_id, kept_session: kept, because, origin } = *self;
-        accounts::end_links(tx, user_id, now).await?;
-        attempt::end_attempts_of_user(tx, user_id, now).await?;
-        devices::forget_all(tx, user_id).await?;
-        sessions::end_all_except(app, tx, user_id, kept, because, origin, now).await?;
-        grants::revoke_user_grants(tx, user_id, kept, because, now).await?;
+    pub async fn apply(&self, write: &Write<'_>) -> Result<(), DatabaseError> {
+        let Self { user_id, kept_session: kept, because } = *self;
+        links::end_user_links(write, user_id).await?;
+        attempt::end_attempts_of_user(write, user_id).await?;
+        devices::forget_all(write, user_id).await?;
+        sessions::end_all_except(write, user_id, kept, because).await?;
+        grants::revoke_user_grants(write, user_id, kept, because).await?;
         Ok(())
     }
 }

@@ -22,7 +22,11 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::{app::App, audit::Origin, crypto, rate_limit, sessions};
+use crate::{
+    app::App,
+    core::{RequestContext, Write},
+    crypto, rate_limit, sessions,
+};
 
 /// The time since which the account has known devices; now when it knows none. Without an account the same
 /// statement runs.
@@ -43,9 +47,14 @@ pub(super) async fn remembered_since(
 
 /// The device secret of an app that sends none, derived from the account, the network, the user agent and
 /// `since`. A MAC under a server key, so that nobody else can compute it.
-pub(super) fn derived_app_secret(app: &App, user_id: Uuid, since: Timestamp, origin: &Origin) -> String {
-    let name = origin.user_agent.as_deref().unwrap_or_default();
-    let source = rate_limit::source_of_ip(origin.ip);
+pub(super) fn derived_app_secret(
+    app: &App,
+    user_id: Uuid,
+    since: Timestamp,
+    context: &RequestContext,
+) -> String {
+    let name = context.user_agent.as_deref().unwrap_or_default();
+    let source = rate_limit::source_of_ip(context.ip);
     let since = since.micros().to_be_bytes();
     let mac = app.vault.mac(&[b"device", user_id.as_bytes(), &since, source.as_bytes(), name.as_bytes()]);
     URL_SAFE_NO_PAD.encode(mac)
@@ -78,28 +87,27 @@ pub(crate) async fn find_known(
 /// Whether this device is new to an account that has signed in with another one before. Must run before the
 /// write has opened the session, because an existing session counts as another device.
 pub(super) async fn new_to_account(
-    tx: &Transaction,
+    write: &Write<'_>,
     user_id: Uuid,
     device_hash: &[u8],
-    now: Timestamp,
 ) -> Result<bool, DatabaseError> {
-    Ok(!known(tx, Some(user_id), device_hash, now).await?
-        && (any_of_user(tx, user_id).await? || sessions::any_of_user(tx, user_id).await?))
+    Ok(!known(write, Some(user_id), device_hash, write.now()).await?
+        && (any_of_user(write, user_id).await? || sessions::any_of_user(write, user_id).await?))
 }
 
 /// Stores a device, at the end of the write that completes its sign-in.
-pub(super) fn remember(app: &App, tx: &Transaction, user_id: Uuid, device_hash: &[u8], now: Timestamp) {
+pub(super) fn remember(write: &Write<'_>, user_id: Uuid, device_hash: &[u8]) {
     let row = devices::ActiveModel {
         user_id: Set(user_id),
         device_hash: Set(device_hash.to_vec()),
-        first_seen_at: Set(now.micros()),
-        last_seen_at: Set(now.micros()),
-        expires_at: Set((now + app.config.login.device_lifetime.duration()).micros()),
+        first_seen_at: Set(write.now().micros()),
+        last_seen_at: Set(write.now().micros()),
+        expires_at: Set((write.now() + write.core.config.login.device_lifetime.duration()).micros()),
     };
     let again = OnConflict::columns([Column::UserId, Column::DeviceHash])
         .update_columns([Column::LastSeenAt, Column::ExpiresAt])
         .to_owned();
-    tx.defer(&devices::Entity::insert(row).on_conflict(again).into_query());
+    write.defer(&devices::Entity::insert(row).on_conflict(again).into_query());
 }
 
 async fn any_of_user(tx: &Transaction, user_id: Uuid) -> Result<bool, DatabaseError> {

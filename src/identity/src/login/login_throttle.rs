@@ -27,7 +27,7 @@ use sea_orm::{
 };
 
 use super::{LoginMethod, policy::Factor};
-use crate::{app::App, config::LimitSettings, crypto};
+use crate::{config::LimitSettings, core::Write, crypto};
 
 /// One guess at a credential of one account.
 #[derive(Clone, Debug)]
@@ -197,20 +197,16 @@ impl Delays {
 }
 
 /// Counts a guess in the open write. The write must commit in every case, because the refusal is counted too.
-pub(super) async fn count(
-    app: &App,
-    tx: &Transaction,
-    guess: Guess,
-    now: Timestamp,
-) -> Result<ThrottleDecision, DatabaseError> {
-    if let Some(row) = tx.query_one(&guess.count_statement(&app.config.limits, now)).await? {
+pub(super) async fn count(write: &Write<'_>, guess: Guess) -> Result<ThrottleDecision, DatabaseError> {
+    if let Some(row) = write.query_one(&guess.count_statement(&write.core.config.limits, write.now())).await?
+    {
         return Ok(ThrottleDecision::Allowed(guess.with_counts(&row)?));
     }
     let refused = guesses::Entity::update_many()
         .col_expr(Column::Refused, Expr::col(Column::Refused).add(1))
         .filter(Column::Account.eq(guess.account_key))
         .filter(Column::Device.eq(guess.device))
-        .exec_with_returning(tx)
+        .exec_with_returning(write)
         .await?;
     let waiting = refused
         .into_iter()
@@ -218,7 +214,7 @@ pub(super) async fn count(
         .ok_or_else(|| DbErr::RecordNotFound("a guess that was just refused".to_owned()))?;
     metrics::counter!("postern_limited_total", "limit" => "failures_per_account").increment(1);
     Ok(ThrottleDecision::TooEarly {
-        retry_after: Timestamp::from_micros(waiting.free_at) - now,
+        retry_after: Timestamp::from_micros(waiting.free_at) - write.now(),
         first: waiting.refused == 1,
     })
 }

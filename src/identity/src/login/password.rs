@@ -54,7 +54,7 @@ impl LoginMethod for PasswordMethod {
             answer.payload.as_str().and_then(Password::from_typed).ok_or(LoginError::ResponseRejected)?;
         let stored = passwords::find(cx.app, cx.app.db.reader(), cx.user.map(|user| user.id)).await?;
         let hash = stored.as_ref().map(|stored| stored.hash.as_str());
-        let verdict = cx.app.hasher.verify(password.text(), hash).await?;
+        let verdict = cx.app.passwords.hasher.verify(password.text(), hash).await?;
         let stored = stored
             .filter(|_| verdict != PasswordVerification::Mismatch)
             .ok_or(LoginError::ResponseRejected)?;
@@ -71,7 +71,7 @@ impl LoginMethod for PasswordMethod {
 
 /// The password's hash with the current parameters, sealed for the row of the outdated hash.
 async fn rehash(app: &App, stored: &StoredPassword, password: &Password) -> Result<Vec<u8>, LoginError> {
-    let hash = passwords::hash(app, password).await?;
+    let hash = app.passwords.hash(&app.random, password).await?;
     Ok(passwords::reseal(app, stored, &hash)?)
 }
 

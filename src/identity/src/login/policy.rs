@@ -14,73 +14,13 @@
 //! A code that is sent out of band proves only access to the mailbox or the phone. Such a code can be the
 //! first factor and never the second one (NIST SP 800-63B-4 section 3.1.3.1 does not accept email at all).
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
 use postern_service::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The authentication context class (`acr`). The order of the variants is the order of the levels, and a
-/// level implies the lower ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Acr {
-    Aal1,
-    Aal2,
-    Phr,
-}
-
-impl Acr {
-    /// Every level, lowest first.
-    pub const ALL: [Self; 3] = [Self::Aal1, Self::Aal2, Self::Phr];
-
-    /// The value in `acr` and `acr_values`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Aal1 => "aal1",
-            Self::Aal2 => "aal2",
-            Self::Phr => "phr",
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be aal1, aal2 or phr")]
-pub struct ParseAcrError;
-
-impl FromStr for Acr {
-    type Err = ParseAcrError;
-
-    fn from_str(word: &str) -> Result<Self, ParseAcrError> {
-        Self::ALL.into_iter().find(|acr| acr.as_str() == word).ok_or(ParseAcrError)
-    }
-}
-
-/// The kind of factor that a login method verifies (NIST SP 800-63B). The variants are stored with the
-/// attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Factor {
-    /// Something the user knows, such as a password.
-    #[serde(rename = "knows")]
-    Knowledge,
-    /// A device that proves possession of a key.
-    #[serde(rename = "has")]
-    Possession {
-        /// Whether the device signs for this issuer's origin only.
-        phishing_resistant: bool,
-    },
-    /// A biometric characteristic. No built-in method verifies one to the server: a passkey's biometrics stay
-    /// on the device.
-    #[serde(rename = "is")]
-    Inherence,
-    /// Access to a channel: the code was sent to the user's mailbox or phone, or an operator handed the code
-    /// over.
-    #[serde(rename = "reads")]
-    OutOfBand,
-    /// A printed code that replaces a lost device.
-    #[serde(rename = "recovers")]
-    RecoveryCode,
-}
+use crate::acr::Acr;
+pub use crate::app::login_method::Factor;
 
 impl Factor {
     /// Whether a sign-in may begin with this factor. TOTP may not: six digits against a known email are too
@@ -265,6 +205,7 @@ fn candidate_names(candidates: &[Candidate<'_>], choose: impl Fn(&Candidate<'_>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::acr::ParseAcrError;
 
     const EMAIL: Factor = Factor::OutOfBand;
     const TOTP: Factor = Factor::Possession { phishing_resistant: false };

@@ -71,12 +71,12 @@ impl LoginMethod for RecoveryCodeMethod {
         let found = unused_codes_statement(user.id).filter(code.clone()).one(cx.app.db.reader()).await?;
         found.ok_or(LoginError::ResponseRejected)?;
         let use_code_statement = recovery_codes::Entity::update_many()
-            .col_expr(Column::UsedAt, Expr::value(cx.now.micros()))
+            .col_expr(Column::UsedAt, Expr::value(cx.context.now.micros()))
             .filter(Column::UserId.eq(user.id))
             .filter(code)
             .filter(Column::UsedAt.is_null())
             .into_query();
-        let notice = mail::prepare_notice(cx.app, user, "recovery-code-used")?;
+        let notice = mail::prepare_notice(cx.app, &cx.app.templates, user, "recovery-code-used")?;
         Ok(Proof { consume_statement: Some(use_code_statement), notice: Some(notice), ..Proof::default() })
     }
 }
@@ -97,23 +97,22 @@ pub async fn replace_set(
     change: CredentialChange<'_>,
     device: Uuid,
 ) -> Result<Vec<String>, LoginError> {
-    let CredentialChange { principal, origin, .. } = change;
+    let CredentialChange { principal, context, .. } = change;
     let (user, now) = (principal.user, app.clock.now());
     let codes: Vec<String> = (0..COUNT).map(|_| draw(app)).collect();
     let rows: Vec<_> = codes.iter().map(|code| row(app, user, device, code, now)).collect();
-    let notice = mail::prepare_notice(app, user, "recovery-codes")?;
+    let notice = mail::prepare_notice(app, &app.templates, user, "recovery-codes")?;
     principal
-        .write_exclusive(app, async |tx, user| -> Result<(), LoginError> {
-            recovery_codes::Entity::delete_many().filter(Column::UserId.eq(user.id)).exec(tx).await?;
-            recovery_codes::Entity::insert_many(rows).exec_without_returning(tx).await?;
+        .write_exclusive(app, context, async |write, user| -> Result<(), LoginError> {
+            recovery_codes::Entity::delete_many().filter(Column::UserId.eq(user.id)).exec(write).await?;
+            recovery_codes::Entity::insert_many(rows).exec_without_returning(write).await?;
             let event = Event::new("credential.enrolled").user(user.id);
-            event.details(json!({ "method": KIND })).record(app, tx, origin, now).await?;
-            change.end_others(app, tx, CREDENTIAL_CHANGED, now).await?;
-            notice.enqueue(tx).await?;
+            event.details(json!({ "method": KIND })).record(write).await?;
+            change.end_others(write, CREDENTIAL_CHANGED).await?;
+            notice.enqueue(write).await?;
             Ok(())
         })
         .await?;
-    app.jobs.wake();
     Ok(codes.into_iter().map(|code| format!("{}-{}", &code[..LENGTH / 2], &code[LENGTH / 2..])).collect())
 }
 

@@ -14,11 +14,8 @@ use postern_service::database::{DatabaseError, Transaction};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder as _, sea_query::Expr};
 use uuid::Uuid;
 
-use super::{
-    Enrolments, LoginError,
-    policy::{Acr, AuthenticationRequirement},
-};
-use crate::{App, users::User};
+use super::{Enrolments, LoginError, policy::AuthenticationRequirement};
+use crate::{App, acr::Acr, users::User};
 
 /// Maximum age of the authentication for a change of credentials.
 const MAX_AUTHENTICATION_AGE: Duration = Duration::from_mins(15);

@@ -19,7 +19,7 @@ use url::Url;
 use super::{Challenge, ChallengeResponse, CodeMac, Context};
 use crate::{
     app::App,
-    jobs::{JobError, NewJob},
+    jobs::{JobError, JobKind, JobPriority, NewJob},
     mail::{self, Message},
     outbound,
 };
@@ -66,7 +66,7 @@ pub(super) fn challenge_with_job(cx: &Context<'_>, channel: Channel) -> Challeng
         code,
         attempt_hash: cx.attempt_hash.to_vec(),
         client: cx.client.map(|client| client.row.name.clone()),
-        language: cx.language.to_owned(),
+        language: cx.context.language.clone(),
     };
     let job = NewJob { kind: JOB, payload: json!(payload), give_up_at: mac.expires_at };
     Challenge { code: Some(mac), job: Some(job), ..Challenge::default() }
@@ -88,7 +88,7 @@ pub(super) fn challenge_with_message(cx: &Context<'_>) -> Challenge {
 fn draw(cx: &Context<'_>) -> (String, CodeMac) {
     let code = cx.app.random.digits(DIGITS);
     let mac = mac(cx.app, cx.attempt_hash, &code);
-    let expires_at = (cx.now + cx.app.config.login.code_lifetime.duration()).min(cx.attempt_ends_at);
+    let expires_at = (cx.context.now + cx.app.config.login.code_lifetime.duration()).min(cx.attempt_ends_at);
     (code, CodeMac { mac, expires_at })
 }
 
@@ -100,10 +100,9 @@ fn mac(app: &App, attempt_hash: &[u8], code: &str) -> Vec<u8> {
 pub(super) fn response_matches(cx: &Context<'_>, challenge: &Challenge, answer: &ChallengeResponse) -> bool {
     let Some(typed) = answer.code.as_deref().and_then(|code| normalise(code, DIGITS)) else { return false };
     let typed = mac(cx.app, cx.attempt_hash, &typed);
-    challenge
-        .code
-        .as_ref()
-        .is_some_and(|sent| crate::crypto::constant_time_equal(&sent.mac, &typed) && cx.now < sent.expires_at)
+    challenge.code.as_ref().is_some_and(|sent| {
+        crate::crypto::constant_time_equal(&sent.mac, &typed) && cx.context.now < sent.expires_at
+    })
 }
 
 /// The digits of a code as entered, without spaces and hyphens; none when any other character is present.
@@ -115,6 +114,11 @@ pub fn normalise(typed: &str, digits: usize) -> Option<String> {
     }
     let code: String = typed.chars().filter(|c| !matches!(c, ' ' | '\t' | '\u{a0}' | '-')).collect();
     (code.len() == digits && code.bytes().all(|byte| byte.is_ascii_digit())).then_some(code)
+}
+
+/// The job that sends a code.
+pub(crate) fn job_kind() -> JobKind<App> {
+    JobKind::enqueued(JOB, JobPriority::Normal, |app, payload| Box::pin(send(app, payload)))
 }
 
 /// Runs the job [`JOB`].
@@ -133,9 +137,9 @@ async fn send_mail(app: &App, to: &str, code: &CodeToSend, left: Duration) -> Re
     let values = context! {
         code => &code.code, client => &code.client, minutes => minutes, issuer => &app.config.issuer,
     };
-    let mut message = mail::compose(app, to, "sign-in-code", &code.language, values)?;
+    let mut message = mail::compose(&app.templates, to, "sign-in-code", &code.language, values)?;
     message.code = Some(code.code.clone());
-    mail::send(app, message).await
+    mail::send(app, &app.mailer, message).await
 }
 
 /// The expiry of the code; an error when the code has expired, a newer code has replaced it, or the attempt

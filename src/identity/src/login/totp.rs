@@ -14,10 +14,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use postern_entities::credentials;
-use postern_service::{
-    clock::Timestamp,
-    database::{DatabaseError, Transaction},
-};
+use postern_service::{clock::Timestamp, database::DatabaseError};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryTrait as _, Select,
     sea_query::{Expr, SelectStatement, UpdateStatement},
@@ -35,7 +32,8 @@ use super::{
 };
 use crate::{
     app::App,
-    audit::{Event, Origin},
+    audit::Event,
+    core::{RequestContext, Write},
     mail,
     rate_limit::{self, Limit, TakeOutcome},
     sealed_credentials,
@@ -87,7 +85,7 @@ impl LoginMethod for TotpMethod {
         let user = cx.user.ok_or(LoginError::ResponseRejected)?;
         let credential =
             find_confirmed(cx.app.db.reader(), user.id).await?.ok_or(LoginError::ResponseRejected)?;
-        let step = matching_step(cx.app, user, &credential, answer.code.as_deref(), cx.now)?;
+        let step = matching_step(cx.app, user, &credential, answer.code.as_deref(), cx.context.now)?;
         let step = step.filter(|step| credential.last_used_step.is_none_or(|last| *step > last));
         let step = step.ok_or(LoginError::ResponseRejected)?;
         Ok(Proof { consume_statement: Some(use_step_statement(credential.id, step)), ..Proof::default() })
@@ -161,10 +159,10 @@ pub async fn status(app: &App, user: &User) -> Result<Option<Timestamp>, Databas
 pub async fn begin_enrolment(
     app: &App,
     principal: Principal<'_>,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<Enrolment, TotpError> {
     let user = principal.user;
-    let now = app.clock.now();
+    let now = context.now;
     let seed = app.random.bytes::<SEED_BYTES>();
     let id = app.random.row_id(now);
     let enrolment = enrolment_from_seed(app, user, &seed)?;
@@ -178,17 +176,17 @@ pub async fn begin_enrolment(
         created_at: now.micros(),
     };
     principal
-        .write(app, async |tx, _| {
-            if find_confirmed(tx, user.id).await?.is_some() {
+        .write(app, context, async |write, _| {
+            if find_confirmed(write, user.id).await?.is_some() {
                 return Err(TotpError::AlreadyEnrolled);
             }
-            delete_unconfirmed_statement(user.id).exec(tx).await?;
+            delete_unconfirmed_statement(user.id).exec(write).await?;
             let row: credentials::ActiveModel = row.into();
-            credentials::Entity::insert(row).exec_without_returning(tx).await?;
+            credentials::Entity::insert(row).exec_without_returning(write).await?;
             Event::new("credential.enrolment_begun")
                 .user(user.id)
                 .details(serde_json::json!({ "method": KIND }))
-                .record(app, tx, origin, now)
+                .record(write)
                 .await?;
             Ok(())
         })
@@ -205,93 +203,80 @@ pub async fn pending_enrolment(app: &App, user: &User) -> Result<Option<Enrolmen
 
 /// Completes an enrolment by its first code, and notifies the account's owner by mail.
 pub async fn confirm(app: &App, change: CredentialChange<'_>, code: &str) -> Result<(), TotpError> {
-    let CredentialChange { principal, origin, .. } = change;
+    let CredentialChange { principal, context, .. } = change;
     let (user, now) = (principal.user, app.clock.now());
-    count_try(app, user, now).await?;
+    count_try(app, user, context).await?;
     let begun = find_pending(app, user).await?.ok_or(TotpError::NotBegun)?;
     let Some(step) = matching_step(app, user, &begun, Some(code), now)? else {
-        record_failure(app, user, origin, now).await?;
+        record_failure(app, user, context).await?;
         return Err(TotpError::WrongCode);
     };
-    let notice = mail::prepare_notice(app, user, "totp-on").map_err(LoginError::from)?;
+    let notice = mail::prepare_notice(app, &app.templates, user, "totp-on").map_err(LoginError::from)?;
     principal
-        .write_exclusive(app, async |tx, _| {
+        .write_exclusive(app, context, async |write, _| {
             // A partial unique index allows one confirmed authenticator per user.
             let confirmed = credentials::Entity::update_many()
                 .col_expr(credentials::Column::ConfirmedAt, Expr::value(now.micros()))
                 .col_expr(credentials::Column::LastUsedStep, Expr::value(step))
                 .filter(credentials::Column::Id.eq(begun.id))
                 .filter(credentials::Column::ConfirmedAt.is_null())
-                .exec(tx)
+                .exec(write)
                 .await?;
             if confirmed.rows_affected != 1 {
                 return Err(TotpError::NotBegun);
             }
-            record(app, tx, "credential.enrolled", user, origin, now).await?;
-            change.end_others(app, tx, CREDENTIAL_CHANGED, now).await?;
-            notice.enqueue(tx).await?;
+            record(write, "credential.enrolled", user).await?;
+            change.end_others(write, CREDENTIAL_CHANGED).await?;
+            notice.enqueue(write).await?;
             Ok(())
         })
         .await?;
-    app.jobs.wake();
     Ok(())
 }
 
 /// Removes the account's authenticator, confirmed or not, and notifies the owner by mail. True when an
 /// authenticator was removed.
 pub async fn remove(app: &App, change: CredentialChange<'_>) -> Result<bool, TotpError> {
-    let CredentialChange { principal, origin, .. } = change;
-    let (user, now) = (principal.user, app.clock.now());
-    let notice = mail::prepare_notice(app, user, "totp-off").map_err(LoginError::from)?;
+    let CredentialChange { principal, context, .. } = change;
+    let (user, _now) = (principal.user, app.clock.now());
+    let notice = mail::prepare_notice(app, &app.templates, user, "totp-off").map_err(LoginError::from)?;
     let removed = principal
-        .write_exclusive(app, async |tx, _| -> Result<bool, TotpError> {
-            delete_unconfirmed_statement(user.id).exec(tx).await?;
-            if let Some(confirmed) = find_confirmed(tx, user.id).await? {
-                second_factor::reassign_recovery_codes(tx, user.id, confirmed.id).await?;
+        .write_exclusive(app, context, async |write, _| -> Result<bool, TotpError> {
+            delete_unconfirmed_statement(user.id).exec(write).await?;
+            if let Some(confirmed) = find_confirmed(write, user.id).await? {
+                second_factor::reassign_recovery_codes(write, user.id, confirmed.id).await?;
             }
             let removed = credentials::Entity::delete_many()
                 .filter(credentials::Column::UserId.eq(user.id))
                 .filter(credentials::Column::Kind.eq(KIND))
-                .exec(tx)
+                .exec(write)
                 .await?;
             if removed.rows_affected == 0 {
                 return Ok(false);
             }
-            record(app, tx, "credential.removed", user, origin, now).await?;
-            change.end_others(app, tx, CREDENTIAL_CHANGED, now).await?;
-            notice.enqueue(tx).await?;
+            record(write, "credential.removed", user).await?;
+            change.end_others(write, CREDENTIAL_CHANGED).await?;
+            notice.enqueue(write).await?;
             Ok(true)
         })
         .await?;
-    app.jobs.wake();
     Ok(removed)
 }
 
-async fn record(
-    app: &App,
-    tx: &Transaction,
-    kind: &'static str,
-    user: &User,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<(), DatabaseError> {
+async fn record(write: &Write<'_>, kind: &'static str, user: &User) -> Result<(), DatabaseError> {
     let details = serde_json::json!({ "method": KIND });
-    Event::new(kind).user(user.id).details(details).record(app, tx, origin, now).await
+    Event::new(kind).user(user.id).details(details).record(write).await
 }
 
-async fn record_failure(
-    app: &App,
-    user: &User,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<(), DatabaseError> {
-    app.db.write(async |tx| record(app, tx, "credential.enrolment_failed", user, origin, now).await).await
+async fn record_failure(app: &App, user: &User, context: &RequestContext) -> Result<(), DatabaseError> {
+    app.write(context, async |write| record(write, "credential.enrolment_failed", user).await).await
 }
 
 /// Counts a try, so that the holder of a session cannot guess codes without limit.
-async fn count_try(app: &App, user: &User, now: Timestamp) -> Result<(), TotpError> {
+async fn count_try(app: &App, user: &User, context: &RequestContext) -> Result<(), TotpError> {
     let limit = Limit { name: "totp_confirm", rate: app.config.limits.failures_per_account };
-    let taken = app.db.write(async |tx| rate_limit::take(tx, limit, &user.id.to_string(), now).await).await?;
+    let taken =
+        app.write(context, async |write| rate_limit::take(write, limit, &user.id.to_string()).await).await?;
     match taken {
         TakeOutcome::Within(_) => Ok(()),
         TakeOutcome::Limited { retry_after, .. } => Err(TotpError::Limited { retry_after }),

@@ -4,8 +4,9 @@
 use minijinja::{Value, context};
 
 use super::template_values;
+use crate::templates::Templates;
 use crate::{
-    app::App,
+    core::Core,
     templates::{MailText, TemplateError},
 };
 
@@ -18,31 +19,41 @@ pub struct Sample {
 }
 
 /// Every template in every language.
-pub fn render_all(app: &App) -> Result<Vec<Sample>, TemplateError> {
+pub fn render_all(core: &Core, templates: &Templates) -> Result<Vec<Sample>, TemplateError> {
     let mut samples = Vec::new();
-    for template in app.templates.mails() {
-        for language in app.templates.languages() {
-            samples.push(render(app, &template, &language)?);
+    for template in templates.mails() {
+        for language in templates.languages() {
+            samples.push(render(core, templates, &template, &language)?);
         }
     }
     Ok(samples)
 }
 
 /// One template in one language; none if either does not exist.
-pub fn render_if_known(app: &App, template: &str, language: &str) -> Result<Option<Sample>, TemplateError> {
-    let exists = app.templates.mails().iter().any(|name| name == template)
-        && app.templates.languages().iter().any(|name| name == language);
-    if exists { render(app, template, language).map(Some) } else { Ok(None) }
+pub fn render_if_known(
+    core: &Core,
+    templates: &Templates,
+    template: &str,
+    language: &str,
+) -> Result<Option<Sample>, TemplateError> {
+    let exists = templates.mails().iter().any(|name| name == template)
+        && templates.languages().iter().any(|name| name == language);
+    if exists { render(core, templates, template, language).map(Some) } else { Ok(None) }
 }
 
-fn render(app: &App, template: &str, language: &str) -> Result<Sample, TemplateError> {
-    let text = app.templates.mail(template, language, sample_values(app))?;
+fn render(
+    core: &Core,
+    templates: &Templates,
+    template: &str,
+    language: &str,
+) -> Result<Sample, TemplateError> {
+    let text = templates.mail(template, language, sample_values(core))?;
     Ok(Sample { template: template.to_owned(), language: language.to_owned(), text })
 }
 
 /// The values of all templates: those of every mail, further values, and those of a sign-in code.
-fn sample_values(app: &App) -> Value {
-    let link = format!("{}/reset-password?token=a-token-that-opens-nothing", app.config.issuer);
+fn sample_values(core: &Core) -> Value {
+    let link = format!("{}/reset-password?token=a-token-that-opens-nothing", core.config.issuer);
     let facts = [
         ("account", "alice@example.test"),
         ("at", "2026-11-21 14:57 UTC"),
@@ -51,5 +62,5 @@ fn sample_values(app: &App) -> Value {
         ("ip", "203.0.113.7"),
     ];
     let facts = facts.map(|(name, fact)| (name.to_owned(), fact.to_owned())).into();
-    context! { code => "12345678", client => "Tasks", ..template_values(app, Some(&link), facts) }
+    context! { code => "12345678", client => "Tasks", ..template_values(core, Some(&link), facts) }
 }

@@ -14,12 +14,13 @@ pub mod rules;
 mod stored;
 pub mod workers;
 
-use std::io;
+use std::{io, sync::Arc};
 
 use postern_entities::credentials::{self, Column};
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Transaction},
+    random::Random,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryTrait as _, Select,
@@ -27,12 +28,15 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use self::workers::Workers;
+use self::{
+    breached::{BreachedError, BreachedPasswords},
+    workers::Workers,
+};
 pub use self::{
     hasher::{HashError, Hasher, PasswordVerification},
     rules::{Password, PasswordAssessment, Weakness},
 };
-use crate::{App, crypto::CryptoError, pool::Busy, sealed_credentials};
+use crate::{config::PasswordSettings, core::Core, crypto::CryptoError, pool::Busy, sealed_credentials};
 
 const KIND: &str = "password";
 
@@ -65,48 +69,80 @@ pub enum PasswordError {
 /// key.
 const MAX_WAITING_ESTIMATES: usize = 8;
 
-/// Starts the thread that rates passwords while they are entered. Separate from the threads that hash, so
-/// that estimates, which anybody can request, delay no sign-in.
-pub fn start_estimator() -> Result<Workers, Busy> {
-    Workers::start("estimates", 1, MAX_WAITING_ESTIMATES, || ())
+/// What checks and hashes passwords, each on threads of its own.
+pub struct Passwords {
+    pub hasher: Hasher,
+    /// Rates passwords while they are entered. Separate from the threads that hash, so that estimates, which anybody can
+    /// request, delay no sign-in.
+    pub strength_estimator: Workers,
+    /// None unless the operator has configured a file of breached passwords.
+    pub breached: Option<Arc<BreachedPasswords>>,
+    settings: PasswordSettings,
 }
 
-/// Whether a password may be set: see [`Password::assess`]. Runs on the threads that hash, because the hash
-/// follows.
-pub async fn check(
-    app: &App,
-    password: &Password,
-    second_factor: bool,
-    words: &[&str],
-) -> Result<Result<(), Weakness>, Busy> {
-    let judged = app.hasher.run_assessment(assessment_work(app, password, second_factor, words)).await?;
-    let PasswordAssessment { weakness, .. } = busy_if_unreadable(judged)?;
-    Ok(weakness.map_or(Ok(()), Err))
+/// Why [`Passwords`] cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("passwords cannot be hashed")]
+    Hasher(#[from] HashError),
+    #[error(transparent)]
+    Breached(#[from] BreachedError),
 }
 
-/// The assessment of a password that is still being entered: see [`Password::assess`].
-pub async fn estimate(
-    app: &App,
-    password: &Password,
-    second_factor: bool,
-    words: &[&str],
-) -> Result<PasswordAssessment, Busy> {
-    let judge = assessment_work(app, password, second_factor, words);
-    busy_if_unreadable(app.strength_estimator.run(|()| judge()).await?)
-}
+impl Passwords {
+    /// Starts the threads, and opens the file of breached passwords.
+    pub fn start(settings: &PasswordSettings) -> Result<Self, StartError> {
+        let estimator =
+            Workers::start("estimates", 1, MAX_WAITING_ESTIMATES, || ()).map_err(HashError::from)?;
+        let breached = settings.breached_file.as_deref().map(BreachedPasswords::open).transpose()?;
+        Ok(Self {
+            hasher: Hasher::new(settings)?,
+            strength_estimator: estimator,
+            breached: breached.map(Arc::new),
+            settings: settings.clone(),
+        })
+    }
 
-fn assessment_work(
-    app: &App,
-    password: &Password,
-    second_factor: bool,
-    words: &[&str],
-) -> impl FnOnce() -> io::Result<PasswordAssessment> + Send + 'static {
-    let (password, settings) = (password.clone(), app.config.password.clone());
-    let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
-    let breached = app.breached.clone();
-    move || {
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        password.assess(&settings, second_factor, &words, breached.as_deref())
+    /// Whether a password may be set: see [`Password::assess`]. Runs on the threads that hash, because the hash follows.
+    pub async fn check(
+        &self,
+        password: &Password,
+        second_factor: bool,
+        words: &[&str],
+    ) -> Result<Result<(), Weakness>, Busy> {
+        let judged = self.hasher.run_assessment(self.assessment_work(password, second_factor, words)).await?;
+        let PasswordAssessment { weakness, .. } = busy_if_unreadable(judged)?;
+        Ok(weakness.map_or(Ok(()), Err))
+    }
+
+    /// The assessment of a password that is still being entered: see [`Password::assess`].
+    pub async fn estimate(
+        &self,
+        password: &Password,
+        second_factor: bool,
+        words: &[&str],
+    ) -> Result<PasswordAssessment, Busy> {
+        let judge = self.assessment_work(password, second_factor, words);
+        busy_if_unreadable(self.strength_estimator.run(|()| judge()).await?)
+    }
+
+    fn assessment_work(
+        &self,
+        password: &Password,
+        second_factor: bool,
+        words: &[&str],
+    ) -> impl FnOnce() -> io::Result<PasswordAssessment> + Send + 'static {
+        let (password, settings) = (password.clone(), self.settings.clone());
+        let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+        let breached = self.breached.clone();
+        move || {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            password.assess(&settings, second_factor, &words, breached.as_deref())
+        }
+    }
+
+    pub async fn hash(&self, random: &Random, password: &Password) -> Result<String, HashError> {
+        self.hasher.hash(password.text(), random.bytes()).await
     }
 }
 
@@ -118,10 +154,6 @@ fn busy_if_unreadable(judged: io::Result<PasswordAssessment>) -> Result<Password
     })
 }
 
-pub async fn hash(app: &App, password: &Password) -> Result<String, HashError> {
-    app.hasher.hash(password.text(), app.random.bytes()).await
-}
-
 /// Whether a hash of another system can be stored. The error says which rule the hash breaks, as the rest of
 /// a sentence that begins with the field's name.
 pub fn check_hash(hash: &str) -> Result<(), &'static str> {
@@ -129,13 +161,13 @@ pub fn check_hash(hash: &str) -> Result<(), &'static str> {
 }
 
 /// Seals a hash for an account, before the write that stores it.
-pub fn seal(app: &App, user_id: Uuid, hash: &str, now: Timestamp) -> Result<NewPassword, CryptoError> {
-    let id = app.random.row_id(now);
+pub fn seal(core: &Core, user_id: Uuid, hash: &str, now: Timestamp) -> Result<NewPassword, CryptoError> {
+    let id = core.random.row_id(now);
     let row = credentials::Model {
         id,
         user_id,
         kind: KIND.to_owned(),
-        secret_sealed: sealed_credentials::seal(&app.vault, id, user_id, hash.as_bytes())?,
+        secret_sealed: sealed_credentials::seal(&core.vault, id, user_id, hash.as_bytes())?,
         confirmed_at: Some(now.micros()),
         last_used_step: None,
         created_at: now.micros(),
@@ -175,14 +207,14 @@ fn delete_statement(user_id: Uuid) -> sea_orm::DeleteMany<credentials::Entity> {
 
 /// The password of an account. Without an account the same statement runs.
 pub async fn find(
-    app: &App,
+    core: &Core,
     db: &impl ConnectionTrait,
     user_id: Option<Uuid>,
 ) -> Result<Option<StoredPassword>, PasswordError> {
     let row =
         password_statement(user_id.unwrap_or(Uuid::nil())).one(db).await.map_err(DatabaseError::from)?;
     let Some(row) = row else { return Ok(None) };
-    let hash = sealed_credentials::open(&app.vault, &row)?;
+    let hash = sealed_credentials::open(&core.vault, &row)?;
     let hash = String::from_utf8(hash).map_err(|_| CryptoError::Altered)?;
     Ok(Some(StoredPassword { id: row.id, user_id: row.user_id, sealed: row.secret_sealed, hash }))
 }
@@ -209,6 +241,6 @@ pub fn lock_password_statement(stored: &StoredPassword, resealed: Option<Vec<u8>
 }
 
 /// Seals a new hash for the row of an outdated one.
-pub fn reseal(app: &App, stored: &StoredPassword, hash: &str) -> Result<Vec<u8>, CryptoError> {
-    sealed_credentials::seal(&app.vault, stored.id, stored.user_id, hash.as_bytes())
+pub fn reseal(core: &Core, stored: &StoredPassword, hash: &str) -> Result<Vec<u8>, CryptoError> {
+    sealed_credentials::seal(&core.vault, stored.id, stored.user_id, hash.as_bytes())
 }

@@ -11,13 +11,13 @@
 //! all sessions or grants of a user first takes the user's row `FOR UPDATE`, and so comes entirely before or
 //! entirely after this write. On SQLite writes are serial, and the statement is a plain read.
 
-use postern_service::database::{DatabaseError, Transaction};
+use postern_service::database::DatabaseError;
 use sea_orm::{ConnectionTrait as _, DbBackend, FromQueryResult as _, Statement, StatementBuilder};
 use uuid::Uuid;
 
 use super::SignedInUser;
 use crate::{
-    App,
+    core::{Actor, Core, RequestContext, Write},
     grants::Grant,
     users::{self, User},
 };
@@ -92,36 +92,48 @@ impl<'a> Principal<'a> {
     }
 
     /// Runs `work` in a write, with the user as the row is now; an error if the authority has ended.
-    pub async fn write<T, E, F>(&self, app: &App, work: F) -> Result<T, E>
+    pub async fn write<T, E, F>(&self, core: &Core, context: &RequestContext, work: F) -> Result<T, E>
     where
-        F: AsyncFnOnce(&Transaction, User) -> Result<T, E>,
+        F: AsyncFnOnce(&Write<'_>, User) -> Result<T, E>,
         E: From<DatabaseError> + From<SessionEnded>,
     {
-        self.write_locked(app, RowLocks::Shared, work).await
+        self.write_locked(core, context, RowLocks::Shared, work).await
     }
 
     /// [`Principal::write`] for work that changes the user's row or ends a set: see [`RowLocks::Exclusive`].
-    pub async fn write_exclusive<T, E, F>(&self, app: &App, work: F) -> Result<T, E>
+    pub async fn write_exclusive<T, E, F>(
+        &self,
+        core: &Core,
+        context: &RequestContext,
+        work: F,
+    ) -> Result<T, E>
     where
-        F: AsyncFnOnce(&Transaction, User) -> Result<T, E>,
+        F: AsyncFnOnce(&Write<'_>, User) -> Result<T, E>,
         E: From<DatabaseError> + From<SessionEnded>,
     {
-        self.write_locked(app, RowLocks::Exclusive, work).await
+        self.write_locked(core, context, RowLocks::Exclusive, work).await
     }
 
-    async fn write_locked<T, E, F>(&self, app: &App, locks: RowLocks, work: F) -> Result<T, E>
+    async fn write_locked<T, E, F>(
+        &self,
+        core: &Core,
+        context: &RequestContext,
+        locks: RowLocks,
+        work: F,
+    ) -> Result<T, E>
     where
-        F: AsyncFnOnce(&Transaction, User) -> Result<T, E>,
+        F: AsyncFnOnce(&Write<'_>, User) -> Result<T, E>,
         E: From<DatabaseError> + From<SessionEnded>,
     {
-        let standing = self.lock_authority_statement(locks);
-        app.db
-            .write(async |tx| {
-                let row = tx.query_one(&standing).await.map_err(DatabaseError::from)?.ok_or(SessionEnded)?;
-                let user = User::from_query_result(&row, "").map_err(DatabaseError::from)?;
-                work(tx, user).await
-            })
-            .await
+        let lock_authority = self.lock_authority_statement(locks);
+        let context = &context.clone().by(Actor::User(self.user.id));
+        core.write(context, async |write| {
+            let row =
+                write.query_one(&lock_authority).await.map_err(DatabaseError::from)?.ok_or(SessionEnded)?;
+            let user = User::from_query_result(&row, "").map_err(DatabaseError::from)?;
+            work(write, user).await
+        })
+        .await
     }
 
     /// Finds the user's row if the authority is still valid, and keeps it valid until the write ends. Must be

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use postern_service::database::DatabaseError;
 use postern_token_verifier::{AccessToken, Refusal};
 
-use super::{scope::OPENID, token_value::grant_id_from_jti};
+use super::token_value::grant_id_from_jti;
 use crate::{
     App,
     grants::{self, ActiveGrant, Grant},
+    scope::OPENID,
     sessions::Principal,
     users::User,
 };
@@ -122,5 +123,5 @@ pub(super) async fn active_grant(
     token: &AccessToken,
 ) -> Result<Option<ActiveGrant>, DatabaseError> {
     let Some(grant_id) = grant_id_from_jti(&token.jti) else { return Ok(None) };
-    grants::find_active(app, app.db.reader(), grant_id, app.clock.now()).await
+    grants::find_active(&app.clients(), app.db.reader(), grant_id, app.clock.now()).await
 }

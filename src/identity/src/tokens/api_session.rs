@@ -7,10 +7,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use postern_service::{
-    clock::Timestamp,
-    database::{DatabaseError, Transaction},
-};
+use postern_service::{clock::Timestamp, database::DatabaseError};
 use tokio::{
     runtime::Handle,
     task::{JoinHandle, spawn_blocking},
@@ -19,15 +16,17 @@ use tokio::{
 use super::{
     IssueError, IssueRequest, SignInTargets, TokenError, TokenResponse,
     issue::{count_issued, sign_tokens},
-    keys::SignError,
     refresh_token, revocation,
 };
 use crate::{
     App,
-    audit::{Event, Origin},
+    app::Completion,
+    audit::Event,
     clients::Client,
+    core::read_json_column,
+    core::{RequestContext, Write},
     grants::{self, Grant, NewGrant},
-    login::attempt::{CompletedLogin, Completion},
+    keys::SignError,
     pool::Busy,
     sessions::{self, Session},
     users::{self, User},
@@ -42,7 +41,6 @@ pub struct NewApiSession<'a> {
     pub client: &'a Arc<Client>,
     /// The target of the grant and that of the first access token.
     pub targets: &'a SignInTargets,
-    pub origin: &'a Origin,
 }
 
 /// The tokens of a new API session while they are signed. The signature runs beside the commit, since both
@@ -56,11 +54,11 @@ impl Completion for NewApiSession<'_> {
     async fn complete(
         &self,
         app: &App,
-        tx: &Transaction,
+        write: &Write<'_>,
         session: &Session,
         user: &User,
     ) -> Result<PendingTokenResponse, DatabaseError> {
-        let Self { client, targets, origin } = self;
+        let Self { client, targets } = self;
         let now = app.clock.now();
         let new = NewGrant {
             user_id: Some(user.id),
@@ -70,13 +68,13 @@ impl Completion for NewApiSession<'_> {
             resources: targets.grant.audiences.clone(),
             auth_time: Some(Timestamp::from_micros(session.auth_time)),
             acr: Some(session.acr.clone()),
-            amr: crate::clients::read_json_column(session.amr.clone())?,
+            amr: read_json_column(session.amr.clone())?,
         };
         let grant = grants::new(app, new, now);
-        tx.defer(&grants::insert_statement(&grant));
+        write.defer(&grants::insert_statement(&grant));
         let first = refresh_token::new_for_grant(app, client, &grant, now);
         if let Some(first) = &first {
-            tx.defer(&first.insertion);
+            write.defer(&first.insertion);
         }
         let event = Event::new("grant.created")
             .user(user.id)
@@ -84,10 +82,10 @@ impl Completion for NewApiSession<'_> {
             .session(session.sid)
             .grant(grant.id)
             .details(serde_json::json!({ "scope": grant.scope }));
-        tx.defer(&event.insert_statement(app, origin, now));
+        write.defer(&event.insert_statement(app, write.context));
         let (app, client, user) = (app.clone(), Arc::clone(client), user.clone());
         let (target, refresh_token) = (targets.initial_token.clone(), first.map(|first| first.token));
-        let slow = app.keys().signs_slowly();
+        let slow = app.signing_keys.ring().signs_slowly();
         let signing = async move {
             let (client, user, target) = (&*client, Some(&user), &target);
             let request =
@@ -106,14 +104,8 @@ impl Completion for NewApiSession<'_> {
 }
 
 /// The tokens of a sign-in that was completed by a [`NewApiSession`].
-pub async fn initial_tokens(
-    signed_in: CompletedLogin<PendingTokenResponse>,
-) -> Result<TokenResponse, TokenError> {
-    let signed = signed_in
-        .completion_output
-        .0
-        .await
-        .map_err(|_panicked| IssueError::Sign(SignError::Busy(Busy)))??;
+pub async fn initial_tokens(pending: PendingTokenResponse) -> Result<TokenResponse, TokenError> {
+    let signed = pending.0.await.map_err(|_panicked| IssueError::Sign(SignError::Busy(Busy)))??;
     count_issued();
     Ok(signed)
 }
@@ -125,23 +117,21 @@ pub async fn sign_out(
     client: &Client,
     grant: &Grant,
     refresh_token: Option<&str>,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<(), revocation::RevocationError> {
-    let now = app.clock.now();
-    app.db
-        .write(async |tx| -> Result<(), DatabaseError> {
-            if let Some(user_id) = grant.user_id {
-                users::lock(tx, user_id).await?;
-            }
-            grants::revoke_and_record(app, tx, grant, REVOKED_BECAUSE, origin, now).await?;
-            if let Some(sid) = grant.sid {
-                sessions::end(app, tx, sid, REVOKED_BECAUSE, origin, now).await?;
-            }
-            Ok(())
-        })
-        .await?;
+    app.write(context, async |write| -> Result<(), DatabaseError> {
+        if let Some(user_id) = grant.user_id {
+            users::lock(write, user_id).await?;
+        }
+        grants::revoke_and_record(write, grant, REVOKED_BECAUSE).await?;
+        if let Some(sid) = grant.sid {
+            sessions::end(write, sid, REVOKED_BECAUSE).await?;
+        }
+        Ok(())
+    })
+    .await?;
     match refresh_token {
-        Some(token) => revocation::revoke(app, client, token, origin).await,
+        Some(token) => revocation::revoke(app, client, token, context).await,
         None => Ok(()),
     }
 }

@@ -28,15 +28,17 @@ use sea_orm::{
 use super::{
     IssueRequest, TokenError, TokenResponse, issue,
     refresh_token::{self, NewRefreshToken},
-    scope::{OPENID, RequestedTarget, Scope, narrow},
+    scope::{RequestedTarget, narrow},
     token_value,
 };
 use crate::{
     App,
-    audit::{Event, Origin},
+    audit::Event,
     clients::{Client, GrantType},
+    core::RequestContext,
     crypto,
     grants::{self, ActiveGrant, Grant},
+    scope::{OPENID, Scope},
 };
 
 /// What is stored with a new code.
@@ -81,19 +83,19 @@ pub async fn redeem(
     app: &App,
     client: &Client,
     request: RedemptionRequest<'_>,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<TokenResponse, TokenError> {
     if !client.may_use(GrantType::AuthorizationCode) {
         return Err(TokenError::grant_type_not_allowed(client));
     }
-    let now = app.clock.now();
+    let now = context.now;
     let found = find(app, app.db.reader(), client, request.code, now).await?;
     let (code, active_grant) = found.ok_or(TokenError::UnknownCode)?;
     if code.redeemed_at.is_some() {
-        return Err(revoke_replayed(app, &code, origin, now).await?);
+        return Err(revoke_replayed(app, &code, context).await?);
     }
     if let Err(refusal) = check_redemption(app, &code, &request, now) {
-        return Err(consume(app, &code, origin, now).await?.unwrap_or(refusal));
+        return Err(consume(app, &code, context).await?.unwrap_or(refusal));
     }
     let active_grant = active_grant.ok_or(TokenError::GrantEnded)?;
     // Some libraries repeat the scope of the authorization request, with the values that were not granted.
@@ -103,8 +105,8 @@ pub async fn redeem(
     // request narrows the scope.
     target.id_token |= Scope::from_stored(&active_grant.grant.scope).contains(OPENID);
     let first = refresh_token::new_for_grant(app, client, &active_grant.grant, now);
-    if !mark_redeemed(app, &code, &active_grant.grant, first.as_ref(), origin, now).await? {
-        return Err(lost_race_cause(app, client, request.code, origin, now).await?);
+    if !mark_redeemed(app, &code, &active_grant.grant, first.as_ref(), context).await? {
+        return Err(lost_race_cause(app, client, request.code, context).await?);
     }
     let issue_request = IssueRequest {
         client,
@@ -142,7 +144,10 @@ async fn find(
     let values = [grant_id.into(), crypto::token_hash(code).into(), client.client_id().into()];
     let by_key = Statement::from_sql_and_values(app.db.backend(), &*BY_KEY, values);
     let Some(row) = db.query_one_raw(by_key).await? else { return Ok(None) };
-    Ok(Some((AuthorizationCode::from_query_result(&row, "c_")?, ActiveGrant::from_row(app, &row, now)?)))
+    Ok(Some((
+        AuthorizationCode::from_query_result(&row, "c_")?,
+        ActiveGrant::from_row(&app.clients(), &row, now)?,
+    )))
 }
 
 /// Marks a code as redeemed. This conditional update is the only gate.
@@ -163,17 +168,17 @@ async fn mark_redeemed(
     code: &AuthorizationCode,
     grant: &Grant,
     first: Option<&NewRefreshToken>,
-    origin: &Origin,
-    now: Timestamp,
+    context: &RequestContext,
 ) -> Result<bool, DatabaseError> {
-    let mark_redeemed =
-        mark_redeemed_statement(code, now).filter(grants::not_revoked_condition(grant.id)).into_query();
+    let mark_redeemed = mark_redeemed_statement(code, context.now)
+        .filter(grants::not_revoked_condition(grant.id))
+        .into_query();
     let event = Event::new("code.redeemed")
         .user(grant.user_id)
         .client(&grant.client_id)
         .session(grant.sid)
         .grant(grant.id)
-        .insert_statement(app, origin, now);
+        .insert_statement(app, context);
     let mut statements: Vec<&dyn StatementBuilder> = vec![&mark_redeemed, &event];
     statements.extend(first.map(|first| &first.insertion as &dyn StatementBuilder));
     let done = app.db.write_batch(&statements, StatementResult::first_changed_a_row).await?;
@@ -184,14 +189,13 @@ async fn mark_redeemed(
 async fn consume(
     app: &App,
     code: &AuthorizationCode,
-    origin: &Origin,
-    now: Timestamp,
+    context: &RequestContext,
 ) -> Result<Option<TokenError>, DatabaseError> {
-    let taken = app.db.write(async |tx| -> Result<_, DatabaseError> {
-        Ok(mark_redeemed_statement(code, now).exec(tx).await?)
+    let taken = app.write(context, async |write| -> Result<_, DatabaseError> {
+        Ok(mark_redeemed_statement(code, context.now).exec(write).await?)
     });
     match taken.await?.rows_affected {
-        0 => revoke_replayed(app, code, origin, now).await.map(Some),
+        0 => revoke_replayed(app, code, context).await.map(Some),
         _ => Ok(None),
     }
 }
@@ -202,11 +206,10 @@ async fn lost_race_cause(
     app: &App,
     client: &Client,
     code: &str,
-    origin: &Origin,
-    now: Timestamp,
+    context: &RequestContext,
 ) -> Result<TokenError, DatabaseError> {
-    match app.db.write(async |tx| find(app, tx, client, code, now).await).await? {
-        Some((code, _)) if code.redeemed_at.is_some() => revoke_replayed(app, &code, origin, now).await,
+    match app.write(context, async |write| find(app, write, client, code, write.now()).await).await? {
+        Some((code, _)) if code.redeemed_at.is_some() => revoke_replayed(app, &code, context).await,
         _ => Ok(TokenError::GrantEnded),
     }
 }
@@ -216,17 +219,15 @@ async fn lost_race_cause(
 async fn revoke_replayed(
     app: &App,
     code: &AuthorizationCode,
-    origin: &Origin,
-    now: Timestamp,
+    context: &RequestContext,
 ) -> Result<TokenError, DatabaseError> {
-    app.db
-        .write(async |tx| {
-            if let Some(grant) = grants::find(tx, code.grant_id).await? {
-                grants::revoke_and_record(app, tx, &grant, "code_replayed", origin, now).await?;
-            }
-            Ok(TokenError::CodeReplayed)
-        })
-        .await
+    app.write(context, async |write| {
+        if let Some(grant) = grants::find(write, code.grant_id).await? {
+            grants::revoke_and_record(write, &grant, "code_replayed").await?;
+        }
+        Ok(TokenError::CodeReplayed)
+    })
+    .await
 }
 
 fn check_redemption(

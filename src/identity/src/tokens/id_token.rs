@@ -20,7 +20,7 @@ pub struct HintClaims {
 ///
 /// A token whose key is deleted is not a hint: it is weeks or months old.
 pub fn verify_hint(app: &App, hint: &str) -> Option<HintClaims> {
-    let keys = app.own_keys.current()?;
+    let keys = app.signing_keys.public().current()?;
     let jws = Compact::parse(hint).ok()?.verify(&keys).ok()?;
     // RFC 8725 section 3.11: access tokens are signed with the same keys, so the type is checked.
     if !jws.header.is_type("JWT") {

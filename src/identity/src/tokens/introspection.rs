@@ -68,7 +68,7 @@ async fn refresh_token(
     let now = app.clock.now();
     let row = refresh_token::find_row(app.db.reader(), token).await?;
     let Some(row) = row.filter(|row| refresh_token::row_usable(row, now)) else { return Ok(None) };
-    let active_grant = grants::find_active(app, app.db.reader(), row.grant_id, now).await?;
+    let active_grant = grants::find_active(&app.clients(), app.db.reader(), row.grant_id, now).await?;
     let Some(active_grant) =
         active_grant.filter(|active_grant| active_grant.grant.client_id == caller.client_id())
     else {

@@ -13,12 +13,14 @@ use postern_token_verifier::Algorithm;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{
-    keys::{SignError, TokenType, sign},
-    scope::TokenTarget,
-    token_value,
+use super::{scope::TokenTarget, token_value};
+use crate::{
+    App,
+    clients::Client,
+    grants::Grant,
+    keys::{SignError, TokenType},
+    users::User,
 };
-use crate::{App, clients::Client, grants::Grant, users::User};
 
 /// The input of a token response.
 pub struct IssueRequest<'a> {
@@ -121,7 +123,9 @@ pub(super) async fn sign_tokens(app: &App, request: IssueRequest<'_>) -> Result<
             acr: request.grant.acr,
             amr: &request.grant.amr,
         };
-        sign(app, algorithm_for(app, &request.target.audiences), TokenType::AccessToken, &claims).await?
+        app.signing_keys
+            .sign(algorithm_for(app, &request.target.audiences), TokenType::AccessToken, &claims)
+            .await?
     };
     let id_token = match request.user {
         Some(_) if request.target.id_token => Some(id_token(app, &request, &sub, &access_token, now).await?),
@@ -157,7 +161,7 @@ async fn id_token(
         sid: request.grant.sid,
         at_hash: at_hash(algorithm, access_token),
     };
-    Ok(sign(app, algorithm, TokenType::IdToken, &claims).await?)
+    Ok(app.signing_keys.sign(algorithm, TokenType::IdToken, &claims).await?)
 }
 
 /// RFC 9068 section 2.2.

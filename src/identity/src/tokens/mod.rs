@@ -19,7 +19,6 @@ mod error;
 pub mod id_token;
 pub mod introspection;
 pub mod issue;
-pub mod keys;
 pub mod refresh_token;
 pub mod revocation;
 pub mod scope;
@@ -30,7 +29,6 @@ pub use self::{
     error::TokenError,
     issue::{IssueError, IssueRequest, TokenResponse, issue},
     scope::{
-        GrantTarget, RequestedTarget, Scope, ScopeError, SignInTargets, TokenTarget, narrow,
-        resolve_grant_target,
+        GrantTarget, RequestedTarget, ScopeError, SignInTargets, TokenTarget, narrow, resolve_grant_target,
     },
 };

@@ -35,8 +35,9 @@ use super::{
 };
 use crate::{
     App,
-    audit::{Event, Origin},
+    audit::Event,
     clients::{Client, GrantType},
+    core::RequestContext,
     crypto,
     grants::{self, ActiveGrant, Grant},
     rate_limit::{self, Limit, TakeOutcome},
@@ -88,32 +89,32 @@ pub async fn rotate(
     app: &App,
     client: &Client,
     request: RefreshTokenRequest<'_>,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<TokenResponse, TokenError> {
     if !client.may_use(GrantType::RefreshToken) {
         return Err(TokenError::grant_type_not_allowed(client));
     }
-    let now = app.clock.now();
+    let now = context.now;
     let found = find(app, app.db.reader(), client, request.refresh_token, now).await?;
-    let mut usable = check_usable(app, client, request, found, origin, now).await?;
+    let mut usable = check_usable(app, client, request, found, context).await?;
     if usable.successor.is_none() {
         let successor = token_value::new_secret(app, usable.active_grant.grant.id);
-        usable =
-            if mark_rotated(app, request.refresh_token, &successor, &usable.active_grant.grant, origin, now)
-                .await?
-            {
-                UsableRefreshToken { successor: Some(successor), ..usable }
-            } else {
-                // Another request has rotated the token or revoked its grant. The row is read within a write,
-                // because only a write sees rows that are not durable yet.
-                let reread = app.db.write(async |tx| find(app, tx, client, request.refresh_token, now).await);
-                let found = reread.await?;
-                let usable = self::check_usable(app, client, request, found, origin, now).await?;
-                count_replay(app, &usable, origin, now).await?;
-                usable
-            }
+        usable = if mark_rotated(app, request.refresh_token, &successor, &usable.active_grant.grant, context)
+            .await?
+        {
+            UsableRefreshToken { successor: Some(successor), ..usable }
+        } else {
+            // Another request has rotated the token or revoked its grant. The row is read within a write,
+            // because only a write sees rows that are not durable yet.
+            let reread =
+                app.write(context, async |write| find(app, write, client, request.refresh_token, now).await);
+            let found = reread.await?;
+            let usable = self::check_usable(app, client, request, found, context).await?;
+            count_replay(app, &usable, context).await?;
+            usable
+        }
     } else {
-        count_replay(app, &usable, origin, now).await?;
+        count_replay(app, &usable, context).await?;
     }
     let issue_request = IssueRequest {
         client,
@@ -141,17 +142,16 @@ async fn check_usable(
     client: &Client,
     request: RefreshTokenRequest<'_>,
     found: Option<StoredRefreshToken>,
-    origin: &Origin,
-    now: Timestamp,
+    context: &RequestContext,
 ) -> Result<UsableRefreshToken, TokenError> {
     let (row, active_grant) = found.ok_or(TokenError::UnknownRefreshToken)?;
     let grace = app.config.tokens.refresh_token_grace.duration();
     match row.rotated_at.map(Timestamp::from_micros) {
-        Some(rotated_at) if now - rotated_at > grace => {
-            end_grant(app, row.grant_id, origin, now).await?;
+        Some(rotated_at) if context.now - rotated_at > grace => {
+            end_grant(app, row.grant_id, context).await?;
             return Err(TokenError::RefreshTokenReused);
         }
-        None if row.expires_at <= now.micros() => return Err(TokenError::RefreshTokenExpired),
+        None if row.expires_at <= context.now.micros() => return Err(TokenError::RefreshTokenExpired),
         _ => {}
     }
     let active_grant = active_grant.ok_or(TokenError::GrantEnded)?;
@@ -186,19 +186,18 @@ async fn find(
     let values = [grant_id.into(), crypto::token_hash(token).into(), client.client_id().into()];
     let by_key = Statement::from_sql_and_values(app.db.backend(), &*BY_KEY, values);
     let Some(row) = db.query_one_raw(by_key).await? else { return Ok(None) };
-    let active_grant = ActiveGrant::from_row(app, &row, now)?;
+    let active_grant = ActiveGrant::from_row(&app.clients(), &row, now)?;
     Ok(Some((refresh_tokens::Model::from_query_result(&row, "r_")?, active_grant)))
 }
 
-async fn end_grant(app: &App, grant_id: Uuid, origin: &Origin, now: Timestamp) -> Result<(), DatabaseError> {
-    app.db
-        .write(async |tx| {
-            if let Some(grant) = grants::find(tx, grant_id).await? {
-                grants::revoke_and_record(app, tx, &grant, "refresh_token_reused", origin, now).await?;
-            }
-            Ok(())
-        })
-        .await
+async fn end_grant(app: &App, grant_id: Uuid, context: &RequestContext) -> Result<(), DatabaseError> {
+    app.write(context, async |write| {
+        if let Some(grant) = grants::find(write, grant_id).await? {
+            grants::revoke_and_record(write, &grant, "refresh_token_reused").await?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// Rotates a token once: the conditional update is the only gate. The successor, the audit event and the
@@ -212,29 +211,28 @@ async fn mark_rotated(
     presented: &str,
     successor: &str,
     grant: &Grant,
-    origin: &Origin,
-    now: Timestamp,
+    context: &RequestContext,
 ) -> Result<bool, TokenError> {
     let sealed = crypto::seal_under_secret(presented, successor.as_bytes())?;
     let mark_rotated = refresh_tokens::Entity::update_many()
-        .col_expr(refresh_tokens::Column::RotatedAt, Expr::value(now.micros()))
+        .col_expr(refresh_tokens::Column::RotatedAt, Expr::value(context.now.micros()))
         .col_expr(refresh_tokens::Column::SuccessorSealed, Expr::value(sealed))
         .filter(refresh_tokens::Column::GrantId.eq(grant.id))
         .filter(refresh_tokens::Column::TokenHash.eq(crypto::token_hash(presented)))
         .filter(refresh_tokens::Column::RotatedAt.is_null())
-        .filter(refresh_tokens::Column::ExpiresAt.gt(now.micros()))
+        .filter(refresh_tokens::Column::ExpiresAt.gt(context.now.micros()))
         .filter(grants::not_revoked_condition(grant.id))
         .into_query();
-    let stored = insert_statement(app, successor, grant, now);
-    let event = event("refresh_token.rotated", app, grant, origin, now);
+    let stored = insert_statement(app, successor, grant, context.now);
+    let event = event("refresh_token.rotated", app, grant, context);
     let limit = limit(app);
-    let count = rate_limit::take_statement(limit, &grant.id.to_string(), now);
+    let count = rate_limit::take_statement(limit, &grant.id.to_string(), context.now);
     let keep = move |done: &[StatementResult]| {
         limit_row(done).is_some_and(|counted| rate_limit::row_within_limit(limit, counted))
     };
     let done = app.db.write_batch(&[&mark_rotated, &stored, &event, &count], keep).await?;
     let Some(counted) = limit_row(&done) else { return Ok(false) };
-    check_limit(limit, counted, now).map(|()| true)
+    check_limit(limit, counted, context.now).map(|()| true)
 }
 
 /// Counts and records a replay within the grace period. A replay above the limit is an error and writes
@@ -242,27 +240,26 @@ async fn mark_rotated(
 async fn count_replay(
     app: &App,
     usable: &UsableRefreshToken,
-    origin: &Origin,
-    now: Timestamp,
+    context: &RequestContext,
 ) -> Result<(), TokenError> {
     let grant = &usable.active_grant.grant;
-    let event = event("refresh_token.replayed", app, grant, origin, now);
+    let event = event("refresh_token.replayed", app, grant, context);
     let limit = limit(app);
-    let count = rate_limit::take_statement(limit, &grant.id.to_string(), now);
+    let count = rate_limit::take_statement(limit, &grant.id.to_string(), context.now);
     let keep = move |done: &[StatementResult]| {
         limit_row(done).is_some_and(|counted| rate_limit::row_within_limit(limit, counted))
     };
     let done = app.db.write_batch(&[&event, &count], keep).await?;
-    limit_row(&done).map_or(Ok(()), |counted| check_limit(limit, counted, now))
+    limit_row(&done).map_or(Ok(()), |counted| check_limit(limit, counted, context.now))
 }
 
-fn event(kind: &'static str, app: &App, grant: &Grant, origin: &Origin, now: Timestamp) -> Insertion {
+fn event(kind: &'static str, app: &App, grant: &Grant, context: &RequestContext) -> Insertion {
     Event::new(kind)
         .user(grant.user_id)
         .client(&grant.client_id)
         .session(grant.sid)
         .grant(grant.id)
-        .insert_statement(app, origin, now)
+        .insert_statement(app, context)
 }
 
 fn limit(app: &App) -> Limit {

@@ -11,7 +11,6 @@
 use std::num::NonZeroU32;
 
 use postern_service::{
-    clock::Timestamp,
     database::{DatabaseError, Transaction},
     settings::{Lifetime, Rate, RateKey},
 };
@@ -22,8 +21,9 @@ use uuid::Uuid;
 use super::{access_token::audience_is_issuer_only, refresh_token, token_value::grant_id_from_jti};
 use crate::{
     App,
-    audit::{Event, Origin},
+    audit::Event,
     clients::{self, Client},
+    core::{RequestContext, Write},
     grants::{self, Grant},
     rate_limit::{self, Limit, TakeOutcome},
 };
@@ -45,26 +45,29 @@ pub enum RevocationError {
 }
 
 /// Revokes the grant of `token`. An unknown or expired token counts as revoked already.
-pub async fn revoke(app: &App, client: &Client, token: &str, origin: &Origin) -> Result<(), RevocationError> {
-    let now = app.clock.now();
+pub async fn revoke(
+    app: &App,
+    client: &Client,
+    token: &str,
+    context: &RequestContext,
+) -> Result<(), RevocationError> {
     let access_token = read_access_token(app, token).await?;
     let renewed = app
-        .db
-        .write(async |tx| {
+        .write(context, async |write| {
             let own = access_token.as_ref().map(|token| token.grant_id);
-            let Some(grant) = find_grant(tx, own, token).await? else { return Ok(false) };
+            let Some(grant) = find_grant(write, own, token).await? else { return Ok(false) };
             if grant.client_id != client.client_id() {
                 return Err(RevocationError::OtherClient);
             }
             if client.public() && access_token.as_ref().is_some_and(|token| !token.issuer_only) {
-                record_ignored_revocation(app, tx, &grant, origin, now).await?;
+                record_ignored_revocation(write, &grant).await?;
                 return Ok(false);
             }
             if grant.user_id.is_none() {
-                grants::renew_own_grant(app, tx, &grant, REVOKED_BECAUSE, origin, now).await?;
+                grants::renew_own_grant(write, &grant, REVOKED_BECAUSE).await?;
                 return Ok(true);
             }
-            grants::revoke_and_record(app, tx, &grant, REVOKED_BECAUSE, origin, now).await?;
+            grants::revoke_and_record(write, &grant, REVOKED_BECAUSE).await?;
             Ok(false)
         })
         .await?;
@@ -76,16 +79,10 @@ pub async fn revoke(app: &App, client: &Client, token: &str, origin: &Origin) ->
 
 /// Records a revocation that was ignored because resource servers hold the token as well. At most one event
 /// for each grant and period: the holder of the token may repeat the request.
-async fn record_ignored_revocation(
-    app: &App,
-    tx: &Transaction,
-    grant: &Grant,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<(), DatabaseError> {
+async fn record_ignored_revocation(write: &Write<'_>, grant: &Grant) -> Result<(), DatabaseError> {
     let once = Rate { count: NonZeroU32::MIN, period: Lifetime::from_secs(15 * 60), key: RateKey::Grant };
     let limit = Limit { name: "unheeded_revocations", rate: once };
-    if let TakeOutcome::Limited { .. } = rate_limit::take(tx, limit, &grant.id.to_string(), now).await? {
+    if let TakeOutcome::Limited { .. } = rate_limit::take(write, limit, &grant.id.to_string()).await? {
         return Ok(());
     }
     Event::new("grant.revocation_unheeded")
@@ -94,7 +91,7 @@ async fn record_ignored_revocation(
         .session(grant.sid)
         .grant(grant.id)
         .details(json!({ "because": "access_token_of_a_resource" }))
-        .record(app, tx, origin, now)
+        .record(write)
         .await
 }
 
@@ -119,7 +116,7 @@ async fn read_access_token(app: &App, token: &str) -> Result<Option<OwnAccessTok
 }
 
 fn verify_ignoring_expiry(app: &App, token: &str) -> Option<(String, Vec<String>)> {
-    let jws = Compact::parse(token).ok()?.verify(&*app.own_keys.current()?).ok()?;
+    let jws = Compact::parse(token).ok()?.verify(&*app.signing_keys.public().current()?).ok()?;
     if !jws.header.is_type("at+jwt") {
         return None;
     }

@@ -1,4 +1,4 @@
-//! Defines `Scope`, and decides scope and audience of grants and access tokens (RFC 6749 section 3.3, RFC
+//! Decides scope and audience of grants and access tokens (RFC 6749 section 3.3, RFC
 //! 8707).
 //!
 //! One rule holds for every grant type: *the audience of an access token is the issuer alone or resources,
@@ -17,40 +17,25 @@
 //! An authorization request loses the scopes that the client may not have, and the log names them (OpenID
 //! Connect Core section 3.1.2.1). A token request with such a scope is refused.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    fmt,
-};
+use std::collections::BTreeSet;
 
 use crate::{
     App,
     clients::Client,
     grants::Grant,
     resources::{ACCOUNT_SCOPE, Resources, scope_is_issuer_only, scope_is_reserved},
+    scope::{OPENID, ParseScopeError, Scope, scope_character},
 };
-
-/// The scope that makes a request an OpenID Connect one (OpenID Connect Core section 3.1.2.1).
-pub const OPENID: &str = "openid";
-
-/// Longest `scope`, in bytes, and the most values in it. The caller may be unauthenticated.
-pub const LONGEST: usize = 2048;
-const MOST_WORDS: usize = 100;
 
 /// The most `resource` values of one request.
 const MAX_RESOURCES: usize = 20;
 
-/// A set of scope values in the order in which they were requested (RFC 6749 section 3.3).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scope(Vec<String>);
-
 /// Why a request gets no scope, or no token for a resource.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScopeError {
-    /// A value has characters outside the grammar. `invalid_scope`, as all but [`ScopeError::Target`].
-    #[error("scope is not a list of words separated by single spaces")]
-    Malformed,
-    #[error("scope is longer than {LONGEST} bytes or has more than {MOST_WORDS} words")]
-    TooLong,
+    /// `invalid_scope`, as all but [`ScopeError::Target`].
+    #[error(transparent)]
+    Syntax(#[from] ParseScopeError),
     /// A value is not a scope, or the client or the grant does not have it.
     #[error("the scope {words} is not available to the client {client_id}")]
     NotAllowed {
@@ -144,70 +129,6 @@ pub struct RequestedTarget<'a> {
     pub scope: Option<&'a str>,
     /// Narrows the access token (RFC 8707 section 2.2).
     pub resources: &'a [String],
-}
-
-impl Scope {
-    /// Parses a `scope` parameter; repeated values count once.
-    pub fn parse(text: &str) -> Result<Self, ScopeError> {
-        if text.len() > LONGEST || text.split(' ').count() > MOST_WORDS {
-            return Err(ScopeError::TooLong);
-        }
-        let words = text.split(' ');
-        if words.clone().any(|word| word.is_empty() || !word.bytes().all(scope_character)) {
-            return Err(ScopeError::Malformed);
-        }
-        Ok(words.map(str::to_owned).collect())
-    }
-
-    /// Reads a stored scope, as [`fmt::Display`] wrote it.
-    pub fn from_stored(text: &str) -> Self {
-        text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
-    }
-
-    pub fn contains(&self, word: &str) -> bool {
-        self.0.iter().any(|own| own == word)
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub fn subset_of(&self, other: &Self) -> bool {
-        self.iter().all(|word| other.contains(word))
-    }
-
-    fn retain(&mut self, keep: impl Fn(&str) -> bool) {
-        self.0.retain(|word| keep(word));
-    }
-
-    /// Removes the values that `keep` refuses, and returns them.
-    fn remove_unless(&mut self, keep: impl Fn(&str) -> bool) -> Vec<String> {
-        let (kept, taken) = std::mem::take(&mut self.0).into_iter().partition(|word| keep(word));
-        self.0 = kept;
-        taken
-    }
-}
-
-impl FromIterator<String> for Scope {
-    fn from_iter<I: IntoIterator<Item = String>>(words: I) -> Self {
-        let mut seen = HashSet::new();
-        Self(words.into_iter().filter(|word| seen.insert(word.clone())).collect())
-    }
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join(" "))
-    }
-}
-
-/// RFC 6749 section 3.3: `%x21 / %x23-5B / %x5D-7E`.
-const fn scope_character(byte: u8) -> bool {
-    matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
 }
 
 /// The target of a grant for an authorization request. Without a requested scope, the client's default scope
@@ -403,30 +324,6 @@ fn owning_resources(known: &Resources, scope: &Scope) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_scope_keeps_its_order_and_each_word_once() {
-        assert_eq!(Scope::parse("b a b").unwrap().to_string(), "b a");
-        for malformed in ["", " a", "a ", "a  b", "a\tb", "a\"", "a\\", "ä"] {
-            assert_eq!(Scope::parse(malformed), Err(ScopeError::Malformed), "{malformed:?}");
-        }
-    }
-
-    #[test]
-    fn a_scope_is_at_most_2_kib_and_100_words() {
-        let words = |count: usize| (0..count).map(|n| n.to_string()).collect::<Vec<_>>().join(" ");
-        assert!(Scope::parse(&words(100)).is_ok());
-        assert_eq!(Scope::parse(&words(101)), Err(ScopeError::TooLong));
-        assert_eq!(Scope::parse(&"a ".repeat(101)), Err(ScopeError::TooLong), "also the same word again");
-        assert!(Scope::parse(&"a".repeat(2048)).is_ok());
-        assert_eq!(Scope::parse(&"a".repeat(2049)), Err(ScopeError::TooLong));
-    }
-
-    #[test]
-    fn a_narrower_scope_lies_within_a_wider_one() {
-        let (narrow, wide) = (Scope::from_stored("a"), Scope::from_stored("a b"));
-        assert!(narrow.subset_of(&wide) && !wide.subset_of(&narrow) && Scope::default().subset_of(&narrow));
-    }
 
     #[test]
     fn an_error_repeats_a_few_words_in_plain_characters() {

@@ -4,7 +4,8 @@
 use postern_service::{clock::Timestamp, database::DatabaseError};
 
 use super::access_token::UserToken;
-use crate::{clients, users::Profile};
+use crate::core::read_json_column;
+use crate::users::Profile;
 
 /// The claims that the token's scope covers and that have a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub struct ReleasedClaims {
 
 pub fn released_claims(token: &UserToken) -> Result<ReleasedClaims, DatabaseError> {
     let (user, scope) = (&token.user, &token.token);
-    let mut stored: Profile = clients::read_json_column(user.profile.clone())?;
+    let mut stored: Profile = read_json_column(user.profile.clone())?;
     let address = stored.address.take().filter(|_| scope.has_scope("address"));
     let phone_number = stored.phone_number.take().filter(|_| scope.has_scope("phone"));
     let phone_number_verified = stored.phone_number_verified.take().filter(|_| phone_number.is_some());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use postern_identity::{
     administration::{sign_in as operators, users},
-    audit::Origin,
+    core::RequestContext,
     mail::samples,
 };
 use serde_json::{Value, json};
@@ -209,10 +209,11 @@ async fn a_link_ends_with_its_time_and_with_the_account() {
     let token = sign_in.tokens().await;
     ask(&sign_in.app, &token, NEW).await;
     let mailed = token_in_link(&sign_in.app, NEW).await;
-    let (app, origin) = (&sign_in.app.app, Origin::default());
-    users::disable(app, &sign_in.alice, &origin).await.unwrap();
+    let app = &sign_in.app.app;
+    let context = RequestContext::of_command(app);
+    users::disable(app, &sign_in.alice, &context).await.unwrap();
     assert_eq!(problem(&confirm(&sign_in.app, &token, &mailed).await), "invalid_token");
-    users::enable(app, &sign_in.alice, &origin).await.unwrap();
+    users::enable(app, &sign_in.alice, &context).await.unwrap();
     let token = sign_in.tokens().await;
     assert_eq!(
         problem(&confirm(&sign_in.app, &token, &mailed).await),
@@ -222,7 +223,7 @@ async fn a_link_ends_with_its_time_and_with_the_account() {
     let token = sign_in.tokens().await;
     ask(&sign_in.app, &token, NEW).await;
     let mailed = token_in_link(&sign_in.app, NEW).await;
-    operators::reset_credentials(app, &sign_in.alice, &origin).await.unwrap();
+    operators::reset_credentials(app, &sign_in.alice, &context).await.unwrap();
     let token = sign_in.tokens().await;
     assert_eq!(
         problem(&confirm(&sign_in.app, &token, &mailed).await),
@@ -363,7 +364,8 @@ async fn the_mail_names_the_account_that_would_get_the_address() {
     let app = TestApp::new().await;
     for template in ["confirm-email", "address-taken"] {
         for language in ["en", "de"] {
-            let sample = samples::render_if_known(&app.app, template, language).unwrap().unwrap();
+            let sample =
+                samples::render_if_known(&app.app, &app.app.templates, template, language).unwrap().unwrap();
             assert!(
                 sample.text.text.contains(ALICE) && sample.text.html.contains(ALICE),
                 "{}",

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use postern_entities::{credentials, former_emails, links};
 use postern_identity::{
-    accounts::{email_change, password},
+    accounts::{AccountError, email_change, password},
     administration::users,
-    audit::Origin,
+    core::RequestContext,
     jobs::housekeeping,
     users::{self as people, User},
 };
@@ -39,12 +39,13 @@ async fn mailed(app: &TestApp, email: &str, beginning: &str) -> String {
 
 /// Changes the email of an account as whoever is signed in to it, and answers where the former one can undo that.
 async fn change(app: &TestApp, user: &User, email: &str) -> String {
-    let (now, origin) = (&app.app, Origin::default());
+    let now = &app.app;
+    let context = RequestContext::of_command(now);
     let user = people::find(now.db.reader(), user.id).await.unwrap().unwrap();
     let signed_in = app.signed_in(&user).await;
-    email_change::request(now, signed_in.principal(), email, "en", &origin).await.unwrap();
+    email_change::request(now, signed_in.principal(), email, &context).await.unwrap();
     let link = mailed(app, email, "/confirm-email?token=").await;
-    email_change::confirm(now, signed_in.principal(), link.split_once('=').unwrap().1, &origin)
+    email_change::confirm(now, signed_in.principal(), link.split_once('=').unwrap().1, &context)
         .await
         .unwrap();
     mailed(app, &user.email, "/undo-email-change?token=").await
@@ -177,6 +178,41 @@ async fn the_link_of_an_earlier_change_works_as_long_as_those_of_later_ones() {
 }
 
 #[tokio::test]
+async fn a_change_never_shortens_an_earlier_link() {
+    let sign_in = SignIn::new().await;
+    let app = &sign_in.app;
+    change(app, &sign_in.alice, THIEF).await;
+    // As a longer setting left it.
+    let expires_at = i64::MAX / 2;
+    let lengthened =
+        former_emails::Entity::update_many().col_expr(former_emails::Column::ExpiresAt, expires_at.into());
+    app.app.db.write(async |tx| lengthened.exec(tx).await.map_err(DatabaseError::from)).await.unwrap();
+    change(app, &sign_in.alice, SECOND).await;
+    let rows = former_emails::Entity::find().all(app.app.db.reader()).await.unwrap();
+    assert_eq!(rows.iter().filter(|row| row.expires_at == expires_at).count(), 1, "{rows:?}");
+}
+
+#[tokio::test]
+async fn an_account_has_at_most_twenty_undo_links() {
+    let sign_in = SignIn::new().await;
+    let app = &sign_in.app;
+    for number in 0..20 {
+        app.clock.advance(Duration::from_hours(24));
+        change(app, &sign_in.alice, &format!("a{number}@example.test")).await;
+    }
+    let user = people::find(app.app.db.reader(), sign_in.alice.id).await.unwrap().unwrap();
+    let signed_in = app.signed_in(&user).await;
+    let context = RequestContext::of_command(&app.app);
+    email_change::request(&app.app, signed_in.principal(), "last@example.test", &context).await.unwrap();
+    let link = mailed(app, "last@example.test", "/confirm-email?token=").await;
+    let token = link.split_once('=').unwrap().1;
+    let refused = email_change::confirm(&app.app, signed_in.principal(), token, &context).await;
+    assert!(matches!(refused, Err(AccountError::TooManyChanges { .. })), "{refused:?}");
+    assert_eq!(kept(app).await, 20);
+    assert_eq!(email_of(app, &sign_in.alice).await, "a19@example.test");
+}
+
+#[tokio::test]
 async fn of_presses_at_once_one_counts() {
     let sign_in = SignIn::new().await;
     let app = &sign_in.app;
@@ -197,7 +233,7 @@ async fn an_email_that_another_account_has_meanwhile_stays_there_and_the_link_go
     let refused = undo(app, &path).await;
     assert_eq!(refused, (409, "Another account uses this email".to_owned()));
     assert_eq!(email_of(app, &sign_in.alice).await, THIEF);
-    users::remove(&app.app, &other, &Origin::default()).await.unwrap();
+    users::remove(&app.app, &other, &RequestContext::of_command(&app.app)).await.unwrap();
     assert_eq!(undo(app, &path).await.0, 200);
     assert_eq!(email_of(app, &sign_in.alice).await, ALICE);
 }
@@ -232,7 +268,7 @@ async fn a_former_email_is_sealed_and_erased_after_its_time_or_with_the_account(
 
     change(app, &sign_in.alice, "third@example.test").await;
     assert_eq!(kept(app).await, 1);
-    users::remove(&app.app, &sign_in.alice, &Origin::default()).await.unwrap();
+    users::remove(&app.app, &sign_in.alice, &RequestContext::of_command(&app.app)).await.unwrap();
     assert_eq!(kept(app).await, 0);
 }
 
@@ -241,9 +277,9 @@ async fn a_disabled_account_is_nobodys_and_a_closed_one_comes_back_to_its_owner(
     let sign_in = SignIn::new().await;
     let app = &sign_in.app;
     let path = change(app, &sign_in.alice, THIEF).await;
-    users::disable(&app.app, &sign_in.alice, &Origin::default()).await.unwrap();
+    users::disable(&app.app, &sign_in.alice, &RequestContext::of_command(&app.app)).await.unwrap();
     assert_eq!(undo(app, &path).await.0, 400);
-    users::enable(&app.app, &sign_in.alice, &Origin::default()).await.unwrap();
+    users::enable(&app.app, &sign_in.alice, &RequestContext::of_command(&app.app)).await.unwrap();
     // The thief deletes the account: while it can be kept, it can be taken back.
     let thief = app.browser();
     thief.sign_in(&sign_in.alice).await;
@@ -262,10 +298,13 @@ async fn the_export_tells_nothing_of_former_emails() {
     change(app, &sign_in.alice, SECOND).await;
     let alice = people::find(app.app.db.reader(), sign_in.alice.id).await.unwrap().unwrap();
     let signed_in = app.signed_in(&alice).await;
-    let export =
-        postern_identity::accounts::export::document(&app.app, signed_in.principal(), &Origin::default())
-            .await
-            .unwrap();
+    let export = postern_identity::accounts::export::document(
+        &app.app,
+        signed_in.principal(),
+        &RequestContext::of_command(&app.app),
+    )
+    .await
+    .unwrap();
     assert!(!export.to_string().contains(ALICE), "{export}");
     let links = links::Entity::find().filter(links::Column::Email.eq(ALICE));
     assert_eq!(links.count(app.app.db.reader()).await.unwrap(), 0);

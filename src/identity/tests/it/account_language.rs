@@ -1,6 +1,6 @@
 //! The language of mails: what happened to an account is told in its owner's, what a person asks for in theirs.
 
-use postern_identity::{administration::users, audit::Origin, users::Profile};
+use postern_identity::{administration::users, core::RequestContext, users::Profile};
 use serde_json::json;
 
 use crate::{
@@ -59,8 +59,15 @@ async fn the_language_of_the_profile_comes_first_and_one_that_is_not_spoken_here
         ("two@example.test", "ja", "The password of your account was changed"),
     ] {
         let profile = Profile { locale: Some(locale.to_owned()), ..Profile::default() };
-        let user =
-            users::add_without_password(&app.app, email, true, profile, &Origin::default()).await.unwrap();
+        let user = users::add_without_password(
+            &app.app,
+            email,
+            true,
+            profile,
+            &RequestContext::of_command(&app.app),
+        )
+        .await
+        .unwrap();
         let browser = app.browser();
         browser.speaks("en");
         browser.sign_in(&user).await;

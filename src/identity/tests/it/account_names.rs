@@ -8,7 +8,7 @@ use postern_identity::{
         resources::{self, ResourceChange},
         users,
     },
-    audit::Origin,
+    core::RequestContext,
     login::passkey::enrolment::{self, PasskeyError},
     users::{PostalAddress, Profile},
 };
@@ -37,7 +37,7 @@ fn field(refused: Result<impl Sized, ChangeError>) -> String {
 #[tokio::test]
 async fn names_of_every_kind_are_refused_by_one_rule() {
     let app = TestApp::new().await;
-    let origin = Origin::default();
+    let context = RequestContext::of_command(&app.app);
     for name in [
         TURNED,
         "pay\u{200d}pal",
@@ -48,30 +48,30 @@ async fn names_of_every_kind_are_refused_by_one_rule() {
         "A\u{7}da",
     ] {
         let profile = Profile { nickname: Some(name.to_owned()), ..Profile::default() };
-        let user = users::add_without_password(&app.app, "ada@example.test", true, profile, &origin).await;
+        let user = users::add_without_password(&app.app, "ada@example.test", true, profile, &context).await;
         assert!(field(user).starts_with("nickname: must be 1 to 100 characters"), "{name:?}");
         let address = Some(PostalAddress { formatted: Some(name.to_owned()), ..PostalAddress::default() });
         let profile = Profile { address, ..Profile::default() };
-        let user = users::add_without_password(&app.app, "ada@example.test", true, profile, &origin).await;
+        let user = users::add_without_password(&app.app, "ada@example.test", true, profile, &context).await;
         assert!(field(user).starts_with("address.formatted: "), "{name:?}");
         let client = ClientMetadataChange { name: Some(name.to_owned()), ..ClientMetadataChange::default() };
-        let client = client_changes::add(&app.app, "ada", client, &origin).await;
+        let client = client_changes::add(&app.app, "ada", client, &context).await;
         assert!(field(client).starts_with("name: "), "{name:?}");
         let api = ResourceChange { name: Some(name.to_owned()), ..ResourceChange::default() };
         assert!(
-            field(resources::add(&app.app, "https://api.test", api, &origin).await).starts_with("name: ")
+            field(resources::add(&app.app, "https://api.test", api, &context).await).starts_with("name: ")
         );
         let scopes = Some([("api:read".to_owned(), name.to_owned())].into());
         let api = ResourceChange { scopes, ..ResourceChange::default() };
         assert!(
-            field(resources::add(&app.app, "https://api.test", api, &origin).await).starts_with("scopes: ")
+            field(resources::add(&app.app, "https://api.test", api, &context).await).starts_with("scopes: ")
         );
     }
     for (at, name) in
         ["علی\u{200c}رضا", "क\u{94d}\u{200d}ष", "👩\u{200d}💻", "שלום", "O’Neill"].into_iter().enumerate()
     {
         let profile = Profile { name: Some(name.to_owned()), ..Profile::default() };
-        users::add_without_password(&app.app, &format!("{at}@example.test"), true, profile, &origin)
+        users::add_without_password(&app.app, &format!("{at}@example.test"), true, profile, &context)
             .await
             .unwrap();
     }
@@ -102,8 +102,14 @@ async fn people_and_apps_are_told_which_field_it_is() {
         open(&browser, "/account/profile").await.press("#profile-submit", &[("nickname", TURNED)]).await;
     assert!(wrong.has("#nickname-error"));
     let signed_in = app.signed_in(&sign_in.alice).await;
-    let renamed =
-        enrolment::rename(&app.app, signed_in.principal(), Uuid::nil(), TURNED, &Origin::default()).await;
+    let renamed = enrolment::rename(
+        &app.app,
+        signed_in.principal(),
+        Uuid::nil(),
+        TURNED,
+        &RequestContext::of_command(&app.app),
+    )
+    .await;
     assert!(matches!(renamed, Err(PasskeyError::InvalidName)), "a passkey");
 }
 
@@ -143,7 +149,7 @@ async fn what_is_stored_already_is_shown_without_it() {
 async fn web_pages_of_a_profile_are_stored_as_they_were_parsed() {
     let sign_in = SignIn::new().await;
     let app = &sign_in.app;
-    let origin = Origin::default();
+    let context = RequestContext::of_command(&app.app);
     let pages = |page: &str| Profile {
         profile: Some(page.to_owned()),
         picture: Some(page.to_owned()),
@@ -155,7 +161,7 @@ async fn web_pages_of_a_profile_are_stored_as_they_were_parsed() {
         "ada@example.test",
         true,
         pages("HTTPS://Ada.Example.Test:443/a/../b"),
-        &origin,
+        &context,
     );
     let stored = user.await.unwrap().profile;
     for claim in ["profile", "picture", "website"] {
@@ -169,7 +175,7 @@ async fn web_pages_of_a_profile_are_stored_as_they_were_parsed() {
         "https://",
     ] {
         let user =
-            users::add_without_password(&app.app, "bob@example.test", true, pages(page), &origin).await;
+            users::add_without_password(&app.app, "bob@example.test", true, pages(page), &context).await;
         assert!(field(user).starts_with("profile: must "), "{page}");
     }
     let browser = app.browser();

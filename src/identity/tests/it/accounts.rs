@@ -3,7 +3,7 @@
 use postern_identity::{
     accounts::{AccountError, password},
     administration::sign_in as operators,
-    audit::Origin,
+    core::RequestContext,
 };
 use serde_json::{Value, json};
 
@@ -349,11 +349,13 @@ async fn operators_see_how_an_account_signs_in_and_open_or_reset_it() {
     let body = json!({ "client_id": "app", "email": ALICE, "password": PASSWORD });
     let from_elsewhere = || from_peer(json_request("/api/auth/login", &body), "203.0.113.9");
     assert_eq!(app.send(from_elsewhere()).await.status, 429);
-    operators::unlock(&app.app, &sign_in.alice, &Origin::default()).await.unwrap();
+    operators::unlock(&app.app, &sign_in.alice, &RequestContext::of_command(&app.app)).await.unwrap();
     assert_eq!((state().await.locked_until, state().await.failed_attempts), (None, 0));
     assert_eq!(app.send(from_elsewhere()).await.status, 200);
 
-    operators::reset_credentials(&app.app, &sign_in.alice, &Origin::default()).await.unwrap();
+    operators::reset_credentials(&app.app, &sign_in.alice, &RequestContext::of_command(&app.app))
+        .await
+        .unwrap();
     let reset = state().await;
     assert_eq!((reset.password, reset.totp, reset.recovery_codes, reset.sessions), (false, false, 0, 0));
     assert_eq!(login(app, ALICE, PASSWORD).await.status, 401);
@@ -393,7 +395,13 @@ async fn a_sign_in_that_waits_for_its_second_step_ends_with_a_reset_by_an_operat
     let sign_in = with_password().await;
     sign_in.enrol().await;
     let told: Value = login(&sign_in.app, ALICE, PASSWORD).await.json();
-    operators::reset_credentials(&sign_in.app.app, &sign_in.alice, &Origin::default()).await.unwrap();
+    operators::reset_credentials(
+        &sign_in.app.app,
+        &sign_in.alice,
+        &RequestContext::of_command(&sign_in.app.app),
+    )
+    .await
+    .unwrap();
     let authenticator = sign_in.enrol().await;
     let code = authenticator.code(&sign_in.app, 1);
     let late = sign_in.verify("totp", told["attempt"].as_str().unwrap(), &code).await;
@@ -410,7 +418,12 @@ async fn of_changes_resets_and_sign_ins_at_once_none_is_torn_and_one_password_st
     let (app, other, signed_in) = (app, &other, &signed_in);
     let changes = (0..6).map(|call| async move {
         let (node, new) = if call % 2 == 0 { (app, ANOTHER) } else { (other, "one brown kettle overhead") };
-        let changed = password::change(&node.app, credential_change(signed_in, true), new).await;
+        let changed = password::change(
+            &node.app,
+            credential_change(signed_in, &RequestContext::of_command(&node.app), true),
+            new,
+        )
+        .await;
         // After the reset the session does not stand.
         assert!(matches!(changed, Ok(()) | Err(AccountError::SessionEnded(_))), "{changed:?}");
     });

@@ -6,7 +6,7 @@ use poem::http::Method;
 use postern_entities::users;
 use postern_identity::{
     administration::users::{NewUser, add},
-    audit::Origin,
+    core::RequestContext,
     users::User,
 };
 use sea_orm::EntityTrait as _;
@@ -27,7 +27,7 @@ async fn import(app: &TestApp, verified: bool) -> User {
     let password_hash = Some(BCRYPT.to_owned());
     let new =
         NewUser { email: EVE.to_owned(), email_verified: verified, password_hash, ..NewUser::default() };
-    add(&app.app, new, &Origin::default()).await.unwrap()
+    add(&app.app, new, &RequestContext::of_command(&app.app)).await.unwrap()
 }
 
 async fn by_mail(sign_in: &SignIn) -> Value {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use poem::http::{Method, header};
-use postern_identity::{administration::users, audit::Origin};
+use postern_identity::{administration::users, core::RequestContext};
 use postern_service::database::DatabaseError;
 use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
@@ -172,7 +172,9 @@ async fn a_refresh_that_fails_for_now_leaves_the_cookie_alone() {
 async fn a_refresh_that_can_never_work_again_clears_the_cookie() {
     let sign_in = SignIn::new().await;
     let browser = with_cookies(&sign_in).await;
-    users::disable(&sign_in.app.app, &sign_in.alice, &Origin::default()).await.unwrap();
+    users::disable(&sign_in.app.app, &sign_in.alice, &RequestContext::of_command(&sign_in.app.app))
+        .await
+        .unwrap();
     let dead = refresh_by_cookie(&browser, None).await;
     assert_eq!((dead.status.as_u16(), problem(&dead).as_str()), (401, "invalid_grant"));
     let cleared = dead.header("set-cookie");

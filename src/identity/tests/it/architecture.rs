@@ -1,4 +1,4 @@
-//! Holds the directions of calls inside the crate (the map in `lib.rs`): who may use whom, by their `use` lines.
+//! Holds the directions of calls inside the crate (the map in `lib.rs`): who may use whom, by their `crate::` paths.
 
 use std::{
     collections::BTreeSet,
@@ -6,30 +6,29 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Modules from the top down. One may use those of its own layer and of the layers below.
-const LAYERS: [&[&str]; 7] = [
+/// The modules from the top down. A module may use those of the rows below its own, and no others.
+const ORDER: [&[&str]; 20] = [
     &["cli"],
     &["http"],
-    &["accounts", "authorization", "consents", "login", "tokens", "administration"],
+    &["composition"],
+    &["administration"],
+    &["accounts"],
+    &["authorization"],
+    &["login"],
+    &["tokens"],
+    &["app"],
     &["sessions"],
     &["grants"],
-    &["clients", "users", "resources", "passwords", "sealed_credentials"],
-    &[
-        "audit",
-        "rate_limit",
-        "mail",
-        "jobs",
-        "outbound",
-        "pool",
-        "messages",
-        "templates",
-        "assets",
-        "readable",
-    ],
+    &["consents", "keys", "links", "passwords"],
+    &["clients", "resources", "sealed_credentials", "users"],
+    &["mail"],
+    &["audit", "jobs", "outbound", "pool", "rate_limit", "templates"],
+    &["assets", "field_rules", "messages"],
+    &["core", "readable"],
+    &["config"],
+    &["crypto"],
+    &["acr", "scope"],
 ];
-/// What everything stands on. `app` holds the parts of all layers; `config` and `crypto` use none, but for the levels
-/// that a setting names.
-const FOUNDATION: [&str; 3] = ["app", "config", "crypto"];
 
 struct Source {
     /// Path below `src`, such as `tokens/keys/mod.rs`.
@@ -111,31 +110,48 @@ fn first_words(group: &str) -> Vec<String> {
     words
 }
 
-fn layer(module: &str) -> Option<usize> {
-    LAYERS.iter().position(|layer| layer.contains(&module))
+fn row(module: &str) -> Option<usize> {
+    ORDER.iter().position(|row| row.contains(&module))
 }
 
 #[test]
 fn modules_use_only_what_is_below_them() {
     let mut wrong = Vec::new();
     for source in sources() {
-        let Some(own) = layer(source.module()) else { continue };
-        // What runs a kind of job is its owner's; the foundation holds them together.
-        for used in source.uses() {
-            if layer(&used).is_some_and(|other| other < own) {
+        let Some(own) = row(source.module()) else { continue };
+        for used in source.uses().into_iter().filter(|used| used != source.module()) {
+            // `crate::App` is that of `app`.
+            let used = if used == "App" { "app" } else { &used };
+            if row(used).is_some_and(|other| other <= own) {
                 wrong.push(format!("{} uses {used}", source.path));
             }
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+    println!("{}", ORDER.map(|row| row.join(", ")).join(" > "));
 }
 
 #[test]
 fn every_module_has_its_place() {
-    let known: BTreeSet<_> = LAYERS.concat().into_iter().chain(FOUNDATION).chain(["lib", "main"]).collect();
+    let known: BTreeSet<_> = ORDER.concat().into_iter().chain(["lib", "main"]).collect();
     let modules: BTreeSet<_> = sources().iter().map(|source| source.module().to_owned()).collect();
     let lost: Vec<_> = modules.iter().filter(|module| !known.contains(module.as_str())).collect();
-    assert!(lost.is_empty(), "name the layer of {lost:?} in LAYERS");
+    assert!(lost.is_empty(), "name the row of {lost:?} in ORDER");
+}
+
+/// Only the use cases and what is above them may see the registries of `App`.
+#[test]
+fn modules_below_the_use_cases_take_the_core_or_less() {
+    let app = row("app").unwrap();
+    let wrong: Vec<_> = sources()
+        .iter()
+        .filter(|source| row(source.module()).is_some_and(|own| own > app))
+        .filter(|source| {
+            source.code().split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "App")
+        })
+        .map(|source| source.path.clone())
+        .collect();
+    assert_eq!(wrong, [""; 0]);
 }
 
 #[test]

@@ -7,7 +7,8 @@ use postern_identity::{
     administration::metadata::ClientMetadataChange,
     clients::{ClientAuthMethod, GrantType},
     grants::{self, NewGrant},
-    tokens::{self, Scope, TokenTarget, issue::GrantClaims},
+    scope::Scope,
+    tokens::{self, TokenTarget, issue::GrantClaims},
 };
 use serde_json::{Value, json};
 
@@ -298,11 +299,11 @@ async fn the_api_takes_scope_and_resource_anew_each_time() {
         scopes: Some(scopes),
         ..Default::default()
     };
-    let origin = postern_identity::audit::Origin::default();
-    postern_identity::administration::resources::add(&app.app, TASKS, change, &origin).await.unwrap();
+    let context = postern_identity::core::RequestContext::of_command(&app.app);
+    postern_identity::administration::resources::add(&app.app, TASKS, change, &context).await.unwrap();
     let more =
         ClientMetadataChange { add_scopes: vec!["tasks:read".to_owned()], ..ClientMetadataChange::default() };
-    postern_identity::administration::clients::update(&app.app, "app", more, &origin).await.unwrap();
+    postern_identity::administration::clients::update(&app.app, "app", more, &context).await.unwrap();
     let verify = async |more: Value| {
         let attempt = sign_in.attempt("email-otp", ALICE).await;
         let mut body = json!({ "client_id": "app", "attempt": attempt, "code": app.code_for(ALICE).await });

@@ -8,7 +8,7 @@ use base64::{
 };
 use futures_util::future::join_all;
 use postern_entities::{authorization_codes, authorization_requests, grants};
-use postern_identity::{authorization, crypto, sessions};
+use postern_identity::{authorization, core::RequestContext, crypto, sessions};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::json;
 
@@ -197,14 +197,13 @@ async fn an_ended_session_or_a_disabled_user_gets_no_code() {
     let app = &world.app.app;
     let browser = world.app.browser();
     let session = browser.sign_in(&world.alice).await;
-    let now = app.clock.now();
-    let origin = Default::default();
-    app.db.write(async |tx| sessions::end(app, tx, session.sid, "test", &origin, now).await).await.unwrap();
+    let context = RequestContext::of_command(app);
+    app.write(&context, async |write| sessions::end(write, session.sid, "test").await).await.unwrap();
     assert_eq!(error(&browser.get(&Ask::of("own").with("prompt", "none").path()).await), "login_required");
 
     let browser = world.app.browser();
     browser.sign_in(&world.bob).await;
-    postern_identity::administration::users::disable(app, &world.bob, &origin).await.unwrap();
+    postern_identity::administration::users::disable(app, &world.bob, &context).await.unwrap();
     assert_eq!(error(&browser.get(&Ask::of("own").with("prompt", "none").path()).await), "login_required");
 }
 

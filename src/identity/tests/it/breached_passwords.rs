@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Stdio};
 
-use postern_identity::{App, app::StartError, config::Config};
+use postern_identity::{App, composition::StartError, config::Config};
 use postern_service::{clock::Clock, database::Database, random::Random};
 use serde_json::{Value, json};
 
@@ -90,7 +90,7 @@ async fn the_command_takes_hashes_with_counts_in_any_order_and_from_a_pipe() {
     assert_eq!((&built["lines"], &built["entries"]), (&json!(4), &json!(2)));
     assert_eq!(fs::metadata(&out).unwrap().len(), 32 + 2 * 8);
     let app = TestApp::with(&[("POSTERN_PASSWORD__BREACHED_FILE", out.to_str().unwrap())]).await;
-    let breached = app.app.breached.as_ref().unwrap();
+    let breached = app.app.passwords.breached.as_ref().unwrap();
     assert!(breached.contains("password").unwrap() && breached.contains(KNOWN).unwrap());
     assert!(!breached.contains(ANOTHER).unwrap());
 }

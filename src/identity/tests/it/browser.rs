@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use postern_identity::{
     accounts::invitations,
-    audit::Origin,
+    core::RequestContext,
     users::{self, Email},
 };
 use postern_service::testing::chromium::in_chromium;
@@ -376,8 +376,12 @@ fn the_pages_of_profile_address_and_invitation_look_right_and_lead_on() {
         tab.reads("h1", "Your address is changed").await;
         tab.look("email-changed").await;
 
-        let invited =
-            invitations::invite(&site.test.app, "erin@example.test", "en", &Origin::command()).await;
+        let invited = invitations::invite(
+            &site.test.app,
+            "erin@example.test",
+            &RequestContext::of_command(&site.test.app),
+        )
+        .await;
         assert!(invited.unwrap().link.is_none());
         tab.goto(&newest_link(&site, "erin@example.test").await).await;
         tab.sees("#register-submit").await;

@@ -7,8 +7,8 @@ use postern_identity::{
         metadata::ClientMetadataChange,
         resources::{self, ResourceChange},
     },
-    audit::Origin,
     clients::{ClientAuthMethod, GrantType},
+    core::RequestContext,
 };
 use secrecy::ExposeSecret as _;
 use std::time::Duration;
@@ -36,8 +36,8 @@ fn machine() -> ClientMetadataChange {
 #[tokio::test]
 async fn a_new_client_knows_its_secret_and_has_its_own_grant_only_if_it_needs_one() {
     let test = TestApp::new().await;
-    let secret = add(&test.app, "web", web(), &Origin::command()).await.unwrap().unwrap();
-    add(&test.app, "machine", machine(), &Origin::command()).await.unwrap();
+    let secret = add(&test.app, "web", web(), &RequestContext::of_command(&test.app)).await.unwrap().unwrap();
+    add(&test.app, "machine", machine(), &RequestContext::of_command(&test.app)).await.unwrap();
     let clients = test.app.clients();
     let web = clients.find("web").unwrap();
     assert!(web.secret_matches(secret.client_secret.expose_secret(), test.clock.now()));
@@ -49,25 +49,34 @@ async fn a_new_client_knows_its_secret_and_has_its_own_grant_only_if_it_needs_on
         redirect_uris: texts(&["https://a.test/"]),
         ..ClientMetadataChange::default()
     };
-    update(&test.app, "machine", change, &Origin::command()).await.unwrap();
+    update(&test.app, "machine", change, &RequestContext::of_command(&test.app)).await.unwrap();
     assert!(test.app.clients().find("machine").unwrap().own_grant.is_none());
 }
 
 #[tokio::test]
 async fn a_replaced_secret_works_until_the_end_of_the_overlap() {
     let test = TestApp::new().await;
-    let old = add(&test.app, "web", web(), &Origin::command()).await.unwrap().unwrap().client_secret;
+    let old = add(&test.app, "web", web(), &RequestContext::of_command(&test.app))
+        .await
+        .unwrap()
+        .unwrap()
+        .client_secret;
     let hour = Duration::from_secs(3600);
-    let new = rotate_secret(&test.app, "web", hour, &Origin::command()).await.unwrap().client_secret;
+    let new = rotate_secret(&test.app, "web", hour, &RequestContext::of_command(&test.app))
+        .await
+        .unwrap()
+        .client_secret;
     let knows =
         |secret: &str| test.app.clients().find("web").unwrap().secret_matches(secret, test.clock.now());
     assert!(knows(old.expose_secret()) && knows(new.expose_secret()));
-    let third = rotate_secret(&test.app, "web", hour, &Origin::command()).await;
+    let third = rotate_secret(&test.app, "web", hour, &RequestContext::of_command(&test.app)).await;
     assert!(matches!(third, Err(ChangeError::Refused(_))), "{third:?}");
     test.clock.advance(hour);
     assert!(!knows(old.expose_secret()) && knows(new.expose_secret()));
-    let third =
-        rotate_secret(&test.app, "web", Duration::ZERO, &Origin::command()).await.unwrap().client_secret;
+    let third = rotate_secret(&test.app, "web", Duration::ZERO, &RequestContext::of_command(&test.app))
+        .await
+        .unwrap()
+        .client_secret;
     assert!(!knows(new.expose_secret()) && knows(third.expose_secret()));
 }
 
@@ -113,14 +122,14 @@ async fn each_rule_names_its_field() {
         ("policy_uri", ClientMetadataChange { policy_uri: Some("http://web.test".to_owned()), ..web() }),
     ];
     for (field, change) in cases {
-        let refused = add(&test.app, "web", change.clone(), &Origin::command()).await;
+        let refused = add(&test.app, "web", change.clone(), &RequestContext::of_command(&test.app)).await;
         match refused {
             Err(ChangeError::Invalid { field: named, .. }) => assert_eq!(named, field, "{change:?}"),
             other => panic!("{field}: {change:?} gave {other:?}"),
         }
     }
     for client_id in ["", "a b", "5f0c1b6e-6f0e-4a7c-9d39-1f6f1c1e6a10"] {
-        let refused = add(&test.app, client_id, web(), &Origin::command()).await;
+        let refused = add(&test.app, client_id, web(), &RequestContext::of_command(&test.app)).await;
         assert!(matches!(refused, Err(ChangeError::Invalid { field: "client_id", .. })), "{refused:?}");
     }
     assert_eq!(test.app.clients().all().count(), 0);
@@ -129,13 +138,13 @@ async fn each_rule_names_its_field() {
 #[tokio::test]
 async fn a_name_is_taken_once_and_an_unknown_one_is_said_so() {
     let test = TestApp::new().await;
-    add(&test.app, "web", web(), &Origin::command()).await.unwrap();
-    let taken = add(&test.app, "web", web(), &Origin::command()).await;
+    add(&test.app, "web", web(), &RequestContext::of_command(&test.app)).await.unwrap();
+    let taken = add(&test.app, "web", web(), &RequestContext::of_command(&test.app)).await;
     assert!(matches!(taken, Err(ChangeError::Taken { kind: "client", .. })), "{taken:?}");
     for gone in [
-        update(&test.app, "x", web(), &Origin::command()).await.map(drop),
-        remove(&test.app, "x", &Origin::command()).await,
-        rotate_secret(&test.app, "x", Duration::ZERO, &Origin::command()).await.map(drop),
+        update(&test.app, "x", web(), &RequestContext::of_command(&test.app)).await.map(drop),
+        remove(&test.app, "x", &RequestContext::of_command(&test.app)).await,
+        rotate_secret(&test.app, "x", Duration::ZERO, &RequestContext::of_command(&test.app)).await.map(drop),
     ] {
         assert!(matches!(gone, Err(ChangeError::Unknown { kind: "client", .. })), "{gone:?}");
     }
@@ -144,10 +153,10 @@ async fn a_name_is_taken_once_and_an_unknown_one_is_said_so() {
 #[tokio::test]
 async fn a_refused_change_leaves_the_client_as_it_was() {
     let test = TestApp::new().await;
-    add(&test.app, "web", web(), &Origin::command()).await.unwrap();
+    add(&test.app, "web", web(), &RequestContext::of_command(&test.app)).await.unwrap();
     let before = test.app.clients().find("web").unwrap().row.clone();
     let change = ClientMetadataChange { name: Some("New".to_owned()), origins: texts(&["nowhere"]), ..web() };
-    update(&test.app, "web", change, &Origin::command()).await.unwrap_err();
+    update(&test.app, "web", change, &RequestContext::of_command(&test.app)).await.unwrap_err();
     test.app.reload("clients").await.unwrap();
     assert_eq!(test.app.clients().find("web").unwrap().row, before);
 }
@@ -157,14 +166,16 @@ async fn narrowing_the_scopes_narrows_the_default_ones() {
     let test = TestApp::new().await;
     let scopes = [("read".to_owned(), "Read".to_owned())].into();
     let change = ResourceChange { scopes: Some(scopes), ..ResourceChange::default() };
-    resources::add(&test.app, "https://api.test", change, &Origin::command()).await.unwrap();
+    resources::add(&test.app, "https://api.test", change, &RequestContext::of_command(&test.app))
+        .await
+        .unwrap();
     let both = ClientMetadataChange {
         scopes: texts(&["openid", "read"]),
         default_scopes: texts(&["openid", "read"]),
         ..web()
     };
-    add(&test.app, "web", both, &Origin::command()).await.unwrap();
+    add(&test.app, "web", both, &RequestContext::of_command(&test.app)).await.unwrap();
     let change = ClientMetadataChange { scopes: texts(&["openid"]), ..ClientMetadataChange::default() };
-    update(&test.app, "web", change, &Origin::command()).await.unwrap();
+    update(&test.app, "web", change, &RequestContext::of_command(&test.app)).await.unwrap();
     assert_eq!(test.app.clients().find("web").unwrap().default_scopes, ["openid"]);
 }

@@ -6,6 +6,7 @@ use postern_identity::{
     administration::metadata::ClientMetadataChange,
     authorization::{self, InteractionError},
     clients::ClientAuthMethod,
+    core::RequestContext,
     sessions,
     users::User,
 };
@@ -26,9 +27,15 @@ async fn answer(browser: &Browser<'_>, handle: &str, allow: bool) -> Result<Stri
     let secret = browser.cookie("postern-browser").unwrap();
     let cookie = browser.cookie("postern-session").unwrap();
     let signed_in = sessions::find(app, &cookie).await.unwrap().unwrap();
-    let origin = Default::default();
+    let context = RequestContext::of_command(app);
     let handle = handle.parse().unwrap();
-    let row = authorization::record_consent(app, &handle, &secret, &signed_in, allow, &origin).await?;
+    let row = authorization::record_consent(
+        app,
+        &context,
+        &signed_in,
+        authorization::ConsentAnswer { handle: &handle, browser_secret: &secret, allow },
+    )
+    .await?;
     Ok(row.to_string())
 }
 

@@ -3,8 +3,8 @@
 use poem::http::Method;
 use postern_identity::{
     administration::{clients, metadata::ClientMetadataChange},
-    audit::Origin,
     clients::ClientAuthMethod,
+    core::RequestContext,
 };
 
 use crate::{
@@ -150,7 +150,7 @@ async fn a_redirect_uri_of_a_public_client_makes_its_origin_known() {
             assert_eq!(allowed(&app, path, origin).await, "", "{path} {origin}");
         }
     }
-    clients::set_enabled(&app.app, "spa", false, &Origin::default()).await.unwrap();
+    clients::set_enabled(&app.app, "spa", false, &RequestContext::of_command(&app.app)).await.unwrap();
     assert_eq!(allowed(&app, "/oauth2/token", "https://spa.example.test").await, "", "it is disabled");
 }
 

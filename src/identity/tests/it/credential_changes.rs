@@ -7,8 +7,8 @@ use poem::{
 use postern_entities::{attempts, audit_events, clients as client_rows, credentials, grants, links};
 use postern_identity::{
     administration::users,
-    audit::Origin,
     clients,
+    core::RequestContext,
     grants::{self as grant, NewGrant},
     login::totp,
     sessions::{self, SignedInUser},
@@ -269,10 +269,10 @@ async fn of_a_removed_user_nothing_is_left_but_what_happened() {
     app.post_json("/api/auth/password/forgot", &json!({ "client_id": "app", "email": ALICE })).await;
     sign_in.attempt("email-otp", ALICE).await;
     assert_eq!(login(app, ALICE, PASSWORD).await.status, 200);
-    users::disable(&app.app, &sign_in.alice, &Origin::default()).await.unwrap();
+    users::disable(&app.app, &sign_in.alice, &RequestContext::of_command(&app.app)).await.unwrap();
     // This one names nobody, and the address all the same.
     sign_in.attempt("email-otp", ALICE).await;
-    users::remove(&app.app, &sign_in.alice, &Origin::default()).await.unwrap();
+    users::remove(&app.app, &sign_in.alice, &RequestContext::of_command(&app.app)).await.unwrap();
     let db = app.app.db.reader();
     let left = attempts::Entity::find().filter(attempts::Column::Identifier.eq(ALICE)).all(db).await.unwrap();
     assert!(left.is_empty(), "{left:?}");

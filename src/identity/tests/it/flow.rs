@@ -6,6 +6,7 @@ use postern_identity::{
     administration::metadata::ClientMetadataChange,
     authorization::{self, LoginStepRecorder, RequestNotPending},
     clients::{ClientAuthMethod, GrantType},
+    core::RequestContext,
     login::attempt::Completion as _,
     sessions::Session,
     users::User,
@@ -195,6 +196,7 @@ pub async fn record_login(
     let id = row.id;
     row.store(app).await.unwrap();
     let step = LoginStepRecorder { request_id: Some(id), browser_secret };
-    app.db.write(async |tx| step.complete(app, tx, session, user).await).await.unwrap()?;
+    let context = RequestContext::of_command(app);
+    app.write(&context, async |write| step.complete(app, write, session, user).await).await.unwrap()?;
     Ok(id.to_string())
 }

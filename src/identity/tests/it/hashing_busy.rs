@@ -30,11 +30,11 @@ struct Full<'a> {
 }
 
 fn hashing(app: &TestApp, work: Work) -> Waiting<'_> {
-    Box::pin(async { app.app.hasher.run_assessment(work).await.is_ok() })
+    Box::pin(async { app.app.passwords.hasher.run_assessment(work).await.is_ok() })
 }
 
 fn estimating(app: &TestApp, work: Work) -> Waiting<'_> {
-    Box::pin(async { app.app.strength_estimator.run(|()| work()).await.is_ok() })
+    Box::pin(async { app.app.passwords.strength_estimator.run(|()| work()).await.is_ok() })
 }
 
 /// Fills what hashes: whoever comes now finds no place.

@@ -8,8 +8,8 @@ use postern_identity::{
         ChangeError,
         users::{NewUser, add},
     },
-    audit::Origin,
     config::Config,
+    core::RequestContext,
     passwords,
     users::User,
 };
@@ -37,7 +37,7 @@ const ARGON2I: &str = "$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz
 
 async fn import(app: &TestApp, email: &str, hash: &str) -> Result<User, ChangeError> {
     let new = NewUser { email: email.to_owned(), password_hash: Some(hash.to_owned()), ..NewUser::default() };
-    add(&app.app, new, &Origin::default()).await
+    add(&app.app, new, &RequestContext::of_command(&app.app)).await
 }
 
 async fn login(app: &TestApp, email: &str, password: &str) -> Answer {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use postern_identity::{
     App,
-    audit::Origin,
-    tokens::keys::{self, KeyError, KeyState},
+    core::RequestContext,
+    keys::{self, KeyError, KeyState},
 };
 use postern_service::{clock::Clock, database::Database, random::Random};
 use postern_token_verifier::jws::Compact;
@@ -23,7 +23,7 @@ async fn states(app: &App) -> Vec<(KeyState, String)> {
 /// Makes the next key, a moment after the first.
 async fn next_key(app: &TestApp) {
     app.clock.advance(Duration::from_secs(1));
-    keys::maintain(&app.app).await.unwrap();
+    app.app.signing_keys.maintain(&app.app, &app.app.resources()).await.unwrap();
 }
 
 async fn published(app: &TestApp) -> Vec<String> {
@@ -54,16 +54,16 @@ async fn a_next_key_signs_only_after_it_was_published_for_long_enough() {
     let before = seeds.tokens("openid tasks:read").await;
     let next = states(app).await[1].1.clone();
 
-    let refused = keys::rotate(app, false, &Origin::default()).await.unwrap_err();
+    let refused = app.signing_keys.rotate(app, false, &RequestContext::of_command(app)).await.unwrap_err();
     assert!(
         matches!(refused, KeyError::NextKeyNotReady { ready_at } if ready_at == seeds.app.clock.now() + HOUR),
         "{refused}"
     );
     seeds.app.clock.advance(HOUR);
-    let rotated = keys::rotate(app, false, &Origin::default()).await.unwrap();
+    let rotated = app.signing_keys.rotate(app, false, &RequestContext::of_command(app)).await.unwrap();
     assert_eq!((&rotated.active, &rotated.retiring), (&next, &kid(&before["access_token"])));
     assert!(matches!(
-        keys::rotate(app, false, &Origin::default()).await,
+        app.signing_keys.rotate(app, false, &RequestContext::of_command(app)).await,
         Err(KeyError::NextKeyNotReady { .. })
     ));
 
@@ -87,12 +87,12 @@ async fn a_key_is_published_until_its_last_token_is_dead() {
     let app = &seeds.app.app;
     let tokens = seeds.tokens("openid tasks:read").await;
     let old = kid(&tokens["access_token"]);
-    keys::rotate(app, true, &Origin::default()).await.unwrap();
+    app.signing_keys.rotate(app, true, &RequestContext::of_command(app)).await.unwrap();
     seeds.app.clock.advance(Duration::from_secs(15 * 60));
-    keys::maintain(app).await.unwrap();
+    app.signing_keys.maintain(app, &app.resources()).await.unwrap();
     assert!(published(&seeds.app).await.contains(&old));
     seeds.app.clock.advance(Duration::from_secs(5 * 60));
-    keys::maintain(app).await.unwrap();
+    app.signing_keys.maintain(app, &app.resources()).await.unwrap();
     assert!(!published(&seeds.app).await.contains(&old));
 }
 
@@ -102,10 +102,10 @@ async fn keys_rotate_by_themselves_when_their_time_has_come() {
     next_key(&app).await;
     let before = states(&app.app).await;
     app.clock.advance(Duration::from_secs(90 * 24 * 60 * 60));
-    keys::maintain(&app.app).await.unwrap();
+    app.app.signing_keys.maintain(&app.app, &app.app.resources()).await.unwrap();
     let after = states(&app.app).await;
     assert_eq!(after[1], (KeyState::Active, before[1].1.clone()));
-    keys::maintain(&app.app).await.unwrap();
+    app.app.signing_keys.maintain(&app.app, &app.app.resources()).await.unwrap();
     assert_eq!(states(&app.app).await.iter().filter(|key| key.0 == KeyState::Active).count(), 1);
 }
 
@@ -113,16 +113,19 @@ async fn keys_rotate_by_themselves_when_their_time_has_come() {
 async fn a_compromised_key_goes_at_once_and_the_next_takes_over() {
     let seeds = Seeds::new().await;
     let app = &seeds.app.app;
-    keys::maintain(app).await.unwrap();
+    app.signing_keys.maintain(app, &app.resources()).await.unwrap();
     let tokens = seeds.tokens("openid tasks:read").await;
     let token = tokens["access_token"].as_str().unwrap();
     assert_eq!(seeds.userinfo(token).await.status, 200);
     let old = kid(&tokens["access_token"]);
-    keys::retire(app, &old, &Origin::default()).await.unwrap();
+    app.signing_keys.retire(app, &old, &RequestContext::of_command(app)).await.unwrap();
     assert!(!published(&seeds.app).await.contains(&old));
     assert_eq!(seeds.userinfo(token).await.status, 401, "remembered tokens do not outlive their key");
     assert_eq!(seeds.refresh(tokens["refresh_token"].as_str().unwrap(), &[]).await.status, 200);
-    assert!(matches!(keys::retire(app, "unknown", &Origin::default()).await, Err(KeyError::Unknown(_))));
+    assert!(matches!(
+        app.signing_keys.retire(app, "unknown", &RequestContext::of_command(app)).await,
+        Err(KeyError::Unknown(_))
+    ));
 }
 
 #[tokio::test]
@@ -132,16 +135,22 @@ async fn two_nodes_share_one_active_and_one_next_key() {
     let clock = app.clock.clone();
     let other = App::new(app.app.config.clone(), other_db, clock, Random::seeded(2)).await.unwrap();
     app.clock.advance(Duration::from_secs(1));
-    let (one, two) = tokio::join!(keys::maintain(&app.app), keys::maintain(&other));
+    let (resources, others) = (app.app.resources(), other.resources());
+    let (one, two) = tokio::join!(
+        app.app.signing_keys.maintain(&app.app, &resources),
+        other.signing_keys.maintain(&other, &others)
+    );
     one.unwrap();
     two.unwrap();
     let both = states(&app.app).await;
     assert_eq!(both.iter().map(|key| key.0).collect::<Vec<_>>(), [KeyState::Active, KeyState::Next]);
 
     app.clock.advance(HOUR);
-    let origin = Origin::default();
-    let (one, two) =
-        tokio::join!(keys::rotate(&app.app, false, &origin), keys::rotate(&other, false, &origin));
+    let context = RequestContext::of_command(&app.app);
+    let (one, two) = tokio::join!(
+        app.app.signing_keys.rotate(&app.app, false, &context),
+        other.signing_keys.rotate(&other, false, &context)
+    );
     assert_eq!(usize::from(one.is_ok()) + usize::from(two.is_ok()), 1, "{one:?} {two:?}");
     let states = states(&app.app).await;
     assert_eq!(states.iter().filter(|key| key.0 == KeyState::Active).count(), 1);
@@ -158,7 +167,7 @@ async fn a_restart_signs_with_the_same_key_and_another_encryption_key_cannot() {
         App::new(config, db, Clock::manual(app.clock.now()), Random::seeded(3)).await
     };
     let again = restart(&"A".repeat(43)).await.unwrap();
-    assert_eq!(again.keys().jwks().body, app.app.keys().jwks().body);
+    assert_eq!(again.signing_keys.ring().jwks().body, app.app.signing_keys.ring().jwks().body);
     let Err(cause) = restart(&format!("{}E", "B".repeat(42))).await else {
         panic!("keys opened with another key")
     };
@@ -169,7 +178,7 @@ async fn a_restart_signs_with_the_same_key_and_another_encryption_key_cannot() {
 async fn every_algorithm_that_settings_offer_signs_tokens_that_verify() {
     for algorithm in ["PS256", "ES256", "EdDSA"] {
         let seeds = Seeds::with(&[("POSTERN_KEYS__ALGORITHM", algorithm)]).await;
-        keys::maintain(&seeds.app.app).await.unwrap();
+        seeds.app.app.signing_keys.maintain(&seeds.app.app, &seeds.app.app.resources()).await.unwrap();
         let tokens = seeds.tokens("openid").await;
         assert_eq!(
             Compact::parse(tokens["id_token"].as_str().unwrap()).unwrap().unverified_header().alg,
@@ -194,7 +203,12 @@ async fn a_token_of_a_key_that_this_node_has_not_heard_of_is_not_called_bad() {
     let other = seeds.app.another_node().await;
     // The first time the key was published before.
     for _ in 0..2 {
-        keys::rotate(&other.app, true, &Origin::default()).await.unwrap();
+        other
+            .app
+            .signing_keys
+            .rotate(&other.app, true, &RequestContext::of_command(&other.app))
+            .await
+            .unwrap();
     }
     let code = seeds.code(&seeds.grant("mobile", "openid").await).await;
     let tokens: Value = seeds.redeem_at(&other, &code, &[]).await.json();
@@ -221,7 +235,12 @@ async fn a_token_of_a_key_that_this_node_has_not_heard_of_is_not_called_bad() {
 
     // One that nobody has is bad.
     let retired = kid(&tokens["access_token"]);
-    keys::retire(&other.app, &retired, &Origin::default()).await.unwrap();
+    other
+        .app
+        .signing_keys
+        .retire(&other.app, &retired, &RequestContext::of_command(&other.app))
+        .await
+        .unwrap();
     seeds.app.app.reload(keys::TOPIC).await.unwrap();
     assert_eq!(seeds.app.get_as(token, "/oauth2/userinfo").await.status, 401);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use poem::http::header;
-use postern_identity::{audit::Origin, login::code::create_operator_code, outbound};
+use postern_identity::{core::RequestContext, login::code::create_operator_code, outbound};
 use serde_json::{Value, json};
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
@@ -36,8 +36,12 @@ async fn a_code_of_the_terminal_signs_in_once() {
 async fn an_operators_code_is_for_its_user_once_and_for_ten_minutes() {
     let sign_in = SignIn::new().await;
     let app = &sign_in.app.app;
-    let make =
-        async || create_operator_code(app, &sign_in.alice, "test", &Origin::default()).await.unwrap().code;
+    let make = async || {
+        create_operator_code(app, &sign_in.alice, "test", &RequestContext::of_command(app))
+            .await
+            .unwrap()
+            .code
+    };
 
     let first = make().await;
     let code = make().await;

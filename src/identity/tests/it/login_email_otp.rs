@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postern_identity::{administration::users, audit::Origin, users::Profile};
+use postern_identity::{administration::users, core::RequestContext, users::Profile};
 use serde_json::Value;
 
 use crate::{
@@ -63,11 +63,11 @@ async fn the_countdown_of_a_code_ends_alike_whoever_is_mailed_and_whenever() {
 #[tokio::test]
 async fn known_unknown_and_disabled_look_alike() {
     let sign_in = SignIn::new().await;
-    let origin = Origin::default();
+    let context = RequestContext::of_command(&sign_in.app.app);
     let bob = "bob@example.test";
     let bob =
-        users::add_without_password(&sign_in.app.app, bob, true, Profile::default(), &origin).await.unwrap();
-    users::disable(&sign_in.app.app, &bob, &Origin::default()).await.unwrap();
+        users::add_without_password(&sign_in.app.app, bob, true, Profile::default(), &context).await.unwrap();
+    users::disable(&sign_in.app.app, &bob, &RequestContext::of_command(&sign_in.app.app)).await.unwrap();
     let mut seen: Vec<(Vec<String>, usize)> = Vec::new();
     for identifier in [ALICE, NOBODY, "bob@example.test"] {
         let begun = sign_in.request("email-otp", identifier).await;
@@ -125,7 +125,9 @@ async fn a_user_who_is_disabled_meanwhile_is_refused() {
     let sign_in = SignIn::new().await;
     let attempt = sign_in.attempt("email-otp", ALICE).await;
     let code = sign_in.app.code_for(ALICE).await;
-    users::disable(&sign_in.app.app, &sign_in.alice, &Origin::default()).await.unwrap();
+    users::disable(&sign_in.app.app, &sign_in.alice, &RequestContext::of_command(&sign_in.app.app))
+        .await
+        .unwrap();
     let answer = sign_in.verify("email-otp", &attempt, &code).await;
     assert_eq!((answer.status.as_u16(), problem(&answer).as_str()), (401, "login_failed"));
 }

@@ -7,7 +7,7 @@ use poem::{
     Request,
     http::{Method, header},
 };
-use postern_identity::{administration::users, audit::Origin};
+use postern_identity::{administration::users, core::RequestContext};
 use serde_json::{Value, json};
 
 use crate::{
@@ -261,7 +261,9 @@ async fn a_challenge_tells_nobody_what_an_account_has() {
         let refused = prove(&sign_in.app, &attempt(&begun), &passkey.answer(&asked)).await;
         assert_eq!(refused.status, 401, "{identifier}");
     }
-    users::disable(&sign_in.app.app, &sign_in.alice, &Origin::default()).await.unwrap();
+    users::disable(&sign_in.app.app, &sign_in.alice, &RequestContext::of_command(&sign_in.app.app))
+        .await
+        .unwrap();
     let (attempt, asked) = unnamed(&sign_in.app).await;
     assert_eq!(prove(&sign_in.app, &attempt, &passkey.answer(&asked)).await.status, 401, "disabled");
 }

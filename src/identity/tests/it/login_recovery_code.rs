@@ -5,6 +5,7 @@ use poem::{
     Request,
     http::{Method, header},
 };
+use postern_identity::core::RequestContext;
 use postern_identity::login::{recovery_code, totp};
 use serde_json::{Value, json};
 
@@ -103,7 +104,7 @@ async fn codes_need_an_authenticator_and_go_with_it() {
     let codes = codes_of(&sign_in, &strong_tokens(&sign_in, &authenticator, 1).await).await;
     let app = &sign_in.app.app;
     let signed_in = sign_in.app.signed_in(&sign_in.alice).await;
-    totp::remove(app, credential_change(&signed_in, false)).await.unwrap();
+    totp::remove(app, credential_change(&signed_in, &RequestContext::of_command(app), false)).await.unwrap();
     assert_eq!(recovery_code::remaining(app, &sign_in.alice).await.unwrap(), 0);
     sign_in.enrol().await;
     let attempt = sign_in.attempt("email-otp", ALICE).await;

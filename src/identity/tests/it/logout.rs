@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postern_entities::sessions as rows;
-use postern_identity::{administration::clients, audit::Origin};
+use postern_identity::{administration::clients, core::RequestContext};
 use scraper::{Html, Selector};
 use sea_orm::EntityTrait;
 
@@ -184,7 +184,9 @@ async fn a_named_client_that_is_disabled_or_lacks_the_uri_gets_nobody_back() {
         let answer = browser.get(&address).await;
         assert!(!answer.header("location").contains("evil"), "{client_id}");
     }
-    clients::set_enabled(&world.app.app, "rp", false, &Origin::default()).await.unwrap();
+    clients::set_enabled(&world.app.app, "rp", false, &RequestContext::of_command(&world.app.app))
+        .await
+        .unwrap();
     browser.sign_in(&world.alice).await;
     let answer = browser.get(&path(&[("client_id", "rp"), ("post_logout_redirect_uri", SIGNED_OUT)])).await;
     ends_on_our_page(&confirm(&browser, &answer).await);
@@ -196,7 +198,9 @@ async fn a_disabled_client_signs_nobody_out_by_itself() {
     let browser = world.app.browser();
     let session = browser.sign_in(&world.alice).await;
     let hint = world.app.id_token("rp", &world.alice, session.sid).await;
-    clients::set_enabled(&world.app.app, "rp", false, &Origin::default()).await.unwrap();
+    clients::set_enabled(&world.app.app, "rp", false, &RequestContext::of_command(&world.app.app))
+        .await
+        .unwrap();
     let answer = browser.get(&path(&[("id_token_hint", &hint)])).await;
     assert!(signed_in(&browser).await);
     ends_on_our_page(&confirm(&browser, &answer).await);

@@ -7,7 +7,7 @@ use crate::{person::open, support::TestApp};
 #[tokio::test]
 async fn every_mail_renders_in_every_language_and_lacks_no_text() {
     let test = TestApp::new().await;
-    let samples = samples::render_all(&test.app).unwrap();
+    let samples = samples::render_all(&test.app, &test.app.templates).unwrap();
     let languages = test.app.templates.languages();
     assert!(samples.len() >= 10 * languages.len(), "{}", samples.len());
     for sample in &samples {

@@ -17,6 +17,7 @@ mod account_names;
 mod account_profile;
 mod account_totp;
 mod accounts;
+mod actors;
 mod address_proof;
 mod api_auth;
 mod architecture;

@@ -13,7 +13,8 @@ use postern_entities::{
 use postern_identity::{
     accounts::{AccountError, deletion},
     administration::users,
-    audit::{Event, Origin},
+    audit::Event,
+    core::RequestContext,
     users::find,
 };
 use sea_orm::{ColumnTrait as _, EntityTrait, PaginatorTrait as _, QueryFilter as _};
@@ -69,8 +70,12 @@ async fn the_record_of_the_account_is_read_in_plain_words_from_the_newest_on() {
     assert_eq!(sign_in.verify("email-otp", &wrong, "00000000").await.status, 401);
     call(&sign_in, Method::DELETE, &token, "/api/account/sessions").await;
     call(&sign_in, Method::GET, &token, "/api/account/export").await;
-    users::disable(&sign_in.app.app, &sign_in.alice, &Origin::command()).await.unwrap();
-    users::enable(&sign_in.app.app, &sign_in.alice, &Origin::command()).await.unwrap();
+    users::disable(&sign_in.app.app, &sign_in.alice, &RequestContext::of_command(&sign_in.app.app))
+        .await
+        .unwrap();
+    users::enable(&sign_in.app.app, &sign_in.alice, &RequestContext::of_command(&sign_in.app.app))
+        .await
+        .unwrap();
     let token = sign_in.tokens().await;
     let told = activity(&sign_in, &token, "").await;
     let events = told["events"].as_array().unwrap();
@@ -96,16 +101,15 @@ async fn the_record_of_the_account_is_read_in_plain_words_from_the_newest_on() {
 
 /// So many more acts of alice, all at the same moment.
 async fn record(sign_in: &SignIn, count: usize) {
-    let (app, now) = (&sign_in.app.app, sign_in.app.clock.now());
-    let recorded = app.db.write(async |tx| -> Result<(), postern_service::database::DatabaseError> {
-        for _ in 0..count {
-            Event::new("user.unlocked")
-                .user(sign_in.alice.id)
-                .record(app, tx, &Origin::default(), now)
-                .await?;
-        }
-        Ok(())
-    });
+    let app = &sign_in.app.app;
+    let context = RequestContext::of_command(app);
+    let recorded =
+        app.write(&context, async |write| -> Result<(), postern_service::database::DatabaseError> {
+            for _ in 0..count {
+                Event::new("user.unlocked").user(sign_in.alice.id).record(write).await?;
+            }
+            Ok(())
+        });
     recorded.await.unwrap();
 }
 
@@ -244,7 +248,7 @@ async fn only_who_shows_every_factor_learns_that_an_account_is_closed() {
     let token: Value = strong(&sign_in, &authenticator, 0).await.json();
     assert_eq!(delete(&sign_in, &token).await.status, 200);
     let disabled = sign_in.app.user("bob@example.test").await;
-    users::disable(&sign_in.app.app, &disabled, &Origin::default()).await.unwrap();
+    users::disable(&sign_in.app.app, &disabled, &RequestContext::of_command(&sign_in.app.app)).await.unwrap();
     let plain = |answer: &Answer| {
         let mut told: Value = answer.json();
         for member in ["instance", "attempt"] {
@@ -288,14 +292,14 @@ async fn operators_see_a_closed_account_and_open_it() {
     );
     // The command's clock is the machine's own, which may be past that moment; the use case is the same.
     let app = &sign_in.app.app;
-    users::enable(app, &sign_in.alice, &Origin::command()).await.unwrap();
+    users::enable(app, &sign_in.alice, &RequestContext::of_command(app)).await.unwrap();
     let shown = operator(&sign_in, "show");
     assert_eq!((&shown["state"], &shown["deletion_at"]), (&json!("enabled"), &Value::Null));
 
     let token = sign_in.tokens().await;
     assert_eq!(delete(&sign_in, &token).await.status, 200);
     sign_in.app.clock.advance(GRACE);
-    let over = users::enable(app, &sign_in.alice, &Origin::command()).await.unwrap_err();
+    let over = users::enable(app, &sign_in.alice, &RequestContext::of_command(app)).await.unwrap_err();
     assert!(over.to_string().contains("is over"), "{over}");
     assert_eq!(deletion::delete_due(app).await.unwrap(), 1);
 }
@@ -358,9 +362,10 @@ async fn an_account_is_closed_once_however_many_ask_at_the_same_moment() {
     let token = sign_in.tokens().await;
     let other = sign_in.app.another_node().await;
     let signed_in = sign_in.app.signed_in(&sign_in.alice).await;
+    let principal = signed_in.principal();
     let calls = (0..10).map(|number| {
         let app = if number % 2 == 0 { &sign_in.app.app } else { &other.app };
-        deletion::close(app, signed_in.principal(), ORIGIN.get_or_init(Origin::default))
+        async move { deletion::close(app, principal, &RequestContext::of_command(app)).await }
     });
     let ends = futures_util::future::join_all(calls).await;
     let (closed, late): (Vec<_>, Vec<_>) = ends.into_iter().partition(Result::is_ok);
@@ -370,8 +375,6 @@ async fn an_account_is_closed_once_however_many_ask_at_the_same_moment() {
     let access_token = token["access_token"].as_str().unwrap();
     assert_eq!(sign_in.app.get_as(access_token, "/api/auth/me").await.status, 401);
 }
-
-static ORIGIN: std::sync::OnceLock<Origin> = std::sync::OnceLock::new();
 
 #[tokio::test]
 async fn passwords_of_one_account_are_not_set_without_end() {

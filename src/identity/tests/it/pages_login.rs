@@ -1,5 +1,6 @@
 //! Sign-in and consent as a person meets them, without scripts.
 
+use postern_identity::core::RequestContext;
 use std::time::Duration;
 
 use poem::http::StatusCode;
@@ -139,7 +140,7 @@ async fn a_client_name_and_its_links_stay_text_and_only_links_of_the_web_become_
         policy_uri: Some("https://rp.test/privacy".to_owned()),
         ..ClientMetadataChange::default()
     };
-    clients::update(&world.app.app, "rp", change, &Default::default()).await.unwrap();
+    clients::update(&world.app.app, "rp", change, &RequestContext::of_command(&world.app.app)).await.unwrap();
     let browser = world.app.browser();
     let login = open(&browser, &Ask::of("rp").path()).await;
     assert!(login.text(".asks").contains("<script>alert(1)</script> & Co"));
@@ -340,7 +341,7 @@ async fn consent_names_what_is_asked_for_in_the_words_of_the_resource() {
         scopes: list(&["openid", "email", "offline_access"]),
         ..ClientMetadataChange::default()
     };
-    clients::update(&world.app.app, "rp", change, &Default::default()).await.unwrap();
+    clients::update(&world.app.app, "rp", change, &RequestContext::of_command(&world.app.app)).await.unwrap();
     let browser = world.app.browser();
     browser.sign_in(&world.alice).await;
     let page = open(&browser, &Ask::of("rp").with("scope", "openid email offline_access").path()).await;

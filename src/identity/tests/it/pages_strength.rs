@@ -5,7 +5,7 @@ use postern_identity::{
         invitations,
         recovery::{self, ResetRequest},
     },
-    audit::Origin,
+    core::RequestContext,
     passwords::breached::build::{DumpFormat, build},
 };
 use serde_json::Value;
@@ -90,17 +90,17 @@ async fn ones_own_account_is_known_by_its_session_or_by_its_link() {
     let (_, _, hint) = told(&elsewhere, "/register", &fields).await;
     assert!(hint.contains("your address"), "{hint}");
     // The same when an app's request led to it.
-    let origin = Origin::default();
+    let context = RequestContext::of_command(&app.app);
     let forgot = ResetRequest {
         email: &user.email,
         authorization_request_id: Some(Uuid::from_u128(1)),
         device_secret: None,
     };
-    recovery::request_reset(&app.app, forgot, "en", &origin).await.unwrap();
+    recovery::request_reset(&app.app, forgot, &context).await.unwrap();
     let fields = [("token", &*newest_token(&app).await), ("password", "alice-adams-example!")];
     let (_, _, hint) = told(&elsewhere, "/register", &fields).await;
     assert!(hint.contains("your address"), "{hint}");
-    invitations::invite(&app.app, "dave.dunn@example.test", "en", &origin).await.unwrap();
+    invitations::invite(&app.app, "dave.dunn@example.test", &context).await.unwrap();
     let fields = [("invitation", &*newest_token(&app).await), ("password", "dave-dunn-example!")];
     let (_, _, hint) = told(&elsewhere, "/register", &fields).await;
     assert!(hint.contains("your address"), "{hint}");

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use postern_entities::grants;
 use postern_identity::{
-    App, administration::metadata::ClientMetadataChange, authorization, config::Config, users::User,
+    App, administration::metadata::ClientMetadataChange, authorization, config::Config, core::RequestContext,
+    users::User,
 };
 use postern_migrations::identity::Migrator;
 use postern_service::{
@@ -120,7 +121,9 @@ async fn a_level_that_is_not_reached_leads_to_another_factor() {
         ..ClientMetadataChange::default()
     };
     let app = &world.app.app;
-    postern_identity::administration::clients::update(app, "spa", change, &Default::default()).await.unwrap();
+    postern_identity::administration::clients::update(app, "spa", change, &RequestContext::of_command(app))
+        .await
+        .unwrap();
     for ask in [
         Ask::of("own").with("acr_values", "aal2"),
         Ask::of("spa").with("redirect_uri", "https://spa.test/cb"),

@@ -3,7 +3,7 @@
 use postern_entities::{authorization_codes, authorization_requests};
 use postern_identity::{
     administration::{clients, metadata::ClientMetadataChange},
-    audit::Origin,
+    core::RequestContext,
 };
 use proptest::{
     strategy::{Strategy, ValueTree},
@@ -182,7 +182,7 @@ async fn an_unknown_or_disabled_client_gets_no_redirect() {
         refused_on_page(&browser.get(&ask.path()).await, "Unknown app");
     }
     let app = &world.app.app;
-    clients::set_enabled(app, "rp", false, &Origin::default()).await.unwrap();
+    clients::set_enabled(app, "rp", false, &RequestContext::of_command(app)).await.unwrap();
     refused_on_page(&browser.get(&Ask::of("rp").path()).await, "Unknown app");
     nothing_is_kept(&world).await;
 }
@@ -197,7 +197,7 @@ async fn an_address_that_is_withdrawn_while_a_person_signs_in_is_not_answered() 
         ..ClientMetadataChange::default()
     };
     let app = &world.app.app;
-    clients::update(app, "own", change, &Origin::default()).await.unwrap();
+    clients::update(app, "own", change, &RequestContext::of_command(app)).await.unwrap();
     browser.sign_in(&world.alice).await;
     refused_on_page(&browser.get(&resume(&id)).await, "Invalid redirect URI");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use postern_identity::{administration::users, audit::Origin, grants};
+use postern_identity::{administration::users, core::RequestContext, grants};
 use postern_service::database::DatabaseError;
 use serde_json::Value;
 
@@ -152,12 +152,12 @@ async fn no_altered_refresh_token_is_accepted() {
 async fn each_refresh_asks_whether_the_user_may_still_have_tokens() {
     let seeds = Seeds::new().await;
     let token = first(&seeds).await;
-    users::disable(&seeds.app.app, &seeds.alice, &Origin::default()).await.unwrap();
+    users::disable(&seeds.app.app, &seeds.alice, &RequestContext::of_command(&seeds.app.app)).await.unwrap();
     assert_eq!(error(&seeds.refresh(&token, &[]).await), "invalid_grant");
 
     let seeds = Seeds::new().await;
     let token = first(&seeds).await;
-    users::remove(&seeds.app.app, &seeds.alice, &Origin::default()).await.unwrap();
+    users::remove(&seeds.app.app, &seeds.alice, &RequestContext::of_command(&seeds.app.app)).await.unwrap();
     assert_eq!(error(&seeds.refresh(&token, &[]).await), "invalid_grant");
 }
 
@@ -168,8 +168,9 @@ async fn a_session_that_ends_takes_its_grants_along_except_offline_ones() {
         let grant = seeds.grant("mobile", scope).await;
         let tokens: Value = seeds.redeem(&seeds.code(&grant).await, &[]).await.json();
         let app = &seeds.app.app;
-        let end = app.db.write(async |tx| {
-            grants::revoke_session_grants(app, tx, grant.sid.unwrap(), "signed_out", app.clock.now()).await
+        let context = RequestContext::of_command(app);
+        let end = app.write(&context, async |write| {
+            grants::revoke_session_grants(write, grant.sid.unwrap(), "signed_out").await
         });
         end.await.map_err(|cause: DatabaseError| cause).unwrap();
         let answer = seeds.refresh(tokens["refresh_token"].as_str().unwrap(), &[]).await;

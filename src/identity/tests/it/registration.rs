@@ -7,8 +7,8 @@ use poem::http::header;
 use postern_identity::{
     accounts::invitations,
     administration::metadata::ClientMetadataChange,
-    audit::Origin,
     clients::{ClientAuthMethod, GrantType},
+    core::RequestContext,
     mail,
 };
 use serde_json::{Value, json};
@@ -203,7 +203,7 @@ async fn who_is_invited_makes_an_account_and_nobody_else_does() {
     assert_eq!((closed.answer.status.as_u16(), closed.text("h1").as_str()), (403, "You need an invitation"));
     assert!(!open(&browser, "/login?to=account").await.has("#login-register"));
 
-    let invited = invitations::invite(&app.app, CAROL, "en", &Origin::command()).await.unwrap();
+    let invited = invitations::invite(&app.app, CAROL, &RequestContext::of_command(&app.app)).await.unwrap();
     assert_eq!(invited.link, None, "it was mailed");
     let link = mailed(&app, CAROL).await.remove(0);
     app.clock.advance(Duration::from_hours(24 * 6));
@@ -225,7 +225,7 @@ async fn who_is_invited_makes_an_account_and_nobody_else_does() {
 #[tokio::test]
 async fn an_invitation_is_for_its_address_and_for_one_account() {
     let SignIn { app, .. } = SignIn::with(&[INVITATION]).await;
-    invitations::invite(&app.app, CAROL, "en", &Origin::command()).await.unwrap();
+    invitations::invite(&app.app, CAROL, &RequestContext::of_command(&app.app)).await.unwrap();
     let link = mailed(&app, CAROL).await.remove(0);
     let other = app.another_node().await;
     let (here, there) = (app.browser(), other.browser());
@@ -246,18 +246,18 @@ async fn an_invitation_is_for_its_address_and_for_one_account() {
 #[tokio::test]
 async fn a_newer_invitation_a_withdrawal_and_time_end_an_invitation() {
     let SignIn { app, .. } = SignIn::with(&[INVITATION]).await;
-    let origin = Origin::command();
+    let context = RequestContext::of_command(&app.app);
     let works = async |link: &str| app.get(link).await.status == 200;
-    invitations::invite(&app.app, CAROL, "en", &origin).await.unwrap();
+    invitations::invite(&app.app, CAROL, &context).await.unwrap();
     app.run_jobs().await;
-    invitations::invite(&app.app, CAROL, "en", &origin).await.unwrap();
+    invitations::invite(&app.app, CAROL, &context).await.unwrap();
     let links = mailed(&app, CAROL).await;
     assert_eq!([works(&links[0]).await, works(&links[1]).await], [true, false]);
     assert_eq!(invitations::list(&app.app, 10).await.unwrap().len(), 1);
-    assert!(invitations::withdraw(&app.app, CAROL, &origin).await.unwrap());
-    assert!(!invitations::withdraw(&app.app, CAROL, &origin).await.unwrap());
+    assert!(invitations::withdraw(&app.app, CAROL, &context).await.unwrap());
+    assert!(!invitations::withdraw(&app.app, CAROL, &context).await.unwrap());
     assert!(!works(&links[0]).await);
-    invitations::invite(&app.app, CAROL, "en", &origin).await.unwrap();
+    invitations::invite(&app.app, CAROL, &context).await.unwrap();
     let link = mailed(&app, CAROL).await.remove(0);
     app.clock.advance(Duration::from_hours(24 * 7));
     assert!(!works(&link).await);
@@ -313,7 +313,7 @@ async fn one_minute_is_not_minutes() {
     {
         for (minutes, told) in [(1, one), (5, many)] {
             let values = context! { issuer => "x", link => "y", minutes };
-            let letter = mail::compose(&app.app, CAROL, "verify-email", language, values).unwrap();
+            let letter = mail::compose(&app.app.templates, CAROL, "verify-email", language, values).unwrap();
             assert!(letter.text.contains(told) && letter.html.contains(told), "{}", letter.text);
         }
     }

@@ -5,7 +5,7 @@ use postern_identity::{
         ChangeError,
         resources::{ResourceChange, add, remove, update},
     },
-    audit::Origin,
+    core::RequestContext,
 };
 
 use crate::support::{ISSUER, TestApp};
@@ -20,16 +20,24 @@ fn with_scope(scope: &str) -> ResourceChange {
 #[tokio::test]
 async fn a_scope_belongs_to_one_resource() {
     let test = TestApp::new().await;
-    add(&test.app, "https://a.test", with_scope("read"), &Origin::command()).await.unwrap();
-    let taken = add(&test.app, "https://b.test", with_scope("read"), &Origin::command()).await;
+    add(&test.app, "https://a.test", with_scope("read"), &RequestContext::of_command(&test.app))
+        .await
+        .unwrap();
+    let taken =
+        add(&test.app, "https://b.test", with_scope("read"), &RequestContext::of_command(&test.app)).await;
     assert!(matches!(taken, Err(ChangeError::Taken { kind: "scope", .. })), "{taken:?}");
     assert!(test.app.resources().find("https://b.test").is_none(), "nothing half-written");
-    add(&test.app, "https://b.test", with_scope("write"), &Origin::command()).await.unwrap();
-    let taken = update(&test.app, "https://b.test", with_scope("read"), &Origin::command()).await;
+    add(&test.app, "https://b.test", with_scope("write"), &RequestContext::of_command(&test.app))
+        .await
+        .unwrap();
+    let taken =
+        update(&test.app, "https://b.test", with_scope("read"), &RequestContext::of_command(&test.app)).await;
     assert!(matches!(taken, Err(ChangeError::Taken { kind: "scope", .. })), "{taken:?}");
     assert_eq!(test.app.resources().find_by_scope("write").unwrap().row.identifier, "https://b.test");
-    remove(&test.app, "https://a.test", &Origin::command()).await.unwrap();
-    update(&test.app, "https://b.test", with_scope("read"), &Origin::command()).await.unwrap();
+    remove(&test.app, "https://a.test", &RequestContext::of_command(&test.app)).await.unwrap();
+    update(&test.app, "https://b.test", with_scope("read"), &RequestContext::of_command(&test.app))
+        .await
+        .unwrap();
     assert_eq!(test.app.resources().find_by_scope("read").unwrap().row.identifier, "https://b.test");
     assert!(test.app.resources().find_by_scope("write").is_none());
 }
@@ -37,7 +45,7 @@ async fn a_scope_belongs_to_one_resource() {
 #[tokio::test]
 async fn each_rule_names_its_field() {
     let test = TestApp::new().await;
-    let origin = Origin::command();
+    let context = RequestContext::of_command(&test.app);
     let on_own_origin = [
         ISSUER,
         "http://localhost:7117/",
@@ -46,7 +54,7 @@ async fn each_rule_names_its_field() {
         "http://user@localhost:7117/x",
     ];
     for identifier in ["", "api", "https://a.test#x"].into_iter().chain(on_own_origin) {
-        let refused = add(&test.app, identifier, ResourceChange::default(), &origin).await;
+        let refused = add(&test.app, identifier, ResourceChange::default(), &context).await;
         assert!(
             matches!(refused, Err(ChangeError::Invalid { field: "identifier", .. })),
             "{identifier}: {refused:?}"
@@ -60,11 +68,11 @@ async fn each_rule_names_its_field() {
         ("scopes", with_scope("admin:users")),
         ("signing_algorithm", none),
     ] {
-        match add(&test.app, "https://a.test", change, &origin).await {
+        match add(&test.app, "https://a.test", change, &context).await {
             Err(ChangeError::Invalid { field: named, .. }) => assert_eq!(named, field),
             other => panic!("{other:?}"),
         }
     }
-    let gone = remove(&test.app, "https://a.test", &origin).await;
+    let gone = remove(&test.app, "https://a.test", &context).await;
     assert!(matches!(gone, Err(ChangeError::Unknown { kind: "resource", .. })), "{gone:?}");
 }

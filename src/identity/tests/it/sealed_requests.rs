@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use postern_entities::authorization_requests;
 use postern_identity::{
-    administration::metadata::ClientMetadataChange, clients::ClientAuthMethod, jobs::housekeeping,
+    administration::metadata::ClientMetadataChange, clients::ClientAuthMethod, core::RequestContext,
+    jobs::housekeeping,
 };
 use sea_orm::{ConnectionTrait as _, EntityTrait as _, PaginatorTrait as _, Statement};
 
@@ -127,7 +128,9 @@ async fn a_client_that_changed_since_ends_what_was_sealed() {
         ..ClientMetadataChange::default()
     };
     let app = &world.app.app;
-    postern_identity::administration::clients::update(app, "own", change, &Default::default()).await.unwrap();
+    postern_identity::administration::clients::update(app, "own", change, &RequestContext::of_command(app))
+        .await
+        .unwrap();
     let answer = browser.get(&resume(&handle)).await;
     assert_eq!(answer.status, 400, "{answer:?}");
     assert!(answer.headers.get("location").is_none());

@@ -6,8 +6,8 @@ use poem::http::header;
 use postern_entities::sessions;
 use postern_identity::{
     administration::{self, metadata::ClientMetadataChange, resources::ResourceChange},
-    audit::Origin,
     clients::{Client, ClientAuthMethod, GrantType},
+    core::RequestContext,
     grants::{self, Grant, NewGrant},
     tokens::{
         self,
@@ -67,15 +67,22 @@ impl Seeds {
             let scopes: BTreeMap<_, _> =
                 scopes.iter().map(|name| ((*name).to_owned(), (*name).to_owned())).collect();
             let change = ResourceChange { scopes: Some(scopes), ..ResourceChange::default() };
-            administration::resources::add(&app.app, identifier, change, &Origin::default()).await.unwrap();
+            administration::resources::add(
+                &app.app,
+                identifier,
+                change,
+                &RequestContext::of_command(&app.app),
+            )
+            .await
+            .unwrap();
         }
-        let origin = Origin::default();
+        let context = RequestContext::of_command(&app.app);
         let alice = administration::users::add_without_password(
             &app.app,
             "alice@example.test",
             true,
             profile(),
-            &origin,
+            &context,
         );
         let alice = alice.await.unwrap();
         let secret = async |id: &str, method, grant_types: &[GrantType], scopes: &str| {
@@ -276,7 +283,10 @@ async fn add_client(
         scopes: Some(scopes),
         ..ClientMetadataChange::default()
     };
-    let added = administration::clients::add(&app.app, client_id, change, &Origin::default()).await.unwrap();
+    let added =
+        administration::clients::add(&app.app, client_id, change, &RequestContext::of_command(&app.app))
+            .await
+            .unwrap();
     added.map(|added| added.client_secret.expose_secret().to_owned()).unwrap_or_default()
 }
 

@@ -1,6 +1,7 @@
 //! What a client allows to sign in by holds for a session that exists.
 
 use postern_identity::administration::{clients, metadata::ClientMetadataChange};
+use postern_identity::core::RequestContext;
 
 use crate::{
     accounts::{PASSWORD, with_password},
@@ -11,7 +12,9 @@ use crate::{
 
 async fn allow(sign_in: &SignIn, methods: &[&str]) {
     let change = ClientMetadataChange { login_methods: list(methods), ..ClientMetadataChange::default() };
-    clients::update(&sign_in.app.app, "app", change, &Default::default()).await.unwrap();
+    clients::update(&sign_in.app.app, "app", change, &RequestContext::of_command(&sign_in.app.app))
+        .await
+        .unwrap();
 }
 
 fn ask() -> Ask {

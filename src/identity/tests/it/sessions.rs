@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use postern_identity::{
+    acr::Acr,
     administration::users,
-    audit::Origin,
+    core::RequestContext,
     login::{
         ChallengeResponse as Proof,
         attempt::{
             self, AttemptBinding, AttemptStart, BeginParameters, CompletedLogin, LoginOutcome,
             VerifyParameters,
         },
-        policy::{Acr, AuthenticationRequirement},
+        policy::AuthenticationRequirement,
     },
     sessions::{self, SessionKind, SignedInUser},
 };
@@ -30,7 +31,7 @@ async fn begin(
     start: AttemptStart<'_>,
     requirement: AuthenticationRequirement,
 ) -> String {
-    let origin = Origin::default();
+    let context = RequestContext::of_command(&sign_in.app.app);
     let begin = BeginParameters {
         client: None,
         method,
@@ -38,11 +39,10 @@ async fn begin(
         binding: binding(),
         requirement,
         device_secret: None,
-        language: "en",
-        origin: &origin,
+        context: &context,
         authorization_request_row: None,
     };
-    attempt::begin(&sign_in.app.app, begin).await.unwrap().attempt_secret
+    Box::pin(attempt::begin(&sign_in.app.app, begin)).await.unwrap().attempt_secret
 }
 
 async fn verify(
@@ -52,7 +52,7 @@ async fn verify(
     code: String,
     current: Option<&SignedInUser>,
 ) -> Result<CompletedLogin, String> {
-    let origin = Origin::default();
+    let context = RequestContext::of_command(&sign_in.app.app);
     let verify = VerifyParameters {
         client: None,
         method,
@@ -62,10 +62,9 @@ async fn verify(
         session_kind: SessionKind::Browser,
         current_session: current,
         device_secret: None,
-        language: "en",
-        origin: &origin,
+        context: &context,
     };
-    match attempt::verify(&sign_in.app.app, verify, &()).await {
+    match Box::pin(attempt::verify(&sign_in.app.app, verify, &())).await {
         Ok(LoginOutcome::Complete(now)) => Ok(*now),
         Ok(LoginOutcome::FactorRequired { methods }) => Err(format!("more of {methods:?}")),
         Ok(LoginOutcome::AccountClosed { .. }) => Err("closed".to_owned()),
@@ -143,9 +142,15 @@ async fn signing_in_again_keeps_the_session_and_kills_the_old_cookie() {
 async fn another_users_sign_in_ends_the_session_that_was_there() {
     let sign_in = SignIn::new().await;
     let bob = "bob@example.test";
-    users::add_without_password(&sign_in.app.app, bob, true, Default::default(), &Origin::default())
-        .await
-        .unwrap();
+    users::add_without_password(
+        &sign_in.app.app,
+        bob,
+        true,
+        Default::default(),
+        &RequestContext::of_command(&sign_in.app.app),
+    )
+    .await
+    .unwrap();
     let alices = browser(&sign_in, ALICE, None).await;
     let before = find(&sign_in, &alices).await.unwrap();
     let bobs = browser(&sign_in, bob, Some(&before)).await;
@@ -180,8 +185,12 @@ async fn a_step_up_raises_its_own_session_only() {
 async fn a_disabled_users_sessions_end_at_once() {
     let sign_in = SignIn::new().await;
     let cookie = browser(&sign_in, ALICE, None).await;
-    users::disable(&sign_in.app.app, &sign_in.alice, &Origin::default()).await.unwrap();
-    users::enable(&sign_in.app.app, &sign_in.alice, &Origin::default()).await.unwrap();
+    users::disable(&sign_in.app.app, &sign_in.alice, &RequestContext::of_command(&sign_in.app.app))
+        .await
+        .unwrap();
+    users::enable(&sign_in.app.app, &sign_in.alice, &RequestContext::of_command(&sign_in.app.app))
+        .await
+        .unwrap();
     assert!(find(&sign_in, &cookie).await.is_none());
 }
 
@@ -196,7 +205,7 @@ async fn the_attempt_is_bound_to_its_browser() {
     )
     .await;
     let code = sign_in.app.code_for(ALICE).await;
-    let origin = Origin::default();
+    let context = RequestContext::of_command(&sign_in.app.app);
     for browser_secret in [None, Some("another browser")] {
         let verify = VerifyParameters {
             client: None,
@@ -207,8 +216,7 @@ async fn the_attempt_is_bound_to_its_browser() {
             session_kind: SessionKind::Browser,
             current_session: None,
             device_secret: None,
-            language: "en",
-            origin: &origin,
+            context: &context,
         };
         assert!(attempt::verify(&sign_in.app.app, verify, &()).await.is_err());
     }

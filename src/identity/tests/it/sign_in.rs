@@ -10,8 +10,8 @@ use poem::http::header;
 use postern_identity::{
     accounts::password,
     administration::{clients, metadata::ClientMetadataChange, users},
-    audit::Origin,
     clients::{ClientAuthMethod, GrantType},
+    core::RequestContext,
     login::totp::{self, Enrolment},
     users::{Profile, User},
 };
@@ -43,9 +43,9 @@ impl SignIn {
     }
 
     pub async fn on(app: TestApp) -> Self {
-        let origin = Origin::default();
+        let context = RequestContext::of_command(&app.app);
         let alice =
-            users::add_without_password(&app.app, ALICE, true, Profile::default(), &origin).await.unwrap();
+            users::add_without_password(&app.app, ALICE, true, Profile::default(), &context).await.unwrap();
         for (client_id, first_party, acr) in [
             ("app", true, None),
             ("other", true, None),
@@ -67,7 +67,7 @@ impl SignIn {
                 required_acr: acr.map(str::to_owned),
                 ..ClientMetadataChange::default()
             };
-            clients::add(&app.app, client_id, change, &origin).await.unwrap();
+            clients::add(&app.app, client_id, change, &context).await.unwrap();
         }
         Self { app, alice }
     }
@@ -114,7 +114,8 @@ impl SignIn {
     /// Sets alice's password; everything that was open ends.
     pub async fn set_password(&self, password: &str) {
         let signed_in = self.app.signed_in(&self.alice).await;
-        let change = credential_change(&signed_in, true);
+        let context = RequestContext::of_command(&self.app.app);
+        let change = credential_change(&signed_in, &context, true);
         password::change(&self.app.app, change, password).await.unwrap();
     }
 
@@ -129,11 +130,11 @@ impl SignIn {
     /// Sets up alice's authenticator; the clock stands two steps later then.
     pub async fn enrol(&self) -> Authenticator {
         let signed_in = self.app.signed_in(&self.alice).await;
-        let origin = Origin::default();
-        let enrolment = totp::begin_enrolment(&self.app.app, signed_in.principal(), &origin).await.unwrap();
+        let context = RequestContext::of_command(&self.app.app);
+        let enrolment = totp::begin_enrolment(&self.app.app, signed_in.principal(), &context).await.unwrap();
         let authenticator = Authenticator::of(&enrolment);
         let code = authenticator.code(&self.app, 0);
-        totp::confirm(&self.app.app, credential_change(&signed_in, false), &code).await.unwrap();
+        totp::confirm(&self.app.app, credential_change(&signed_in, &context, false), &code).await.unwrap();
         self.app.run_jobs().await;
         self.app.clock.advance(Duration::from_secs(60));
         authenticator

@@ -14,7 +14,7 @@ use postern_entities::{
 use postern_identity::{
     App,
     administration::{sign_in as operators, users},
-    audit::Origin,
+    core::RequestContext,
     sessions,
     users::User,
 };
@@ -55,8 +55,8 @@ async fn stored(app: &App) -> String {
 
 /// Ends whatever the user has open. The account stands afterwards.
 async fn end_everything(app: &App, user: &User) {
-    users::disable(app, user, &Origin::default()).await.unwrap();
-    users::enable(app, user, &Origin::default()).await.unwrap();
+    users::disable(app, user, &RequestContext::of_command(app)).await.unwrap();
+    users::enable(app, user, &RequestContext::of_command(app)).await.unwrap();
 }
 
 /// Has everything of the user ended before the next write. What is stored then is in the answer.
@@ -331,21 +331,21 @@ async fn every_form_and_call_of_the_account_is_among_those_that_are_tried() {
 const ENDS: [&str; 4] = ["reset", "disable", "close", "remove"];
 
 async fn end_by(app: &App, user: &User, how: &str) {
-    let origin = Origin::default();
+    let context = RequestContext::of_command(app);
     match how {
-        "reset" => operators::reset_credentials(app, user, &origin).await.unwrap(),
-        "disable" => users::disable(app, user, &origin).await.unwrap(),
-        "remove" => users::remove(app, user, &origin).await.unwrap(),
+        "reset" => operators::reset_credentials(app, user, &context).await.unwrap(),
+        "disable" => users::disable(app, user, &context).await.unwrap(),
+        "remove" => users::remove(app, user, &context).await.unwrap(),
         _ => {
-            let closing = app.db.write(async |tx| -> Result<(), DatabaseError> {
-                postern_identity::users::lock(tx, user.id).await?;
-                sessions::end_all_of_user(app, tx, user.id, how_closed(), &origin, app.clock.now()).await?;
+            let closing = app.write(&context, async |write| -> Result<(), DatabaseError> {
+                postern_identity::users::lock(write, user.id).await?;
+                sessions::end_all_of_user(write, user.id, how_closed()).await?;
                 let closed = user_rows::ActiveModel {
                     id: Set(user.id),
                     deletion_at: Set(Some(i64::MAX)),
                     ..Default::default()
                 };
-                closed.update(tx).await?;
+                closed.update(write).await?;
                 Ok(())
             });
             closing.await.unwrap();
@@ -429,14 +429,14 @@ async fn a_code_waits_for_whoever_is_ending_its_session_and_is_not_granted_then(
         let path = Ask::of("own").with("scope", "openid offline_access").path();
         let (held, holds) = tokio::sync::oneshot::channel();
         let (release, released) = tokio::sync::oneshot::channel::<()>();
-        let (origin, now) = (Origin::default(), app.clock.now());
-        let ending = app.db.write(async |tx| -> Result<(), DatabaseError> {
+        let context = RequestContext::of_command(app);
+        let ending = app.write(&context, async |write| -> Result<(), DatabaseError> {
             if of_all {
-                postern_identity::users::lock(tx, alice.id).await?;
-                sessions::end_all_of_user(app, tx, alice.id, "test", &origin, now).await?;
-                postern_identity::grants::revoke_user_grants(tx, alice.id, None, "test", now).await?;
+                postern_identity::users::lock(write, alice.id).await?;
+                sessions::end_all_of_user(write, alice.id, "test").await?;
+                postern_identity::grants::revoke_user_grants(write, alice.id, None, "test").await?;
             } else {
-                sessions::end(app, tx, session.sid, "test", &origin, now).await?;
+                sessions::end(write, session.sid, "test").await?;
             }
             held.send(()).unwrap();
             released.await.unwrap();
@@ -469,7 +469,8 @@ async fn whoever_ends_a_session_waits_for_what_it_is_being_granted() {
     let (held, holds) = tokio::sync::oneshot::channel();
     let (release, released) = tokio::sync::oneshot::channel::<()>();
     let principal = signed_in.principal();
-    let granting = principal.write(app, async |tx, user| -> Result<(), sessions::WriteError> {
+    let context = RequestContext::of_command(app);
+    let granting = principal.write(app, &context, async |write, user| -> Result<(), sessions::WriteError> {
         held.send(()).unwrap();
         released.await.unwrap();
         let now = app.clock.now();
@@ -481,7 +482,7 @@ async fn whoever_ends_a_session_waits_for_what_it_is_being_granted() {
             ..Default::default()
         };
         let grant = postern_identity::grants::new(app, new, now);
-        tx.execute(&postern_identity::grants::insert_statement(&grant)).await?;
+        write.execute(&postern_identity::grants::insert_statement(&grant)).await?;
         Ok(())
     });
     let ending = async {
@@ -490,8 +491,8 @@ async fn whoever_ends_a_session_waits_for_what_it_is_being_granted() {
             somebody_waits(app).await;
             release.send(()).unwrap();
         };
-        let origin = Origin::default();
-        tokio::join!(users::disable(app, alice, &origin), waiting).0
+        let context = RequestContext::of_command(app);
+        tokio::join!(users::disable(app, alice, &context), waiting).0
     };
     let (granted, ended) = tokio::join!(granting, ending);
     granted.unwrap();

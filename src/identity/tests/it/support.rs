@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    sync::{Arc, LazyLock, Mutex},
+    sync::{Arc, Mutex},
 };
 
 use poem::{
@@ -16,9 +16,9 @@ use postern_entities::audit_events;
 use postern_identity::{
     App,
     administration::{clients, metadata::ClientMetadataChange, users},
-    app::Builder,
-    audit::Origin,
+    composition::Builder,
     config::Config,
+    core::RequestContext,
     http, jobs,
     login::credential_change::CredentialChange,
     mail::Inbox,
@@ -142,9 +142,15 @@ impl TestApp {
 
     /// A user with this address.
     pub async fn user(&self, email: &str) -> User {
-        users::add_without_password(&self.app, email, true, Profile::default(), &Origin::default())
-            .await
-            .unwrap()
+        users::add_without_password(
+            &self.app,
+            email,
+            true,
+            Profile::default(),
+            &RequestContext::of_command(&self.app),
+        )
+        .await
+        .unwrap()
     }
 
     /// A session of a browser, at this level.
@@ -161,9 +167,9 @@ impl TestApp {
                 amr: vec!["otp".to_owned()],
             },
             remembered: true,
-            origin: Origin::default(),
         };
-        let opened = app.db.write(async |tx| Ok::<_, DatabaseError>(sessions::open(app, tx, new, now)));
+        let context = RequestContext::of_command(app);
+        let opened = app.write(&context, async |write| Ok::<_, DatabaseError>(sessions::open(write, new)));
         opened.await.unwrap()
     }
 
@@ -174,7 +180,9 @@ impl TestApp {
 
     /// A client; answers its secret, or nothing for a public one.
     pub async fn client(&self, client_id: &str, metadata: ClientMetadataChange) -> String {
-        let secret = clients::add(&self.app, client_id, metadata, &Origin::default()).await.unwrap();
+        let secret = clients::add(&self.app, client_id, metadata, &RequestContext::of_command(&self.app))
+            .await
+            .unwrap();
         secret.map_or_else(String::new, |secret| secret.client_secret.expose_secret().to_owned())
     }
 
@@ -182,7 +190,7 @@ impl TestApp {
     pub async fn id_token(&self, client_id: &str, user: &User, sid: Uuid) -> String {
         let client = Arc::clone(self.app.clients().find(client_id).unwrap());
         let target = tokens::TokenTarget {
-            scope: tokens::Scope::from_stored("openid"),
+            scope: postern_identity::scope::Scope::from_stored("openid"),
             audiences: vec![self.app.config.issuer.clone()],
             id_token: true,
         };
@@ -274,9 +282,12 @@ impl TestApp {
 }
 
 /// A change of how somebody signs in, as they ask for it.
-pub fn credential_change(signed_in: &SignedInUser, ends_others: bool) -> CredentialChange<'_> {
-    static NOWHERE: LazyLock<Origin> = LazyLock::new(Origin::default);
-    CredentialChange { principal: signed_in.principal(), ends_others, origin: &NOWHERE }
+pub fn credential_change<'a>(
+    signed_in: &'a SignedInUser,
+    context: &'a RequestContext,
+    ends_others: bool,
+) -> CredentialChange<'a> {
+    CredentialChange { principal: signed_in.principal(), ends_others, context }
 }
 
 /// The same request, as if it came over a connection from this peer.

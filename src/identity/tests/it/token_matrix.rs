@@ -7,8 +7,9 @@ use postern_identity::{
     clients::{ClientAuthMethod, GrantType},
     grants::{self, Grant, NewGrant},
     http::serve,
+    scope::Scope,
     tokens::{
-        self, Scope, TokenTarget,
+        self, TokenTarget,
         authorization_code::{self, NewAuthorizationCode},
     },
     users::User,
@@ -224,7 +225,7 @@ impl Matrix {
         let (app, audience) = (&self.seeds.app.app, Audience::Contains(TASKS.to_owned()));
         let clock = self.seeds.app.clock.clone();
         let policy = Policy { now: Arc::new(move || clock.now().seconds()), ..Policy::new(ISSUER, audience) };
-        Verifier::new(policy, app.own_keys.clone()).unwrap().verify(&token.text).await.is_ok()
+        Verifier::new(policy, app.signing_keys.public().clone()).unwrap().verify(&token.text).await.is_ok()
     }
 }
 

@@ -8,8 +8,8 @@ use postern_identity::{
         metadata::ClientMetadataChange,
         resources::{self, ResourceChange},
     },
-    audit::Origin,
     clients::GrantType,
+    core::RequestContext,
 };
 use serde_json::Value;
 
@@ -265,7 +265,14 @@ async fn a_name_with_colons_may_stand_in_the_header_as_it_is() {
     };
     let http = register("http").await;
     let longer = format!("{TASKS}/v1:a");
-    resources::add(&seeds.app.app, &longer, ResourceChange::default(), &Origin::default()).await.unwrap();
+    resources::add(
+        &seeds.app.app,
+        &longer,
+        ResourceChange::default(),
+        &RequestContext::of_command(&seeds.app.app),
+    )
+    .await
+    .unwrap();
     let longer_secret = register(&longer).await;
     for (client_id, secret) in [
         ("http", &http),
@@ -298,14 +305,18 @@ async fn a_resource_introspects_with_its_name_as_it_is() {
 
 #[tokio::test]
 async fn a_disabled_client_is_no_client() {
-    use postern_identity::{administration::clients, audit::Origin};
+    use postern_identity::{administration::clients, core::RequestContext};
     let seeds = Seeds::new().await;
     let tokens = seeds.tokens("openid tasks:read").await;
-    clients::set_enabled(&seeds.app.app, "mobile", false, &Origin::default()).await.unwrap();
+    clients::set_enabled(&seeds.app.app, "mobile", false, &RequestContext::of_command(&seeds.app.app))
+        .await
+        .unwrap();
     let refresh_token = tokens["refresh_token"].as_str().unwrap();
     assert_eq!(error(&seeds.refresh(refresh_token, &[]).await), "invalid_client");
     assert_eq!(seeds.userinfo(tokens["access_token"].as_str().unwrap()).await.status, 401);
-    clients::set_enabled(&seeds.app.app, "mobile", true, &Origin::default()).await.unwrap();
+    clients::set_enabled(&seeds.app.app, "mobile", true, &RequestContext::of_command(&seeds.app.app))
+        .await
+        .unwrap();
     assert_eq!(seeds.refresh(refresh_token, &[]).await.status, 200);
 }
 

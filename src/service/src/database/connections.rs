@@ -224,7 +224,7 @@ impl<DB: sqlx::Database> PooledConnection<DB> {
     }
 }
 
-#[expect(clippy::expect_used, reason = "only `drop` takes it out")]
+#[expect(clippy::expect_used, reason = "`drop` alone takes `open` out, and nobody has the value after it")]
 impl<DB: sqlx::Database> Deref for PooledConnection<DB> {
     type Target = DB::Connection;
 
@@ -233,7 +233,7 @@ impl<DB: sqlx::Database> Deref for PooledConnection<DB> {
     }
 }
 
-#[expect(clippy::expect_used, reason = "only `drop` takes it out")]
+#[expect(clippy::expect_used, reason = "`drop` alone takes `open` out, and nobody has the value after it")]
 impl<DB: sqlx::Database> DerefMut for PooledConnection<DB> {
     fn deref_mut(&mut self) -> &mut DB::Connection {
         &mut self.open.as_mut().expect("a lent connection").connection

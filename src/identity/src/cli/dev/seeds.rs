@@ -15,9 +15,9 @@ use crate::{
         resources::{self, ResourceChange},
         users,
     },
-    audit::Origin,
     cli::error::CommandError,
     clients::{ClientAuthMethod, GrantType},
+    core::RequestContext,
     http::serve::DOCS_CLIENT,
     users::{PostalAddress, Profile},
 };
@@ -72,18 +72,25 @@ const DEMO_WEB_ORIGIN: &str = "http://localhost:3000";
 pub(super) async fn seed(app: &App, tasks: &str, secrets: &mut Secrets) -> Result<(), CommandError> {
     for user in USERS {
         ignore_existing(
-            users::add_without_password(app, user.email, true, user.profile(), &Origin::command()).await,
+            users::add_without_password(
+                app,
+                user.email,
+                true,
+                user.profile(),
+                &RequestContext::of_command(app),
+            )
+            .await,
         )?;
     }
     let tasks = tasks.trim_end_matches('/');
-    ignore_existing(resources::add(app, tasks, tasks_resource(), &Origin::command()).await)?;
+    ignore_existing(resources::add(app, tasks, tasks_resource(), &RequestContext::of_command(app)).await)?;
     let public = [
         ("tasks-web", tasks_web(tasks)),
         (DOCS_CLIENT, clients::docs_client_metadata(app)),
         ("tasks-docs", tasks_docs(tasks)),
     ];
     for (client_id, change) in public {
-        ignore_existing(clients::add(app, client_id, change, &Origin::command()).await)?;
+        ignore_existing(clients::add(app, client_id, change, &RequestContext::of_command(app)).await)?;
     }
     for (client_id, change) in [("demo-web", demo_web()), ("demo-service", demo_service())] {
         seed_confidential_client(app, client_id, change, secrets).await?;
@@ -107,11 +114,15 @@ async fn seed_confidential_client(
     change: ClientMetadataChange,
     secrets: &mut Secrets,
 ) -> Result<(), CommandError> {
-    let added = ignore_existing(clients::add(app, client_id, change, &Origin::command()).await)?.flatten();
+    let added =
+        ignore_existing(clients::add(app, client_id, change, &RequestContext::of_command(app)).await)?
+            .flatten();
     let made = match added {
         Some(made) => Some(made),
         None if secret_is_current(app, client_id, secrets) => None,
-        None => Some(clients::rotate_secret(app, client_id, Duration::ZERO, &Origin::command()).await?),
+        None => Some(
+            clients::rotate_secret(app, client_id, Duration::ZERO, &RequestContext::of_command(app)).await?,
+        ),
     };
     if let Some(NewSecret { client_secret, .. }) = made {
         secrets.store_client_secret(client_id, client_secret.expose_secret())?;

@@ -9,8 +9,8 @@ use crate::{
     App,
     accounts::activity::{self, ActivityCursor, ActivityEvent},
     http::{
-        auth::language,
         bearer::{Account, RequiredScope},
+        request_context,
         uncached::Uncached,
     },
     readable,
@@ -121,7 +121,7 @@ impl ActivityApi {
         let before = before.0.as_deref().map(parse).transpose()?;
         let limit = u64::from(limit.0.unwrap_or(USUAL));
         let found = activity::list(&self.app, &token.user, before, limit).await?;
-        let language = language(&self.app, request);
+        let language = request_context(&self.app, request).language;
         let events = found.events.into_iter().map(|act| OwnEvent::of(&self.app, &language, act)).collect();
         Ok(Uncached(OwnActivity { events, before: found.next_cursor.map(|before| before.to_string()) }))
     }

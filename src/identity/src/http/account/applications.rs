@@ -11,7 +11,7 @@ use crate::{
         account::own_token,
         auth::write_problem,
         bearer::{Account, RequiredScope},
-        client_ip::origin,
+        request_context,
         uncached::Uncached,
     },
 };
@@ -115,9 +115,14 @@ impl ApplicationsApi {
         client_id: Path<String>,
     ) -> Result<Uncached<Removed>, Problems<401, 403, 404, 503>> {
         let token = own_token(&self.app, bearer).await?;
-        if !applications::remove(&self.app, token.principal(), &client_id.0, &origin(request))
-            .await
-            .map_err(write_problem)?
+        if !applications::remove(
+            &self.app,
+            token.principal(),
+            &client_id.0,
+            &request_context(&self.app, request),
+        )
+        .await
+        .map_err(write_problem)?
         {
             return Err(Problem::new(NOT_FOUND).into());
         }

@@ -16,7 +16,7 @@ use crate::{
     http::{
         auth::account_problem,
         bearer::{Account, RequiredScope},
-        client_ip::origin,
+        request_context,
         uncached::Uncached,
     },
 };
@@ -82,7 +82,7 @@ impl DataApi {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
-        let document = export::document(&self.app, token.principal(), &origin(request))
+        let document = export::document(&self.app, token.principal(), &request_context(&self.app, request))
             .await
             .map_err(account_problem)?;
         Ok(Exported::Document(Payload(Any(document)), ATTACHMENT.to_owned(), "no-store".to_owned()))
@@ -101,9 +101,9 @@ impl DataApi {
     ) -> Result<Uncached<AccountClosed>, Problems<401, 403, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
-        let origin = origin(request);
+        let context = request_context(&self.app, request);
         let deletion_at =
-            deletion::close(&self.app, token.principal(), &origin).await.map_err(account_problem)?;
+            deletion::close(&self.app, token.principal(), &context).await.map_err(account_problem)?;
         Ok(Uncached(AccountClosed { closed: true, deletion_at: deletion_at.rfc3339() }))
     }
 }

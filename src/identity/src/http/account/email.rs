@@ -9,9 +9,9 @@ use crate::{
     App,
     accounts::email_change,
     http::{
-        auth::{Sent, account_problem, language},
+        auth::{Sent, account_problem},
         bearer::{Account, RequiredScope},
-        client_ip::origin,
+        request_context,
         uncached::Uncached,
     },
 };
@@ -90,8 +90,8 @@ impl EmailApi {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
-        let (language, origin) = (language(&self.app, request), origin(request));
-        email_change::request(&self.app, token.principal(), &body.0.email, &language, &origin)
+        let context = request_context(&self.app, request);
+        email_change::request(&self.app, token.principal(), &body.0.email, &context)
             .await
             .map_err(account_problem)?;
         Ok(Uncached(Sent { sent: true }))
@@ -112,9 +112,14 @@ impl EmailApi {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
-        let email = email_change::confirm(&self.app, token.principal(), &body.0.token, &origin(request))
-            .await
-            .map_err(account_problem)?;
+        let email = email_change::confirm(
+            &self.app,
+            token.principal(),
+            &body.0.token,
+            &request_context(&self.app, request),
+        )
+        .await
+        .map_err(account_problem)?;
         Ok(Uncached(Confirmed { email }))
     }
 }

@@ -22,9 +22,10 @@ use super::{
 use crate::{
     App,
     accounts::change_limit,
-    audit::Origin,
+    acr::Acr,
     clients::Client,
-    login::{credential_change::CredentialChange, policy::Acr, second_factor},
+    core::RequestContext,
+    login::{credential_change::CredentialChange, second_factor},
     resources::ACCOUNT_SCOPE,
     tokens::access_token::UserToken,
 };
@@ -51,10 +52,10 @@ fn how_to_get(client: &Client) -> String {
 fn credential_change<'a>(
     token: &'a UserToken,
     ends_others: Option<bool>,
-    origin: &'a Origin,
+    context: &'a RequestContext,
 ) -> CredentialChange<'a> {
     let ends_others = ends_others.unwrap_or(true);
-    CredentialChange { principal: token.principal(), ends_others, origin }
+    CredentialChange { principal: token.principal(), ends_others, context }
 }
 
 /// RFC 9470 section 3: what changes how one signs in needs a recent sign-in, by the second factor if there is one. The

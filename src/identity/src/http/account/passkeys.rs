@@ -20,7 +20,7 @@ use crate::{
     http::{
         auth::login_problem,
         bearer::{Account, RequiredScope},
-        client_ip::origin,
+        request_context,
         uncached::Uncached,
     },
     login::passkey::enrolment::{self, PasskeyError, PasskeyRow},
@@ -174,8 +174,9 @@ impl PasskeysApi {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
-        let options =
-            enrolment::begin(&self.app, token.principal(), &origin(request)).await.map_err(problem_of)?;
+        let options = enrolment::begin(&self.app, token.principal(), &request_context(&self.app, request))
+            .await
+            .map_err(problem_of)?;
         Ok(Uncached(PasskeyOptions { public_key: Some(Any(options)) }))
     }
 
@@ -193,10 +194,10 @@ impl PasskeysApi {
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let NewPasskey { credential, name, end_other_sessions } = body.0;
-        let origin = origin(request);
+        let context = request_context(&self.app, request);
         let credential = credential.map(|credential| credential.0).unwrap_or_default();
         let name = name.unwrap_or_default();
-        let change = credential_change(&token, end_other_sessions, &origin);
+        let change = credential_change(&token, end_other_sessions, &context);
         enrolment::complete(&self.app, change, &credential, &name)
             .await
             .map(|row| Uncached(row.into()))
@@ -214,9 +215,15 @@ impl PasskeysApi {
     ) -> Result<Uncached<OwnPasskeys>, Problems<400, 401, 403, 404, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
         count_change(&self.app, &token).await?;
-        enrolment::rename(&self.app, token.principal(), id.0, &body.0.name, &origin(request))
-            .await
-            .map_err(problem_of)?;
+        enrolment::rename(
+            &self.app,
+            token.principal(),
+            id.0,
+            &body.0.name,
+            &request_context(&self.app, request),
+        )
+        .await
+        .map_err(problem_of)?;
         Ok(Uncached(self.all_of(&token.user).await?))
     }
 
@@ -235,8 +242,8 @@ impl PasskeysApi {
     ) -> Result<Uncached<OwnPasskeys>, Problems<400, 401, 403, 404, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
-        let origin = origin(request);
-        let change = credential_change(&token, end_other_sessions.0, &origin);
+        let context = request_context(&self.app, request);
+        let change = credential_change(&token, end_other_sessions.0, &context);
         enrolment::remove(&self.app, change, id.0).await.map_err(problem_of)?;
         Ok(Uncached(self.all_of(&token.user).await?))
     }

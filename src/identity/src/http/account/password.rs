@@ -11,7 +11,7 @@ use crate::{
     http::{
         auth::account_problem,
         bearer::{Account, RequiredScope},
-        client_ip::origin,
+        request_context,
         uncached::Uncached,
     },
 };
@@ -76,8 +76,8 @@ impl PasswordApi {
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let PasswordRequest { password, end_other_sessions } = body.0;
-        let origin = origin(request);
-        let change = credential_change(&token, end_other_sessions, &origin);
+        let context = request_context(&self.app, request);
+        let change = credential_change(&token, end_other_sessions, &context);
         password::change(&self.app, change, &password).await.map_err(account_problem)?;
         Ok(Uncached(PasswordSet { changed: true }))
     }

@@ -14,8 +14,8 @@ use crate::{
     http::{
         auth::account_problem,
         bearer::{Account, RequiredScope},
-        client_ip::origin,
         oidc::userinfo::Claims,
+        request_context,
         uncached::Uncached,
     },
 };
@@ -169,9 +169,14 @@ impl ProfileApi {
     ) -> Result<Uncached<Claims>, Problems<400, 401, 403, 429, 503>> {
         let token = own_token(&self.app, bearer).await?;
         count_change(&self.app, &token).await?;
-        let changed = profile::change(&self.app, token.principal(), body.0.into(), &origin(request))
-            .await
-            .map_err(account_problem)?;
+        let changed = profile::change(
+            &self.app,
+            token.principal(),
+            body.0.into(),
+            &request_context(&self.app, request),
+        )
+        .await
+        .map_err(account_problem)?;
         Ok(Uncached(profile::claims_of_user(&changed)?.into()))
     }
 }

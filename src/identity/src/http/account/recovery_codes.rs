@@ -11,7 +11,7 @@ use crate::{
     http::{
         auth::account_problem,
         bearer::{Account, RequiredScope},
-        client_ip::origin,
+        request_context,
         uncached::Uncached,
     },
     login::recovery_code,
@@ -85,8 +85,8 @@ impl RecoveryCodesApi {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
-        let origin = origin(request);
-        let change = credential_change(&token, end_other_sessions.0, &origin);
+        let context = request_context(&self.app, request);
+        let change = credential_change(&token, end_other_sessions.0, &context);
         let codes = recovery_codes::replace_set(&self.app, change).await.map_err(account_problem)?;
         Ok(Uncached(NewCodes { codes }))
     }

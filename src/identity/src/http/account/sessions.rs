@@ -14,7 +14,7 @@ use crate::{
         account::own_token,
         auth::write_problem,
         bearer::{Account, RequiredScope},
-        client_ip::origin,
+        request_context,
         uncached::Uncached,
     },
     sessions::{self, Session},
@@ -144,7 +144,7 @@ impl SessionsApi {
         bearer: RequiredScope<Account>,
     ) -> Result<Uncached<Ended>, Problems<401, 403, 503>> {
         let token = own_token(&self.app, bearer).await?;
-        let ended = sessions::end_others(&self.app, token.principal(), &origin(request))
+        let ended = sessions::end_others(&self.app, token.principal(), &request_context(&self.app, request))
             .await
             .map_err(write_problem)?;
         Ok(Uncached(Ended { ended }))
@@ -161,7 +161,9 @@ impl SessionsApi {
         sid: Path<Uuid>,
     ) -> Result<Uncached<Ended>, Problems<400, 401, 403, 404, 503>> {
         let token = own_token(&self.app, bearer).await?;
-        let ended = sessions::end_own(&self.app, token.principal(), sid.0, &origin(request)).await;
+        let ended =
+            sessions::end_own(&self.app, token.principal(), sid.0, &request_context(&self.app, request))
+                .await;
         if !ended.map_err(write_problem)? {
             return Err(Problem::new(NOT_FOUND).into());
         }

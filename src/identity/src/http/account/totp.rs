@@ -15,7 +15,7 @@ use crate::{
         account::{count_change, credential_change, must_be_recent, own_token},
         auth::session_ended,
         bearer::{Account, RequiredScope},
-        client_ip::origin,
+        request_context,
         uncached::Uncached,
     },
     login::{
@@ -129,9 +129,10 @@ impl TotpApi {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
-        let enrolment = totp::begin_enrolment(&self.app, token.principal(), &origin(request))
-            .await
-            .map_err(enrol_problem)?;
+        let enrolment =
+            totp::begin_enrolment(&self.app, token.principal(), &request_context(&self.app, request))
+                .await
+                .map_err(enrol_problem)?;
         Ok(Uncached(enrolment.into()))
     }
 
@@ -149,8 +150,8 @@ impl TotpApi {
         must_be_recent(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let TotpConfirmation { code, end_other_sessions } = body.0;
-        let origin = origin(request);
-        let change = credential_change(&token, end_other_sessions, &origin);
+        let context = request_context(&self.app, request);
+        let change = credential_change(&token, end_other_sessions, &context);
         totp::confirm(&self.app, change, &code).await.map_err(enrol_problem)?;
         Ok(Uncached(self.status_of(&token).await?))
     }
@@ -169,8 +170,8 @@ impl TotpApi {
     ) -> Result<Uncached<TotpStatus>, Problems<400, 401, 403, 503>> {
         let token = own_token(&self.app, bearer).await?;
         must_be_recent(&self.app, &token).await?;
-        let origin = origin(request);
-        let change = credential_change(&token, end_other_sessions.0, &origin);
+        let context = request_context(&self.app, request);
+        let change = credential_change(&token, end_other_sessions.0, &context);
         totp::remove(&self.app, change).await.map_err(enrol_problem)?;
         Ok(Uncached(self.status_of(&token).await?))
     }

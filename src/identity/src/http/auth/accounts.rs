@@ -223,9 +223,7 @@ impl AccountsApi {
             profile,
             authorization_request_id: None,
         };
-        registration::register(&self.app, new, &caller.language, &caller.origin)
-            .await
-            .map_err(errors::account)?;
+        registration::register(&self.app, new, &caller.context).await.map_err(errors::account)?;
         Ok(Uncached(Sent { sent: true }))
     }
 
@@ -240,7 +238,7 @@ impl AccountsApi {
         body: Json<LinkRequest>,
     ) -> Result<Uncached<Verified>, Problems<400, 401, 403, 503>> {
         let caller = Caller::named(&self.app, request, &body.0.client_id)?;
-        let email = accounts::verify_email(&self.app, &body.0.token, &caller.origin)
+        let email = accounts::verify_email(&self.app, &body.0.token, &caller.context)
             .await
             .map_err(errors::account)?;
         Ok(Uncached(Verified { email }))
@@ -257,9 +255,7 @@ impl AccountsApi {
         body: Json<MailRequest>,
     ) -> Result<Uncached<Sent>, Problems<400, 401, 403, 429, 503>> {
         let caller = Caller::named(&self.app, request, &body.0.client_id)?;
-        registration::resend(&self.app, &body.0.email, &caller.language, &caller.origin)
-            .await
-            .map_err(errors::account)?;
+        registration::resend(&self.app, &body.0.email, &caller.context).await.map_err(errors::account)?;
         Ok(Uncached(Sent { sent: true }))
     }
 
@@ -278,9 +274,7 @@ impl AccountsApi {
             authorization_request_id: None,
             device_secret: body.0.device.as_deref(),
         };
-        recovery::request_reset(&self.app, forgot, &caller.language, &caller.origin)
-            .await
-            .map_err(errors::account)?;
+        recovery::request_reset(&self.app, forgot, &caller.context).await.map_err(errors::account)?;
         Ok(Uncached(Sent { sent: true }))
     }
 
@@ -296,7 +290,7 @@ impl AccountsApi {
     ) -> Result<Uncached<Changed>, Problems<400, 401, 403, 503>> {
         let body = body.0;
         let caller = Caller::named(&self.app, request, &body.client_id)?;
-        recovery::reset(&self.app, &body.token, &body.password, &caller.origin)
+        recovery::reset(&self.app, &body.token, &body.password, &caller.context)
             .await
             .map_err(errors::account)?;
         Ok(Uncached(Changed { changed: true }))

@@ -14,12 +14,12 @@ use super::{
         oidc::client_authentication::{HeaderCredentials, authenticate},
         security::well_formed,
     },
-    errors, first_party, language, origin,
+    errors, first_party, request_context,
 };
 use crate::{
     App,
-    audit::Origin,
     clients::Client,
+    core::{Actor, RequestContext},
     crypto,
     tokens::{SignInTargets, api_session::NewApiSession},
 };
@@ -27,8 +27,7 @@ use crate::{
 /// Whoever calls.
 pub(super) struct Caller {
     pub(super) client: Arc<Client>,
-    pub(super) origin: Origin,
-    pub(super) language: String,
+    pub(super) context: RequestContext,
 }
 
 impl Caller {
@@ -40,24 +39,25 @@ impl Caller {
         client_id: &str,
         client_secret: Option<&str>,
     ) -> Result<Self, Problem> {
-        let origin = origin(request);
-        let client = authenticate(app, header, Some(client_id), client_secret, &origin)
+        let context = request_context(app, request);
+        let client = authenticate(app, header, Some(client_id), client_secret, &context)
             .await
             .map_err(|refusal| errors::client(&refusal))?;
         first_party(&client)?;
-        Ok(Self { client, origin, language: language(app, request) })
+        let context = context.by(Actor::Client(client.client_id().to_owned()));
+        Ok(Self { client, context })
     }
 
     /// A first-party client that only says its name: where the name opens nothing.
     pub(super) fn named(app: &App, request: &Request, client_id: &str) -> Result<Self, Problem> {
         let client = app.clients().find(client_id).cloned().ok_or_else(errors::refused_client)?;
         first_party(&client)?;
-        Ok(Self { client, origin: origin(request), language: language(app, request) })
+        Ok(Self { client, context: request_context(app, request) })
     }
 
     /// What a sign-in of this client brings about.
     pub(super) fn completion<'a>(&'a self, scope: &'a SignInTargets) -> NewApiSession<'a> {
-        NewApiSession { client: &self.client, targets: scope, origin: &self.origin }
+        NewApiSession { client: &self.client, targets: scope }
     }
 
     /// Cookies are taken and set for pages of the client's own origins only: a browser sends the header

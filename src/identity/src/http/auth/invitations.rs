@@ -88,15 +88,9 @@ impl InvitationsApi {
             return Err(Problem::new(PUBLIC_CLIENT).into());
         }
         let client_id = caller.client.client_id();
-        let made = invitations::invite_for_client(
-            &self.app,
-            client_id,
-            &body.email,
-            &caller.language,
-            &caller.origin,
-        )
-        .await
-        .map_err(errors::account)?;
+        let made = invitations::invite_for_client(&self.app, client_id, &body.email, &caller.context)
+            .await
+            .map_err(errors::account)?;
         Ok(Uncached(Invited { email: made.email, expires_at: made.expires_at.rfc3339() }))
     }
 }

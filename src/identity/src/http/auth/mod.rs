@@ -36,8 +36,8 @@ use self::{
 };
 use super::{
     bearer::{BearerHeader, OpenId, RequiredScope},
-    client_ip::origin,
     oidc::{client_authentication::HeaderCredentials, userinfo::Claims},
+    request_context,
     uncached::Uncached,
 };
 use crate::{
@@ -118,8 +118,7 @@ impl AuthApi {
                 binding: AttemptBinding { authorization_request: None, browser_secret: binding.as_deref() },
                 requirement: login::client_requirement(&self.app, &caller.client),
                 device_secret: device.as_deref(),
-                language: &caller.language,
-                origin: &caller.origin,
+                context: &caller.context,
                 authorization_request_row: None,
             },
         )
@@ -164,8 +163,7 @@ impl AuthApi {
             session_kind: SessionKind::Api,
             current_session: None,
             device_secret: device.as_deref(),
-            language: &caller.language,
-            origin: &caller.origin,
+            context: &caller.context,
         };
         let verified = attempt::verify(&self.app, verify, &caller.completion(&scope)).await;
         Ok(self.conclude(&caller, &cookies, verified.map_err(errors::login)?, attempt, in_cookies).await?)
@@ -201,8 +199,7 @@ impl AuthApi {
             binding: AttemptBinding { authorization_request: None, browser_secret: binding.as_deref() },
             requirement: login::client_requirement(&self.app, &caller.client),
             device_secret: device.as_deref(),
-            language: &caller.language,
-            origin: &caller.origin,
+            context: &caller.context,
             authorization_request_row: None,
         };
         let answer = ChallengeResponse { payload: body.password.into(), ..ChallengeResponse::default() };
@@ -237,7 +234,7 @@ impl AuthApi {
         let resources = body.resource.map(Resource::list).unwrap_or_default();
         let target = RequestedTarget { scope: body.scope.as_deref(), resources: &resources };
         let refresh = RefreshTokenRequest { refresh_token: &token, target };
-        let issued = refresh_token::rotate(&self.app, &caller.client, refresh, &caller.origin).await;
+        let issued = refresh_token::rotate(&self.app, &caller.client, refresh, &caller.context).await;
         if in_cookies && issued.as_ref().is_err_and(TokenError::ends_refresh_token) {
             cookies.clear_refresh();
         }
@@ -265,7 +262,7 @@ impl AuthApi {
         }
         let cookies = Cookies::new(&self.app, jar, &caller);
         let (token, in_cookies) = refresh_token_of(&caller, request, &cookies, body.refresh_token)?;
-        api_session::sign_out(&self.app, &caller.client, &grant, token.as_deref(), &caller.origin)
+        api_session::sign_out(&self.app, &caller.client, &grant, token.as_deref(), &caller.context)
             .await
             .map_err(errors::revocation)?;
         if in_cookies {
@@ -335,7 +332,7 @@ impl AuthApi {
             }
             LoginOutcome::Complete(now) => {
                 let device = now.device_secret.clone();
-                let issued = api_session::initial_tokens(*now).await;
+                let issued = api_session::initial_tokens(now.completion_output).await;
                 let refused = |cause| errors::token(caller.client.client_id(), cause);
                 let Uncached(tokens) = answer(cookies, issued.map_err(refused)?, in_cookies);
                 if in_cookies {
@@ -384,12 +381,6 @@ fn token_in(bearer: BearerHeader) -> Result<String, Problem> {
         BearerHeader::Absent => Err(errors::no_token()),
         BearerHeader::Unusable => Err(errors::unusable_header()),
     }
-}
-
-/// The language of whoever sent a request.
-pub(super) fn language(app: &App, request: &Request) -> String {
-    let accepted = request.headers().get("accept-language").and_then(|value| value.to_str().ok());
-    app.templates.negotiate_language(None, accepted)
 }
 
 /// A first-party client, or a refusal.

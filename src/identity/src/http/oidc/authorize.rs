@@ -13,7 +13,7 @@ use poem::{
 };
 use postern_service::body;
 
-use super::origin;
+use super::request_context;
 use crate::{
     App,
     authorization::{
@@ -35,10 +35,10 @@ pub async fn show(app: App, request: Request) -> Answer {
     let browser_secret = security::ensure_browser(&app, &request);
     let browser =
         Browser { session_secret: security::session_secret(&app, &request), browser_secret: &browser_secret };
-    let origin = origin(&request);
+    let context = request_context(&app, &request);
     let destination = match waiting(&parameters) {
-        Some(handle) => authorization::resume(&app, &handle?, browser, &origin).await?,
-        None => authorization::begin(&app, &parameters, browser, &origin).await?,
+        Some(handle) => authorization::resume(&app, &handle?, browser, &context).await?,
+        None => authorization::begin(&app, &parameters, browser, &context).await?,
     };
     let mut response = match destination {
         BrowserDestination::Client(location) => return to_client(&location),
@@ -54,8 +54,8 @@ pub async fn show(app: App, request: Request) -> Answer {
 /// POST: a client's request in a form, which goes on as a GET.
 pub async fn receive(app: App, mut request: Request) -> Answer {
     let parameters = read_form(&mut request).await?;
-    let origin = origin(&request);
-    match authorization::begin_from_post(&app, &parameters, &origin) {
+    let context = request_context(&app, &request);
+    match authorization::begin_from_post(&app, &parameters, &context) {
         Ok(PostOutcome::Sealed(handle)) => Ok(see_other(&format!("{PATH}?resume={handle}"))),
         Ok(PostOutcome::Rejected(location)) => to_client(&location),
         // In the languages that the form asks for: the address of this page does not say.

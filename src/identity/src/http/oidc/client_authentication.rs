@@ -20,8 +20,8 @@ use poem_openapi::{
 use super::super::{error::OAuthError, oauth_form::form_decode};
 use crate::{
     App,
-    audit::Origin,
     clients::{Client, Clients},
+    core::RequestContext,
     rate_limit::{self, Limit, TakeOutcome},
     tokens::scope::printable_excerpt,
 };
@@ -146,7 +146,7 @@ pub async fn authenticate(
     header: &HeaderCredentials,
     form_client_id: Option<&str>,
     form_client_secret: Option<&str>,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<Arc<Client>, OAuthError> {
     let by_header = !matches!(header, HeaderCredentials::Absent);
     // RFC 6749 section 2.3: "The client MUST NOT use more than one authentication method in each request."
@@ -170,7 +170,7 @@ pub async fn authenticate(
             Err(OAuthError::invalid_request("client_id differs from the authenticated client"))
         }
         Some(client) => Ok(client),
-        None => refused(app, &Claim::of(header, form_client_id, form_client_secret), origin).await,
+        None => refused(app, &Claim::of(header, form_client_id, form_client_secret), context).await,
     }
 }
 
@@ -216,15 +216,15 @@ impl Claim {
 }
 
 /// Refuses without saying why, and counts it (RFC 6749 section 2.3.1). A success counts nothing, so it costs no write.
-async fn refused<T>(app: &App, claim: &Claim, origin: &Origin) -> Result<T, OAuthError> {
+async fn refused<T>(app: &App, claim: &Claim, context: &RequestContext) -> Result<T, OAuthError> {
     let (client_id, expected) =
         (printable_excerpt([claim.client_id.as_str()]), claim.expected(&app.clients()));
-    let ip = origin.ip.map(tracing::field::display);
+    let ip = context.ip.map(tracing::field::display);
     tracing::info!(client_id, found = claim.found, expected, ip, "client authentication failed");
     metrics::counter!("postern_client_authentication_failures_total").increment(1);
     let limit =
         Limit { name: "client_failures_per_source", rate: app.config.limits.client_failures_per_source };
-    match rate_limit::take_relaxed(app, limit, &rate_limit::source_of_ip(origin.ip)).await? {
+    match rate_limit::take_relaxed(app, limit, &rate_limit::source_of_ip(context.ip)).await? {
         TakeOutcome::Within(_) => Err(OAuthError::invalid_client(claim.by_header)),
         TakeOutcome::Limited { retry_after, .. } => Err(OAuthError::too_many_requests(retry_after)),
     }

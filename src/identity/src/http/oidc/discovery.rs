@@ -13,11 +13,7 @@ use super::{
     authorize, end_session,
     ready::{Answer, Ready, public_for},
 };
-use crate::{
-    App, crypto,
-    login::{self, policy::Acr},
-    resources::ISSUER_SCOPES,
-};
+use crate::{App, acr::Acr, crypto, login, resources::ISSUER_SCOPES};
 
 /// How long the documents may be cached.
 const MAX_AGE: Duration = Duration::from_mins(5);

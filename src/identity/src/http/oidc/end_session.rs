@@ -8,7 +8,7 @@ use poem::{Request, Response};
 
 use super::{
     authorize::{read_form, to_client},
-    origin,
+    request_context,
 };
 use crate::{
     App,
@@ -31,9 +31,9 @@ pub const PATH: &str = "/oauth2/logout";
 pub async fn show(app: App, request: Request) -> Answer {
     let parameters = Parameters::parse(request.uri().query().unwrap_or_default().as_bytes())?;
     let logout = LogoutRequest::parse(&app, &parameters)?;
-    let origin = origin(&request);
+    let context = request_context(&app, &request);
     let secret = security::session_secret(&app, &request);
-    match logout::begin(&app, logout, secret, &origin).await? {
+    match logout::begin(&app, logout, secret, &context).await? {
         LogoutStep::SignedOut { redirect_uri: return_to } => {
             signed_out(&app, &request, &parameters, return_to)
         }
@@ -51,8 +51,8 @@ pub async fn submit(app: App, mut request: Request) -> Answer {
     };
     security::own_form(&app, &request, Some(token))?;
     let logout = LogoutRequest::parse(&app, &parameters)?;
-    let origin = origin(&request);
-    let return_to = logout::confirm(&app, logout, security::session_secret(&app, &request), &origin).await?;
+    let context = request_context(&app, &request);
+    let return_to = logout::confirm(&app, logout, security::session_secret(&app, &request), &context).await?;
     signed_out(&app, &request, &parameters, return_to)
 }
 

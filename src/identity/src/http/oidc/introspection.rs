@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     client_authentication::{HeaderCredentials, authenticate},
-    origin,
+    request_context,
 };
 use crate::{
     App,
@@ -146,10 +146,10 @@ impl IntrospectionApi {
         header: HeaderCredentials,
         form: OAuthForm<IntrospectionRequest>,
     ) -> Result<Uncached<Introspection>, OAuthError> {
-        let origin = origin(request);
+        let context = request_context(&self.app, request);
         let form = form.0;
         let (client_id, secret) = (form.client_id.as_deref(), form.client_secret.as_deref());
-        let caller = authenticate(&self.app, &header, client_id, secret, &origin).await?;
+        let caller = authenticate(&self.app, &header, client_id, secret, &context).await?;
         // RFC 7662 section 2.1: without a secret anybody could fish for tokens.
         if caller.public() {
             return Err(OAuthError::invalid_client(false));

@@ -4,7 +4,7 @@ use poem::http::{HeaderMap, HeaderValue};
 use poem_openapi::{Object, OpenApi};
 
 use super::ready::{Answer, Ready, public_for};
-use crate::{App, tokens::keys::jwks_max_age};
+use crate::{App, keys::jwks_max_age};
 
 /// The key set.
 pub struct JwksApi {
@@ -63,7 +63,7 @@ impl JwksApi {
     /// unknown `kid`.
     #[oai(path = "/.well-known/jwks.json", method = "get", operation_id = "jwks")]
     async fn jwks(&self, headers: &HeaderMap) -> Answer<JwkSet> {
-        let keys = self.app.keys();
+        let keys = self.app.signing_keys.ring();
         let jwks = keys.jwks();
         Ready::new(jwks.body.clone(), &jwks.etag, self.cache_control.clone()).answer(headers).into()
     }

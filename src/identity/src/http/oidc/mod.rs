@@ -12,4 +12,4 @@ pub mod revocation;
 pub mod token;
 pub mod userinfo;
 
-use super::client_ip::origin;
+use super::request_context;

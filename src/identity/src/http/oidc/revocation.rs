@@ -6,10 +6,11 @@ use serde::Deserialize;
 
 use super::{
     client_authentication::{HeaderCredentials, authenticate},
-    origin,
+    request_context,
 };
 use crate::{
     App,
+    core::Actor,
     http::{
         error::OAuthError,
         oauth_form::{OAuthForm, Parameters},
@@ -66,14 +67,15 @@ impl RevocationApi {
         header: HeaderCredentials,
         form: OAuthForm<RevocationRequest>,
     ) -> Result<RevocationAnswer, OAuthError> {
-        let origin = origin(request);
+        let context = request_context(&self.app, request);
         let form = form.0;
         let (client_id, secret) = (form.client_id.as_deref(), form.client_secret.as_deref());
-        let client = authenticate(&self.app, &header, client_id, secret, &origin).await?;
+        let client = authenticate(&self.app, &header, client_id, secret, &context).await?;
+        let context = context.by(Actor::Client(client.client_id().to_owned()));
         if form.token.is_empty() {
             return Err(OAuthError::invalid_request("token is missing"));
         }
-        revocation::revoke(&self.app, &client, &form.token, &origin).await?;
+        revocation::revoke(&self.app, &client, &form.token, &context).await?;
         Ok(RevocationAnswer::Revoked)
     }
 }

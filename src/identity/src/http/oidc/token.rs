@@ -6,10 +6,11 @@ use serde::Deserialize;
 
 use super::{
     client_authentication::{HeaderCredentials, authenticate},
-    origin,
+    request_context,
 };
 use crate::{
     App,
+    core::Actor,
     http::{
         error::OAuthError,
         oauth_form::{OAuthForm, Parameters},
@@ -135,10 +136,11 @@ impl TokenApi {
         header: HeaderCredentials,
         form: OAuthForm<TokenRequest>,
     ) -> Result<Uncached<Tokens>, OAuthError> {
-        let origin = origin(request);
+        let context = request_context(&self.app, request);
         let form = form.0;
         let (client_id, secret) = (form.client_id.as_deref(), form.client_secret.as_deref());
-        let client = authenticate(&self.app, &header, client_id, secret, &origin).await?;
+        let client = authenticate(&self.app, &header, client_id, secret, &context).await?;
+        let context = context.by(Actor::Client(client.client_id().to_owned()));
         let target = RequestedTarget { scope: form.scope.as_deref(), resources: &form.resource };
         let issued = match form.grant_type.as_str() {
             "authorization_code" => {
@@ -148,7 +150,7 @@ impl TokenApi {
                     code_verifier: form.code_verifier.as_deref(),
                     target,
                 };
-                authorization_code::redeem(&self.app, &client, redemption, &origin).await
+                authorization_code::redeem(&self.app, &client, redemption, &context).await
             }
             "refresh_token" => {
                 let refresh_token = required(form.refresh_token.as_deref(), "refresh_token")?;
@@ -156,11 +158,11 @@ impl TokenApi {
                     &self.app,
                     &client,
                     RefreshTokenRequest { refresh_token, target },
-                    &origin,
+                    &context,
                 )
                 .await
             }
-            "client_credentials" => client_credentials::issue_to(&self.app, &client, target).await,
+            "client_credentials" => client_credentials::issue_to(&self.app, &client, target, &context).await,
             "" => return Err(OAuthError::invalid_request("grant_type is missing")),
             _ => return Err(OAuthError::new("unsupported_grant_type", "this grant_type is not supported")),
         };

@@ -11,8 +11,8 @@ use super::{
 use crate::{
     App,
     accounts::{change_limit, password},
-    audit::Origin,
-    http::{client_ip, security},
+    core::RequestContext,
+    http::{request_context, security},
     login::{credential_change::CredentialChange, passkey, second_factor, totp},
     sessions::{self, SignedInUser},
 };
@@ -59,10 +59,9 @@ pub async fn show(app: App, request: Request) -> Answer {
 pub async fn sign_out(app: App, mut request: Request) -> Answer {
     Form::read(&app, &mut request).await?;
     if let Some(signed_in) = signed_in(&app, &request).await? {
-        let origin = client_ip::origin(&request);
-        let now = app.clock.now();
+        let context = request_context(&app, &request);
         let sid = signed_in.session.sid;
-        app.db.write(async |tx| sessions::end(&app, tx, sid, "signed_out", &origin, now).await).await?;
+        app.write(&context, async |write| sessions::end(write, sid, "signed_out").await).await?;
     }
     let mut response = see_other("/logged-out");
     security::clear_session(&app, &mut response);
@@ -93,10 +92,10 @@ pub(super) async fn signed_in_for(
 pub(super) fn credential_change<'a>(
     signed_in: &'a SignedInUser,
     form: &Form,
-    origin: &'a Origin,
+    context: &'a RequestContext,
 ) -> CredentialChange<'a> {
     let ends_others = form.get("end_others").is_some();
-    CredentialChange { principal: signed_in.principal(), ends_others, origin }
+    CredentialChange { principal: signed_in.principal(), ends_others, context }
 }
 
 /// Lets somebody into a page of ours, or says where to sign in for it first.

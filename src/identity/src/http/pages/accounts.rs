@@ -31,7 +31,7 @@ use crate::{
         recovery::{self, ResetRequest},
         registration::{self, RegistrationRequest},
     },
-    http::{client_ip::origin, security},
+    http::{request_context, security},
     passwords::{Weakness, rules::LONGEST},
     users::Profile,
 };
@@ -80,7 +80,7 @@ pub async fn submit_registration(app: App, mut request: Request) -> Answer {
         profile,
         authorization_request_id: waits_in,
     };
-    match registration::register(&app, new, way.page.language(), &origin(&request)).await {
+    match registration::register(&app, new, way.page.context()).await {
         Ok(()) => {
             way.waits_in(row).await?;
             let mut response = see_other(&way.along("/register?sent=yes"));
@@ -104,7 +104,7 @@ pub async fn resend(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let way = Way::of(&app, &request, form.get("request")).await?;
     let email = form.typed("email");
-    match registration::resend(&app, email, way.page.language(), &origin(&request)).await {
+    match registration::resend(&app, email, way.page.context()).await {
         Ok(()) => {
             let mut response = see_other(&way.along("/register?sent=again"));
             security::set_registering(&app, &mut response, email);
@@ -138,7 +138,7 @@ pub async fn submit_verification(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let page = Page::of(&app, &request, None);
     let (token, password) = (form.typed("token"), form.typed("password"));
-    match registration::verify_email(&app, token, Some(password), &origin(&request)).await {
+    match registration::verify_email(&app, token, Some(password), &request_context(&app, &request)).await {
         Ok(verified) => {
             let way = Way::on(&app, &request, verified.authorization_request_id).await?;
             let mut response = way.done("email-verified", "email-verified-text")?;
@@ -189,7 +189,7 @@ pub async fn submit_forgot(app: App, mut request: Request) -> Answer {
         authorization_request_id: waits_in,
         device_secret: security::device_secret(&app, &request),
     };
-    match recovery::request_reset(&app, forgot, way.page.language(), &origin(&request)).await {
+    match recovery::request_reset(&app, forgot, way.page.context()).await {
         Ok(()) => {
             way.waits_in(row).await?;
             Ok(see_other(&way.along("/forgot-password?sent=yes")))
@@ -220,7 +220,7 @@ pub async fn submit_reset(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let page = Page::of(&app, &request, None);
     let (token, password) = (form.typed("token"), form.typed("password"));
-    match recovery::reset(&app, token, password, &origin(&request)).await {
+    match recovery::reset(&app, token, password, &request_context(&app, &request)).await {
         Ok(asked) => Way::on(&app, &request, asked).await?.done("password-changed", "password-changed-text"),
         Err(cause) => match mistake(&page, &cause) {
             Some(mistake) => show_reset(&app, &page, token, Some(mistake)),
@@ -250,8 +250,8 @@ pub async fn submit_password(app: App, mut request: Request) -> Answer {
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
     let page = Page::of(&app, &request, None);
-    let origin = origin(&request);
-    let change = credential_change(&signed_in, &form, &origin);
+    let context = request_context(&app, &request);
+    let change = credential_change(&signed_in, &form, &context);
     match password::change(&app, change, form.typed("password")).await {
         Ok(()) => Ok(see_other("/account?done=password")),
         Err(cause) => match mistake(&page, &cause) {

@@ -9,7 +9,7 @@ use super::{
     login::Destination,
     see_other,
 };
-use crate::{App, accounts::applications, http::client_ip::origin};
+use crate::{App, accounts::applications, http::request_context};
 
 /// `GET /account/applications`.
 pub async fn show(app: App, request: Request) -> Answer {
@@ -41,6 +41,6 @@ pub async fn remove(app: App, mut request: Request) -> Answer {
         return Ok(see_other("/login?to=applications"));
     };
     let client_id = form.get("client_id").ok_or(Refusal::Malformed)?;
-    applications::remove(&app, signed_in.principal(), client_id, &origin(&request)).await?;
+    applications::remove(&app, signed_in.principal(), client_id, &request_context(&app, &request)).await?;
     Ok(see_other("/account/applications?done=removed"))
 }

@@ -13,9 +13,9 @@ use super::{
 };
 use crate::{
     App,
-    authorization::{self, AuthorizationStep, InteractionError, PendingRequest},
+    authorization::{self, AuthorizationStep, ConsentAnswer, InteractionError, PendingRequest},
     clients::GrantType,
-    http::{client_ip, security},
+    http::{request_context, security},
     sessions::{self, SignedInUser},
 };
 
@@ -44,8 +44,9 @@ pub async fn submit(app: App, mut request: Request) -> Answer {
         _ => return Err(super::Refusal::Malformed.into()),
     };
     let browser = security::browser_secret(&app, &request).unwrap_or_default();
-    let origin = client_ip::origin(&request);
-    match authorization::record_consent(&app, handle, browser, &signed_in, allow, &origin).await {
+    let context = request_context(&app, &request);
+    let answer = ConsentAnswer { handle, browser_secret: browser, allow };
+    match authorization::record_consent(&app, &context, &signed_in, answer).await {
         Ok(stored) => Ok(see_other(&onward(&stored))),
         Err(InteractionError::StepOutOfOrder | InteractionError::SessionEnded(_)) => {
             Ok(see_other(&onward(handle)))

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     App,
     accounts::export,
-    http::{account::data::ATTACHMENT, client_ip::origin},
+    http::{account::data::ATTACHMENT, request_context},
 };
 
 /// `GET /account/data`.
@@ -36,7 +36,7 @@ pub async fn export(app: App, mut request: Request) -> Answer {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    let document = export::document(&app, signed_in.principal(), &origin(&request)).await?;
+    let document = export::document(&app, signed_in.principal(), &request_context(&app, &request)).await?;
     let text = serde_json::to_string_pretty(&document).map_err(|cause| PageError::internal(&cause))?;
     Ok(Response::builder()
         .content_type("application/json")

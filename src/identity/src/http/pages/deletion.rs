@@ -17,7 +17,7 @@ use crate::{
     App,
     accounts::deletion,
     authorization::PendingRequest,
-    http::{client_ip::origin, security},
+    http::{request_context, security},
     readable,
     sessions::{self, SignedInUser},
 };
@@ -43,7 +43,7 @@ pub async fn close(app: App, mut request: Request) -> Answer {
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
     let page = Page::of(&app, &request, None);
-    let deletion_at = deletion::close(&app, signed_in.principal(), &origin(&request)).await?;
+    let deletion_at = deletion::close(&app, signed_in.principal(), &request_context(&app, &request)).await?;
     let date = [("date", readable::format_minute(deletion_at).into())];
     let values = context! {
         title => page.message("account-closed"),
@@ -83,18 +83,18 @@ pub async fn restore(app: App, mut request: Request) -> Answer {
         Ok(closed) => closed,
         Err(elsewhere) => return Ok(elsewhere),
     };
-    let origin = origin(&request);
+    let context = request_context(&app, &request);
     match form.get("keep") {
         Some("yes") => {
-            deletion::restore(&app, signed_in.principal(), &origin).await?;
+            deletion::restore(&app, signed_in.principal(), &context).await?;
             Ok(match pending(&app, &request, &form).await {
                 Some(pending) => see_other(&onward(&pending.handle)),
                 None => see_other("/account?done=restored"),
             })
         }
         Some("no") => {
-            let (sid, now) = (signed_in.session.sid, app.clock.now());
-            app.db.write(async |tx| sessions::end(&app, tx, sid, "signed_out", &origin, now).await).await?;
+            let sid = signed_in.session.sid;
+            app.write(&context, async |write| sessions::end(write, sid, "signed_out").await).await?;
             let mut response = see_other("/logged-out");
             security::clear_session(&app, &mut response);
             Ok(response)

@@ -28,7 +28,7 @@ use crate::{
         email_change::{self, PendingEmailChange},
         email_undo,
     },
-    http::{client_ip::origin, security},
+    http::security,
     sessions::SignedInUser,
 };
 
@@ -53,8 +53,7 @@ pub async fn submit(app: App, mut request: Request) -> Answer {
     };
     let page = Page::of(&app, &request, None);
     let email = form.typed("email");
-    match email_change::request(&app, signed_in.principal(), email, page.language(), &origin(&request)).await
-    {
+    match email_change::request(&app, signed_in.principal(), email, page.context()).await {
         Ok(()) => Ok(see_other("/account/email?sent=yes")),
         Err(cause) => match mistake(&page, &cause) {
             Some(mistake) => show_email(&page, &signed_in, None, email, Some(mistake)),
@@ -98,7 +97,7 @@ pub async fn submit_confirmation(app: App, mut request: Request) -> Answer {
         Ok((signed_in, _)) => signed_in,
         Err(elsewhere) => return Ok(elsewhere),
     };
-    match email_change::confirm(&app, signed_in.principal(), token, &origin(&request)).await {
+    match email_change::confirm(&app, signed_in.principal(), token, page.context()).await {
         Ok(email) => {
             let values = context! {
                 title => page.message("email-changed"),
@@ -156,7 +155,7 @@ pub async fn undo(app: App, request: Request) -> Answer {
 pub async fn submit_undo(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let page = Page::of(&app, &request, None);
-    let undone = email_undo::undo(&app, form.typed("token"), page.language(), &origin(&request)).await;
+    let undone = email_undo::undo(&app, form.typed("token"), page.context()).await;
     let (status, title, text, email) = match undone {
         Ok(email) => (StatusCode::OK, "email-undone", "email-undone-text", Some(email)),
         Err(AccountError::EmailInUse) => (StatusCode::CONFLICT, "email-in-use", "email-in-use-text", None),

@@ -11,14 +11,15 @@ use super::{
 use crate::{
     App,
     accounts::{AccountError, invitations},
-    http::client_ip::origin,
+    http::request_context,
     users::Profile,
 };
 
 /// `GET`: the mailed link. The address is that of the invitation.
 pub(super) async fn show(app: &App, request: &Request, token: &str) -> Answer {
     let email = invited(app, token).await?;
-    show_invitation(app, &Page::of(app, request, None), token, &email, "", None)
+    let fields = InvitationFields { token, email: &email, name: "" };
+    show_invitation(app, &Page::of(app, request, None), fields, None)
 }
 
 /// `POST`.
@@ -26,14 +27,14 @@ pub(super) async fn submit(app: &App, request: &Request, form: &Form, token: &st
     let page = Page::of(app, request, None);
     let name = form.typed("name");
     let profile = Profile { name: form.get("name").map(str::to_owned), ..Profile::default() };
-    let origin = origin(request);
-    match invitations::accept(app, token, form.typed("password"), profile, &origin).await {
+    let context = request_context(app, request);
+    match invitations::accept(app, token, form.typed("password"), profile, &context).await {
         Ok(_) => Way::on(app, request, None).await?.done("email-verified", "invited-text"),
         Err(AccountError::InvalidLink) => Err(over()),
         Err(cause) => match mistake(&page, &cause) {
             Some(mistake) => {
                 let email = invited(app, token).await?;
-                show_invitation(app, &page, token, &email, name, Some(mistake))
+                show_invitation(app, &page, InvitationFields { token, email: &email, name }, Some(mistake))
             }
             None => Err(cause.into()),
         },
@@ -49,14 +50,16 @@ fn over() -> PageError {
     PageError::from(Refusal::LinkOver).way_on("/login?to=account".to_owned(), "have-an-account")
 }
 
-fn show_invitation(
-    app: &App,
-    page: &Page,
-    token: &str,
-    email: &str,
-    name: &str,
-    mistake: Option<Mistake>,
-) -> Answer {
+/// What the form shows again after a mistake.
+#[derive(Clone, Copy)]
+struct InvitationFields<'a> {
+    token: &'a str,
+    email: &'a str,
+    name: &'a str,
+}
+
+fn show_invitation(app: &App, page: &Page, fields: InvitationFields<'_>, mistake: Option<Mistake>) -> Answer {
+    let InvitationFields { token, email, name } = fields;
     let hint = length_hint(page, app.config.password.min_length);
     show_form(page, "pages/invitation.html", context! { token, email, name, hint }, mistake)
 }

@@ -34,7 +34,7 @@ pub fn mount(app: &App, routes: Route) -> Route {
 }
 
 async fn list(app: App, request: Request) -> Answer {
-    let samples = samples::render_all(&app)?;
+    let samples = samples::render_all(&app, &app.templates)?;
     let mails: Vec<_> = samples.chunk_by(|one, other| one.template == other.template).map(mail).collect();
     Page::of(&app, &request, None).show("pages/mail-previews.html", context! { mails })
 }
@@ -51,8 +51,8 @@ fn mail(samples: &[Sample]) -> Value {
 /// The HTML part by itself.
 async fn show(app: App, request: Request) -> Answer {
     let named = |name| request.raw_path_param(name).unwrap_or_default();
-    let sample =
-        samples::render_if_known(&app, named("template"), named("language"))?.ok_or(Refusal::NotFound)?;
+    let sample = samples::render_if_known(&app, &app.templates, named("template"), named("language"))?
+        .ok_or(Refusal::NotFound)?;
     Ok(Response::builder()
         .content_type("text/html; charset=utf-8")
         .header(CONTENT_SECURITY_POLICY, AS_MAIL)

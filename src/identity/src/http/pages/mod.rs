@@ -43,7 +43,7 @@ use poem::{
     error::NotFoundError,
     http::{
         HeaderValue, StatusCode,
-        header::{ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, LOCATION},
+        header::{ACCEPT, CACHE_CONTROL, LOCATION},
     },
 };
 
@@ -53,6 +53,7 @@ pub use self::{
 };
 use super::security;
 use crate::App;
+use crate::{core::RequestContext, http::context_in_language};
 
 /// What a page's handler answers.
 pub type Answer = Result<Response, PageError>;
@@ -61,7 +62,7 @@ pub type Answer = Result<Response, PageError>;
 #[derive(Clone)]
 pub struct Page {
     app: App,
-    language: String,
+    context: RequestContext,
     browser: String,
     path: String,
 }
@@ -69,10 +70,9 @@ pub struct Page {
 impl Page {
     /// A page for whoever sent this request. `ui_locales` is what an authorization request asked for.
     pub fn of(app: &App, request: &Request, ui_locales: Option<&str>) -> Self {
-        let accepted = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         Self {
             app: app.clone(),
-            language: app.templates.negotiate_language(ui_locales, accepted),
+            context: context_in_language(app, request, ui_locales),
             browser: security::ensure_browser(app, request),
             path: request.uri().path().to_owned(),
         }
@@ -88,7 +88,12 @@ impl Page {
 
     /// The language it is shown in.
     pub fn language(&self) -> &str {
-        &self.language
+        &self.context.language
+    }
+
+    /// The context of the request that the page answers.
+    pub fn context(&self) -> &RequestContext {
+        &self.context
     }
 
     /// The token its forms carry.
@@ -103,14 +108,15 @@ impl Page {
 
     /// The same with arguments, which are escaped.
     pub fn message_with(&self, key: &str, arguments: &[(&'static str, Value)]) -> Option<Value> {
-        self.app.templates.text(&self.language, key, arguments).map(Value::from_safe_string)
+        self.app.templates.text(&self.context.language, key, arguments).map(Value::from_safe_string)
     }
 
     /// Renders a template; the browser keeps its name.
     pub fn show(&self, template: &str, values: Value) -> Answer {
         // What a template may always ask for; a page's own values come before.
         let usual = context! { asker => (), flow => context! { form_token => self.form_token() } };
-        let text = self.app.templates.render(template, &self.language, context! { ..values, ..usual })?;
+        let text =
+            self.app.templates.render(template, &self.context.language, context! { ..values, ..usual })?;
         let mut response = security::html(text, &self.path);
         security::set_browser(&self.app, &mut response, &self.browser);
         Ok(response)

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     App,
-    http::client_ip,
+    http::request_context,
     login::passkey::enrolment::{self, PasskeyError},
     readable,
     users::User,
@@ -47,7 +47,7 @@ pub async fn begin(app: App, mut request: Request) -> Answer {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    match enrolment::begin(&app, signed_in.principal(), &client_ip::origin(&request)).await {
+    match enrolment::begin(&app, signed_in.principal(), &request_context(&app, &request)).await {
         Ok(options) => Ok(json(&serde_json::json!({ "publicKey": options }))),
         Err(cause) => refuse(&app, &request, &signed_in.user, cause).await,
     }
@@ -61,8 +61,8 @@ pub async fn confirm(app: App, mut request: Request) -> Answer {
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
     let answer = serde_json::from_str(form.typed("answer")).unwrap_or_default();
-    let origin = client_ip::origin(&request);
-    let change = credential_change(&signed_in, &form, &origin);
+    let context = request_context(&app, &request);
+    let change = credential_change(&signed_in, &form, &context);
     match enrolment::complete(&app, change, &answer, form.typed("name")).await {
         Ok(_) => Ok(see_other(&format!("{PATH}?done=added"))),
         Err(cause) => refuse(&app, &request, &signed_in.user, cause).await,
@@ -76,9 +76,9 @@ pub async fn rename(app: App, mut request: Request) -> Answer {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    let origin = client_ip::origin(&request);
+    let context = request_context(&app, &request);
     let (principal, id) = (signed_in.principal(), id_of(&form)?);
-    match enrolment::rename(&app, principal, id, form.typed("name"), &origin).await {
+    match enrolment::rename(&app, principal, id, form.typed("name"), &context).await {
         Ok(()) => Ok(see_other(&format!("{PATH}?done=renamed"))),
         Err(cause) => refuse(&app, &request, &signed_in.user, cause).await,
     }
@@ -91,8 +91,8 @@ pub async fn remove(app: App, mut request: Request) -> Answer {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    let origin = client_ip::origin(&request);
-    let change = credential_change(&signed_in, &form, &origin);
+    let context = request_context(&app, &request);
+    let change = credential_change(&signed_in, &form, &context);
     match enrolment::remove(&app, change, id_of(&form)?).await {
         Ok(()) => Ok(see_other(&format!("{PATH}?done=removed"))),
         Err(cause) => refuse(&app, &request, &signed_in.user, cause).await,

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     App,
     accounts::profile::{self, ClaimChange, PostalAddressChange, ProfileChange},
-    http::client_ip::origin,
+    http::request_context,
 };
 
 /// The fields, by the names of their claims (OpenID Connect Core section 5.1).
@@ -64,7 +64,7 @@ pub async fn submit(app: App, mut request: Request) -> Answer {
         claims: typed(&form, &CLAIMS),
         address: PostalAddressChange::Members(typed(&form, &ADDRESS)),
     };
-    match profile::change(&app, signed_in.principal(), change, &origin(&request)).await {
+    match profile::change(&app, signed_in.principal(), change, &request_context(&app, &request)).await {
         Ok(_) => Ok(see_other("/account/profile?done=yes")),
         Err(cause) => match mistake(&page, &cause) {
             Some(mistake) => {

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     App,
     accounts::recovery_codes,
-    http::client_ip::origin,
+    http::request_context,
     login::{recovery_code, second_factor},
 };
 
@@ -38,7 +38,7 @@ pub async fn renew(app: App, mut request: Request) -> Answer {
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
     let page = Page::of(&app, &request, None);
-    let origin = origin(&request);
-    let codes = recovery_codes::replace_set(&app, credential_change(&signed_in, &form, &origin)).await?;
+    let context = request_context(&app, &request);
+    let codes = recovery_codes::replace_set(&app, credential_change(&signed_in, &form, &context)).await?;
     page.show("pages/recovery-codes.html", context! { here => "recovery-codes", left => codes.len(), codes })
 }

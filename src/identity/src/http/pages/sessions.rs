@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     App,
-    http::client_ip::origin,
+    http::request_context,
     readable,
     sessions::{self, Session, SessionKind, SignedInUser},
 };
@@ -57,13 +57,13 @@ pub async fn end(app: App, mut request: Request) -> Answer {
     let Some(signed_in) = signed_in(&app, &request).await? else {
         return Ok(see_other("/login?to=sessions"));
     };
-    let origin = origin(&request);
+    let context = request_context(&app, &request);
     match form.get("sid") {
-        Some("others") => drop(sessions::end_others(&app, signed_in.principal(), &origin).await?),
+        Some("others") => drop(sessions::end_others(&app, signed_in.principal(), &context).await?),
         Some(sid) => {
             let sid = sid.parse().map_err(|_| Refusal::Malformed)?;
             // One that has ended meanwhile is as good as ended.
-            sessions::end_own(&app, signed_in.principal(), sid, &origin).await?;
+            sessions::end_own(&app, signed_in.principal(), sid, &context).await?;
         }
         None => return Err(Refusal::Malformed.into()),
     }

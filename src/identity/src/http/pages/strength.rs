@@ -7,7 +7,7 @@ use super::{Answer, Form, Page, Refusal, account::signed_in, accounts::about, js
 use crate::{
     App,
     accounts::password_strength::{PasswordOwner, assess},
-    http::client_ip::origin,
+    http::request_context,
     passwords::{PasswordAssessment, Weakness},
 };
 
@@ -25,7 +25,9 @@ pub async fn show(app: App, mut request: Request) -> Answer {
         (None, None, false, Some(own)) => PasswordOwner::User(&own.user),
         (None, None, false, None) => return Err(Refusal::Malformed.into()),
     };
-    Ok(answer_json(&match assess(&app, form.typed("password"), whose, &origin(&request)).await? {
+    Ok(answer_json(&match assess(&app, form.typed("password"), whose, &request_context(&app, &request))
+        .await?
+    {
         Some(judged) => told(&page, judged),
         None => json!({}),
     }))

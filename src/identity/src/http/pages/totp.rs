@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     App,
-    http::client_ip,
+    http::request_context,
     login::totp::{self, Enrolment, TotpError},
     users::User,
 };
@@ -37,7 +37,7 @@ pub async fn begin(app: App, mut request: Request) -> Answer {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    match totp::begin_enrolment(&app, signed_in.principal(), &client_ip::origin(&request)).await {
+    match totp::begin_enrolment(&app, signed_in.principal(), &request_context(&app, &request)).await {
         Ok(_) | Err(TotpError::AlreadyEnrolled) => Ok(see_other(Destination::Totp.path())),
         Err(cause) => Err(cause.into()),
     }
@@ -54,8 +54,8 @@ pub async fn confirm(app: App, mut request: Request) -> Answer {
     if typed.trim().is_empty() {
         return render(&app, &request, &signed_in.user, Some(("code-needed", typed))).await;
     }
-    let origin = client_ip::origin(&request);
-    let change = credential_change(&signed_in, &form, &origin);
+    let context = request_context(&app, &request);
+    let change = credential_change(&signed_in, &form, &context);
     match totp::confirm(&app, change, typed).await {
         Ok(()) => Ok(see_other("/account?done=totp-on")),
         Err(TotpError::WrongCode) => {
@@ -74,8 +74,8 @@ pub async fn remove(app: App, mut request: Request) -> Answer {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    let origin = client_ip::origin(&request);
-    totp::remove(&app, credential_change(&signed_in, &form, &origin)).await?;
+    let context = request_context(&app, &request);
+    totp::remove(&app, credential_change(&signed_in, &form, &context)).await?;
     Ok(see_other("/account?done=totp-off"))
 }
 

@@ -11,12 +11,11 @@ use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use async_trait::async_trait;
 use futures_util::{join, try_join};
 use postern_entities::attempts;
 use postern_service::{
     clock::Timestamp,
-    database::{DatabaseError, StatementResult, Transaction},
+    database::{DatabaseError, StatementResult},
     settings::{Lifetime, Rate, RateKey},
 };
 use sea_orm::{FromQueryResult as _, StatementBuilder, sea_query::SelectStatement};
@@ -40,8 +39,11 @@ use super::{
 };
 use crate::{
     app::App,
-    audit::{Event, Origin},
+    app::Completion,
+    audit::Event,
     clients::Client,
+    core::Actor,
+    core::{RequestContext, Write},
     crypto,
     rate_limit::{self, Limit, TakeOutcome},
     sessions::{OpenedSession, Session, SessionKind, SignedInUser},
@@ -64,14 +66,12 @@ pub struct VerifyParameters<'a> {
     pub current_session: Option<&'a SignedInUser>,
     /// The device secret as the request carried it, unverified ([`devices`](crate::login::devices)).
     pub device_secret: Option<&'a str>,
-    /// Language of what is sent to the user.
-    pub language: &'a str,
-    pub origin: &'a Origin,
+    pub context: &'a RequestContext,
 }
 
 impl VerifyParameters<'_> {
     fn requester<'a>(&'a self, method: &'a dyn LoginMethod) -> Requester<'a> {
-        Requester { method, device_hash: self.device_secret.map(crypto::token_hash), origin: self.origin }
+        Requester { method, device_hash: self.device_secret.map(crypto::token_hash), context: self.context }
     }
 }
 
@@ -105,31 +105,6 @@ pub struct CompletedLogin<Output = ()> {
     pub device_secret: String,
     /// The output of the [`Completion`].
     pub completion_output: Output,
-}
-
-/// Work that a completed sign-in adds to the write that opens its session. `()` adds nothing.
-#[async_trait]
-pub trait Completion: Sync {
-    /// The result of the work.
-    type Output: Send;
-
-    /// Does the work. An error rolls back the sign-in.
-    async fn complete(
-        &self,
-        app: &App,
-        tx: &Transaction,
-        session: &Session,
-        user: &User,
-    ) -> Result<Self::Output, DatabaseError>;
-}
-
-#[async_trait]
-impl Completion for () {
-    type Output = ();
-
-    async fn complete(&self, _: &App, _: &Transaction, _: &Session, _: &User) -> Result<(), DatabaseError> {
-        Ok(())
-    }
 }
 
 /// Verifies a response. A rejected caller does not learn the reason; [`LoginError::AttemptEnded`] says that
@@ -182,8 +157,7 @@ pub async fn begin_and_verify<C: Completion>(
         session_kind,
         current_session: None,
         device_secret: begin.device_secret,
-        language: begin.language,
-        origin: begin.origin,
+        context: begin.context,
     };
     let requester = verify.requester(method);
     let reserved = reserve(app, Target::New(Box::new(row)), requester, now).await?;
@@ -270,7 +244,7 @@ impl<C: Completion> Verification<'_, C> {
     }
 
     async fn judge(&self, row: &attempts::Model, user: Option<&User>) -> Result<Proof, LoginError> {
-        let Self { app, verify, method, now, .. } = *self;
+        let Self { app, verify, method, .. } = *self;
         require_next_method(app, method, row, user).await?;
         if row.method.as_deref() != Some(method.name()) && method.requires_challenge() {
             return Err(LoginError::ResponseRejected);
@@ -281,8 +255,8 @@ impl<C: Completion> Verification<'_, C> {
             code: code.map(|(mac, end)| CodeMac { mac, expires_at: Timestamp::from_micros(end) }),
             ..Challenge::default()
         };
-        let from = RequestDetails { client: verify.client, language: verify.language, origin: verify.origin };
-        method.verify(&context(app, row, user, from, now)?, &challenge, &verify.response).await
+        let from = RequestDetails { client: verify.client, context: verify.context };
+        method.verify(&context(app, row, user, from)?, &challenge, &verify.response).await
     }
 
     /// Reads the account while the response is judged, so that a right response need not wait for these
@@ -306,7 +280,7 @@ impl<C: Completion> Verification<'_, C> {
         (user, mut account): (&User, AccountLookup<'_>),
         proof: Proof,
     ) -> Result<LoginOutcome<C::Output>, LoginError> {
-        let Self { app, verify, method, now, .. } = *self;
+        let Self { app, verify, method, .. } = *self;
         let row = &counts.row;
         let RequestedLogin { requirement, step_up_of, remembered } = requested_login(row)?;
         let mut factors = verified_factors(row)?;
@@ -315,7 +289,7 @@ impl<C: Completion> Verification<'_, C> {
             amr: method.amr().iter().chain(&proof.amr).map(|word| (*word).to_owned()).collect(),
             factor: method.factor(),
             user_verified: proof.user_verified,
-            at: now,
+            at: self.now,
         });
         let decision = account.enrolments.next_step(&account.enrolled, &requirement, &factors);
         let methods_used: Vec<_> = factors.iter().map(|proof| proof.method.clone()).collect();
@@ -327,31 +301,31 @@ impl<C: Completion> Verification<'_, C> {
         let progress =
             AttemptProgress { verified_factors: factors, completed, next_tries: app.config.login.code_tries };
         let notice = match completed && !account.device.known {
-            true => device_notice::new_device_notice(app, verify, user, now)?,
+            true => device_notice::new_device_notice(app, verify, user, self.now)?,
             false => None,
         };
-        let notified = AtomicBool::new(proof.notice.is_some());
         let new_device_notified = AtomicBool::new(false);
+        // The proof was right, so the user is the actor of what follows.
+        let context = &verify.context.clone().by(Actor::User(user.id));
         let verified = app
-            .db
-            .write(async |tx| {
+            .write(context, async |write| {
                 if let Some(other) = verify.current_session.filter(|current| current.user.id != user.id) {
                     // The other user's session ends, so both users' rows are locked, in the order that every
                     // write uses for two users.
-                    users::lock_all(tx, [other.user.id, user.id]).await?;
+                    users::lock_all(write, [other.user.id, user.id]).await?;
                 }
                 let lock_user = match &address_proof {
                     Some(_) => users::lock_user_statement(user.id),
                     None => users::lock_user_shared_statement(user.id),
                 };
-                let consumed = consume(tx, row, (&lock_user, &account), &proof, &progress, now).await?;
+                let consumed = consume(write, row, (&lock_user, &account), &proof, &progress).await?;
                 let mut user = consumed.ok_or(LoginError::ResponseRejected)?;
                 if let Some(notice) = proof.notice {
-                    notice.enqueue(tx).await?;
+                    notice.enqueue(write).await?;
                 }
-                counts.refund_or_reset(tx, completed);
+                counts.refund_or_reset(write, completed);
                 let event = event("login.proof_accepted", row).details(json!({ "methods": methods_used }));
-                tx.defer(&event.insert_statement(app, verify.origin, now));
+                write.defer(&event.insert_statement(app, context));
                 let of_app = verify.session_kind == SessionKind::Api;
                 match (decision, user.deletion_at) {
                     (NextStep::FactorRequired(methods), _) => Ok(LoginOutcome::FactorRequired { methods }),
@@ -365,18 +339,16 @@ impl<C: Completion> Verification<'_, C> {
                     }
                     (NextStep::InsufficientAcr(reached) | NextStep::Complete(reached), _) => {
                         if let Some(proof) = address_proof
-                            && proof.record(app, tx, verify, &mut user, now).await?
+                            && proof.record(write, verify, &mut user).await?
                         {
-                            account.device.forget(app, user.id, now);
-                            notified.store(true, Relaxed);
+                            account.device.forget(app, user.id, self.now);
                         }
-                        let remembered_device = account.device.remember(app, tx, &user, notice, now).await?;
-                        notified.fetch_or(remembered_device.notified, Relaxed);
+                        let remembered_device = account.device.remember(write, &user, notice).await?;
                         new_device_notified.fetch_or(remembered_device.notified, Relaxed);
                         let asked = SessionOptions { step_up_of, remembered };
                         let OpenedSession { session, cookie_secret } =
-                            open_or_renew(app, tx, verify, asked, &user, reached, now).await?;
-                        let made = self.completion.complete(app, tx, &session, &user).await?;
+                            open_or_renew(write, verify, asked, &user, reached).await?;
+                        let made = self.completion.complete(app, write, &session, &user).await?;
                         let device_secret = remembered_device.secret;
                         let now = CompletedLogin {
                             session,
@@ -390,9 +362,6 @@ impl<C: Completion> Verification<'_, C> {
                 }
             })
             .await;
-        if notified.into_inner() {
-            app.jobs.wake();
-        }
         if let Ok(LoginOutcome::Complete(done)) = &verified
             && !new_device_notified.into_inner()
         {
@@ -408,11 +377,11 @@ impl<C: Completion> Verification<'_, C> {
         let Self { app, verify, .. } = *self;
         let usual = app.templates.negotiate_language(None, None);
         // An app that names no language is given the default one, which says nothing about the user.
-        let said = verify.session_kind == SessionKind::Browser || verify.language != usual;
-        if !said || user.language.as_deref().unwrap_or(&usual) == verify.language {
+        let said = verify.session_kind == SessionKind::Browser || verify.context.language != usual;
+        if !said || user.language.as_deref().unwrap_or(&usual) == verify.context.language {
             return;
         }
-        if let Err(cause) = users::set_language(&app.db, user.id, verify.language).await {
+        if let Err(cause) = users::set_language(&app.db, user.id, &verify.context.language).await {
             tracing::warn!(%cause, "the language of a sign-in was not kept");
         }
     }
@@ -428,23 +397,17 @@ impl<C: Completion> Verification<'_, C> {
         let notice =
             owner.map(|user| device_notice::second_factor_notice(app, verify, user, now)).transpose()?;
         let event = event("login.failed", row).details(json!({ "method": verify.method }));
-        let notified = app
-            .db
-            .write(async |tx| -> Result<bool, DatabaseError> {
-                event.record(app, tx, verify.origin, now).await?;
-                if let (Some(user), Some(notice)) = (owner, notice)
-                    && let TakeOutcome::Within(_) =
-                        rate_limit::take(tx, SECOND_FACTOR_MAIL_LIMIT, &user.id.to_string(), now).await?
-                {
-                    notice.enqueue(tx).await?;
-                    return Ok(true);
-                }
-                Ok(false)
-            })
-            .await?;
-        if notified {
-            app.jobs.wake();
-        }
+        app.write(verify.context, async |write| -> Result<(), DatabaseError> {
+            event.record(write).await?;
+            if let (Some(user), Some(notice)) = (owner, notice)
+                && let TakeOutcome::Within(_) =
+                    rate_limit::take(write, SECOND_FACTOR_MAIL_LIMIT, &user.id.to_string()).await?
+            {
+                notice.enqueue(write).await?;
+            }
+            Ok(())
+        })
+        .await?;
         Ok(())
     }
 }
@@ -453,19 +416,18 @@ impl<C: Completion> Verification<'_, C> {
 /// when the account has changed since it was read: disabled, given another email, or enrolled with another
 /// factor.
 async fn consume(
-    tx: &Transaction,
+    write: &Write<'_>,
     row: &attempts::Model,
     (lock_user, account): (&SelectStatement, &AccountLookup<'_>),
     proof: &Proof,
     progress: &AttemptProgress,
-    now: Timestamp,
 ) -> Result<Option<User>, DatabaseError> {
     // The user's row is locked first, as in every change of credentials, so that no deadlock can arise.
-    let advance_attempt = store::advance_attempt_statement(row, progress, now);
+    let advance_attempt = store::advance_attempt_statement(row, progress, write.now());
     let mut statements: Vec<&dyn StatementBuilder> = vec![lock_user, &account.enrolments.statement];
     statements.extend(proof.consume_statement.as_ref().map(|consuming| consuming as &dyn StatementBuilder));
     statements.push(&advance_attempt);
-    let done = tx.batch(&statements).await?;
+    let done = write.batch(&statements).await?;
     let [StatementResult { row: Some(held), .. }, StatementResult { row: Some(enrolled), .. }, changed @ ..] =
         &*done
     else {
@@ -474,7 +436,7 @@ async fn consume(
     let user = User::from_query_result(held, "")?;
     let good = changed.iter().all(|one| one.rows_affected == 1)
         && account.enrolments.read_row(enrolled)? == account.enrolled
-        && users::may_sign_in(&user, now)
+        && users::may_sign_in(&user, write.now())
         && user.email == row.identifier;
     Ok(good.then_some(user))
 }

@@ -3,10 +3,7 @@
 //!
 //! Leaves to [`devices`] the rows and the rule of what a new device is.
 
-use postern_service::{
-    clock::Timestamp,
-    database::{DatabaseError, Transaction},
-};
+use postern_service::{clock::Timestamp, database::DatabaseError};
 use uuid::Uuid;
 
 use super::{
@@ -15,7 +12,7 @@ use super::{
 };
 use crate::{
     app::App,
-    audit::Origin,
+    core::{RequestContext, Write},
     crypto::{self, CryptoError},
     jobs::SealedJob,
     mail::{self, MailTemplate},
@@ -29,7 +26,7 @@ use crate::{
 pub(super) struct SignInDevice<'a> {
     /// The secret that the request carried, or a new one for a browser; none for an app that sent no secret.
     secret: Option<String>,
-    origin: &'a Origin,
+    context: &'a RequestContext,
 }
 
 /// The device of a sign-in in relation to one account, read before the write.
@@ -37,7 +34,7 @@ pub(super) struct AccountDevice<'a> {
     secret: String,
     pub(super) known: bool,
     /// The origin from which the secret was derived; none when the device has a random secret.
-    derived_from: Option<&'a Origin>,
+    derived_from: Option<&'a RequestContext>,
 }
 
 /// A device that the account remembers.
@@ -53,7 +50,7 @@ impl<'a> SignInDevice<'a> {
     pub(super) fn from_request(app: &App, verify: &VerifyParameters<'a>) -> Self {
         let browser = verify.session_kind == SessionKind::Browser;
         let new = || browser.then(|| app.random.token());
-        Self { secret: verify.device_secret.map(str::to_owned).or_else(new), origin: verify.origin }
+        Self { secret: verify.device_secret.map(str::to_owned).or_else(new), context: verify.context }
     }
 
     /// Looks up the device for an account. Without an account the same statements run.
@@ -68,7 +65,7 @@ impl<'a> SignInDevice<'a> {
             (secret.clone(), None)
         } else {
             let since = devices::remembered_since(db, user_id, now).await?;
-            (devices::derived_app_secret(app, user_id, since, self.origin), Some(self.origin))
+            (devices::derived_app_secret(app, user_id, since, self.context), Some(self.context))
         };
         let known = devices::find_known(db, Some(user_id), Some(&secret), now).await?.is_some();
         Ok(AccountDevice { secret, known, derived_from: silent })
@@ -80,8 +77,8 @@ impl AccountDevice<'_> {
     /// derived secret is derived anew.
     pub(super) fn forget(&mut self, app: &App, user_id: Uuid, now: Timestamp) {
         self.known = false;
-        if let Some(origin) = self.derived_from {
-            self.secret = devices::derived_app_secret(app, user_id, now, origin);
+        if let Some(context) = self.derived_from {
+            self.secret = devices::derived_app_secret(app, user_id, now, context);
         }
     }
 
@@ -89,26 +86,25 @@ impl AccountDevice<'_> {
     /// new device enqueues `notice`, within the limit on mail that strangers can cause.
     pub(super) async fn remember(
         self,
-        app: &App,
-        tx: &Transaction,
+        write: &Write<'_>,
         user: &User,
         notice: Option<SealedJob>,
-        now: Timestamp,
     ) -> Result<RememberedDevice, DatabaseError> {
         let secret = self.secret;
         let hash = crypto::token_hash(&secret);
         let mut notified = false;
         if let Some(notice) = notice
-            && devices::new_to_account(tx, user.id, &hash, now).await?
+            && devices::new_to_account(write, user.id, &hash).await?
         {
-            let limit = Limit { name: "new_device_mails", rate: app.config.limits.mails_per_recipient };
-            let taken = rate_limit::take(tx, limit, &user.id.to_string(), now).await?;
+            let limit =
+                Limit { name: "new_device_mails", rate: write.core.config.limits.mails_per_recipient };
+            let taken = rate_limit::take(write, limit, &user.id.to_string()).await?;
             if let TakeOutcome::Within(_) = taken {
-                notice.enqueue(tx).await?;
+                notice.enqueue(write).await?;
                 notified = true;
             }
         }
-        devices::remember(app, tx, user.id, &hash, now);
+        devices::remember(write, user.id, &hash);
         Ok(RememberedDevice { secret, notified })
     }
 }
@@ -128,7 +124,7 @@ pub(super) fn new_device_notice(
     let letter = MailTemplate {
         to: Some(&user.email),
         template: "new-device",
-        language: &mail::account_language(app, user),
+        language: &mail::account_language(&app.templates, user),
         path: Some("/account/sessions"),
     };
     Ok(Some(mail::prepare_with_facts(app, letter, notice_values(verify, now))?))
@@ -144,7 +140,7 @@ pub(super) fn second_factor_notice(
     let letter = MailTemplate {
         to: Some(&user.email),
         template: "second-step-failed",
-        language: &mail::account_language(app, user),
+        language: &mail::account_language(&app.templates, user),
         path: Some("/account/password"),
     };
     mail::prepare_with_facts(app, letter, notice_values(verify, now))
@@ -152,11 +148,11 @@ pub(super) fn second_factor_notice(
 
 /// Time, IP and device, as values for the mail templates.
 fn notice_values(verify: &VerifyParameters<'_>, now: Timestamp) -> [(&'static str, String); 3] {
-    let device = match (verify.client, &verify.origin.user_agent) {
+    let device = match (verify.client, &verify.context.user_agent) {
         (Some(client), _) if verify.session_kind == SessionKind::Api => client.row.name.clone(),
         (_, Some(user_agent)) => readable::device_name(user_agent),
         (_, None) => "-".to_owned(),
     };
-    let ip = verify.origin.ip.map_or_else(|| "-".to_owned(), |ip| ip.to_canonical().to_string());
+    let ip = verify.context.ip.map_or_else(|| "-".to_owned(), |ip| ip.to_canonical().to_string());
     [("at", readable::format_minute(now)), ("ip", ip), ("device", device)]
 }

@@ -7,10 +7,7 @@
 //! verified it.
 
 use postern_entities::users::{Column, Entity};
-use postern_service::{
-    clock::Timestamp,
-    database::{DatabaseError, Transaction},
-};
+use postern_service::database::DatabaseError;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, sea_query::Expr};
 use serde_json::json;
 
@@ -19,7 +16,8 @@ use super::{
     VerifyParameters, store,
 };
 use crate::{
-    accounts, app::App, audit::Event, grants, jobs::SealedJob, mail, passwords, sessions, users::User,
+    app::App, audit::Event, core::Write, grants, jobs::SealedJob, links, mail, passwords, sessions,
+    users::User,
 };
 
 const BECAUSE: &str = "address_proven";
@@ -43,7 +41,7 @@ impl EmailProof {
             method.is_ok_and(|method| method.proves_email())
         };
         let Some(by) = shown.iter().find(proves).filter(|_| !user.email_verified) else { return Ok(None) };
-        let notice = mail::prepare_notice(app, user, "password-ended")?;
+        let notice = mail::prepare_notice(app, &app.templates, user, "password-ended")?;
         Ok(Some(Self { method: by.method.clone(), notice }))
     }
 
@@ -52,38 +50,36 @@ impl EmailProof {
     /// about it.
     pub(super) async fn record(
         self,
-        app: &App,
-        tx: &Transaction,
+        write: &Write<'_>,
         verify: &VerifyParameters<'_>,
         user: &mut User,
-        now: Timestamp,
     ) -> Result<bool, DatabaseError> {
         Entity::update_many()
             .col_expr(Column::EmailVerified, Expr::value(true))
-            .col_expr(Column::UpdatedAt, Expr::value(now.micros()))
+            .col_expr(Column::UpdatedAt, Expr::value(write.now().micros()))
             .filter(Column::Id.eq(user.id))
-            .exec(tx)
+            .exec(write)
             .await?;
         user.email_verified = true;
-        user.updated_at = now.micros();
+        user.updated_at = write.now().micros();
         let event = Event::new("email.verified").user(user.id).details(json!({ "method": self.method }));
-        event.record(app, tx, verify.origin, now).await?;
-        if !passwords::remove(tx, user.id).await? {
+        event.record(write).await?;
+        if !passwords::remove(write, user.id).await? {
             return Ok(false);
         }
         // A link to change the email may have been requested by the stranger who knew the password.
-        accounts::end_links(tx, user.id, now).await?;
-        store::end_of_user(tx, user.id, now).await?;
-        devices::forget_all(tx, user.id).await?;
+        links::end_user_links(write, user.id).await?;
+        store::end_of_user(write, user.id).await?;
+        devices::forget_all(write, user.id).await?;
         // The session of this browser belongs to the reader of the mailbox, and continues.
         let own = verify.current_session.filter(|current| current.user.id == user.id);
         let own = own.map(|current| current.session.sid);
-        sessions::end_all_except(app, tx, user.id, own, BECAUSE, verify.origin, now).await?;
-        grants::revoke_user_grants(tx, user.id, None, BECAUSE, now).await?;
+        sessions::end_all_except(write, user.id, own, BECAUSE).await?;
+        grants::revoke_user_grants(write, user.id, None, BECAUSE).await?;
         let details = json!({ "method": "password", "by": BECAUSE });
         let event = Event::new("credential.removed").user(user.id).details(details);
-        event.record(app, tx, verify.origin, now).await?;
-        self.notice.enqueue(tx).await?;
+        event.record(write).await?;
+        self.notice.enqueue(write).await?;
         Ok(true)
     }
 }

@@ -26,7 +26,6 @@
 mod accept;
 mod device_notice;
 mod email_proof;
-mod in_flight;
 mod reserve;
 mod sending;
 mod session;
@@ -38,27 +37,29 @@ use std::time::Duration;
 use postern_entities::attempts;
 use postern_service::{
     clock::Timestamp,
-    database::{DatabaseError, Insertion, Transaction},
+    database::{DatabaseError, Insertion},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use self::{
-    accept::{CompletedLogin, Completion, LoginOutcome, VerifyParameters, begin_and_verify, verify},
-    in_flight::InFlightTries,
+    accept::{CompletedLogin, LoginOutcome, VerifyParameters, begin_and_verify, verify},
     status::{AttemptStatus, status},
 };
+pub use crate::app::Completion;
 
 use self::{sending::SendDecision, store::NewChallenge};
 use super::{
     Challenge, Context, LoginError, LoginMethod,
-    policy::{Acr, AuthenticationRequirement, Factor, NextStep, VerifiedFactor},
+    policy::{AuthenticationRequirement, Factor, NextStep, VerifiedFactor},
 };
 use crate::{
+    acr::Acr,
     app::App,
-    audit::{Event, Origin},
+    audit::Event,
     clients::Client,
+    core::{RequestContext, Write},
     crypto, mail,
     sessions::SignedInUser,
     users::{self, Email, User},
@@ -111,9 +112,7 @@ pub struct BeginParameters<'a> {
     pub requirement: AuthenticationRequirement,
     /// The device secret as the request carried it, unverified ([`super::devices`]).
     pub device_secret: Option<&'a str>,
-    /// Language of what is sent to the user.
-    pub language: &'a str,
-    pub origin: &'a Origin,
+    pub context: &'a RequestContext,
     /// The row of a new authorization request, stored in the same write as the challenge and so under the
     /// same limits.
     pub authorization_request_row: Option<Insertion>,
@@ -158,8 +157,8 @@ pub async fn begin(app: &App, begin: BeginParameters<'_>) -> Result<ChallengeOpe
         AttemptStart::WithIdentifier { identifier, .. } => {
             draft_for_identifier(app, &begin, identifier, now).await?
         }
-        AttemptStart::StepUp { signed_in } => draft_for_step_up(app, &begin, signed_in, now),
-        AttemptStart::Discoverable { .. } => new_draft(app, &begin, "", None, None, now),
+        AttemptStart::StepUp { signed_in } => draft_for_step_up(app, &begin, signed_in),
+        AttemptStart::Discoverable { .. } => new_draft(app, &begin, "", None, None),
         AttemptStart::Continue { attempt } => draft_from_stored(app, &begin, attempt, now).await?,
     };
     if draft.row.identifier.is_empty() && !method.discoverable() {
@@ -167,8 +166,8 @@ pub async fn begin(app: &App, begin: BeginParameters<'_>) -> Result<ChallengeOpe
     }
     require_next_method(app, &**method, &draft.row, draft.user.as_ref()).await?;
     let mut challenge = {
-        let from = RequestDetails { client: begin.client, language: begin.language, origin: begin.origin };
-        let cx = context(app, &draft.row, draft.user.as_ref(), from, now)?;
+        let from = RequestDetails { client: begin.client, context: begin.context };
+        let cx = context(app, &draft.row, draft.user.as_ref(), from)?;
         method.begin(&cx, draft.user.as_ref()).await?
     };
     let expires_in = match &challenge.code {
@@ -178,10 +177,10 @@ pub async fn begin(app: &App, begin: BeginParameters<'_>) -> Result<ChallengeOpe
     let shown = std::mem::take(&mut challenge.public_members);
     let message = challenge.message.take();
     let secret = draft.secret.clone();
-    let sent = store_challenge(app, &begin, &**method, draft, challenge, now).await?;
-    app.jobs.wake();
+    let sent = store_challenge(app, &begin, &**method, draft, challenge).await?;
     if let Some(message) = message.filter(|_| sent) {
-        mail::write_to_console(app, message).map_err(|cause| LoginError::MethodFailed(Box::new(cause)))?;
+        mail::write_to_console(app, &app.mailer, message)
+            .map_err(|cause| LoginError::MethodFailed(Box::new(cause)))?;
     }
     Ok(ChallengeOpened { attempt_secret: secret, expires_in, challenge: shown })
 }
@@ -195,17 +194,12 @@ async fn draft_for_identifier(
     let email = Email::parse(identifier).map_err(|_| LoginError::MalformedIdentifier)?;
     let user = users::find_by_email(app.db.reader(), &email).await?;
     let user = user.filter(|user| users::may_sign_in(user, now));
-    Ok(new_draft(app, begin, email.as_str(), user, None, now))
+    Ok(new_draft(app, begin, email.as_str(), user, None))
 }
 
-fn draft_for_step_up(
-    app: &App,
-    begin: &BeginParameters<'_>,
-    signed_in: &SignedInUser,
-    now: Timestamp,
-) -> AttemptDraft {
+fn draft_for_step_up(app: &App, begin: &BeginParameters<'_>, signed_in: &SignedInUser) -> AttemptDraft {
     let SignedInUser { session, user } = signed_in;
-    let mut draft = new_draft(app, begin, &user.email.clone(), Some(user.clone()), Some(session.sid), now);
+    let mut draft = new_draft(app, begin, &user.email.clone(), Some(user.clone()), Some(session.sid));
     let amr = serde_json::from_value(session.amr.clone()).unwrap_or_default();
     draft.row.proofs = json!([VerifiedFactor {
         method: SESSION_METHOD.to_owned(),
@@ -224,8 +218,8 @@ fn new_draft(
     identifier: &str,
     user: Option<User>,
     step_up_of: Option<Uuid>,
-    now: Timestamp,
 ) -> AttemptDraft {
+    let now = begin.context.now;
     let secret = app.random.token();
     let remembered = match begin.start {
         AttemptStart::WithIdentifier { remembered, .. } | AttemptStart::Discoverable { remembered } => {
@@ -287,8 +281,7 @@ async fn require_next_method(
 #[derive(Clone, Copy)]
 struct RequestDetails<'a> {
     client: Option<&'a Client>,
-    language: &'a str,
-    origin: &'a Origin,
+    context: &'a RequestContext,
 }
 
 fn context<'a>(
@@ -296,9 +289,8 @@ fn context<'a>(
     row: &'a attempts::Model,
     user: Option<&'a User>,
     from: RequestDetails<'a>,
-    now: Timestamp,
 ) -> Result<Context<'a>, LoginError> {
-    let RequestDetails { client, language, origin } = from;
+    let RequestDetails { client, context } = from;
     Ok(Context {
         app,
         attempt_hash: &row.attempt_hash,
@@ -307,9 +299,7 @@ fn context<'a>(
         user,
         first_factor_verified: !verified_factors(row)?.is_empty(),
         client,
-        language,
-        origin,
-        now,
+        context,
     })
 }
 
@@ -321,19 +311,17 @@ async fn store_challenge(
     method: &dyn LoginMethod,
     draft: AttemptDraft,
     challenge: Challenge,
-    now: Timestamp,
 ) -> Result<bool, LoginError> {
     let AttemptDraft { row, user, new, .. } = draft;
     let job = challenge.job.clone().map(|job| job.seal(app)).transpose()?;
     // A method without a challenge is audited by its response only.
     let event = method.requires_challenge().then(|| begun_event(method, &row, user.as_ref(), new));
     let kept = app
-        .db
-        .write(async |tx| -> Result<_, LoginError> {
+        .write(begin.context, async |write| -> Result<_, LoginError> {
             let sending = if challenge.code.is_some() {
-                sending::decide_code(app, tx, &row, (begin.device_secret, begin.origin), now).await?
+                sending::decide_code(write, &row, begin.device_secret).await?
             } else {
-                sending::count_without_code(app, tx, begin.origin, now).await?
+                sending::count_without_code(write).await?
             };
             let (sent, goes) = match sending {
                 SendDecision::Send(sent) => (Some(sent), true),
@@ -349,17 +337,17 @@ async fn store_challenge(
             };
             let attempt_hash = row.attempt_hash.clone();
             let opening = NewChallenge { method: method.name(), challenge, sent };
-            if !store::open_challenge(tx, row, opening, new, now).await? {
-                return Err(store::open_failure(tx, attempt_hash, now).await?);
+            if !store::open_challenge(write, row, opening, new).await? {
+                return Err(store::open_failure(write, attempt_hash).await?);
             }
             if let Some(row) = &begin.authorization_request_row {
-                tx.defer(row);
+                write.defer(row);
             }
             if let Some(job) = job.filter(|_| goes) {
-                job.enqueue(tx).await?;
+                job.enqueue(write).await?;
             }
             if let Some(event) = event {
-                event.record(app, tx, begin.origin, now).await?;
+                event.record(write).await?;
             }
             Ok(Ok(goes))
         })
@@ -378,24 +366,14 @@ fn begun_event(method: &dyn LoginMethod, row: &attempts::Model, user: Option<&Us
     }
 }
 
-async fn record_limited(
-    app: &App,
-    tx: &Transaction,
-    limit: &'static str,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<(), DatabaseError> {
+async fn record_limited(write: &Write<'_>, limit: &'static str) -> Result<(), DatabaseError> {
     let event = Event::new("login.limited").details(json!({ "limit": limit }));
-    event.record(app, tx, origin, now).await
+    event.record(write).await
 }
 
 /// Ends the live attempts of a user, because the credentials that the user signed in with have changed.
-pub async fn end_attempts_of_user(
-    tx: &Transaction,
-    user_id: Uuid,
-    now: Timestamp,
-) -> Result<(), DatabaseError> {
-    store::end_of_user(tx, user_id, now).await
+pub async fn end_attempts_of_user(write: &Write<'_>, user_id: Uuid) -> Result<(), DatabaseError> {
+    store::end_of_user(write, user_id).await
 }
 
 fn requested_login(row: &attempts::Model) -> Result<RequestedLogin, LoginError> {

@@ -17,14 +17,15 @@ use super::{
         LoginError, LoginMethod, devices,
         login_throttle::{self, Guess, ThrottleDecision, ThrottleKind},
     },
-    in_flight::InFlightTry,
     record_limited,
     store::{self, AttemptSelector},
     verified_factors,
 };
 use crate::{
     app::App,
-    audit::Origin,
+    app::InFlightTry,
+    core::Core,
+    core::{RequestContext, Write},
     crypto,
     rate_limit::{self, Limit, TakeOutcome, TakenUse},
 };
@@ -44,7 +45,7 @@ pub(super) struct Requester<'a> {
     pub(super) method: &'a dyn LoginMethod,
     /// Hash of the device secret, which nobody else on the same network has.
     pub(super) device_hash: Option<Vec<u8>>,
-    pub(super) origin: &'a Origin,
+    pub(super) context: &'a RequestContext,
 }
 
 /// What was counted for a try, so that the counts can be refunded.
@@ -161,7 +162,7 @@ pub(super) async fn reserve(
 /// The keys by which tries wait for each other: the source and, where it is known before the attempt is read,
 /// the account.
 fn shared_limit_keys(target: &Target<'_>, requester: &Requester<'_>) -> Vec<Vec<u8>> {
-    let source = crypto::token_hash(&format!("source\n{}", rate_limit::source_of_ip(requester.origin.ip)));
+    let source = crypto::token_hash(&format!("source\n{}", rate_limit::source_of_ip(requester.context.ip)));
     let account = match target {
         Target::New(row) => ThrottleKind::for_method(requester.method, false)
             .map(|guessed| guessed.account_key(&row.identifier)),
@@ -185,36 +186,33 @@ async fn reserve_or_refuse(
             None => {}
         }
     }
-    app.db
-        .write(async |tx| match reserve_step_by_step(app, tx, target, requester, now).await? {
-            Reservation::Limited(retry_after) if waits() => Err(LoginError::Limited { retry_after }),
-            reservation => Ok(reservation),
-        })
-        .await
+    app.write(requester.context, async |write| match reserve_step_by_step(write, target, requester).await? {
+        Reservation::Limited(retry_after) if waits() => Err(LoginError::Limited { retry_after }),
+        reservation => Ok(reservation),
+    })
+    .await
 }
 
 async fn reserve_step_by_step(
-    app: &App,
-    tx: &Transaction,
+    write: &Write<'_>,
     target: &Target<'_>,
     requester: &Requester<'_>,
-    now: Timestamp,
 ) -> Result<Reservation, LoginError> {
     let (row, new) = match target {
         Target::New(row) => (attempts::Model { tries_left: row.tries_left - 1, ..(**row).clone() }, true),
-        Target::Stored(bound) => match store::reserve_try(tx, bound, now).await? {
+        Target::Stored(bound) => match store::reserve_try(write, bound).await? {
             Some(row) => (row, false),
             None => return Ok(Reservation::Ended),
         },
     };
     let device = match &requester.device_hash {
-        Some(hash) if devices::known(tx, row.user_id, hash, now).await? => Some(hash.as_slice()),
+        Some(hash) if devices::known(write, row.user_id, hash, write.now()).await? => Some(hash.as_slice()),
         _ => None,
     };
     let (mut source, mut guess) = (None, None);
     let mut limited_for = None;
     if device.is_none() {
-        match count_for_source(app, tx, requester.origin, now).await? {
+        match count_for_source(write).await? {
             TakeOutcome::Within(taken) => source = Some(taken),
             TakeOutcome::Limited { retry_after, .. } => limited_for = Some(retry_after),
         }
@@ -223,11 +221,11 @@ async fn reserve_step_by_step(
         .filter(|_| limited_for.is_none());
     if let Some(guessed) = guessed {
         let next = Guess::new(guessed, &row.identifier, device);
-        match login_throttle::count(app, tx, next, now).await? {
+        match login_throttle::count(write, next).await? {
             ThrottleDecision::Allowed(free) => guess = Some(free),
             ThrottleDecision::TooEarly { retry_after, first } => {
                 if first {
-                    record_limited(app, tx, "failures_per_account", requester.origin, now).await?;
+                    record_limited(write, "failures_per_account").await?;
                 }
                 limited_for = Some(retry_after);
             }
@@ -236,11 +234,11 @@ async fn reserve_step_by_step(
     let counts = TryCounts { row, source, guess, new };
     if let Some(retry_after) = limited_for {
         // A try that is not judged is not counted.
-        counts.undo(tx).await?;
+        counts.undo(write).await?;
         return Ok(Reservation::Limited(retry_after));
     }
     if new {
-        store::insert(tx, counts.row.clone());
+        store::insert(write, counts.row.clone());
     }
     Ok(Reservation::Reserved(Box::new(counts)))
 }
@@ -258,7 +256,7 @@ async fn reserve_in_one_batch(
     let row = attempts::Model { tries_left: row.tries_left - 1, ..row.clone() };
     let limit = source_limit(app);
     let guess = Guess::new(guessed, &row.identifier, None);
-    let taken = rate_limit::take_statement(limit, &rate_limit::source_of_ip(requester.origin.ip), now);
+    let taken = rate_limit::take_statement(limit, &rate_limit::source_of_ip(requester.context.ip), now);
     let counted = guess.count_statement(&app.config.limits, now);
     let stored = store::insert_statement(row.clone());
     let within_limits = move |done: &[StatementResult]| match done {
@@ -282,20 +280,15 @@ async fn reserve_in_one_batch(
     Ok(Some(TryCounts { row, source: Some(used), guess: Some(guess), new: true }))
 }
 
-fn source_limit(app: &App) -> Limit {
-    Limit { name: "failures_per_source", rate: app.config.limits.failures_per_source }
+fn source_limit(core: &Core) -> Limit {
+    Limit { name: "failures_per_source", rate: core.config.limits.failures_per_source }
 }
 
-async fn count_for_source(
-    app: &App,
-    tx: &Transaction,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<TakeOutcome, LoginError> {
-    let limit = source_limit(app);
-    let taken = rate_limit::take(tx, limit, &rate_limit::source_of_ip(origin.ip), now).await?;
+async fn count_for_source(write: &Write<'_>) -> Result<TakeOutcome, LoginError> {
+    let limit = source_limit(write.core);
+    let taken = rate_limit::take(write, limit, &rate_limit::source_of_ip(write.context.ip)).await?;
     if let TakeOutcome::Limited { first: true, .. } = taken {
-        record_limited(app, tx, limit.name, origin, now).await?;
+        record_limited(write, limit.name).await?;
     }
     Ok(taken)
 }

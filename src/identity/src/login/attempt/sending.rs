@@ -8,16 +8,12 @@
 use std::time::Duration;
 
 use postern_entities::attempts::{self, Column};
-use postern_service::{
-    clock::Timestamp,
-    database::{DatabaseError, Transaction},
-};
+use postern_service::{clock::Timestamp, database::DatabaseError};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
 use super::{super::devices, record_limited};
 use crate::{
-    app::App,
-    audit::Origin,
+    core::{RequestContext, Write},
     crypto,
     mail::allowance::{self, Allowance, MailRequester},
     rate_limit::{self, Limit, TakeOutcome},
@@ -48,18 +44,13 @@ pub(super) struct SentCode {
 }
 
 /// Counts a challenge without a code, which still stores a row.
-pub(super) async fn count_without_code(
-    app: &App,
-    tx: &Transaction,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<SendDecision, DatabaseError> {
-    let limit = Limit { name: "attempts_per_source", rate: app.config.limits.attempts_per_source };
-    match rate_limit::take(tx, limit, &rate_limit::source_of_ip(origin.ip), now).await? {
+pub(super) async fn count_without_code(write: &Write<'_>) -> Result<SendDecision, DatabaseError> {
+    let limit = Limit { name: "attempts_per_source", rate: write.core.config.limits.attempts_per_source };
+    match rate_limit::take(write, limit, &rate_limit::source_of_ip(write.context.ip)).await? {
         TakeOutcome::Within(_) => Ok(SendDecision::NothingToSend),
         TakeOutcome::Limited { retry_after, first } => {
             if first {
-                record_limited(app, tx, limit.name, origin, now).await?;
+                record_limited(write, limit.name).await?;
             }
             Ok(SendDecision::Limited(retry_after))
         }
@@ -69,41 +60,39 @@ pub(super) async fn count_without_code(
 /// Decides about the code of `row`, a new attempt or a stored one, in the open write. The write must commit
 /// in every case, because refusals are counted too.
 pub(super) async fn decide_code(
-    app: &App,
-    tx: &Transaction,
+    write: &Write<'_>,
     row: &attempts::Model,
-    (device, origin): (Option<&str>, &Origin),
-    now: Timestamp,
+    device: Option<&str>,
 ) -> Result<SendDecision, DatabaseError> {
-    let device = devices::find_known(tx, row.user_id, device, now).await?;
-    let source_hash = device.is_none().then(|| source_hash(origin));
+    let device = devices::find_known(write, row.user_id, device, write.now()).await?;
+    let source_hash = device.is_none().then(|| source_hash(write.context));
     if device.is_none()
         // Of concurrent requests from one source, the second waits here for the first one's row, and then
         // finds its attempt.
-        && let Some(wait) = allowance::take_for_source(app, tx, origin, now).await?
+        && let Some(wait) = allowance::take_for_source( write).await?
     {
         return Ok(SendDecision::Limited(wait));
     }
-    if let Some(wait) = resend_delay_left(row, now) {
+    if let Some(wait) = resend_delay_left(row, write.now()) {
         return Ok(SendDecision::Limited(wait));
     }
-    let sent = SentCode { source_hash, sent_at: now, sends: row.sends + 1 };
+    let sent = SentCode { source_hash, sent_at: write.now(), sends: row.sends + 1 };
     if let (0, Some(source)) = (row.sends, &sent.source_hash)
-        && other_attempt_live(tx, row, source, now).await?
+        && other_attempt_live(write, row, source).await?
     {
         return Ok(SendDecision::Withhold(sent));
     }
     let requester = device.as_deref().map_or(MailRequester::Stranger, MailRequester::KnownDevice);
     let recipient = (row.identifier.as_str(), requester);
-    Ok(match allowance::take_for_recipient(app, tx, recipient, origin, now).await? {
+    Ok(match allowance::take_for_recipient(write, recipient).await? {
         Allowance::Limited { retry_after } => SendDecision::Limited(retry_after),
         // The allowance for strangers' mail does not stop a sign-in.
         Allowance::Granted | Allowance::Exhausted { .. } => SendDecision::Send(sent),
     })
 }
 
-fn source_hash(origin: &Origin) -> Vec<u8> {
-    crypto::token_hash(&format!("source\n{}", rate_limit::source_of_ip(origin.ip)))
+fn source_hash(context: &RequestContext) -> Vec<u8> {
+    crypto::token_hash(&format!("source\n{}", rate_limit::source_of_ip(context.ip)))
 }
 
 /// Time until an attempt may have its next code; none when it may now, or has had no code yet.
@@ -116,19 +105,18 @@ fn resend_delay_left(row: &attempts::Model, now: Timestamp) -> Option<Duration> 
 
 /// Whether another live attempt of this source for the same email has had a code.
 async fn other_attempt_live(
-    tx: &Transaction,
+    write: &Write<'_>,
     row: &attempts::Model,
     source: &[u8],
-    now: Timestamp,
 ) -> Result<bool, DatabaseError> {
     let other = attempts::Entity::find()
         .filter(Column::Identifier.eq(row.identifier.clone()))
         .filter(Column::SourceHash.eq(source))
         .filter(Column::AttemptHash.ne(row.attempt_hash.clone()))
         .filter(Column::CompletedAt.is_null())
-        .filter(Column::ExpiresAt.gt(now.micros()))
+        .filter(Column::ExpiresAt.gt(write.now().micros()))
         .filter(Column::TriesLeft.gt(0))
-        .one(tx)
+        .one(write)
         .await?;
     Ok(other.is_some())
 }

@@ -3,7 +3,6 @@
 //! The user who is signed in keeps the session with a new cookie secret; another user's session ends. Leaves
 //! the rows to [`sessions`].
 
-use postern_service::{clock::Timestamp, database::Transaction};
 use uuid::Uuid;
 
 use super::{
@@ -11,7 +10,7 @@ use super::{
     VerifyParameters,
 };
 use crate::{
-    app::App,
+    core::Write,
     sessions::{self, AuthenticationContext, NewSession, OpenedSession, SessionKind},
     users::User,
 };
@@ -27,23 +26,24 @@ pub(super) struct SessionOptions {
 /// Opens a new session, or renews the one that this browser has. The old cookie secret is invalid either way
 /// (OWASP ASVS 7.2.4).
 pub(super) async fn open_or_renew(
-    app: &App,
-    tx: &Transaction,
+    write: &Write<'_>,
     verify: &VerifyParameters<'_>,
     asked: SessionOptions,
     user: &User,
     reached: AchievedAssurance,
-    now: Timestamp,
 ) -> Result<OpenedSession, LoginError> {
     let SessionOptions { step_up_of, remembered } = asked;
-    let authentication =
-        AuthenticationContext { auth_time: now, acr: reached.acr.as_str().to_owned(), amr: reached.amr };
+    let authentication = AuthenticationContext {
+        auth_time: write.now(),
+        acr: reached.acr.as_str().to_owned(),
+        amr: reached.amr,
+    };
     Ok(match verify.current_session.filter(|_| verify.session_kind == SessionKind::Browser) {
         Some(current) if current.user.id == user.id => {
             if step_up_of.is_some_and(|sid| sid != current.session.sid) {
                 return Err(LoginError::ResponseRejected);
             }
-            sessions::renew(app, tx, &current.session, authentication, remembered, verify.origin, now)
+            sessions::renew(write, &current.session, authentication, remembered)
                 .await?
                 .ok_or(LoginError::ResponseRejected)?
         }
@@ -52,21 +52,19 @@ pub(super) async fn open_or_renew(
         _ if step_up_of.is_some() => return Err(LoginError::ResponseRejected),
         current => {
             if let Some(other) = current {
-                sessions::end(app, tx, other.session.sid, "replaced", verify.origin, now).await?;
+                sessions::end(write, other.session.sid, "replaced").await?;
             }
-            open(app, tx, verify, user, authentication, remembered == Some(true), now)
+            open(write, verify, user, authentication, remembered == Some(true))
         }
     })
 }
 
 fn open(
-    app: &App,
-    tx: &Transaction,
+    write: &Write<'_>,
     verify: &VerifyParameters<'_>,
     user: &User,
     authentication: AuthenticationContext,
     remembered: bool,
-    now: Timestamp,
 ) -> OpenedSession {
     let new = NewSession {
         user_id: user.id,
@@ -74,7 +72,6 @@ fn open(
         client_id: verify.client.map(|client| client.client_id().to_owned()),
         authentication,
         remembered,
-        origin: verify.origin.clone(),
     };
-    sessions::open(app, tx, new, now)
+    sessions::open(write, new)
 }

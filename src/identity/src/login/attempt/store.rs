@@ -23,6 +23,7 @@ use super::{
 use crate::{
     app::App,
     clients::Client,
+    core::Write,
     crypto,
     login::{Challenge, CodeMac, LoginError, policy::VerifiedFactor},
     users::{self, User},
@@ -93,15 +94,14 @@ pub(super) async fn user_of(app: &App, row: &attempts::Model) -> Result<Option<U
 /// Reserves one of the remaining tries, and returns the attempt as it is then; none when no try remains or
 /// the attempt is not live.
 pub(super) async fn reserve_try(
-    tx: &Transaction,
+    write: &Write<'_>,
     bound: &AttemptSelector,
-    now: Timestamp,
 ) -> Result<Option<attempts::Model>, DatabaseError> {
     let reserved = attempts::Entity::update_many()
         .col_expr(Column::TriesLeft, Expr::col(Column::TriesLeft).sub(1))
-        .filter(bound.live_condition(now))
+        .filter(bound.live_condition(write.now()))
         .filter(Column::TriesLeft.gt(0))
-        .exec_with_returning(tx)
+        .exec_with_returning(write)
         .await?;
     Ok(reserved.into_iter().next())
 }
@@ -144,11 +144,10 @@ pub(super) struct NewChallenge<'a> {
 /// Stores a challenge in a new attempt or a stored one; the tries stay as they are. False when the attempt is
 /// not live any more, or when a concurrent request has sent its next code.
 pub(super) async fn open_challenge(
-    tx: &Transaction,
+    write: &Write<'_>,
     row: attempts::Model,
     opening: NewChallenge<'_>,
     new: bool,
-    now: Timestamp,
 ) -> Result<bool, DatabaseError> {
     let NewChallenge { method, challenge, sent } = opening;
     let (code_mac, code_expires_at) = challenge.code.into_columns();
@@ -168,7 +167,7 @@ pub(super) async fn open_challenge(
         ..row
     };
     if new {
-        insert(tx, row);
+        insert(write, row);
         return Ok(true);
     }
     let opened = attempts::Entity::update_many()
@@ -185,9 +184,9 @@ pub(super) async fn open_challenge(
         .filter(Column::AttemptHash.eq(attempt_hash))
         .filter(Column::Sends.eq(before))
         .filter(Column::CompletedAt.is_null())
-        .filter(Column::ExpiresAt.gt(now.micros()))
+        .filter(Column::ExpiresAt.gt(write.now().micros()))
         .filter(Column::TriesLeft.gt(0))
-        .exec(tx)
+        .exec(write)
         .await?;
     Ok(opened.rows_affected == 1)
 }
@@ -195,13 +194,12 @@ pub(super) async fn open_challenge(
 /// Why a challenge was not stored: the attempt is not live any more, or a concurrent request has sent its
 /// next code.
 pub(super) async fn open_failure(
-    tx: &Transaction,
+    write: &Write<'_>,
     attempt_hash: Vec<u8>,
-    now: Timestamp,
 ) -> Result<LoginError, DatabaseError> {
-    let row = attempts::Entity::find_by_id(attempt_hash).one(tx).await?;
+    let row = attempts::Entity::find_by_id(attempt_hash).one(write).await?;
     let goes_on = |row: &attempts::Model| {
-        row.completed_at.is_none() && row.expires_at > now.micros() && row.tries_left > 0
+        row.completed_at.is_none() && row.expires_at > write.now().micros() && row.tries_left > 0
     };
     Ok(match row.filter(goes_on) {
         Some(_) => LoginError::Limited { retry_after: RESEND_DELAY },
@@ -224,16 +222,12 @@ impl IntoColumns for Option<CodeMac> {
 }
 
 /// Ends the live attempts of a user: their verified factors do not count any more.
-pub(super) async fn end_of_user(
-    tx: &Transaction,
-    user_id: Uuid,
-    now: Timestamp,
-) -> Result<(), DatabaseError> {
+pub(super) async fn end_of_user(write: &Write<'_>, user_id: Uuid) -> Result<(), DatabaseError> {
     attempts::Entity::update_many()
-        .col_expr(Column::CompletedAt, Expr::value(now.micros()))
+        .col_expr(Column::CompletedAt, Expr::value(write.now().micros()))
         .filter(Column::UserId.eq(user_id))
         .filter(Column::CompletedAt.is_null())
-        .exec(tx)
+        .exec(write)
         .await?;
     Ok(())
 }

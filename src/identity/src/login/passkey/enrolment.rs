@@ -11,10 +11,7 @@ use postern_entities::{
     credentials,
     passkeys::{self, Column},
 };
-use postern_service::{
-    clock::Timestamp,
-    database::{DatabaseError, Transaction},
-};
+use postern_service::{clock::Timestamp, database::DatabaseError};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait as _, QueryFilter, QueryOrder, sea_query::Expr};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
@@ -24,7 +21,8 @@ use webauthn_rs::prelude::{PasskeyRegistration, RegisterPublicKeyCredential, Web
 use super::{KIND, LoginError, cbor, find, library_error, seal, unseal, webauthn};
 use crate::{
     app::App,
-    audit::{Event, Origin},
+    audit::Event,
+    core::{RequestContext, Write},
     login::{
         credential_change::{CREDENTIAL_CHANGED, CredentialChange},
         second_factor,
@@ -108,8 +106,12 @@ pub(super) fn descriptors(rows: &[PasskeyRow]) -> Value {
 
 /// Begins an enrolment and returns `publicKey` for `navigator.credentials.create()`. An earlier pending
 /// enrolment is dropped.
-pub async fn begin(app: &App, principal: Principal<'_>, origin: &Origin) -> Result<Value, PasskeyError> {
-    let (user, now) = (principal.user, app.clock.now());
+pub async fn begin(
+    app: &App,
+    principal: Principal<'_>,
+    context: &RequestContext,
+) -> Result<Value, PasskeyError> {
+    let (user, now) = (principal.user, context.now);
     let known = list(app, user).await?;
     if known.len() as u64 >= MOST {
         return Err(PasskeyError::TooMany);
@@ -134,12 +136,12 @@ pub async fn begin(app: &App, principal: Principal<'_>, origin: &Origin) -> Resu
         created_at: now.micros(),
     };
     principal
-        .write(app, async |tx, user| -> Result<(), PasskeyError> {
-            delete_unconfirmed_statement(user.id).exec(tx).await?;
+        .write(app, context, async |write, user| -> Result<(), PasskeyError> {
+            delete_unconfirmed_statement(user.id).exec(write).await?;
             credentials::Entity::insert(credentials::ActiveModel::from(row))
-                .exec_without_returning(tx)
+                .exec_without_returning(write)
                 .await?;
-            record(app, tx, "credential.enrolment_begun", &user, None, origin, now).await?;
+            record(write, "credential.enrolment_begun", &user, None).await?;
             Ok(())
         })
         .await?;
@@ -153,7 +155,7 @@ pub async fn complete(
     answer: &Value,
     name: &str,
 ) -> Result<PasskeyRow, PasskeyError> {
-    let CredentialChange { principal, origin, .. } = change;
+    let CredentialChange { principal, context, .. } = change;
     let (user, now) = (principal.user, app.clock.now());
     let name = if name.trim().is_empty() { DEFAULT_NAME } else { validate_name(name)? };
     let answer = RegisterPublicKeyCredential::deserialize(answer)
@@ -180,10 +182,11 @@ pub async fn complete(
         flagged_at: None,
     };
     let key = seal(app, begun.id, user.id, &passkey)?;
-    let notice = mail::prepare_notice(app, user, "passkey-added").map_err(LoginError::from)?;
+    let notice =
+        mail::prepare_notice(app, &app.templates, user, "passkey-added").map_err(LoginError::from)?;
     principal
-        .write_exclusive(app, async |tx, user| -> Result<(), PasskeyError> {
-            if passkeys::Entity::find().filter(Column::UserId.eq(user.id)).count(tx).await? >= MOST {
+        .write_exclusive(app, context, async |write, user| -> Result<(), PasskeyError> {
+            if passkeys::Entity::find().filter(Column::UserId.eq(user.id)).count(write).await? >= MOST {
                 return Err(PasskeyError::TooMany);
             }
             let confirmed = credentials::Entity::update_many()
@@ -191,21 +194,20 @@ pub async fn complete(
                 .col_expr(credentials::Column::SecretSealed, Expr::value(key))
                 .filter(credentials::Column::Id.eq(begun.id))
                 .filter(credentials::Column::ConfirmedAt.is_null())
-                .exec(tx)
+                .exec(write)
                 .await?;
             if confirmed.rows_affected != 1 {
                 return Err(PasskeyError::NotBegun);
             }
             passkeys::Entity::insert(passkeys::ActiveModel::from(row.clone()))
-                .exec_without_returning(tx)
+                .exec_without_returning(write)
                 .await?;
-            record(app, tx, "credential.enrolled", &user, Some(row.id), origin, now).await?;
-            change.end_others(app, tx, CREDENTIAL_CHANGED, now).await?;
-            notice.enqueue(tx).await?;
+            record(write, "credential.enrolled", &user, Some(row.id)).await?;
+            change.end_others(write, CREDENTIAL_CHANGED).await?;
+            notice.enqueue(write).await?;
             Ok(())
         })
         .await?;
-    app.jobs.wake();
     Ok(row)
 }
 
@@ -214,22 +216,21 @@ pub async fn rename(
     principal: Principal<'_>,
     id: Uuid,
     name: &str,
-    origin: &Origin,
+    context: &RequestContext,
 ) -> Result<(), PasskeyError> {
-    let now = app.clock.now();
     let name = validate_name(name)?;
     principal
-        .write(app, async |tx, user| {
+        .write(app, context, async |write, user| {
             let renamed = passkeys::Entity::update_many()
                 .col_expr(Column::Name, Expr::value(name))
                 .filter(Column::Id.eq(id))
                 .filter(Column::UserId.eq(user.id))
-                .exec(tx)
+                .exec(write)
                 .await?;
             if renamed.rows_affected != 1 {
                 return Err(PasskeyError::UnknownPasskey);
             }
-            record(app, tx, "credential.renamed", &user, Some(id), origin, now).await?;
+            record(write, "credential.renamed", &user, Some(id)).await?;
             Ok(())
         })
         .await
@@ -237,25 +238,25 @@ pub async fn rename(
 
 /// Removes a passkey, and notifies the account's owner by mail.
 pub async fn remove(app: &App, change: CredentialChange<'_>, id: Uuid) -> Result<(), PasskeyError> {
-    let CredentialChange { principal, origin, .. } = change;
-    let (user, now) = (principal.user, app.clock.now());
-    let notice = mail::prepare_notice(app, user, "passkey-removed").map_err(LoginError::from)?;
+    let CredentialChange { principal, context, .. } = change;
+    let (user, _now) = (principal.user, app.clock.now());
+    let notice =
+        mail::prepare_notice(app, &app.templates, user, "passkey-removed").map_err(LoginError::from)?;
     principal
-        .write_exclusive(app, async |tx, user| -> Result<(), PasskeyError> {
+        .write_exclusive(app, context, async |write, user| -> Result<(), PasskeyError> {
             let theirs =
                 passkeys::Entity::find().filter(Column::Id.eq(id)).filter(Column::UserId.eq(user.id));
-            if theirs.one(tx).await?.is_none() {
+            if theirs.one(write).await?.is_none() {
                 return Err(PasskeyError::UnknownPasskey);
             }
-            second_factor::reassign_recovery_codes(tx, user.id, id).await?;
-            credentials::Entity::delete_by_id(id).exec(tx).await?;
-            record(app, tx, "credential.removed", &user, Some(id), origin, now).await?;
-            change.end_others(app, tx, CREDENTIAL_CHANGED, now).await?;
-            notice.enqueue(tx).await?;
+            second_factor::reassign_recovery_codes(write, user.id, id).await?;
+            credentials::Entity::delete_by_id(id).exec(write).await?;
+            record(write, "credential.removed", &user, Some(id)).await?;
+            change.end_others(write, CREDENTIAL_CHANGED).await?;
+            notice.enqueue(write).await?;
             Ok(())
         })
         .await?;
-    app.jobs.wake();
     Ok(())
 }
 
@@ -290,14 +291,11 @@ fn validate_name(name: &str) -> Result<&str, PasskeyError> {
 }
 
 async fn record(
-    app: &App,
-    tx: &Transaction,
+    write: &Write<'_>,
     kind: &'static str,
     user: &User,
     id: Option<Uuid>,
-    origin: &Origin,
-    now: Timestamp,
 ) -> Result<(), DatabaseError> {
     let details = json!({ "method": KIND, "credential": id });
-    Event::new(kind).user(user.id).details(details).record(app, tx, origin, now).await
+    Event::new(kind).user(user.id).details(details).record(write).await
 }

@@ -43,9 +43,9 @@ const KIND: &str = "passkey";
 /// The relying party for this issuer; none when the issuer's host is an IP, which cannot be an `rpId`
 /// (WebAuthn level 3 section 5.1.2).
 pub fn relying_party(issuer: &str) -> Option<Webauthn> {
-    let origin = Url::parse(issuer).ok()?;
-    let host = origin.domain()?;
-    WebauthnBuilder::new(host, &origin).ok()?.rp_name(host).build().ok()
+    let context = Url::parse(issuer).ok()?;
+    let host = context.domain()?;
+    WebauthnBuilder::new(host, &context).ok()?.rp_name(host).build().ok()
 }
 
 pub struct PasskeyMethod;
@@ -106,7 +106,11 @@ impl LoginMethod for PasskeyMethod {
         let passkey = load_credential(cx.app, &row).await?.ok_or(LoginError::ResponseRejected)?;
         match webauthn(cx.app)?.finish_discoverable_authentication_v2(&shown, state, &passkey) {
             Ok(result) if result.user_verified() => Ok(Proof {
-                consume_statement: Some(use_assertion_statement(&row, i64::from(result.counter()), cx.now)),
+                consume_statement: Some(use_assertion_statement(
+                    &row,
+                    i64::from(result.counter()),
+                    cx.context.now,
+                )),
                 user_verified: true,
                 amr: vec![if passkey.backup_eligible { "swk" } else { "hwk" }],
                 user: Some(user),
@@ -136,9 +140,9 @@ async fn owner(
     let handle = shown.get_user_unique_id();
     let user = match cx.user {
         Some(user) => Some(user.clone()),
-        None if cx.identifier.is_empty() && handle.is_some() => {
-            users::find(cx.app.db.reader(), user_id).await?.filter(|user| users::may_sign_in(user, cx.now))
-        }
+        None if cx.identifier.is_empty() && handle.is_some() => users::find(cx.app.db.reader(), user_id)
+            .await?
+            .filter(|user| users::may_sign_in(user, cx.context.now)),
         None => None,
     };
     let fits = |user: &User| {
@@ -166,14 +170,13 @@ async fn flag_sign_count(cx: &Context<'_>, row: &passkeys::Model) -> Result<(), 
     let event = Event::new("credential.count_went_back").user(row.user_id);
     let event = event.details(json!({ "method": KIND, "credential": row.id }));
     cx.app
-        .db
-        .write(async |tx| {
+        .write(cx.context, async |write| {
             passkeys::Entity::update_many()
-                .col_expr(Column::FlaggedAt, Expr::value(cx.now.micros()))
+                .col_expr(Column::FlaggedAt, Expr::value(cx.context.now.micros()))
                 .filter(Column::CredentialId.eq(row.credential_id.clone()))
-                .exec(tx)
+                .exec(write)
                 .await?;
-            event.record(cx.app, tx, cx.origin, cx.now).await
+            event.record(write).await
         })
         .await
 }

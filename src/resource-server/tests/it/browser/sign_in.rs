@@ -10,9 +10,9 @@ use postern_identity::{
         resources::{self, ResourceChange},
         users,
     },
-    audit::Origin,
     clients::{ClientAuthMethod, GrantType},
     config::Config as IdentityConfig,
+    core::RequestContext,
     jobs::runner,
     mail::Inbox,
     users::Profile,
@@ -120,14 +120,14 @@ async fn provider(issuer: &str, database: &str, inbox: &Inbox) -> Identity {
 }
 
 async fn seed(identity: &Identity, tasks: &str) {
-    let origin = Origin::default();
+    let context = RequestContext::of_command(identity);
     for email in ["alice@example.test", "bob@example.test"] {
-        users::add_without_password(identity, email, true, Profile::default(), &origin).await.unwrap();
+        users::add_without_password(identity, email, true, Profile::default(), &context).await.unwrap();
     }
     let scopes = ["tasks:read", "tasks:write"].map(|scope| (scope.to_owned(), scope.to_owned()));
     let resource =
         ResourceChange { name: Some("Tasks".to_owned()), scopes: Some(scopes.into()), ..Default::default() };
-    resources::add(identity, tasks, resource, &origin).await.unwrap();
+    resources::add(identity, tasks, resource, &context).await.unwrap();
     let page = vec![format!("{tasks}/")];
     let scopes = ["openid", "email", "tasks:read", "tasks:write"].map(str::to_owned).to_vec();
     let client = ClientMetadataChange {
@@ -142,7 +142,7 @@ async fn seed(identity: &Identity, tasks: &str) {
         default_scopes: Some(scopes),
         ..Default::default()
     };
-    clients::add(identity, "tasks-web", client, &origin).await.unwrap();
+    clients::add(identity, "tasks-web", client, &context).await.unwrap();
 }
 
 async fn service(issuer: &str, audience: &str, database: &str) -> App {

@@ -9,11 +9,9 @@ use uuid::Uuid;
 use super::destination::Destination;
 use crate::{
     App,
-    audit::Origin,
     authorization::{self, AuthorizationStep, PendingRequest, RequestHandle, RequestRow},
     clients::Client,
     http::{
-        client_ip,
         pages::{
             Form, Page, PageError, Refusal,
             account::{self, signed_in_for},
@@ -59,7 +57,6 @@ pub(in crate::http::pages) enum Need {
 pub(super) struct Flow {
     pub(super) app: App,
     pub(super) page: Page,
-    pub(super) origin: Origin,
     pub(super) purpose: Purpose,
     pub(super) signed_in: Option<SignedInUser>,
     pub(super) requirement: AuthenticationRequirement,
@@ -91,7 +88,6 @@ impl Flow {
         Ok(Self {
             app: app.clone(),
             page: purpose.page(app, request),
-            origin: client_ip::origin(request),
             attempt: secret.map(str::to_owned),
             device: security::device_secret(app, request).map(str::to_owned),
             other_attempts: security::cookies_beginning_with(app, request, ATTEMPT_COOKIE)

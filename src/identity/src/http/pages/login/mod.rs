@@ -182,8 +182,7 @@ async fn open(
         binding: AttemptBinding { authorization_request: id, ..flow.binding() },
         requirement: flow.requirement.clone(),
         device_secret: flow.device.as_deref(),
-        language: flow.page.language(),
-        origin: &flow.origin,
+        context: flow.page.context(),
         authorization_request_row: insertion.flatten(),
     };
     Ok((attempt::begin(&flow.app, begin).await?, id))
@@ -234,8 +233,7 @@ pub async fn verify(app: App, mut request: Request) -> Answer {
         session_kind: SessionKind::Browser,
         current_session: flow.signed_in.as_ref(),
         device_secret: flow.device.as_deref(),
-        language: flow.page.language(),
-        origin: &flow.origin,
+        context: flow.page.context(),
     };
     let request = flow.binding().authorization_request;
     let completion = LoginStepRecorder { request_id: request, browser_secret: flow.browser() };

@@ -12,8 +12,9 @@ use super::{
 use crate::{
     App,
     accounts::registration,
+    acr::Acr,
     config::CodeDelivery,
-    login::{self, attempt::AttemptStatus, policy::Acr},
+    login::{self, attempt::AttemptStatus},
 };
 
 /// The method whose answer is not a code.

@@ -5,7 +5,7 @@ use postern_service::clock::Timestamp;
 use serde::Serialize;
 
 use super::{ready_at, retiring_lifetime, store::KeyState};
-use crate::App;
+use crate::core::Core;
 
 /// Times are RFC 3339 in JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,7 +27,7 @@ pub struct KeyInfo {
 }
 
 /// The view of a row; none if this version does not know the row's state.
-pub(super) fn info(app: &App, row: &signing_keys::Model) -> Option<KeyInfo> {
+pub(super) fn info(core: &Core, row: &signing_keys::Model) -> Option<KeyInfo> {
     let state = KeyState::from_name(&row.state)?;
     let retired_at = row.retired_at.map(Timestamp::from_micros);
     Some(KeyInfo {
@@ -38,9 +38,9 @@ pub(super) fn info(app: &App, row: &signing_keys::Model) -> Option<KeyInfo> {
         activated_at: row.activated_at.map(Timestamp::from_micros),
         retired_at,
         due_at: match state {
-            KeyState::Next => Some(ready_at(app, row)),
+            KeyState::Next => Some(ready_at(core, row)),
             KeyState::Active => None,
-            KeyState::Retiring => retired_at.map(|at| at + retiring_lifetime(&app.config)),
+            KeyState::Retiring => retired_at.map(|at| at + retiring_lifetime(&core.config)),
         },
     })
 }

@@ -19,9 +19,8 @@ use super::{
     store::{KeyState, algorithm_of, associated_data},
 };
 use crate::{
-    App,
     crypto::{CryptoError, Vault},
-    pool::Busy,
+    pool::{Busy, ComputePool},
 };
 
 /// The active keys and the published set.
@@ -106,6 +105,27 @@ impl KeyRing {
     pub fn key_set(&self) -> Result<KeySet, KeySetError> {
         KeySet::parse(&self.jwks.body)
     }
+
+    /// See [`SigningKeys::sign`](super::SigningKeys::sign).
+    pub(super) async fn sign(
+        &self,
+        pool: &ComputePool,
+        algorithm: Algorithm,
+        token_type: TokenType,
+        claims: &impl Serialize,
+    ) -> Result<String, SignError> {
+        let key = self.active.get(&algorithm).cloned().ok_or(SignError::NoKey(algorithm))?;
+        let mut token = key.signing_input(token_type, claims)?;
+        let signature = if key.slow {
+            let input = token.clone();
+            pool.run(move || key.signer.sign(input.as_bytes())).await??
+        } else {
+            key.signer.sign(token.as_bytes())?
+        };
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
+    }
 }
 
 impl SigningKey {
@@ -136,24 +156,4 @@ impl SigningKey {
         URL_SAFE_NO_PAD.encode_string(serde_json::to_vec(claims)?, &mut input);
         Ok(input)
     }
-}
-
-/// Signs claims as a compact JWS with the active key of `algorithm`.
-pub async fn sign(
-    app: &App,
-    algorithm: Algorithm,
-    token_type: TokenType,
-    claims: &impl Serialize,
-) -> Result<String, SignError> {
-    let key = app.keys().active.get(&algorithm).cloned().ok_or(SignError::NoKey(algorithm))?;
-    let mut token = key.signing_input(token_type, claims)?;
-    let signature = if key.slow {
-        let input = token.clone();
-        app.signatures.run(move || key.signer.sign(input.as_bytes())).await??
-    } else {
-        key.signer.sign(token.as_bytes())?
-    };
-    token.push('.');
-    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-    Ok(token)
 }

@@ -1,10 +1,8 @@
 //! Owns the SQL of `signing_keys`. Leaves the meaning of the states to the parent module.
 
+use crate::core::Write;
 use postern_entities::signing_keys;
-use postern_service::{
-    clock::Timestamp,
-    database::{DatabaseError, Transaction, changes},
-};
+use postern_service::database::{DatabaseError, changes};
 use postern_token_verifier::Algorithm;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
@@ -48,11 +46,10 @@ pub(super) fn associated_data(kid: &str) -> [&str; 2] {
 /// Inserts a key unless another one has the same algorithm and state, and announces the change to other
 /// nodes.
 pub(super) async fn insert(
-    tx: &Transaction,
+    write: &Write<'_>,
     pair: &KeyPair,
     sealed: Vec<u8>,
     state: KeyState,
-    now: Timestamp,
 ) -> Result<(), DatabaseError> {
     let row = signing_keys::Model {
         kid: pair.kid.clone(),
@@ -60,35 +57,30 @@ pub(super) async fn insert(
         state: state.name().to_owned(),
         public_jwk: Value::Object(pair.public_jwk.clone()),
         private_sealed: sealed,
-        created_at: now.micros(),
-        activated_at: (state == KeyState::Active).then_some(now.micros()),
+        created_at: write.now().micros(),
+        activated_at: (state == KeyState::Active).then_some(write.now().micros()),
         retired_at: None,
     };
     signing_keys::Entity::insert(signing_keys::ActiveModel::from(row).reset_all())
         .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .exec_without_returning(tx)
+        .exec_without_returning(write)
         .await?;
-    changes::announce(tx, TOPIC).await?;
+    changes::announce(write, TOPIC).await?;
     Ok(())
 }
 
 /// Moves a key to its next state. False if the key was not in the preceding state.
-pub(super) async fn transition(
-    tx: &Transaction,
-    kid: &str,
-    to: KeyState,
-    now: Timestamp,
-) -> Result<bool, DatabaseError> {
+pub(super) async fn transition(write: &Write<'_>, kid: &str, to: KeyState) -> Result<bool, DatabaseError> {
     let (from, stamp) = match to {
         KeyState::Active => (KeyState::Next, signing_keys::Column::ActivatedAt),
         KeyState::Retiring | KeyState::Next => (KeyState::Active, signing_keys::Column::RetiredAt),
     };
     let moved = signing_keys::Entity::update_many()
         .col_expr(signing_keys::Column::State, Expr::value(to.name()))
-        .col_expr(stamp, Expr::value(now.micros()))
+        .col_expr(stamp, Expr::value(write.now().micros()))
         .filter(signing_keys::Column::Kid.eq(kid))
         .filter(signing_keys::Column::State.eq(from.name()))
-        .exec(tx)
+        .exec(write)
         .await?;
     Ok(moved.rows_affected == 1)
 }

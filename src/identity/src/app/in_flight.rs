@@ -25,7 +25,7 @@ use std::{
 
 use tokio::{sync::Notify, time::timeout};
 
-use crate::app::App;
+use super::App;
 
 /// The longest time for which a password waits for hashing and its sign-in for the write.
 const MAX_WAIT: Duration = Duration::from_secs(10);
@@ -34,7 +34,7 @@ const MAX_WAITING: usize = 64;
 
 /// The tries in flight on this node.
 #[derive(Debug, Default)]
-pub struct InFlightTries {
+pub(crate) struct InFlightTries {
     state: Mutex<InFlightState>,
     changed: Notify,
 }
@@ -75,7 +75,7 @@ impl InFlightState {
 }
 
 /// One try among those in flight or waiting, until it is dropped.
-pub(super) struct InFlightTry {
+pub(crate) struct InFlightTry {
     app: App,
     keys: Vec<Vec<u8>>,
     waiting: bool,
@@ -84,7 +84,7 @@ pub(super) struct InFlightTry {
 
 impl InFlightTry {
     /// Registers a try that is about to be counted.
-    pub(super) fn register(app: &App, keys: Vec<Vec<u8>>) -> Self {
+    pub(crate) fn register(app: &App, keys: Vec<Vec<u8>>) -> Self {
         let mut inside = app.in_flight_tries.lock_state();
         for key in &keys {
             inside.tries.entry(key.clone()).or_default().in_flight += 1;
@@ -95,20 +95,20 @@ impl InFlightTry {
 
     /// Whether a refund may still come, or has come and was not taken. Must be called after the try found its
     /// limit used up: every try that used up the limit is then in flight or has been refunded.
-    pub(super) fn refund_possible(&self) -> bool {
+    pub(crate) fn refund_possible(&self) -> bool {
         let inside = self.app.in_flight_tries.lock_state();
         let others = |tries: &TriesOfKey| tries.in_flight > 1 || tries.refunds > 0;
         self.keys.iter().any(|key| inside.tries.get(key).is_some_and(others))
     }
 
     /// Marks the try's count as refunded: when this value is dropped, a waiting try may be counted.
-    pub(super) fn mark_refunded(&mut self) {
+    pub(crate) fn mark_refunded(&mut self) {
         self.refunded = true;
     }
 
     /// Waits for a refund, or until no other try is in flight. False when too many tries wait, or after
     /// [`MAX_WAIT`].
-    pub(super) async fn wait(&mut self) -> bool {
+    pub(crate) async fn wait(&mut self) -> bool {
         if !self.start_waiting() {
             return false;
         }

@@ -15,7 +15,7 @@ const FORBIDDEN_SCHEMES: [&str; 8] =
     ["javascript", "data", "vbscript", "file", "blob", "about", "filesystem", "view-source"];
 
 /// A display name, or any other single line of text.
-pub(super) fn name(text: &str) -> RuleResult {
+pub(crate) fn name(text: &str) -> RuleResult {
     let fits = (1..=100).contains(&text.chars().count()) && !text.chars().any(char::is_control);
     if fits && text.trim() == text && !readable::has_invisible_characters(text) {
         Ok(())
@@ -27,7 +27,7 @@ pub(super) fn name(text: &str) -> RuleResult {
 
 /// A `client_id`: unreserved characters only (RFC 3986 section 2.3), so that it has the same form in a URL, a
 /// form, a header and a token. A UUID is refused, because it could be taken for the `sub` of a user.
-pub(super) fn client_id(text: &str) -> RuleResult {
+pub(crate) fn client_id(text: &str) -> RuleResult {
     let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     if !(1..=128).contains(&text.len()) || !text.bytes().all(safe) {
         return Err("must be 1 to 128 letters, digits, or the characters - . _ ~");
@@ -39,7 +39,7 @@ pub(super) fn client_id(text: &str) -> RuleResult {
 }
 
 /// One scope value (RFC 6749 section 3.3).
-pub(super) fn scope(text: &str) -> RuleResult {
+pub(crate) fn scope(text: &str) -> RuleResult {
     let allowed = |byte: u8| byte == 0x21 || (0x23..=0x5b).contains(&byte) || (0x5d..=0x7e).contains(&byte);
     if (1..=128).contains(&text.len()) && text.bytes().all(allowed) {
         Ok(())
@@ -49,7 +49,7 @@ pub(super) fn scope(text: &str) -> RuleResult {
 }
 
 /// A resource's identifier: an absolute URI without a fragment (RFC 8707 section 2).
-pub(super) fn resource_identifier(text: &str) -> RuleResult {
+pub(crate) fn resource_identifier(text: &str) -> RuleResult {
     let rule = Err("must be an absolute URI without a fragment, such as https://api.example.com");
     match parse_unambiguous(text) {
         Some(url) if url.fragment().is_none() && !text.ends_with('#') && text.len() <= 512 => Ok(()),
@@ -61,7 +61,7 @@ pub(super) fn resource_identifier(text: &str) -> RuleResult {
 ///
 /// `native` allows a private-use scheme. Any app can claim such a scheme, so only public clients may register
 /// one.
-pub(super) fn redirect_uri(text: &str, native: bool) -> RuleResult {
+pub(crate) fn redirect_uri(text: &str, native: bool) -> RuleResult {
     let url =
         parse_unambiguous(text).ok_or("must be an absolute URI in ASCII without spaces or backslashes")?;
     if url.fragment().is_some() || text.ends_with('#') {
@@ -87,7 +87,7 @@ pub(super) fn redirect_uri(text: &str, native: bool) -> RuleResult {
 }
 
 /// A browser origin in its serialized form (RFC 6454 section 6.2).
-pub(super) fn origin(text: &str) -> RuleResult {
+pub(crate) fn origin(text: &str) -> RuleResult {
     let rule =
         "must be an origin such as https://app.example.com: https (or http on a loopback address), no path";
     let url = parse_unambiguous(text).ok_or(rule)?;
@@ -97,7 +97,7 @@ pub(super) fn origin(text: &str) -> RuleResult {
 }
 
 /// Lines of a postal address, separated by newlines (OpenID Connect Core section 5.1.1).
-pub(super) fn multiline_text(text: &str) -> RuleResult {
+pub(crate) fn multiline_text(text: &str) -> RuleResult {
     let fits = (1..=500).contains(&text.chars().count());
     let plain =
         !text.chars().any(|c| c.is_control() && c != '\n') && !readable::has_invisible_characters(text);
@@ -113,7 +113,7 @@ pub(super) fn multiline_text(text: &str) -> RuleResult {
 
 /// A date of birth (OpenID Connect Core section 5.1): `YYYY-MM-DD`, with the year `0000` if it is not
 /// disclosed, or `YYYY`.
-pub(super) fn birthdate(text: &str) -> RuleResult {
+pub(crate) fn birthdate(text: &str) -> RuleResult {
     let rule = Err("must be a date such as 1990-04-01, 0000-04-01 without a year, or 1990");
     let number = |part: &str, length: usize| {
         let digits = part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -139,7 +139,7 @@ fn is_date(year: u16, month: u16, day: u16) -> bool {
 }
 
 /// A time zone name of the IANA database. Only the form is checked, not that the zone exists.
-pub(super) fn zoneinfo(text: &str) -> RuleResult {
+pub(crate) fn zoneinfo(text: &str) -> RuleResult {
     let part = |part: &str| {
         part.starts_with(|first: char| first.is_ascii_alphabetic())
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+-".contains(&byte))
@@ -152,7 +152,7 @@ pub(super) fn zoneinfo(text: &str) -> RuleResult {
 }
 
 /// A language tag (RFC 5646) with dashes; underscores are refused.
-pub(super) fn locale(text: &str) -> RuleResult {
+pub(crate) fn locale(text: &str) -> RuleResult {
     let parsed = text.parse::<unic_langid::LanguageIdentifier>();
     if text.len() <= 35 && !text.contains('_') && parsed.is_ok() {
         Ok(())
@@ -162,7 +162,7 @@ pub(super) fn locale(text: &str) -> RuleResult {
 }
 
 /// A phone number as OpenID Connect Core section 5.1 recommends: E.164, with an extension as in RFC 3966.
-pub(super) fn phone_number(text: &str) -> RuleResult {
+pub(crate) fn phone_number(text: &str) -> RuleResult {
     let digits = |text: &str, most: usize| {
         (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
     };
@@ -181,7 +181,7 @@ pub(super) fn phone_number(text: &str) -> RuleResult {
 
 /// A URL of a page or picture that is shown to people. Returns the normalized URL, which every parser reads
 /// alike.
-pub(super) fn web_url(text: &str) -> Result<String, &'static str> {
+pub(crate) fn web_url(text: &str) -> Result<String, &'static str> {
     let url = parse_unambiguous(text).ok_or("must be an https URL")?;
     if url.scheme() != "https" && !(url.scheme() == "http" && url_is_loopback(&url)) {
         return Err("must be an https URL");

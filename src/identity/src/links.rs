@@ -23,13 +23,13 @@ use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use crate::{
-    App,
+    core::{Core, Write},
     crypto::{self, CryptoError},
     users::Email,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     Register,
     Reset,
     /// To change the email of an account.
@@ -52,80 +52,90 @@ impl Purpose {
     }
 }
 
+/// Whom a link is mailed to.
+#[derive(Clone, Copy)]
+pub(crate) struct LinkRecipient<'a> {
+    /// None where no account has the email yet.
+    pub(crate) user_id: Option<Uuid>,
+    pub(crate) email: &'a Email,
+}
+
 /// A link that is sealed and not stored yet.
-pub(super) struct NewLink {
-    pub(super) token: String,
+pub(crate) struct NewLink {
+    pub(crate) token: String,
     row: Model,
 }
 
 impl NewLink {
     /// Seals `payload` under a new token. The lifetime is `registration.link_lifetime`.
-    pub(super) fn new(
-        app: &App,
+    pub(crate) fn new(
+        core: &Core,
         purpose: Purpose,
-        user_id: Option<Uuid>,
-        email: &Email,
+        recipient: LinkRecipient<'_>,
         payload: &impl Serialize,
         now: Timestamp,
     ) -> Result<Self, CryptoError> {
-        let token = app.random.token();
+        let LinkRecipient { user_id, email } = recipient;
+        let token = core.random.token();
         let token_hash = crypto::token_hash(&token);
         let plain = serde_json::to_vec(payload).map_err(|_| CryptoError::Library)?;
         let row = Model {
-            payload_sealed: Some(app.vault.seal(&associated_data(&crypto::encode_hex(&token_hash)), &plain)?),
+            payload_sealed: Some(
+                core.vault.seal(&associated_data(&crypto::encode_hex(&token_hash)), &plain)?,
+            ),
             token_hash,
             purpose: purpose.as_str().to_owned(),
             user_id,
             email: email.as_str().to_owned(),
             created_at: now.micros(),
-            expires_at: (now + app.config.registration.link_lifetime.duration()).micros(),
+            expires_at: (now + core.config.registration.link_lifetime.duration()).micros(),
             used_at: None,
         };
         Ok(Self { token, row })
     }
 
     /// Replaces the default lifetime.
-    pub(super) fn with_expiry(mut self, expires_at: Timestamp) -> Self {
+    pub(crate) fn with_expiry(mut self, expires_at: Timestamp) -> Self {
         self.row.expires_at = expires_at.micros();
         self
     }
 
-    pub(super) fn expires_at(&self) -> Timestamp {
+    pub(crate) fn expires_at(&self) -> Timestamp {
         Timestamp::from_micros(self.row.expires_at)
     }
 
-    pub(super) async fn store(self, tx: &Transaction) -> Result<(), DatabaseError> {
+    pub(crate) async fn store(self, tx: &Transaction) -> Result<(), DatabaseError> {
         links::Entity::insert(links::ActiveModel::from(self.row)).exec_without_returning(tx).await?;
         Ok(())
     }
 }
 
 /// A link that is neither used nor expired, with its payload opened.
-pub(super) struct Link<T> {
+pub(crate) struct Link<T> {
     token_hash: Vec<u8>,
-    pub(super) user_id: Option<Uuid>,
-    pub(super) email: String,
-    pub(super) payload: T,
+    pub(crate) user_id: Option<Uuid>,
+    pub(crate) email: String,
+    pub(crate) payload: T,
 }
 
 /// The usable link with this token and purpose.
-pub(super) async fn find<T: DeserializeOwned>(
-    app: &App,
+pub(crate) async fn find<T: DeserializeOwned>(
+    core: &Core,
     purpose: Purpose,
     token: &str,
     now: Timestamp,
 ) -> Result<Option<Link<T>>, LinkError> {
     let row = usable_links_statement(purpose, now)
         .filter(Column::TokenHash.eq(crypto::token_hash(token)))
-        .one(app.db.reader())
+        .one(core.db.reader())
         .await
         .map_err(DatabaseError::from)?;
-    row.map(|row| Link::from_row(app, row)).transpose()
+    row.map(|row| Link::from_row(core, row)).transpose()
 }
 
 /// The newest usable link to this email, of this purpose.
-pub(super) async fn find_newest<T: DeserializeOwned>(
-    app: &App,
+pub(crate) async fn find_newest<T: DeserializeOwned>(
+    core: &Core,
     purpose: Purpose,
     email: &Email,
     now: Timestamp,
@@ -133,15 +143,15 @@ pub(super) async fn find_newest<T: DeserializeOwned>(
     let row = usable_links_statement(purpose, now)
         .filter(Column::Email.eq(email.as_str()))
         .order_by_desc(Column::CreatedAt)
-        .one(app.db.reader())
+        .one(core.db.reader())
         .await
         .map_err(DatabaseError::from)?;
-    row.map(|row| Link::from_row(app, row)).transpose()
+    row.map(|row| Link::from_row(core, row)).transpose()
 }
 
 /// The usable links of one purpose, the oldest first.
-pub(super) async fn list_usable(
-    app: &App,
+pub(crate) async fn list_usable(
+    core: &Core,
     purpose: Purpose,
     now: Timestamp,
     limit: u64,
@@ -149,7 +159,7 @@ pub(super) async fn list_usable(
     Ok(usable_links_statement(purpose, now)
         .order_by_asc(Column::CreatedAt)
         .limit(limit)
-        .all(app.db.reader())
+        .all(core.db.reader())
         .await?)
 }
 
@@ -161,9 +171,9 @@ fn usable_links_statement(purpose: Purpose, now: Timestamp) -> Select<links::Ent
 }
 
 impl<T: DeserializeOwned> Link<T> {
-    fn from_row(app: &App, row: Model) -> Result<Self, LinkError> {
+    fn from_row(core: &Core, row: Model) -> Result<Self, LinkError> {
         let sealed = row.payload_sealed.as_deref().unwrap_or_default();
-        let plain = app.vault.open(&associated_data(&crypto::encode_hex(&row.token_hash)), sealed)?;
+        let plain = core.vault.open(&associated_data(&crypto::encode_hex(&row.token_hash)), sealed)?;
         let payload = serde_json::from_slice(&plain).map_err(|_| CryptoError::Altered)?;
         Ok(Self { token_hash: row.token_hash, user_id: row.user_id, email: row.email, payload })
     }
@@ -172,82 +182,75 @@ impl<T: DeserializeOwned> Link<T> {
 impl<T> Link<T> {
     /// Identifies the link, for example in a rate limit. The id is the hash of the token, so it cannot be
     /// used as the token.
-    pub(super) fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         crypto::encode_hex(&self.token_hash)
     }
 
     /// Marks the link as used; the conditional update is the only gate. False if it was used before or has
     /// expired.
-    pub(super) async fn consume(&self, tx: &Transaction, now: Timestamp) -> Result<bool, DatabaseError> {
+    pub(crate) async fn consume(&self, write: &Write<'_>) -> Result<bool, DatabaseError> {
         let used = links::Entity::update_many()
-            .col_expr(Column::UsedAt, Expr::value(now.micros()))
+            .col_expr(Column::UsedAt, Expr::value(write.now().micros()))
             .col_expr(Column::PayloadSealed, Expr::value(None::<Vec<u8>>))
             .filter(Column::TokenHash.eq(self.token_hash.clone()))
             .filter(Column::UsedAt.is_null())
-            .filter(Column::ExpiresAt.gt(now.micros()))
-            .exec(tx)
+            .filter(Column::ExpiresAt.gt(write.now().micros()))
+            .exec(write)
             .await?;
         Ok(used.rows_affected == 1)
     }
 }
 
 /// Invalidates all unused links of an account: their purpose is fulfilled, or must not be fulfilled any more.
-pub(crate) async fn end_user_links(
-    tx: &Transaction,
-    user_id: Uuid,
-    now: Timestamp,
-) -> Result<(), DatabaseError> {
+pub(crate) async fn end_user_links(write: &Write<'_>, user_id: Uuid) -> Result<(), DatabaseError> {
     links::Entity::update_many()
-        .col_expr(Column::UsedAt, Expr::value(now.micros()))
+        .col_expr(Column::UsedAt, Expr::value(write.now().micros()))
         .filter(Column::UserId.eq(user_id))
         .filter(Column::UsedAt.is_null())
-        .exec(tx)
+        .exec(write)
         .await?;
     Ok(())
 }
 
 /// Invalidates the unused links of an account that have this purpose.
-pub(super) async fn end_user_links_for(
-    tx: &Transaction,
+pub(crate) async fn end_user_links_for(
+    write: &Write<'_>,
     user_id: Uuid,
     purpose: Purpose,
-    now: Timestamp,
 ) -> Result<(), DatabaseError> {
-    end_where(tx, purpose, Column::UserId.eq(user_id), now).await?;
+    end_where(write, purpose, Column::UserId.eq(user_id)).await?;
     Ok(())
 }
 
 /// Invalidates the unused links to an email that have this purpose. Returns whether there were any.
-pub(super) async fn end_email_links(
-    tx: &Transaction,
+pub(crate) async fn end_email_links(
+    write: &Write<'_>,
     purpose: Purpose,
     email: &Email,
-    now: Timestamp,
 ) -> Result<bool, DatabaseError> {
-    Ok(end_where(tx, purpose, Column::Email.eq(email.as_str()), now).await? > 0)
+    Ok(end_where(write, purpose, Column::Email.eq(email.as_str())).await? > 0)
 }
 
 async fn end_where(
-    tx: &Transaction,
+    write: &Write<'_>,
     purpose: Purpose,
     owner_condition: SimpleExpr,
-    now: Timestamp,
 ) -> Result<u64, DatabaseError> {
     let ended = links::Entity::update_many()
-        .col_expr(Column::UsedAt, Expr::value(now.micros()))
+        .col_expr(Column::UsedAt, Expr::value(write.now().micros()))
         .col_expr(Column::PayloadSealed, Expr::value(None::<Vec<u8>>))
         .filter(owner_condition)
         .filter(Column::Purpose.eq(purpose.as_str()))
         .filter(Column::UsedAt.is_null())
-        .filter(Column::ExpiresAt.gt(now.micros()))
-        .exec(tx)
+        .filter(Column::ExpiresAt.gt(write.now().micros()))
+        .exec(write)
         .await?;
     Ok(ended.rows_affected)
 }
 
 /// Why a link could not be created or read.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum LinkError {
+pub(crate) enum LinkError {
     /// The payload could not be sealed or opened.
     #[error(transparent)]
     Crypto(#[from] CryptoError),

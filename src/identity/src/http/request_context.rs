@@ -1,0 +1,43 @@
+//! Makes the [`RequestContext`] of an HTTP request: once, where the handler begins.
+
+use poem::{
+    Request,
+    http::{
+        HeaderMap,
+        header::{ACCEPT_LANGUAGE, USER_AGENT},
+    },
+};
+use postern_service::telemetry::CurrentRequest;
+
+use super::client_ip::client_ip;
+use crate::{
+    App,
+    core::{Actor, RequestContext},
+};
+
+/// The longest `User-Agent` that is stored, in characters.
+const MAX_USER_AGENT: usize = 256;
+
+/// The context of a request of somebody who has not signed in. [`RequestContext::by`] names who has.
+pub(crate) fn request_context(app: &App, request: &Request) -> RequestContext {
+    context_in_language(app, request, None)
+}
+
+/// [`request_context`] in a language that the app asked for: the `ui_locales` of an authorization request (OpenID Connect
+/// Core section 3.1.2.1).
+pub(crate) fn context_in_language(app: &App, request: &Request, ui_locales: Option<&str>) -> RequestContext {
+    let accepted = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    RequestContext {
+        actor: Actor::Anonymous,
+        ip: client_ip(app, request),
+        user_agent: user_agent(request.headers()),
+        request_id: CurrentRequest::current().map(|current| current.id.to_string()),
+        language: app.templates.negotiate_language(ui_locales, accepted),
+        now: app.clock.now(),
+    }
+}
+
+fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(USER_AGENT)?.to_str().ok()?;
+    Some(text.chars().take(MAX_USER_AGENT).collect())
+}
