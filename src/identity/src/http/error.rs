@@ -20,6 +20,7 @@ use poem_openapi::{
 use postern_service::{
     body::BodyError,
     database::DatabaseError,
+    problem::retry_after,
     telemetry::{CurrentRequest, log_failure},
 };
 use serde::{Serialize, ser::SerializeMap};
@@ -121,19 +122,16 @@ impl OAuthError {
             .retry_after(retry_after)
     }
 
-    /// Its status.
     pub fn code(&self) -> StatusCode {
         self.0.status
     }
 
-    /// With another status.
     #[must_use]
     pub fn status(mut self, status: StatusCode) -> Self {
         self.0.status = status;
         self
     }
 
-    /// With a header.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.push((name, value));
@@ -147,8 +145,7 @@ impl OAuthError {
 
     fn retry_after(mut self, wait: Duration) -> Self {
         self.0.wait = Some(wait);
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        self.header(RETRY_AFTER, HeaderValue::from(seconds.max(1)))
+        self.header(RETRY_AFTER, retry_after(wait))
     }
 }
 

@@ -149,6 +149,9 @@ async fn it_answers_our_own_pages_only_and_so_often() {
     let limited = ask(&browser, "/register", &fields).await;
     assert_eq!((limited.status.as_u16(), limited.header("retry-after")), (429, "60"));
     assert!(!limited.body.contains(GOOD));
+    app.clock.advance(std::time::Duration::from_millis(500));
+    let limited = ask(&browser, "/register", &fields).await;
+    assert_eq!(limited.header("retry-after"), "60", "59.5 seconds are not 59");
     app.clock.advance(std::time::Duration::from_mins(1));
     assert_eq!(ask(&browser, "/register", &fields).await.status, 200);
     let register = open(&browser, "/register").await;

@@ -57,6 +57,13 @@ struct Parts {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
+/// The value of `Retry-After` (RFC 9110 section 10.2.3): seconds, rounded up, because a client that comes a moment early is
+/// refused again.
+pub fn retry_after(wait: Duration) -> HeaderValue {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    HeaderValue::from(seconds.max(1))
+}
+
 impl Problem {
     pub fn new(kind: ProblemKind) -> Self {
         Self(Box::new(Parts { kind, detail: None, field: None, members: Vec::new(), headers: Vec::new() }))
@@ -100,8 +107,7 @@ impl Problem {
     /// `Retry-After` in whole seconds, at least one (RFC 9110 section 10.2.3).
     #[must_use]
     pub fn retry_after(self, wait: Duration) -> Self {
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        self.header(RETRY_AFTER, HeaderValue::from(seconds.max(1)))
+        self.header(RETRY_AFTER, retry_after(wait))
     }
 
     /// `WWW-Authenticate`, one challenge (RFC 9110 section 11.6.1).

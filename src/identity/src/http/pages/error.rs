@@ -15,7 +15,10 @@ use poem::{
     },
 };
 use postern_service::{
-    body::BodyError, database::DatabaseError, problem::Problem, telemetry::CurrentRequest,
+    body::BodyError,
+    database::DatabaseError,
+    problem::{Problem, retry_after},
+    telemetry::CurrentRequest,
 };
 
 use super::{Page, security};
@@ -71,7 +74,6 @@ pub enum Refusal {
     SignedOut,
     /// Not now: the database does not answer.
     Unavailable,
-    /// Our fault.
     Internal,
 }
 
@@ -182,7 +184,6 @@ impl PageError {
         self
     }
 
-    /// Why.
     pub fn refusal(&self) -> Refusal {
         self.refusal
     }
@@ -265,7 +266,6 @@ impl ResponseError for PageError {
     }
 }
 
-/// Shows a refusal.
 pub fn show(page: &Page, error: &PageError) -> Response {
     let (status, title, text) = error.refusal.page();
     let mut response = match page.show("pages/error.html", values(page, error, title, text)) {
@@ -274,7 +274,7 @@ pub fn show(page: &Page, error: &PageError) -> Response {
         Err(_) => status.into_response(),
     };
     if let Some(wait) = error.retry_after {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+        response.headers_mut().insert(RETRY_AFTER, retry_after(wait));
     }
     response
 }
@@ -292,7 +292,7 @@ fn values(page: &Page, error: &PageError, title: &str, text: &str) -> Value {
 
 /// Whole minutes, rounded up.
 pub(super) fn minutes(wait: Duration) -> u64 {
-    wait.as_secs().div_ceil(60).max(1)
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).div_ceil(60).max(1)
 }
 
 fn seconds(header: Option<&HeaderValue>) -> Option<Duration> {
