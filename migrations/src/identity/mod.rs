@@ -19,6 +19,7 @@ mod m20261128_000001_account_scope;
 mod m20261128_000004_sent_codes;
 mod m20261128_000006_owner_notices;
 mod m20261128_000007_actors;
+mod m20261128_000008_end_causes;
 
 use sea_orm_migration::prelude::*;
 
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000004_sent_codes::Migration),
             Box::new(m20261128_000006_owner_notices::Migration),
             Box::new(m20261128_000007_actors::Migration),
+            Box::new(m20261128_000008_end_causes::Migration),
         ]
     }
 

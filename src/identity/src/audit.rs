@@ -12,6 +12,9 @@ use uuid::Uuid;
 
 use crate::core::{Actor, Core, RequestContext, Write};
 
+/// Rows of one statement: SQLite allows 32,766 parameters.
+const BATCH_SIZE: usize = 500;
+
 #[derive(Clone, Debug)]
 pub struct Event {
     kind: &'static str,
@@ -107,12 +110,15 @@ impl Event {
     }
 }
 
-/// Records many events of one origin in the open transaction, with one statement.
+/// Records many events in the open write, [`BATCH_SIZE`] of them with one statement.
 pub async fn record_all(write: &Write<'_>, events: Vec<Event>) -> Result<(), DatabaseError> {
-    if events.is_empty() {
-        return Ok(());
+    let mut events = events.into_iter();
+    loop {
+        let rows: Vec<_> =
+            events.by_ref().take(BATCH_SIZE).map(|event| event.row(write.core, write.context)).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        audit_events::Entity::insert_many(rows).exec_without_returning(write).await?;
     }
-    let rows = events.into_iter().map(|event| event.row(write.core, write.context));
-    audit_events::Entity::insert_many(rows).exec_without_returning(write).await?;
-    Ok(())
 }

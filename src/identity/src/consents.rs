@@ -8,8 +8,7 @@ use postern_service::database::{DatabaseError, Transaction};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, sea_query::OnConflict};
 use uuid::Uuid;
 
-use crate::core::Write;
-use crate::scope::Scope;
+use crate::{core::Write, scope::Scope};
 
 pub async fn find(
     db: &impl ConnectionTrait,

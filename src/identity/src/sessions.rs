@@ -34,9 +34,10 @@ use uuid::Uuid;
 
 pub use self::principal::{Principal, RowLocks, SessionEnded, WriteError};
 use crate::{
-    audit::Event,
+    audit::{self, Event},
     core::{Core, RequestContext, Write},
-    crypto, grants,
+    crypto,
+    grants::{self, EndCause, GrantSelection},
     users::{self, User},
 };
 
@@ -59,7 +60,6 @@ pub enum SessionKind {
 }
 
 impl SessionKind {
-    /// The stored value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Browser => "browser",
@@ -270,26 +270,54 @@ pub async fn touch(core: &Core, session: &Session) -> Result<(), DatabaseError> 
     }
 }
 
-/// Ends a session and its grants, except grants with `offline_access`. True when the session was live.
-pub async fn end(write: &Write<'_>, sid: Uuid, because: &'static str) -> Result<bool, DatabaseError> {
+#[derive(Clone, Copy, Debug)]
+pub enum SessionSelection {
+    One(Uuid),
+    /// Those of a user, except the kept one.
+    OfUser {
+        user_id: Uuid,
+        kept_sid: Option<Uuid>,
+    },
+}
+
+/// Ends sessions and their grants, except grants with `offline_access`; records an audit event for each. This is the only
+/// code that ends a session. The write must hold the user's row exclusively ([`users::lock`]). Sessions that ended before
+/// are not among the result.
+pub async fn end(
+    write: &Write<'_>,
+    selection: SessionSelection,
+    cause: EndCause,
+) -> Result<Vec<Session>, DatabaseError> {
+    use sessions::Column::{EndedAt, Sid, UserId};
+    let which = match selection {
+        SessionSelection::One(sid) => Condition::all().add(Sid.eq(sid)),
+        SessionSelection::OfUser { user_id, kept_sid } => {
+            Condition::all().add(UserId.eq(user_id)).add_option(kept_sid.map(|kept| Sid.ne(kept)))
+        }
+    };
+    let ended = sessions::Entity::update_many()
+        .col_expr(EndedAt, Expr::value(write.now().micros()))
+        .filter(which)
+        .filter(EndedAt.is_null())
+        .exec_with_returning(write)
+        .await?;
+    if ended.is_empty() {
+        return Ok(ended);
+    }
+    let sids: Vec<_> = ended.iter().map(|session| session.sid).collect();
+    grants::end(write, GrantSelection::OfSessions(&sids), cause).await?;
+    let because = json!({ "because": cause.word() });
+    let events = ended.iter().map(|session| event("session.ended", session).details(because.clone()));
+    audit::record_all(write, events.collect()).await?;
+    Ok(ended)
+}
+
+/// [`end`] of one session, for a write that does not hold the user's row yet. True when the session was live.
+pub async fn lock_user_and_end(write: &Write<'_>, sid: Uuid, cause: EndCause) -> Result<bool, DatabaseError> {
     let whose = sessions::Entity::find_by_id(sid).select_only().column(sessions::Column::UserId);
     let user = rows::Entity::find().filter(rows::Column::Id.in_subquery(whose.into_query()));
     user.lock_exclusive().one(write).await?;
-    end_locked(write, sid, because).await
-}
-
-/// [`end`] for a write that holds the user's row exclusively already.
-async fn end_locked(write: &Write<'_>, sid: Uuid, because: &'static str) -> Result<bool, DatabaseError> {
-    let ended = sessions::Entity::update_many()
-        .col_expr(sessions::Column::EndedAt, Expr::value(write.now().micros()))
-        .filter(sessions::Column::Sid.eq(sid))
-        .filter(sessions::Column::EndedAt.is_null())
-        .exec_with_returning(write)
-        .await?;
-    let Some(session) = ended.first() else { return Ok(false) };
-    grants::revoke_session_grants(write, sid, because).await?;
-    event("session.ended", session).details(json!({ "because": because })).record(write).await?;
-    Ok(true)
+    Ok(!end(write, SessionSelection::One(sid), cause).await?.is_empty())
 }
 
 /// The live sessions of a user, the most recently used first.
@@ -340,7 +368,8 @@ pub async fn end_own(
             if theirs.one(write).await?.is_none() {
                 return Ok(false);
             }
-            Ok(end_locked(write, sid, "ended_by_user").await?)
+            let ended = end(write, SessionSelection::One(sid), EndCause::EndedByUser).await?;
+            Ok(!ended.is_empty())
         })
         .await
 }
@@ -353,41 +382,10 @@ pub async fn end_others(
 ) -> Result<usize, WriteError> {
     principal
         .write_exclusive(core, context, async |write, user| {
-            Ok(end_all_except(write, user.id, principal.sid(), "ended_by_user").await?)
+            let others = SessionSelection::OfUser { user_id: user.id, kept_sid: principal.sid() };
+            Ok(end(write, others, EndCause::EndedByUser).await?.len())
         })
         .await
-}
-
-/// Ends every session of a user, with the same effect on grants, and returns their number. The write must
-/// hold the user's row exclusively ([`users::lock`]).
-pub async fn end_all_of_user(
-    write: &Write<'_>,
-    user_id: Uuid,
-    because: &'static str,
-) -> Result<usize, DatabaseError> {
-    end_all_except(write, user_id, None, because).await
-}
-
-/// [`end_all_of_user`] with one session that continues.
-pub async fn end_all_except(
-    write: &Write<'_>,
-    user_id: Uuid,
-    kept: Option<Uuid>,
-    because: &'static str,
-) -> Result<usize, DatabaseError> {
-    let live: Vec<Uuid> = sessions::Entity::find()
-        .select_only()
-        .column(sessions::Column::Sid)
-        .filter(sessions::Column::UserId.eq(user_id))
-        .filter(sessions::Column::EndedAt.is_null())
-        .into_tuple()
-        .all(write)
-        .await?;
-    let mut ended = 0;
-    for sid in live.into_iter().filter(|sid| Some(*sid) != kept) {
-        ended += usize::from(end_locked(write, sid, because).await?);
-    }
-    Ok(ended)
 }
 
 fn event(kind: &'static str, session: &Session) -> Event {

@@ -60,7 +60,6 @@ pub struct MailText {
     pub html: String,
 }
 
-/// The compiled templates.
 pub struct Templates {
     environment: Environment<'static>,
     messages: Arc<Messages>,

@@ -20,7 +20,6 @@ pub struct Config {
     pub database: DatabaseSettings,
     /// Which access tokens are accepted.
     pub tokens: TokenSettings,
-    /// The web page.
     pub page: PageSettings,
     pub telemetry: TelemetrySettings,
 }
@@ -39,7 +38,6 @@ pub struct TokenSettings {
     pub cache: u64,
 }
 
-/// The web page.
 #[derive(Clone, Debug, Deserialize)]
 pub struct PageSettings {
     /// The public client that the page signs in through.

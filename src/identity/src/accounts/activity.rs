@@ -20,8 +20,8 @@ use crate::{
 
 /// Events that clients cause with their tokens, or that anyone can begin: they are many, and no acts of the
 /// owner.
-const HIDDEN_KINDS: [&str; 4] =
-    ["code.redeemed", "login.begun", "refresh_token.replayed", "refresh_token.rotated"];
+const HIDDEN_KINDS: [&str; 5] =
+    ["code.redeemed", "grant.ended", "login.begun", "refresh_token.replayed", "refresh_token.rotated"];
 
 /// One event that concerned the account.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use crate::{
     audit::Event,
     consents,
     core::RequestContext,
-    grants,
+    grants::{self, EndCause, GrantSelection},
     scope::Scope,
     sessions::{Principal, WriteError},
     users::User,
@@ -77,7 +77,13 @@ pub async fn remove(
 ) -> Result<bool, WriteError> {
     principal
         .write_exclusive(app, context, async |write, user| {
-            let ended = grants::revoke_client_grants(write, user.id, client_id, "removed_by_user").await?;
+            let ended = grants::end(
+                write,
+                GrantSelection::OfUserAndClient { user_id: user.id, client_id },
+                EndCause::RemovedByUser,
+            )
+            .await?
+            .len();
             let consent_withdrawn = consents::withdraw(write, user.id, client_id).await?;
             if ended == 0 && !consent_withdrawn {
                 return Ok(false);

@@ -25,19 +25,17 @@ use crate::{
     App,
     audit::Event,
     core::{RequestContext, Write},
-    grants,
+    grants::{self, EndCause, GrantSelection},
     jobs::{JobError, JobKind, housekeeping},
     links,
     login::attempt,
     mail::{self, MailTemplate},
     readable,
-    sessions::{self, Principal},
+    sessions::{self, Principal, SessionSelection},
     users::User,
 };
 
 pub const JOB: &str = "accounts.delete";
-
-const REVOKED_BECAUSE: &str = "account_closed";
 
 /// The page on which the owner restores a closed account.
 const RESTORE_PATH: &str = "/login?to=restore";
@@ -91,8 +89,18 @@ pub async fn close(
             set_deletion_at(write, &user, Some(deletion_at)).await?;
             links::end_user_links(write, user.id).await?;
             attempt::end_attempts_of_user(write, user.id).await?;
-            sessions::end_all_of_user(write, user.id, REVOKED_BECAUSE).await?;
-            grants::revoke_user_grants(write, user.id, None, REVOKED_BECAUSE).await?;
+            sessions::end(
+                write,
+                SessionSelection::OfUser { user_id: user.id, kept_sid: None },
+                EndCause::AccountClosed,
+            )
+            .await?;
+            grants::end(
+                write,
+                GrantSelection::OfUser { user_id: user.id, kept_sid: None },
+                EndCause::AccountClosed,
+            )
+            .await?;
             let event = Event::new("account.closed").user(user.id);
             let event = event.details(json!({ "deletion_at": deletion_at.rfc3339() }));
             event.record(write).await?;

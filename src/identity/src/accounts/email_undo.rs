@@ -32,14 +32,13 @@ use crate::{
     audit::Event,
     core::{RequestContext, Write},
     crypto::{self, CryptoError},
+    grants::EndCause,
     links::{LinkRecipient, NewLink, Purpose},
     login::credential_change::AccessTermination,
     mail::{self, MailTemplate},
     rate_limit::{self, Limit, TakeOutcome},
     users::{self, Email, User},
 };
-
-const REVOKED_BECAUSE: &str = "email_change_undone";
 
 /// Authenticators that were enrolled this long before the change may be the thief's too.
 const SUSPECT_PERIOD: Duration = Duration::from_hours(7 * 24);
@@ -169,7 +168,7 @@ pub async fn undo(app: &App, token: &str, context: &RequestContext) -> Result<St
         };
         changed.update(write).await.map_err(AccountError::from_restored_email_error)?;
         remove_suspect_credentials(write, &row).await?;
-        AccessTermination { user_id: user.id, kept_session: None, because: REVOKED_BECAUSE }
+        AccessTermination { user_id: user.id, kept_session: None, cause: EndCause::EmailChangeUndone }
             .apply(write)
             .await?;
         if let Some(reset) = reset {

@@ -34,18 +34,17 @@ use std::time::Duration;
 
 use postern_service::database::DatabaseError;
 
-use crate::links::LinkError;
 use crate::{
     App,
     core::{RequestContext, Write},
     crypto::CryptoError,
+    links::LinkError,
     login::LoginError,
     mail::allowance::{self, Allowance, MailRequester},
     passwords::{HashError, PasswordError, Weakness},
     pool::Busy,
     sessions::SessionEnded,
-    users::Email,
-    users::InvalidClaim,
+    users::{Email, InvalidClaim},
 };
 
 /// Why a use case of this module refused a request.

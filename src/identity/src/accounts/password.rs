@@ -8,8 +8,8 @@ use super::{AccountError, password_strength::PasswordContext};
 use crate::{
     App,
     audit::Event,
-    core::RequestContext,
-    core::Write,
+    core::{RequestContext, Write},
+    grants::EndCause,
     jobs::SealedJob,
     links,
     login::{
@@ -21,8 +21,6 @@ use crate::{
     rate_limit::{self, Limit, TakeOutcome},
     users::User,
 };
-
-const REVOKED_BECAUSE: &str = "password_changed";
 
 pub async fn has_password(app: &App, user: &User) -> Result<bool, AccountError> {
     Ok(passwords::find(app, app.db.reader(), Some(user.id)).await?.is_some())
@@ -36,8 +34,8 @@ pub async fn change(app: &App, change: CredentialChange<'_>, password: &str) -> 
     let replacement = PasswordReplacement::new(app, user, password).await?;
     principal
         .write_exclusive(app, change.context, async |write, _| -> Result<(), AccountError> {
-            replacement.store(write, &change.termination(REVOKED_BECAUSE)).await?;
-            Ok(change.end_others(write, REVOKED_BECAUSE).await?)
+            replacement.store(write, &change.termination(EndCause::PasswordChanged)).await?;
+            Ok(change.end_others(write, EndCause::PasswordChanged).await?)
         })
         .await?;
     Ok(())
@@ -89,7 +87,7 @@ impl PasswordReplacement {
         links::end_user_links(write, user_id).await?;
         attempt::end_attempts_of_user(write, user_id).await?;
         let event = Event::new("credential.changed").user(user_id).session(termination.kept_session);
-        let event = event.details(json!({ "method": "password", "by": termination.because }));
+        let event = event.details(json!({ "method": "password", "by": termination.cause.word() }));
         event.record(write).await?;
         Ok(told.enqueue(write).await?)
     }

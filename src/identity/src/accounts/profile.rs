@@ -13,8 +13,7 @@ use super::AccountError;
 use crate::{
     App,
     audit::Event,
-    core::RequestContext,
-    core::read_json_column,
+    core::{RequestContext, read_json_column},
     sessions::Principal,
     tokens::userinfo::ReleasedClaims,
     users::{Profile, User},

@@ -16,13 +16,12 @@ use crate::{
     App,
     audit::Event,
     core::RequestContext,
+    grants::EndCause,
     links::{self, LinkRecipient, NewLink, Purpose},
     login::{credential_change::AccessTermination, devices},
     mail::{self, MailTemplate, allowance::MailRequester},
     users::{self, Email},
 };
-
-const REVOKED_BECAUSE: &str = "password_reset";
 
 /// Whether a reset link can be mailed.
 pub fn reset_available(app: &App) -> bool {
@@ -128,7 +127,7 @@ pub async fn reset(
             .exec(write)
             .await?;
         let termination =
-            AccessTermination { user_id: user.id, kept_session: None, because: REVOKED_BECAUSE };
+            AccessTermination { user_id: user.id, kept_session: None, cause: EndCause::PasswordReset };
         replacement.store(write, &termination).await?;
         Ok(termination.apply(write).await?)
     })

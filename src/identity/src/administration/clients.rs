@@ -9,7 +9,6 @@ use std::time::Duration;
 use postern_entities::{
     client_secrets,
     clients::{self as rows, Model},
-    grants as grant_rows,
 };
 use postern_service::{
     clock::Timestamp,
@@ -31,7 +30,8 @@ use crate::{
     audit::Event,
     clients::{ClientAuthMethod, GrantType, TOPIC},
     core::{RequestContext, Write},
-    crypto, field_rules, grants,
+    crypto, field_rules,
+    grants::{self, EndCause, GrantSelection},
 };
 
 /// A new client secret, and when the previous secret expires.
@@ -145,16 +145,15 @@ pub async fn set_enabled(
     Ok(app.reload(TOPIC).await?)
 }
 
-/// Removes a client. The foreign keys remove its secrets, grants and consents.
+/// Removes a client: ends its grants, then deletes it. The foreign keys delete its secrets, grants and consents.
 pub async fn remove(app: &App, client_id: &str, context: &RequestContext) -> Result<(), ChangeError> {
     app.write(context, async |write| {
-        let removed = rows::Entity::delete_by_id(client_id).exec(write).await?.rows_affected;
-        if removed == 0 {
-            return Err(unknown_client(client_id));
-        }
+        lock_client(write, client_id).await?;
+        grants::end(write, GrantSelection::OfClient(client_id), EndCause::ClientRemoved).await?;
+        rows::Entity::delete_by_id(client_id).exec(write).await?;
         Event::new("client.removed").client(client_id).record(write).await?;
         changes::announce(write, TOPIC).await?;
-        Ok(())
+        Ok::<_, ChangeError>(())
     })
     .await?;
     Ok(app.reload(TOPIC).await?)
@@ -211,7 +210,7 @@ async fn reconcile_secret_and_grant(
     if metadata.grant_types.contains(&GrantType::ClientCredentials) {
         grants::ensure_own_grant(write, client_id).await?;
     } else {
-        end_own_grant(write, client_id).await?;
+        grants::end(write, GrantSelection::OwnOfClient(client_id), EndCause::GrantTypeRemoved).await?;
     }
     let of_client = client_secrets::Column::ClientId.eq(client_id);
     if metadata.token_endpoint_auth_method == ClientAuthMethod::None {
@@ -223,23 +222,6 @@ async fn reconcile_secret_and_grant(
     }
     let client_secret = insert_secret(write, client_id).await?;
     Ok(Some(NewSecret { client_secret, previous_expires_at: None }))
-}
-
-async fn end_own_grant(write: &Write<'_>, client_id: &str) -> Result<(), DatabaseError> {
-    grant_rows::Entity::update_many()
-        .col_expr(grant_rows::Column::RevokedAt, write.now().micros().into())
-        .col_expr(grant_rows::Column::RevokedBecause, "client_credentials was taken from the client".into())
-        .filter(own_active_grant_condition(client_id))
-        .exec(write)
-        .await?;
-    Ok(())
-}
-
-fn own_active_grant_condition(client_id: &str) -> Condition {
-    Condition::all()
-        .add(grant_rows::Column::ClientId.eq(client_id))
-        .add(grant_rows::Column::UserId.is_null())
-        .add(grant_rows::Column::RevokedAt.is_null())
 }
 
 async fn insert_secret(write: &Write<'_>, client_id: &str) -> Result<SecretString, DatabaseError> {

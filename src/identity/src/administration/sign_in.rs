@@ -11,12 +11,11 @@ use crate::{
     accounts::{AccountError, password},
     audit::Event,
     core::RequestContext,
+    grants::EndCause,
     login::{credential_change::AccessTermination, login_throttle, passkey::enrolment, recovery_code, totp},
     sessions,
     users::{self, User},
 };
-
-const REVOKED_BECAUSE: &str = "reset_by_operator";
 
 /// How an account signs in, for operators.
 #[derive(Clone, Debug)]
@@ -80,11 +79,14 @@ pub async fn reset_credentials(app: &App, user: &User, context: &RequestContext)
         let of_user = recovery_codes::Column::UserId.eq(user.id);
         recovery_codes::Entity::delete_many().filter(of_user).exec(write).await?;
         login_throttle::reset_account(write, &user.email).await?;
-        AccessTermination { user_id: user.id, kept_session: None, because: REVOKED_BECAUSE }
+        AccessTermination { user_id: user.id, kept_session: None, cause: EndCause::ResetByOperator }
             .apply(write)
             .await?;
         let event = Event::new("credential.removed").user(user.id);
-        event.details(json!({ "method": "all", "by": REVOKED_BECAUSE })).record(write).await?;
+        event
+            .details(json!({ "method": "all", "by": EndCause::ResetByOperator.word() }))
+            .record(write)
+            .await?;
         Ok::<_, ChangeError>(())
     })
     .await

@@ -16,10 +16,11 @@ use crate::{
     audit::Event,
     core::RequestContext,
     crypto::CryptoError,
-    grants, links,
+    grants::{self, EndCause, GrantSelection},
+    links,
     login::{attempt, credential_change::AccessTermination},
     passwords::{self, NewPassword},
-    sessions,
+    sessions::{self, SessionSelection},
     users::{self, Email, Profile, User},
 };
 
@@ -127,8 +128,18 @@ pub async fn disable(app: &App, user: &User, context: &RequestContext) -> Result
         row.update(write).await?;
         links::end_user_links(write, user.id).await?;
         attempt::end_attempts_of_user(write, user.id).await?;
-        sessions::end_all_of_user(write, user.id, "user_disabled").await?;
-        grants::revoke_user_grants(write, user.id, None, "user_disabled").await?;
+        sessions::end(
+            write,
+            SessionSelection::OfUser { user_id: user.id, kept_sid: None },
+            EndCause::UserDisabled,
+        )
+        .await?;
+        grants::end(
+            write,
+            GrantSelection::OfUser { user_id: user.id, kept_sid: None },
+            EndCause::UserDisabled,
+        )
+        .await?;
         Event::new("user.disabled").user(user.id).record(write).await?;
         Ok::<_, ChangeError>(())
     })
@@ -165,7 +176,7 @@ pub async fn remove(app: &App, user: &User, context: &RequestContext) -> Result<
         let mut row = lock_row(write, user).await?;
         row.deletion_at = Set(Some(now.micros()));
         row.update(write).await?;
-        AccessTermination { user_id: user.id, kept_session: None, because: "user_removed" }
+        AccessTermination { user_id: user.id, kept_session: None, cause: EndCause::UserRemoved }
             .apply(write)
             .await?;
         Event::new("user.removed").record(write).await?;

@@ -17,6 +17,7 @@ use crate::{
     App,
     clients::Client,
     core::RequestContext,
+    grants::EndCause,
     sessions::{self, SignedInUser},
     tokens::id_token::{self, HintClaims},
 };
@@ -138,7 +139,7 @@ pub async fn begin(
         Some(signed_in) if !request.client_may_end_session(&signed_in) => {
             return Ok(LogoutStep::Confirm { request, signed_in: Box::new(signed_in) });
         }
-        Some(signed_in) => end_session(app, &signed_in, "client_logout", context).await?,
+        Some(signed_in) => end_session(app, &signed_in, EndCause::ClientLogout, context).await?,
         None => {}
     }
     Ok(LogoutStep::SignedOut { redirect_uri: request.into_redirect_uri() })
@@ -153,7 +154,7 @@ pub async fn confirm(
     context: &RequestContext,
 ) -> Result<Option<String>, DatabaseError> {
     if let Some(signed_in) = find_session(app, session_secret).await? {
-        end_session(app, &signed_in, "logout", context).await?;
+        end_session(app, &signed_in, EndCause::SignedOut, context).await?;
     }
     Ok(request.into_redirect_uri())
 }
@@ -171,10 +172,10 @@ async fn find_session(
 async fn end_session(
     app: &App,
     signed_in: &SignedInUser,
-    because: &'static str,
+    cause: EndCause,
     context: &RequestContext,
 ) -> Result<(), DatabaseError> {
     let sid = signed_in.session.sid;
-    app.write(context, async |write| sessions::end(write, sid, because).await).await?;
+    app.write(context, async |write| sessions::lock_user_and_end(write, sid, cause).await).await?;
     Ok(())
 }

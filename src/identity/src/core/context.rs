@@ -57,7 +57,6 @@ pub const OPERATOR: &str = "operator";
 /// The circumstances of one HTTP request, command or run of a job. Made once, where the work begins.
 #[derive(Clone, Debug)]
 pub struct RequestContext {
-    /// Who asks.
     pub actor: Actor,
     /// The client's IP address: the peer's, or what a trusted proxy says.
     pub ip: Option<IpAddr>,

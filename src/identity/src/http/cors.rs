@@ -52,7 +52,6 @@ pub struct CrossOrigin<E> {
 }
 
 impl<E> CrossOrigin<E> {
-    /// Around `inner`.
     pub fn new(app: &App, inner: E) -> Self {
         Self { app: app.clone(), inner }
     }

@@ -26,7 +26,6 @@ pub trait Parameters: Type + DeserializeOwned + Send {
     const REPEATABLE: &'static [&'static str] = &[];
 }
 
-/// A form.
 #[derive(Debug)]
 pub struct OAuthForm<T>(pub T);
 

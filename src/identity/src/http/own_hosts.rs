@@ -18,7 +18,6 @@ const MISDIRECTED: ProblemKind =
 /// The endpoint behind it, for requests to this machine and to the issuer.
 pub(super) struct OwnHosts {
     pub(super) inner: BoxEndpoint<'static, Response>,
-    /// The issuer's host.
     pub(super) own: String,
 }
 

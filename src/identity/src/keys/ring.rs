@@ -65,7 +65,6 @@ pub enum SignError {
 pub enum TokenType {
     /// `at+jwt` (RFC 9068 section 2.1).
     AccessToken,
-    /// `JWT`.
     IdToken,
 }
 

@@ -11,12 +11,10 @@ use uuid::Uuid;
 use super::{attempt, devices};
 use crate::{
     core::{RequestContext, Write},
-    grants, links,
-    sessions::{self, Principal},
+    grants::{self, EndCause, GrantSelection},
+    links,
+    sessions::{self, Principal, SessionSelection},
 };
-
-/// The cause in the audit events of sessions and grants that end by a change of a second factor.
-pub(super) const CREDENTIAL_CHANGED: &str = "credential_changed";
 
 /// A change that the account's owner requests after a recent authentication
 /// ([`credential_change_requirement`](super::second_factor::credential_change_requirement)).
@@ -30,15 +28,15 @@ pub struct CredentialChange<'a> {
 
 impl CredentialChange<'_> {
     /// The termination of all other access, for this cause.
-    pub fn termination(&self, because: &'static str) -> AccessTermination {
+    pub fn termination(&self, cause: EndCause) -> AccessTermination {
         let (user_id, kept) = (self.principal.user.id, self.principal.sid());
-        AccessTermination { user_id, kept_session: kept, because }
+        AccessTermination { user_id, kept_session: kept, cause }
     }
 
     /// Ends all other access if the owner chose so. The write must hold the user's row exclusively.
-    pub async fn end_others(&self, write: &Write<'_>, because: &'static str) -> Result<(), DatabaseError> {
+    pub async fn end_others(&self, write: &Write<'_>, cause: EndCause) -> Result<(), DatabaseError> {
         match self.ends_others {
-            true => self.termination(because).apply(write).await,
+            true => self.termination(cause).apply(write).await,
             false => Ok(()),
         }
     }
@@ -49,20 +47,19 @@ pub struct AccessTermination {
     pub user_id: Uuid,
     /// The session that continues, with its grants; none ends every session.
     pub kept_session: Option<Uuid>,
-    /// Cause in the audit events.
-    pub because: &'static str,
+    pub cause: EndCause,
 }
 
 impl AccessTermination {
     /// Ends the access. The order of the tables is the order in which a sign-in locks their rows, so that no
     /// deadlock can arise. The write must hold the user's row exclusively.
     pub async fn apply(&self, write: &Write<'_>) -> Result<(), DatabaseError> {
-        let Self { user_id, kept_session: kept, because } = *self;
+        let Self { user_id, kept_session: kept, cause } = *self;
         links::end_user_links(write, user_id).await?;
         attempt::end_attempts_of_user(write, user_id).await?;
         devices::forget_all(write, user_id).await?;
-        sessions::end_all_except(write, user_id, kept, because).await?;
-        grants::revoke_user_grants(write, user_id, kept, because).await?;
+        sessions::end(write, SessionSelection::OfUser { user_id, kept_sid: kept }, cause).await?;
+        grants::end(write, GrantSelection::OfUser { user_id, kept_sid: kept }, cause).await?;
         Ok(())
     }
 }

@@ -17,10 +17,9 @@ use uuid::Uuid;
 
 use super::{
     Challenge, ChallengeResponse, Context, LoginError, LoginMethod, Proof,
-    credential_change::{CREDENTIAL_CHANGED, CredentialChange},
-    policy::Factor,
+    credential_change::CredentialChange, policy::Factor,
 };
-use crate::{app::App, audit::Event, mail, users::User};
+use crate::{app::App, audit::Event, grants::EndCause, mail, users::User};
 
 const KIND: &str = "recovery-code";
 /// Codes in a set.
@@ -108,7 +107,7 @@ pub async fn replace_set(
             recovery_codes::Entity::insert_many(rows).exec_without_returning(write).await?;
             let event = Event::new("credential.enrolled").user(user.id);
             event.details(json!({ "method": KIND })).record(write).await?;
-            change.end_others(write, CREDENTIAL_CHANGED).await?;
+            change.end_others(write, EndCause::CredentialChanged).await?;
             notice.enqueue(write).await?;
             Ok(())
         })

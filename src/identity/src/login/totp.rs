@@ -25,15 +25,13 @@ use uuid::Uuid;
 
 use super::{
     Challenge, ChallengeResponse, Context, LoginError, LoginMethod, Proof,
-    credential_change::{CREDENTIAL_CHANGED, CredentialChange},
-    policy::Factor,
-    second_factor,
-    sent_code::normalise,
+    credential_change::CredentialChange, policy::Factor, second_factor, sent_code::normalise,
 };
 use crate::{
     app::App,
     audit::Event,
     core::{RequestContext, Write},
+    grants::EndCause,
     mail,
     rate_limit::{self, Limit, TakeOutcome},
     sealed_credentials,
@@ -226,7 +224,7 @@ pub async fn confirm(app: &App, change: CredentialChange<'_>, code: &str) -> Res
                 return Err(TotpError::NotBegun);
             }
             record(write, "credential.enrolled", user).await?;
-            change.end_others(write, CREDENTIAL_CHANGED).await?;
+            change.end_others(write, EndCause::CredentialChanged).await?;
             notice.enqueue(write).await?;
             Ok(())
         })
@@ -255,7 +253,7 @@ pub async fn remove(app: &App, change: CredentialChange<'_>) -> Result<bool, Tot
                 return Ok(false);
             }
             record(write, "credential.removed", user).await?;
-            change.end_others(write, CREDENTIAL_CHANGED).await?;
+            change.end_others(write, EndCause::CredentialChanged).await?;
             notice.enqueue(write).await?;
             Ok(true)
         })

@@ -4,10 +4,9 @@
 use minijinja::{Value, context};
 
 use super::template_values;
-use crate::templates::Templates;
 use crate::{
     core::Core,
-    templates::{MailText, TemplateError},
+    templates::{MailText, TemplateError, Templates},
 };
 
 /// A mail rendered with sample values.

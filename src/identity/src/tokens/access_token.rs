@@ -22,7 +22,6 @@ use crate::{
 /// A valid access token of a user, with its grant.
 #[derive(Clone, Debug)]
 pub struct UserToken {
-    /// The verified claims.
     pub token: Arc<AccessToken>,
     /// The active grant under which the token was issued.
     pub grant: Grant,
@@ -50,17 +49,12 @@ pub enum BearerError {
     NoUser { client_id: String },
     /// The audience is not the issuer alone, so a resource server holds the token as well.
     #[error("the token is for {}, not for the issuer alone (client {client_id})", .audience.join(" and "))]
-    AudienceNotIssuerOnly {
-        client_id: String,
-        /// The token's `aud`.
-        audience: Vec<String>,
-    },
+    AudienceNotIssuerOnly { client_id: String, audience: Vec<String> },
     /// The token lacks a scope. `insufficient_scope`.
     #[error("the token has the scope {}, not {scope} (client {client_id})", .found.join(" "))]
     InsufficientScope {
         client_id: String,
         scope: &'static str,
-        /// The token's scope.
         found: Vec<String>,
         /// How the caller can get a token with the scope.
         advice: Option<String>,

@@ -23,16 +23,13 @@ use crate::{
     app::Completion,
     audit::Event,
     clients::Client,
-    core::read_json_column,
-    core::{RequestContext, Write},
-    grants::{self, Grant, NewGrant},
+    core::{RequestContext, Write, read_json_column},
+    grants::{self, EndCause, Grant, GrantSelection, NewGrant},
     keys::SignError,
     pool::Busy,
     sessions::{self, Session},
     users::{self, User},
 };
-
-const REVOKED_BECAUSE: &str = "signed_out";
 
 /// Creates the grant of a new API session and its first refresh token, in the write that opens the session.
 /// First-party clients need no consent.
@@ -123,9 +120,9 @@ pub async fn sign_out(
         if let Some(user_id) = grant.user_id {
             users::lock(write, user_id).await?;
         }
-        grants::revoke_and_record(write, grant, REVOKED_BECAUSE).await?;
+        grants::end(write, GrantSelection::One(grant.id), EndCause::SignedOut).await?;
         if let Some(sid) = grant.sid {
-            sessions::end(write, sid, REVOKED_BECAUSE).await?;
+            sessions::lock_user_and_end(write, sid, EndCause::SignedOut).await?;
         }
         Ok(())
     })

@@ -37,7 +37,7 @@ use crate::{
     clients::{Client, GrantType},
     core::RequestContext,
     crypto,
-    grants::{self, ActiveGrant, Grant},
+    grants::{self, ActiveGrant, EndCause, Grant, GrantSelection},
     scope::{OPENID, Scope},
 };
 
@@ -223,7 +223,7 @@ async fn revoke_replayed(
 ) -> Result<TokenError, DatabaseError> {
     app.write(context, async |write| {
         if let Some(grant) = grants::find(write, code.grant_id).await? {
-            grants::revoke_and_record(write, &grant, "code_replayed").await?;
+            grants::end(write, GrantSelection::One(grant.id), EndCause::CodeReplayed).await?;
         }
         Ok(TokenError::CodeReplayed)
     })

@@ -39,7 +39,7 @@ use crate::{
     clients::{Client, GrantType},
     core::RequestContext,
     crypto,
-    grants::{self, ActiveGrant, Grant},
+    grants::{self, ActiveGrant, EndCause, Grant, GrantSelection},
     rate_limit::{self, Limit, TakeOutcome},
 };
 
@@ -193,7 +193,7 @@ async fn find(
 async fn end_grant(app: &App, grant_id: Uuid, context: &RequestContext) -> Result<(), DatabaseError> {
     app.write(context, async |write| {
         if let Some(grant) = grants::find(write, grant_id).await? {
-            grants::revoke_and_record(write, &grant, "refresh_token_reused").await?;
+            grants::end(write, GrantSelection::One(grant.id), EndCause::RefreshTokenReused).await?;
         }
         Ok(())
     })

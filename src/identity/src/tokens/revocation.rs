@@ -24,11 +24,9 @@ use crate::{
     audit::Event,
     clients::{self, Client},
     core::{RequestContext, Write},
-    grants::{self, Grant},
+    grants::{self, EndCause, Grant, GrantSelection},
     rate_limit::{self, Limit, TakeOutcome},
 };
-
-const REVOKED_BECAUSE: &str = "revoked_by_client";
 
 /// Why a token was not revoked.
 #[derive(Debug, thiserror::Error)]
@@ -64,10 +62,10 @@ pub async fn revoke(
                 return Ok(false);
             }
             if grant.user_id.is_none() {
-                grants::renew_own_grant(write, &grant, REVOKED_BECAUSE).await?;
+                grants::renew_own_grant(write, &grant, EndCause::RevokedByClient).await?;
                 return Ok(true);
             }
-            grants::revoke_and_record(write, &grant, REVOKED_BECAUSE).await?;
+            grants::end(write, GrantSelection::One(grant.id), EndCause::RevokedByClient).await?;
             Ok(false)
         })
         .await?;

@@ -4,8 +4,7 @@
 use postern_service::{clock::Timestamp, database::DatabaseError};
 
 use super::access_token::UserToken;
-use crate::core::read_json_column;
-use crate::users::Profile;
+use crate::{core::read_json_column, users::Profile};
 
 /// The claims that the token's scope covers and that have a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -172,6 +172,44 @@ fn the_web_stays_under_http_and_the_database_outside() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// What only one function may write, and the file of that function. Housekeeping deletes rows that expired long ago, and
+/// the deletion of an account rows that have ended.
+const WRITTEN_IN_ONE_PLACE: [(&[&str], &str); 2] = [
+    (
+        &[
+            "col_expr(grants::Column::RevokedAt",
+            "grant_rows::Column::RevokedAt, ",
+            "revoked_at: Set(Some",
+            "grants SET revoked_at",
+        ],
+        "grants/ending.rs",
+    ),
+    (
+        &[
+            "col_expr(EndedAt",
+            "col_expr(sessions::Column::EndedAt",
+            "ended_at: Set(Some",
+            "sessions SET ended_at",
+        ],
+        "sessions.rs",
+    ),
+];
+
+#[test]
+fn one_function_ends_grants_and_one_ends_sessions() {
+    for (writes, home) in WRITTEN_IN_ONE_PLACE {
+        let places: Vec<_> = sources()
+            .iter()
+            .flat_map(|source| {
+                let code = source.code();
+                let count = writes.iter().map(|write| code.matches(write).count()).sum();
+                std::iter::repeat_n(source.path.clone(), count)
+            })
+            .collect();
+        assert_eq!(places, [home]);
+    }
+}
+
 /// Each of these is one file that must not know the others.
 fn strangers(folder: &str, files: &[&str]) {
     let sources = sources();

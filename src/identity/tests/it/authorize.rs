@@ -8,7 +8,7 @@ use base64::{
 };
 use futures_util::future::join_all;
 use postern_entities::{authorization_codes, authorization_requests, grants};
-use postern_identity::{authorization, core::RequestContext, crypto, sessions};
+use postern_identity::{authorization, core::RequestContext, crypto, grants::EndCause, sessions};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::json;
 
@@ -198,7 +198,11 @@ async fn an_ended_session_or_a_disabled_user_gets_no_code() {
     let browser = world.app.browser();
     let session = browser.sign_in(&world.alice).await;
     let context = RequestContext::of_command(app);
-    app.write(&context, async |write| sessions::end(write, session.sid, "test").await).await.unwrap();
+    app.write(&context, async |write| {
+        sessions::lock_user_and_end(write, session.sid, EndCause::SignedOut).await
+    })
+    .await
+    .unwrap();
     assert_eq!(error(&browser.get(&Ask::of("own").with("prompt", "none").path()).await), "login_required");
 
     let browser = world.app.browser();

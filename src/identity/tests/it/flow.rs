@@ -77,12 +77,10 @@ pub(crate) fn list(texts: &[&str]) -> Option<Vec<String>> {
     Some(texts.iter().map(|text| (*text).to_owned()).collect())
 }
 
-/// An authorization request.
 #[derive(Clone, Debug)]
 pub(crate) struct Ask(Vec<(String, String)>);
 
 impl Ask {
-    /// A good one.
     pub(crate) fn of(client_id: &str) -> Self {
         let redirect_uri = match client_id {
             "spa" => "https://spa.test/cb",
@@ -107,7 +105,6 @@ impl Ask {
         self.without(name).and(name, value)
     }
 
-    /// Without a parameter.
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.0.retain(|(own, _)| own != name);
         self

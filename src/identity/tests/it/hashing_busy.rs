@@ -78,7 +78,6 @@ impl<'a> Full<'a> {
         Ok(())
     }
 
-    /// Lets everything go.
     async fn release(self) {
         drop(self.release);
         for done in self.waiting {

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::seeds::{REDIRECT_URI, Seeds, TASKS, VERIFIER, error};
-use crate::support::{ISSUER, START};
+use crate::{
+    seeds::{REDIRECT_URI, Seeds, TASKS, VERIFIER, error},
+    support::{ISSUER, START},
+};
 
 const INTROSPECT: &str = "/oauth2/introspect";
 

@@ -11,8 +11,10 @@ use postern_service::{clock::Clock, database::Database, random::Random};
 use postern_token_verifier::jws::Compact;
 use serde_json::Value;
 
-use crate::seeds::{Seeds, error};
-use crate::support::TestApp;
+use crate::{
+    seeds::{Seeds, error},
+    support::TestApp,
+};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 

@@ -5,8 +5,10 @@ use poem::{
     Request,
     http::{Method, header},
 };
-use postern_identity::core::RequestContext;
-use postern_identity::login::{recovery_code, totp};
+use postern_identity::{
+    core::RequestContext,
+    login::{recovery_code, totp},
+};
 use serde_json::{Value, json};
 
 use crate::{

@@ -25,7 +25,6 @@ use crate::{
     support::{Answer, START},
 };
 
-/// `registration.deletion_grace`.
 const GRACE: Duration = Duration::from_hours(14 * 24);
 
 async fn call(sign_in: &SignIn, method: Method, token: &Value, path: &str) -> Answer {

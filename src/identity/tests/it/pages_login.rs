@@ -1,10 +1,12 @@
 //! Sign-in and consent as a person meets them, without scripts.
 
-use postern_identity::core::RequestContext;
 use std::time::Duration;
 
 use poem::http::StatusCode;
-use postern_identity::administration::{clients, metadata::ClientMetadataChange};
+use postern_identity::{
+    administration::{clients, metadata::ClientMetadataChange},
+    core::RequestContext,
+};
 
 use crate::{
     flow::{Ask, World, list, told},

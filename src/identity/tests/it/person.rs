@@ -109,7 +109,6 @@ impl<'a> Page<'a> {
         follow(self.browser, filled.action, answer).await
     }
 
-    /// Follows a link.
     pub async fn click(&self, link: &str) -> Page<'a> {
         open(self.browser, &self.attribute(link, "href")).await
     }

@@ -3,12 +3,18 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use postern_identity::{administration::users, core::RequestContext, grants};
+use postern_identity::{
+    administration::users,
+    core::RequestContext,
+    grants::{self, EndCause, GrantSelection},
+};
 use postern_service::database::DatabaseError;
 use serde_json::Value;
 
-use crate::seeds::{NOTES, Seeds, error};
-use crate::support::Answer;
+use crate::{
+    seeds::{NOTES, Seeds, error},
+    support::Answer,
+};
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -170,7 +176,7 @@ async fn a_session_that_ends_takes_its_grants_along_except_offline_ones() {
         let app = &seeds.app.app;
         let context = RequestContext::of_command(app);
         let end = app.write(&context, async |write| {
-            grants::revoke_session_grants(write, grant.sid.unwrap(), "signed_out").await
+            grants::end(write, GrantSelection::OfSessions(&[grant.sid.unwrap()]), EndCause::SignedOut).await
         });
         end.await.map_err(|cause: DatabaseError| cause).unwrap();
         let answer = seeds.refresh(tokens["refresh_token"].as_str().unwrap(), &[]).await;

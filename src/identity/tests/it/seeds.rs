@@ -26,7 +26,6 @@ use crate::support::{Answer, TestApp, form_request};
 
 /// The resource of every test.
 pub const TASKS: &str = "http://localhost:7118";
-/// Another one.
 pub const NOTES: &str = "https://notes.example.test";
 /// Where codes go to.
 pub const REDIRECT_URI: &str = "https://app.example.test/callback";
@@ -40,7 +39,6 @@ pub const FULL_SCOPE: &str = "openid profile email address phone tasks:read task
 
 /// Clients, resources and a user, ready to issue tokens.
 pub struct Seeds {
-    /// The provider.
     pub app: TestApp,
     /// Alice, with every claim.
     pub alice: User,
@@ -233,7 +231,6 @@ impl Seeds {
         self.app.get_as(token, "/oauth2/userinfo").await
     }
 
-    /// The published keys.
     pub async fn keys(&self) -> KeySet {
         KeySet::parse(self.app.get("/.well-known/jwks.json").await.body.as_bytes()).unwrap()
     }

@@ -1,7 +1,9 @@
 //! What a client allows to sign in by holds for a session that exists.
 
-use postern_identity::administration::{clients, metadata::ClientMetadataChange};
-use postern_identity::core::RequestContext;
+use postern_identity::{
+    administration::{clients, metadata::ClientMetadataChange},
+    core::RequestContext,
+};
 
 use crate::{
     accounts::{PASSWORD, with_password},

@@ -20,7 +20,6 @@ use totp_rs::{Builder, Secret};
 
 use crate::support::{Answer, TestApp, credential_change, from_peer, json_request};
 
-/// Her address.
 pub const ALICE: &str = "alice@example.test";
 /// An address that nobody has.
 pub const NOBODY: &str = "nobody@example.test";

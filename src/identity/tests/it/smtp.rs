@@ -10,7 +10,6 @@ use tokio::{
 /// How the server behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
-    /// Takes every mail.
     Kind,
     /// Answers 451 to every recipient.
     Busy,
@@ -20,7 +19,6 @@ pub enum Mood {
     Down,
 }
 
-/// A mail server.
 #[derive(Clone)]
 pub struct MailServer {
     pub port: u16,

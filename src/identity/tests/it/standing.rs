@@ -15,7 +15,8 @@ use postern_identity::{
     App,
     administration::{sign_in as operators, users},
     core::RequestContext,
-    sessions,
+    grants::{EndCause, GrantSelection},
+    sessions::{self, SessionSelection},
     users::User,
 };
 use postern_service::database::DatabaseError;
@@ -339,7 +340,8 @@ async fn end_by(app: &App, user: &User, how: &str) {
         _ => {
             let closing = app.write(&context, async |write| -> Result<(), DatabaseError> {
                 postern_identity::users::lock(write, user.id).await?;
-                sessions::end_all_of_user(write, user.id, how_closed()).await?;
+                let all = SessionSelection::OfUser { user_id: user.id, kept_sid: None };
+                sessions::end(write, all, EndCause::AccountClosed).await?;
                 let closed = user_rows::ActiveModel {
                     id: Set(user.id),
                     deletion_at: Set(Some(i64::MAX)),
@@ -351,10 +353,6 @@ async fn end_by(app: &App, user: &User, how: &str) {
             closing.await.unwrap();
         }
     }
-}
-
-const fn how_closed() -> &'static str {
-    "account_closed"
 }
 
 async fn live_grants(app: &App) -> usize {
@@ -433,10 +431,12 @@ async fn a_code_waits_for_whoever_is_ending_its_session_and_is_not_granted_then(
         let ending = app.write(&context, async |write| -> Result<(), DatabaseError> {
             if of_all {
                 postern_identity::users::lock(write, alice.id).await?;
-                sessions::end_all_of_user(write, alice.id, "test").await?;
-                postern_identity::grants::revoke_user_grants(write, alice.id, None, "test").await?;
+                let all = SessionSelection::OfUser { user_id: alice.id, kept_sid: None };
+                sessions::end(write, all, EndCause::UserDisabled).await?;
+                let all = GrantSelection::OfUser { user_id: alice.id, kept_sid: None };
+                postern_identity::grants::end(write, all, EndCause::UserDisabled).await?;
             } else {
-                sessions::end(write, session.sid, "test").await?;
+                sessions::lock_user_and_end(write, session.sid, EndCause::SignedOut).await?;
             }
             held.send(()).unwrap();
             released.await.unwrap();

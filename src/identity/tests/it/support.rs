@@ -226,7 +226,6 @@ impl TestApp {
         Answer::read(response).await
     }
 
-    /// GET, without cookies.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Request::builder().uri(path.parse().unwrap()).finish()).await
     }

@@ -5,8 +5,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::seeds::{FULL_SCOPE, NOTES, REDIRECT_URI, Seeds, TASKS, VERIFIER, error};
-use crate::support::{ISSUER, START};
+use crate::{
+    seeds::{FULL_SCOPE, NOTES, REDIRECT_URI, Seeds, TASKS, VERIFIER, error},
+    support::{ISSUER, START},
+};
 
 #[tokio::test]
 async fn a_code_gives_tokens_that_say_who_and_for_what() {

@@ -5,8 +5,10 @@ use std::time::Duration;
 use poem::{Request, http::Method};
 use serde_json::{Value, json};
 
-use crate::seeds::{FULL_SCOPE, Seeds};
-use crate::support::{START, form_request};
+use crate::{
+    seeds::{FULL_SCOPE, Seeds},
+    support::{START, form_request},
+};
 
 const USERINFO: &str = "/oauth2/userinfo";
 

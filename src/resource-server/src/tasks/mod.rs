@@ -24,7 +24,6 @@ pub use entity::Model as Task;
 /// The complete content of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
-    /// What to do.
     pub title: Title,
     /// Anything else about it.
     pub notes: Notes,
@@ -35,7 +34,6 @@ pub struct Content {
 /// A partial change of a task. A field that is `None` stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
-    /// What to do.
     pub title: Option<Title>,
     /// Anything else about it.
     pub notes: Option<Notes>,

@@ -19,13 +19,11 @@ use crate::{
 /// Acts of one answer, unless asked for more or fewer.
 const USUAL: u32 = 50;
 
-/// The activity API.
 pub struct ActivityApi {
     app: App,
 }
 
 impl ActivityApi {
-    /// For this provider.
     pub fn new(app: &App) -> Self {
         Self { app: app.clone() }
     }

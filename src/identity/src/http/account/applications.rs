@@ -16,13 +16,11 @@ use crate::{
     },
 };
 
-/// The applications API.
 pub struct ApplicationsApi {
     app: App,
 }
 
 impl ApplicationsApi {
-    /// For this provider.
     pub fn new(app: &App) -> Self {
         Self { app: app.clone() }
     }

@@ -30,7 +30,6 @@ pub struct DataApi {
 }
 
 impl DataApi {
-    /// For this provider.
     pub fn new(app: &App) -> Self {
         Self { app: app.clone() }
     }

@@ -16,13 +16,11 @@ use crate::{
     },
 };
 
-/// The address API.
 pub struct EmailApi {
     app: App,
 }
 
 impl EmailApi {
-    /// For this provider.
     pub fn new(app: &App) -> Self {
         Self { app: app.clone() }
     }

@@ -31,13 +31,11 @@ const REFUSED: ProblemKind =
 const NOT_BEGUN: ProblemKind =
     ProblemKind::new("enrolment_not_begun", StatusCode::CONFLICT, "No enrolment was begun");
 
-/// The passkeys API.
 pub struct PasskeysApi {
     app: App,
 }
 
 impl PasskeysApi {
-    /// For this provider.
     pub fn new(app: &App) -> Self {
         Self { app: app.clone() }
     }

@@ -16,13 +16,11 @@ use crate::{
     },
 };
 
-/// The password API.
 pub struct PasswordApi {
     app: App,
 }
 
 impl PasswordApi {
-    /// For this provider.
     pub fn new(app: &App) -> Self {
         Self { app: app.clone() }
     }

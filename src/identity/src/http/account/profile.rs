@@ -20,13 +20,11 @@ use crate::{
     },
 };
 
-/// The profile API.
 pub struct ProfileApi {
     app: App,
 }
 
 impl ProfileApi {
-    /// For this provider.
     pub fn new(app: &App) -> Self {
         Self { app: app.clone() }
     }

@@ -23,7 +23,6 @@ pub struct RecoveryCodesApi {
 }
 
 impl RecoveryCodesApi {
-    /// For this provider.
     pub fn new(app: &App) -> Self {
         Self { app: app.clone() }
     }

@@ -20,13 +20,11 @@ use crate::{
     sessions::{self, Session},
 };
 
-/// The sessions API.
 pub struct SessionsApi {
     app: App,
 }
 
 impl SessionsApi {
-    /// For this provider.
     pub fn new(app: &App) -> Self {
         Self { app: app.clone() }
     }

@@ -30,13 +30,11 @@ const WRONG_CODE: ProblemKind =
 const NOT_BEGUN: ProblemKind =
     ProblemKind::new("enrolment_not_begun", StatusCode::CONFLICT, "No enrolment was begun");
 
-/// The authenticator API.
 pub struct TotpApi {
     app: App,
 }
 
 impl TotpApi {
-    /// For this provider.
     pub fn new(app: &App) -> Self {
         Self { app: app.clone() }
     }

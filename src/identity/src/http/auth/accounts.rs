@@ -14,13 +14,11 @@ use crate::{
     users::Profile,
 };
 
-/// Registration and recovery.
 pub struct AccountsApi {
     app: App,
 }
 
 impl AccountsApi {
-    /// For this provider.
     pub fn new(app: &App) -> Self {
         Self { app: app.clone() }
     }

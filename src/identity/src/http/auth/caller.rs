@@ -24,7 +24,6 @@ use crate::{
     tokens::{SignInTargets, api_session::NewApiSession},
 };
 
-/// Whoever calls.
 pub(super) struct Caller {
     pub(super) client: Arc<Client>,
     pub(super) context: RequestContext,
@@ -84,7 +83,6 @@ impl<'a> Cookies<'a> {
         Self { app, jar, client: crypto::encode_hex(&hash[..8]) }
     }
 
-    /// The refresh token.
     pub(super) fn refresh(&self) -> Option<String> {
         self.get("refresh")
     }

@@ -28,7 +28,6 @@ pub struct FirstPartyOrigins<E> {
 }
 
 impl<E> FirstPartyOrigins<E> {
-    /// Around `inner`.
     pub fn new(app: &App, inner: E) -> Self {
         Self { app: app.clone(), inner }
     }

@@ -17,13 +17,11 @@ use crate::{App, accounts::invitations};
 const PUBLIC_CLIENT: ProblemKind =
     ProblemKind::new("public_client", StatusCode::FORBIDDEN, "Only a client with a secret may do this");
 
-/// The invitations API.
 pub struct InvitationsApi {
     app: App,
 }
 
 impl InvitationsApi {
-    /// For this provider.
     pub fn new(app: &App) -> Self {
         Self { app: app.clone() }
     }

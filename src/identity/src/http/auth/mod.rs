@@ -60,13 +60,11 @@ use crate::{
 /// The method that has a short form.
 const PASSWORD: &str = "password";
 
-/// The first-party API.
 pub struct AuthApi {
     app: App,
 }
 
 impl AuthApi {
-    /// For this provider.
     pub fn new(app: &App) -> Self {
         Self { app: app.clone() }
     }

@@ -26,7 +26,6 @@ use crate::{
     },
 };
 
-/// Where it is.
 pub const PATH: &str = "/oauth2/authorize";
 
 /// GET: a client's request, or one that goes on.

@@ -36,9 +36,7 @@ const SCHEME: &str = "client_secret_basic";
 /// What the `Authorization` header says, not judged yet.
 #[derive(Debug)]
 pub enum HeaderCredentials {
-    /// There is none.
     Absent,
-    /// Name and secret.
     Basic(BasicCredentials),
     /// Something else, or something malformed.
     Unusable,

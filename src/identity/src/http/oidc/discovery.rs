@@ -53,11 +53,9 @@ const CLAIMS: [&str; 31] = [
     "client_id",
 ];
 
-/// The metadata.
 pub struct DiscoveryApi(Ready);
 
 impl DiscoveryApi {
-    /// For this provider.
     pub fn new(app: &App) -> Self {
         let body = Metadata::of(app).to_json_string();
         let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(crypto::token_hash(&body)));

@@ -24,7 +24,6 @@ use crate::{
     sessions::SignedInUser,
 };
 
-/// Where it is.
 pub const PATH: &str = "/oauth2/logout";
 
 /// GET: asks, or signs out at once for a client that may ask for it.

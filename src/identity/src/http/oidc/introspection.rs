@@ -18,13 +18,11 @@ use crate::{
     tokens::introspection::{self, ActiveToken},
 };
 
-/// The introspection endpoint.
 pub struct IntrospectionApi {
     app: App,
 }
 
 impl IntrospectionApi {
-    /// For this provider.
     pub fn new(app: &App) -> Self {
         Self { app: app.clone() }
     }

@@ -6,14 +6,12 @@ use poem_openapi::{Object, OpenApi};
 use super::ready::{Answer, Ready, public_for};
 use crate::{App, keys::jwks_max_age};
 
-/// The key set.
 pub struct JwksApi {
     app: App,
     cache_control: HeaderValue,
 }
 
 impl JwksApi {
-    /// For this provider.
     pub fn new(app: &App) -> Self {
         Self { app: app.clone(), cache_control: public_for(jwks_max_age(&app.config)) }
     }

@@ -18,13 +18,11 @@ use crate::{
     tokens::revocation,
 };
 
-/// The revocation endpoint.
 pub struct RevocationApi {
     app: App,
 }
 
 impl RevocationApi {
-    /// For this provider.
     pub fn new(app: &App) -> Self {
         Self { app: app.clone() }
     }

@@ -24,13 +24,11 @@ use crate::{
     },
 };
 
-/// The token endpoint.
 pub struct TokenApi {
     app: App,
 }
 
 impl TokenApi {
-    /// For this provider.
     pub fn new(app: &App) -> Self {
         Self { app: app.clone() }
     }

@@ -20,13 +20,11 @@ use crate::{
     users,
 };
 
-/// The userinfo endpoint.
 pub struct UserinfoApi {
     app: App,
 }
 
 impl UserinfoApi {
-    /// For this provider.
     pub fn new(app: &App) -> Self {
         Self { app: app.clone() }
     }

@@ -12,12 +12,12 @@ use crate::{
     App,
     accounts::{change_limit, password},
     core::RequestContext,
+    grants::EndCause,
     http::{request_context, security},
     login::{credential_change::CredentialChange, passkey, second_factor, totp},
     sessions::{self, SignedInUser},
 };
 
-/// `GET /`.
 pub async fn home(app: App, request: Request) -> Answer {
     match signed_in(&app, &request).await? {
         Some(_) => Ok(see_other(Destination::Account.path())),
@@ -25,7 +25,6 @@ pub async fn home(app: App, request: Request) -> Answer {
     }
 }
 
-/// `GET /account`.
 pub async fn show(app: App, request: Request) -> Answer {
     let signed_in = match enter(&app, &request, Destination::Account).await? {
         Ok(signed_in) => signed_in,
@@ -55,13 +54,13 @@ pub async fn show(app: App, request: Request) -> Answer {
     page.show("pages/account.html", values)
 }
 
-/// `POST /account/sign-out`.
 pub async fn sign_out(app: App, mut request: Request) -> Answer {
     Form::read(&app, &mut request).await?;
     if let Some(signed_in) = signed_in(&app, &request).await? {
         let context = request_context(&app, &request);
         let sid = signed_in.session.sid;
-        app.write(&context, async |write| sessions::end(write, sid, "signed_out").await).await?;
+        app.write(&context, async |write| sessions::lock_user_and_end(write, sid, EndCause::SignedOut).await)
+            .await?;
     }
     let mut response = see_other("/logged-out");
     security::clear_session(&app, &mut response);

@@ -63,7 +63,6 @@ pub async fn register(app: App, request: Request) -> Answer {
     }
 }
 
-/// `POST /register`.
 pub async fn submit_registration(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     if let Some(token) = form.get("invitation") {
@@ -99,7 +98,6 @@ fn show_register(app: &App, way: &Way, email: &str, name: &str, mistake: Option<
     show(&way.page, "pages/register.html", context! { email, name, hint, ..way.values() }, mistake)
 }
 
-/// `POST /register/resend`.
 pub async fn resend(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let way = Way::of(&app, &request, form.get("request")).await?;
@@ -133,7 +131,6 @@ pub async fn verify_email(app: App, request: Request) -> Answer {
     show_verification(&Page::of(&app, &request, None), token, None)
 }
 
-/// `POST /verify-email`.
 pub async fn submit_verification(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let page = Page::of(&app, &request, None);
@@ -162,7 +159,6 @@ fn registration_over() -> PageError {
     PageError::from(Refusal::LinkOver).way_on("/register".to_owned(), "make-an-account")
 }
 
-/// `GET /forgot-password`.
 pub async fn forgot(app: App, request: Request) -> Answer {
     if !recovery::reset_available(&app) {
         return Err(AccountError::MailUnavailable.into());
@@ -177,7 +173,6 @@ pub async fn forgot(app: App, request: Request) -> Answer {
     show_forgot(&way, "", None)
 }
 
-/// `POST /forgot-password`.
 pub async fn submit_forgot(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let mut way = Way::of(&app, &request, form.get("request")).await?;
@@ -215,7 +210,6 @@ pub async fn reset(app: App, request: Request) -> Answer {
     show_reset(&app, &Page::of(&app, &request, None), token, None)
 }
 
-/// `POST /reset-password`.
 pub async fn submit_reset(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let page = Page::of(&app, &request, None);
@@ -234,7 +228,6 @@ fn show_reset(app: &App, page: &Page, token: &str, mistake: Option<Mistake>) -> 
     show(page, "pages/reset-password.html", context! { token, hint }, mistake)
 }
 
-/// `GET /account/password`.
 pub async fn password(app: App, request: Request) -> Answer {
     match enter(&app, &request, Destination::Password).await? {
         Ok(_) => show_password(&app, &Page::of(&app, &request, None), None),
@@ -242,7 +235,6 @@ pub async fn password(app: App, request: Request) -> Answer {
     }
 }
 
-/// `POST /account/password`.
 pub async fn submit_password(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let signed_in = match enter_to_change(&app, &request, Destination::Password).await? {

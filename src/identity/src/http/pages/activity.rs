@@ -14,7 +14,6 @@ use crate::{
 /// Acts of a page.
 const SHOWN: u64 = 30;
 
-/// `GET /account/activity`.
 pub async fn show(app: App, request: Request) -> Answer {
     let signed_in = match enter(&app, &request, Destination::Activity).await? {
         Ok(signed_in) => signed_in,

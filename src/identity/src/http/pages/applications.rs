@@ -11,7 +11,6 @@ use super::{
 };
 use crate::{App, accounts::applications, http::request_context};
 
-/// `GET /account/applications`.
 pub async fn show(app: App, request: Request) -> Answer {
     let signed_in = match enter(&app, &request, Destination::Applications).await? {
         Ok(signed_in) => signed_in,
@@ -34,7 +33,6 @@ pub async fn show(app: App, request: Request) -> Answer {
     page.show("pages/applications.html", context! { here => "applications", notice, applications => found })
 }
 
-/// `POST /account/applications/remove`.
 pub async fn remove(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let Some(signed_in) = signed_in(&app, &request).await? else {

@@ -16,7 +16,6 @@ const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000
 /// For an address of another version.
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("public, no-cache");
 
-/// `GET /assets/:hash/:name`.
 pub async fn show(app: App, request: Request) -> Answer {
     let asset = app.templates.assets().find(request.raw_path_param("name").unwrap_or_default());
     let asset = asset.ok_or(Refusal::NotFound)?;

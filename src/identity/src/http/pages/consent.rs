@@ -19,7 +19,6 @@ use crate::{
     sessions::{self, SignedInUser},
 };
 
-/// `GET /consent`.
 pub async fn show(app: App, request: Request) -> Answer {
     let (pending, signed_in) = load(&app, &request, &Form::of_query(&request)?).await?;
     let page = page_of(&app, &request, &pending);
@@ -32,7 +31,6 @@ pub async fn show(app: App, request: Request) -> Answer {
     }
 }
 
-/// `POST /consent`.
 pub async fn submit(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let (pending, signed_in) = load(&app, &request, &form).await?;

@@ -18,7 +18,6 @@ use crate::{
     http::{account::data::ATTACHMENT, request_context},
 };
 
-/// `GET /account/data`.
 pub async fn show(app: App, request: Request) -> Answer {
     match enter(&app, &request, Destination::Data).await? {
         Ok(_) => {

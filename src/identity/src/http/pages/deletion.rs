@@ -17,12 +17,12 @@ use crate::{
     App,
     accounts::deletion,
     authorization::PendingRequest,
+    grants::EndCause,
     http::{request_context, security},
     readable,
     sessions::{self, SignedInUser},
 };
 
-/// `GET /account/delete`.
 pub async fn show(app: App, request: Request) -> Answer {
     match enter(&app, &request, Destination::Delete).await? {
         Ok(SignedInUser { user, .. }) => {
@@ -94,7 +94,10 @@ pub async fn restore(app: App, mut request: Request) -> Answer {
         }
         Some("no") => {
             let sid = signed_in.session.sid;
-            app.write(&context, async |write| sessions::end(write, sid, "signed_out").await).await?;
+            app.write(&context, async |write| {
+                sessions::lock_user_and_end(write, sid, EndCause::SignedOut).await
+            })
+            .await?;
             let mut response = see_other("/logged-out");
             security::clear_session(&app, &mut response);
             Ok(response)

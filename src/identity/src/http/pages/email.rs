@@ -32,7 +32,6 @@ use crate::{
     sessions::SignedInUser,
 };
 
-/// `GET /account/email`.
 pub async fn show(app: App, request: Request) -> Answer {
     let signed_in = match enter(&app, &request, Destination::Email).await? {
         Ok(signed_in) => signed_in,
@@ -44,7 +43,6 @@ pub async fn show(app: App, request: Request) -> Answer {
     show_email(&page, &signed_in, notice, "", None)
 }
 
-/// `POST /account/email`.
 pub async fn submit(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let signed_in = match enter_to_change(&app, &request, Destination::Email).await? {
@@ -88,7 +86,6 @@ pub async fn confirm(app: App, request: Request) -> Answer {
     }
 }
 
-/// `POST /confirm-email`.
 pub async fn submit_confirmation(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let page = Page::of(&app, &request, None);
@@ -151,7 +148,6 @@ pub async fn undo(app: App, request: Request) -> Answer {
     page.show("pages/undo-email-change.html", context! { token, email })
 }
 
-/// `POST /undo-email-change`.
 pub async fn submit_undo(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let page = Page::of(&app, &request, None);

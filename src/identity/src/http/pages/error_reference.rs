@@ -10,7 +10,6 @@ use postern_service::telemetry::RequestId;
 use super::{Answer, Page, Refusal};
 use crate::{App, config};
 
-/// Where it is.
 pub fn path() -> String {
     format!("{}/:reference", config::ERROR_PAGES)
 }

@@ -22,7 +22,6 @@ pub(super) async fn show(app: &App, request: &Request, token: &str) -> Answer {
     show_invitation(app, &Page::of(app, request, None), fields, None)
 }
 
-/// `POST`.
 pub(super) async fn submit(app: &App, request: &Request, form: &Form, token: &str) -> Answer {
     let page = Page::of(app, request, None);
     let name = form.typed("name");

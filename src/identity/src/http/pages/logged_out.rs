@@ -6,7 +6,6 @@ use poem::Request;
 use super::{Answer, Page};
 use crate::App;
 
-/// `GET /logged-out`.
 pub async fn show(app: App, request: Request) -> Answer {
     Page::asked_for(&app, &request).show("pages/logged-out.html", context! {})
 }

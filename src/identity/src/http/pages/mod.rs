@@ -52,8 +52,7 @@ pub use self::{
     form::Form,
 };
 use super::security;
-use crate::App;
-use crate::{core::RequestContext, http::context_in_language};
+use crate::{App, core::RequestContext, http::context_in_language};
 
 /// What a page's handler answers.
 pub type Answer = Result<Response, PageError>;

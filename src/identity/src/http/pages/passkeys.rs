@@ -25,7 +25,6 @@ use crate::{
 
 const PATH: &str = "/account/passkeys";
 
-/// `GET /account/passkeys`.
 pub async fn show(app: App, request: Request) -> Answer {
     let signed_in = match enter(&app, &request, Destination::Passkeys).await? {
         Ok(signed_in) => signed_in,
@@ -69,7 +68,6 @@ pub async fn confirm(app: App, mut request: Request) -> Answer {
     }
 }
 
-/// `POST /account/passkeys/rename`.
 pub async fn rename(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let signed_in = match enter_to_change(&app, &request, Destination::Passkeys).await? {
@@ -84,7 +82,6 @@ pub async fn rename(app: App, mut request: Request) -> Answer {
     }
 }
 
-/// `POST /account/passkeys/remove`.
 pub async fn remove(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let signed_in = match enter(&app, &request, Destination::ChangePasskeys).await? {

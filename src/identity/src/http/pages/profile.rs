@@ -38,7 +38,6 @@ const CLAIMS: [&str; 14] = [
 /// Those of the postal address (section 5.1.1).
 const ADDRESS: [&str; 6] = ["formatted", "street_address", "postal_code", "locality", "region", "country"];
 
-/// `GET /account/profile`.
 pub async fn show(app: App, request: Request) -> Answer {
     let signed_in = match enter(&app, &request, Destination::Profile).await? {
         Ok(signed_in) => signed_in,
@@ -52,7 +51,6 @@ pub async fn show(app: App, request: Request) -> Answer {
     show_profile(&page, done.then(|| page.message("profile-changed")).flatten(), values, None)
 }
 
-/// `POST /account/profile`.
 pub async fn submit(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let signed_in = match enter_to_change(&app, &request, Destination::Profile).await? {

@@ -16,7 +16,6 @@ use crate::{
     login::{recovery_code, second_factor},
 };
 
-/// `GET /account/recovery-codes`.
 pub async fn show(app: App, request: Request) -> Answer {
     let signed_in = match enter(&app, &request, Destination::RecoveryCodes).await? {
         Ok(signed_in) => signed_in,

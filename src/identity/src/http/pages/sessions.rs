@@ -17,7 +17,6 @@ use crate::{
     sessions::{self, Session, SessionKind, SignedInUser},
 };
 
-/// `GET /account/sessions`.
 pub async fn show(app: App, request: Request) -> Answer {
     let SignedInUser { session, user } = match enter(&app, &request, Destination::Sessions).await? {
         Ok(signed_in) => signed_in,

@@ -21,7 +21,6 @@ use crate::{
     users::User,
 };
 
-/// `GET /account/totp`.
 pub async fn show(app: App, request: Request) -> Answer {
     let signed_in = match enter(&app, &request, Destination::Totp).await? {
         Ok(signed_in) => signed_in,
@@ -67,7 +66,6 @@ pub async fn confirm(app: App, mut request: Request) -> Answer {
     }
 }
 
-/// `POST /account/totp/remove`.
 pub async fn remove(app: App, mut request: Request) -> Answer {
     let form = Form::read(&app, &mut request).await?;
     let signed_in = match enter(&app, &request, Destination::Totp).await? {

@@ -38,12 +38,10 @@ use super::{
     verified_factors,
 };
 use crate::{
-    app::App,
-    app::Completion,
+    app::{App, Completion},
     audit::Event,
     clients::Client,
-    core::Actor,
-    core::{RequestContext, Write},
+    core::{Actor, RequestContext, Write},
     crypto,
     rate_limit::{self, Limit, TakeOutcome},
     sessions::{OpenedSession, Session, SessionKind, SignedInUser},

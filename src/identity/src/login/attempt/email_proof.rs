@@ -16,7 +16,13 @@ use super::{
     VerifyParameters, store,
 };
 use crate::{
-    app::App, audit::Event, core::Write, grants, jobs::SealedJob, links, mail, passwords, sessions,
+    app::App,
+    audit::Event,
+    core::Write,
+    grants::{self, EndCause, GrantSelection},
+    jobs::SealedJob,
+    links, mail, passwords,
+    sessions::{self, SessionSelection},
     users::User,
 };
 
@@ -74,8 +80,18 @@ impl EmailProof {
         // The session of this browser belongs to the reader of the mailbox, and continues.
         let own = verify.current_session.filter(|current| current.user.id == user.id);
         let own = own.map(|current| current.session.sid);
-        sessions::end_all_except(write, user.id, own, BECAUSE).await?;
-        grants::revoke_user_grants(write, user.id, None, BECAUSE).await?;
+        sessions::end(
+            write,
+            SessionSelection::OfUser { user_id: user.id, kept_sid: own },
+            EndCause::EmailProven,
+        )
+        .await?;
+        grants::end(
+            write,
+            GrantSelection::OfUser { user_id: user.id, kept_sid: None },
+            EndCause::EmailProven,
+        )
+        .await?;
         let details = json!({ "method": "password", "by": BECAUSE });
         let event = Event::new("credential.removed").user(user.id).details(details);
         event.record(write).await?;

@@ -22,17 +22,14 @@ use super::{
     verified_factors,
 };
 use crate::{
-    app::App,
-    app::InFlightTry,
-    core::Core,
-    core::{RequestContext, Write},
+    app::{App, InFlightTry},
+    core::{Core, RequestContext, Write},
     crypto,
     rate_limit::{self, Limit, TakeOutcome, TakenUse},
 };
 
 /// The attempt of which a try is reserved.
 pub(super) enum Target<'a> {
-    /// A stored attempt.
     Stored(&'a AttemptSelector),
     /// An attempt that begins with its response: stored with the try already reserved, unless a limit refuses
     /// it.

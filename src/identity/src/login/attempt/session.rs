@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     core::Write,
+    grants::EndCause,
     sessions::{self, AuthenticationContext, NewSession, OpenedSession, SessionKind},
     users::User,
 };
@@ -52,7 +53,7 @@ pub(super) async fn open_or_renew(
         _ if step_up_of.is_some() => return Err(LoginError::ResponseRejected),
         current => {
             if let Some(other) = current {
-                sessions::end(write, other.session.sid, "replaced").await?;
+                sessions::lock_user_and_end(write, other.session.sid, EndCause::Replaced).await?;
             }
             open(write, verify, user, authentication, remembered == Some(true))
         }

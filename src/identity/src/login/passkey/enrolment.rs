@@ -23,10 +23,8 @@ use crate::{
     app::App,
     audit::Event,
     core::{RequestContext, Write},
-    login::{
-        credential_change::{CREDENTIAL_CHANGED, CredentialChange},
-        second_factor,
-    },
+    grants::EndCause,
+    login::{credential_change::CredentialChange, second_factor},
     mail, readable,
     sessions::{Principal, SessionEnded},
     users::User,
@@ -203,7 +201,7 @@ pub async fn complete(
                 .exec_without_returning(write)
                 .await?;
             record(write, "credential.enrolled", &user, Some(row.id)).await?;
-            change.end_others(write, CREDENTIAL_CHANGED).await?;
+            change.end_others(write, EndCause::CredentialChanged).await?;
             notice.enqueue(write).await?;
             Ok(())
         })
@@ -252,7 +250,7 @@ pub async fn remove(app: &App, change: CredentialChange<'_>, id: Uuid) -> Result
             second_factor::reassign_recovery_codes(write, user.id, id).await?;
             credentials::Entity::delete_by_id(id).exec(write).await?;
             record(write, "credential.removed", &user, Some(id)).await?;
-            change.end_others(write, CREDENTIAL_CHANGED).await?;
+            change.end_others(write, EndCause::CredentialChanged).await?;
             notice.enqueue(write).await?;
             Ok(())
         })

@@ -55,7 +55,6 @@ impl Counters {
         self.db.write(async |tx| increment(tx, "hits").await).await
     }
 
-    /// What readers see.
     pub(crate) async fn value(&self, name: &str) -> Option<i64> {
         value(self.db.reader(), name).await.unwrap()
     }

@@ -6,11 +6,9 @@ use crate::login::{policy::AuthenticationRequirement, second_factor};
 /// A page of ours that needs somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// One's own account.
     Account,
     /// The authenticator app of one's own account.
     Totp,
-    /// Its passkeys.
     Passkeys,
     /// The same page, to change them.
     ChangePasskeys,
@@ -18,11 +16,9 @@ pub enum Destination {
     RecoveryCodes,
     /// What it says of its owner.
     Profile,
-    /// Its address.
     Email,
     /// The link that changes its address.
     ConfirmEmail,
-    /// Its password.
     Password,
     /// Where it is signed in.
     Sessions,
@@ -32,7 +28,6 @@ pub enum Destination {
     Activity,
     /// Everything that is kept about it, to take away.
     Data,
-    /// Its end.
     Delete,
     /// The way back from there.
     Restore,
@@ -81,7 +76,6 @@ impl Destination {
         }
     }
 
-    /// Its path.
     pub const fn path(self) -> &'static str {
         match self {
             Self::Account => "/account",

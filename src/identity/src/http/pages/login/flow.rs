@@ -36,7 +36,6 @@ const MOST_ATTEMPTS: usize = 8;
 
 /// What the sign-in is for.
 pub(super) enum Purpose {
-    /// A client's request.
     Request(Box<PendingRequest>),
     /// A page of ours.
     Own(Destination),
@@ -47,9 +46,7 @@ pub(super) enum Purpose {
 pub(in crate::http::pages) enum Need {
     /// Sign in, again if need be.
     SignIn,
-    /// Show another factor.
     StepUp,
-    /// Nothing here.
     Nothing,
 }
 

@@ -27,8 +27,8 @@ use std::time::Duration;
 
 use super::{Answer, Form, PageError, Refusal, error, json, see_other};
 use crate::{
-    App, authorization,
-    authorization::{InteractionError, LoginStepRecorder, RequestNotPending},
+    App,
+    authorization::{self, InteractionError, LoginStepRecorder, RequestNotPending},
     http::security,
     login::{
         self, ChallengeResponse as Answered, LoginError,
@@ -43,7 +43,6 @@ use crate::{
 /// After so long there may be room again.
 const SOON: Duration = Duration::from_secs(1);
 
-/// `GET /login`.
 pub async fn show(app: App, request: Request) -> Answer {
     let query = Form::of_query(&request)?;
     let flow = Flow::load(&app, &request, &query).await?;

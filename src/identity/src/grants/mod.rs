@@ -7,6 +7,8 @@
 //! A client that acts on its own behalf (client credentials, RFC 6749 section 4.4) has one grant without a
 //! user. The grant's id is kept in memory with the client, so that such tokens need no statement.
 
+mod ending;
+
 use std::sync::LazyLock;
 
 use postern_entities::grants;
@@ -16,14 +18,13 @@ use postern_service::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter, QueryResult,
-    Statement,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter, QueryResult, Statement,
     sea_query::{Expr, OnConflict, Query},
 };
 use uuid::Uuid;
 
+pub use self::ending::{EndCause, EndedGrant, GrantSelection, end};
 use crate::{
-    audit::Event,
     clients::{self, Clients},
     core::{Core, Write},
     users::{self, User},
@@ -154,72 +155,10 @@ pub(crate) fn not_revoked_condition(grant_id: Uuid) -> Expr {
     Expr::exists(not_revoked)
 }
 
-/// Revokes a grant and with it all its tokens. False if it was revoked before.
-///
-/// `because` is stored as the reason: a rule or an actor, such as `code_replayed`.
-pub async fn revoke(write: &Write<'_>, grant_id: Uuid, because: &str) -> Result<bool, DatabaseError> {
-    Ok(revoke_where(write, Condition::all().add(grants::Column::Id.eq(grant_id)), because).await? > 0)
-}
-
-/// Revokes the grants of a session, except those with `offline_access`. Returns their number.
-pub async fn revoke_session_grants(
-    write: &Write<'_>,
-    sid: Uuid,
-    because: &str,
-) -> Result<u64, DatabaseError> {
-    let online = Expr::cust(r#"' ' || "scope" || ' ' NOT LIKE '% offline_access %'"#);
-    revoke_where(write, Condition::all().add(grants::Column::Sid.eq(sid)).add(online), because).await
-}
-
-/// Revokes all grants of a user, except those of a session that is kept. Returns their number. The caller's
-/// write holds the exclusive lock of the user ([`users::lock`]).
-pub async fn revoke_user_grants(
-    write: &Write<'_>,
-    user_id: Uuid,
-    kept_sid: Option<Uuid>,
-    because: &str,
-) -> Result<u64, DatabaseError> {
-    let of_user = Condition::all().add(grants::Column::UserId.eq(user_id));
-    let which = match kept_sid {
-        Some(sid) => {
-            of_user.add(Condition::any().add(grants::Column::Sid.is_null()).add(grants::Column::Sid.ne(sid)))
-        }
-        None => of_user,
-    };
-    revoke_where(write, which, because).await
-}
-
-/// Revokes all grants of a client for one user. Returns their number.
-pub async fn revoke_client_grants(
-    write: &Write<'_>,
-    user_id: Uuid,
-    client_id: &str,
-    because: &str,
-) -> Result<u64, DatabaseError> {
-    let which =
-        Condition::all().add(grants::Column::UserId.eq(user_id)).add(grants::Column::ClientId.eq(client_id));
-    revoke_where(write, which, because).await
-}
-
-async fn revoke_where(write: &Write<'_>, which: Condition, because: &str) -> Result<u64, DatabaseError> {
-    let revoked = grants::Entity::update_many()
-        .col_expr(grants::Column::RevokedAt, Expr::value(write.now().micros()))
-        .col_expr(grants::Column::RevokedBecause, Expr::value(because))
-        .filter(which)
-        .filter(grants::Column::RevokedAt.is_null())
-        .exec(write)
-        .await?;
-    Ok(revoked.rows_affected)
-}
-
 /// Revokes a client's own grant and with it all its tokens from client credentials, and creates a new grant
 /// for the next ones.
-pub async fn renew_own_grant(
-    write: &Write<'_>,
-    grant: &Grant,
-    because: &'static str,
-) -> Result<(), DatabaseError> {
-    if revoke_and_record(write, grant, because).await? {
+pub async fn renew_own_grant(write: &Write<'_>, grant: &Grant, cause: EndCause) -> Result<(), DatabaseError> {
+    if !end(write, GrantSelection::One(grant.id), cause).await?.is_empty() {
         ensure_own_grant(write, &grant.client_id).await?;
     }
     Ok(())
@@ -258,24 +197,4 @@ pub(crate) async fn ensure_own_grant(write: &Write<'_>, client_id: &str) -> Resu
         .ok_or_else(|| sea_orm::DbErr::RecordNotFound(format!("the own grant of {client_id}")))?;
     changes::announce(write, clients::TOPIC).await?;
     Ok(own.id)
-}
-
-/// [`revoke`] with an audit event that names the reason. False if the grant was revoked before.
-pub async fn revoke_and_record(
-    write: &Write<'_>,
-    grant: &Grant,
-    because: &'static str,
-) -> Result<bool, DatabaseError> {
-    let revoked = revoke(write, grant.id, because).await?;
-    if revoked {
-        Event::new("grant.revoked")
-            .user(grant.user_id)
-            .client(&grant.client_id)
-            .session(grant.sid)
-            .grant(grant.id)
-            .details(serde_json::json!({ "because": because }))
-            .record(write)
-            .await?;
-    }
-    Ok(revoked)
 }
