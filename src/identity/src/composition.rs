@@ -1,6 +1,6 @@
 //! Builds [`App`] from the settings and a migrated database, and lists the kinds of job.
 //!
-//! This is the composition root: it knows every module below `http` and `cli`, and only those two use it.
+//! This is the composition root: it knows every module below `http`, and the commands use it.
 
 use std::sync::Arc;
 
@@ -145,7 +145,7 @@ impl App {
     }
 }
 
-/// The kinds of job. The owner of a kind defines its name, function and schedule.
+/// The kinds of job. The owner of a kind defines it, except where the owner may not know [`App`].
 fn job_kinds() -> JobKinds<App> {
     JobKinds::from_kinds(vec![
         sent_code::job_kind(),

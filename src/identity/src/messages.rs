@@ -11,7 +11,7 @@ use fluent_langneg::{NegotiationStrategy, convert_vec_str_to_langids_lossy, nego
 use unic_langid::LanguageIdentifier;
 
 /// The language that has every key.
-use crate::core::DEFAULT_LANGUAGE as ENGLISH;
+const ENGLISH: &str = crate::core::DEFAULT_LANGUAGE;
 
 /// Longest `ui_locales` or `Accept-Language` in bytes; a longer value is ignored.
 const MAX_PREFERENCE_LENGTH: usize = 256;

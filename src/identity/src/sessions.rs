@@ -35,7 +35,7 @@ use uuid::Uuid;
 pub use self::principal::{Principal, RowLocks, SessionEnded, WriteError};
 use crate::{
     audit::{self, Event},
-    core::{Core, RequestContext, Write},
+    core::{Actor, Core, RequestContext, Write},
     crypto,
     grants::{self, EndCause, GrantSelection},
     users::{self, User},
@@ -310,6 +310,18 @@ pub async fn end(
     let events = ended.iter().map(|session| event("session.ended", session).details(because.clone()));
     audit::record_all(write, events.collect()).await?;
     Ok(ended)
+}
+
+/// Signs a user out: ends the session and its grants, except grants with `offline_access`.
+pub async fn sign_out(
+    core: &Core,
+    context: &RequestContext,
+    signed_in: &SignedInUser,
+    cause: EndCause,
+) -> Result<(), DatabaseError> {
+    let context = context.clone().by(Actor::User(signed_in.user.id));
+    let sid = signed_in.session.sid;
+    core.write(&context, async |write| lock_user_and_end(write, sid, cause).await).await.map(drop)
 }
 
 /// [`end`] of one session, for a write that does not hold the user's row yet. True when the session was live.

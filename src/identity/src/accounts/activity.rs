@@ -119,8 +119,9 @@ fn acted_by_other(row: &rows::Model) -> bool {
 }
 
 fn event_from_row(app: &App, row: rows::Model) -> ActivityEvent {
+    let by_operator = row.actor_kind.as_deref() == Some(OPERATOR);
     // Somebody else's IP address and browser are not the owner's to see.
-    let by_operator = acted_by_other(&row);
+    let by_other = acted_by_other(&row);
     let name = |client_id: &str| app.clients().find(client_id).map(|client| client.row.name.clone());
     ActivityEvent {
         occurred_at: Timestamp::from_micros(row.at),
@@ -128,8 +129,8 @@ fn event_from_row(app: &App, row: rows::Model) -> ActivityEvent {
         client_name: row.client_id.as_deref().and_then(name),
         client_id: row.client_id,
         by_operator,
-        ip: row.ip.filter(|_| !by_operator),
-        user_agent: row.user_agent.filter(|_| !by_operator),
+        ip: row.ip.filter(|_| !by_other),
+        user_agent: row.user_agent.filter(|_| !by_other),
         kind: row.kind,
     }
 }

@@ -62,7 +62,8 @@ const DEPENDENT_ROWS_SQL: [&str; 6] = [
     "DELETE FROM links WHERE token_hash IN \
      (SELECT token_hash FROM links WHERE email = (SELECT email FROM users WHERE id = $1)",
     "UPDATE audit_events SET user_id = NULL, sid = NULL, grant_id = NULL, ip = NULL, user_agent = NULL, \
-     request_id = NULL, actor_id = CASE WHEN actor_kind = 'user' THEN NULL ELSE actor_id END WHERE id IN (SELECT id FROM audit_events WHERE user_id = $1",
+     request_id = NULL, actor_id = CASE WHEN actor_id = $2 THEN NULL ELSE actor_id END \
+     WHERE id IN (SELECT id FROM audit_events WHERE user_id = $1",
 ];
 
 /// Closes an account. The caller has checked recent authentication
@@ -118,7 +119,7 @@ pub async fn restore(
     principal: Principal<'_>,
     context: &RequestContext,
 ) -> Result<bool, AccountError> {
-    let (user, _now) = (principal.user, context.now);
+    let user = principal.user;
     let restoration_notice = mail::prepare_notice(app, &app.templates, user, "account-restored")?;
     let restored = principal
         .write_exclusive(app, context, async |write, user| -> Result<bool, AccountError> {
@@ -152,7 +153,6 @@ async fn set_deletion_at(
     Ok(true)
 }
 
-/// Deletes the accounts whose grace period is over. Returns their number.
 /// The recurring job that runs [`delete_due`].
 pub(crate) fn job_kind() -> JobKind<App> {
     JobKind::recurring(JOB, housekeeping::INTERVAL, |app, _| {
@@ -160,6 +160,7 @@ pub(crate) fn job_kind() -> JobKind<App> {
     })
 }
 
+/// Deletes the accounts whose grace period is over. Returns their number.
 pub async fn delete_due(app: &App) -> Result<u64, DatabaseError> {
     let due: Vec<Uuid> = Entity::find()
         .select_only()
@@ -201,7 +202,12 @@ async fn delete_dependent_rows(
             }
             *remaining_batches -= 1;
             let step = format!("{step} LIMIT {BATCH_SIZE})");
-            let step = Statement::from_sql_and_values(app.db.backend(), step, [id.into()]);
+            let mut parameters = vec![id.into()];
+            // As [`Actor::id`] writes a user.
+            if step.contains("$2") {
+                parameters.push(id.to_string().into());
+            }
+            let step = Statement::from_sql_and_values(app.db.backend(), step, parameters);
             let rows = execute(app, step).await?;
             if rows < u64::from(BATCH_SIZE) {
                 break;

@@ -82,14 +82,14 @@ impl PasswordReplacement {
         write: &Write<'_>,
         termination: &AccessTermination,
     ) -> Result<(), AccountError> {
-        let Self { user_id, password, change_notice: told } = self;
+        let Self { user_id, password, change_notice } = self;
         password.store(write).await?;
         links::end_user_links(write, user_id).await?;
         attempt::end_attempts_of_user(write, user_id).await?;
         let event = Event::new("credential.changed").user(user_id).session(termination.kept_session);
         let event = event.details(json!({ "method": "password", "by": termination.cause.word() }));
         event.record(write).await?;
-        Ok(told.enqueue(write).await?)
+        Ok(change_notice.enqueue(write).await?)
     }
 }
 

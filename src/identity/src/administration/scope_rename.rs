@@ -36,6 +36,7 @@ pub async fn rename(
         }
         rename_in_clients(tx, old, new).await?;
         rename_in_scope_columns(tx, old, new).await?;
+        // Without an actor, because the command also runs before the step that adds its columns.
         let event =
             "INSERT INTO audit_events (id, at, kind, user_agent, details) VALUES ($1, $2, $3, $4, $5)";
         let details = json!({ "scope": old, "name": new });

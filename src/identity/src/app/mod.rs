@@ -1,6 +1,6 @@
 //! Defines [`App`]: [`Core`] with the registries that the use cases read.
 //!
-//! Owns the clients, resources and signing keys in memory, each replaced as a whole when its topic is announced. Leaves
+//! Owns the clients and resources in memory, each replaced as a whole when its topic is announced, and holds the signing keys. Leaves
 //! building to [`composition`](crate::composition). Modules below this one take a [`Core`], or less, and what they
 //! need of the registries.
 

@@ -139,7 +139,7 @@ pub async fn begin(
         Some(signed_in) if !request.client_may_end_session(&signed_in) => {
             return Ok(LogoutStep::Confirm { request, signed_in: Box::new(signed_in) });
         }
-        Some(signed_in) => end_session(app, &signed_in, EndCause::ClientLogout, context).await?,
+        Some(signed_in) => sessions::sign_out(app, context, &signed_in, EndCause::ClientLogout).await?,
         None => {}
     }
     Ok(LogoutStep::SignedOut { redirect_uri: request.into_redirect_uri() })
@@ -154,7 +154,7 @@ pub async fn confirm(
     context: &RequestContext,
 ) -> Result<Option<String>, DatabaseError> {
     if let Some(signed_in) = find_session(app, session_secret).await? {
-        end_session(app, &signed_in, EndCause::SignedOut, context).await?;
+        sessions::sign_out(app, context, &signed_in, EndCause::SignedOut).await?;
     }
     Ok(request.into_redirect_uri())
 }
@@ -167,15 +167,4 @@ async fn find_session(
         Some(secret) => sessions::find(app, secret).await,
         None => Ok(None),
     }
-}
-
-async fn end_session(
-    app: &App,
-    signed_in: &SignedInUser,
-    cause: EndCause,
-    context: &RequestContext,
-) -> Result<(), DatabaseError> {
-    let sid = signed_in.session.sid;
-    app.write(context, async |write| sessions::lock_user_and_end(write, sid, cause).await).await?;
-    Ok(())
 }

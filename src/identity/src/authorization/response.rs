@@ -20,7 +20,7 @@ use super::{
 use crate::{
     App,
     audit::Event,
-    core::RequestContext,
+    core::{Actor, RequestContext},
     grants::{self, NewGrant},
     sessions::{self, RowLocks, SignedInUser},
     tokens::authorization_code::{self, NewAuthorizationCode},
@@ -48,6 +48,7 @@ pub(super) async fn respond_with_code(
     };
     let grant = grants::new(app, new, now);
     let event = Event::new("authorization.granted")
+        .actor(Actor::User(signed_in.user.id))
         .user(signed_in.user.id)
         .client(&request.client_id)
         .session(signed_in.session.sid)
@@ -84,7 +85,7 @@ pub(super) async fn respond_with_code(
 /// finished by another request.
 fn preconditions_met(done: &[StatementResult], was_pending: bool) -> Result<bool, RequestNotPending> {
     match done {
-        [standing, ..] if !standing.found_a_row() => Ok(false),
+        [authority, ..] if !authority.found_a_row() => Ok(false),
         [_, finishing, ..] if was_pending && !finishing.changed_a_row() => Err(RequestNotPending::Finished),
         _ => Ok(true),
     }

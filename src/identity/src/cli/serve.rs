@@ -38,7 +38,7 @@ fn refuse_resource_on_issuer_origin(app: &App) -> Result<(), CommandError> {
     let Some(resource) = resources.find_on_origin_of(&app.config.issuer) else { return Ok(()) };
     let identifier = &resource.row.identifier;
     Err(CommandError::Failed(format!(
-        "the resource {identifier} is on the context of the issuer {}: give the issuer another context, or remove the \
+        "the resource {identifier} is on the origin of the issuer {}: give the issuer another origin, or remove the \
          resource with `postern resource remove {identifier}` and add it on its own",
         app.config.issuer
     )))

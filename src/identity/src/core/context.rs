@@ -12,9 +12,9 @@ use super::Core;
 pub enum Actor {
     /// Somebody who has not signed in, such as a visitor of the sign-in page.
     Anonymous,
-    /// A user, by a session or an access token: the row's id.
+    /// A user, by a session, an access token or a proof that was accepted: the row's id.
     User(Uuid),
-    /// A client that authenticated itself: its `client_id`.
+    /// A client: its `client_id`. A public client has proven nothing.
     Client(String),
     /// An operator, by a command: the name of the system's user who ran the command, if the environment has one.
     Operator(Option<String>),
@@ -73,7 +73,9 @@ pub struct RequestContext {
 impl RequestContext {
     /// The context of an operator's command.
     pub fn of_command(core: &Core) -> Self {
-        let operator = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| env::var(name).ok());
+        let operator = ["SUDO_USER", "USER", "LOGNAME"]
+            .iter()
+            .find_map(|name| env::var(name).ok().filter(|name| !name.is_empty()));
         Self::local(core, Actor::Operator(operator))
     }
 

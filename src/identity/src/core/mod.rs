@@ -1,4 +1,5 @@
-//! Defines [`Core`], what every module below the use cases runs on, and [`Write`], the one way to change something.
+//! Defines [`Core`], what every module below the use cases runs on, and [`Write`], the way to make a change that is
+//! recorded or enqueues a job.
 //!
 //! `Core` holds settings, storage, time, randomness and the vault, and nothing that a module above it defines. So a function
 //! that takes a `&Core` cannot reach a client, a template or a login method. [`App`](crate::App) adds those and

@@ -30,7 +30,7 @@ use super::{
 use crate::{
     app::App,
     audit::Event,
-    core::{RequestContext, Write},
+    core::{Actor, RequestContext, Write},
     grants::EndCause,
     mail,
     rate_limit::{self, Limit, TakeOutcome},
@@ -236,7 +236,7 @@ pub async fn confirm(app: &App, change: CredentialChange<'_>, code: &str) -> Res
 /// authenticator was removed.
 pub async fn remove(app: &App, change: CredentialChange<'_>) -> Result<bool, TotpError> {
     let CredentialChange { principal, context, .. } = change;
-    let (user, _now) = (principal.user, app.clock.now());
+    let user = principal.user;
     let notice = mail::prepare_notice(app, &app.templates, user, "totp-off").map_err(LoginError::from)?;
     let removed = principal
         .write_exclusive(app, context, async |write, _| -> Result<bool, TotpError> {
@@ -267,6 +267,7 @@ async fn record(write: &Write<'_>, kind: &'static str, user: &User) -> Result<()
 }
 
 async fn record_failure(app: &App, user: &User, context: &RequestContext) -> Result<(), DatabaseError> {
+    let context = &context.clone().by(Actor::User(user.id));
     app.write(context, async |write| record(write, "credential.enrolment_failed", user).await).await
 }
 

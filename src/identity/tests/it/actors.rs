@@ -75,3 +75,30 @@ async fn an_administrator_does_not_show_up_in_somebody_elses_activity_with_their
     let seen: Vec<_> = page["events"].as_array().unwrap().iter().map(|event| &event["ip"]).collect();
     assert_eq!(seen, [&Value::Null, &Value::from("203.0.113.7")], "{page}");
 }
+
+#[tokio::test]
+async fn who_signs_out_is_the_actor_and_nobody_takes_it_for_an_operators_act() {
+    let sign_in = SignIn::new().await;
+    let token = sign_in.tokens().await;
+    let alice = ("user".to_owned(), Some(sign_in.alice.id.to_string()));
+    let request = poem::Request::builder()
+        .method(poem::http::Method::POST)
+        .uri("/api/auth/logout".parse().unwrap())
+        .header("authorization", format!("Bearer {}", token["access_token"].as_str().unwrap()))
+        .content_type("application/json")
+        .body(serde_json::json!({ "client_id": "app" }).to_string());
+    assert_eq!(sign_in.app.send(request).await.status, 200);
+    assert_eq!(actor(&sign_in.app, "session.ended").await, alice);
+    assert_eq!(actor(&sign_in.app, "grant.ended").await, alice);
+    // Another user signs in in the same browser: the event is about alice, and no operator did it.
+    let bob = sign_in.app.user("bob@example.test").await;
+    let context = RequestContext::of_command(&sign_in.app.app).by(Actor::User(bob.id));
+    let event = Event::new("session.ended").user(sign_in.alice.id);
+    let recorded = sign_in.app.app.write(&context, async |write| event.record(write).await);
+    recorded.await.map_err(|cause: DatabaseError| cause).unwrap();
+    let tokens = sign_in.tokens().await;
+    let access_token = tokens["access_token"].as_str().unwrap();
+    let page: Value = sign_in.app.get_as(access_token, "/api/account/activity?limit=50").await.json();
+    let events = page["events"].as_array().unwrap();
+    assert!(events.iter().all(|event| event["by_operator"] == (event["kind"] == "user.added")), "{page}");
+}

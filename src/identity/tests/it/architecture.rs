@@ -31,7 +31,7 @@ const ORDER: [&[&str]; 20] = [
 ];
 
 struct Source {
-    /// Path below `src`, such as `tokens/keys/mod.rs`.
+    /// Path below `src`, such as `keys/mod.rs`.
     path: String,
     text: String,
 }
@@ -162,6 +162,9 @@ fn the_web_stays_under_http_and_the_database_outside() {
         let http = source.path.starts_with("http/");
         if http && code.contains("sea_orm::") {
             wrong.push(format!("{} uses sea_orm", source.path));
+        }
+        if http && (code.contains("app.write(") || code.contains("db.write(")) {
+            wrong.push(format!("{} begins a write: call a use case", source.path));
         }
         for web in ["poem::", "poem_openapi::"] {
             if !http && code.contains(web) {

@@ -177,7 +177,7 @@ pub(in crate::http) fn not_first_party() -> Problem {
 }
 
 pub(super) fn origin_not_allowed() -> Problem {
-    Problem::new(ORIGIN_NOT_ALLOWED).detail("cookies need an `RequestContext` that the client has registered")
+    Problem::new(ORIGIN_NOT_ALLOWED).detail("cookies need an `Origin` that the client has registered")
 }
 
 pub(super) fn one_of(one: &'static str, other: &'static str) -> Problem {

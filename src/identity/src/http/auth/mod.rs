@@ -43,6 +43,7 @@ use super::{
 use crate::{
     App,
     clients::Client,
+    core::Actor,
     login::{
         self, ChallengeResponse, LoginError,
         attempt::{self, AttemptBinding, AttemptStart, BeginParameters, LoginOutcome, VerifyParameters},
@@ -253,14 +254,15 @@ impl AuthApi {
         body: Json<LogoutRequest>,
     ) -> Result<Uncached<bodies::SignedOut>, Problems<400, 401, 403, 503>> {
         let body = body.0;
-        let UserToken { grant, .. } = issuer_token(&self.app, bearer).await?;
+        let UserToken { grant, user, .. } = issuer_token(&self.app, bearer).await?;
         let caller = Caller::named(&self.app, request, &body.client_id)?;
         if grant.client_id != caller.client.client_id() {
             return Err(errors::refused_client().into());
         }
         let cookies = Cookies::new(&self.app, jar, &caller);
         let (token, in_cookies) = refresh_token_of(&caller, request, &cookies, body.refresh_token)?;
-        api_session::sign_out(&self.app, &caller.client, &grant, token.as_deref(), &caller.context)
+        let context = caller.context.clone().by(Actor::User(user.id));
+        api_session::sign_out(&self.app, &caller.client, &grant, token.as_deref(), &context)
             .await
             .map_err(errors::revocation)?;
         if in_cookies {

@@ -58,9 +58,7 @@ pub async fn sign_out(app: App, mut request: Request) -> Answer {
     Form::read(&app, &mut request).await?;
     if let Some(signed_in) = signed_in(&app, &request).await? {
         let context = request_context(&app, &request);
-        let sid = signed_in.session.sid;
-        app.write(&context, async |write| sessions::lock_user_and_end(write, sid, EndCause::SignedOut).await)
-            .await?;
+        sessions::sign_out(&app, &context, &signed_in, EndCause::SignedOut).await?;
     }
     let mut response = see_other("/logged-out");
     security::clear_session(&app, &mut response);

@@ -93,11 +93,7 @@ pub async fn restore(app: App, mut request: Request) -> Answer {
             })
         }
         Some("no") => {
-            let sid = signed_in.session.sid;
-            app.write(&context, async |write| {
-                sessions::lock_user_and_end(write, sid, EndCause::SignedOut).await
-            })
-            .await?;
+            sessions::sign_out(&app, &context, &signed_in, EndCause::SignedOut).await?;
             let mut response = see_other("/logged-out");
             security::clear_session(&app, &mut response);
             Ok(response)

@@ -112,7 +112,7 @@ pub async fn verify<C: Completion>(
     verify: VerifyParameters<'_>,
     completion: &C,
 ) -> Result<LoginOutcome<C::Output>, LoginError> {
-    let now = app.clock.now();
+    let now = verify.context.now;
     let method = &**app.login_methods.find(app, verify.method)?;
     let bound = AttemptSelector::new(verify.client, &verify.binding, verify.attempt_secret);
     let requester = verify.requester(method);
@@ -134,7 +134,7 @@ pub async fn begin_and_verify<C: Completion>(
     session_kind: SessionKind,
     completion: &C,
 ) -> Result<(String, LoginOutcome<C::Output>), LoginError> {
-    let now = app.clock.now();
+    let now = begin.context.now;
     let method = &**app.login_methods.find(app, begin.method)?;
     let AttemptStart::WithIdentifier { identifier, .. } = begin.start else {
         return Err(LoginError::MethodNotOffered);

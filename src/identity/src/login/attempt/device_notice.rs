@@ -33,7 +33,7 @@ pub(super) struct SignInDevice<'a> {
 pub(super) struct AccountDevice<'a> {
     secret: String,
     pub(super) known: bool,
-    /// The origin from which the secret was derived; none when the device has a random secret.
+    /// The request from whose network and user agent the secret was derived; none when the device has a random secret.
     derived_from: Option<&'a RequestContext>,
 }
 

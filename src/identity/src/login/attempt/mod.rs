@@ -151,7 +151,7 @@ struct AttemptDraft {
 ///
 /// Takes the same steps whether or not the identifier names an account.
 pub async fn begin(app: &App, begin: BeginParameters<'_>) -> Result<ChallengeOpened, LoginError> {
-    let now = app.clock.now();
+    let now = begin.context.now;
     let method = app.login_methods.find(app, begin.method)?;
     let draft = match begin.start {
         AttemptStart::WithIdentifier { identifier, .. } => {

@@ -237,7 +237,7 @@ pub async fn rename(
 /// Removes a passkey, and notifies the account's owner by mail.
 pub async fn remove(app: &App, change: CredentialChange<'_>, id: Uuid) -> Result<(), PasskeyError> {
     let CredentialChange { principal, context, .. } = change;
-    let (user, _now) = (principal.user, app.clock.now());
+    let user = principal.user;
     let notice =
         mail::prepare_notice(app, &app.templates, user, "passkey-removed").map_err(LoginError::from)?;
     principal

@@ -43,9 +43,9 @@ const KIND: &str = "passkey";
 /// The relying party for this issuer; none when the issuer's host is an IP, which cannot be an `rpId`
 /// (WebAuthn level 3 section 5.1.2).
 pub fn relying_party(issuer: &str) -> Option<Webauthn> {
-    let context = Url::parse(issuer).ok()?;
-    let host = context.domain()?;
-    WebauthnBuilder::new(host, &context).ok()?.rp_name(host).build().ok()
+    let origin = Url::parse(issuer).ok()?;
+    let host = origin.domain()?;
+    WebauthnBuilder::new(host, &origin).ok()?.rp_name(host).build().ok()
 }
 
 pub struct PasskeyMethod;
