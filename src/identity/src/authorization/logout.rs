@@ -12,7 +12,9 @@ use std::{borrow::Cow, sync::Arc};
 
 use postern_service::database::DatabaseError;
 
-use super::parameters::{Parameters, RepeatedParameter, append_query};
+use super::parameters::{
+    CheckedParameters, Parameter, Parameters, RepeatedParameter, append_query, parameter_table,
+};
 use crate::{
     App,
     clients::Client,
@@ -22,9 +24,27 @@ use crate::{
     tokens::id_token::{self, HintClaims},
 };
 
-/// The parameters that may occur once (RP-Initiated Logout section 2).
-pub const SINGLE_VALUED: [&str; 6] =
-    ["id_token_hint", "logout_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"];
+// RP-Initiated Logout section 2.
+parameter_table! {
+    ID_TOKEN_HINT = Parameter::optional(
+        "id_token_hint",
+        "An ID token of the client, expired or not. Without it the person is asked.",
+    ),
+    POST_LOGOUT_REDIRECT_URI = Parameter::optional(
+        "post_logout_redirect_uri",
+        "Where the browser goes then: registered for the client, byte by byte. Otherwise the person is asked and the browser stays.",
+    ),
+    STATE = Parameter::optional("state", "Comes back unchanged with the redirect."),
+    CLIENT_ID = Parameter::optional(
+        "client_id",
+        "The client of the hint. Without a hint, the client whose `post_logout_redirect_uri` is meant.",
+    ),
+    LOGOUT_HINT = Parameter::optional("logout_hint", "Ignored: the session is the browser's."),
+    UI_LOCALES = Parameter::optional(
+        "ui_locales",
+        "Languages for the page, best first, separated by spaces (BCP 47).",
+    ),
+}
 
 /// The request is unauthenticated, so a logged URI is cut to this length.
 const MAX_LOGGED_URI_LENGTH: usize = 200;
@@ -63,9 +83,9 @@ pub enum LogoutStep {
 impl LogoutRequest {
     /// Parses a request. Invalid values are ignored, as if absent; only a repeated parameter is an error.
     pub fn parse(app: &App, parameters: &Parameters) -> Result<Self, RepeatedParameter> {
-        SINGLE_VALUED.iter().try_for_each(|name| parameters.single(name).map(drop))?;
-        let named = parameters.single("client_id")?;
-        let given = parameters.single("id_token_hint")?;
+        let parameters = parameters.checked(PARAMETERS)?;
+        let named = parameters.value(CLIENT_ID);
+        let given = parameters.value(ID_TOKEN_HINT);
         let hint = given.and_then(|hint| id_token::verify_hint(app, hint));
         // Section 2: `client_id` beside a hint must be the client to which the ID token was issued.
         let hint = hint.filter(|hint| named.is_none_or(|named| named == hint.client_id));
@@ -76,7 +96,7 @@ impl LogoutRequest {
             (None, Some(_)) => None,
         };
         let client = client_id.and_then(|client_id| app.clients().find(client_id).cloned());
-        let redirect = post_logout_redirect(client.as_deref(), parameters)?;
+        let redirect = post_logout_redirect(client.as_deref(), parameters);
         Ok(Self { client, redirect, hint })
     }
 
@@ -101,12 +121,9 @@ impl LogoutRequest {
     }
 }
 
-fn post_logout_redirect(
-    client: Option<&Client>,
-    parameters: &Parameters,
-) -> Result<PostLogoutRedirect, RepeatedParameter> {
-    let Some(uri) = parameters.single("post_logout_redirect_uri")? else {
-        return Ok(PostLogoutRedirect::Absent);
+fn post_logout_redirect(client: Option<&Client>, parameters: CheckedParameters<'_>) -> PostLogoutRedirect {
+    let Some(uri) = parameters.value(POST_LOGOUT_REDIRECT_URI) else {
+        return PostLogoutRedirect::Absent;
     };
     if !client.is_some_and(|client| registered(client, uri)) {
         // An unauthenticated party writes this URI: the log keeps enough to identify it, without its query.
@@ -117,10 +134,10 @@ fn post_logout_redirect(
             post_logout_redirect_uri = shown,
             "the return address of a sign-out is not registered for the client"
         );
-        return Ok(PostLogoutRedirect::Unregistered);
+        return PostLogoutRedirect::Unregistered;
     }
-    let state = parameters.single("state")?.map(|state| ("state", Cow::from(state)));
-    Ok(PostLogoutRedirect::Registered(append_query(uri, state)))
+    let state = parameters.value(STATE).map(|state| ("state", Cow::from(state)));
+    PostLogoutRedirect::Registered(append_query(uri, state))
 }
 
 /// Section 3: simple string comparison.

@@ -21,6 +21,7 @@ pub mod parameters;
 mod pending;
 mod redirect_uri;
 pub mod request;
+pub mod request_parameters;
 mod response;
 mod sealed;
 
@@ -36,6 +37,7 @@ pub use self::{
         find_pending, record_consent, record_unreachable_acr,
     },
     request::AuthorizationRequest,
+    response::AuthorizationResponse,
     sealed::RequestHandle,
 };
 use crate::{
@@ -63,8 +65,8 @@ pub enum BrowserDestination {
     StepUp(RequestHandle),
     /// To the consent page.
     Consent(RequestHandle),
-    /// To the client: an absolute URI.
-    Client(String),
+    /// To the client.
+    Client(AuthorizationResponse),
 }
 
 /// Why the browser gets an error page instead of a redirect.
@@ -102,8 +104,8 @@ impl From<InteractionError> for AuthorizationPageError {
 pub enum PostOutcome {
     /// The request is sealed in this handle. The browser resumes it by GET.
     Sealed(RequestHandle),
-    /// The request is invalid. This redirect URI carries the error to the client.
-    Rejected(String),
+    /// The request is invalid. The client receives an error.
+    Rejected(AuthorizationResponse),
 }
 
 /// Handles a request that came by GET (RFC 6749 section 4.1.1).
@@ -115,7 +117,7 @@ pub async fn begin(
 ) -> Result<BrowserDestination, AuthorizationPageError> {
     let (client, request) = match request::parse(app, parameters) {
         Ok(parsed) => parsed,
-        Err(rejected) => return Ok(BrowserDestination::Client(error_redirect(app, rejected, context)?)),
+        Err(rejected) => return Ok(BrowserDestination::Client(error_response(app, rejected, context)?)),
     };
     let progress =
         RequestProgress { client: &client, request: &request, received_at: context.now, recorded_steps: &[] };
@@ -130,7 +132,7 @@ pub fn begin_from_post(
 ) -> Result<PostOutcome, AuthorizationPageError> {
     match request::parse(app, parameters) {
         Ok((_, request)) => Ok(PostOutcome::Sealed(sealed::seal(app, &request, None, context.now)?)),
-        Err(rejected) => Ok(PostOutcome::Rejected(error_redirect(app, rejected, context)?)),
+        Err(rejected) => Ok(PostOutcome::Rejected(error_response(app, rejected, context)?)),
     }
 }
 
@@ -170,14 +172,14 @@ async fn advance(
     let page = match (decide(app, progress, signed_in.as_ref()).await?, &signed_in) {
         (AuthorizationStep::Respond(Ok(())), Some(signed_in)) => {
             match response::respond_with_code(app, progress.request, signed_in, pending_id, context).await? {
-                Some(location) => return Ok(BrowserDestination::Client(location)),
+                Some(response) => return Ok(BrowserDestination::Client(response)),
                 None => BrowserDestination::Login,
             }
         }
         (AuthorizationStep::Respond(Err(refusal)), _) => {
-            let location =
+            let response =
                 response::respond_with_error(app, progress.request, refusal, pending_id, context).await?;
-            return Ok(BrowserDestination::Client(location));
+            return Ok(BrowserDestination::Client(response));
         }
         (AuthorizationStep::StepUp, _) => BrowserDestination::StepUp,
         (AuthorizationStep::Consent, _) => BrowserDestination::Consent,
@@ -218,16 +220,16 @@ async fn decide(
     }))
 }
 
-/// The redirect that carries an error to the client, if its redirect URI is validated.
-fn error_redirect(
+/// The response with an error, if the client's redirect URI is validated.
+fn error_response(
     app: &App,
     rejected: RequestError,
     context: &RequestContext,
-) -> Result<String, UntrustedRequest> {
+) -> Result<AuthorizationResponse, UntrustedRequest> {
     match rejected {
         RequestError::Untrusted(cause) => Err(cause),
-        RequestError::Redirectable { redirect_uri, state, error: refusal } => {
-            Ok(response::error_response(app, &redirect_uri, state.as_deref(), refusal, context))
+        RequestError::Redirectable { target, error: refusal } => {
+            Ok(AuthorizationResponse::with_error(app, target, refusal, context))
         }
     }
 }

@@ -16,6 +16,42 @@ pub struct MalformedParameters;
 #[error("a parameter is repeated")]
 pub struct RepeatedParameter;
 
+/// A parameter that an endpoint knows: a row of the endpoint's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    pub name: &'static str,
+    /// Whether every request must have the parameter.
+    pub required: bool,
+    pub repeatable: bool,
+    /// For the OpenAPI document.
+    pub description: &'static str,
+}
+
+impl Parameter {
+    pub(super) const fn required(name: &'static str, description: &'static str) -> Self {
+        Self { name, required: true, repeatable: false, description }
+    }
+
+    pub(super) const fn optional(name: &'static str, description: &'static str) -> Self {
+        Self { name, required: false, repeatable: false, description }
+    }
+
+    pub(super) const fn repeatable(name: &'static str, description: &'static str) -> Self {
+        Self { name, required: false, repeatable: true, description }
+    }
+}
+
+/// Declares a constant for each parameter, and `PARAMETERS` with all of them. So a check can only read a
+/// parameter that the table lists.
+macro_rules! parameter_table {
+    ($($constant:ident = $parameter:expr,)*) => {
+        $(pub(super) const $constant: Parameter = $parameter;)*
+        /// The parameters of the endpoint.
+        pub const PARAMETERS: &[Parameter] = &[$($constant),*];
+    };
+}
+pub(super) use parameter_table;
+
 /// Limits the work of the checks, each of which scans all parameters.
 const MAX_PARAMETERS: usize = 200;
 
@@ -44,7 +80,7 @@ impl Parameters {
     }
 
     /// The values of a parameter that may be repeated, without empty values.
-    pub fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+    fn values(&self, name: &'static str) -> impl Iterator<Item = &str> {
         self.named(name).filter(|value| !value.is_empty())
     }
 
@@ -53,19 +89,43 @@ impl Parameters {
         self.named(name).next().is_some()
     }
 
-    /// The parameters with the given names, in their original order.
-    pub fn selected(&self, names: &[&str]) -> impl Iterator<Item = (&str, &str)> {
-        let kept = self.0.iter().filter(|(name, _)| names.contains(&name.as_str()));
+    /// The parameters of the table, each read once. A repeated parameter is an error (RFC 6749 section 3.1).
+    /// Parameters outside the table are ignored, repeated or not.
+    pub fn checked(&self, table: &[Parameter]) -> Result<CheckedParameters<'_>, RepeatedParameter> {
+        let mut single_valued = table.iter().filter(|parameter| !parameter.repeatable);
+        single_valued.try_for_each(|parameter| self.single(parameter.name).map(drop))?;
+        Ok(CheckedParameters(self))
+    }
+
+    /// The parameters of the table, in their original order.
+    pub fn selected(&self, table: &[Parameter]) -> impl Iterator<Item = (&str, &str)> {
+        let kept = self.0.iter().filter(|(name, _)| table.iter().any(|parameter| parameter.name == name));
         kept.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Encodes the parameters with the given names, in their original order.
-    pub fn encode_selected(&self, names: &[&str]) -> String {
-        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(self.selected(names)).finish()
+    /// Encodes the parameters of the table, in their original order.
+    pub fn encode_selected(&self, table: &[Parameter]) -> String {
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(self.selected(table)).finish()
     }
 
     fn named(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(given, _)| given == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Parameters of which none is repeated, except those that may be.
+#[derive(Clone, Copy)]
+pub struct CheckedParameters<'p>(&'p Parameters);
+
+impl<'p> CheckedParameters<'p> {
+    /// The value; none when the parameter is absent or empty (RFC 6749 section 3.1).
+    pub(super) fn value(self, parameter: Parameter) -> Option<&'p str> {
+        self.values(parameter).next()
+    }
+
+    /// The values of a parameter that may be repeated, without empty values.
+    pub(super) fn values(self, parameter: Parameter) -> impl Iterator<Item = &'p str> {
+        self.0.values(parameter.name)
     }
 }
 

@@ -11,8 +11,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     error::{AuthorizationError, ErrorCode, UntrustedRequest},
-    parameters::{Parameters, RepeatedParameter},
-    redirect_uri, sealed,
+    parameters::{CheckedParameters, Parameter, Parameters, RepeatedParameter},
+    redirect_uri,
+    request_parameters::{
+        ACR_VALUES, CLIENT_ID, CODE_CHALLENGE, CODE_CHALLENGE_METHOD, ID_TOKEN_HINT, LOGIN_HINT, MAX_AGE,
+        NONCE, PARAMETERS, PROMPT, REDIRECT_URI, REQUEST, REQUEST_URI, RESOURCE, RESPONSE_MODE,
+        RESPONSE_TYPE, SCOPE, STATE, UI_LOCALES,
+    },
+    response::{ResponseMode, ResponseTarget},
+    sealed,
 };
 use crate::{
     App,
@@ -22,29 +29,6 @@ use crate::{
     scope::Scope,
     tokens::{self, scope::printable_excerpt},
 };
-
-/// The parameters that may occur once: all that are read here, except `resource`.
-pub const SINGLE_VALUED: [&str; 19] = [
-    "client_id",
-    "redirect_uri",
-    "response_type",
-    "response_mode",
-    "scope",
-    "state",
-    "nonce",
-    "code_challenge",
-    "code_challenge_method",
-    "prompt",
-    "max_age",
-    "acr_values",
-    "id_token_hint",
-    "login_hint",
-    "ui_locales",
-    "display",
-    "claims",
-    "request",
-    "request_uri",
-];
 
 /// In bytes. `state` is stored while the user signs in, and comes back in a URL.
 const MAX_STATE_LENGTH: usize = 2048;
@@ -65,6 +49,8 @@ pub struct AuthorizationRequest {
     pub client_id: String,
     /// Registered for the client.
     pub redirect_uri: String,
+    #[serde(default)]
+    pub response_mode: ResponseMode,
     /// Returned unchanged in the response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
@@ -123,6 +109,14 @@ pub struct Prompt {
 }
 
 impl AuthorizationRequest {
+    pub(super) fn response_target(&self) -> ResponseTarget {
+        ResponseTarget {
+            redirect_uri: self.redirect_uri.clone(),
+            mode: self.response_mode,
+            state: self.state.clone(),
+        }
+    }
+
     /// What a sign-in for this request must reach: the requirement of the client and the installation, raised
     /// to the lowest of the requested acr values.
     pub fn requirement(&self, app: &App, client: &Client) -> AuthenticationRequirement {
@@ -142,13 +136,7 @@ pub enum RequestError {
     /// Shown to the user on a page.
     Untrusted(UntrustedRequest),
     /// Sent to the client's validated redirect URI.
-    Redirectable {
-        /// Registered for the client.
-        redirect_uri: String,
-        /// Returned unchanged; none if the request had none.
-        state: Option<String>,
-        error: AuthorizationError,
-    },
+    Redirectable { target: ResponseTarget, error: AuthorizationError },
 }
 
 pub fn parse(
@@ -156,19 +144,28 @@ pub fn parse(
     parameters: &Parameters,
 ) -> Result<(Arc<Client>, AuthorizationRequest), RequestError> {
     let (client, redirect_uri) = verify_client_and_redirect_uri(app, parameters).map_err(|cause| {
-        let came = |name| printable_excerpt(parameters.single(name).ok().flatten());
-        let (client_id, redirect_uri) = (came("client_id"), came("redirect_uri"));
+        let came = |parameter: Parameter| printable_excerpt(parameters.single(parameter.name).ok().flatten());
+        let (client_id, redirect_uri) = (came(CLIENT_ID), came(REDIRECT_URI));
         tracing::info!(client_id, redirect_uri, %cause, "authorization refused on a page");
         RequestError::Untrusted(cause)
     })?;
     let request = validate(app, &client, &redirect_uri, parameters);
     let request = request.map_err(|refusal| {
         tracing::info!(client_id = client.client_id(), error = refusal.error.word(), %refusal, "authorization refused");
-        // `state` is returned even when it is itself invalid. A repeated `state` is not returned.
-        let state = parameters.single("state").ok().flatten().map(str::to_owned);
-        RequestError::Redirectable { redirect_uri, state, error: refusal }
+        RequestError::Redirectable { target: error_target(redirect_uri, parameters), error: refusal }
     })?;
     Ok((client, request))
+}
+
+/// Where the error of an invalid request goes. `state` is returned even when it is itself invalid, but of two
+/// none is. A response mode that is invalid gives way to the default.
+fn error_target(redirect_uri: String, parameters: &Parameters) -> ResponseTarget {
+    let given = |parameter: Parameter| parameters.single(parameter.name).ok().flatten();
+    ResponseTarget {
+        redirect_uri,
+        mode: given(RESPONSE_MODE).and_then(ResponseMode::from_word).unwrap_or_default(),
+        state: given(STATE).map(str::to_owned),
+    }
 }
 
 /// Validates the client and its redirect URI. These errors are shown on a page and never sent to the client.
@@ -176,10 +173,10 @@ fn verify_client_and_redirect_uri(
     app: &App,
     parameters: &Parameters,
 ) -> Result<(Arc<Client>, String), UntrustedRequest> {
-    let client_id = parameters.single("client_id").ok().flatten().ok_or(UntrustedRequest::ClientId)?;
+    let client_id = parameters.single(CLIENT_ID.name).ok().flatten().ok_or(UntrustedRequest::ClientId)?;
     let client = app.clients().find(client_id).cloned().ok_or(UntrustedRequest::UnknownClient)?;
     let redirect_uri =
-        parameters.single("redirect_uri").ok().flatten().ok_or(UntrustedRequest::RedirectUri)?;
+        parameters.single(REDIRECT_URI.name).ok().flatten().ok_or(UntrustedRequest::RedirectUri)?;
     if !redirect_uri::registered(app, &client, redirect_uri) {
         return Err(UntrustedRequest::UnregisteredRedirectUri);
     }
@@ -193,13 +190,13 @@ fn validate(
     redirect_uri: &str,
     parameters: &Parameters,
 ) -> Result<AuthorizationRequest, AuthorizationError> {
-    reject_repeated_parameters(parameters)?;
+    let parameters = parameters.checked(PARAMETERS)?;
     reject_request_object(parameters)?;
     require_grant_type(client)?;
     response_type(parameters)?;
-    response_mode(parameters)?;
-    let state = limited_value(parameters, "state", MAX_STATE_LENGTH, "the state is too long")?;
-    let nonce = limited_value(parameters, "nonce", MAX_NONCE_LENGTH, "the nonce is too long")?;
+    let response_mode = response_mode(parameters)?;
+    let state = limited_value(parameters, STATE, MAX_STATE_LENGTH, "the state is too long")?;
+    let nonce = limited_value(parameters, NONCE, MAX_NONCE_LENGTH, "the nonce is too long")?;
     let code_challenge = code_challenge(parameters)?;
     let prompt = prompt(parameters)?;
     let max_age = max_age(parameters)?;
@@ -208,6 +205,7 @@ fn validate(
     let request = AuthorizationRequest {
         client_id: client.client_id().to_owned(),
         redirect_uri: redirect_uri.to_owned(),
+        response_mode,
         state,
         code_challenge,
         nonce,
@@ -239,24 +237,16 @@ impl From<RepeatedParameter> for AuthorizationError {
     }
 }
 
-/// RFC 6749 section 3.1: no parameter may be repeated. Unknown parameters are ignored, repeated or not.
-fn reject_repeated_parameters(parameters: &Parameters) -> Result<(), AuthorizationError> {
-    SINGLE_VALUED
-        .iter()
-        .try_for_each(|name| parameters.single(name).map(drop))
-        .map_err(AuthorizationError::from)
-}
-
 /// OpenID Connect Core section 6: a request object must not be ignored. Otherwise the response could belong
 /// to another request than the one that the client signed.
-fn reject_request_object(parameters: &Parameters) -> Result<(), AuthorizationError> {
-    if parameters.single("request")?.is_some() {
+fn reject_request_object(parameters: CheckedParameters<'_>) -> Result<(), AuthorizationError> {
+    if parameters.value(REQUEST).is_some() {
         return Err(AuthorizationError::new(
             ErrorCode::RequestNotSupported,
             "request objects are not supported",
         ));
     }
-    if parameters.single("request_uri")?.is_some() {
+    if parameters.value(REQUEST_URI).is_some() {
         return Err(AuthorizationError::new(
             ErrorCode::RequestUriNotSupported,
             "request_uri is not supported",
@@ -277,8 +267,8 @@ fn require_grant_type(client: &Client) -> Result<(), AuthorizationError> {
 }
 
 /// RFC 9700 section 2.1.2: code flow only; no token is issued in the authorization response.
-fn response_type(parameters: &Parameters) -> Result<(), AuthorizationError> {
-    match parameters.single("response_type")? {
+fn response_type(parameters: CheckedParameters<'_>) -> Result<(), AuthorizationError> {
+    match parameters.value(RESPONSE_TYPE) {
         Some("code") => Ok(()),
         None => Err(invalid("response_type is missing")),
         Some(_) => {
@@ -288,32 +278,29 @@ fn response_type(parameters: &Parameters) -> Result<(), AuthorizationError> {
 }
 
 /// OAuth 2.0 Multiple Response Type Encoding Practices section 2.1.
-fn response_mode(parameters: &Parameters) -> Result<(), AuthorizationError> {
-    match parameters.single("response_mode")? {
-        None | Some("query") => Ok(()),
-        Some(_) => Err(invalid("response_mode must be query")),
-    }
+fn response_mode(parameters: CheckedParameters<'_>) -> Result<ResponseMode, AuthorizationError> {
+    let Some(word) = parameters.value(RESPONSE_MODE) else { return Ok(ResponseMode::default()) };
+    ResponseMode::from_word(word).ok_or(invalid("response_mode must be query"))
 }
 
 fn limited_value(
-    parameters: &Parameters,
-    name: &str,
+    parameters: CheckedParameters<'_>,
+    parameter: Parameter,
     longest: usize,
     too_long: &'static str,
 ) -> Result<Option<String>, AuthorizationError> {
-    match parameters.single(name)? {
+    match parameters.value(parameter) {
         Some(value) if value.len() > longest => Err(invalid(too_long)),
         value => Ok(value.map(str::to_owned)),
     }
 }
 
 /// RFC 7636 section 4.3, RFC 9700 section 2.1.1: S256 is required of every client.
-fn code_challenge(parameters: &Parameters) -> Result<String, AuthorizationError> {
-    let challenge =
-        parameters.single("code_challenge")?.ok_or(invalid("code_challenge is missing: use PKCE"))?;
+fn code_challenge(parameters: CheckedParameters<'_>) -> Result<String, AuthorizationError> {
+    let challenge = parameters.value(CODE_CHALLENGE).ok_or(invalid("code_challenge is missing: use PKCE"))?;
     // Without `code_challenge_method` the method would be `plain` (section 4.3), which does not protect
     // against an attacker who sees the request.
-    if parameters.single("code_challenge_method")? != Some("S256") {
+    if parameters.value(CODE_CHALLENGE_METHOD) != Some("S256") {
         return Err(invalid("code_challenge_method must be S256"));
     }
     // Section 4.2: the unpadded base64url of a SHA-256.
@@ -325,9 +312,9 @@ fn code_challenge(parameters: &Parameters) -> Result<String, AuthorizationError>
 }
 
 /// OpenID Connect Core section 3.1.2.1; unknown values are refused as Prompt Create 1.0 section 4 asks.
-fn prompt(parameters: &Parameters) -> Result<Prompt, AuthorizationError> {
+fn prompt(parameters: CheckedParameters<'_>) -> Result<Prompt, AuthorizationError> {
     let mut prompt = Prompt::default();
-    let values = parameters.single("prompt")?.unwrap_or_default();
+    let values = parameters.value(PROMPT).unwrap_or_default();
     for value in space_separated(values) {
         match value {
             "none" => prompt.none = true,
@@ -343,8 +330,8 @@ fn prompt(parameters: &Parameters) -> Result<Prompt, AuthorizationError> {
 }
 
 /// OpenID Connect Core section 3.1.2.1: whole seconds.
-fn max_age(parameters: &Parameters) -> Result<Option<Duration>, AuthorizationError> {
-    let Some(seconds) = parameters.single("max_age")? else { return Ok(None) };
+fn max_age(parameters: CheckedParameters<'_>) -> Result<Option<Duration>, AuthorizationError> {
+    let Some(seconds) = parameters.value(MAX_AGE) else { return Ok(None) };
     // `parse` alone would accept a sign.
     let digits = seconds.bytes().all(|byte| byte.is_ascii_digit());
     let seconds = seconds.parse::<u64>().ok().filter(|_| digits);
@@ -355,9 +342,9 @@ fn max_age(parameters: &Parameters) -> Result<Option<Duration>, AuthorizationErr
 fn id_token_hint(
     app: &App,
     client: &Client,
-    parameters: &Parameters,
+    parameters: CheckedParameters<'_>,
 ) -> Result<Option<String>, AuthorizationError> {
-    let Some(hint) = parameters.single("id_token_hint")? else { return Ok(None) };
+    let Some(hint) = parameters.value(ID_TOKEN_HINT) else { return Ok(None) };
     let claims = tokens::id_token::verify_hint(app, hint)
         .filter(|claims| claims.client_id == client.client_id())
         .ok_or(invalid("id_token_hint is not an ID token that this client was given"))?;
@@ -368,40 +355,35 @@ fn id_token_hint(
 fn scope(
     app: &App,
     client: &Client,
-    parameters: &Parameters,
+    parameters: CheckedParameters<'_>,
 ) -> Result<(Scope, Vec<String>), AuthorizationError> {
-    let resources: Vec<String> = parameters.values("resource").map(str::to_owned).collect();
-    let resolved = tokens::resolve_grant_target(app, client, parameters.single("scope")?, &resources)?;
+    let resources: Vec<String> = parameters.values(RESOURCE).map(str::to_owned).collect();
+    let resolved = tokens::resolve_grant_target(app, client, parameters.value(SCOPE), &resources)?;
     Ok((resolved.scope, resolved.audiences))
 }
 
-fn acr_values(parameters: &Parameters) -> Vec<Acr> {
-    space_separated(optional_value(parameters, "acr_values"))
+fn acr_values(parameters: CheckedParameters<'_>) -> Vec<Acr> {
+    space_separated(parameters.value(ACR_VALUES).unwrap_or_default())
         .filter_map(|word| word.parse().ok())
         .take(Acr::ALL.len())
         .collect()
 }
 
-fn login_hint(parameters: &Parameters) -> Option<String> {
-    let hint = optional_value(parameters, "login_hint");
+fn login_hint(parameters: CheckedParameters<'_>) -> Option<String> {
+    let hint = parameters.value(LOGIN_HINT).unwrap_or_default();
     (!hint.is_empty() && hint.len() <= MAX_LOGIN_HINT_LENGTH).then(|| hint.to_owned())
 }
 
-fn ui_locales(parameters: &Parameters) -> Vec<String> {
+fn ui_locales(parameters: CheckedParameters<'_>) -> Vec<String> {
     let tag = |word: &&str| {
         word.len() <= MAX_UI_LOCALE_LENGTH
             && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
-    space_separated(optional_value(parameters, "ui_locales"))
+    space_separated(parameters.value(UI_LOCALES).unwrap_or_default())
         .filter(tag)
         .take(MAX_UI_LOCALES)
         .map(str::to_owned)
         .collect()
-}
-
-/// The value of an optional parameter; empty when absent. `reject_repeated_parameters` ran before.
-fn optional_value<'p>(parameters: &'p Parameters, name: &str) -> &'p str {
-    parameters.single(name).ok().flatten().unwrap_or_default()
 }
 
 fn space_separated(list: &str) -> impl Iterator<Item = &str> {

@@ -1,13 +1,15 @@
 //! Answers authorization requests: with a code (RFC 6749 section 4.1.2) or an error (section 4.1.2.1).
 //!
-//! Every response names the issuer (RFC 9207) and repeats `state`. A code has 256 random bits and is stored
-//! as a hash. The code, its grant and the end of the pending request are one write. Leaves the single use of
-//! a code to `tokens::authorization_code`.
+//! Every response names the issuer (RFC 9207) and repeats `state`. [`AuthorizationResponse::render`] is the
+//! only place that knows how a response mode carries them. A code has 256 random bits and is stored as a hash.
+//! The code, its grant and the end of the pending request are one write. Leaves the single use of a code to
+//! `tokens::authorization_code`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use postern_service::{clock::Timestamp, database::StatementResult};
 use sea_orm::StatementBuilder;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
@@ -26,7 +28,95 @@ use crate::{
     tokens::authorization_code::{self, NewAuthorizationCode},
 };
 
-/// Creates the grant and a code. Returns the redirect URI with the code; none, with nothing written, when the
+/// How a response reaches the client (OAuth 2.0 Multiple Response Type Encoding Practices section 2.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResponseMode {
+    /// In the query of the redirect URI: the default of the response type `code`.
+    #[default]
+    Query,
+}
+
+impl ResponseMode {
+    /// The mode that `response_mode` names; none if it is not supported.
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        (word == "query").then_some(Self::Query)
+    }
+}
+
+/// Where a response goes. Exists only once the redirect URI is validated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResponseTarget {
+    /// Registered for the client.
+    pub redirect_uri: String,
+    pub mode: ResponseMode,
+    /// Returned unchanged; none if the request had none.
+    pub state: Option<String>,
+}
+
+/// A response to the client: with a code, or with an error.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AuthorizationResponse {
+    redirect_uri: String,
+    mode: ResponseMode,
+    /// In the order in which they are sent.
+    parameters: Vec<(&'static str, Cow<'static, str>)>,
+}
+
+impl AuthorizationResponse {
+    /// RFC 6749 section 4.1.2.
+    fn with_code(app: &App, target: ResponseTarget, code: String) -> Self {
+        Self::new(app, target, vec![("code", code.into())])
+    }
+
+    /// RFC 6749 section 4.1.2.1.
+    pub(super) fn with_error(
+        app: &App,
+        target: ResponseTarget,
+        refusal: AuthorizationError,
+        context: &RequestContext,
+    ) -> Self {
+        let mut parameters =
+            vec![("error", refusal.error.word().into()), ("error_description", refusal.description)];
+        // The user can quote this reference; the log has it too.
+        parameters
+            .extend(context.request_id.as_ref().map(|id| ("error_uri", app.config.error_page(id).into())));
+        Self::new(app, target, parameters)
+    }
+
+    fn new(
+        app: &App,
+        target: ResponseTarget,
+        mut parameters: Vec<(&'static str, Cow<'static, str>)>,
+    ) -> Self {
+        parameters.extend(target.state.map(|state| ("state", state.into())));
+        // RFC 9207 section 2.
+        parameters.push(("iss", app.config.issuer.clone().into()));
+        Self { redirect_uri: target.redirect_uri, mode: target.mode, parameters }
+    }
+
+    /// The URI to which the browser is redirected.
+    pub fn render(&self) -> String {
+        let parameters = self.parameters.iter().map(|(name, value)| (*name, Cow::from(value.as_ref())));
+        match self.mode {
+            ResponseMode::Query => append_query(&self.redirect_uri, parameters),
+        }
+    }
+}
+
+/// Without the values, because a code is a secret.
+impl fmt::Debug for AuthorizationResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.parameters.iter().map(|(name, _)| *name).collect();
+        f.debug_struct("AuthorizationResponse")
+            .field("redirect_uri", &self.redirect_uri)
+            .field("mode", &self.mode)
+            .field("parameters", &names)
+            .finish()
+    }
+}
+
+/// Creates the grant and a code. Returns the response with the code; none, with nothing written, when the
 /// session has ended since it was read.
 pub(super) async fn respond_with_code(
     app: &App,
@@ -34,7 +124,7 @@ pub(super) async fn respond_with_code(
     signed_in: &SignedInUser,
     pending_id: Option<Uuid>,
     context: &RequestContext,
-) -> Result<Option<String>, AuthorizationPageError> {
+) -> Result<Option<AuthorizationResponse>, AuthorizationPageError> {
     let now = context.now;
     let new = NewGrant {
         user_id: Some(signed_in.user.id),
@@ -78,7 +168,7 @@ pub(super) async fn respond_with_code(
     if !preconditions_met(&done, was_pending)? {
         return Ok(None);
     }
-    Ok(Some(response_uri(app, &request.redirect_uri, request.state.as_deref(), [("code", Cow::from(code))])))
+    Ok(Some(AuthorizationResponse::with_code(app, request.response_target(), code)))
 }
 
 /// Whether the conditions of the write held: the session had not ended, and a pending request was not
@@ -91,14 +181,14 @@ fn preconditions_met(done: &[StatementResult], was_pending: bool) -> Result<bool
     }
 }
 
-/// Finishes a pending request with an error. Returns the redirect URI with the error.
+/// Finishes a pending request with an error. Returns the response with the error.
 pub(super) async fn respond_with_error(
     app: &App,
     request: &AuthorizationRequest,
     refusal: AuthorizationError,
     pending_id: Option<Uuid>,
     context: &RequestContext,
-) -> Result<String, AuthorizationPageError> {
+) -> Result<AuthorizationResponse, AuthorizationPageError> {
     if let Some(id) = pending_id {
         let finish_request = pending::finish_request_statement(id, context.now);
         let done = app.db.write_batch(&[&finish_request], StatementResult::first_changed_a_row).await?;
@@ -107,30 +197,5 @@ pub(super) async fn respond_with_error(
         }
     }
     tracing::info!(client_id = request.client_id, error = refusal.error.word(), %refusal, "authorization refused");
-    Ok(error_response(app, &request.redirect_uri, request.state.as_deref(), refusal, context))
-}
-
-/// The redirect URI with an error response.
-pub(super) fn error_response(
-    app: &App,
-    redirect_uri: &str,
-    state: Option<&str>,
-    refusal: AuthorizationError,
-    context: &RequestContext,
-) -> String {
-    // The user can quote this reference; the log has it too.
-    let reference = context.request_id.as_ref().map(|id| ("error_uri", Cow::from(app.config.error_page(id))));
-    let error = [("error", Cow::from(refusal.error.word())), ("error_description", refusal.description)];
-    response_uri(app, redirect_uri, state, error.into_iter().chain(reference))
-}
-
-fn response_uri<'a>(
-    app: &'a App,
-    redirect_uri: &str,
-    state: Option<&'a str>,
-    answer: impl IntoIterator<Item = (&'a str, Cow<'a, str>)>,
-) -> String {
-    let state = state.map(|state| ("state", Cow::from(state)));
-    let issuer = ("iss", Cow::from(app.config.issuer.as_str()));
-    append_query(redirect_uri, answer.into_iter().chain(state).chain([issuer]))
+    Ok(AuthorizationResponse::with_error(app, request.response_target(), refusal, context))
 }

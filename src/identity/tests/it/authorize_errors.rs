@@ -1,6 +1,7 @@
 //! What a client is told about a faulty request (RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6).
 
 use postern_entities::{authorization_codes, authorization_requests};
+use postern_identity::authorization::request_parameters::PARAMETERS;
 use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::TestRunner,
@@ -86,35 +87,41 @@ async fn a_client_without_the_grant_type_is_told_so() {
 
 /// AZ-11.
 #[tokio::test]
-async fn a_parameter_comes_once() {
+async fn a_parameter_comes_once_unless_it_may_be_repeated() {
     let world = World::new().await;
     let browser = world.app.browser();
     browser.sign_in(&world.alice).await;
-    for name in [
-        "scope",
-        "nonce",
-        "code_challenge",
-        "code_challenge_method",
-        "response_type",
-        "response_mode",
-        "prompt",
-        "max_age",
-        "acr_values",
-        "id_token_hint",
-        "login_hint",
-        "ui_locales",
-        "display",
-        "claims",
-        "request",
-        "request_uri",
-    ] {
-        let ask = Ask::of("own").and(name, "1").and(name, "1");
-        assert_eq!(error(&browser.get(&ask.path()).await), "invalid_request", "{name}");
+    for parameter in PARAMETERS {
+        let name = parameter.name;
+        let answer = browser.get(&Ask::of("own").and(name, "1").and(name, "1").path()).await;
+        if ["client_id", "redirect_uri"].contains(&name) {
+            assert_eq!(answer.status, 400, "{name}: of two, none is proven");
+            continue;
+        }
+        let told = told(&answer);
+        let repeated = told["error_description"] == "a parameter is repeated";
+        assert_eq!(repeated, !parameter.repeatable, "{name}");
+        assert_eq!(told["error"] == "invalid_request", repeated, "{name}");
+        // Of two states none is the client's.
+        assert_eq!(told.contains_key("state"), name != "state", "{name}");
     }
-    // Of two states none is the client's.
-    let told = told(&browser.get(&Ask::of("own").and("state", "other").path()).await);
-    assert_eq!((told["error"].as_str(), told.get("state")), ("invalid_request", None));
     nothing_is_kept(&world).await;
+}
+
+#[tokio::test]
+async fn a_request_without_a_required_parameter_is_refused_and_without_another_is_not() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    browser.sign_in(&world.alice).await;
+    for parameter in PARAMETERS {
+        let answer = browser.get(&Ask::of("own").without(parameter.name).path()).await;
+        match parameter.name {
+            "client_id" => refused_on_page(&answer, "Unknown app"),
+            "redirect_uri" => assert_eq!(answer.status, 400),
+            _ if parameter.required => assert_eq!(error(&answer), "invalid_request", "{parameter:?}"),
+            _ => assert!(told(&answer).contains_key("code"), "{parameter:?}"),
+        }
+    }
 }
 
 #[tokio::test]

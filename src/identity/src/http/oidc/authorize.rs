@@ -17,8 +17,8 @@ use super::request_context;
 use crate::{
     App,
     authorization::{
-        self, AuthorizationPageError, Browser, BrowserDestination, MalformedParameters, Parameters,
-        PostOutcome, RequestHandle, RequestNotPending, UntrustedRequest,
+        self, AuthorizationPageError, AuthorizationResponse, Browser, BrowserDestination,
+        MalformedParameters, Parameters, PostOutcome, RequestHandle, RequestNotPending, UntrustedRequest,
     },
     http::{
         pages::{Answer, Page, PageError, Refusal, error, see_other},
@@ -40,7 +40,7 @@ pub async fn show(app: App, request: Request) -> Answer {
         None => authorization::begin(&app, &parameters, browser, &context).await?,
     };
     let mut response = match destination {
-        BrowserDestination::Client(location) => return to_client(&location),
+        BrowserDestination::Client(response) => return answer_client(&response),
         BrowserDestination::Login(handle) | BrowserDestination::StepUp(handle) => {
             see_other(&format!("/login?request={handle}"))
         }
@@ -56,7 +56,7 @@ pub async fn receive(app: App, mut request: Request) -> Answer {
     let context = request_context(&app, &request);
     match authorization::begin_from_post(&app, &parameters, &context) {
         Ok(PostOutcome::Sealed(handle)) => Ok(see_other(&format!("{PATH}?resume={handle}"))),
-        Ok(PostOutcome::Rejected(location)) => to_client(&location),
+        Ok(PostOutcome::Rejected(response)) => answer_client(&response),
         // In the languages that the form asks for: the address of this page does not say.
         Err(cause) => {
             let page = Page::of(&app, &request, parameters.single("ui_locales").ok().flatten());
@@ -81,8 +81,12 @@ pub(super) async fn read_form(request: &mut Request) -> Result<Parameters, PageE
     Ok(Parameters::parse(&bytes)?)
 }
 
+fn answer_client(response: &AuthorizationResponse) -> Answer {
+    redirect_to_client(&response.render())
+}
+
 /// A redirect to a URI that is registered for a client.
-pub(super) fn to_client(location: &str) -> Answer {
+pub(super) fn redirect_to_client(location: &str) -> Answer {
     let location = HeaderValue::try_from(location).map_err(|cause| PageError::internal(&cause))?;
     Ok(Response::builder()
         .status(StatusCode::SEE_OTHER)

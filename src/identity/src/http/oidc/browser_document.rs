@@ -2,7 +2,8 @@
 //!
 //! Their handlers read query and form themselves: a repeated parameter must be seen (RFC 6749 section
 //! 3.1), and a fault is a page or a redirect, where poem-openapi would drop the one and word the other
-//! in its own way. So the document has them from the tables here; the route table leads to the handlers.
+//! in its own way. So the document has their parameters from the tables by which `authorization` reads
+//! them; the route table leads to the handlers.
 
 use std::collections::HashMap;
 
@@ -17,57 +18,10 @@ use poem_openapi::{
 };
 
 use super::{authorize, end_session};
+use crate::authorization::{logout, parameters::Parameter, request_parameters};
 
 /// The endpoints that browsers visit.
 pub struct BrowserApi;
-
-/// A parameter: its name, whether every request has it, and what it means.
-type Parameter = (&'static str, bool, &'static str);
-
-const AUTHORIZE: [Parameter; 17] = [
-    ("client_id", true, "Who asks."),
-    (
-        "redirect_uri",
-        true,
-        "Where the answer goes: registered for the client, byte by byte. Native apps choose the port of `http://127.0.0.1` and `http://[::1]`.",
-    ),
-    ("response_type", true, "`code`."),
-    (
-        "code_challenge",
-        true,
-        "PKCE challenge (RFC 7636 section 4.2): base64url of the SHA-256 of the verifier, 43 characters.",
-    ),
-    ("code_challenge_method", true, "`S256`."),
-    ("scope", false, "Scopes, separated by spaces; the client's default set when absent."),
-    ("state", false, "Comes back unchanged, up to 2048 bytes."),
-    ("nonce", false, "Comes back in the ID token, up to 512 bytes."),
-    ("resource", false, "Identifier of a resource that the access token is for (RFC 8707). May be repeated."),
-    ("prompt", false, "`none`, or some of `login`, `consent` and `select_account`, separated by spaces."),
-    ("max_age", false, "How many seconds ago the person may have signed in."),
-    ("acr_values", false, "Levels of sign-in, any of which will do, separated by spaces: `aal1`, `aal2`."),
-    ("id_token_hint", false, "An ID token of the person who is expected, expired or not."),
-    ("login_hint", false, "The address to fill in."),
-    ("ui_locales", false, "Languages for the pages, best first, separated by spaces (BCP 47)."),
-    ("response_mode", false, "`query`."),
-    ("display", false, "Ignored: the pages fit any window."),
-];
-
-const LOGOUT: [Parameter; 6] = [
-    ("id_token_hint", false, "An ID token of the client, expired or not. Without it the person is asked."),
-    (
-        "post_logout_redirect_uri",
-        false,
-        "Where the browser goes then: registered for the client, byte by byte. Otherwise the person is asked and the browser stays.",
-    ),
-    ("state", false, "Comes back unchanged with the redirect."),
-    (
-        "client_id",
-        false,
-        "The client of the hint. Without a hint, the client whose `post_logout_redirect_uri` is meant.",
-    ),
-    ("logout_hint", false, "Ignored: the session is the browser's."),
-    ("ui_locales", false, "Languages for the page, best first, separated by spaces (BCP 47)."),
-];
 
 impl OpenApi for BrowserApi {
     fn meta() -> Vec<MetaApi> {
@@ -82,7 +36,7 @@ impl OpenApi for BrowserApi {
                          visited by a browser. The client is answered at its redirect URI with `code`, or with \
                          `error` and `error_description`; with `state`, and with `iss` (RFC 9207).",
                     ),
-                    params: query(&AUTHORIZE),
+                    params: query(request_parameters::PARAMETERS),
                     ..operation(Method::GET, authorized())
                 },
                 MetaOperation {
@@ -91,7 +45,7 @@ impl OpenApi for BrowserApi {
                     description: Some(
                         "The same with the parameters in a form: for requests too long for a URL.",
                     ),
-                    request: Some(form(&AUTHORIZE)),
+                    request: Some(form(request_parameters::PARAMETERS)),
                     ..operation(Method::POST, authorized())
                 },
             ],
@@ -107,14 +61,14 @@ impl OpenApi for BrowserApi {
                          A valid `id_token_hint` of the browser's own session signs out at once; otherwise a page \
                          asks the person, and returns to the client afterwards.",
                     ),
-                    params: query(&LOGOUT),
+                    params: query(logout::PARAMETERS),
                     ..operation(Method::GET, logged_out())
                 },
                 MetaOperation {
                     operation_id: Some("end_session_by_form"),
                     summary: Some("Sign a person out, by a form"),
                     description: Some("The same with the parameters in a form."),
-                    request: Some(form(&LOGOUT)),
+                    request: Some(form(logout::PARAMETERS)),
                     ..operation(Method::POST, logged_out())
                 },
             ],
@@ -147,26 +101,28 @@ fn operation(method: Method, responses: Vec<MetaResponse>) -> MetaOperation {
 }
 
 fn query(parameters: &[Parameter]) -> Vec<MetaOperationParam> {
-    let parameter = |(name, required, description): &Parameter| MetaOperationParam {
-        name: (*name).to_owned(),
-        schema: schema(name),
+    let described = |parameter: &Parameter| MetaOperationParam {
+        name: parameter.name.to_owned(),
+        schema: schema(parameter),
         in_type: MetaParamIn::Query,
-        description: Some((*description).to_owned()),
-        required: *required,
+        description: Some(parameter.description.to_owned()),
+        required: parameter.required,
         deprecated: false,
         explode: true,
         style: None,
     };
-    parameters.iter().map(parameter).collect()
+    parameters.iter().map(described).collect()
 }
 
 fn form(parameters: &[Parameter]) -> MetaRequest {
-    let described = |name: &'static str, description| {
-        (name, schema(name).merge(MetaSchema { description: Some(description), ..MetaSchema::ANY }))
+    let described = |parameter: &Parameter| {
+        let description = MetaSchema { description: Some(parameter.description), ..MetaSchema::ANY };
+        (parameter.name, schema(parameter).merge(description))
     };
+    let required = parameters.iter().filter(|parameter| parameter.required);
     let fields = MetaSchema {
-        properties: parameters.iter().map(|(name, _, description)| described(name, *description)).collect(),
-        required: parameters.iter().filter(|(_, required, _)| *required).map(|(name, ..)| *name).collect(),
+        properties: parameters.iter().map(described).collect(),
+        required: required.map(|parameter| parameter.name).collect(),
         ..MetaSchema::new("object")
     };
     MetaRequest {
@@ -179,9 +135,9 @@ fn form(parameters: &[Parameter]) -> MetaRequest {
     }
 }
 
-/// Text, but for the parameter that may be repeated.
-fn schema(name: &str) -> MetaSchemaRef {
-    if name == "resource" { Vec::<String>::schema_ref() } else { String::schema_ref() }
+/// Text; a list where the parameter may be repeated.
+fn schema(parameter: &Parameter) -> MetaSchemaRef {
+    if parameter.repeatable { Vec::<String>::schema_ref() } else { String::schema_ref() }
 }
 
 fn authorized() -> Vec<MetaResponse> {

@@ -7,7 +7,7 @@ use minijinja::context;
 use poem::{Request, Response};
 
 use super::{
-    authorize::{read_form, to_client},
+    authorize::{read_form, redirect_to_client},
     request_context,
 };
 use crate::{
@@ -46,7 +46,7 @@ pub async fn show(app: App, request: Request) -> Answer {
 pub async fn submit(app: App, mut request: Request) -> Answer {
     let parameters = read_form(&mut request).await?;
     let Some(token) = parameters.single("form_token")? else {
-        return Ok(see_other(&format!("{PATH}?{}", parameters.encode_selected(&logout::SINGLE_VALUED))));
+        return Ok(see_other(&format!("{PATH}?{}", parameters.encode_selected(logout::PARAMETERS))));
     };
     security::own_form(&app, &request, Some(token))?;
     let logout = LogoutRequest::parse(&app, &parameters)?;
@@ -57,7 +57,7 @@ pub async fn submit(app: App, mut request: Request) -> Answer {
 
 fn signed_out(app: &App, request: &Request, parameters: &Parameters, return_to: Option<String>) -> Answer {
     let mut response: Response = match (return_to, parameters.single("ui_locales")?) {
-        (Some(uri), _) => to_client(&uri)?,
+        (Some(uri), _) => redirect_to_client(&uri)?,
         (None, None) => see_other("/logged-out"),
         // Not what was asked for, but what of it is spoken here.
         (None, asked) => {
@@ -81,7 +81,7 @@ fn confirmation(
 ) -> Answer {
     let page = Page::of(app, request, parameters.single("ui_locales")?);
     let asker = logout.client.as_ref().map(|client| asker(app, client, None));
-    let fields = parameters.selected(&logout::SINGLE_VALUED);
+    let fields = parameters.selected(logout::PARAMETERS);
     let fields: Vec<_> = fields.map(|(name, value)| vec![name.to_owned(), value.to_owned()]).collect();
     let user = &signed_in.user.email;
     let stays = logout.redirect_unregistered();
