@@ -20,6 +20,7 @@ mod m20261128_000004_sent_codes;
 mod m20261128_000006_owner_notices;
 mod m20261128_000007_actors;
 mod m20261128_000008_end_causes;
+mod m20261128_000009_client_profiles;
 
 use sea_orm_migration::prelude::*;
 
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000006_owner_notices::Migration),
             Box::new(m20261128_000007_actors::Migration),
             Box::new(m20261128_000008_end_causes::Migration),
+            Box::new(m20261128_000009_client_profiles::Migration),
         ]
     }
 

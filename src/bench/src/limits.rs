@@ -210,7 +210,7 @@ fn require_user(user: Option<users::Model>) -> Result<()> {
 const CLIENT: &str = "INSERT INTO clients (client_id, name, profile, first_party, token_endpoint_auth_method, \
     redirect_uris, post_logout_redirect_uris, origins, grant_types, scopes, default_scopes, login_methods, \
     created_at, updated_at) \
-    VALUES ('bench', 'Bench', 'strict', true, 'none', '[]', '[]', '[]', '[]', '[]', '[]', '[]', 0, 0)";
+    VALUES ('bench', 'Bench', 'standard', true, 'none', '[]', '[]', '[]', '[]', '[]', '[]', '[]', 0, 0)";
 
 /// A user with made-up claims.
 pub(crate) fn user(random: &Random, number: usize) -> users::Model {

@@ -10,8 +10,10 @@ pub struct Model {
     pub client_id: String,
     /// Name that people see.
     pub name: String,
-    /// The set of protocol rules for this client: `strict`.
+    /// The set of protocol rules for this client: `standard` or `strict`.
     pub profile: String,
+    /// Demands PKCE also where the profile does not.
+    pub require_pkce: bool,
     /// May use the first-party API and skips consent; set by operators only.
     pub first_party: bool,
     pub token_endpoint_auth_method: String,

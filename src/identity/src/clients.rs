@@ -2,6 +2,9 @@
 //!
 //! All clients are held in memory, so a look-up costs no statement. Changes are made in
 //! `administration::clients`, which announces [`TOPIC`]; each node then calls [`crate::App::reload`].
+//! The protocol rules that differ between clients are asked of a [`ClientProfile`].
+
+mod profile;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -15,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use uuid::Uuid;
 
+pub use self::profile::ClientProfile;
 use crate::{core::read_json_column, crypto};
 
 /// The topic of the change announcement for clients.
@@ -68,6 +72,7 @@ impl GrantType {
 pub struct Client {
     /// The row as stored; the lists below are its JSON columns, parsed once.
     pub row: clients::Model,
+    pub profile: ClientProfile,
     pub auth_method: ClientAuthMethod,
     /// Compared as strings (RFC 9700 section 2.1).
     pub redirect_uris: Vec<String>,
@@ -96,6 +101,11 @@ impl Client {
     /// Whether the client is public: it has no secret (RFC 6749 section 2.1).
     pub fn public(&self) -> bool {
         self.auth_method == ClientAuthMethod::None
+    }
+
+    /// Whether every authorization request of the client must use PKCE (RFC 7636).
+    pub fn pkce_required(&self) -> bool {
+        self.row.require_pkce || self.profile.pkce_required(self.public())
     }
 
     /// The web origins of the client: the registered ones, and those of its redirect URIs.
@@ -206,6 +216,7 @@ fn from_row(
     own_grant: Option<Uuid>,
 ) -> Result<Client, DatabaseError> {
     Ok(Client {
+        profile: read_json_column(row.profile.clone().into())?,
         auth_method: read_json_column(row.token_endpoint_auth_method.clone().into())?,
         redirect_uris: read_json_column(row.redirect_uris.clone())?,
         post_logout_redirect_uris: read_json_column(row.post_logout_redirect_uris.clone())?,

@@ -275,7 +275,8 @@ fn empty_row(client_id: &str, now: Timestamp) -> Model {
     Model {
         client_id: client_id.to_owned(),
         name: String::new(),
-        profile: "strict".to_owned(),
+        profile: String::new(),
+        require_pkce: true,
         first_party: false,
         token_endpoint_auth_method: String::new(),
         redirect_uris: none.clone(),

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::ChangeError;
 use crate::{
-    clients::{ClientAuthMethod, GrantType},
+    clients::{ClientAuthMethod, ClientProfile, GrantType},
     core::read_json_column,
     field_rules,
     resources::{ACCOUNT_SCOPE, Resources},
@@ -27,6 +27,10 @@ const ACR_VALUES: [&str; 3] = ["aal1", "aal2", "phr"];
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ClientMetadata {
     pub name: String,
+    /// The set of protocol rules for the client.
+    pub profile: ClientProfile,
+    /// Demands PKCE (RFC 7636) also where the profile does not.
+    pub require_pkce: bool,
     /// A first-party client may use the first-party API, and its users are not asked for consent.
     pub first_party: bool,
     pub token_endpoint_auth_method: ClientAuthMethod,
@@ -90,6 +94,8 @@ impl ClientMetadata {
         let texts = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         Self {
             name: client_id.to_owned(),
+            profile: ClientProfile::Standard,
+            require_pkce: true,
             first_party: false,
             token_endpoint_auth_method: ClientAuthMethod::ClientSecretBasic,
             redirect_uris: Vec::new(),
@@ -109,6 +115,8 @@ impl ClientMetadata {
     pub fn from_row(row: &Model) -> Result<Self, DatabaseError> {
         Ok(Self {
             name: row.name.clone(),
+            profile: read_json_column(row.profile.clone().into())?,
+            require_pkce: row.require_pkce,
             first_party: row.first_party,
             token_endpoint_auth_method: read_json_column(row.token_endpoint_auth_method.clone().into())?,
             redirect_uris: read_json_column(row.redirect_uris.clone())?,
@@ -130,6 +138,8 @@ impl ClientMetadata {
         let method = self.token_endpoint_auth_method.word();
         let mut row = row.into_active_model();
         row.name = Set(self.name);
+        row.profile = Set(self.profile.word().to_owned());
+        row.require_pkce = Set(self.require_pkce);
         row.first_party = Set(self.first_party);
         row.token_endpoint_auth_method = Set(method.to_owned());
         row.redirect_uris = Set(json!(self.redirect_uris));

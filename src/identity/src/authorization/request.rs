@@ -54,8 +54,9 @@ pub struct AuthorizationRequest {
     /// Returned unchanged in the response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
-    /// PKCE challenge, method S256 (RFC 7636 section 4.2).
-    pub code_challenge: String,
+    /// PKCE challenge, method S256 (RFC 7636 section 4.2); none only for a client that may do without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_challenge: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
     /// The requested scope as far as the client may have it, or the client's default scope.
@@ -197,7 +198,7 @@ fn validate(
     let response_mode = response_mode(parameters)?;
     let state = limited_value(parameters, STATE, MAX_STATE_LENGTH, "the state is too long")?;
     let nonce = limited_value(parameters, NONCE, MAX_NONCE_LENGTH, "the nonce is too long")?;
-    let code_challenge = code_challenge(parameters)?;
+    let code_challenge = code_challenge(client, parameters)?;
     let prompt = prompt(parameters)?;
     let max_age = max_age(parameters)?;
     let expected_subject = id_token_hint(app, client, parameters)?;
@@ -295,9 +296,18 @@ fn limited_value(
     }
 }
 
-/// RFC 7636 section 4.3, RFC 9700 section 2.1.1: S256 is required of every client.
-fn code_challenge(parameters: CheckedParameters<'_>) -> Result<String, AuthorizationError> {
-    let challenge = parameters.value(CODE_CHALLENGE).ok_or(invalid("code_challenge is missing: use PKCE"))?;
+/// RFC 7636 section 4.3, RFC 9700 section 2.1.1: the method is S256, also where PKCE is not required.
+fn code_challenge(
+    client: &Client,
+    parameters: CheckedParameters<'_>,
+) -> Result<Option<String>, AuthorizationError> {
+    let Some(challenge) = parameters.value(CODE_CHALLENGE) else {
+        // A method without a challenge is a client that means to use PKCE.
+        if client.pkce_required() || parameters.value(CODE_CHALLENGE_METHOD).is_some() {
+            return Err(invalid("code_challenge is missing: use PKCE"));
+        }
+        return Ok(None);
+    };
     // Without `code_challenge_method` the method would be `plain` (section 4.3), which does not protect
     // against an attacker who sees the request.
     if parameters.value(CODE_CHALLENGE_METHOD) != Some("S256") {
@@ -308,7 +318,7 @@ fn code_challenge(parameters: CheckedParameters<'_>) -> Result<String, Authoriza
     if challenge.len() != 43 || !challenge.bytes().all(base64url) {
         return Err(invalid("code_challenge must be 43 characters of base64url"));
     }
-    Ok(challenge.to_owned())
+    Ok(Some(challenge.to_owned()))
 }
 
 /// OpenID Connect Core section 3.1.2.1; unknown values are refused as Prompt Create 1.0 section 4 asks.

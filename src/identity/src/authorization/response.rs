@@ -147,7 +147,7 @@ pub(super) async fn respond_with_code(
     let new_code = NewAuthorizationCode {
         grant: &grant,
         redirect_uri: &request.redirect_uri,
-        code_challenge: Some(&request.code_challenge),
+        code_challenge: request.code_challenge.as_deref(),
         nonce: request.nonce.as_deref(),
     };
     let (code, code_row) = authorization_code::new(app, &new_code, now);

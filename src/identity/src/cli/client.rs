@@ -279,6 +279,8 @@ fn show(client: &Client) -> Result<Report, CommandError> {
         "client_id",
         "name",
         "enabled",
+        "profile",
+        "require_pkce",
         "first_party",
         "token_endpoint_auth_method",
         "grant_types",
