@@ -1,7 +1,8 @@
-//! Defines how our own APIs take access tokens, and how they refuse them (RFC 6750).
+//! Defines how the issuer's own APIs receive access tokens, and how they reject them (RFC 6750).
 //!
-//! The header is read here and nothing is believed; `tokens::access_token` judges. An operation takes [`RequiredScope`]
-//! where its document names a scope. Userinfo also takes the token from a form.
+//! This module parses the header only. Leaves to `tokens::access_token` whether a token is valid. An
+//! operation takes [`RequiredScope`] if its OpenAPI entry names a scope. Userinfo also accepts the token in a
+//! form.
 
 use std::marker::PhantomData;
 
@@ -24,23 +25,22 @@ use postern_token_verifier::{
 use super::error::OAuthError;
 use crate::{resources, scope::OPENID, tokens::access_token::BearerError};
 
-/// The name of the scheme in the document.
+/// Name of the security scheme in the OpenAPI document.
 const SCHEME: &str = "oauth2";
 
-/// The token in the `Authorization` header, not judged yet.
+/// The token in the `Authorization` header, not verified yet.
 #[derive(Debug)]
 pub enum BearerHeader {
-    /// There is no such header.
     Absent,
-    /// `Bearer` and a token.
+    /// The token of the scheme `Bearer`.
     Token(String),
     /// Another scheme, or something malformed.
-    Unusable,
+    Malformed,
 }
 
 impl BearerHeader {
     /// Reads the header (RFC 6750 section 2.1). The scheme's case does not matter (RFC 9110 section 11.1).
-    pub fn of(headers: &HeaderMap) -> Self {
+    pub fn from_headers(headers: &HeaderMap) -> Self {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let Some(value) = values.next() else { return Self::Absent };
         let token = value.to_str().ok().and_then(|value| value.split_once(' '));
@@ -48,7 +48,7 @@ impl BearerHeader {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") && values.next().is_none() => {
                 Self::Token(token.trim_start_matches(' ').to_owned())
             }
-            _ => Self::Unusable,
+            _ => Self::Malformed,
         }
     }
 }
@@ -60,10 +60,10 @@ impl<'a> ApiExtractor<'a> for BearerHeader {
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        registry.create_security_scheme(SCHEME, scheme());
+        registry.create_security_scheme(SCHEME, security_scheme());
     }
 
-    /// The scheme and then, as if it were a second one, no scope: `Scoped` puts them together.
+    /// The scheme, followed by a placeholder for no scope. `Scoped` merges the two into one requirement.
     fn security_schemes() -> Vec<&'static str> {
         vec![SCHEME, AnyScope::NAME]
     }
@@ -73,27 +73,28 @@ impl<'a> ApiExtractor<'a> for BearerHeader {
         _: &mut RequestBody,
         _: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        Ok(Self::of(request.headers()))
+        Ok(Self::from_headers(request.headers()))
     }
 }
 
 /// `openid`, of an operation.
-pub enum OpenId {}
+pub enum OpenIdScope {}
 
-impl Scope for OpenId {
+impl Scope for OpenIdScope {
     const NAME: &'static str = OPENID;
     const DESCRIPTION: &'static str = "Know who signed in";
 }
 
 /// `account`, of an operation.
-pub enum Account {}
+pub enum AccountScope {}
 
-impl Scope for Account {
+impl Scope for AccountScope {
     const NAME: &'static str = resources::ACCOUNT_SCOPE;
     const DESCRIPTION: &'static str = "Manage one's own account";
 }
 
-/// The token in the `Authorization` header, not judged yet, of an operation whose document names the scope `S`.
+/// The token in the `Authorization` header, not verified yet, of an operation whose OpenAPI entry names the
+/// scope `S`.
 pub struct RequiredScope<S>(pub BearerHeader, PhantomData<S>);
 
 impl<'a, S: Scope> ApiExtractor<'a> for RequiredScope<S> {
@@ -115,20 +116,20 @@ impl<'a, S: Scope> ApiExtractor<'a> for RequiredScope<S> {
         _: &mut RequestBody,
         _: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        Ok(Self(BearerHeader::of(request.headers()), PhantomData))
+        Ok(Self(BearerHeader::from_headers(request.headers()), PhantomData))
     }
 }
 
-fn scheme() -> MetaSecurityScheme {
+fn security_scheme() -> MetaSecurityScheme {
     let scope = |(name, description)| MetaOAuthScope { name, description: Some(description) };
     let scopes = [
-        (OpenId::NAME, OpenId::DESCRIPTION),
+        (OpenIdScope::NAME, OpenIdScope::DESCRIPTION),
         ("profile", "Name, picture and the like"),
         ("email", "Email address"),
         ("address", "Postal address"),
         ("phone", "Telephone number"),
         ("offline_access", "Access while the user is not there"),
-        (Account::NAME, Account::DESCRIPTION),
+        (AccountScope::NAME, AccountScope::DESCRIPTION),
     ];
     let flow = MetaOAuthFlow {
         authorization_url: Some("/oauth2/authorize"),
@@ -156,49 +157,54 @@ fn scheme() -> MetaSecurityScheme {
 }
 
 /// No token at all: the challenge names no error (RFC 6750 section 3.1).
-pub fn no_token() -> OAuthError {
+pub fn missing_token() -> OAuthError {
     OAuthError::new("invalid_token", "an access token is needed")
-        .status(StatusCode::UNAUTHORIZED)
-        .header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"Postern\""))
+        .with_status(StatusCode::UNAUTHORIZED)
+        .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"Postern\""))
 }
 
-/// The request brings its token in a wrong way, or in two.
+/// For a request with a malformed token, or with two tokens.
 pub fn invalid_request(description: &'static str) -> OAuthError {
-    challenged("invalid_request", description, StatusCode::BAD_REQUEST, "")
+    error_with_challenge("invalid_request", description, StatusCode::BAD_REQUEST, "")
 }
 
 impl From<BearerError> for OAuthError {
     fn from(cause: BearerError) -> Self {
         match cause {
             BearerError::Database(cause) => return cause.into(),
-            // The token may be good, and a client that is told otherwise would throw it away.
+            // The token may be valid. A client that is told `invalid_token` would discard it.
             BearerError::InvalidToken(Refusal::KeysUnavailable) => return Self::unavailable(&cause),
             _ => {}
         }
         tracing::info!(%cause, "access token refused");
         let unauthorized = StatusCode::UNAUTHORIZED;
         match cause {
-            BearerError::InsufficientScope { scope, .. } => challenged(
+            BearerError::InsufficientScope { scope, .. } => error_with_challenge(
                 "insufficient_scope",
                 "the access token lacks a scope",
                 StatusCode::FORBIDDEN,
                 &format!(", scope=\"{scope}\""),
             ),
             BearerError::InvalidToken(refusal) => {
-                challenged("invalid_token", refusal.description(), unauthorized, "")
+                error_with_challenge("invalid_token", refusal.description(), unauthorized, "")
             }
-            _ => challenged("invalid_token", "the access token has ended", unauthorized, ""),
+            _ => error_with_challenge("invalid_token", "the access token has ended", unauthorized, ""),
         }
     }
 }
 
 /// RFC 6750 section 3.
-fn challenged(error: &'static str, description: &'static str, status: StatusCode, more: &str) -> OAuthError {
+fn error_with_challenge(
+    error: &'static str,
+    description: &'static str,
+    status: StatusCode,
+    more: &str,
+) -> OAuthError {
     let challenge =
         format!("Bearer realm=\"Postern\", error=\"{error}\", error_description=\"{description}\"{more}");
-    let answer = OAuthError::new(error, description).status(status);
+    let answer = OAuthError::new(error, description).with_status(status);
     match HeaderValue::try_from(challenge) {
-        Ok(challenge) => answer.header(WWW_AUTHENTICATE, challenge),
+        Ok(challenge) => answer.with_header(WWW_AUTHENTICATE, challenge),
         Err(_) => answer,
     }
 }

@@ -1,9 +1,9 @@
-//! Answers where a request came from, as far as it is proven.
+//! Answers from which IP a request came, as far as this is proven.
 //!
-//! The address is the peer's. Only a proxy of `http.trusted_proxies` may tell another one, in
-//! `X-Forwarded-For`: read from the right, past every trusted proxy, the first address is the client's;
-//! whatever stands further left, anybody may have written there. What does not read counts as not said.
-//! No other header is looked at.
+//! The IP is that of the peer. Only a proxy in `http.trusted_proxies` may name another IP, in
+//! `X-Forwarded-For`. The header is read from the right, past every trusted proxy, and the first other IP is
+//! the client's. Anybody may have written what is further left. If a malformed entry is met on the way, the
+//! peer's IP counts. No other header is read.
 
 use std::{net::IpAddr, sync::Once};
 
@@ -14,30 +14,30 @@ use poem::{Request, http::HeaderMap};
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Addresses of one request that are looked at: a chain of proxies is not longer.
-const LONGEST_CHAIN: usize = 16;
+const MAX_FORWARDED_ENTRIES: usize = 16;
 
-/// The client's IP address: the peer's, or what a trusted proxy says.
+/// Returns the client's IP; none for a connection without a socket address.
 pub(super) fn client_ip(app: &App, request: &Request) -> Option<IpAddr> {
     let peer = request.remote_addr().as_socket_addr().map(|address| address.ip().to_canonical())?;
     let trusted = &app.config.http.trusted_proxies;
-    tell_of_unnamed_proxy(peer, request.headers(), trusted);
-    Some(client(peer, request.headers(), trusted))
+    warn_of_unlisted_proxy(peer, request.headers(), trusted);
+    Some(resolve_client_ip(peer, request.headers(), trusted))
 }
 
-fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    if !trusts(trusted, peer) {
+fn resolve_client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    if !trusted_proxy(trusted, peer) {
         return peer;
     }
     let lines = headers.get_all(FORWARDED_FOR).iter();
     let entries: Vec<&str> =
         lines.flat_map(|line| line.to_str().unwrap_or("?").split(',').map(str::trim)).collect();
     let mut client = peer;
-    for entry in entries.iter().rev().take(LONGEST_CHAIN) {
-        match address(entry) {
+    for entry in entries.iter().rev().take(MAX_FORWARDED_ENTRIES) {
+        match parse_ip(entry) {
             Some(ip) => client = ip,
             None => return peer,
         }
-        if !trusts(trusted, client) {
+        if !trusted_proxy(trusted, client) {
             return client;
         }
     }
@@ -46,11 +46,12 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
 
 /// Says once that a proxy seems to be in front that the settings do not name: then all people are one source. A peer
 /// elsewhere on the internet says nothing about our own network.
-fn tell_of_unnamed_proxy(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) {
-    static TOLD: Once = Once::new();
-    let unnamed = headers.contains_key(FORWARDED_FOR) && near(peer) && !trusts(trusted, peer);
-    if unnamed && !TOLD.is_completed() {
-        TOLD.call_once(|| {
+fn warn_of_unlisted_proxy(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) {
+    static WARNED: Once = Once::new();
+    let unnamed =
+        headers.contains_key(FORWARDED_FOR) && loopback_or_private(peer) && !trusted_proxy(trusted, peer);
+    if unnamed && !WARNED.is_completed() {
+        WARNED.call_once(|| {
             tracing::warn!(
                 "X-Forwarded-For came from {peer}, which http.trusted_proxies does not name, so all people behind it are \
                  one source; if that is your proxy, set trusted_proxies = ['{peer}'] under [http]"
@@ -60,19 +61,19 @@ fn tell_of_unnamed_proxy(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) {
 }
 
 /// Whether an address is this machine's or of a private network.
-fn near(ip: IpAddr) -> bool {
+fn loopback_or_private(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_loopback() || ip.is_private(),
         IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local(),
     }
 }
 
-fn trusts(trusted: &[IpNet], ip: IpAddr) -> bool {
+fn trusted_proxy(trusted: &[IpNet], ip: IpAddr) -> bool {
     trusted.iter().any(|network| network.contains(&ip))
 }
 
 /// An address, with a port as some proxies write it.
-fn address(entry: &str) -> Option<IpAddr> {
+fn parse_ip(entry: &str) -> Option<IpAddr> {
     let with_port = || entry.parse::<std::net::SocketAddr>().ok().map(|address| address.ip());
     entry.parse().ok().or_else(with_port).map(|ip: IpAddr| ip.to_canonical())
 }
@@ -88,7 +89,7 @@ mod tests {
         }
         headers.insert("x-real-ip", "203.0.113.66".parse().unwrap());
         headers.insert("forwarded", "for=203.0.113.67".parse().unwrap());
-        client(peer.parse().unwrap(), &headers, &["10.0.0.0/8".parse().unwrap()]).to_string()
+        resolve_client_ip(peer.parse().unwrap(), &headers, &["10.0.0.0/8".parse().unwrap()]).to_string()
     }
 
     #[test]

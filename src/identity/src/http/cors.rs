@@ -1,8 +1,10 @@
-//! Defines which pages of other origins may read the protocol's answers (the Fetch standard's CORS protocol).
+//! Defines which pages of other origins may read the responses of the protocol endpoints (CORS protocol of
+//! the Fetch standard).
 //!
-//! Metadata and keys are public: every page may read them. Tokens, userinfo and revocation are for the origins of public
-//! clients. Nowhere do credentials of the browser count, and the authorization endpoint is never among the paths (RFC 9700
-//! section 2.6). A stranger's request is answered as any other, without the headers that would let a page read it.
+//! Metadata and keys are public, so every origin may read them. The endpoints for tokens, userinfo and
+//! revocation are for the origins that public clients have registered. No endpoint here allows credentials of
+//! the browser. The authorization endpoint must never be among the paths (RFC 9700 section 2.6). A request
+//! from another origin is answered without CORS headers, so that the page cannot read the response.
 
 use poem::{
     Endpoint, IntoResponse, Request, Response, Result,
@@ -18,49 +20,49 @@ use poem::{
 
 use crate::App;
 
-/// Whose pages may read the answers at a path.
+/// The origins whose pages may read the responses at a path.
 #[derive(Clone, Copy)]
-enum Readers {
-    Everybody,
+enum AllowedOrigins {
+    Any,
     PublicClients,
 }
 
 /// Where pages of other origins may call.
-const PATHS: [(&str, Readers); 6] = [
-    ("/.well-known/openid-configuration", Readers::Everybody),
-    ("/.well-known/oauth-authorization-server", Readers::Everybody),
-    ("/.well-known/jwks.json", Readers::Everybody),
-    ("/oauth2/token", Readers::PublicClients),
-    ("/oauth2/userinfo", Readers::PublicClients),
-    ("/oauth2/revoke", Readers::PublicClients),
+const CORS_PATHS: [(&str, AllowedOrigins); 6] = [
+    ("/.well-known/openid-configuration", AllowedOrigins::Any),
+    ("/.well-known/oauth-authorization-server", AllowedOrigins::Any),
+    ("/.well-known/jwks.json", AllowedOrigins::Any),
+    ("/oauth2/token", AllowedOrigins::PublicClients),
+    ("/oauth2/userinfo", AllowedOrigins::PublicClients),
+    ("/oauth2/revoke", AllowedOrigins::PublicClients),
 ];
 
-const ANY: HeaderValue = HeaderValue::from_static("*");
+const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
 
-/// How long a browser may keep the answer to a preflight, in seconds.
+/// How long a browser may cache the response to a preflight, in seconds.
 const PREFLIGHT_MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
 /// Headers of answers that scripts may read, beside those that every script may.
-const EXPOSED: HeaderValue = HeaderValue::from_static(
+const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
     "DPoP-Nonce, ETag, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id",
 );
 
 /// Lets pages of other origins read the answers of `inner` at these paths.
-pub struct CrossOrigin<E> {
+pub struct ProtocolCors<E> {
     app: App,
     inner: E,
 }
 
-impl<E> CrossOrigin<E> {
+impl<E> ProtocolCors<E> {
     pub fn new(app: &App, inner: E) -> Self {
         Self { app: app.clone(), inner }
     }
 
     /// The origin whose pages may read the answer, as the answer names it.
-    fn allowed_origin(&self, readers: Readers, headers: &HeaderMap) -> Option<HeaderValue> {
+    fn allowed_origin(&self, readers: AllowedOrigins, headers: &HeaderMap) -> Option<HeaderValue> {
         match readers {
-            Readers::Everybody => Some(ANY),
-            Readers::PublicClients => {
+            AllowedOrigins::Any => Some(ANY_ORIGIN),
+            AllowedOrigins::PublicClients => {
                 let origin = headers.get(ORIGIN)?;
                 self.app.clients().has_public_origin(origin.to_str().ok()?).then(|| origin.clone())
             }
@@ -68,26 +70,26 @@ impl<E> CrossOrigin<E> {
     }
 }
 
-impl<E: Endpoint> Endpoint for CrossOrigin<E> {
+impl<E: Endpoint> Endpoint for ProtocolCors<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
         let path = request.uri().path();
-        let Some((_, readers)) = PATHS.iter().find(|(own, _)| *own == path) else {
+        let Some((_, readers)) = CORS_PATHS.iter().find(|(own, _)| *own == path) else {
             return Ok(self.inner.call(request).await?.into_response());
         };
         let allowed = self.allowed_origin(*readers, request.headers());
         let response = if preflight(&request) {
-            preflight_answer(*readers, allowed.is_some())
+            preflight_response(*readers, allowed.is_some())
         } else {
             match self.inner.call(request).await {
                 Ok(response) => response.into_response(),
-                // An error of the protocol is an answer; the others get their form further out.
+                // An `OAuthError` is a finished response. Outer middlewares format the other errors.
                 Err(error) if error.is_from_response() => error.into_response(),
                 Err(error) => return Err(error),
             }
         };
-        Ok(permit(response, *readers, allowed))
+        Ok(add_cors_headers(response, *readers, allowed))
     }
 }
 
@@ -97,12 +99,12 @@ fn preflight(request: &Request) -> bool {
         && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-fn preflight_answer(readers: Readers, allowed: bool) -> Response {
+fn preflight_response(readers: AllowedOrigins, allowed: bool) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     if allowed {
         let (methods, request_headers) = match readers {
-            Readers::Everybody => ("GET", "*"),
-            Readers::PublicClients => ("GET, POST", "authorization, content-type, dpop"),
+            AllowedOrigins::Any => ("GET", "*"),
+            AllowedOrigins::PublicClients => ("GET, POST", "authorization, content-type, dpop"),
         };
         let headers = response.headers_mut();
         headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
@@ -112,15 +114,19 @@ fn preflight_answer(readers: Readers, allowed: bool) -> Response {
     response
 }
 
-fn permit(mut response: Response, readers: Readers, origin: Option<HeaderValue>) -> Response {
+fn add_cors_headers(
+    mut response: Response,
+    readers: AllowedOrigins,
+    origin: Option<HeaderValue>,
+) -> Response {
     let headers = response.headers_mut();
     // Caches must keep answers apart that name an origin, also those that do not because it is a stranger's.
-    if matches!(readers, Readers::PublicClients) {
+    if matches!(readers, AllowedOrigins::PublicClients) {
         headers.append(VARY, HeaderValue::from_static("Origin"));
     }
     if let Some(origin) = origin {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
     }
     response
 }

@@ -1,7 +1,8 @@
-//! Defines `OAuthError`: the one error answer of the protocol's endpoints (RFC 6749 section 5.2).
+//! Defines `OAuthError`: the error response of the protocol endpoints (RFC 6749 section 5.2).
 //!
-//! The caller learns the code, a sentence and a reference; the log learns the cause, once, where it becomes one of
-//! these. Causes that would tell a stranger what he holds share one sentence.
+//! The caller learns the code, a description and a reference. The log learns the cause, once, where the cause
+//! is converted to an `OAuthError`. Causes that would tell an attacker what a stolen value is share one
+//! description.
 
 use std::{borrow::Cow, error::Error as StdError, time::Duration};
 
@@ -32,14 +33,15 @@ use crate::{
 };
 
 /// How long to wait for a database or a signature.
-const SOON: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 tokio::task_local! {
-    /// Whose errors these are: an error is made where no provider is at hand, and names the issuer's page of its reference.
+    /// The provider that handles the current request. Code that makes an error has no `App`, but the error
+    /// contains the URL of the issuer's page about its reference.
     static PROVIDER: App;
 }
 
-/// Lets the errors that `endpoint` answers with name the pages of this provider's issuer.
+/// Lets the errors of `endpoint` contain the URL of an error page of this issuer.
 pub fn with_error_pages<E: Endpoint>(app: &App, endpoint: E) -> impl Endpoint<Output = E::Output> + use<E> {
     WithErrorPages { app: app.clone(), endpoint }
 }
@@ -57,13 +59,13 @@ impl<E: Endpoint> Endpoint for WithErrorPages<E> {
     }
 }
 
-/// The page of this request's reference.
+/// The URL of the page about this request's reference.
 fn error_uri() -> Option<String> {
     let CurrentRequest { id, .. } = CurrentRequest::current()?;
     PROVIDER.try_with(|app| app.config.error_page(id)).ok()
 }
 
-/// An error answer of a protocol endpoint.
+/// An error response of a protocol endpoint.
 #[derive(Clone, Debug)]
 pub struct OAuthError(Box<Parts>);
 
@@ -73,16 +75,16 @@ struct Parts {
     error: &'static str,
     description: Cow<'static, str>,
     headers: Vec<(HeaderName, HeaderValue)>,
-    wait: Option<Duration>,
+    retry_after: Option<Duration>,
 }
 
 impl OAuthError {
-    /// An error with status 400. The description is for the client's developer: printable ASCII without quotes and
-    /// backslashes (RFC 6749 section 5.2), and nothing secret.
+    /// An error with status 400. The description is for the client's developer: printable ASCII without
+    /// quotes and backslashes (RFC 6749 section 5.2), and nothing secret.
     pub fn new(error: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
         let description = description.into();
         let status = StatusCode::BAD_REQUEST;
-        Self(Box::new(Parts { status, error, description, headers: Vec::new(), wait: None }))
+        Self(Box::new(Parts { status, error, description, headers: Vec::new(), retry_after: None }))
     }
 
     /// The request is malformed, or lacks a parameter.
@@ -90,68 +92,69 @@ impl OAuthError {
         Self::new("invalid_request", description)
     }
 
-    /// The client did not prove who it is. The challenge goes to who tried the header (RFC 6749 section 5.2).
+    /// Client authentication failed. Only a client that used the header gets a challenge (RFC 6749 section
+    /// 5.2).
     pub fn invalid_client(by_header: bool) -> Self {
         let error =
-            Self::new("invalid_client", "client authentication failed").status(StatusCode::UNAUTHORIZED);
+            Self::new("invalid_client", "client authentication failed").with_status(StatusCode::UNAUTHORIZED);
         if by_header {
-            return error.header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Postern\""));
+            return error.with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Postern\""));
         }
         error
     }
 
-    /// Something that passes; the log gets the cause.
+    /// A temporary failure. Logs the cause.
     pub(super) fn unavailable(cause: &dyn StdError) -> Self {
         log_failure(cause);
         Self::new("temporarily_unavailable", "try again later")
-            .status(StatusCode::SERVICE_UNAVAILABLE)
-            .retry_after(SOON)
+            .with_status(StatusCode::SERVICE_UNAVAILABLE)
+            .with_retry_after(RETRY_DELAY)
     }
 
-    /// A mistake of ours; the log gets the cause.
+    /// An internal error. Logs the cause.
     fn internal(cause: &dyn StdError) -> Self {
         log_failure(cause);
         Self::new("server_error", "the request could not be answered")
-            .status(StatusCode::INTERNAL_SERVER_ERROR)
+            .with_status(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// Too often. RFC 6749 has no code for it; the status says it.
+    /// A rate limit was reached. RFC 6749 has no code for this; the status is 429.
     pub fn too_many_requests(retry_after: Duration) -> Self {
         Self::new("temporarily_unavailable", "too many requests")
-            .status(StatusCode::TOO_MANY_REQUESTS)
-            .retry_after(retry_after)
+            .with_status(StatusCode::TOO_MANY_REQUESTS)
+            .with_retry_after(retry_after)
     }
 
-    pub fn code(&self) -> StatusCode {
+    pub fn status_code(&self) -> StatusCode {
         self.0.status
     }
 
     #[must_use]
-    pub fn status(mut self, status: StatusCode) -> Self {
+    pub fn with_status(mut self, status: StatusCode) -> Self {
         self.0.status = status;
         self
     }
 
     #[must_use]
-    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.push((name, value));
         self
     }
 
     /// How long to wait, where waiting helps.
-    pub fn wait(&self) -> Option<Duration> {
-        self.0.wait
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
     }
 
-    fn retry_after(mut self, wait: Duration) -> Self {
-        self.0.wait = Some(wait);
-        self.header(RETRY_AFTER, retry_after(wait))
+    fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(wait);
+        self.with_header(RETRY_AFTER, retry_after(wait))
     }
 }
 
 impl OAuthError {
     /// Why a client's token request gets nothing. The log learns what came and what was expected.
-    pub fn of_token_request(client_id: &str, grant_type: &str, cause: TokenError) -> Self {
+    pub fn from_token_error(client_id: &str, grant_type: &str, cause: TokenError) -> Self {
         use TokenError as E;
         match cause {
             E::Database(cause) => return cause.into(),
@@ -168,7 +171,7 @@ impl OAuthError {
                 let error = if cause.concerns_resource() { "invalid_target" } else { "invalid_scope" };
                 Self::new(error, cause.to_string())
             }
-            // RFC 6749 section 5.2 has one code for all of them; which one it was is nobody's business but the log's.
+            // RFC 6749 section 5.2 has one code for all of these. Only the log says which one it was.
             _ => Self::new("invalid_grant", "the code or refresh token is not valid for this request"),
         }
     }
@@ -204,11 +207,12 @@ impl From<BodyError> for OAuthError {
             BodyError::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             BodyError::Broken => StatusCode::BAD_REQUEST,
         };
-        Self::invalid_request(cause.to_string()).status(status)
+        Self::invalid_request(cause.to_string()).with_status(status)
     }
 }
 
-/// RFC 6749 section 5.2; `error_uri` ends in the reference under which the log knows the request.
+/// The members of RFC 6749 section 5.2. `error_uri` ends in the reference by which the log identifies the
+/// request.
 impl Serialize for OAuthError {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -236,7 +240,7 @@ impl IntoResponse for OAuthError {
     }
 }
 
-/// A finished answer, so that the layers which give other errors their form leave it as it is.
+/// The error becomes a finished response, which the middlewares that format other errors leave unchanged.
 impl From<OAuthError> for poem::Error {
     fn from(error: OAuthError) -> Self {
         Self::from_response(error.into_response())
@@ -246,7 +250,7 @@ impl From<OAuthError> for poem::Error {
 /// Why a request was refused (RFC 6749 section 5.2). Decide by `error`; the sentence may change.
 #[derive(Object)]
 #[oai(rename = "OAuthError", example, read_only_all)]
-struct Schema {
+struct OAuthErrorBody {
     /// The kind of the error.
     error: String,
     /// A sentence for developers.
@@ -256,7 +260,7 @@ struct Schema {
     error_uri: Option<String>,
 }
 
-impl Example for Schema {
+impl Example for OAuthErrorBody {
     fn example() -> Self {
         Self {
             error: "invalid_grant".to_owned(),
@@ -266,14 +270,17 @@ impl Example for Schema {
     }
 }
 
-/// The statuses that every protocol endpoint with a form may answer.
+/// The statuses that a protocol endpoint with a form may return.
 impl ApiResponse for OAuthError {
     fn meta() -> MetaResponses {
         let answer = |(status, description)| MetaResponse {
             description,
             status: Some(status),
             status_range: None,
-            content: vec![MetaMediaType { content_type: "application/json", schema: Schema::schema_ref() }],
+            content: vec![MetaMediaType {
+                content_type: "application/json",
+                schema: OAuthErrorBody::schema_ref(),
+            }],
             headers: Vec::new(),
         };
         let answers = [
@@ -289,6 +296,6 @@ impl ApiResponse for OAuthError {
     }
 
     fn register(registry: &mut Registry) {
-        Schema::register(registry);
+        OAuthErrorBody::register(registry);
     }
 }

@@ -1,7 +1,8 @@
-//! Defines `OAuthForm`: the form of a protocol endpoint, read as RFC 6749 section 3.2 wants it.
+//! Defines `OAuthForm`: the form of a protocol endpoint, parsed by the rules of RFC 6749 section 3.2.
 //!
-//! A parameter given twice is an error, except where a specification lets it repeat; an empty one counts as omitted;
-//! unknown ones are ignored. Every fault is answered as an OAuth error. poem-openapi's own form does none of that.
+//! A repeated parameter is an error, unless a specification allows repetition. An empty parameter counts as
+//! omitted, and an unknown one is ignored. Every fault is answered with an `OAuthError`. poem-openapi's own
+//! form follows none of these rules.
 
 use poem::{Request, RequestBody};
 use poem_openapi::{
@@ -16,12 +17,12 @@ use serde_json::{Map, Value};
 use super::error::OAuthError;
 
 /// Most parameters of a form.
-const MOST: usize = 200;
+const MAX_PARAMETERS: usize = 200;
 
 const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 
 /// The parameters of an endpoint: strings that may be missing, and lists of those that may repeat.
-pub trait Parameters: Type + DeserializeOwned + Send {
+pub trait OAuthFormParameters: Type + DeserializeOwned + Send {
     /// Parameters that may be given several times, such as `resource` (RFC 8707 section 2). Their fields are lists.
     const REPEATABLE: &'static [&'static str] = &[];
 }
@@ -29,7 +30,7 @@ pub trait Parameters: Type + DeserializeOwned + Send {
 #[derive(Debug)]
 pub struct OAuthForm<T>(pub T);
 
-impl<'a, T: Parameters> ApiExtractor<'a> for OAuthForm<T> {
+impl<'a, T: OAuthFormParameters> ApiExtractor<'a> for OAuthForm<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
 
     type ParamType = ();
@@ -49,26 +50,28 @@ impl<'a, T: Parameters> ApiExtractor<'a> for OAuthForm<T> {
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        let form = read_form(request, body).await.and_then(|body| parse(&body));
+        let form = read_form_body(request, body).await.and_then(|body| parse(&body));
         Ok(Self(form?))
     }
 }
 
 /// The form's text: none when there is no body at all, which only optional forms allow.
-async fn read_form(request: &Request, body: &mut RequestBody) -> Result<bytes::Bytes, OAuthError> {
+async fn read_form_body(request: &Request, body: &mut RequestBody) -> Result<bytes::Bytes, OAuthError> {
     expect_media_type(request.headers(), MEDIA_TYPE)?;
     let body = body.take().map_err(|_| BodyError::Broken)?;
     Ok(read(body).await?)
 }
 
 /// Reads the parameters of a form's text.
-pub fn parse<T: Parameters>(body: &[u8]) -> Result<T, OAuthError> {
+pub fn parse<T: OAuthFormParameters>(body: &[u8]) -> Result<T, OAuthError> {
     let mut members = Map::new();
-    if body.split(|byte| *byte == b'&').nth(MOST).is_some() {
-        return Err(OAuthError::invalid_request(format!("the form has more than {MOST} parameters")));
+    if body.split(|byte| *byte == b'&').nth(MAX_PARAMETERS).is_some() {
+        return Err(OAuthError::invalid_request(format!(
+            "the form has more than {MAX_PARAMETERS} parameters"
+        )));
     }
     for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = split(pair);
+        let (name, value) = split_pair(pair);
         let (name, value) = (decode(name)?, decode(value)?);
         // RFC 6749 section 3.2: "Parameters sent without a value MUST be treated as if they were omitted".
         if value.is_empty() {
@@ -81,7 +84,7 @@ pub fn parse<T: Parameters>(body: &[u8]) -> Result<T, OAuthError> {
             // RFC 6749 section 3.2: "parameters MUST NOT be included more than once".
             return Err(OAuthError::invalid_request(format!(
                 "parameter {} is there twice",
-                printable(&name)
+                printable_name(&name)
             )));
         } else {
             members.insert(name, Value::String(value));
@@ -91,39 +94,39 @@ pub fn parse<T: Parameters>(body: &[u8]) -> Result<T, OAuthError> {
         .map_err(|_| OAuthError::invalid_request("the form is malformed"))
 }
 
-fn split(pair: &[u8]) -> (&[u8], &[u8]) {
+fn split_pair(pair: &[u8]) -> (&[u8], &[u8]) {
     match pair.iter().position(|byte| *byte == b'=') {
         Some(at) => (&pair[..at], &pair[at + 1..]),
         None => (pair, &[]),
     }
 }
 
-/// Undoes the form's encoding; what is not UTF-8 afterwards is refused, not repaired.
+/// Decodes a name or a value. Invalid UTF-8 is an error and is not replaced.
 fn decode(text: &[u8]) -> Result<String, OAuthError> {
     form_decode(text).ok_or_else(|| OAuthError::invalid_request("the form is malformed"))
 }
 
-/// Decodes one name or value of a form, strictly.
+/// Decodes a name or a value; none if it is malformed.
 pub(super) fn form_decode(text: &[u8]) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.iter();
     while let Some(byte) = rest.next() {
         decoded.push(match byte {
             b'+' => b' ',
-            b'%' => hex(*rest.next()?)? << 4 | hex(*rest.next()?)?,
+            b'%' => hex_digit(*rest.next()?)? << 4 | hex_digit(*rest.next()?)?,
             other => *other,
         });
     }
-    // A NUL is in no parameter of ours, and PostgreSQL takes none.
+    // No parameter contains NUL, and PostgreSQL rejects NUL in text.
     String::from_utf8(decoded).ok().filter(|text| !text.contains('\0'))
 }
 
-fn hex(digit: u8) -> Option<u8> {
+fn hex_digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 /// A parameter's name as an error description may show it.
-fn printable(name: &str) -> String {
+fn printable_name(name: &str) -> String {
     name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(40).collect()
 }
 

@@ -1,7 +1,9 @@
-//! Answers only to names of this machine, where the inbox is open to everybody (`postern dev`).
+//! Defines `AllowedHosts`: a middleware of `postern dev`, whose inbox is open to everybody. It rejects
+//! requests for other hosts than this machine and the issuer.
 //!
-//! A page of any site may let its own name point to 127.0.0.1 and then reads, as far as the browser knows, its own
-//! server (DNS rebinding): every code and link of the inbox. Such a request still names that site in `Host`.
+//! With DNS rebinding, any site lets its own name resolve to 127.0.0.1. The browser then treats the inbox,
+//! with every code and link, as same-origin with that site. Such a request still has that site's name in
+//! `Host`.
 
 use poem::{
     Endpoint, Request, Response, Result,
@@ -15,7 +17,7 @@ use crate::config::host_is_loopback;
 const MISDIRECTED: ProblemKind =
     ProblemKind::new("misdirected_request", StatusCode::MISDIRECTED_REQUEST, "This server is not that host");
 
-/// The endpoint behind it, for requests to this machine and to the issuer.
+/// Passes on requests for this machine and for the issuer's host.
 pub(super) struct OwnHosts {
     pub(super) inner: BoxEndpoint<'static, Response>,
     pub(super) own: String,
@@ -34,7 +36,8 @@ impl Endpoint for OwnHosts {
 }
 
 impl OwnHosts {
-    /// HTTP/2 has the host in the URL. A request without any is no browser's.
+    /// HTTP/2 has the host in the URL (`:authority`). A request without any host is not from a browser, so it
+    /// is allowed.
     fn answers_to(&self, request: &Request) -> bool {
         let named = match request.headers().get(HOST) {
             Some(host) => host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()),

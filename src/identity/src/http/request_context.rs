@@ -1,4 +1,4 @@
-//! Makes the [`RequestContext`] of an HTTP request: once, where the handler begins.
+//! Builds the [`RequestContext`] of an HTTP request, once, where the handler begins.
 
 use poem::{
     Request,
@@ -18,13 +18,13 @@ use crate::{
 /// The longest `User-Agent` that is stored, in characters.
 const MAX_USER_AGENT: usize = 256;
 
-/// The context of a request of somebody who has not signed in. [`RequestContext::by`] names who has.
+/// The context of an unauthenticated request. [`RequestContext::by`] sets the authenticated actor.
 pub(crate) fn request_context(app: &App, request: &Request) -> RequestContext {
     context_in_language(app, request, None)
 }
 
-/// [`request_context`] in a language that the app asked for: the `ui_locales` of an authorization request (OpenID Connect
-/// Core section 3.1.2.1).
+/// [`request_context`] in a language that the client requested: `ui_locales` of an authorization request
+/// (OpenID Connect Core section 3.1.2.1).
 pub(crate) fn context_in_language(app: &App, request: &Request, ui_locales: Option<&str>) -> RequestContext {
     let accepted = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     RequestContext {

@@ -1,4 +1,5 @@
-//! Serves the provider: its routes with health, metrics and documents behind one entrance.
+//! Serves the provider: its routes, health, metrics and documents in one middleware pipeline. Leaves the
+//! pipeline to `postern_service::server`.
 
 use std::net::SocketAddr;
 
@@ -19,27 +20,26 @@ use crate::{App, mail::Mailer};
 
 const TITLE: &str = "Postern";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The public client by which people sign in on `/docs`.
+/// The public client with which developers sign in on `/docs`.
 pub const DOCS_CLIENT: &str = "docs";
 
-/// Why the provider does not serve.
+/// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The issuer cannot be shown in the documents.
     #[error("the issuer is not a URL")]
     Issuer(#[from] url::ParseError),
-    /// The address is taken or not ours.
+    /// The socket address is in use or not available.
     #[error(transparent)]
     Listen(#[from] ListenError),
 }
 
-/// Serves until `stop`. `ready` learns the address once connections are accepted.
+/// Serves until `stop`. Calls `ready` with the socket address once connections are accepted.
 pub async fn serve(app: &App, stop: &Shutdown, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
     let endpoint = endpoint(app, stop.requested.clone())?;
     Ok(server::serve(endpoint, &app.config.http, stop, ready).await?)
 }
 
-/// The whole provider behind one entrance. It is not ready any more once `stopping` is cancelled.
+/// Builds the endpoint of the whole provider. Readiness fails once `stopping` is cancelled.
 pub fn endpoint(
     app: &App,
     stopping: CancellationToken,
@@ -67,17 +67,17 @@ pub fn endpoint(
         }),
     };
     // Outermost, so that errors have the headers too.
-    let endpoint = limits::told(server.endpoint(&app.config.http, app.random.clone()));
+    let endpoint = limits::with_rate_limit_headers(server.endpoint(&app.config.http, app.random.clone()));
     Ok(security::headers(app, endpoint).boxed())
 }
 
-/// The OpenAPI document, generated from the types alone.
+/// Generates the OpenAPI document from the types, without an `App`.
 pub fn document() -> Value {
     fn of<A: OpenApi>(_apis: fn(&App) -> A) -> String {
         document_only_service::<A>(TITLE, VERSION)
             .description("The OpenID Connect provider: metadata, protocol, first-party sign-in and account.")
             .spec()
     }
-    // What poem-openapi wrote is JSON.
+    // poem-openapi writes valid JSON, so parsing cannot fail.
     serde_json::from_str(&of(super::apis)).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Defines `Uncached`: a JSON answer of which nobody keeps a copy (RFC 6749 section 5.1).
+//! Defines `NoStoreJson`: a JSON response that no cache may store (RFC 6749 section 5.1).
 
 use poem::{
     IntoResponse, Response,
@@ -13,7 +13,6 @@ use poem_openapi::{
     types::ToJSON,
 };
 
-/// A JSON answer with `Cache-Control: no-store`.
 pub struct Uncached<T>(pub T);
 
 impl<T: ToJSON> IntoResponse for Uncached<T> {

@@ -137,7 +137,7 @@ async fn another_account_and_another_hour_have_a_count_of_their_own() {
 fn posted() -> BTreeSet<String> {
     let routes = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/mod.rs");
     let routes = std::fs::read_to_string(routes).unwrap();
-    let entries = routes.split(".at(").skip(1).filter(|entry| entry.contains("post(page("));
+    let entries = routes.split(".at(").skip(1).filter(|entry| entry.contains("post(page_endpoint("));
     let paths = entries.filter_map(|entry| entry.split('"').nth(1)).map(str::to_owned);
     paths.filter(|path| path.starts_with("/account/")).collect()
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use postern_identity::http::pages::Refusal;
+use postern_identity::http::pages::PageErrorKind;
 
 /// Keys that are put together at run time begin like this (login methods, scopes, scores and acts, which may be added).
 const MADE_UP: [&str; 4] = ["activity-", "method-", "scope-", "strength-"];
@@ -47,9 +47,9 @@ fn asked_for(source: &str) -> BTreeSet<String> {
 #[test]
 fn every_key_that_a_template_asks_for_exists_and_every_key_is_asked_for() {
     let keys = keys_of("en");
-    let mut used: BTreeSet<String> = Refusal::ALL
+    let mut used: BTreeSet<String> = PageErrorKind::ALL
         .iter()
-        .flat_map(|refusal| [refusal.page().1, refusal.page().2])
+        .flat_map(|refusal| [refusal.status_and_messages().1, refusal.status_and_messages().2])
         .map(str::to_owned)
         .collect();
     for path in files(&root().join("templates"), &[".html", ".txt", ".subject"]) {

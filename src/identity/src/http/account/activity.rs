@@ -1,15 +1,16 @@
-//! `/api/account/activity`: what happened to one's own account, in plain words.
+//! Answers `/api/account/activity`: the audit events of the signed-in user's account, in the language of the
+//! reader.
 
 use poem::Request;
 use poem_openapi::{Object, OpenApi, param::Query, types::Example};
 use postern_service::problem::{MALFORMED, Problem, Problems};
 
-use super::own_token;
+use super::require_account_token;
 use crate::{
     App,
     accounts::activity::{self, ActivityCursor, ActivityEvent},
     http::{
-        bearer::{Account, RequiredScope},
+        bearer::{AccountScope, RequiredScope},
         request_context,
         uncached::Uncached,
     },
@@ -17,7 +18,7 @@ use crate::{
 };
 
 /// Acts of one answer, unless asked for more or fewer.
-const USUAL: u32 = 50;
+const DEFAULT_LIMIT: u32 = 50;
 
 pub struct ActivityApi {
     app: App,
@@ -52,10 +53,10 @@ struct OwnEvent {
 }
 
 impl OwnEvent {
-    fn of(app: &App, language: &str, act: ActivityEvent) -> Self {
+    fn from_event(app: &App, language: &str, act: ActivityEvent) -> Self {
         Self {
             at: act.occurred_at.rfc3339(),
-            text: words(app, language, &act),
+            text: event_text(app, language, &act),
             kind: act.kind,
             by_operator: act.by_operator,
             client_id: act.client_id,
@@ -107,7 +108,7 @@ impl ActivityApi {
     async fn list(
         &self,
         request: &Request,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
         /// `before` of the answer that came before this one.
         #[oai(validator(max_length = 100))]
         before: Query<Option<String>>,
@@ -115,22 +116,23 @@ impl ActivityApi {
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
         limit: Query<Option<u32>>,
     ) -> Result<Uncached<OwnActivity>, Problems<400, 401, 403, 503>> {
-        let token = own_token(&self.app, bearer).await?;
-        let before = before.0.as_deref().map(parse).transpose()?;
-        let limit = u64::from(limit.0.unwrap_or(USUAL));
+        let token = require_account_token(&self.app, bearer).await?;
+        let before = before.0.as_deref().map(parse_cursor).transpose()?;
+        let limit = u64::from(limit.0.unwrap_or(DEFAULT_LIMIT));
         let found = activity::list(&self.app, &token.user, before, limit).await?;
         let language = request_context(&self.app, request).language;
-        let events = found.events.into_iter().map(|act| OwnEvent::of(&self.app, &language, act)).collect();
+        let events =
+            found.events.into_iter().map(|act| OwnEvent::from_event(&self.app, &language, act)).collect();
         Ok(Uncached(OwnActivity { events, before: found.next_cursor.map(|before| before.to_string()) }))
     }
 }
 
-fn parse(before: &str) -> Result<ActivityCursor, Problem> {
+fn parse_cursor(before: &str) -> Result<ActivityCursor, Problem> {
     before.parse().map_err(|rule| Problem::new(MALFORMED).field("before").detail(format!("`before` {rule}")))
 }
 
 /// What to say of an act. One without words of its own is told by its kind.
-pub(in crate::http) fn words(app: &App, language: &str, act: &ActivityEvent) -> String {
+pub(in crate::http) fn event_text(app: &App, language: &str, act: &ActivityEvent) -> String {
     let text = |key: &str, arguments: &[_]| app.templates.text(language, key, arguments);
     let method = act.method.as_deref().and_then(|name| text(&format!("activity-method-{name}"), &[]));
     let method = method.or_else(|| text("activity-method-other", &[])).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! `/api/account/applications`: what one has let in.
+//! Answers `/api/account/applications`: the clients to which the user gave a grant, and their removal. Leaves
+//! the ending of grants and consents to `accounts::applications`.
 
 use poem::Request;
 use poem_openapi::{Object, OpenApi, param::Path, types::Example};
@@ -8,9 +9,9 @@ use crate::{
     App,
     accounts::applications,
     http::{
-        account::own_token,
+        account::require_account_token,
         auth::write_problem,
-        bearer::{Account, RequiredScope},
+        bearer::{AccountScope, RequiredScope},
         request_context,
         uncached::Uncached,
     },
@@ -88,9 +89,9 @@ impl ApplicationsApi {
     #[oai(path = "/applications", method = "get", operation_id = "applications_list")]
     async fn list(
         &self,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
     ) -> Result<Uncached<Applications>, Problems<401, 403, 503>> {
-        let token = own_token(&self.app, bearer).await?;
+        let token = require_account_token(&self.app, bearer).await?;
         let found = applications::list(&self.app, &token.user).await?;
         let applications = found.into_iter().map(|one| Application {
             client_id: one.client_id,
@@ -109,10 +110,10 @@ impl ApplicationsApi {
     async fn remove(
         &self,
         request: &Request,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
         client_id: Path<String>,
     ) -> Result<Uncached<Removed>, Problems<401, 403, 404, 503>> {
-        let token = own_token(&self.app, bearer).await?;
+        let token = require_account_token(&self.app, bearer).await?;
         if !applications::remove(
             &self.app,
             token.principal(),

@@ -1,4 +1,5 @@
-//! `/api/account/export` and `DELETE /api/account`: what is kept about an account, to take away, and its end.
+//! Answers `/api/account/export` and `DELETE /api/account`: the export and the deletion of an account. Leaves
+//! the rules to `accounts::export` and `accounts::deletion`.
 
 use poem::Request;
 use poem_openapi::{
@@ -9,22 +10,21 @@ use poem_openapi::{
 use postern_service::problem::Problems;
 use serde_json::Value;
 
-use super::{count_change, must_be_recent, own_token};
+use super::{count_change, require_account_token, require_recent_authentication};
 use crate::{
     App,
     accounts::{deletion, export},
     http::{
         auth::account_problem,
-        bearer::{Account, RequiredScope},
+        bearer::{AccountScope, RequiredScope},
         request_context,
         uncached::Uncached,
     },
 };
 
-/// How a browser is told to keep the document as a file.
+/// The `Content-Disposition` with which a browser saves the document as a file.
 pub(in crate::http) const ATTACHMENT: &str = "attachment; filename=\"postern-account.json\"";
 
-/// The API of one's own data.
 pub struct DataApi {
     app: App,
 }
@@ -37,7 +37,7 @@ impl DataApi {
 
 /// The document.
 #[derive(ApiResponse)]
-enum Exported {
+enum ExportResponse {
     /// The document: `account`, `sign_in`, `sessions`, `applications`, `consents`, `activity` (the 10,000 newest acts).
     #[oai(status = 200)]
     Document(
@@ -76,15 +76,15 @@ impl DataApi {
     async fn export(
         &self,
         request: &Request,
-        bearer: RequiredScope<Account>,
-    ) -> Result<Exported, Problems<401, 403, 429, 503>> {
-        let token = own_token(&self.app, bearer).await?;
-        must_be_recent(&self.app, &token).await?;
+        bearer: RequiredScope<AccountScope>,
+    ) -> Result<ExportResponse, Problems<401, 403, 429, 503>> {
+        let token = require_account_token(&self.app, bearer).await?;
+        require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let document = export::document(&self.app, token.principal(), &request_context(&self.app, request))
             .await
             .map_err(account_problem)?;
-        Ok(Exported::Document(Payload(Any(document)), ATTACHMENT.to_owned(), "no-store".to_owned()))
+        Ok(ExportResponse::Document(Payload(Any(document)), ATTACHMENT.to_owned(), "no-store".to_owned()))
     }
 
     /// Delete the account
@@ -96,10 +96,10 @@ impl DataApi {
     async fn close(
         &self,
         request: &Request,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
     ) -> Result<Uncached<AccountClosed>, Problems<401, 403, 503>> {
-        let token = own_token(&self.app, bearer).await?;
-        must_be_recent(&self.app, &token).await?;
+        let token = require_account_token(&self.app, bearer).await?;
+        require_recent_authentication(&self.app, &token).await?;
         let context = request_context(&self.app, request);
         let deletion_at =
             deletion::close(&self.app, token.principal(), &context).await.map_err(account_problem)?;

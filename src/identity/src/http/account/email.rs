@@ -1,16 +1,17 @@
-//! `/api/account/email`: the address of one's own account.
+//! Answers `/api/account/email`: the change of the account's email. Leaves links and notices to
+//! `accounts::email_change`.
 
 use poem::Request;
 use poem_openapi::{Object, OpenApi, types::Example};
 use postern_service::{body::Json, problem::Problems};
 
-use super::{count_change, must_be_recent, own_token};
+use super::{count_change, require_account_token, require_recent_authentication};
 use crate::{
     App,
     accounts::email_change,
     http::{
         auth::{Sent, account_problem},
-        bearer::{Account, RequiredScope},
+        bearer::{AccountScope, RequiredScope},
         request_context,
         uncached::Uncached,
     },
@@ -82,11 +83,11 @@ impl EmailApi {
     async fn change(
         &self,
         request: &Request,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
         body: Json<EmailRequest>,
     ) -> Result<Uncached<Sent>, Problems<400, 401, 403, 429, 503>> {
-        let token = own_token(&self.app, bearer).await?;
-        must_be_recent(&self.app, &token).await?;
+        let token = require_account_token(&self.app, bearer).await?;
+        require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let context = request_context(&self.app, request);
         email_change::request(&self.app, token.principal(), &body.0.email, &context)
@@ -104,11 +105,11 @@ impl EmailApi {
     async fn confirm(
         &self,
         request: &Request,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
         body: Json<ConfirmRequest>,
     ) -> Result<Uncached<Confirmed>, Problems<400, 401, 403, 429, 503>> {
-        let token = own_token(&self.app, bearer).await?;
-        must_be_recent(&self.app, &token).await?;
+        let token = require_account_token(&self.app, bearer).await?;
+        require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let email = email_change::confirm(
             &self.app,

@@ -1,6 +1,10 @@
-//! The JSON API of one's own account: for access tokens of first-party clients, for the issuer alone, with the scope
-//! `account`. A token that a resource server sees as well is refused, and what a token says of its sign-in is believed
-//! instead of what the grant says.
+//! Defines the JSON API `/api/account`, with which first-party clients manage the signed-in user's own
+//! account.
+//!
+//! An access token needs the scope `account` and the issuer as its only audience. A token that a resource
+//! server receives too is refused, because the resource server could act for the user with it. Authentication
+//! time and `acr` come from the token, not from the grant. Leaves the rules to the use cases in `accounts`
+//! and `login`.
 
 pub mod activity;
 pub mod applications;
@@ -16,8 +20,11 @@ pub mod totp;
 use postern_service::{clock::Timestamp, problem::Problem};
 
 use super::{
-    auth::{account_problem, bearer_problem, insufficient, issuer_token, login_problem, not_first_party},
-    bearer::{Account, RequiredScope},
+    auth::{
+        account_problem, bearer_problem, insufficient_authentication, login_problem, not_first_party,
+        verify_issuer_token,
+    },
+    bearer::{AccountScope, RequiredScope},
 };
 use crate::{
     App,
@@ -31,24 +38,25 @@ use crate::{
 };
 
 /// The token of a first-party client that may manage the account: one that only signs people in does not.
-async fn own_token(app: &App, bearer: RequiredScope<Account>) -> Result<UserToken, Problem> {
-    let token = issuer_token(app, bearer.0).await?;
+async fn require_account_token(app: &App, bearer: RequiredScope<AccountScope>) -> Result<UserToken, Problem> {
+    let token = verify_issuer_token(app, bearer.0).await?;
     let clients = app.clients();
     let client = clients.find(&token.grant.client_id).filter(|client| client.row.first_party);
     let client = client.ok_or_else(not_first_party)?;
-    token.require_scope(ACCOUNT_SCOPE, Some(how_to_get(client))).map_err(bearer_problem)?;
+    token.require_scope(ACCOUNT_SCOPE, Some(missing_scope_advice(client))).map_err(bearer_problem)?;
     Ok(token)
 }
 
 /// What its developer, or its operator, does about the missing scope.
-fn how_to_get(client: &Client) -> String {
+fn missing_scope_advice(client: &Client) -> String {
     if client.scopes.iter().any(|own| own == ACCOUNT_SCOPE) {
         return "ask for it in a token of its own, without scopes of a resource".to_owned();
     }
     format!("the operator allows it by `postern client update {} --add-scope account`", client.client_id())
 }
 
-/// A change of how the token's user signs in.
+/// The change of a credential by the token's user. Other sessions end with it unless the request says
+/// otherwise.
 fn credential_change<'a>(
     token: &'a UserToken,
     ends_others: Option<bool>,
@@ -60,7 +68,7 @@ fn credential_change<'a>(
 
 /// RFC 9470 section 3: what changes how one signs in needs a recent sign-in, by the second factor if there is one. The
 /// token says when and how it was.
-async fn must_be_recent(app: &App, token: &UserToken) -> Result<(), Problem> {
+async fn require_recent_authentication(app: &App, token: &UserToken) -> Result<(), Problem> {
     let second_factor = second_factor::has_second_factor(app, &token.user).await.map_err(login_problem)?;
     let requirement = second_factor::credential_change_requirement(second_factor);
     let acr = token.token.acr.as_deref().and_then(|word| word.parse().ok()).unwrap_or(Acr::Aal1);
@@ -68,10 +76,11 @@ async fn must_be_recent(app: &App, token: &UserToken) -> Result<(), Problem> {
     if requirement.met_by(acr, auth_time, app.clock.now()) {
         return Ok(());
     }
-    Err(insufficient(&requirement))
+    Err(insufficient_authentication(&requirement))
 }
 
-/// Counts a change of the account, for somebody who may make it.
+/// Counts the change against the account's limit. Call it after authorization, so that nobody else can use
+/// the limit up.
 async fn count_change(app: &App, token: &UserToken) -> Result<(), Problem> {
     change_limit::count_change(app, &token.user).await.map_err(account_problem)
 }

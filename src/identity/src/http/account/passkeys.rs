@@ -1,4 +1,5 @@
-//! `/api/account/passkeys`: the passkeys of one's own account.
+//! Answers `/api/account/passkeys`: enrolment, names and removal of passkeys. Leaves WebAuthn to
+//! `login::passkey`.
 
 use poem::{Request, http::StatusCode};
 use poem_openapi::{
@@ -14,12 +15,12 @@ use postern_service::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{count_change, credential_change, must_be_recent, own_token};
+use super::{count_change, credential_change, require_account_token, require_recent_authentication};
 use crate::{
     App,
     http::{
         auth::login_problem,
-        bearer::{Account, RequiredScope},
+        bearer::{AccountScope, RequiredScope},
         request_context,
         uncached::Uncached,
     },
@@ -153,10 +154,10 @@ impl PasskeysApi {
     #[oai(path = "/passkeys", method = "get", operation_id = "passkeys_list")]
     async fn list(
         &self,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
     ) -> Result<Uncached<OwnPasskeys>, Problems<401, 403, 503>> {
-        let token = own_token(&self.app, bearer).await?;
-        Ok(Uncached(self.all_of(&token.user).await?))
+        let token = require_account_token(&self.app, bearer).await?;
+        Ok(Uncached(self.list_of_user(&token.user).await?))
     }
 
     /// Begin to set one up
@@ -167,14 +168,14 @@ impl PasskeysApi {
     async fn begin(
         &self,
         request: &Request,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
     ) -> Result<Uncached<PasskeyOptions>, Problems<401, 403, 404, 409, 429, 503>> {
-        let token = own_token(&self.app, bearer).await?;
-        must_be_recent(&self.app, &token).await?;
+        let token = require_account_token(&self.app, bearer).await?;
+        require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let options = enrolment::begin(&self.app, token.principal(), &request_context(&self.app, request))
             .await
-            .map_err(problem_of)?;
+            .map_err(passkey_problem)?;
         Ok(Uncached(PasskeyOptions { public_key: Some(Any(options)) }))
     }
 
@@ -185,11 +186,11 @@ impl PasskeysApi {
     async fn confirm(
         &self,
         request: &Request,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
         body: Json<NewPasskey>,
     ) -> Result<Uncached<OwnPasskey>, Problems<400, 401, 403, 404, 409, 429, 503>> {
-        let token = own_token(&self.app, bearer).await?;
-        must_be_recent(&self.app, &token).await?;
+        let token = require_account_token(&self.app, bearer).await?;
+        require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let NewPasskey { credential, name, end_other_sessions } = body.0;
         let context = request_context(&self.app, request);
@@ -199,7 +200,7 @@ impl PasskeysApi {
         enrolment::complete(&self.app, change, &credential, &name)
             .await
             .map(|row| Uncached(row.into()))
-            .map_err(|cause| problem_of(cause).into())
+            .map_err(|cause| passkey_problem(cause).into())
     }
 
     /// Give one another name
@@ -207,11 +208,11 @@ impl PasskeysApi {
     async fn rename(
         &self,
         request: &Request,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
         id: Path<Uuid>,
         body: Json<PasskeyName>,
     ) -> Result<Uncached<OwnPasskeys>, Problems<400, 401, 403, 404, 429, 503>> {
-        let token = own_token(&self.app, bearer).await?;
+        let token = require_account_token(&self.app, bearer).await?;
         count_change(&self.app, &token).await?;
         enrolment::rename(
             &self.app,
@@ -221,8 +222,8 @@ impl PasskeysApi {
             &request_context(&self.app, request),
         )
         .await
-        .map_err(problem_of)?;
-        Ok(Uncached(self.all_of(&token.user).await?))
+        .map_err(passkey_problem)?;
+        Ok(Uncached(self.list_of_user(&token.user).await?))
     }
 
     /// Remove one
@@ -233,28 +234,28 @@ impl PasskeysApi {
     async fn remove(
         &self,
         request: &Request,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
         id: Path<Uuid>,
         /// Whether every other session, and every grant but this session's, ends with it; true if left out.
         end_other_sessions: Query<Option<bool>>,
     ) -> Result<Uncached<OwnPasskeys>, Problems<400, 401, 403, 404, 503>> {
-        let token = own_token(&self.app, bearer).await?;
-        must_be_recent(&self.app, &token).await?;
+        let token = require_account_token(&self.app, bearer).await?;
+        require_recent_authentication(&self.app, &token).await?;
         let context = request_context(&self.app, request);
         let change = credential_change(&token, end_other_sessions.0, &context);
-        enrolment::remove(&self.app, change, id.0).await.map_err(problem_of)?;
-        Ok(Uncached(self.all_of(&token.user).await?))
+        enrolment::remove(&self.app, change, id.0).await.map_err(passkey_problem)?;
+        Ok(Uncached(self.list_of_user(&token.user).await?))
     }
 }
 
 impl PasskeysApi {
-    async fn all_of(&self, user: &crate::users::User) -> Result<OwnPasskeys, Problem> {
+    async fn list_of_user(&self, user: &crate::users::User) -> Result<OwnPasskeys, Problem> {
         let rows = enrolment::list(&self.app, user).await?;
         Ok(OwnPasskeys { passkeys: rows.into_iter().map(OwnPasskey::from).collect() })
     }
 }
 
-fn problem_of(cause: PasskeyError) -> Problem {
+fn passkey_problem(cause: PasskeyError) -> Problem {
     let detail = cause.to_string();
     match cause {
         PasskeyError::NotBegun => Problem::new(NOT_BEGUN),

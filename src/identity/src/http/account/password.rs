@@ -1,16 +1,17 @@
-//! `/api/account/password`: the password of one's own account.
+//! Answers `/api/account/password`: the change of the account's password. Leaves the rules to
+//! `accounts::password`.
 
 use poem::Request;
 use poem_openapi::{Object, OpenApi, types::Example};
 use postern_service::{body::Json, problem::Problems};
 
-use super::{count_change, credential_change, must_be_recent, own_token};
+use super::{count_change, credential_change, require_account_token, require_recent_authentication};
 use crate::{
     App,
     accounts::password,
     http::{
         auth::account_problem,
-        bearer::{Account, RequiredScope},
+        bearer::{AccountScope, RequiredScope},
         request_context,
         uncached::Uncached,
     },
@@ -67,11 +68,11 @@ impl PasswordApi {
     async fn set(
         &self,
         request: &Request,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
         body: Json<PasswordRequest>,
     ) -> Result<Uncached<PasswordSet>, Problems<400, 401, 403, 429, 503>> {
-        let token = own_token(&self.app, bearer).await?;
-        must_be_recent(&self.app, &token).await?;
+        let token = require_account_token(&self.app, bearer).await?;
+        require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let PasswordRequest { password, end_other_sessions } = body.0;
         let context = request_context(&self.app, request);

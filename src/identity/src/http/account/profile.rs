@@ -1,4 +1,5 @@
-//! `/api/account/profile`: what one's own account says of its owner.
+//! Answers `/api/account/profile`: the claims that users maintain about themselves. Leaves the rules to
+//! `accounts::profile`.
 
 use poem::Request;
 use poem_openapi::{
@@ -7,13 +8,13 @@ use poem_openapi::{
 };
 use postern_service::{body::Json, problem::Problems};
 
-use super::{count_change, own_token};
+use super::{count_change, require_account_token};
 use crate::{
     App,
     accounts::profile::{self, ClaimChange, ProfileChange},
     http::{
         auth::account_problem,
-        bearer::{Account, RequiredScope},
+        bearer::{AccountScope, RequiredScope},
         oidc::userinfo::Claims,
         request_context,
         uncached::Uncached,
@@ -115,15 +116,17 @@ impl From<ProfileRequest> for ProfileChange {
         let address = match request.address {
             MaybeUndefined::Undefined => profile::PostalAddressChange::Keep,
             MaybeUndefined::Null => profile::PostalAddressChange::Remove,
-            MaybeUndefined::Value(address) => profile::PostalAddressChange::Members(address.members()),
+            MaybeUndefined::Value(address) => {
+                profile::PostalAddressChange::Members(address.into_claim_changes())
+            }
         };
-        Self { claims: given(claims), address }
+        Self { claims: claim_changes(claims), address }
     }
 }
 
 impl AddressRequest {
-    fn members(self) -> Vec<ClaimChange> {
-        given([
+    fn into_claim_changes(self) -> Vec<ClaimChange> {
+        claim_changes([
             ("formatted", self.formatted),
             ("street_address", self.street_address),
             ("locality", self.locality),
@@ -135,7 +138,7 @@ impl AddressRequest {
 }
 
 /// Those that were given, null or not.
-fn given<const N: usize>(claims: [(&'static str, MaybeUndefined<String>); N]) -> Vec<ClaimChange> {
+fn claim_changes<const N: usize>(claims: [(&'static str, MaybeUndefined<String>); N]) -> Vec<ClaimChange> {
     let given = claims.into_iter().filter(|(_, value)| !value.is_undefined());
     given.map(|(name, value)| (name, value.take())).collect()
 }
@@ -148,9 +151,9 @@ impl ProfileApi {
     #[oai(path = "/profile", method = "get", operation_id = "profile")]
     async fn show(
         &self,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
     ) -> Result<Uncached<Claims>, Problems<401, 403, 503>> {
-        let token = own_token(&self.app, bearer).await?;
+        let token = require_account_token(&self.app, bearer).await?;
         Ok(Uncached(profile::claims_of_user(&token.user)?.into()))
     }
 
@@ -162,10 +165,10 @@ impl ProfileApi {
     async fn change(
         &self,
         request: &Request,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
         body: Json<ProfileRequest>,
     ) -> Result<Uncached<Claims>, Problems<400, 401, 403, 429, 503>> {
-        let token = own_token(&self.app, bearer).await?;
+        let token = require_account_token(&self.app, bearer).await?;
         count_change(&self.app, &token).await?;
         let changed = profile::change(
             &self.app,

@@ -1,23 +1,22 @@
-//! `/api/account/recovery-codes`: codes for the day when the device is lost.
+//! Answers `/api/account/recovery-codes`: how many recovery codes are unused, and a new set of codes.
 
 use poem::Request;
 use poem_openapi::{Object, OpenApi, param::Query, types::Example};
 use postern_service::problem::Problems;
 
-use super::{count_change, credential_change, must_be_recent, own_token};
+use super::{count_change, credential_change, require_account_token, require_recent_authentication};
 use crate::{
     App,
     accounts::recovery_codes,
     http::{
         auth::account_problem,
-        bearer::{Account, RequiredScope},
+        bearer::{AccountScope, RequiredScope},
         request_context,
         uncached::Uncached,
     },
     login::recovery_code,
 };
 
-/// The recovery codes API.
 pub struct RecoveryCodesApi {
     app: App,
 }
@@ -62,9 +61,9 @@ impl RecoveryCodesApi {
     #[oai(path = "/recovery-codes", method = "get", operation_id = "recovery_codes_left")]
     async fn left(
         &self,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
     ) -> Result<Uncached<CodesLeft>, Problems<401, 403, 503>> {
-        let token = own_token(&self.app, bearer).await?;
+        let token = require_account_token(&self.app, bearer).await?;
         Ok(Uncached(CodesLeft { left: recovery_code::remaining(&self.app, &token.user).await? }))
     }
 
@@ -77,12 +76,12 @@ impl RecoveryCodesApi {
     async fn renew(
         &self,
         request: &Request,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
         /// Whether every other session, and every grant but this session's, ends with it; true if left out.
         end_other_sessions: Query<Option<bool>>,
     ) -> Result<Uncached<NewCodes>, Problems<400, 401, 403, 409, 429, 503>> {
-        let token = own_token(&self.app, bearer).await?;
-        must_be_recent(&self.app, &token).await?;
+        let token = require_account_token(&self.app, bearer).await?;
+        require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let context = request_context(&self.app, request);
         let change = credential_change(&token, end_other_sessions.0, &context);

@@ -1,4 +1,5 @@
-//! `/api/account/sessions`: where one is signed in.
+//! Answers `/api/account/sessions`: the list of the account's sessions, and their end. Leaves the rules to
+//! `sessions`.
 
 use poem::Request;
 use poem_openapi::{Object, OpenApi, param::Path, types::Example};
@@ -11,9 +12,9 @@ use uuid::Uuid;
 use crate::{
     App,
     http::{
-        account::own_token,
+        account::require_account_token,
         auth::write_problem,
-        bearer::{Account, RequiredScope},
+        bearer::{AccountScope, RequiredScope},
         request_context,
         uncached::Uncached,
     },
@@ -57,7 +58,7 @@ struct OwnSession {
 }
 
 impl OwnSession {
-    fn of(session: Session, current: Option<Uuid>) -> Self {
+    fn from_session(session: Session, current: Option<Uuid>) -> Self {
         let time = |micros| Timestamp::from_micros(micros).rfc3339();
         Self {
             current: Some(session.sid) == current,
@@ -126,11 +127,12 @@ impl SessionsApi {
     #[oai(path = "/sessions", method = "get", operation_id = "sessions_list")]
     async fn list(
         &self,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
     ) -> Result<Uncached<OwnSessions>, Problems<401, 403, 503>> {
-        let token = own_token(&self.app, bearer).await?;
+        let token = require_account_token(&self.app, bearer).await?;
         let live = sessions::live_of_user(&self.app, token.user.id).await?;
-        let sessions = live.into_iter().map(|session| OwnSession::of(session, token.grant.sid)).collect();
+        let sessions =
+            live.into_iter().map(|session| OwnSession::from_session(session, token.grant.sid)).collect();
         Ok(Uncached(OwnSessions { sessions }))
     }
 
@@ -139,9 +141,9 @@ impl SessionsApi {
     async fn end_others(
         &self,
         request: &Request,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
     ) -> Result<Uncached<Ended>, Problems<401, 403, 503>> {
-        let token = own_token(&self.app, bearer).await?;
+        let token = require_account_token(&self.app, bearer).await?;
         let ended = sessions::end_others(&self.app, token.principal(), &request_context(&self.app, request))
             .await
             .map_err(write_problem)?;
@@ -155,10 +157,10 @@ impl SessionsApi {
     async fn end(
         &self,
         request: &Request,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
         sid: Path<Uuid>,
     ) -> Result<Uncached<Ended>, Problems<400, 401, 403, 404, 503>> {
-        let token = own_token(&self.app, bearer).await?;
+        let token = require_account_token(&self.app, bearer).await?;
         let ended =
             sessions::end_own(&self.app, token.principal(), sid.0, &request_context(&self.app, request))
                 .await;

@@ -1,4 +1,5 @@
-//! `/api/account/totp`: the authenticator app of one's own account.
+//! Answers `/api/account/totp`: enrolment and removal of the account's authenticator app (RFC 6238). Leaves
+//! the rules to `login::totp`.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use poem::{Request, http::StatusCode};
@@ -12,9 +13,9 @@ use postern_service::{
 use crate::{
     App,
     http::{
-        account::{count_change, credential_change, must_be_recent, own_token},
-        auth::session_ended,
-        bearer::{Account, RequiredScope},
+        account::{count_change, credential_change, require_account_token, require_recent_authentication},
+        auth::session_ended_problem,
+        bearer::{AccountScope, RequiredScope},
         request_context,
         uncached::Uncached,
     },
@@ -109,9 +110,9 @@ impl TotpApi {
     #[oai(path = "/totp", method = "get", operation_id = "totp_status")]
     async fn status(
         &self,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
     ) -> Result<Uncached<TotpStatus>, Problems<401, 403, 503>> {
-        let token = own_token(&self.app, bearer).await?;
+        let token = require_account_token(&self.app, bearer).await?;
         Ok(Uncached(self.status_of(&token).await?))
     }
 
@@ -122,15 +123,15 @@ impl TotpApi {
     async fn begin(
         &self,
         request: &Request,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
     ) -> Result<Uncached<TotpEnrolment>, Problems<401, 403, 409, 429, 503>> {
-        let token = own_token(&self.app, bearer).await?;
-        must_be_recent(&self.app, &token).await?;
+        let token = require_account_token(&self.app, bearer).await?;
+        require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let enrolment =
             totp::begin_enrolment(&self.app, token.principal(), &request_context(&self.app, request))
                 .await
-                .map_err(enrol_problem)?;
+                .map_err(totp_problem)?;
         Ok(Uncached(enrolment.into()))
     }
 
@@ -141,16 +142,16 @@ impl TotpApi {
     async fn confirm(
         &self,
         request: &Request,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
         body: Json<TotpConfirmation>,
     ) -> Result<Uncached<TotpStatus>, Problems<400, 401, 403, 409, 429, 503>> {
-        let token = own_token(&self.app, bearer).await?;
-        must_be_recent(&self.app, &token).await?;
+        let token = require_account_token(&self.app, bearer).await?;
+        require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let TotpConfirmation { code, end_other_sessions } = body.0;
         let context = request_context(&self.app, request);
         let change = credential_change(&token, end_other_sessions, &context);
-        totp::confirm(&self.app, change, &code).await.map_err(enrol_problem)?;
+        totp::confirm(&self.app, change, &code).await.map_err(totp_problem)?;
         Ok(Uncached(self.status_of(&token).await?))
     }
 
@@ -162,15 +163,15 @@ impl TotpApi {
     async fn remove(
         &self,
         request: &Request,
-        bearer: RequiredScope<Account>,
+        bearer: RequiredScope<AccountScope>,
         /// Whether every other session, and every grant but this session's, ends with it; true if left out.
         end_other_sessions: Query<Option<bool>>,
     ) -> Result<Uncached<TotpStatus>, Problems<400, 401, 403, 503>> {
-        let token = own_token(&self.app, bearer).await?;
-        must_be_recent(&self.app, &token).await?;
+        let token = require_account_token(&self.app, bearer).await?;
+        require_recent_authentication(&self.app, &token).await?;
         let context = request_context(&self.app, request);
         let change = credential_change(&token, end_other_sessions.0, &context);
-        totp::remove(&self.app, change).await.map_err(enrol_problem)?;
+        totp::remove(&self.app, change).await.map_err(totp_problem)?;
         Ok(Uncached(self.status_of(&token).await?))
     }
 }
@@ -182,13 +183,13 @@ impl TotpApi {
     }
 }
 
-fn enrol_problem(cause: TotpError) -> Problem {
+fn totp_problem(cause: TotpError) -> Problem {
     match cause {
         TotpError::AlreadyEnrolled => Problem::new(CONFLICT).detail("an authenticator is set up already"),
         TotpError::NotBegun => Problem::new(NOT_BEGUN),
         TotpError::WrongCode => Problem::new(WRONG_CODE),
         TotpError::Limited { retry_after } => Problem::new(TOO_MANY_REQUESTS).retry_after(retry_after),
-        TotpError::SessionEnded(cause) => session_ended(cause),
+        TotpError::SessionEnded(cause) => session_ended_problem(cause),
         TotpError::Database(cause) | TotpError::Login(LoginError::Database(cause)) => cause.into(),
         TotpError::Login(cause) => Problem::internal(&cause),
     }

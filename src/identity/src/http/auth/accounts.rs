@@ -1,4 +1,5 @@
-//! The part of the first-party API by which people come by an account and back into it.
+//! Defines the part of the first-party API for registration, email verification and password reset. Leaves
+//! the rules to `accounts::registration` and `accounts::recovery`.
 
 use poem::Request;
 use poem_openapi::{Object, OpenApi, types::Example};
@@ -14,11 +15,11 @@ use crate::{
     users::Profile,
 };
 
-pub struct AccountsApi {
+pub struct RegistrationAndRecoveryApi {
     app: App,
 }
 
-impl AccountsApi {
+impl RegistrationAndRecoveryApi {
     pub fn new(app: &App) -> Self {
         Self { app: app.clone() }
     }
@@ -193,7 +194,7 @@ impl Example for Changed {
 }
 
 #[OpenApi(prefix_path = "/api/auth", tag = "super::super::Tag::FirstParty")]
-impl AccountsApi {
+impl RegistrationAndRecoveryApi {
     /// Make an account
     ///
     /// Mails a link that completes it. The answer is the same when somebody has the address, who is told instead.
@@ -204,7 +205,7 @@ impl AccountsApi {
         body: Json<RegisterRequest>,
     ) -> Result<Uncached<Sent>, Problems<400, 401, 403, 429, 503>> {
         let body = body.0;
-        let caller = Caller::named(&self.app, request, &body.client_id)?;
+        let caller = Caller::from_client_id(&self.app, request, &body.client_id)?;
         let profile = Profile {
             name: body.name,
             given_name: body.given_name,
@@ -221,7 +222,7 @@ impl AccountsApi {
             profile,
             authorization_request_id: None,
         };
-        registration::register(&self.app, new, &caller.context).await.map_err(errors::account)?;
+        registration::register(&self.app, new, &caller.context).await.map_err(errors::account_problem)?;
         Ok(Uncached(Sent { sent: true }))
     }
 
@@ -235,10 +236,10 @@ impl AccountsApi {
         request: &Request,
         body: Json<LinkRequest>,
     ) -> Result<Uncached<Verified>, Problems<400, 401, 403, 503>> {
-        let caller = Caller::named(&self.app, request, &body.0.client_id)?;
+        let caller = Caller::from_client_id(&self.app, request, &body.0.client_id)?;
         let email = accounts::verify_email(&self.app, &body.0.token, &caller.context)
             .await
-            .map_err(errors::account)?;
+            .map_err(errors::account_problem)?;
         Ok(Uncached(Verified { email }))
     }
 
@@ -252,8 +253,10 @@ impl AccountsApi {
         request: &Request,
         body: Json<MailRequest>,
     ) -> Result<Uncached<Sent>, Problems<400, 401, 403, 429, 503>> {
-        let caller = Caller::named(&self.app, request, &body.0.client_id)?;
-        registration::resend(&self.app, &body.0.email, &caller.context).await.map_err(errors::account)?;
+        let caller = Caller::from_client_id(&self.app, request, &body.0.client_id)?;
+        registration::resend(&self.app, &body.0.email, &caller.context)
+            .await
+            .map_err(errors::account_problem)?;
         Ok(Uncached(Sent { sent: true }))
     }
 
@@ -266,13 +269,13 @@ impl AccountsApi {
         request: &Request,
         body: Json<ForgotRequest>,
     ) -> Result<Uncached<Sent>, Problems<400, 401, 403, 429, 503>> {
-        let caller = Caller::named(&self.app, request, &body.0.client_id)?;
+        let caller = Caller::from_client_id(&self.app, request, &body.0.client_id)?;
         let forgot = recovery::ResetRequest {
             email: &body.0.email,
             authorization_request_id: None,
             device_secret: body.0.device.as_deref(),
         };
-        recovery::request_reset(&self.app, forgot, &caller.context).await.map_err(errors::account)?;
+        recovery::request_reset(&self.app, forgot, &caller.context).await.map_err(errors::account_problem)?;
         Ok(Uncached(Sent { sent: true }))
     }
 
@@ -287,10 +290,10 @@ impl AccountsApi {
         body: Json<ResetRequest>,
     ) -> Result<Uncached<Changed>, Problems<400, 401, 403, 503>> {
         let body = body.0;
-        let caller = Caller::named(&self.app, request, &body.client_id)?;
+        let caller = Caller::from_client_id(&self.app, request, &body.client_id)?;
         recovery::reset(&self.app, &body.token, &body.password, &caller.context)
             .await
-            .map_err(errors::account)?;
+            .map_err(errors::account_problem)?;
         Ok(Uncached(Changed { changed: true }))
     }
 }

@@ -1,4 +1,5 @@
-//! Defines the bodies of the first-party API.
+//! Defines the request and response bodies of the first-party API. Their doc comments are the OpenAPI
+//! descriptions.
 
 use poem_openapi::{
     Object, Union,
@@ -100,7 +101,7 @@ pub(super) struct VerifyRequest {
 }
 
 impl VerifyRequest {
-    pub(super) fn answer(self) -> ChallengeResponse {
+    pub(super) fn challenge_response(self) -> ChallengeResponse {
         ChallengeResponse { code: self.code, payload: self.answer.map(|answer| answer.0).unwrap_or_default() }
     }
 }
@@ -163,7 +164,7 @@ pub(super) enum Resource {
 }
 
 impl Resource {
-    pub(super) fn list(self) -> Vec<String> {
+    pub(super) fn into_vec(self) -> Vec<String> {
         match self {
             Self::One(resource) => vec![resource],
             Self::Many(resources) => resources,

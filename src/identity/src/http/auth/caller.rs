@@ -1,4 +1,4 @@
-//! Answers which first-party client is calling, from where, and what its cookies hold.
+//! Answers which first-party client sent a request, with which request context, and what its cookies hold.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use super::{
         oidc::client_authentication::{HeaderCredentials, authenticate},
         security::well_formed,
     },
-    errors, first_party, request_context,
+    errors, request_context, require_first_party,
 };
 use crate::{
     App,
@@ -31,7 +31,7 @@ pub(super) struct Caller {
 
 impl Caller {
     /// A first-party client that proved who it is.
-    pub(super) async fn of(
+    pub(super) async fn authenticate(
         app: &App,
         request: &Request,
         header: &HeaderCredentials,
@@ -41,27 +41,27 @@ impl Caller {
         let context = request_context(app, request);
         let client = authenticate(app, header, Some(client_id), client_secret, &context)
             .await
-            .map_err(|refusal| errors::client(&refusal))?;
-        first_party(&client)?;
+            .map_err(|refusal| errors::client_problem(&refusal))?;
+        require_first_party(&client)?;
         let context = context.by(Actor::Client(client.client_id().to_owned()));
         Ok(Self { client, context })
     }
 
     /// A first-party client that only says its name: where the name opens nothing.
-    pub(super) fn named(app: &App, request: &Request, client_id: &str) -> Result<Self, Problem> {
-        let client = app.clients().find(client_id).cloned().ok_or_else(errors::refused_client)?;
-        first_party(&client)?;
+    pub(super) fn from_client_id(app: &App, request: &Request, client_id: &str) -> Result<Self, Problem> {
+        let client = app.clients().find(client_id).cloned().ok_or_else(errors::invalid_client)?;
+        require_first_party(&client)?;
         Ok(Self { client, context: request_context(app, request) })
     }
 
     /// What a sign-in of this client brings about.
-    pub(super) fn completion<'a>(&'a self, scope: &'a SignInTargets) -> NewApiSession<'a> {
+    pub(super) fn new_api_session<'a>(&'a self, scope: &'a SignInTargets) -> NewApiSession<'a> {
         NewApiSession { client: &self.client, targets: scope }
     }
 
     /// Cookies are taken and set for pages of the client's own origins only: a browser sends the header
     /// with every cross-site call, and with every call that is not a read.
-    pub(super) fn must_be_allowed_origin(&self, request: &Request) -> Result<(), Problem> {
+    pub(super) fn require_allowed_origin(&self, request: &Request) -> Result<(), Problem> {
         let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok());
         match origin {
             Some(origin) if self.client.origins.iter().any(|own| own == origin) => Ok(()),
@@ -71,53 +71,53 @@ impl Caller {
 }
 
 /// The cookies of one client: of several apps in one browser each has its own.
-pub(super) struct Cookies<'a> {
+pub(super) struct ClientCookies<'a> {
     app: &'a App,
     jar: &'a CookieJar,
     client: String,
 }
 
-impl<'a> Cookies<'a> {
+impl<'a> ClientCookies<'a> {
     pub(super) fn new(app: &'a App, jar: &'a CookieJar, caller: &Caller) -> Self {
         let hash = crypto::token_hash(caller.client.client_id());
         Self { app, jar, client: crypto::encode_hex(&hash[..8]) }
     }
 
-    pub(super) fn refresh(&self) -> Option<String> {
+    pub(super) fn refresh_token(&self) -> Option<String> {
         self.get("refresh")
     }
 
-    pub(super) fn set_refresh(&self, token: &str) {
+    pub(super) fn set_refresh_token(&self, token: &str) {
         self.set("refresh", token, self.app.config.tokens.refresh_token_idle_lifetime.duration());
     }
 
-    pub(super) fn clear_refresh(&self) {
+    pub(super) fn clear_refresh_token(&self) {
         self.set("refresh", "", Duration::ZERO);
     }
 
     /// What binds attempts to this browser.
-    pub(super) fn attempt(&self) -> Option<String> {
+    pub(super) fn attempt_binding(&self) -> Option<String> {
         self.get("attempt")
     }
 
-    pub(super) fn ensure_attempt(&self) -> String {
-        let secret = self.attempt().unwrap_or_else(|| self.app.random.token());
+    pub(super) fn ensure_attempt_binding(&self) -> String {
+        let secret = self.attempt_binding().unwrap_or_else(|| self.app.random.token());
         self.set("attempt", &secret, self.app.config.login.attempt_lifetime.duration());
         secret
     }
 
     /// The secret by which accounts know this device: of the cookie where cookies count, else of the body. What was not
     /// made here is known to nobody.
-    pub(super) fn device(&self, in_body: Option<String>, in_cookies: bool) -> Option<String> {
+    pub(super) fn device_secret(&self, in_body: Option<String>, in_cookies: bool) -> Option<String> {
         let in_cookie = if in_cookies { self.get("device") } else { None };
         in_cookie.or(in_body).filter(|secret| well_formed(secret))
     }
 
-    pub(super) fn set_device(&self, secret: &str) {
+    pub(super) fn set_device_secret(&self, secret: &str) {
         self.set("device", secret, self.app.config.login.device_lifetime.duration());
     }
 
-    /// `__Host-` would need `Path=/` (RFC 6265bis section 4.1.3.2), and these belong to one path.
+    /// `__Host-` requires `Path=/` (RFC 6265bis section 4.1.3.2), but these cookies are for `/api/auth` only.
     fn name(&self, kind: &str) -> String {
         let prefix = if self.app.config.secure_cookies() { "__Secure-" } else { "" };
         format!("{prefix}postern-{kind}-{}", self.client)

@@ -1,7 +1,9 @@
-//! Defines which pages of other origins may call `/api/auth` with their cookies (the Fetch standard's CORS protocol).
+//! Defines which pages of other origins may call `/api/auth` with cookies (CORS protocol of the Fetch
+//! standard).
 //!
-//! The origins registered by first-party clients. A stranger's request is answered as any other, without the headers
-//! that would let a page read it; whether cookies count is decided by the client's own origins, in the handlers.
+//! The allowed origins are those of all first-party clients. A request from another origin is answered
+//! without CORS headers, so that the page cannot read the response. Leaves to the handlers whether cookies
+//! count: they check the origin against the calling client's own origins.
 
 use poem::{
     Endpoint, IntoResponse, Request, Response, Result,
@@ -22,12 +24,12 @@ use crate::App;
 const PREFIX: &str = "/api/auth/";
 
 /// Lets registered origins call `inner` below `/api/auth/`.
-pub struct FirstPartyOrigins<E> {
+pub struct FirstPartyCors<E> {
     app: App,
     inner: E,
 }
 
-impl<E> FirstPartyOrigins<E> {
+impl<E> FirstPartyCors<E> {
     pub fn new(app: &App, inner: E) -> Self {
         Self { app: app.clone(), inner }
     }
@@ -38,7 +40,7 @@ impl<E> FirstPartyOrigins<E> {
     }
 }
 
-impl<E: Endpoint> Endpoint for FirstPartyOrigins<E> {
+impl<E: Endpoint> Endpoint for FirstPartyCors<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
@@ -52,29 +54,29 @@ impl<E: Endpoint> Endpoint for FirstPartyOrigins<E> {
         if preflight {
             let mut response = StatusCode::NO_CONTENT.into_response();
             if allowed.is_some() {
-                permit_methods(response.headers_mut());
+                add_preflight_headers(response.headers_mut());
             }
-            return Ok(permit(response, allowed));
+            return Ok(add_cors_headers(response, allowed));
         }
         match self.inner.call(request).await {
-            Ok(response) => Ok(permit(response.into_response(), allowed)),
+            Ok(response) => Ok(add_cors_headers(response.into_response(), allowed)),
             // The page must be able to read why it was refused.
             Err(error) if error.is_from_response() || error.is::<Problem>() => {
-                Ok(permit(error.into_response(), allowed))
+                Ok(add_cors_headers(error.into_response(), allowed))
             }
             Err(error) => Err(error),
         }
     }
 }
 
-fn permit_methods(headers: &mut HeaderMap) {
+fn add_preflight_headers(headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("authorization, content-type"));
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
 }
 
 /// Caches must keep the answers for different origins apart, so `Vary` is there in any case.
-fn permit(mut response: Response, origin: Option<HeaderValue>) -> Response {
+fn add_cors_headers(mut response: Response, origin: Option<HeaderValue>) -> Response {
     let headers = response.headers_mut();
     headers.append(VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = origin {

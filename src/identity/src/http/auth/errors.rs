@@ -1,6 +1,7 @@
-//! Defines the problems of the first-party API, and which causes become which.
+//! Defines the problems of the first-party API, and the mapping from causes to problems.
 //!
-//! The caller learns the kind; the log learns the cause, once, here. All failed proofs are one kind.
+//! The caller learns the kind. The log learns the cause, once, here. All rejected proofs map to one kind, so
+//! that the response does not tell which part was wrong.
 
 use std::time::Duration;
 
@@ -69,13 +70,13 @@ const OTHER_ACCOUNT: ProblemKind =
 const LINK_OVER: ProblemKind =
     ProblemKind::new("link_over", StatusCode::BAD_REQUEST, "The link does not work any more");
 
-const SOON: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 const NOT_FOR_ISSUER_ALONE: &str = "the access token is not for the issuer alone: \
      ask for one whose scopes are all the issuer's, or name the issuer as `resource`";
 
 /// Why a sign-in does not go on.
-pub(in crate::http) fn login(cause: LoginError) -> Problem {
+pub(in crate::http) fn login_problem(cause: LoginError) -> Problem {
     match cause {
         LoginError::ResponseRejected | LoginError::AttemptEnded => {
             tracing::info!(%cause, "sign-in refused");
@@ -88,15 +89,15 @@ pub(in crate::http) fn login(cause: LoginError) -> Problem {
         LoginError::Limited { retry_after } => {
             Problem::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)
         }
-        LoginError::HasherBusy => Problem::unavailable(&cause, SOON),
-        LoginError::SessionEnded(cause) => session_ended(cause),
+        LoginError::HasherBusy => Problem::unavailable(&cause, RETRY_DELAY),
+        LoginError::SessionEnded(cause) => session_ended_problem(cause),
         LoginError::Database(cause) => cause.into(),
         LoginError::Crypto(_) | LoginError::MethodFailed(_) => Problem::internal(&cause),
     }
 }
 
 /// What people asked for about their account and did not get.
-pub(in crate::http) fn account(cause: AccountError) -> Problem {
+pub(in crate::http) fn account_problem(cause: AccountError) -> Problem {
     let malformed = |field: &'static str, rule: &dyn std::fmt::Display| {
         Problem::new(problem::MALFORMED).field(field).detail(format!("`{field}` {rule}"))
     };
@@ -113,7 +114,7 @@ pub(in crate::http) fn account(cause: AccountError) -> Problem {
         AccountError::NoAuthenticator => {
             Problem::new(problem::CONFLICT).detail("set up an authenticator first: the codes stand in for it")
         }
-        AccountError::Login(cause) => login(cause),
+        AccountError::Login(cause) => login_problem(cause),
         AccountError::LinkForOtherAccount => Problem::new(OTHER_ACCOUNT).detail(
             "confirm a change of address by `/api/account/email/confirm`, with a token of its account",
         ),
@@ -128,15 +129,15 @@ pub(in crate::http) fn account(cause: AccountError) -> Problem {
         AccountError::TooManyChanges { retry_after } => Problem::new(problem::TOO_MANY_REQUESTS)
             .detail("the account was changed too often")
             .retry_after(retry_after),
-        AccountError::HasherBusy(cause) => Problem::unavailable(&cause, SOON),
-        AccountError::SessionEnded(cause) => session_ended(cause),
+        AccountError::HasherBusy(cause) => Problem::unavailable(&cause, RETRY_DELAY),
+        AccountError::SessionEnded(cause) => session_ended_problem(cause),
         AccountError::Database(cause) => cause.into(),
         AccountError::Hash(_) | AccountError::Crypto(_) => Problem::internal(&cause),
     }
 }
 
 pub(super) fn malformed_email() -> Problem {
-    account(AccountError::MalformedEmail)
+    account_problem(AccountError::MalformedEmail)
 }
 
 pub(super) fn mfa_required(methods: Vec<String>, attempt: String) -> Problem {
@@ -148,7 +149,8 @@ pub(super) fn mfa_required(methods: Vec<String>, attempt: String) -> Problem {
     Problem::new(MFA_REQUIRED).detail(detail).with("methods", methods).with("attempt", attempt)
 }
 
-/// For somebody who has proven to be the account's owner, by every factor.
+/// For a user who has verified every required factor of a closed account. Nobody else learns that it is
+/// closed.
 pub(super) fn account_closed(deletion_at: Timestamp, issuer: &str) -> Problem {
     Problem::new(ACCOUNT_CLOSED)
         .detail("its owner can keep it at `restore_uri` until `deletion_at`")
@@ -156,19 +158,19 @@ pub(super) fn account_closed(deletion_at: Timestamp, issuer: &str) -> Problem {
         .with("restore_uri", format!("{issuer}/account/restore"))
 }
 
-pub(super) fn client(refusal: &OAuthError) -> Problem {
-    let wait = refusal.wait().unwrap_or(SOON);
-    match refusal.code() {
+pub(super) fn client_problem(refusal: &OAuthError) -> Problem {
+    let wait = refusal.retry_after().unwrap_or(RETRY_DELAY);
+    match refusal.status_code() {
         StatusCode::BAD_REQUEST => {
             Problem::new(problem::MALFORMED).detail("the client must authenticate in one way")
         }
         StatusCode::TOO_MANY_REQUESTS => Problem::new(problem::TOO_MANY_REQUESTS).retry_after(wait),
         status if status.is_server_error() => Problem::new(problem::UNAVAILABLE).retry_after(wait),
-        _ => refused_client(),
+        _ => invalid_client(),
     }
 }
 
-pub(super) fn refused_client() -> Problem {
+pub(super) fn invalid_client() -> Problem {
     Problem::new(INVALID_CLIENT)
 }
 
@@ -180,62 +182,64 @@ pub(super) fn origin_not_allowed() -> Problem {
     Problem::new(ORIGIN_NOT_ALLOWED).detail("cookies need an `Origin` that the client has registered")
 }
 
-pub(super) fn one_of(one: &'static str, other: &'static str) -> Problem {
+pub(super) fn exactly_one_required(one: &'static str, other: &'static str) -> Problem {
     Problem::new(problem::MALFORMED).field(one).detail(format!("give either `{one}` or `{other}`"))
 }
 
-pub(super) fn scope(cause: &ScopeError) -> Problem {
+pub(super) fn scope_problem(cause: &ScopeError) -> Problem {
     tracing::info!(%cause, "scope refused");
     let kind = if cause.concerns_resource() { INVALID_TARGET } else { INVALID_SCOPE };
     Problem::new(kind).detail(cause.to_string())
 }
 
-pub(super) fn refresh_refused() -> Problem {
+pub(super) fn invalid_grant() -> Problem {
     Problem::new(INVALID_GRANT)
 }
 
-pub(super) fn token(client_id: &str, cause: TokenError) -> Problem {
+pub(super) fn token_problem(client_id: &str, cause: TokenError) -> Problem {
     match cause {
         TokenError::Database(cause) => cause.into(),
-        TokenError::Scope(cause) => scope(&cause),
+        TokenError::Scope(cause) => scope_problem(&cause),
         TokenError::TooManyRequests { retry_after } => {
             Problem::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)
         }
         TokenError::GrantTypeNotAllowed { .. } => Problem::new(UNAUTHORIZED_CLIENT),
-        TokenError::Issue(IssueError::Sign(SignError::Busy(cause))) => Problem::unavailable(&cause, SOON),
+        TokenError::Issue(IssueError::Sign(SignError::Busy(cause))) => {
+            Problem::unavailable(&cause, RETRY_DELAY)
+        }
         TokenError::Issue(_) | TokenError::Crypto(_) => Problem::internal(&cause),
         _ => {
             tracing::info!(client_id, %cause, "refresh refused");
-            refresh_refused()
+            invalid_grant()
         }
     }
 }
 
-pub(super) fn revocation(cause: RevocationError) -> Problem {
+pub(super) fn revocation_problem(cause: RevocationError) -> Problem {
     match cause {
-        RevocationError::OtherClient => refresh_refused(),
-        RevocationError::KeysUnavailable => Problem::unavailable(&cause, SOON),
+        RevocationError::OtherClient => invalid_grant(),
+        RevocationError::KeysUnavailable => Problem::unavailable(&cause, RETRY_DELAY),
         RevocationError::Database(cause) => cause.into(),
     }
 }
 
 /// RFC 6750 section 3.1: without a token the challenge names no error.
-pub(super) fn no_token() -> Problem {
+pub(super) fn missing_token() -> Problem {
     Problem::new(problem::UNAUTHENTICATED)
         .www_authenticate(HeaderValue::from_static("Bearer realm=\"Postern\""))
 }
 
-pub(super) fn unusable_header() -> Problem {
+pub(super) fn malformed_authorization_header() -> Problem {
     Problem::new(problem::MALFORMED)
         .detail("the Authorization header is not one Bearer token")
         .www_authenticate(HeaderValue::from_static("Bearer realm=\"Postern\", error=\"invalid_request\""))
 }
 
-/// A refused access token.
+/// Maps the causes for which an access token is refused.
 pub(in crate::http) fn bearer_problem(cause: BearerError) -> Problem {
     match cause {
         BearerError::Database(cause) => cause.into(),
-        BearerError::InvalidToken(Refusal::KeysUnavailable) => Problem::unavailable(&cause, SOON),
+        BearerError::InvalidToken(Refusal::KeysUnavailable) => Problem::unavailable(&cause, RETRY_DELAY),
         BearerError::InsufficientScope { scope, ref advice, .. } => {
             tracing::info!(%cause, "access token refused");
             let needed = format!("the scope `{scope}` is needed");
@@ -255,26 +259,26 @@ pub(in crate::http) fn bearer_problem(cause: BearerError) -> Problem {
     }
 }
 
-/// RFC 6750 section 3.1.
+/// The problem of a rejected token, with its challenge (RFC 6750 section 3.1).
 fn invalid_token() -> Problem {
     Problem::new(INVALID_TOKEN).www_authenticate(challenge("error=\"invalid_token\""))
 }
 
 /// A grant or session that ended while the request was being looked at.
-pub(in crate::http) fn session_ended(_: SessionEnded) -> Problem {
+pub(in crate::http) fn session_ended_problem(_: SessionEnded) -> Problem {
     invalid_token()
 }
 
-/// Why a write that a token allows was not made.
+/// Maps the causes for which an authorised write is not made.
 pub(in crate::http) fn write_problem(cause: WriteError) -> Problem {
     match cause {
-        WriteError::SessionEnded(cause) => session_ended(cause),
+        WriteError::SessionEnded(cause) => session_ended_problem(cause),
         WriteError::Database(cause) => cause.into(),
     }
 }
 
 /// RFC 9470 section 3: what sign-in would be enough.
-pub(in crate::http) fn insufficient(requirement: &AuthenticationRequirement) -> Problem {
+pub(in crate::http) fn insufficient_authentication(requirement: &AuthenticationRequirement) -> Problem {
     let mut parameters = "error=\"insufficient_user_authentication\"".to_owned();
     if let Some(acr) = requirement.min_acr {
         parameters = format!("{parameters}, acr_values=\"{}\"", acr.as_str());

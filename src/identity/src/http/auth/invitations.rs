@@ -1,4 +1,5 @@
-//! The part of the first-party API by which the operator's own servers invite people.
+//! Defines the part of the first-party API with which the operator's servers invite users. Leaves the rules
+//! to `accounts::invitations`.
 
 use poem::{Request, http::StatusCode};
 use poem_openapi::{Object, OpenApi, types::Example};
@@ -81,14 +82,15 @@ impl InvitationsApi {
     ) -> Result<Uncached<Invited>, Problems<400, 401, 403, 429, 503>> {
         let body = body.0;
         let caller =
-            Caller::of(&self.app, request, &header, &body.client_id, body.client_secret.as_deref()).await?;
+            Caller::authenticate(&self.app, request, &header, &body.client_id, body.client_secret.as_deref())
+                .await?;
         if caller.client.public() {
             return Err(Problem::new(PUBLIC_CLIENT).into());
         }
         let client_id = caller.client.client_id();
         let made = invitations::invite_for_client(&self.app, client_id, &body.email, &caller.context)
             .await
-            .map_err(errors::account)?;
+            .map_err(errors::account_problem)?;
         Ok(Uncached(Invited { email: made.email, expires_at: made.expires_at.rfc3339() }))
     }
 }

@@ -1,7 +1,10 @@
-//! The first-party JSON API: sign-in and sign-out of the operator's own apps (design contract: `/api/auth`).
+//! Defines the first-party JSON API `/api/auth`: sign-in, token refresh and sign-out for the operator's own
+//! apps.
 //!
-//! Only for clients that an operator made first party. Every refused proof looks alike. With
-//! `"cookies": true` the refresh token lives in a cookie that scripts cannot read.
+//! Only clients that an operator marked as first-party may call it. Every rejected proof gets the same
+//! response, so that none tells which part was wrong or whether an account exists. With `"cookies": true` the
+//! refresh token is kept in an `HttpOnly` cookie that scripts cannot read. Leaves authentication to
+//! `login::attempt` and tokens to `tokens`.
 
 pub mod accounts;
 mod bodies;
@@ -23,8 +26,8 @@ use postern_service::{
 pub(super) use self::{
     accounts::Sent,
     errors::{
-        account as account_problem, bearer_problem, insufficient, login as login_problem, not_first_party,
-        session_ended, write_problem,
+        account_problem, bearer_problem, insufficient_authentication, login_problem, not_first_party,
+        session_ended_problem, write_problem,
     },
 };
 use self::{
@@ -32,10 +35,10 @@ use self::{
         BeginRequest, Begun, LoginRequest, LogoutRequest, Methods, RefreshRequest, Resource, Tokens,
         VerifyRequest,
     },
-    caller::{Caller, Cookies},
+    caller::{Caller, ClientCookies},
 };
 use super::{
-    bearer::{BearerHeader, OpenId, RequiredScope},
+    bearer::{BearerHeader, OpenIdScope, RequiredScope},
     oidc::{client_authentication::HeaderCredentials, userinfo::Claims},
     request_context,
     uncached::Uncached,
@@ -58,7 +61,7 @@ use crate::{
     },
 };
 
-/// The method that has a short form.
+/// The login method for which `/login` begins and verifies an attempt in one request.
 const PASSWORD: &str = "password";
 
 pub struct AuthApi {
@@ -90,24 +93,23 @@ impl AuthApi {
     ) -> Result<Uncached<Begun>, Problems<400, 401, 403, 404, 429, 503>> {
         let body = body.0;
         let caller =
-            Caller::of(&self.app, request, &header, &body.client_id, body.client_secret.as_deref()).await?;
-        let cookies = Cookies::new(&self.app, jar, &caller);
+            Caller::authenticate(&self.app, request, &header, &body.client_id, body.client_secret.as_deref())
+                .await?;
+        let cookies = ClientCookies::new(&self.app, jar, &caller);
         let start = match (&body.identifier, &body.attempt) {
             (Some(identifier), None) => AttemptStart::WithIdentifier { identifier, remembered: false },
             (None, Some(attempt)) => AttemptStart::Continue { attempt },
-            (None, None) if self.names_its_user(&method.0) => {
-                AttemptStart::Discoverable { remembered: false }
-            }
-            _ => return Err(errors::one_of("identifier", "attempt").into()),
+            (None, None) if self.discoverable(&method.0) => AttemptStart::Discoverable { remembered: false },
+            _ => return Err(errors::exactly_one_required("identifier", "attempt").into()),
         };
         let in_cookies = body.cookies.unwrap_or_default();
         let binding = if in_cookies {
-            caller.must_be_allowed_origin(request)?;
-            Some(cookies.ensure_attempt())
+            caller.require_allowed_origin(request)?;
+            Some(cookies.ensure_attempt_binding())
         } else {
             None
         };
-        let device = cookies.device(body.device.clone(), in_cookies);
+        let device = cookies.device_secret(body.device.clone(), in_cookies);
         let begun = attempt::begin(
             &self.app,
             BeginParameters {
@@ -122,7 +124,7 @@ impl AuthApi {
             },
         )
         .await
-        .map_err(errors::login)?;
+        .map_err(errors::login_problem)?;
         Ok(Uncached(begun.into()))
     }
 
@@ -142,30 +144,33 @@ impl AuthApi {
     ) -> Result<Uncached<Tokens>, Problems<400, 401, 403, 404, 429, 503>> {
         let body = body.0;
         let caller =
-            Caller::of(&self.app, request, &header, &body.client_id, body.client_secret.as_deref()).await?;
-        let cookies = Cookies::new(&self.app, jar, &caller);
+            Caller::authenticate(&self.app, request, &header, &body.client_id, body.client_secret.as_deref())
+                .await?;
+        let cookies = ClientCookies::new(&self.app, jar, &caller);
         let in_cookies = body.cookies.unwrap_or_default();
         if in_cookies {
-            caller.must_be_allowed_origin(request)?;
+            caller.require_allowed_origin(request)?;
         }
         // Before the proof is consumed: a wrong scope must not cost it.
-        let scope = self.scope(&caller, body.scope.as_deref(), body.resource.clone())?;
+        let scope = self.resolve_targets(&caller, body.scope.as_deref(), body.resource.clone())?;
         let attempt = body.attempt.clone();
-        let binding = if in_cookies { cookies.attempt() } else { None };
-        let device = cookies.device(body.device.clone(), in_cookies);
+        let binding = if in_cookies { cookies.attempt_binding() } else { None };
+        let device = cookies.device_secret(body.device.clone(), in_cookies);
         let verify = VerifyParameters {
             client: Some(&caller.client),
             method: &method.0,
             attempt_secret: &attempt,
-            response: body.answer(),
+            response: body.challenge_response(),
             binding: AttemptBinding { authorization_request: None, browser_secret: binding.as_deref() },
             session_kind: SessionKind::Api,
             current_session: None,
             device_secret: device.as_deref(),
             context: &caller.context,
         };
-        let verified = attempt::verify(&self.app, verify, &caller.completion(&scope)).await;
-        Ok(self.conclude(&caller, &cookies, verified.map_err(errors::login)?, attempt, in_cookies).await?)
+        let verified = attempt::verify(&self.app, verify, &caller.new_api_session(&scope)).await;
+        Ok(self
+            .login_response(&caller, &cookies, verified.map_err(errors::login_problem)?, attempt, in_cookies)
+            .await?)
     }
 
     /// Sign in by password
@@ -182,15 +187,16 @@ impl AuthApi {
     ) -> Result<Uncached<Tokens>, Problems<400, 401, 403, 404, 429, 503>> {
         let body = body.0;
         let caller =
-            Caller::of(&self.app, request, &header, &body.client_id, body.client_secret.as_deref()).await?;
-        let cookies = Cookies::new(&self.app, jar, &caller);
+            Caller::authenticate(&self.app, request, &header, &body.client_id, body.client_secret.as_deref())
+                .await?;
+        let cookies = ClientCookies::new(&self.app, jar, &caller);
         let in_cookies = body.cookies.unwrap_or_default();
         if in_cookies {
-            caller.must_be_allowed_origin(request)?;
+            caller.require_allowed_origin(request)?;
         }
-        let scope = self.scope(&caller, body.scope.as_deref(), body.resource)?;
-        let binding = in_cookies.then(|| cookies.ensure_attempt());
-        let device = cookies.device(body.device, in_cookies);
+        let scope = self.resolve_targets(&caller, body.scope.as_deref(), body.resource)?;
+        let binding = in_cookies.then(|| cookies.ensure_attempt_binding());
+        let device = cookies.device_secret(body.device, in_cookies);
         let begin = BeginParameters {
             client: Some(&caller.client),
             method: PASSWORD,
@@ -202,15 +208,15 @@ impl AuthApi {
             authorization_request_row: None,
         };
         let answer = ChallengeResponse { payload: body.password.into(), ..ChallengeResponse::default() };
-        let completion = caller.completion(&scope);
+        let completion = caller.new_api_session(&scope);
         let (attempt, verified) =
             attempt::begin_and_verify(&self.app, begin, answer, SessionKind::Api, &completion)
                 .await
                 .map_err(|cause| match cause {
                     LoginError::MalformedIdentifier => errors::malformed_email(),
-                    cause => errors::login(cause),
+                    cause => errors::login_problem(cause),
                 })?;
-        Ok(self.conclude(&caller, &cookies, verified, attempt, in_cookies).await?)
+        Ok(self.login_response(&caller, &cookies, verified, attempt, in_cookies).await?)
     }
 
     /// New tokens for a refresh token
@@ -226,19 +232,20 @@ impl AuthApi {
     ) -> Result<Uncached<Tokens>, Problems<400, 401, 403, 429, 503>> {
         let body = body.0;
         let caller =
-            Caller::of(&self.app, request, &header, &body.client_id, body.client_secret.as_deref()).await?;
-        let cookies = Cookies::new(&self.app, jar, &caller);
-        let (token, in_cookies) = refresh_token_of(&caller, request, &cookies, body.refresh_token)?;
-        let token = token.ok_or_else(errors::refresh_refused)?;
-        let resources = body.resource.map(Resource::list).unwrap_or_default();
+            Caller::authenticate(&self.app, request, &header, &body.client_id, body.client_secret.as_deref())
+                .await?;
+        let cookies = ClientCookies::new(&self.app, jar, &caller);
+        let (token, in_cookies) = find_refresh_token(&caller, request, &cookies, body.refresh_token)?;
+        let token = token.ok_or_else(errors::invalid_grant)?;
+        let resources = body.resource.map(Resource::into_vec).unwrap_or_default();
         let target = RequestedTarget { scope: body.scope.as_deref(), resources: &resources };
         let refresh = RefreshTokenRequest { refresh_token: &token, target };
         let issued = refresh_token::rotate(&self.app, &caller.client, refresh, &caller.context).await;
         if in_cookies && issued.as_ref().is_err_and(TokenError::ends_refresh_token) {
-            cookies.clear_refresh();
+            cookies.clear_refresh_token();
         }
-        let refused = |cause| errors::token(caller.client.client_id(), cause);
-        Ok(answer(&cookies, issued.map_err(refused)?, in_cookies))
+        let refused = |cause| errors::token_problem(caller.client.client_id(), cause);
+        Ok(tokens_response(&cookies, issued.map_err(refused)?, in_cookies))
     }
 
     /// Sign out
@@ -254,19 +261,19 @@ impl AuthApi {
         body: Json<LogoutRequest>,
     ) -> Result<Uncached<bodies::SignedOut>, Problems<400, 401, 403, 503>> {
         let body = body.0;
-        let UserToken { grant, user, .. } = issuer_token(&self.app, bearer).await?;
-        let caller = Caller::named(&self.app, request, &body.client_id)?;
+        let UserToken { grant, user, .. } = verify_issuer_token(&self.app, bearer).await?;
+        let caller = Caller::from_client_id(&self.app, request, &body.client_id)?;
         if grant.client_id != caller.client.client_id() {
-            return Err(errors::refused_client().into());
+            return Err(errors::invalid_client().into());
         }
-        let cookies = Cookies::new(&self.app, jar, &caller);
-        let (token, in_cookies) = refresh_token_of(&caller, request, &cookies, body.refresh_token)?;
+        let cookies = ClientCookies::new(&self.app, jar, &caller);
+        let (token, in_cookies) = find_refresh_token(&caller, request, &cookies, body.refresh_token)?;
         let context = caller.context.clone().by(Actor::User(user.id));
         api_session::sign_out(&self.app, &caller.client, &grant, token.as_deref(), &context)
             .await
-            .map_err(errors::revocation)?;
+            .map_err(errors::revocation_problem)?;
         if in_cookies {
-            cookies.clear_refresh();
+            cookies.clear_refresh_token();
         }
         Ok(Uncached(bodies::SignedOut { signed_out: true }))
     }
@@ -275,8 +282,11 @@ impl AuthApi {
     ///
     /// The claims that the access token releases, as at userinfo: it needs the scope `openid`, whomever it is for.
     #[oai(path = "/me", method = "get", operation_id = "auth_me")]
-    async fn me(&self, bearer: RequiredScope<OpenId>) -> Result<Uncached<Claims>, Problems<401, 403, 503>> {
-        let token = access_token::verify_for_userinfo(&self.app, &token_in(bearer.0)?)
+    async fn me(
+        &self,
+        bearer: RequiredScope<OpenIdScope>,
+    ) -> Result<Uncached<Claims>, Problems<401, 403, 503>> {
+        let token = access_token::verify_for_userinfo(&self.app, &bearer_token(bearer.0)?)
             .await
             .map_err(bearer_problem)?;
         let released = userinfo::released_claims(&token)?;
@@ -292,7 +302,7 @@ impl AuthApi {
         request: &Request,
         client_id: Query<String>,
     ) -> Result<Uncached<Methods>, Problems<400, 401, 403>> {
-        let caller = Caller::named(&self.app, request, &client_id.0)?;
+        let caller = Caller::from_client_id(&self.app, request, &client_id.0)?;
         let methods =
             login::first_factor_methods(&self.app, &login::client_requirement(&self.app, &caller.client));
         Ok(Uncached(Methods { methods }))
@@ -300,27 +310,27 @@ impl AuthApi {
 }
 
 impl AuthApi {
-    fn names_its_user(&self, method: &str) -> bool {
+    fn discoverable(&self, method: &str) -> bool {
         self.app.login_methods.find(&self.app, method).is_ok_and(|method| method.discoverable())
     }
 
-    fn scope(
+    fn resolve_targets(
         &self,
         caller: &Caller,
         scope: Option<&str>,
         resource: Option<Resource>,
     ) -> Result<SignInTargets, Problem> {
-        let resources = resource.map(Resource::list).unwrap_or_default();
+        let resources = resource.map(Resource::into_vec).unwrap_or_default();
         let target = RequestedTarget { scope, resources: &resources };
         tokens::scope::resolve_sign_in(&self.app, &caller.client, target)
-            .map_err(|cause| errors::scope(&cause))
+            .map_err(|cause| errors::scope_problem(&cause))
     }
 
     /// Tokens for a proof that completed its attempt; otherwise what it may go on with.
-    async fn conclude(
+    async fn login_response(
         &self,
         caller: &Caller,
-        cookies: &Cookies<'_>,
+        cookies: &ClientCookies<'_>,
         verified: LoginOutcome<PendingTokenResponse>,
         attempt: String,
         in_cookies: bool,
@@ -333,10 +343,10 @@ impl AuthApi {
             LoginOutcome::Complete(now) => {
                 let device = now.device_secret.clone();
                 let issued = api_session::initial_tokens(now.completion_output).await;
-                let refused = |cause| errors::token(caller.client.client_id(), cause);
-                let Uncached(tokens) = answer(cookies, issued.map_err(refused)?, in_cookies);
+                let refused = |cause| errors::token_problem(caller.client.client_id(), cause);
+                let Uncached(tokens) = tokens_response(cookies, issued.map_err(refused)?, in_cookies);
                 if in_cookies {
-                    cookies.set_device(&device);
+                    cookies.set_device_secret(&device);
                     return Ok(Uncached(tokens));
                 }
                 Ok(Uncached(tokens.with_device(device)))
@@ -346,44 +356,48 @@ impl AuthApi {
 }
 
 /// The refresh token of the body or, from an allowed origin, of the cookie; and whether it is the cookie's.
-fn refresh_token_of(
+fn find_refresh_token(
     caller: &Caller,
     request: &Request,
-    cookies: &Cookies<'_>,
+    cookies: &ClientCookies<'_>,
     in_body: Option<String>,
 ) -> Result<(Option<String>, bool), Problem> {
-    match (in_body, cookies.refresh()) {
+    match (in_body, cookies.refresh_token()) {
         (Some(token), _) => Ok((Some(token), false)),
         (None, Some(token)) => {
-            caller.must_be_allowed_origin(request)?;
+            caller.require_allowed_origin(request)?;
             Ok((Some(token), true))
         }
         (None, None) => Ok((None, false)),
     }
 }
 
-fn answer(cookies: &Cookies<'_>, mut issued: TokenResponse, in_cookies: bool) -> Uncached<Tokens> {
+fn tokens_response(
+    cookies: &ClientCookies<'_>,
+    mut issued: TokenResponse,
+    in_cookies: bool,
+) -> Uncached<Tokens> {
     if in_cookies && let Some(token) = issued.refresh_token.take() {
-        cookies.set_refresh(&token);
+        cookies.set_refresh_token(&token);
     }
     Uncached(issued.into())
 }
 
 /// The user's access token in the header, which must be for the issuer alone.
-pub(super) async fn issuer_token(app: &App, bearer: BearerHeader) -> Result<UserToken, Problem> {
-    access_token::verify_for_issuer_only(app, &token_in(bearer)?).await.map_err(bearer_problem)
+pub(super) async fn verify_issuer_token(app: &App, bearer: BearerHeader) -> Result<UserToken, Problem> {
+    access_token::verify_for_issuer_only(app, &bearer_token(bearer)?).await.map_err(bearer_problem)
 }
 
 /// The access token in the header, not judged yet.
-fn token_in(bearer: BearerHeader) -> Result<String, Problem> {
+fn bearer_token(bearer: BearerHeader) -> Result<String, Problem> {
     match bearer {
         BearerHeader::Token(token) => Ok(token),
-        BearerHeader::Absent => Err(errors::no_token()),
-        BearerHeader::Unusable => Err(errors::unusable_header()),
+        BearerHeader::Absent => Err(errors::missing_token()),
+        BearerHeader::Malformed => Err(errors::malformed_authorization_header()),
     }
 }
 
 /// A first-party client, or a refusal.
-fn first_party(client: &Client) -> Result<(), Problem> {
+fn require_first_party(client: &Client) -> Result<(), Problem> {
     if client.row.first_party { Ok(()) } else { Err(errors::not_first_party()) }
 }

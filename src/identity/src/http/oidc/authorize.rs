@@ -1,8 +1,10 @@
-//! `/oauth2/authorize` (RFC 6749 section 3.1, OpenID Connect Core section 3.1.2).
+//! Answers `/oauth2/authorize` (RFC 6749 section 3.1, OpenID Connect Core section 3.1.2).
 //!
-//! A browser comes here twice: with a client's request, and from our pages with `resume`. Either way the
-//! answer is a 303 (RFC 9700 section 4.12), to a page of ours or back to the client, or an error page
-//! when nobody is proven to have asked.
+//! A browser arrives in two ways: with a client's authorization request, or from one of the issuer's pages
+//! with the parameter `resume`. Either way the response is a 303 (RFC 9700 section 4.12) to a page or to the
+//! client. A request whose client or redirect URI is not validated gets an error page: a redirect would make
+//! the issuer an open redirector (RFC 9700 section 4.11). Leaves the choice of the next step to
+//! `authorization`.
 
 use poem::{
     Request, Response,
@@ -21,7 +23,7 @@ use crate::{
         MalformedParameters, Parameters, PostOutcome, RequestHandle, RequestNotPending, UntrustedRequest,
     },
     http::{
-        pages::{Answer, Page, PageError, Refusal, error, see_other},
+        pages::{Page, PageError, PageErrorKind, PageResult, error, see_other},
         security,
     },
 };
@@ -29,13 +31,13 @@ use crate::{
 pub const PATH: &str = "/oauth2/authorize";
 
 /// GET: a client's request, or one that goes on.
-pub async fn show(app: App, request: Request) -> Answer {
+pub async fn show(app: App, request: Request) -> PageResult {
     let parameters = Parameters::parse(request.uri().query().unwrap_or_default().as_bytes())?;
     let browser_secret = security::ensure_browser(&app, &request);
     let browser =
         Browser { session_secret: security::session_secret(&app, &request), browser_secret: &browser_secret };
     let context = request_context(&app, &request);
-    let destination = match waiting(&parameters) {
+    let destination = match resumed_request_handle(&parameters) {
         Some(handle) => authorization::resume(&app, &handle?, browser, &context).await?,
         None => authorization::begin(&app, &parameters, browser, &context).await?,
     };
@@ -51,7 +53,7 @@ pub async fn show(app: App, request: Request) -> Answer {
 }
 
 /// POST: a client's request in a form, which goes on as a GET.
-pub async fn receive(app: App, mut request: Request) -> Answer {
+pub async fn submit(app: App, mut request: Request) -> PageResult {
     let parameters = read_form(&mut request).await?;
     let context = request_context(&app, &request);
     match authorization::begin_from_post(&app, &parameters, &context) {
@@ -59,14 +61,14 @@ pub async fn receive(app: App, mut request: Request) -> Answer {
         Ok(PostOutcome::Rejected(response)) => answer_client(&response),
         // In the languages that the form asks for: the address of this page does not say.
         Err(cause) => {
-            let page = Page::of(&app, &request, parameters.single("ui_locales").ok().flatten());
+            let page = Page::from_request(&app, &request, parameters.single("ui_locales").ok().flatten());
             Ok(error::show(&page, &cause.into()))
         }
     }
 }
 
 /// The request that goes on. One that names a client is a client's, whatever else it says.
-fn waiting(parameters: &Parameters) -> Option<Result<RequestHandle, AuthorizationPageError>> {
+fn resumed_request_handle(parameters: &Parameters) -> Option<Result<RequestHandle, AuthorizationPageError>> {
     if parameters.contains("client_id") {
         return None;
     }
@@ -74,32 +76,32 @@ fn waiting(parameters: &Parameters) -> Option<Result<RequestHandle, Authorizatio
     Some(handle.ok().and_then(|handle| handle.parse().ok()).ok_or(RequestNotPending::Unknown.into()))
 }
 
-/// Reads a form that may come from any site.
+/// Reads a form that any site may post. Checks neither the origin nor the CSRF token.
 pub(super) async fn read_form(request: &mut Request) -> Result<Parameters, PageError> {
     body::expect_media_type(request.headers(), "application/x-www-form-urlencoded")?;
     let bytes = body::read(request.take_body()).await?;
     Ok(Parameters::parse(&bytes)?)
 }
 
-fn answer_client(response: &AuthorizationResponse) -> Answer {
+fn answer_client(response: &AuthorizationResponse) -> PageResult {
     redirect_to_client(&response.render())
 }
 
 /// A redirect to a URI that is registered for a client.
-pub(super) fn redirect_to_client(location: &str) -> Answer {
+pub(super) fn redirect_to_client(location: &str) -> PageResult {
     let location = HeaderValue::try_from(location).map_err(|cause| PageError::internal(&cause))?;
     Ok(Response::builder()
         .status(StatusCode::SEE_OTHER)
         .header(LOCATION, location)
         .header(CACHE_CONTROL, "no-store")
-        // The URL that led here holds `state` (RFC 9700 section 4.2.4).
+        // The URL of this request holds `state`, which must not leak in `Referer` (RFC 9700 section 4.2.4).
         .header(REFERRER_POLICY, "no-referrer")
         .finish())
 }
 
 impl From<MalformedParameters> for PageError {
     fn from(_: MalformedParameters) -> Self {
-        Refusal::Malformed.into()
+        PageErrorKind::Malformed.into()
     }
 }
 
@@ -107,11 +109,11 @@ impl From<AuthorizationPageError> for PageError {
     fn from(cause: AuthorizationPageError) -> Self {
         let refusal = match cause {
             // The log has it, with what came.
-            AuthorizationPageError::Untrusted(cause) => return untrusted(cause).into(),
+            AuthorizationPageError::Untrusted(cause) => return untrusted_request_kind(cause).into(),
             AuthorizationPageError::RequestNotPending(RequestNotPending::Untrusted(cause)) => {
-                untrusted(cause)
+                untrusted_request_kind(cause)
             }
-            AuthorizationPageError::RequestNotPending(_) => Refusal::RequestGone,
+            AuthorizationPageError::RequestNotPending(_) => PageErrorKind::RequestNotPending,
             AuthorizationPageError::Database(cause) => return cause.into(),
             cause @ AuthorizationPageError::Crypto(_) => return Self::internal(&cause),
         };
@@ -120,11 +122,11 @@ impl From<AuthorizationPageError> for PageError {
     }
 }
 
-const fn untrusted(cause: UntrustedRequest) -> Refusal {
+const fn untrusted_request_kind(cause: UntrustedRequest) -> PageErrorKind {
     match cause {
-        UntrustedRequest::ClientId | UntrustedRequest::UnknownClient => Refusal::UnknownClient,
+        UntrustedRequest::ClientId | UntrustedRequest::UnknownClient => PageErrorKind::UnknownClient,
         UntrustedRequest::RedirectUri | UntrustedRequest::UnregisteredRedirectUri => {
-            Refusal::InvalidRedirectUri
+            PageErrorKind::InvalidRedirectUri
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Describes the endpoints that browsers visit for the OpenAPI document.
+//! Defines the OpenAPI entries of the endpoints that browsers visit.
 //!
 //! Their handlers read query and form themselves: a repeated parameter must be seen (RFC 6749 section
 //! 3.1), and a fault is a page or a redirect, where poem-openapi would drop the one and word the other
@@ -20,7 +20,6 @@ use poem_openapi::{
 use super::{authorize, end_session};
 use crate::authorization::{logout, parameters::Parameter, request_parameters};
 
-/// The endpoints that browsers visit.
 pub struct BrowserApi;
 
 impl OpenApi for BrowserApi {
@@ -36,8 +35,8 @@ impl OpenApi for BrowserApi {
                          visited by a browser. The client is answered at its redirect URI with `code`, or with \
                          `error` and `error_description`; with `state`, and with `iss` (RFC 9207).",
                     ),
-                    params: query(request_parameters::PARAMETERS),
-                    ..operation(Method::GET, authorized())
+                    params: query_parameters(request_parameters::PARAMETERS),
+                    ..operation(Method::GET, authorization_responses())
                 },
                 MetaOperation {
                     operation_id: Some("authorize_by_form"),
@@ -45,8 +44,8 @@ impl OpenApi for BrowserApi {
                     description: Some(
                         "The same with the parameters in a form: for requests too long for a URL.",
                     ),
-                    request: Some(form(request_parameters::PARAMETERS)),
-                    ..operation(Method::POST, authorized())
+                    request: Some(form_body(request_parameters::PARAMETERS)),
+                    ..operation(Method::POST, authorization_responses())
                 },
             ],
         };
@@ -61,15 +60,15 @@ impl OpenApi for BrowserApi {
                          A valid `id_token_hint` of the browser's own session signs out at once; otherwise a page \
                          asks the person, and returns to the client afterwards.",
                     ),
-                    params: query(logout::PARAMETERS),
-                    ..operation(Method::GET, logged_out())
+                    params: query_parameters(logout::PARAMETERS),
+                    ..operation(Method::GET, logout_responses())
                 },
                 MetaOperation {
                     operation_id: Some("end_session_by_form"),
                     summary: Some("Sign a person out, by a form"),
                     description: Some("The same with the parameters in a form."),
-                    request: Some(form(logout::PARAMETERS)),
-                    ..operation(Method::POST, logged_out())
+                    request: Some(form_body(logout::PARAMETERS)),
+                    ..operation(Method::POST, logout_responses())
                 },
             ],
         };
@@ -100,10 +99,10 @@ fn operation(method: Method, responses: Vec<MetaResponse>) -> MetaOperation {
     }
 }
 
-fn query(parameters: &[Parameter]) -> Vec<MetaOperationParam> {
+fn query_parameters(parameters: &[Parameter]) -> Vec<MetaOperationParam> {
     let described = |parameter: &Parameter| MetaOperationParam {
         name: parameter.name.to_owned(),
-        schema: schema(parameter),
+        schema: parameter_schema(parameter),
         in_type: MetaParamIn::Query,
         description: Some(parameter.description.to_owned()),
         required: parameter.required,
@@ -114,10 +113,10 @@ fn query(parameters: &[Parameter]) -> Vec<MetaOperationParam> {
     parameters.iter().map(described).collect()
 }
 
-fn form(parameters: &[Parameter]) -> MetaRequest {
+fn form_body(parameters: &[Parameter]) -> MetaRequest {
     let described = |parameter: &Parameter| {
         let description = MetaSchema { description: Some(parameter.description), ..MetaSchema::ANY };
-        (parameter.name, schema(parameter).merge(description))
+        (parameter.name, parameter_schema(parameter).merge(description))
     };
     let required = parameters.iter().filter(|parameter| parameter.required);
     let fields = MetaSchema {
@@ -136,28 +135,28 @@ fn form(parameters: &[Parameter]) -> MetaRequest {
 }
 
 /// Text; a list where the parameter may be repeated.
-fn schema(parameter: &Parameter) -> MetaSchemaRef {
+fn parameter_schema(parameter: &Parameter) -> MetaSchemaRef {
     if parameter.repeatable { Vec::<String>::schema_ref() } else { String::schema_ref() }
 }
 
-fn authorized() -> Vec<MetaResponse> {
+fn authorization_responses() -> Vec<MetaResponse> {
     vec![
-        redirect("To a page that asks the person, or back to the client"),
-        page(400, "A page: client or redirect URI are not proven, so nobody is redirected"),
-        page(503, "A page: try again in a moment"),
+        redirect_response("To a page that asks the person, or back to the client"),
+        page_response(400, "A page: client or redirect URI are not proven, so nobody is redirected"),
+        page_response(503, "A page: try again in a moment"),
     ]
 }
 
-fn logged_out() -> Vec<MetaResponse> {
+fn logout_responses() -> Vec<MetaResponse> {
     vec![
-        page(200, "A page that asks the person"),
-        redirect("Signed out: back to the client, or to a page that says so"),
-        page(400, "A page: the request is not well-formed"),
-        page(503, "A page: try again in a moment"),
+        page_response(200, "A page that asks the person"),
+        redirect_response("Signed out: back to the client, or to a page that says so"),
+        page_response(400, "A page: the request is not well-formed"),
+        page_response(503, "A page: try again in a moment"),
     ]
 }
 
-fn page(status: u16, description: &'static str) -> MetaResponse {
+fn page_response(status: u16, description: &'static str) -> MetaResponse {
     let html = MetaMediaType { content_type: "text/html; charset=utf-8", schema: String::schema_ref() };
     MetaResponse {
         description,
@@ -168,7 +167,7 @@ fn page(status: u16, description: &'static str) -> MetaResponse {
     }
 }
 
-fn redirect(description: &'static str) -> MetaResponse {
+fn redirect_response(description: &'static str) -> MetaResponse {
     let location = MetaHeader {
         name: "LOCATION".to_owned(),
         description: Some("Where the browser goes.".to_owned()),

@@ -1,9 +1,10 @@
-//! Answers which client is calling (RFC 6749 section 2.3).
+//! Answers which client sent a request (RFC 6749 section 2.3).
 //!
-//! A client that has a secret proves itself by it, in the header (`client_secret_basic`) or in the form
-//! (`client_secret_post`), whichever its library sends: it is one secret, and libraries differ in their default. A public
-//! client gives its name alone (`none`), one with a secret never does. Two methods in one request are `invalid_request`;
-//! whatever else is wrong is `invalid_client`, without saying what. Failures are counted per source.
+//! A confidential client sends its secret in the header (`client_secret_basic`) or in the form
+//! (`client_secret_post`). Both are accepted for every confidential client, because the secret is the same
+//! and libraries differ in their default. A public client sends its `client_id` alone (`none`); a
+//! confidential client never does. Two methods in one request are `invalid_request`. Every other failure is
+//! `invalid_client` without a reason, and counts against the IP of the request.
 
 use std::sync::Arc;
 
@@ -28,27 +29,27 @@ use crate::{
 
 /// Colons that a client's name may have and still be recognised where it is not encoded: more than any URI needs, and few
 /// enough that a stranger's header costs little.
-const MOST_COLONS: usize = 16;
+const MAX_COLONS: usize = 16;
 
-/// The name of the scheme in the document.
+/// Name of the security scheme in the OpenAPI document.
 const SCHEME: &str = "client_secret_basic";
 
-/// What the `Authorization` header says, not judged yet.
+/// The credentials in the `Authorization` header, not verified yet.
 #[derive(Debug)]
 pub enum HeaderCredentials {
     Absent,
     Basic(BasicCredentials),
     /// Something else, or something malformed.
-    Unusable,
+    Malformed,
 }
 
-/// A client's name and secret.
 struct Credentials {
     client_id: String,
     client_secret: String,
 }
 
-/// What stands in the header: name, colon and secret. Where the name ends is not told yet, for both may hold colons.
+/// The decoded value `client_id:client_secret`. Both parts may contain colons, so the value is split only
+/// when a client is looked up.
 pub struct BasicCredentials(String);
 
 impl std::fmt::Debug for BasicCredentials {
@@ -58,18 +59,18 @@ impl std::fmt::Debug for BasicCredentials {
 }
 
 impl HeaderCredentials {
-    fn of(headers: &HeaderMap) -> Self {
+    fn from_headers(headers: &HeaderMap) -> Self {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let Some(value) = values.next() else { return Self::Absent };
         if values.next().is_some() {
-            return Self::Unusable;
+            return Self::Malformed;
         }
-        value.to_str().ok().and_then(basic).map_or(Self::Unusable, Self::Basic)
+        value.to_str().ok().and_then(parse_basic).map_or(Self::Malformed, Self::Basic)
     }
 }
 
 /// RFC 7617 section 2.
-fn basic(value: &str) -> Option<BasicCredentials> {
+fn parse_basic(value: &str) -> Option<BasicCredentials> {
     let (scheme, encoded) = value.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("Basic") {
         return None;
@@ -80,7 +81,7 @@ fn basic(value: &str) -> Option<BasicCredentials> {
 
 impl BasicCredentials {
     /// RFC 6749 section 2.3.1: both parts are encoded as in a form, so the first colon ends the name.
-    fn encoded(&self) -> Option<Credentials> {
+    fn form_decoded(&self) -> Option<Credentials> {
         let (client_id, client_secret) = self.0.split_once(':')?;
         Some(Credentials {
             client_id: form_decode(client_id.as_bytes())?,
@@ -90,8 +91,8 @@ impl BasicCredentials {
 
     /// Both parts as they are, as `curl -u` and many libraries send them. A resource's name is a URI with colons in it, so
     /// the longest name of a client that these credentials begin with is meant.
-    fn plain(&self, clients: &Clients) -> Option<Credentials> {
-        let ends = self.0.match_indices(':').take(MOST_COLONS).map(|(at, _)| at);
+    fn split_at_client_id(&self, clients: &Clients) -> Option<Credentials> {
+        let ends = self.0.match_indices(':').take(MAX_COLONS).map(|(at, _)| at);
         let end = ends.filter(|at| clients.find(&self.0[..*at]).is_some()).last()?;
         Some(Credentials { client_id: self.0[..end].to_owned(), client_secret: self.0[end + 1..].to_owned() })
     }
@@ -124,7 +125,7 @@ impl<'a> ApiExtractor<'a> for HeaderCredentials {
         vec![SCHEME]
     }
 
-    /// The form may hold the credentials instead.
+    /// Makes the scheme optional in the document, because the form may hold the credentials instead.
     fn has_security_fallback() -> bool {
         true
     }
@@ -134,11 +135,11 @@ impl<'a> ApiExtractor<'a> for HeaderCredentials {
         _: &mut RequestBody,
         _: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        Ok(Self::of(request.headers()))
+        Ok(Self::from_headers(request.headers()))
     }
 }
 
-/// The client that a request is from.
+/// Returns the client that authenticated, from the header or from the form.
 pub async fn authenticate(
     app: &App,
     header: &HeaderCredentials,
@@ -156,24 +157,40 @@ pub async fn authenticate(
         (HeaderCredentials::Basic(sent), ..) => {
             // A client that the first reading finds by chance, such as one named `https`, must not keep out the one that
             // proves itself in the second.
-            let mut readings = [sent.encoded(), sent.plain(&clients)].into_iter().flatten();
-            let proves = |own: Credentials| proves(app, &clients, &own.client_id, Some(&own.client_secret));
-            readings.find_map(proves)
+            let mut readings = [sent.form_decoded(), sent.split_at_client_id(&clients)].into_iter().flatten();
+            let verify = |own: Credentials| {
+                verify_credentials(app, &clients, &own.client_id, Some(&own.client_secret))
+            };
+            readings.find_map(verify)
         }
-        (HeaderCredentials::Absent, Some(client_id), secret) => proves(app, &clients, client_id, secret),
-        (HeaderCredentials::Absent, None, _) | (HeaderCredentials::Unusable, _, _) => None,
+        (HeaderCredentials::Absent, Some(client_id), secret) => {
+            verify_credentials(app, &clients, client_id, secret)
+        }
+        (HeaderCredentials::Absent, None, _) | (HeaderCredentials::Malformed, _, _) => None,
     };
     match proven {
         Some(client) if by_header && form_client_id.is_some_and(|named| named != client.client_id()) => {
             Err(OAuthError::invalid_request("client_id differs from the authenticated client"))
         }
         Some(client) => Ok(client),
-        None => refused(app, &Claim::of(header, form_client_id, form_client_secret), context).await,
+        None => {
+            reject(
+                app,
+                &FailedAuthentication::from_credentials(header, form_client_id, form_client_secret),
+                context,
+            )
+            .await
+        }
     }
 }
 
 /// The client with this name, if it is a public one and no secret came, or if it knows the secret that came.
-fn proves(app: &App, clients: &Clients, client_id: &str, secret: Option<&str>) -> Option<Arc<Client>> {
+fn verify_credentials(
+    app: &App,
+    clients: &Clients,
+    client_id: &str,
+    secret: Option<&str>,
+) -> Option<Arc<Client>> {
     let client = clients.find(client_id)?;
     let proven = match secret {
         Some(secret) => !client.public() && client.secret_matches(secret, app.clock.now()),
@@ -183,27 +200,27 @@ fn proves(app: &App, clients: &Clients, client_id: &str, secret: Option<&str>) -
 }
 
 /// Which client a request says it is from, and what came to prove it: for the log.
-struct Claim {
+struct FailedAuthentication {
     client_id: String,
-    found: &'static str,
+    presented: &'static str,
     by_header: bool,
 }
 
-impl Claim {
-    fn of(header: &HeaderCredentials, client_id: Option<&str>, secret: Option<&str>) -> Self {
+impl FailedAuthentication {
+    fn from_credentials(header: &HeaderCredentials, client_id: Option<&str>, secret: Option<&str>) -> Self {
         let named = client_id.unwrap_or_default().to_owned();
         let (client_id, found, by_header) = match (header, secret) {
             (HeaderCredentials::Basic(sent), _) => {
-                (sent.encoded().map_or(named, |sent| sent.client_id), "a secret in the header", true)
+                (sent.form_decoded().map_or(named, |sent| sent.client_id), "a secret in the header", true)
             }
-            (HeaderCredentials::Unusable, _) => (named, "another Authorization header", true),
+            (HeaderCredentials::Malformed, _) => (named, "another Authorization header", true),
             (HeaderCredentials::Absent, Some(_)) => (named, "a secret in the form", false),
             (HeaderCredentials::Absent, None) => (named, "no secret", false),
         };
-        Self { client_id, found, by_header }
+        Self { client_id, presented: found, by_header }
     }
 
-    /// What would have been right.
+    /// Says which credentials would have been accepted.
     fn expected(&self, clients: &Clients) -> &'static str {
         match clients.find(&self.client_id) {
             None => "a client that is known and enabled",
@@ -214,11 +231,15 @@ impl Claim {
 }
 
 /// Refuses without saying why, and counts it (RFC 6749 section 2.3.1). A success counts nothing, so it costs no write.
-async fn refused<T>(app: &App, claim: &Claim, context: &RequestContext) -> Result<T, OAuthError> {
+async fn reject<T>(
+    app: &App,
+    claim: &FailedAuthentication,
+    context: &RequestContext,
+) -> Result<T, OAuthError> {
     let (client_id, expected) =
         (printable_excerpt([claim.client_id.as_str()]), claim.expected(&app.clients()));
     let ip = context.ip.map(tracing::field::display);
-    tracing::info!(client_id, found = claim.found, expected, ip, "client authentication failed");
+    tracing::info!(client_id, found = claim.presented, expected, ip, "client authentication failed");
     metrics::counter!("postern_client_authentication_failures_total").increment(1);
     let limit =
         Limit { name: "client_failures_per_source", rate: app.config.limits.client_failures_per_source };

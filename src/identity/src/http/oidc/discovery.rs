@@ -1,7 +1,7 @@
-//! The metadata documents (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2), made once.
+//! Defines the provider metadata (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2), built once at
+//! the start.
 //!
-//! They tell the truth: what is announced works, what is not announced does not. An endpoint that lands adds its members
-//! here.
+//! The metadata list exactly what works. Whoever adds an endpoint or a capability adds its member here.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use poem_openapi::{Object, OpenApi, types::ToJSON};
 
 use super::{
     authorize, end_session,
-    ready::{Answer, Ready, public_for},
+    ready::{CachedDocument, DocumentResponse, public_cache_control},
 };
 use crate::{App, acr::Acr, crypto, login, resources::ISSUER_SCOPES};
 
 /// How long the documents may be cached.
 const MAX_AGE: Duration = Duration::from_mins(5);
 
-/// Claims that tokens and userinfo may have (OpenID Connect Core sections 2 and 5.1).
+/// Claims that ID tokens, access tokens and userinfo may contain (OpenID Connect Core sections 2 and 5.1).
 const CLAIMS: [&str; 31] = [
     "iss",
     "sub",
@@ -53,13 +53,13 @@ const CLAIMS: [&str; 31] = [
     "client_id",
 ];
 
-pub struct DiscoveryApi(Ready);
+pub struct DiscoveryApi(CachedDocument);
 
 impl DiscoveryApi {
     pub fn new(app: &App) -> Self {
-        let body = Metadata::of(app).to_json_string();
+        let body = Metadata::from_app(app).to_json_string();
         let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(crypto::token_hash(&body)));
-        Self(Ready::new(body.into(), &etag, public_for(MAX_AGE)))
+        Self(CachedDocument::new(body.into(), &etag, public_cache_control(MAX_AGE)))
     }
 }
 
@@ -125,7 +125,7 @@ struct Metadata {
 }
 
 impl Metadata {
-    fn of(app: &App) -> Self {
+    fn from_app(app: &App) -> Self {
         let at = |path: &str| format!("{}{path}", app.config.issuer);
         Self {
             issuer: app.config.issuer.clone(),
@@ -170,15 +170,15 @@ impl DiscoveryApi {
     ///
     /// Everything a client needs to know of this provider (OpenID Connect Discovery 1.0 section 4).
     #[oai(path = "/openid-configuration", method = "get", operation_id = "openid_configuration")]
-    async fn openid_configuration(&self, headers: &HeaderMap) -> Answer<Metadata> {
-        self.0.answer(headers).into()
+    async fn openid_configuration(&self, headers: &HeaderMap) -> DocumentResponse<Metadata> {
+        self.0.respond(headers).into()
     }
 
     /// Metadata for OAuth 2.0
     ///
     /// The same document where RFC 8414 section 3 has it.
     #[oai(path = "/oauth-authorization-server", method = "get", operation_id = "oauth_authorization_server")]
-    async fn oauth_authorization_server(&self, headers: &HeaderMap) -> Answer<Metadata> {
-        self.0.answer(headers).into()
+    async fn oauth_authorization_server(&self, headers: &HeaderMap) -> DocumentResponse<Metadata> {
+        self.0.respond(headers).into()
     }
 }

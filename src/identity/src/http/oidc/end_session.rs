@@ -1,7 +1,8 @@
-//! `/oauth2/logout` (OpenID Connect RP-Initiated Logout 1.0).
+//! Answers `/oauth2/logout` (OpenID Connect RP-Initiated Logout 1.0).
 //!
-//! A POST from another site brings no `SameSite=Lax` cookie, so it goes on as a GET; only our own form,
-//! known by its token, is a confirmation.
+//! A POST from another site brings no `SameSite=Lax` cookie, so it is redirected to the GET. Only the
+//! issuer's own form, which carries the CSRF token, confirms a logout: otherwise any site could sign users
+//! out. Leaves the decision whether to ask the user to `authorization::logout`.
 
 use minijinja::context;
 use poem::{Request, Response};
@@ -18,7 +19,7 @@ use crate::{
         parameters::RepeatedParameter,
     },
     http::{
-        pages::{Answer, Page, PageError, Refusal, asker::asker, see_other},
+        pages::{Page, PageError, PageErrorKind, PageResult, asker::requesting_client, see_other},
         security,
     },
     sessions::SignedInUser,
@@ -27,23 +28,23 @@ use crate::{
 pub const PATH: &str = "/oauth2/logout";
 
 /// GET: asks, or signs out at once for a client that may ask for it.
-pub async fn show(app: App, request: Request) -> Answer {
+pub async fn show(app: App, request: Request) -> PageResult {
     let parameters = Parameters::parse(request.uri().query().unwrap_or_default().as_bytes())?;
     let logout = LogoutRequest::parse(&app, &parameters)?;
     let context = request_context(&app, &request);
     let secret = security::session_secret(&app, &request);
     match logout::begin(&app, logout, secret, &context).await? {
         LogoutStep::SignedOut { redirect_uri: return_to } => {
-            signed_out(&app, &request, &parameters, return_to)
+            signed_out_response(&app, &request, &parameters, return_to)
         }
         LogoutStep::Confirm { request: logout, signed_in } => {
-            confirmation(&app, &request, &parameters, &logout, &signed_in)
+            confirmation_page(&app, &request, &parameters, &logout, &signed_in)
         }
     }
 }
 
 /// POST: the answer to our question, or a client's request in a form.
-pub async fn submit(app: App, mut request: Request) -> Answer {
+pub async fn submit(app: App, mut request: Request) -> PageResult {
     let parameters = read_form(&mut request).await?;
     let Some(token) = parameters.single("form_token")? else {
         return Ok(see_other(&format!("{PATH}?{}", parameters.encode_selected(logout::PARAMETERS))));
@@ -52,35 +53,42 @@ pub async fn submit(app: App, mut request: Request) -> Answer {
     let logout = LogoutRequest::parse(&app, &parameters)?;
     let context = request_context(&app, &request);
     let return_to = logout::confirm(&app, logout, security::session_secret(&app, &request), &context).await?;
-    signed_out(&app, &request, &parameters, return_to)
+    signed_out_response(&app, &request, &parameters, return_to)
 }
 
-fn signed_out(app: &App, request: &Request, parameters: &Parameters, return_to: Option<String>) -> Answer {
+fn signed_out_response(
+    app: &App,
+    request: &Request,
+    parameters: &Parameters,
+    return_to: Option<String>,
+) -> PageResult {
     let mut response: Response = match (return_to, parameters.single("ui_locales")?) {
         (Some(uri), _) => redirect_to_client(&uri)?,
         (None, None) => see_other("/logged-out"),
-        // Not what was asked for, but what of it is spoken here.
+        // Only the negotiated language is passed on, so that the URL cannot carry text of the client's
+        // choice.
         (None, asked) => {
-            let page = Page::of(app, request, asked);
+            let page = Page::from_request(app, request, asked);
             see_other(&format!("/logged-out?ui_locales={}", page.language()))
         }
     };
-    // Not for a request that brought none: it may be a picture on another site.
+    // A request without a session cookie gets no `Set-Cookie`: it may be an image on another site, which must
+    // not sign the user out.
     if security::session_secret(app, request).is_some() {
         security::clear_session(app, &mut response);
     }
     Ok(response)
 }
 
-fn confirmation(
+fn confirmation_page(
     app: &App,
     request: &Request,
     parameters: &Parameters,
     logout: &LogoutRequest,
     signed_in: &SignedInUser,
-) -> Answer {
-    let page = Page::of(app, request, parameters.single("ui_locales")?);
-    let asker = logout.client.as_ref().map(|client| asker(app, client, None));
+) -> PageResult {
+    let page = Page::from_request(app, request, parameters.single("ui_locales")?);
+    let asker = logout.client.as_ref().map(|client| requesting_client(app, client, None));
     let fields = parameters.selected(logout::PARAMETERS);
     let fields: Vec<_> = fields.map(|(name, value)| vec![name.to_owned(), value.to_owned()]).collect();
     let user = &signed_in.user.email;
@@ -90,6 +98,6 @@ fn confirmation(
 
 impl From<RepeatedParameter> for PageError {
     fn from(_: RepeatedParameter) -> Self {
-        Refusal::Malformed.into()
+        PageErrorKind::Malformed.into()
     }
 }

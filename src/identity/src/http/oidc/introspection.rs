@@ -1,4 +1,5 @@
-//! `POST /oauth2/introspect` (RFC 7662).
+//! Answers `POST /oauth2/introspect` (RFC 7662). Leaves to `tokens::introspection` which token a caller may
+//! see.
 
 use poem::Request;
 use poem_openapi::{Object, OpenApi, types::Example};
@@ -12,7 +13,7 @@ use crate::{
     App,
     http::{
         error::OAuthError,
-        oauth_form::{OAuthForm, Parameters},
+        oauth_form::{OAuthForm, OAuthFormParameters},
         uncached::Uncached,
     },
     tokens::introspection::{self, ActiveToken},
@@ -42,7 +43,7 @@ struct IntrospectionRequest {
     client_secret: Option<String>,
 }
 
-impl Parameters for IntrospectionRequest {}
+impl OAuthFormParameters for IntrospectionRequest {}
 
 /// What the caller may know of the token (RFC 7662 section 2.2). Exactly `{"active":false}` for every token that is
 /// dead, unknown or none of the caller's business.
@@ -98,7 +99,7 @@ impl Example for Introspection {
 }
 
 impl Introspection {
-    fn of(issuer: &str, found: ActiveToken) -> Self {
+    fn from_active_token(issuer: &str, found: ActiveToken) -> Self {
         match found {
             ActiveToken::AccessToken(token) => Self {
                 active: true,
@@ -148,7 +149,7 @@ impl IntrospectionApi {
         let form = form.0;
         let (client_id, secret) = (form.client_id.as_deref(), form.client_secret.as_deref());
         let caller = authenticate(&self.app, &header, client_id, secret, &context).await?;
-        // RFC 7662 section 2.1: without a secret anybody could fish for tokens.
+        // RFC 7662 section 2.1: a caller without a secret could scan for valid tokens.
         if caller.public() {
             return Err(OAuthError::invalid_client(false));
         }
@@ -156,7 +157,9 @@ impl IntrospectionApi {
             return Err(OAuthError::invalid_request("token is missing"));
         }
         let found = introspection::introspect(&self.app, &caller, &form.token).await?;
-        let told = found.map(|found| Introspection::of(&self.app.config.issuer, found)).unwrap_or_default();
-        Ok(Uncached(told))
+        let introspection = found
+            .map(|found| Introspection::from_active_token(&self.app.config.issuer, found))
+            .unwrap_or_default();
+        Ok(Uncached(introspection))
     }
 }

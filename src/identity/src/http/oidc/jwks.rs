@@ -1,9 +1,9 @@
-//! `/.well-known/jwks.json`: the public keys (RFC 7517 section 5).
+//! Answers `/.well-known/jwks.json`: the public keys (RFC 7517 section 5). Leaves the set of keys to `keys`.
 
 use poem::http::{HeaderMap, HeaderValue};
 use poem_openapi::{Object, OpenApi};
 
-use super::ready::{Answer, Ready, public_for};
+use super::ready::{CachedDocument, DocumentResponse, public_cache_control};
 use crate::{App, keys::jwks_max_age};
 
 pub struct JwksApi {
@@ -13,7 +13,7 @@ pub struct JwksApi {
 
 impl JwksApi {
     pub fn new(app: &App) -> Self {
-        Self { app: app.clone(), cache_control: public_for(jwks_max_age(&app.config)) }
+        Self { app: app.clone(), cache_control: public_cache_control(jwks_max_age(&app.config)) }
     }
 }
 
@@ -60,9 +60,9 @@ impl JwksApi {
     /// until the last token signed with it is dead, so a verifier that refreshes within `Cache-Control` meets no
     /// unknown `kid`.
     #[oai(path = "/.well-known/jwks.json", method = "get", operation_id = "jwks")]
-    async fn jwks(&self, headers: &HeaderMap) -> Answer<JwkSet> {
+    async fn jwks(&self, headers: &HeaderMap) -> DocumentResponse<JwkSet> {
         let keys = self.app.signing_keys.ring();
         let jwks = keys.jwks();
-        Ready::new(jwks.body.clone(), &jwks.etag, self.cache_control.clone()).answer(headers).into()
+        CachedDocument::new(jwks.body.clone(), &jwks.etag, self.cache_control.clone()).respond(headers).into()
     }
 }

@@ -1,4 +1,5 @@
-//! The protocol's endpoints: parse, call one use case, map.
+//! Defines the endpoints of OAuth 2.0 and OpenID Connect. Each handler parses the request, calls one use case
+//! and maps the outcome.
 
 pub mod authorize;
 pub mod browser_document;

@@ -1,4 +1,4 @@
-//! Defines `Ready`: a public document that is made before it is asked for, with its entity tag.
+//! Defines `CachedDocument`: a public document that is built before it is requested, with its entity tag.
 
 use std::{marker::PhantomData, time::Duration};
 
@@ -17,27 +17,27 @@ use poem_openapi::{
 };
 
 /// May be cached by anybody for so long.
-pub(super) fn public_for(max_age: Duration) -> HeaderValue {
+pub(super) fn public_cache_control(max_age: Duration) -> HeaderValue {
     HeaderValue::try_from(format!("public, max-age={}", max_age.as_secs()))
         .unwrap_or(HeaderValue::from_static("no-cache"))
 }
 
 /// The answer of an operation whose document says that it is a `T`.
-pub(super) struct Answer<T>(Response, PhantomData<fn() -> T>);
+pub(super) struct DocumentResponse<T>(Response, PhantomData<fn() -> T>);
 
-impl<T> From<Response> for Answer<T> {
+impl<T> From<Response> for DocumentResponse<T> {
     fn from(response: Response) -> Self {
         Self(response, PhantomData)
     }
 }
 
-impl<T> IntoResponse for Answer<T> {
+impl<T> IntoResponse for DocumentResponse<T> {
     fn into_response(self) -> Response {
         self.0
     }
 }
 
-impl<T: Type> ApiResponse for Answer<T> {
+impl<T: Type> ApiResponse for DocumentResponse<T> {
     fn meta() -> MetaResponses {
         let answer = |status, description, content| MetaResponse {
             description,
@@ -60,25 +60,25 @@ impl<T: Type> ApiResponse for Answer<T> {
     }
 }
 
-/// A document in memory. Cloning and answering copy nothing.
+/// A document in memory. Neither cloning nor responding copies the body.
 #[derive(Clone, Debug)]
-pub(super) struct Ready {
+pub(super) struct CachedDocument {
     body: Bytes,
     etag: HeaderValue,
     cache_control: HeaderValue,
 }
 
-impl Ready {
+impl CachedDocument {
     /// A JSON document under its entity tag.
     pub(super) fn new(body: Bytes, etag: &str, cache_control: HeaderValue) -> Self {
-        // Tags are made of characters that headers may have.
+        // Callers build entity tags from base64url or hex, so the conversion cannot fail.
         let etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("\"\""));
         Self { body, etag, cache_control }
     }
 
     /// The document, or 304 when the caller has it (RFC 9110 section 13.1.2).
-    pub(super) fn answer(&self, request: &HeaderMap) -> Response {
-        let known = request.get(IF_NONE_MATCH).is_some_and(|tags| self.matches(tags));
+    pub(super) fn respond(&self, request: &HeaderMap) -> Response {
+        let known = request.get(IF_NONE_MATCH).is_some_and(|tags| self.matches_etag(tags));
         let mut response = if known {
             StatusCode::NOT_MODIFIED.into_response()
         } else {
@@ -92,7 +92,7 @@ impl Ready {
     }
 
     /// Tags are compared weakly: `W/` does not matter here.
-    fn matches(&self, tags: &HeaderValue) -> bool {
+    fn matches_etag(&self, tags: &HeaderValue) -> bool {
         let (Ok(tags), Ok(own)) = (tags.to_str(), self.etag.to_str()) else { return false };
         tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == own)
     }

@@ -1,4 +1,4 @@
-//! `POST /oauth2/revoke` (RFC 7009).
+//! Answers `POST /oauth2/revoke` (RFC 7009). Leaves to `tokens::revocation` which grants end.
 
 use poem::Request;
 use poem_openapi::{ApiResponse, Object, OpenApi};
@@ -13,7 +13,7 @@ use crate::{
     core::Actor,
     http::{
         error::OAuthError,
-        oauth_form::{OAuthForm, Parameters},
+        oauth_form::{OAuthForm, OAuthFormParameters},
     },
     tokens::revocation,
 };
@@ -42,10 +42,10 @@ struct RevocationRequest {
     client_secret: Option<String>,
 }
 
-impl Parameters for RevocationRequest {}
+impl OAuthFormParameters for RevocationRequest {}
 
 #[derive(ApiResponse)]
-enum RevocationAnswer {
+enum RevocationResponse {
     /// The token is dead or was never alive, or it may not end its grant.
     #[oai(status = 200)]
     Revoked,
@@ -64,7 +64,7 @@ impl RevocationApi {
         request: &Request,
         header: HeaderCredentials,
         form: OAuthForm<RevocationRequest>,
-    ) -> Result<RevocationAnswer, OAuthError> {
+    ) -> Result<RevocationResponse, OAuthError> {
         let context = request_context(&self.app, request);
         let form = form.0;
         let (client_id, secret) = (form.client_id.as_deref(), form.client_secret.as_deref());
@@ -74,6 +74,6 @@ impl RevocationApi {
             return Err(OAuthError::invalid_request("token is missing"));
         }
         revocation::revoke(&self.app, &client, &form.token, &context).await?;
-        Ok(RevocationAnswer::Revoked)
+        Ok(RevocationResponse::Revoked)
     }
 }

@@ -1,4 +1,5 @@
-//! `POST /oauth2/token` (RFC 6749 section 3.2).
+//! Answers `POST /oauth2/token` (RFC 6749 section 3.2): authenticates the client and calls the use case of
+//! the grant type.
 
 use poem::Request;
 use poem_openapi::{Object, OpenApi, types::Example};
@@ -13,7 +14,7 @@ use crate::{
     core::Actor,
     http::{
         error::OAuthError,
-        oauth_form::{OAuthForm, Parameters},
+        oauth_form::{OAuthForm, OAuthFormParameters},
         uncached::Uncached,
     },
     tokens::{
@@ -60,7 +61,7 @@ struct TokenRequest {
     client_secret: Option<String>,
 }
 
-impl Parameters for TokenRequest {
+impl OAuthFormParameters for TokenRequest {
     const REPEATABLE: &'static [&'static str] = &["resource"];
 }
 
@@ -164,7 +165,7 @@ impl TokenApi {
             "" => return Err(OAuthError::invalid_request("grant_type is missing")),
             _ => return Err(OAuthError::new("unsupported_grant_type", "this grant_type is not supported")),
         };
-        let refused = |cause| OAuthError::of_token_request(client.client_id(), &form.grant_type, cause);
+        let refused = |cause| OAuthError::from_token_error(client.client_id(), &form.grant_type, cause);
         let issued = issued.map_err(refused)?;
         Ok(Uncached(issued.into()))
     }

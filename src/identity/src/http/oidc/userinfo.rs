@@ -1,4 +1,5 @@
-//! `GET` and `POST /oauth2/userinfo` (OpenID Connect Core section 5.3).
+//! Answers `GET` and `POST /oauth2/userinfo` (OpenID Connect Core section 5.3). Leaves to `tokens` whether
+//! the access token is accepted and which claims it releases.
 
 use poem::{Request, RequestBody, http::header::CONTENT_TYPE};
 use poem_openapi::{
@@ -11,9 +12,9 @@ use serde::Deserialize;
 use crate::{
     App,
     http::{
-        bearer::{self, BearerHeader, OpenId, RequiredScope},
+        bearer::{self, BearerHeader, OpenIdScope, RequiredScope},
         error::OAuthError,
-        oauth_form::{OAuthForm, Parameters},
+        oauth_form::{OAuthForm, OAuthFormParameters},
         uncached::Uncached,
     },
     tokens::{access_token, userinfo},
@@ -38,9 +39,9 @@ struct UserinfoRequest {
     access_token: Option<String>,
 }
 
-impl Parameters for UserinfoRequest {}
+impl OAuthFormParameters for UserinfoRequest {}
 
-/// A form that need not be there.
+/// A form that may be absent. A request without `Content-Type` counts as one without a form.
 struct OptionalForm(UserinfoRequest);
 
 impl<'a> ApiExtractor<'a> for OptionalForm {
@@ -197,8 +198,8 @@ impl UserinfoApi {
     ///
     /// OpenID Connect Core section 5.3. Needs an access token with the scope `openid`, whomever it is for.
     #[oai(path = "/userinfo", method = "get", operation_id = "userinfo")]
-    async fn get(&self, header: RequiredScope<OpenId>) -> Result<Uncached<Claims>, OAuthError> {
-        self.answer(header.0, None).await
+    async fn get(&self, header: RequiredScope<OpenIdScope>) -> Result<Uncached<Claims>, OAuthError> {
+        self.claims_response(header.0, None).await
     }
 
     /// Claims of the user, by POST
@@ -207,29 +208,29 @@ impl UserinfoApi {
     #[oai(path = "/userinfo", method = "post", operation_id = "userinfo_post")]
     async fn post(
         &self,
-        header: RequiredScope<OpenId>,
+        header: RequiredScope<OpenIdScope>,
         form: OptionalForm,
     ) -> Result<Uncached<Claims>, OAuthError> {
-        self.answer(header.0, form.0.access_token).await
+        self.claims_response(header.0, form.0.access_token).await
     }
 }
 
 impl UserinfoApi {
-    async fn answer(
+    async fn claims_response(
         &self,
         header: BearerHeader,
         form: Option<String>,
     ) -> Result<Uncached<Claims>, OAuthError> {
         let token = match (header, form) {
             // RFC 6750 section 2: "Clients MUST NOT use more than one method".
-            (BearerHeader::Token(_) | BearerHeader::Unusable, Some(_)) => {
+            (BearerHeader::Token(_) | BearerHeader::Malformed, Some(_)) => {
                 return Err(bearer::invalid_request("more than one access token"));
             }
             (BearerHeader::Token(token), None) | (BearerHeader::Absent, Some(token)) => token,
-            (BearerHeader::Unusable, None) => {
+            (BearerHeader::Malformed, None) => {
                 return Err(bearer::invalid_request("the Authorization header is not one Bearer token"));
             }
-            (BearerHeader::Absent, None) => return Err(bearer::no_token()),
+            (BearerHeader::Absent, None) => return Err(bearer::missing_token()),
         };
         let token = access_token::verify_for_userinfo(&self.app, &token).await?;
         Ok(Uncached(userinfo::released_claims(&token)?.into()))

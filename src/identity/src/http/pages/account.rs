@@ -1,11 +1,14 @@
-//! `/` and `/account`: who one is here, and the way out.
+//! Answers `/`, `/account` and the sign-out, and defines how every page finds its signed-in user.
+//!
+//! Owns the gate of the account pages: [`require_sign_in`] returns the user, or the login page to which the
+//! browser is redirected first. Leaves to [`Destination::requirement`] which authentication a page requires.
 
 use minijinja::{Value, context};
 use poem::Request;
 
 use super::{
-    Answer, Form, Page, PageError,
-    login::{Destination, Need, need_of},
+    Form, Page, PageError, PageResult,
+    login::{Destination, RequiredAction, required_action_for_page},
     see_other,
 };
 use crate::{
@@ -18,22 +21,22 @@ use crate::{
     sessions::{self, SignedInUser},
 };
 
-pub async fn home(app: App, request: Request) -> Answer {
-    match signed_in(&app, &request).await? {
+pub async fn home(app: App, request: Request) -> PageResult {
+    match signed_in_user(&app, &request).await? {
         Some(_) => Ok(see_other(Destination::Account.path())),
-        None => Page::of(&app, &request, None).show("pages/home.html", context! {}),
+        None => Page::from_request(&app, &request, None).show("pages/home.html", context! {}),
     }
 }
 
-pub async fn show(app: App, request: Request) -> Answer {
-    let signed_in = match enter(&app, &request, Destination::Account).await? {
+pub async fn show(app: App, request: Request) -> PageResult {
+    let signed_in = match require_sign_in(&app, &request, Destination::Account).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
     sessions::touch(&app, &signed_in.session).await?;
     let user = &signed_in.user;
-    let page = Page::of(&app, &request, None);
-    let notice = match Form::of_query(&request)?.get("done") {
+    let page = Page::from_request(&app, &request, None);
+    let notice = match Form::from_query(&request)?.get("done") {
         Some("totp-on") => page.message("totp-turned-on"),
         Some("totp-off") => page.message("totp-turned-off"),
         Some("password") => page.message("password-set"),
@@ -54,9 +57,9 @@ pub async fn show(app: App, request: Request) -> Answer {
     page.show("pages/account.html", values)
 }
 
-pub async fn sign_out(app: App, mut request: Request) -> Answer {
+pub async fn sign_out(app: App, mut request: Request) -> PageResult {
     Form::read(&app, &mut request).await?;
-    if let Some(signed_in) = signed_in(&app, &request).await? {
+    if let Some(signed_in) = signed_in_user(&app, &request).await? {
         let context = request_context(&app, &request);
         sessions::sign_out(&app, &context, &signed_in, EndCause::SignedOut).await?;
     }
@@ -66,7 +69,7 @@ pub async fn sign_out(app: App, mut request: Request) -> Answer {
 }
 
 /// Who is signed in in this browser.
-pub(super) async fn signed_in(app: &App, request: &Request) -> Result<Option<SignedInUser>, PageError> {
+pub(super) async fn signed_in_user(app: &App, request: &Request) -> Result<Option<SignedInUser>, PageError> {
     match security::session_secret(app, request) {
         Some(secret) => Ok(sessions::find(app, secret).await?),
         None => Ok(None),
@@ -74,18 +77,19 @@ pub(super) async fn signed_in(app: &App, request: &Request) -> Result<Option<Sig
 }
 
 /// The same for one page of ours: who has closed the account is there for keeping it only.
-pub(super) async fn signed_in_for(
+pub(super) async fn signed_in_user_for(
     app: &App,
     request: &Request,
     destination: Destination,
 ) -> Result<Option<SignedInUser>, PageError> {
     match (destination, security::session_secret(app, request)) {
         (Destination::Restore, Some(secret)) => Ok(sessions::find_of_closed_account(app, secret).await?),
-        _ => signed_in(app, request).await,
+        _ => signed_in_user(app, request).await,
     }
 }
 
-/// A change of how somebody signs in, as a form of theirs asks for it. A box that is not ticked is not sent.
+/// The change of a credential that a form requests. An unticked checkbox is not sent, so an absent field
+/// means that the other sessions stay.
 pub(super) fn credential_change<'a>(
     signed_in: &'a SignedInUser,
     form: &Form,
@@ -96,26 +100,26 @@ pub(super) fn credential_change<'a>(
 }
 
 /// Lets somebody into a page of ours, or says where to sign in for it first.
-pub(super) async fn enter(
+pub(super) async fn require_sign_in(
     app: &App,
     request: &Request,
     destination: Destination,
 ) -> Result<Result<SignedInUser, String>, PageError> {
-    let signed_in = signed_in_for(app, request, destination).await?;
-    let (_, need) = need_of(app, destination, signed_in.as_ref()).await?;
+    let signed_in = signed_in_user_for(app, request, destination).await?;
+    let (_, need) = required_action_for_page(app, destination, signed_in.as_ref()).await?;
     Ok(match signed_in {
-        Some(signed_in) if need == Need::Nothing => Ok(signed_in),
-        _ => Err(format!("/login?to={}", destination.word())),
+        Some(signed_in) if need == RequiredAction::Nothing => Ok(signed_in),
+        _ => Err(format!("/login?to={}", destination.query_value())),
     })
 }
 
 /// The same for a form that changes the account: it is counted.
-pub(super) async fn enter_to_change(
+pub(super) async fn require_sign_in_for_change(
     app: &App,
     request: &Request,
     destination: Destination,
 ) -> Result<Result<SignedInUser, String>, PageError> {
-    let entered = enter(app, request, destination).await?;
+    let entered = require_sign_in(app, request, destination).await?;
     if let Ok(signed_in) = &entered {
         change_limit::count_change(app, &signed_in.user).await?;
     }

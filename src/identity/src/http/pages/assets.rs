@@ -1,4 +1,4 @@
-//! Serves the files that pages load (see [`crate::assets`]).
+//! Answers `/assets/HASH/NAME`: the files that pages load. Leaves content and hashes to [`crate::assets`].
 
 use poem::{
     Request, Response,
@@ -8,21 +8,21 @@ use poem::{
     },
 };
 
-use super::{Answer, Refusal};
+use super::{PageErrorKind, PageResult};
 use crate::App;
 
 /// For an address that holds the hash of what it answers.
-const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// For an address of another version.
-const ASK_AGAIN: HeaderValue = HeaderValue::from_static("public, no-cache");
+const REVALIDATE: HeaderValue = HeaderValue::from_static("public, no-cache");
 
-pub async fn show(app: App, request: Request) -> Answer {
+pub async fn show(app: App, request: Request) -> PageResult {
     let asset = app.templates.assets().find(request.raw_path_param("name").unwrap_or_default());
-    let asset = asset.ok_or(Refusal::NotFound)?;
+    let asset = asset.ok_or(PageErrorKind::NotFound)?;
     let named = request.raw_path_param("hash") == Some(asset.hash.as_str());
     let etag = format!("\"{}\"", asset.hash);
     let answer = Response::builder()
-        .header(CACHE_CONTROL, if named { FOR_EVER } else { ASK_AGAIN })
+        .header(CACHE_CONTROL, if named { IMMUTABLE } else { REVALIDATE })
         .header(ETAG, &etag)
         .header(CONTENT_TYPE, asset.media_type);
     if request.headers().get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {

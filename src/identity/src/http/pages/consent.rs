@@ -1,4 +1,5 @@
-//! `/consent`: may this client have what it asks for?
+//! Answers `/consent`: the page that asks the user to allow or deny a client's request. Leaves to
+//! `authorization` whether consent is required and what is stored.
 
 use std::time::Duration;
 
@@ -6,9 +7,9 @@ use minijinja::{Value, context};
 use poem::Request;
 
 use super::{
-    Answer, Form, Page, PageError,
-    asker::asker,
-    login::{find_pending, onward, page_of},
+    Form, Page, PageError, PageResult,
+    asker::requesting_client,
+    login::{find_pending, page_for_request, resume_path},
     see_other,
 };
 use crate::{
@@ -19,35 +20,35 @@ use crate::{
     sessions::{self, SignedInUser},
 };
 
-pub async fn show(app: App, request: Request) -> Answer {
-    let (pending, signed_in) = load(&app, &request, &Form::of_query(&request)?).await?;
-    let page = page_of(&app, &request, &pending);
+pub async fn show(app: App, request: Request) -> PageResult {
+    let (pending, signed_in) = load(&app, &request, &Form::from_query(&request)?).await?;
+    let page = page_for_request(&app, &request, &pending);
     match (authorization::next_step_of(&app, &pending, signed_in.as_ref()).await?, signed_in) {
         (AuthorizationStep::Consent, Some(signed_in)) => {
             page.show("pages/consent.html", values(&app, &page, &pending, &signed_in))
         }
         // Another question comes first, or none is left.
-        _ => Ok(see_other(&onward(&pending.handle))),
+        _ => Ok(see_other(&resume_path(&pending.handle))),
     }
 }
 
-pub async fn submit(app: App, mut request: Request) -> Answer {
+pub async fn submit(app: App, mut request: Request) -> PageResult {
     let form = Form::read(&app, &mut request).await?;
     let (pending, signed_in) = load(&app, &request, &form).await?;
     let handle = &pending.handle;
-    let Some(signed_in) = signed_in else { return Ok(see_other(&onward(handle))) };
+    let Some(signed_in) = signed_in else { return Ok(see_other(&resume_path(handle))) };
     let allow = match form.get("answer") {
         Some("allow") => true,
         Some("deny") => false,
-        _ => return Err(super::Refusal::Malformed.into()),
+        _ => return Err(super::PageErrorKind::Malformed.into()),
     };
     let browser = security::browser_secret(&app, &request).unwrap_or_default();
     let context = request_context(&app, &request);
     let answer = ConsentAnswer { handle, browser_secret: browser, allow };
     match authorization::record_consent(&app, &context, &signed_in, answer).await {
-        Ok(stored) => Ok(see_other(&onward(&stored))),
+        Ok(stored) => Ok(see_other(&resume_path(&stored))),
         Err(InteractionError::StepOutOfOrder | InteractionError::SessionEnded(_)) => {
-            Ok(see_other(&onward(handle)))
+            Ok(see_other(&resume_path(handle)))
         }
         Err(cause) => Err(cause.into()),
     }
@@ -70,12 +71,12 @@ async fn load(
 fn values(app: &App, page: &Page, pending: &PendingRequest, signed_in: &SignedInUser) -> Value {
     let request = pending.handle.to_string();
     let permissions: Vec<_> =
-        pending.request.scope.iter().map(|scope| permission(app, page, scope)).collect();
+        pending.request.scope.iter().map(|scope| scope_values(app, page, scope)).collect();
     context! {
-        asker => asker(app, &pending.client, Some(&pending.request.redirect_uri)),
+        asker => requesting_client(app, &pending.client, Some(&pending.request.redirect_uri)),
         user => signed_in.user.email.as_str(),
         permissions,
-        lifetime => pending.client.may_use(GrantType::RefreshToken).then(|| lifetime(app)),
+        lifetime => pending.client.may_use(GrantType::RefreshToken).then(|| grant_lifetime_values(app)),
         flow => context! {
             form_token => page.form_token(),
             start_over => format!("/login?request={request}&start=over"),
@@ -86,7 +87,7 @@ fn values(app: &App, page: &Page, pending: &PendingRequest, signed_in: &SignedIn
 }
 
 /// What a scope allows, in a few words.
-pub(super) fn title(app: &App, page: &Page, scope: &str) -> Value {
+pub(super) fn scope_title(app: &App, page: &Page, scope: &str) -> Value {
     let resources = app.resources();
     match resources.find_by_scope(scope) {
         None => page.message(&format!("scope-{scope}")).unwrap_or_else(|| scope.into()),
@@ -98,7 +99,7 @@ pub(super) fn title(app: &App, page: &Page, scope: &str) -> Value {
 }
 
 /// A scope as a person understands it: the issuer's by message, a resource's by its own description.
-fn permission(app: &App, page: &Page, scope: &str) -> Value {
+fn scope_values(app: &App, page: &Page, scope: &str) -> Value {
     let resources = app.resources();
     let detail = match resources.find_by_scope(scope) {
         None => page.message(&format!("scope-{scope}-detail")),
@@ -106,11 +107,11 @@ fn permission(app: &App, page: &Page, scope: &str) -> Value {
             page.message_with("at-resource", &[("name", Value::from(resource.row.name.as_str()))])
         }
     };
-    context! { title => title(app, page, scope), detail }
+    context! { title => scope_title(app, page, scope), detail }
 }
 
 /// How long the client can go on without asking again.
-fn lifetime(app: &App) -> Value {
+fn grant_lifetime_values(app: &App) -> Value {
     let days = |lifetime: Duration| lifetime.as_secs().div_ceil(24 * 60 * 60);
     let tokens = &app.config.tokens;
     context! {

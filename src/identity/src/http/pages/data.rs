@@ -1,4 +1,5 @@
-//! `/account/data`: everything that is kept about one's own account, as a file.
+//! Answers `/account/data`: the export of the user's own data as a file. Leaves the content to
+//! `accounts::export`.
 
 use minijinja::context;
 use poem::{
@@ -7,8 +8,8 @@ use poem::{
 };
 
 use super::{
-    Answer, Form, Page, PageError,
-    account::{enter, enter_to_change},
+    Form, Page, PageError, PageResult,
+    account::{require_sign_in, require_sign_in_for_change},
     login::Destination,
     see_other,
 };
@@ -18,20 +19,20 @@ use crate::{
     http::{account::data::ATTACHMENT, request_context},
 };
 
-pub async fn show(app: App, request: Request) -> Answer {
-    match enter(&app, &request, Destination::Data).await? {
+pub async fn show(app: App, request: Request) -> PageResult {
+    match require_sign_in(&app, &request, Destination::Data).await? {
         Ok(_) => {
             let values = context! { here => "data", most => export::MAX_EVENTS };
-            Page::of(&app, &request, None).show("pages/account-data.html", values)
+            Page::from_request(&app, &request, None).show("pages/account-data.html", values)
         }
         Err(sign_in) => Ok(see_other(&sign_in)),
     }
 }
 
 /// `POST /account/data`: the file.
-pub async fn export(app: App, mut request: Request) -> Answer {
+pub async fn export(app: App, mut request: Request) -> PageResult {
     Form::read(&app, &mut request).await?;
-    let signed_in = match enter_to_change(&app, &request, Destination::Data).await? {
+    let signed_in = match require_sign_in_for_change(&app, &request, Destination::Data).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };

@@ -1,16 +1,17 @@
-//! `/account/delete` and `/account/restore`: the end of one's own account, and the way back from there.
+//! Answers `/account/delete` and `/account/restore`: the closing of the user's own account, and its
+//! restoration within the grace period.
 //!
-//! Who signs in to a closed account is led to the second page, whatever the sign-in was for, and has a session that opens
-//! no other one.
+//! A login to a closed account leads to the restore page, whatever the login was for. The session of that
+//! login opens no other page.
 
 use minijinja::context;
 use poem::{Request, Response};
 use postern_service::clock::Timestamp;
 
 use super::{
-    Answer, Form, Page, PageError, Refusal,
-    account::{enter, signed_in},
-    login::{Destination, find_pending, onward, page_of},
+    Form, Page, PageError, PageErrorKind, PageResult,
+    account::{require_sign_in, signed_in_user},
+    login::{Destination, find_pending, page_for_request, resume_path},
     see_other,
 };
 use crate::{
@@ -23,26 +24,26 @@ use crate::{
     sessions::{self, SignedInUser},
 };
 
-pub async fn show(app: App, request: Request) -> Answer {
-    match enter(&app, &request, Destination::Delete).await? {
+pub async fn show(app: App, request: Request) -> PageResult {
+    match require_sign_in(&app, &request, Destination::Delete).await? {
         Ok(SignedInUser { user, .. }) => {
             let end = app.clock.now() + app.config.registration.deletion_grace.duration();
             let values =
                 context! { here => "data", email => user.email, deletion_at => readable::format_minute(end) };
-            Page::of(&app, &request, None).show("pages/account-delete.html", values)
+            Page::from_request(&app, &request, None).show("pages/account-delete.html", values)
         }
         Err(sign_in) => Ok(see_other(&sign_in)),
     }
 }
 
 /// `POST /account/delete`: closes the account.
-pub async fn close(app: App, mut request: Request) -> Answer {
+pub async fn close(app: App, mut request: Request) -> PageResult {
     Form::read(&app, &mut request).await?;
-    let signed_in = match enter(&app, &request, Destination::Delete).await? {
+    let signed_in = match require_sign_in(&app, &request, Destination::Delete).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    let page = Page::of(&app, &request, None);
+    let page = Page::from_request(&app, &request, None);
     let deletion_at = deletion::close(&app, signed_in.principal(), &request_context(&app, &request)).await?;
     let date = [("date", readable::format_minute(deletion_at).into())];
     let values = context! {
@@ -58,15 +59,15 @@ pub async fn close(app: App, mut request: Request) -> Answer {
 }
 
 /// `GET /account/restore`: for who has signed in to a closed account.
-pub async fn show_closed(app: App, request: Request) -> Answer {
-    let SignedInUser { user, .. } = match enter_closed(&app, &request).await? {
+pub async fn show_restore(app: App, request: Request) -> PageResult {
+    let SignedInUser { user, .. } = match require_closed_account_sign_in(&app, &request).await? {
         Ok(closed) => closed,
         Err(elsewhere) => return Ok(elsewhere),
     };
-    let pending = pending(&app, &request, &Form::of_query(&request)?).await;
+    let pending = find_continued_request(&app, &request, &Form::from_query(&request)?).await;
     let page = match &pending {
-        Some(pending) => page_of(&app, &request, pending),
-        None => Page::of(&app, &request, None),
+        Some(pending) => page_for_request(&app, &request, pending),
+        None => Page::from_request(&app, &request, None),
     };
     let values = context! {
         email => user.email,
@@ -77,9 +78,9 @@ pub async fn show_closed(app: App, request: Request) -> Answer {
 }
 
 /// `POST /account/restore`: keeps the account, or leaves it closed.
-pub async fn restore(app: App, mut request: Request) -> Answer {
+pub async fn restore(app: App, mut request: Request) -> PageResult {
     let form = Form::read(&app, &mut request).await?;
-    let signed_in = match enter_closed(&app, &request).await? {
+    let signed_in = match require_closed_account_sign_in(&app, &request).await? {
         Ok(closed) => closed,
         Err(elsewhere) => return Ok(elsewhere),
     };
@@ -87,8 +88,8 @@ pub async fn restore(app: App, mut request: Request) -> Answer {
     match form.get("keep") {
         Some("yes") => {
             deletion::restore(&app, signed_in.principal(), &context).await?;
-            Ok(match pending(&app, &request, &form).await {
-                Some(pending) => see_other(&onward(&pending.handle)),
+            Ok(match find_continued_request(&app, &request, &form).await {
+                Some(pending) => see_other(&resume_path(&pending.handle)),
                 None => see_other("/account?done=restored"),
             })
         }
@@ -98,19 +99,22 @@ pub async fn restore(app: App, mut request: Request) -> Answer {
             security::clear_session(&app, &mut response);
             Ok(response)
         }
-        _ => Err(Refusal::Malformed.into()),
+        _ => Err(PageErrorKind::Malformed.into()),
     }
 }
 
 /// Who has signed in to a closed account, or where to go instead.
-async fn enter_closed(app: &App, request: &Request) -> Result<Result<SignedInUser, Response>, PageError> {
-    if signed_in(app, request).await?.is_some() {
+async fn require_closed_account_sign_in(
+    app: &App,
+    request: &Request,
+) -> Result<Result<SignedInUser, Response>, PageError> {
+    if signed_in_user(app, request).await?.is_some() {
         return Ok(Err(see_other(Destination::Account.path())));
     }
-    Ok(enter(app, request, Destination::Restore).await?.map_err(|sign_in| see_other(&sign_in)))
+    Ok(require_sign_in(app, request, Destination::Restore).await?.map_err(|sign_in| see_other(&sign_in)))
 }
 
 /// The request for which the sign-in was, while it waits.
-async fn pending(app: &App, request: &Request, fields: &Form) -> Option<PendingRequest> {
+async fn find_continued_request(app: &App, request: &Request, fields: &Form) -> Option<PendingRequest> {
     find_pending(app, fields.get("request")?, security::browser_secret(app, request)).await.ok()
 }

@@ -1,23 +1,24 @@
-//! `/account/email` and `/confirm-email`: how people change the address of their account; `/undo-email-change`: how its
-//! owner takes the change back when it was somebody else.
+//! Answers `/account/email` and `/confirm-email`, with which users change the email of their account, and
+//! `/undo-email-change`, with which the owner reverts a change that somebody else made.
 //!
 //! ```text
-//!   /account/email ──► a mail to the new address ──► /confirm-email ──► done
-//!                                     not signed in: │    ▲
-//!                                                    └──► /login
+//!   /account/email ──► a mail to the new email ──► /confirm-email ──► done
+//!                                   not signed in: │    ▲
+//!                                                  └──► /login
 //! ```
 //!
-//! The mailed link opens a page with a button and does nothing by itself; the button is there only for who is signed in
-//! to that very account. While somebody signs in for it, the link's token waits in a cookie. The link that undoes a
-//! change asks for no sign-in, because a thief has ended those of the owner.
+//! The page of the mailed link has a button and changes nothing when it is loaded. The button is shown only
+//! to a user who is signed in to the account whose email changes. During the sign-in a cookie keeps the
+//! link's token. The undo link requires no sign-in, because a thief who changed the email has ended the
+//! owner's sessions. Leaves the rules to `accounts::email_change` and `accounts::email_undo`.
 
 use minijinja::{Value, context};
 use poem::{IntoResponse as _, Request, Response, http::StatusCode};
 
 use super::{
-    Answer, Form, Page, PageError,
-    account::{enter, enter_to_change, signed_in},
-    accounts::{Mistake, mistake, show as show_form},
+    Form, Page, PageError, PageResult,
+    account::{require_sign_in, require_sign_in_for_change, signed_in_user},
+    accounts::{FormError, form_error, show_form},
     login::Destination,
     see_other,
 };
@@ -32,28 +33,28 @@ use crate::{
     sessions::SignedInUser,
 };
 
-pub async fn show(app: App, request: Request) -> Answer {
-    let signed_in = match enter(&app, &request, Destination::Email).await? {
+pub async fn show(app: App, request: Request) -> PageResult {
+    let signed_in = match require_sign_in(&app, &request, Destination::Email).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    let page = Page::of(&app, &request, None);
-    let sent = Form::of_query(&request)?.get("sent").is_some();
+    let page = Page::from_request(&app, &request, None);
+    let sent = Form::from_query(&request)?.get("sent").is_some();
     let notice = sent.then(|| page.message("email-change-sent")).flatten();
     show_email(&page, &signed_in, notice, "", None)
 }
 
-pub async fn submit(app: App, mut request: Request) -> Answer {
+pub async fn submit(app: App, mut request: Request) -> PageResult {
     let form = Form::read(&app, &mut request).await?;
-    let signed_in = match enter_to_change(&app, &request, Destination::Email).await? {
+    let signed_in = match require_sign_in_for_change(&app, &request, Destination::Email).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    let page = Page::of(&app, &request, None);
-    let email = form.typed("email");
+    let page = Page::from_request(&app, &request, None);
+    let email = form.value_or_empty("email");
     match email_change::request(&app, signed_in.principal(), email, page.context()).await {
         Ok(()) => Ok(see_other("/account/email?sent=yes")),
-        Err(cause) => match mistake(&page, &cause) {
+        Err(cause) => match form_error(&page, &cause) {
             Some(mistake) => show_email(&page, &signed_in, None, email, Some(mistake)),
             None => Err(cause.into()),
         },
@@ -65,19 +66,22 @@ fn show_email(
     signed_in: &SignedInUser,
     notice: Option<Value>,
     email: &str,
-    mistake: Option<Mistake>,
-) -> Answer {
+    mistake: Option<FormError>,
+) -> PageResult {
     let current = signed_in.user.email.as_str();
     let values = context! { here => "email", current, notice, email };
     show_form(page, "pages/account-email.html", values, mistake)
 }
 
 /// `GET /confirm-email`: the mailed link, or the way back from the sign-in that it asked for.
-pub async fn confirm(app: App, request: Request) -> Answer {
-    let query = Form::of_query(&request)?;
-    let token = query.get("token").or_else(|| security::confirming(&app, &request)).ok_or_else(over)?;
-    let page = Page::of(&app, &request, None);
-    match owner(&app, &request, &page, token).await? {
+pub async fn confirm(app: App, request: Request) -> PageResult {
+    let query = Form::from_query(&request)?;
+    let token = query
+        .get("token")
+        .or_else(|| security::confirming(&app, &request))
+        .ok_or_else(invalid_confirmation_link)?;
+    let page = Page::from_request(&app, &request, None);
+    match require_owner(&app, &request, &page, token).await? {
         Ok((_, change)) => {
             let values = context! { token, account => change.user.email, email => change.email };
             page.show("pages/confirm-email.html", values)
@@ -86,11 +90,11 @@ pub async fn confirm(app: App, request: Request) -> Answer {
     }
 }
 
-pub async fn submit_confirmation(app: App, mut request: Request) -> Answer {
+pub async fn submit_confirmation(app: App, mut request: Request) -> PageResult {
     let form = Form::read(&app, &mut request).await?;
-    let page = Page::of(&app, &request, None);
-    let token = form.typed("token");
-    let signed_in = match owner(&app, &request, &page, token).await? {
+    let page = Page::from_request(&app, &request, None);
+    let token = form.value_or_empty("token");
+    let signed_in = match require_owner(&app, &request, &page, token).await? {
         Ok((signed_in, _)) => signed_in,
         Err(elsewhere) => return Ok(elsewhere),
     };
@@ -107,28 +111,30 @@ pub async fn submit_confirmation(app: App, mut request: Request) -> Answer {
             security::clear_confirming(&app, &mut response);
             Ok(response)
         }
-        Err(AccountError::InvalidLink | AccountError::LinkForOtherAccount) => Err(over()),
+        Err(AccountError::InvalidLink | AccountError::LinkForOtherAccount) => {
+            Err(invalid_confirmation_link())
+        }
         Err(cause) => Err(cause.into()),
     }
 }
 
 /// The owner of the account whose address a link changes, signed in lately, with the change. Otherwise the page that says
 /// what to do first: the link does nothing in the session of another account, nor without one.
-async fn owner(
+async fn require_owner(
     app: &App,
     request: &Request,
     page: &Page,
     token: &str,
 ) -> Result<Result<(SignedInUser, PendingEmailChange), Response>, PageError> {
-    let change = email_change::find_pending(app, token).await?.ok_or_else(over)?;
+    let change = email_change::find_pending(app, token).await?.ok_or_else(invalid_confirmation_link)?;
     let (account, email) = (&change.user.email, &change.email);
-    if let Some(SignedInUser { user, .. }) = signed_in(app, request).await?
+    if let Some(SignedInUser { user, .. }) = signed_in_user(app, request).await?
         && user.id != change.user.id
     {
         let values = context! { account, email, signed_in => user.email };
         return Ok(Err(page.show("pages/confirm-email-elsewhere.html", values)?));
     }
-    Ok(match enter(app, request, Destination::ConfirmEmail).await? {
+    Ok(match require_sign_in(app, request, Destination::ConfirmEmail).await? {
         Ok(signed_in) => Ok((signed_in, change)),
         Err(sign_in) => {
             let values = context! { account, email, sign_in };
@@ -140,22 +146,22 @@ async fn owner(
 }
 
 /// `GET /undo-email-change`: the link in the notice to the former mailbox.
-pub async fn undo(app: App, request: Request) -> Answer {
-    let query = Form::of_query(&request)?;
-    let token = query.get("token").ok_or_else(undo_over)?;
-    let email = email_undo::former_email(&app, token).await?.ok_or_else(undo_over)?;
-    let page = Page::of(&app, &request, None);
+pub async fn undo(app: App, request: Request) -> PageResult {
+    let query = Form::from_query(&request)?;
+    let token = query.get("token").ok_or_else(invalid_undo_link)?;
+    let email = email_undo::former_email(&app, token).await?.ok_or_else(invalid_undo_link)?;
+    let page = Page::from_request(&app, &request, None);
     page.show("pages/undo-email-change.html", context! { token, email })
 }
 
-pub async fn submit_undo(app: App, mut request: Request) -> Answer {
+pub async fn submit_undo(app: App, mut request: Request) -> PageResult {
     let form = Form::read(&app, &mut request).await?;
-    let page = Page::of(&app, &request, None);
-    let undone = email_undo::undo(&app, form.typed("token"), page.context()).await;
+    let page = Page::from_request(&app, &request, None);
+    let undone = email_undo::undo(&app, form.value_or_empty("token"), page.context()).await;
     let (status, title, text, email) = match undone {
         Ok(email) => (StatusCode::OK, "email-undone", "email-undone-text", Some(email)),
         Err(AccountError::EmailInUse) => (StatusCode::CONFLICT, "email-in-use", "email-in-use-text", None),
-        Err(AccountError::InvalidLink) => return Err(undo_over()),
+        Err(AccountError::InvalidLink) => return Err(invalid_undo_link()),
         Err(cause) => return Err(cause.into()),
     };
     let values = context! {
@@ -170,12 +176,12 @@ pub async fn submit_undo(app: App, mut request: Request) -> Answer {
 }
 
 /// A link that undoes nothing any more: the account is found by signing in to it.
-fn undo_over() -> PageError {
-    PageError::from(super::Refusal::LinkOver).way_on("/login?to=account".to_owned(), "sign-in")
+fn invalid_undo_link() -> PageError {
+    PageError::from(super::PageErrorKind::InvalidLink).next_link("/login?to=account".to_owned(), "sign-in")
 }
 
 /// A link that does not work any more: another one is asked for from the account.
-fn over() -> PageError {
-    PageError::from(super::Refusal::LinkOver)
-        .way_on(Destination::Account.path().to_owned(), "error-to-account")
+fn invalid_confirmation_link() -> PageError {
+    PageError::from(super::PageErrorKind::InvalidLink)
+        .next_link(Destination::Account.path().to_owned(), "error-to-account")
 }

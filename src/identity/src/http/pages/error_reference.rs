@@ -1,13 +1,13 @@
-//! `/errors/REFERENCE`: what the reference of a refused request means, and who can look it up.
+//! Answers `/errors/REFERENCE`: what the reference of a failed request means, and who can look it up.
 //!
-//! The page is the same for every reference, used or not, and nothing is read or written for it: what a refusal was about
+//! The page is the same for every reference, used or not, and nothing is read or written for it. The cause
 //! stays in the log, where an operator finds it by the reference.
 
 use minijinja::context;
 use poem::Request;
 use postern_service::telemetry::RequestId;
 
-use super::{Answer, Page, Refusal};
+use super::{Page, PageErrorKind, PageResult};
 use crate::{App, config};
 
 pub fn path() -> String {
@@ -15,9 +15,9 @@ pub fn path() -> String {
 }
 
 /// `GET /errors/:reference`. What no request ever had as its reference is not shown.
-pub async fn show(app: App, request: Request) -> Answer {
+pub async fn show(app: App, request: Request) -> PageResult {
     let named = request.raw_path_param("reference").unwrap_or_default();
-    let reference = RequestId::parse(named).ok_or(Refusal::NotFound)?;
-    let page = Page::asked_for(&app, &request);
+    let reference = RequestId::parse(named).ok_or(PageErrorKind::NotFound)?;
+    let page = Page::from_ui_locales_query(&app, &request);
     page.show("pages/error-reference.html", context! { reference => reference.as_str() })
 }

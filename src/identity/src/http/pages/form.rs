@@ -1,23 +1,24 @@
-//! Reads the forms of our own pages: strictly, and only from a page of ours in the same browser.
+//! Defines `Form`: the fields of a form or query, read strictly. A posted form must come from a page of this
+//! issuer in the same browser.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use poem::Request;
 use postern_service::body;
 
-use super::{PageError, Refusal};
+use super::{PageError, PageErrorKind};
 use crate::{App, http::security};
 
-/// The fields of a posted form, or the parameters of a page's address.
+/// The fields of a posted form, or the query parameters of a page.
 #[derive(Clone, Debug)]
 pub struct Form {
     fields: BTreeMap<String, String>,
 }
 
 impl Form {
-    /// Reads a posted form and checks where it comes from (see [`security::own_form`]).
+    /// Reads a posted form, and verifies origin and CSRF token (see [`security::verify_own_form`]).
     pub async fn read(app: &App, request: &mut Request) -> Result<Self, PageError> {
-        // Before the body: who may not post need not be listened to.
+        // The origin is checked before the body is read, so that a foreign form costs little.
         security::own_site(app, request.headers())?;
         body::expect_media_type(request.headers(), "application/x-www-form-urlencoded")?;
         let bytes = body::read(request.take_body()).await?;
@@ -27,37 +28,37 @@ impl Form {
     }
 
     /// Reads the query of a page's address.
-    pub fn of_query(request: &Request) -> Result<Self, PageError> {
+    pub fn from_query(request: &Request) -> Result<Self, PageError> {
         Self::parse(request.uri().query().unwrap_or_default().as_bytes())
     }
 
-    /// Each name once, no NUL, and nothing that is not UTF-8 (it was decoded to U+FFFD).
+    /// Rejects repeated names, NUL, and invalid UTF-8, which the decoder has replaced by U+FFFD.
     fn parse(bytes: &[u8]) -> Result<Self, PageError> {
         let mut fields = BTreeMap::new();
         for (name, value) in url::form_urlencoded::parse(bytes) {
             if value.contains(['\0', char::REPLACEMENT_CHARACTER]) {
-                return Err(Refusal::Malformed.into());
+                return Err(PageErrorKind::Malformed.into());
             }
             match fields.entry(name.into_owned()) {
                 Entry::Vacant(field) => field.insert(value.into_owned()),
-                Entry::Occupied(_) => return Err(Refusal::Malformed.into()),
+                Entry::Occupied(_) => return Err(PageErrorKind::Malformed.into()),
             };
         }
         Ok(Self { fields })
     }
 
-    /// A field; an empty one counts as missing.
+    /// Returns a field. An empty field counts as missing.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.fields.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// Whether it has a field, empty or not.
-    pub fn has(&self, name: &str) -> bool {
+    pub fn contains(&self, name: &str) -> bool {
         self.fields.contains_key(name)
     }
 
     /// A field as it was typed.
-    pub fn typed(&self, name: &str) -> &str {
+    pub fn value_or_empty(&self, name: &str) -> &str {
         self.fields.get(name).map_or("", String::as_str)
     }
 }

@@ -1,12 +1,13 @@
-//! `/register?invitation=TOKEN`: how somebody who was invited makes the account.
+//! Answers `/register?invitation=TOKEN`: the registration of an invited user. Leaves the rules to
+//! `accounts::invitations`.
 
 use minijinja::context;
 use poem::Request;
 
 use super::{
-    Answer, Form, Page, PageError, Refusal,
-    accounts::{Mistake, length_hint, mistake, show as show_form},
-    way::Way,
+    Form, Page, PageError, PageErrorKind, PageResult,
+    accounts::{FormError, form_error, length_hint, show_form},
+    way::Continuation,
 };
 use crate::{
     App,
@@ -16,23 +17,25 @@ use crate::{
 };
 
 /// `GET`: the mailed link. The address is that of the invitation.
-pub(super) async fn show(app: &App, request: &Request, token: &str) -> Answer {
-    let email = invited(app, token).await?;
+pub(super) async fn show(app: &App, request: &Request, token: &str) -> PageResult {
+    let email = require_invited_email(app, token).await?;
     let fields = InvitationFields { token, email: &email, name: "" };
-    show_invitation(app, &Page::of(app, request, None), fields, None)
+    show_invitation(app, &Page::from_request(app, request, None), fields, None)
 }
 
-pub(super) async fn submit(app: &App, request: &Request, form: &Form, token: &str) -> Answer {
-    let page = Page::of(app, request, None);
-    let name = form.typed("name");
+pub(super) async fn submit(app: &App, request: &Request, form: &Form, token: &str) -> PageResult {
+    let page = Page::from_request(app, request, None);
+    let name = form.value_or_empty("name");
     let profile = Profile { name: form.get("name").map(str::to_owned), ..Profile::default() };
     let context = request_context(app, request);
-    match invitations::accept(app, token, form.typed("password"), profile, &context).await {
-        Ok(_) => Way::on(app, request, None).await?.done("email-verified", "invited-text"),
-        Err(AccountError::InvalidLink) => Err(over()),
-        Err(cause) => match mistake(&page, &cause) {
+    match invitations::accept(app, token, form.value_or_empty("password"), profile, &context).await {
+        Ok(_) => Continuation::from_request_id(app, request, None)
+            .await?
+            .show_completed("email-verified", "invited-text"),
+        Err(AccountError::InvalidLink) => Err(invalid_invitation()),
+        Err(cause) => match form_error(&page, &cause) {
             Some(mistake) => {
-                let email = invited(app, token).await?;
+                let email = require_invited_email(app, token).await?;
                 show_invitation(app, &page, InvitationFields { token, email: &email, name }, Some(mistake))
             }
             None => Err(cause.into()),
@@ -40,16 +43,16 @@ pub(super) async fn submit(app: &App, request: &Request, form: &Form, token: &st
     }
 }
 
-async fn invited(app: &App, token: &str) -> Result<String, PageError> {
-    invitations::find_invited_email(app, token).await?.ok_or_else(over)
+async fn require_invited_email(app: &App, token: &str) -> Result<String, PageError> {
+    invitations::find_invited_email(app, token).await?.ok_or_else(invalid_invitation)
 }
 
 /// An invitation that does not work any more may have been used: by somebody with an account.
-fn over() -> PageError {
-    PageError::from(Refusal::LinkOver).way_on("/login?to=account".to_owned(), "have-an-account")
+fn invalid_invitation() -> PageError {
+    PageError::from(PageErrorKind::InvalidLink).next_link("/login?to=account".to_owned(), "have-an-account")
 }
 
-/// What the form shows again after a mistake.
+/// The values that the form shows again after an error.
 #[derive(Clone, Copy)]
 struct InvitationFields<'a> {
     token: &'a str,
@@ -57,7 +60,12 @@ struct InvitationFields<'a> {
     name: &'a str,
 }
 
-fn show_invitation(app: &App, page: &Page, fields: InvitationFields<'_>, mistake: Option<Mistake>) -> Answer {
+fn show_invitation(
+    app: &App,
+    page: &Page,
+    fields: InvitationFields<'_>,
+    mistake: Option<FormError>,
+) -> PageResult {
     let InvitationFields { token, email, name } = fields;
     let hint = length_hint(page, app.config.password.min_length);
     show_form(page, "pages/invitation.html", context! { token, email, name, hint }, mistake)

@@ -1,11 +1,11 @@
-//! `/logged-out`: the end of a sign-out that leads nowhere else.
+//! Answers `/logged-out`: the page after a sign-out without a redirect to a client.
 
 use minijinja::context;
 use poem::Request;
 
-use super::{Answer, Page};
+use super::{Page, PageResult};
 use crate::App;
 
-pub async fn show(app: App, request: Request) -> Answer {
-    Page::asked_for(&app, &request).show("pages/logged-out.html", context! {})
+pub async fn show(app: App, request: Request) -> PageResult {
+    Page::from_ui_locales_query(&app, &request).show("pages/logged-out.html", context! {})
 }

@@ -1,5 +1,5 @@
-//! `/dev/mail`: every mail in every language, with values that are made up. The routes exist only where mail is kept in
-//! memory, like those of the [inbox](super::inbox).
+//! Answers `/dev/mail`: every mail in every language, with sample values. The routes exist only if mail is
+//! kept in memory, like those of the [inbox](super::inbox).
 
 use minijinja::{Value, context};
 use poem::{
@@ -8,7 +8,7 @@ use poem::{
 };
 use postern_service::routing::get;
 
-use super::{Answer, Page, Refusal, page};
+use super::{Page, PageErrorKind, PageResult, page_endpoint};
 use crate::{
     App,
     mail::{
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A mail as it stands: its own styles, and nothing that runs, loads or leads elsewhere.
-const AS_MAIL: HeaderValue = HeaderValue::from_static(
+const MAIL_CSP: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox",
 );
 
@@ -27,19 +27,20 @@ const AS_MAIL: HeaderValue = HeaderValue::from_static(
 pub fn mount(app: &App, routes: Route) -> Route {
     match &app.mailer {
         Mailer::Inbox(_) => routes
-            .at("/dev/mail", get(page(app, list)))
-            .at("/dev/mail/:template/:language", get(page(app, show))),
+            .at("/dev/mail", get(page_endpoint(app, list)))
+            .at("/dev/mail/:template/:language", get(page_endpoint(app, show))),
         _ => routes,
     }
 }
 
-async fn list(app: App, request: Request) -> Answer {
+async fn list(app: App, request: Request) -> PageResult {
     let samples = samples::render_all(&app, &app.templates)?;
-    let mails: Vec<_> = samples.chunk_by(|one, other| one.template == other.template).map(mail).collect();
-    Page::of(&app, &request, None).show("pages/mail-previews.html", context! { mails })
+    let mails: Vec<_> =
+        samples.chunk_by(|one, other| one.template == other.template).map(mail_values).collect();
+    Page::from_request(&app, &request, None).show("pages/mail-previews.html", context! { mails })
 }
 
-fn mail(samples: &[Sample]) -> Value {
+fn mail_values(samples: &[Sample]) -> Value {
     let template = samples.first().map(|sample| sample.template.as_str());
     let sample = |sample: &Sample| {
         let MailText { subject, text, .. } = &sample.text;
@@ -49,12 +50,12 @@ fn mail(samples: &[Sample]) -> Value {
 }
 
 /// The HTML part by itself.
-async fn show(app: App, request: Request) -> Answer {
+async fn show(app: App, request: Request) -> PageResult {
     let named = |name| request.raw_path_param(name).unwrap_or_default();
     let sample = samples::render_if_known(&app, &app.templates, named("template"), named("language"))?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(PageErrorKind::NotFound)?;
     Ok(Response::builder()
         .content_type("text/html; charset=utf-8")
-        .header(CONTENT_SECURITY_POLICY, AS_MAIL)
+        .header(CONTENT_SECURITY_POLICY, MAIL_CSP)
         .body(sample.text.html))
 }

@@ -1,14 +1,13 @@
-//! Defines the pages a person sees, each a template under `templates/pages`.
+//! Defines the HTML pages, each with a template under `templates/pages`.
 //!
-//! A page shows what a use case answers and hands it what was typed; *no page decides what comes
-//! next*: a sign-in under way goes back to `/oauth2/authorize?resume=HANDLE`, and a sign-in for one of our
-//! own pages to a [`Destination`](login::Destination), which is a closed list.
+//! A page shows the result of a use case and passes the user's input to one. *No page decides the next step*:
+//! a login for an authorization request redirects to `/oauth2/authorize?resume=HANDLE`, and a login for a
+//! page of the issuer redirects to a [`Destination`](login::Destination), which is a closed list.
 //!
-//! **The secret of a login in progress** (the *attempt*) travels in a cookie per sign-in under way,
-//! `postern-login-<id of the request>`: never in a URL, where it would end up in histories and logs,
-//! and not in a hidden field, because people leave for their mail and come back to a page that the
-//! phone has to load again. One cookie a sign-in lets several tabs go on side by side. What the page
-//! shows is read from the attempt on the server, so that a reload shows the same.
+//! **The secret of a login attempt** is in a cookie, `postern-login-<id of the request>`. A URL would leave
+//! it in histories and logs. A hidden field would lose it, because users leave the page to read their mail
+//! and a phone then reloads the page. One cookie for each request lets several tabs sign in side by side. The
+//! page shows the state of the attempt on the server, so that a reload shows the same.
 
 pub mod account;
 pub mod accounts;
@@ -48,85 +47,86 @@ use poem::{
 };
 
 pub use self::{
-    error::{PageError, Refusal},
+    error::{PageError, PageErrorKind},
     form::Form,
 };
 use super::security;
 use crate::{App, core::RequestContext, http::context_in_language};
 
 /// What a page's handler answers.
-pub type Answer = Result<Response, PageError>;
+pub type PageResult = Result<Response, PageError>;
 
-/// What every page needs to know about the request it answers.
+/// What every page needs of the request that it responds to.
 #[derive(Clone)]
 pub struct Page {
     app: App,
     context: RequestContext,
-    browser: String,
+    browser_secret: String,
     path: String,
 }
 
 impl Page {
     /// A page for whoever sent this request. `ui_locales` is what an authorization request asked for.
-    pub fn of(app: &App, request: &Request, ui_locales: Option<&str>) -> Self {
+    pub fn from_request(app: &App, request: &Request, ui_locales: Option<&str>) -> Self {
         Self {
             app: app.clone(),
             context: context_in_language(app, request, ui_locales),
-            browser: security::ensure_browser(app, request),
+            browser_secret: security::ensure_browser(app, request),
             path: request.uri().path().to_owned(),
         }
     }
 
     /// A page in the languages that `ui_locales` in its own address asks for, if there is one: what is refused has no
     /// request to read it from.
-    pub fn asked_for(app: &App, request: &Request) -> Self {
+    pub fn from_ui_locales_query(app: &App, request: &Request) -> Self {
         let query = request.uri().query().unwrap_or_default();
         let asked = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "ui_locales");
-        Self::of(app, request, asked.as_ref().map(|(_, languages)| &**languages))
+        Self::from_request(app, request, asked.as_ref().map(|(_, languages)| &**languages))
     }
 
-    /// The language it is shown in.
     pub fn language(&self) -> &str {
         &self.context.language
     }
 
-    /// The context of the request that the page answers.
     pub fn context(&self) -> &RequestContext {
         &self.context
     }
 
-    /// The token its forms carry.
+    /// Returns the CSRF token for the page's forms.
     pub fn form_token(&self) -> String {
-        security::form_token(&self.app, &self.browser)
+        security::form_token(&self.app, &self.browser_secret)
     }
 
-    /// A message as HTML, for keys that are chosen or made up at run time.
+    /// Returns a message as HTML, for keys that are chosen or composed at run time.
     pub fn message(&self, key: &str) -> Option<Value> {
         self.message_with(key, &[])
     }
 
-    /// The same with arguments, which are escaped.
+    /// [`Self::message`] with arguments, which are escaped.
     pub fn message_with(&self, key: &str, arguments: &[(&'static str, Value)]) -> Option<Value> {
         self.app.templates.text(&self.context.language, key, arguments).map(Value::from_safe_string)
     }
 
     /// Renders a template; the browser keeps its name.
-    pub fn show(&self, template: &str, values: Value) -> Answer {
+    pub fn show(&self, template: &str, values: Value) -> PageResult {
         // What a template may always ask for; a page's own values come before.
         let usual = context! { asker => (), flow => context! { form_token => self.form_token() } };
         let text =
             self.app.templates.render(template, &self.context.language, context! { ..values, ..usual })?;
         let mut response = security::html(text, &self.path);
-        security::set_browser(&self.app, &mut response, &self.browser);
+        security::set_browser(&self.app, &mut response, &self.browser_secret);
         Ok(response)
     }
 }
 
 /// An endpoint from a handler; whatever goes wrong in it becomes a page.
-pub fn page<Handler, Answered>(app: &App, handler: Handler) -> impl Endpoint<Output = Response> + 'static
+pub fn page_endpoint<Handler, PageFuture>(
+    app: &App,
+    handler: Handler,
+) -> impl Endpoint<Output = Response> + 'static
 where
-    Handler: Fn(App, Request) -> Answered + Send + Sync + 'static,
-    Answered: Future<Output = Answer> + Send + 'static,
+    Handler: Fn(App, Request) -> PageFuture + Send + Sync + 'static,
+    PageFuture: Future<Output = PageResult> + Send + 'static,
 {
     let own = app.clone();
     let endpoint = poem::endpoint::make(move |request| {
@@ -136,7 +136,7 @@ where
     with_error_pages(app, endpoint)
 }
 
-/// Turns every error of an endpoint, ours or the framework's, into a page.
+/// Turns every error of an endpoint, the handler's or the framework's, into a page.
 pub fn with_error_pages<E>(app: &App, endpoint: E) -> impl Endpoint<Output = Response> + 'static
 where
     E: Endpoint<Output = Response> + 'static,
@@ -153,53 +153,54 @@ impl<E: Endpoint<Output = Response>> Endpoint for WithErrorPages<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        let page = Page::asked_for(&self.app, &request);
+        let page = Page::from_ui_locales_query(&self.app, &request);
         Ok(match self.endpoint.call(request).await {
             Ok(response) => response,
-            Err(error) => error::of_endpoint(&page, error),
+            Err(error) => error::page_for_error(&page, error),
         })
     }
 }
 
 /// Where nothing is, a person gets a page; a program the problem that everything else gets.
-pub fn with_page_for_nothing<E>(app: &App, endpoint: E) -> impl Endpoint<Output = Response> + use<E>
+pub fn with_not_found_page<E>(app: &App, endpoint: E) -> impl Endpoint<Output = Response> + use<E>
 where
     E: Endpoint<Output = Response> + 'static,
 {
-    WithPageForNothing { app: app.clone(), endpoint }
+    WithNotFoundPage { app: app.clone(), endpoint }
 }
 
-struct WithPageForNothing<E> {
+struct WithNotFoundPage<E> {
     app: App,
     endpoint: E,
 }
 
-impl<E: Endpoint<Output = Response>> Endpoint for WithPageForNothing<E> {
+impl<E: Endpoint<Output = Response>> Endpoint for WithNotFoundPage<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let accepted = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
-        // Programs are told apart first: the page costs more than most of their answers.
+        // Programs are recognised first, because building the page costs more than most of their responses.
         if !accepted.is_some_and(|accepted| accepted.contains("text/html")) {
             return self.endpoint.call(request).await;
         }
-        let page = Page::asked_for(&self.app, &request);
+        let page = Page::from_ui_locales_query(&self.app, &request);
         match self.endpoint.call(request).await {
-            Err(error) if error.is::<NotFoundError>() => Ok(error::of_endpoint(&page, error)),
+            Err(error) if error.is::<NotFoundError>() => Ok(error::page_for_error(&page, error)),
             answer => answer,
         }
     }
 }
 
 /// An answer for a page's own script.
-pub fn json(value: &serde_json::Value) -> Response {
+pub fn json_response(value: &serde_json::Value) -> Response {
     Response::builder()
         .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
         .content_type("application/json")
         .body(value.to_string())
 }
 
-/// A redirect within this provider, after a form (RFC 9700 section 4.12).
+/// Redirects to a page of this issuer with 303, so that the browser does not repeat the form (RFC 9700
+/// section 4.12).
 pub fn see_other(path: &str) -> Response {
     let location = HeaderValue::try_from(path).unwrap_or(HeaderValue::from_static("/"));
     Response::builder().status(StatusCode::SEE_OTHER).header(LOCATION, location).finish()

@@ -1,17 +1,17 @@
-//! `/account/passkeys`: sets up, names and removes the passkeys of one's own account.
+//! Answers `/account/passkeys`: enrolment, names and removal of the user's own passkeys.
 //!
-//! Who is signed in sees and names them; who proved lately who they are, by a second factor if there is one, adds and
-//! removes them. A browser makes a passkey by script: without scripts the page says
-//! so, and everything else on it works.
+//! A signed-in user sees and renames passkeys. Adding and removing one requires a recent authentication, by
+//! the second factor if the account has one. A browser creates a passkey by script. Without scripts the page
+//! says so, and everything else on the page works. Leaves WebAuthn to `login::passkey`.
 
 use minijinja::{Value, context};
 use poem::{IntoResponse as _, Request, Response, http::StatusCode};
 use postern_service::clock::Timestamp;
 
 use super::{
-    Answer, Form, Page, PageError, Refusal,
-    account::{credential_change, enter, enter_to_change},
-    json,
+    Form, Page, PageError, PageErrorKind, PageResult,
+    account::{credential_change, require_sign_in, require_sign_in_for_change},
+    json_response,
     login::Destination,
     see_other,
 };
@@ -25,12 +25,12 @@ use crate::{
 
 const PATH: &str = "/account/passkeys";
 
-pub async fn show(app: App, request: Request) -> Answer {
-    let signed_in = match enter(&app, &request, Destination::Passkeys).await? {
+pub async fn show(app: App, request: Request) -> PageResult {
+    let signed_in = match require_sign_in(&app, &request, Destination::Passkeys).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    let done = match Form::of_query(&request)?.get("done") {
+    let done = match Form::from_query(&request)?.get("done") {
         Some("added") => Some("passkey-added"),
         Some("renamed") => Some("passkey-renamed"),
         Some("removed") => Some("passkey-removed"),
@@ -40,74 +40,74 @@ pub async fn show(app: App, request: Request) -> Answer {
 }
 
 /// `POST /account/passkeys`, by script: what the browser must be asked.
-pub async fn begin(app: App, mut request: Request) -> Answer {
+pub async fn begin(app: App, mut request: Request) -> PageResult {
     Form::read(&app, &mut request).await?;
-    let signed_in = match enter_to_change(&app, &request, Destination::ChangePasskeys).await? {
+    let signed_in = match require_sign_in_for_change(&app, &request, Destination::ChangePasskeys).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
     match enrolment::begin(&app, signed_in.principal(), &request_context(&app, &request)).await {
-        Ok(options) => Ok(json(&serde_json::json!({ "publicKey": options }))),
-        Err(cause) => refuse(&app, &request, &signed_in.user, cause).await,
+        Ok(options) => Ok(json_response(&serde_json::json!({ "publicKey": options }))),
+        Err(cause) => show_error(&app, &request, &signed_in.user, cause).await,
     }
 }
 
 /// `POST /account/passkeys/confirm`: what the browser answered.
-pub async fn confirm(app: App, mut request: Request) -> Answer {
+pub async fn confirm(app: App, mut request: Request) -> PageResult {
     let form = Form::read(&app, &mut request).await?;
-    let signed_in = match enter_to_change(&app, &request, Destination::ChangePasskeys).await? {
+    let signed_in = match require_sign_in_for_change(&app, &request, Destination::ChangePasskeys).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    let answer = serde_json::from_str(form.typed("answer")).unwrap_or_default();
+    let answer = serde_json::from_str(form.value_or_empty("answer")).unwrap_or_default();
     let context = request_context(&app, &request);
     let change = credential_change(&signed_in, &form, &context);
-    match enrolment::complete(&app, change, &answer, form.typed("name")).await {
+    match enrolment::complete(&app, change, &answer, form.value_or_empty("name")).await {
         Ok(_) => Ok(see_other(&format!("{PATH}?done=added"))),
-        Err(cause) => refuse(&app, &request, &signed_in.user, cause).await,
+        Err(cause) => show_error(&app, &request, &signed_in.user, cause).await,
     }
 }
 
-pub async fn rename(app: App, mut request: Request) -> Answer {
+pub async fn rename(app: App, mut request: Request) -> PageResult {
     let form = Form::read(&app, &mut request).await?;
-    let signed_in = match enter_to_change(&app, &request, Destination::Passkeys).await? {
+    let signed_in = match require_sign_in_for_change(&app, &request, Destination::Passkeys).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
     let context = request_context(&app, &request);
-    let (principal, id) = (signed_in.principal(), id_of(&form)?);
-    match enrolment::rename(&app, principal, id, form.typed("name"), &context).await {
+    let (principal, id) = (signed_in.principal(), parse_id(&form)?);
+    match enrolment::rename(&app, principal, id, form.value_or_empty("name"), &context).await {
         Ok(()) => Ok(see_other(&format!("{PATH}?done=renamed"))),
-        Err(cause) => refuse(&app, &request, &signed_in.user, cause).await,
+        Err(cause) => show_error(&app, &request, &signed_in.user, cause).await,
     }
 }
 
-pub async fn remove(app: App, mut request: Request) -> Answer {
+pub async fn remove(app: App, mut request: Request) -> PageResult {
     let form = Form::read(&app, &mut request).await?;
-    let signed_in = match enter(&app, &request, Destination::ChangePasskeys).await? {
+    let signed_in = match require_sign_in(&app, &request, Destination::ChangePasskeys).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
     let context = request_context(&app, &request);
     let change = credential_change(&signed_in, &form, &context);
-    match enrolment::remove(&app, change, id_of(&form)?).await {
+    match enrolment::remove(&app, change, parse_id(&form)?).await {
         Ok(()) => Ok(see_other(&format!("{PATH}?done=removed"))),
-        Err(cause) => refuse(&app, &request, &signed_in.user, cause).await,
+        Err(cause) => show_error(&app, &request, &signed_in.user, cause).await,
     }
 }
 
-fn id_of(form: &Form) -> Result<uuid::Uuid, PageError> {
-    Ok(form.typed("id").parse().map_err(|_| Refusal::Malformed)?)
+fn parse_id(form: &Form) -> Result<uuid::Uuid, PageError> {
+    Ok(form.value_or_empty("id").parse().map_err(|_| PageErrorKind::Malformed)?)
 }
 
-async fn refuse(app: &App, request: &Request, user: &User, cause: PasskeyError) -> Answer {
+async fn show_error(app: &App, request: &Request, user: &User, cause: PasskeyError) -> PageResult {
     let key = match cause {
         PasskeyError::NotBegun => "passkey-took-too-long",
         PasskeyError::RegistrationRejected(_) => "passkey-not-made",
         PasskeyError::AlreadyRegistered => "passkey-registered",
         PasskeyError::TooMany => "passkey-too-many",
         PasskeyError::InvalidName => "passkey-name-rule",
-        // Removed meanwhile, in another tab.
+        // Removed in another tab meanwhile.
         PasskeyError::UnknownPasskey => return Ok(see_other(PATH)),
         PasskeyError::Login(cause) => return Err(cause.into()),
     };
@@ -121,8 +121,8 @@ async fn render(
     user: &User,
     done: Option<&str>,
     mistake: Option<&str>,
-) -> Answer {
-    let page = Page::of(app, request, None);
+) -> PageResult {
+    let page = Page::from_request(app, request, None);
     let day = |micros| readable::format_day(Timestamp::from_micros(micros));
     let passkeys: Vec<Value> = enrolment::list(app, user)
         .await?

@@ -1,13 +1,14 @@
-//! `/account/profile`: what people say of themselves.
+//! Answers `/account/profile`: the claims that users maintain about themselves. Leaves the rules to
+//! `accounts::profile`.
 
 use minijinja::{Value, context};
 use poem::Request;
 use serde_json::Value as Json;
 
 use super::{
-    Answer, Form, Page,
-    account::{enter, enter_to_change},
-    accounts::{Mistake, mistake, show as show_form},
+    Form, Page, PageResult,
+    account::{require_sign_in, require_sign_in_for_change},
+    accounts::{FormError, form_error, show_form},
     login::Destination,
     see_other,
 };
@@ -17,7 +18,7 @@ use crate::{
     http::request_context,
 };
 
-/// The fields, by the names of their claims (OpenID Connect Core section 5.1).
+/// The form's fields, named after their claims (OpenID Connect Core section 5.1).
 const CLAIMS: [&str; 14] = [
     "name",
     "given_name",
@@ -36,38 +37,40 @@ const CLAIMS: [&str; 14] = [
 ];
 
 /// Those of the postal address (section 5.1.1).
-const ADDRESS: [&str; 6] = ["formatted", "street_address", "postal_code", "locality", "region", "country"];
+const ADDRESS_MEMBERS: [&str; 6] =
+    ["formatted", "street_address", "postal_code", "locality", "region", "country"];
 
-pub async fn show(app: App, request: Request) -> Answer {
-    let signed_in = match enter(&app, &request, Destination::Profile).await? {
+pub async fn show(app: App, request: Request) -> PageResult {
+    let signed_in = match require_sign_in(&app, &request, Destination::Profile).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    let page = Page::of(&app, &request, None);
-    let done = Form::of_query(&request)?.get("done").is_some();
+    let page = Page::from_request(&app, &request, None);
+    let done = Form::from_query(&request)?.get("done").is_some();
     let stored = &signed_in.user.profile;
-    let told = |claims: &Json, name: &str| claims[name].as_str().unwrap_or_default().to_owned();
-    let values = fields(|name| told(stored, name), |name| told(&stored["address"], name));
+    let stored_value = |claims: &Json, name: &str| claims[name].as_str().unwrap_or_default().to_owned();
+    let values =
+        field_values(|name| stored_value(stored, name), |name| stored_value(&stored["address"], name));
     show_profile(&page, done.then(|| page.message("profile-changed")).flatten(), values, None)
 }
 
-pub async fn submit(app: App, mut request: Request) -> Answer {
+pub async fn submit(app: App, mut request: Request) -> PageResult {
     let form = Form::read(&app, &mut request).await?;
-    let signed_in = match enter_to_change(&app, &request, Destination::Profile).await? {
+    let signed_in = match require_sign_in_for_change(&app, &request, Destination::Profile).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    let page = Page::of(&app, &request, None);
+    let page = Page::from_request(&app, &request, None);
     let change = ProfileChange {
-        claims: typed(&form, &CLAIMS),
-        address: PostalAddressChange::Members(typed(&form, &ADDRESS)),
+        claims: claim_changes(&form, &CLAIMS),
+        address: PostalAddressChange::Members(claim_changes(&form, &ADDRESS_MEMBERS)),
     };
     match profile::change(&app, signed_in.principal(), change, &request_context(&app, &request)).await {
         Ok(_) => Ok(see_other("/account/profile?done=yes")),
-        Err(cause) => match mistake(&page, &cause) {
+        Err(cause) => match form_error(&page, &cause) {
             Some(mistake) => {
-                let kept = |name: &str| form.typed(name).to_owned();
-                show_profile(&page, None, fields(kept, kept), Some(mistake))
+                let kept = |name: &str| form.value_or_empty(name).to_owned();
+                show_profile(&page, None, field_values(kept, kept), Some(mistake))
             }
             None => Err(cause.into()),
         },
@@ -75,21 +78,23 @@ pub async fn submit(app: App, mut request: Request) -> Answer {
 }
 
 /// The claims whose fields were sent; an empty field takes its claim away.
-fn typed(form: &Form, names: &[&'static str]) -> Vec<ClaimChange> {
-    let sent = names.iter().filter(|name| form.has(name));
-    sent.map(|name| (*name, Some(form.typed(name).trim()).filter(|text| !text.is_empty()).map(str::to_owned)))
-        .collect()
+fn claim_changes(form: &Form, names: &[&'static str]) -> Vec<ClaimChange> {
+    let sent = names.iter().filter(|name| form.contains(name));
+    sent.map(|name| {
+        (*name, Some(form.value_or_empty(name).trim()).filter(|text| !text.is_empty()).map(str::to_owned))
+    })
+    .collect()
 }
 
 /// What stands in each field.
-fn fields(claim: impl Fn(&str) -> String, member: impl Fn(&str) -> String) -> Value {
+fn field_values(claim: impl Fn(&str) -> String, member: impl Fn(&str) -> String) -> Value {
     let claims = CLAIMS.iter().map(|name| (*name, claim(name)));
-    Value::from_pairs(claims.chain(ADDRESS.iter().map(|name| (*name, member(name)))))
+    Value::from_pairs(claims.chain(ADDRESS_MEMBERS.iter().map(|name| (*name, member(name)))))
 }
 
-fn show_profile(page: &Page, notice: Option<Value>, values: Value, mistake: Option<Mistake>) -> Answer {
+fn show_profile(page: &Page, notice: Option<Value>, values: Value, mistake: Option<FormError>) -> PageResult {
     // Members of the address have fields of their own.
-    let mistake = mistake.map(|mistake| Mistake {
+    let mistake = mistake.map(|mistake| FormError {
         field: mistake.field.strip_prefix("address.").unwrap_or(mistake.field),
         ..mistake
     });

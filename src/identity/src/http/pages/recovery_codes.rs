@@ -1,11 +1,11 @@
-//! `/account/recovery-codes`: codes for the day when the device is lost, shown once.
+//! Answers `/account/recovery-codes`: codes that replace a lost second factor, shown once.
 
 use minijinja::context;
 use poem::Request;
 
 use super::{
-    Answer, Form, Page,
-    account::{credential_change, enter, enter_to_change},
+    Form, Page, PageResult,
+    account::{credential_change, require_sign_in, require_sign_in_for_change},
     login::Destination,
     see_other,
 };
@@ -16,8 +16,8 @@ use crate::{
     login::{recovery_code, second_factor},
 };
 
-pub async fn show(app: App, request: Request) -> Answer {
-    let signed_in = match enter(&app, &request, Destination::RecoveryCodes).await? {
+pub async fn show(app: App, request: Request) -> PageResult {
+    let signed_in = match require_sign_in(&app, &request, Destination::RecoveryCodes).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
@@ -25,18 +25,18 @@ pub async fn show(app: App, request: Request) -> Answer {
         return Ok(see_other(Destination::Totp.path()));
     }
     let left = recovery_code::remaining(&app, &signed_in.user).await?;
-    let page = Page::of(&app, &request, None);
+    let page = Page::from_request(&app, &request, None);
     page.show("pages/recovery-codes.html", context! { here => "recovery-codes", left, codes => () })
 }
 
 /// `POST /account/recovery-codes`: makes a new set, and shows it in the answer: it cannot be shown again.
-pub async fn renew(app: App, mut request: Request) -> Answer {
+pub async fn renew(app: App, mut request: Request) -> PageResult {
     let form = Form::read(&app, &mut request).await?;
-    let signed_in = match enter_to_change(&app, &request, Destination::RecoveryCodes).await? {
+    let signed_in = match require_sign_in_for_change(&app, &request, Destination::RecoveryCodes).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    let page = Page::of(&app, &request, None);
+    let page = Page::from_request(&app, &request, None);
     let context = request_context(&app, &request);
     let codes = recovery_codes::replace_set(&app, credential_change(&signed_in, &form, &context)).await?;
     page.show("pages/recovery-codes.html", context! { here => "recovery-codes", left => codes.len(), codes })

@@ -1,12 +1,12 @@
-//! `/account/sessions`: where one is signed in, and the way to end it.
+//! Answers `/account/sessions`: the sessions of the user's own account, and their end.
 
 use minijinja::{Value, context};
 use poem::Request;
 use postern_service::clock::Timestamp;
 
 use super::{
-    Answer, Form, Page, Refusal,
-    account::{enter, signed_in},
+    Form, Page, PageErrorKind, PageResult,
+    account::{require_sign_in, signed_in_user},
     login::Destination,
     see_other,
 };
@@ -17,25 +17,25 @@ use crate::{
     sessions::{self, Session, SessionKind, SignedInUser},
 };
 
-pub async fn show(app: App, request: Request) -> Answer {
-    let SignedInUser { session, user } = match enter(&app, &request, Destination::Sessions).await? {
+pub async fn show(app: App, request: Request) -> PageResult {
+    let SignedInUser { session, user } = match require_sign_in(&app, &request, Destination::Sessions).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
     sessions::touch(&app, &session).await?;
-    let page = Page::of(&app, &request, None);
+    let page = Page::from_request(&app, &request, None);
     let live = sessions::live_of_user(&app, user.id).await?;
     let (own, others): (Vec<_>, Vec<_>) = live.iter().partition(|other| other.sid == session.sid);
-    let others: Vec<_> = others.into_iter().map(|other| shown(&app, other)).collect();
-    let notice = match Form::of_query(&request)?.get("done") {
+    let others: Vec<_> = others.into_iter().map(|other| session_values(&app, other)).collect();
+    let notice = match Form::from_query(&request)?.get("done") {
         Some("ended") => page.message("session-ended"),
         _ => None,
     };
-    let own = own.first().map(|own| shown(&app, own));
+    let own = own.first().map(|own| session_values(&app, own));
     page.show("pages/sessions.html", context! { here => "sessions", notice, own, others })
 }
 
-fn shown(app: &App, session: &Session) -> Value {
+fn session_values(app: &App, session: &Session) -> Value {
     let clients = app.clients();
     let client = session.client_id.as_deref().and_then(|id| clients.find(id)).map(|it| it.row.name.clone());
     let time = |micros| readable::format_minute(Timestamp::from_micros(micros));
@@ -51,20 +51,20 @@ fn shown(app: &App, session: &Session) -> Value {
 }
 
 /// `POST /account/sessions/end`: one, or every other.
-pub async fn end(app: App, mut request: Request) -> Answer {
+pub async fn end(app: App, mut request: Request) -> PageResult {
     let form = Form::read(&app, &mut request).await?;
-    let Some(signed_in) = signed_in(&app, &request).await? else {
+    let Some(signed_in) = signed_in_user(&app, &request).await? else {
         return Ok(see_other("/login?to=sessions"));
     };
     let context = request_context(&app, &request);
     match form.get("sid") {
         Some("others") => drop(sessions::end_others(&app, signed_in.principal(), &context).await?),
         Some(sid) => {
-            let sid = sid.parse().map_err(|_| Refusal::Malformed)?;
+            let sid = sid.parse().map_err(|_| PageErrorKind::Malformed)?;
             // One that has ended meanwhile is as good as ended.
             sessions::end_own(&app, signed_in.principal(), sid, &context).await?;
         }
-        None => return Err(Refusal::Malformed.into()),
+        None => return Err(PageErrorKind::Malformed.into()),
     }
     Ok(see_other("/account/sessions?done=ended"))
 }

@@ -1,9 +1,13 @@
-//! `POST /password/strength`: how good a new password would be, for the script of the pages that set one.
+//! Answers `POST /password/strength`: the strength of a new password, for the script of the pages that set
+//! one.
 
 use poem::Request;
 use serde_json::{Value, json};
 
-use super::{Answer, Form, Page, Refusal, account::signed_in, accounts::about, json as answer_json};
+use super::{
+    Form, Page, PageErrorKind, PageResult, account::signed_in_user, accounts::weakness_message,
+    json_response as answer_json,
+};
 use crate::{
     App,
     accounts::password_strength::{PasswordOwner, assess},
@@ -13,38 +17,43 @@ use crate::{
 
 /// Takes the form of the page as it stands; answers `score` (0 to 4), `word` and `hint`, or an empty object while too many
 /// others wait to be told.
-pub async fn show(app: App, mut request: Request) -> Answer {
+pub async fn show(app: App, mut request: Request) -> PageResult {
     let form = Form::read(&app, &mut request).await?;
-    let page = Page::of(&app, &request, None);
-    let own = signed_in(&app, &request).await?;
-    let name = form.typed("name");
-    let whose = match (form.get("invitation"), form.get("token"), form.has("email"), &own) {
+    let page = Page::from_request(&app, &request, None);
+    let own = signed_in_user(&app, &request).await?;
+    let name = form.value_or_empty("name");
+    let whose = match (form.get("invitation"), form.get("token"), form.contains("email"), &own) {
         (Some(token), ..) => PasswordOwner::Invitation { token, name },
         (None, Some(token), ..) => PasswordOwner::ResetLink { token },
-        (None, None, true, _) => PasswordOwner::Registration { email: form.typed("email"), name },
+        (None, None, true, _) => PasswordOwner::Registration { email: form.value_or_empty("email"), name },
         (None, None, false, Some(own)) => PasswordOwner::User(&own.user),
-        (None, None, false, None) => return Err(Refusal::Malformed.into()),
+        (None, None, false, None) => return Err(PageErrorKind::Malformed.into()),
     };
-    Ok(answer_json(&match assess(&app, form.typed("password"), whose, &request_context(&app, &request))
-        .await?
+    Ok(answer_json(&match assess(
+        &app,
+        form.value_or_empty("password"),
+        whose,
+        &request_context(&app, &request),
+    )
+    .await?
     {
-        Some(judged) => told(&page, judged),
+        Some(judged) => assessment_body(&page, judged),
         None => json!({}),
     }))
 }
 
-fn told(page: &Page, judged: PasswordAssessment) -> Value {
-    let score = shown(judged);
+fn assessment_body(page: &Page, judged: PasswordAssessment) -> Value {
+    let score = displayed_score(judged);
     let text = |message: Option<minijinja::Value>| message.map(|text| text.to_string()).unwrap_or_default();
     json!({
         "score": score,
         "word": text(page.message(&format!("strength-{score}"))),
-        "hint": text(judged.weakness.and_then(|weakness| about(page, weakness))),
+        "hint": text(judged.weakness.and_then(|weakness| weakness_message(page, weakness))),
     })
 }
 
 /// What may not be set is not called good, however hard it is to guess.
-fn shown(judged: PasswordAssessment) -> u8 {
+fn displayed_score(judged: PasswordAssessment) -> u8 {
     match judged.weakness {
         Some(Weakness::Compromised | Weakness::ContextSpecific) => 0,
         Some(_) => judged.score.min(1),

@@ -1,16 +1,16 @@
-//! `/account/totp`: sets up and removes the authenticator app of one's own account.
+//! Answers `/account/totp`: enrolment and removal of the user's own authenticator app.
 //!
-//! Only for somebody who proved who they are lately, by their second factor too if they have one
-//! (ASVS 6.2.3): see [`Destination::requirement`]. What is begun is shown again when the page is loaded
-//! again, to nobody but the account's owner, until it is confirmed by a first code.
+//! Requires a recent authentication, by the second factor if the account has one (ASVS 6.2.3): see
+//! [`Destination::requirement`]. A reload shows a pending enrolment again, to the owner of the account only,
+//! until a first code confirms the enrolment. Leaves the rules to `login::totp`.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use minijinja::{Value, context};
 use poem::{IntoResponse as _, Request, Response, http::StatusCode};
 
 use super::{
-    Answer, Form, Page, PageError, Refusal,
-    account::{credential_change, enter, enter_to_change},
+    Form, Page, PageError, PageErrorKind, PageResult,
+    account::{credential_change, require_sign_in, require_sign_in_for_change},
     login::Destination,
     see_other,
 };
@@ -21,8 +21,8 @@ use crate::{
     users::User,
 };
 
-pub async fn show(app: App, request: Request) -> Answer {
-    let signed_in = match enter(&app, &request, Destination::Totp).await? {
+pub async fn show(app: App, request: Request) -> PageResult {
+    let signed_in = match require_sign_in(&app, &request, Destination::Totp).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
@@ -30,9 +30,9 @@ pub async fn show(app: App, request: Request) -> Answer {
 }
 
 /// `POST /account/totp`: begins, or begins anew.
-pub async fn begin(app: App, mut request: Request) -> Answer {
+pub async fn begin(app: App, mut request: Request) -> PageResult {
     Form::read(&app, &mut request).await?;
-    let signed_in = match enter_to_change(&app, &request, Destination::Totp).await? {
+    let signed_in = match require_sign_in_for_change(&app, &request, Destination::Totp).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
@@ -43,13 +43,13 @@ pub async fn begin(app: App, mut request: Request) -> Answer {
 }
 
 /// `POST /account/totp/confirm`: the first code.
-pub async fn confirm(app: App, mut request: Request) -> Answer {
+pub async fn confirm(app: App, mut request: Request) -> PageResult {
     let form = Form::read(&app, &mut request).await?;
-    let signed_in = match enter_to_change(&app, &request, Destination::Totp).await? {
+    let signed_in = match require_sign_in_for_change(&app, &request, Destination::Totp).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
-    let typed = form.typed("code");
+    let typed = form.value_or_empty("code");
     if typed.trim().is_empty() {
         return render(&app, &request, &signed_in.user, Some(("code-needed", typed))).await;
     }
@@ -60,15 +60,15 @@ pub async fn confirm(app: App, mut request: Request) -> Answer {
         Err(TotpError::WrongCode) => {
             render(&app, &request, &signed_in.user, Some(("totp-wrong", typed))).await
         }
-        // Confirmed or begun anew in another tab: the page shows what holds now.
+        // Another tab has confirmed or restarted the enrolment, so the page shows the current state.
         Err(TotpError::NotBegun | TotpError::AlreadyEnrolled) => Ok(see_other(Destination::Totp.path())),
         Err(cause) => Err(cause.into()),
     }
 }
 
-pub async fn remove(app: App, mut request: Request) -> Answer {
+pub async fn remove(app: App, mut request: Request) -> PageResult {
     let form = Form::read(&app, &mut request).await?;
-    let signed_in = match enter(&app, &request, Destination::Totp).await? {
+    let signed_in = match require_sign_in(&app, &request, Destination::Totp).await? {
         Ok(signed_in) => signed_in,
         Err(sign_in) => return Ok(see_other(&sign_in)),
     };
@@ -78,30 +78,30 @@ pub async fn remove(app: App, mut request: Request) -> Answer {
 }
 
 /// The page as things stand; `mistake` is what to say about the code that was typed.
-async fn render(app: &App, request: &Request, user: &User, mistake: Option<(&str, &str)>) -> Answer {
-    let page = Page::of(app, request, None);
+async fn render(app: &App, request: &Request, user: &User, mistake: Option<(&str, &str)>) -> PageResult {
+    let page = Page::from_request(app, request, None);
     let enrolled = totp::status(app, user).await?.is_some();
     let enrolment = if enrolled { None } else { totp::pending_enrolment(app, user).await? };
     let values = context! {
         here => "totp",
         enrolled,
-        enrolment => enrolment.as_ref().map(picture),
+        enrolment => enrolment.as_ref().map(enrolment_values),
         error => mistake.and_then(|(key, _)| page.message(key)),
         typed => mistake.map_or("", |(_, typed)| typed),
     };
     let response = page.show("pages/totp.html", values)?;
     Ok(match mistake {
-        Some(_) => refused(response),
+        Some(_) => with_bad_request(response),
         None => response,
     })
 }
 
-fn refused(response: Response) -> Response {
+fn with_bad_request(response: Response) -> Response {
     response.with_status(StatusCode::BAD_REQUEST).into_response()
 }
 
 /// The key in groups of four, for typing, and as a picture.
-fn picture(enrolment: &Enrolment) -> Value {
+fn enrolment_values(enrolment: &Enrolment) -> Value {
     let letters: Vec<char> = enrolment.secret.chars().collect();
     let groups: Vec<String> = letters.chunks(4).map(|group| group.iter().collect()).collect();
     context! {
@@ -113,13 +113,13 @@ fn picture(enrolment: &Enrolment) -> Value {
 impl From<TotpError> for PageError {
     fn from(cause: TotpError) -> Self {
         match cause {
-            TotpError::Limited { retry_after } => Self::retry_after(Refusal::TooMany, retry_after)
-                .way_on("/account/totp".to_owned(), "error-try-again"),
+            TotpError::Limited { retry_after } => Self::retry_after(PageErrorKind::RateLimited, retry_after)
+                .next_link("/account/totp".to_owned(), "error-try-again"),
             TotpError::SessionEnded(cause) => cause.into(),
             TotpError::Database(cause) => cause.into(),
             TotpError::Login(cause) => cause.into(),
             TotpError::AlreadyEnrolled | TotpError::NotBegun | TotpError::WrongCode => {
-                Refusal::Malformed.into()
+                PageErrorKind::Malformed.into()
             }
         }
     }

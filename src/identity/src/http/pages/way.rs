@@ -1,17 +1,19 @@
-//! Answers where somebody was on the way to when they came to registration or recovery, and leads them on.
+//! Defines `Continuation`: the authorization request from which a user came to registration or recovery, and
+//! to which the user returns afterwards.
 //!
-//! A sign-in for an app may lead through a mail. The app's request is bound to the browser; from page to page travels its
-//! handle, and in the mailed link's row its id, and nothing else, so no parameter can name another place. Only the browser
-//! that began the request goes on with it; another one says where to go instead.
+//! A login for a client may need a mail first. The client's request is bound to the browser. Pages pass on
+//! its handle only, and the row of a mailed link holds its id only, so that no parameter can name another
+//! target. Only the browser that began the request continues with it. Another browser shows that the user
+//! must return to the app.
 
 use minijinja::{Value, context};
 use poem::Request;
 use uuid::Uuid;
 
 use super::{
-    Answer, Page, PageError, Refusal,
-    asker::asker,
-    login::{find_pending, onward, page_of},
+    Page, PageError, PageErrorKind, PageResult,
+    asker::requesting_client,
+    login::{find_pending, page_for_request, resume_path},
 };
 use crate::{
     App,
@@ -20,50 +22,64 @@ use crate::{
 };
 
 /// The way of whoever sent a request.
-pub(super) struct Way {
+pub(super) struct Continuation {
     pub(super) page: Page,
     app: App,
     pending: Option<PendingRequest>,
     /// The secret that names this browser.
-    browser: String,
+    browser_secret: String,
     /// An app's request led here, in this browser or in another.
-    from_app: bool,
+    started_by_app: bool,
 }
 
-impl Way {
+impl Continuation {
     /// By the handle in a page's address or form; what does not wait in this browser counts as none.
-    pub(super) async fn of(app: &App, request: &Request, handle: Option<&str>) -> Result<Self, PageError> {
+    pub(super) async fn from_handle(
+        app: &App,
+        request: &Request,
+        handle: Option<&str>,
+    ) -> Result<Self, PageError> {
         let browser = security::browser_secret(app, request);
         let pending = match handle {
             Some(handle) => match find_pending(app, handle, browser).await {
                 Ok(pending) => Some(pending),
-                Err(error) if error.refusal() == Refusal::RequestGone => None,
+                Err(error) if error.kind() == PageErrorKind::RequestNotPending => None,
                 Err(error) => return Err(error),
             },
             None => None,
         };
         let page = match &pending {
-            Some(pending) => page_of(app, request, pending),
-            None => Page::of(app, request, None),
+            Some(pending) => page_for_request(app, request, pending),
+            None => Page::from_request(app, request, None),
         };
         let browser = browser.unwrap_or_default().to_owned();
-        Ok(Self { page, app: app.clone(), pending, browser, from_app: handle.is_some() })
+        Ok(Self {
+            page,
+            app: app.clone(),
+            pending,
+            browser_secret: browser,
+            started_by_app: handle.is_some(),
+        })
     }
 
     /// By the id that a mailed link carried.
-    pub(super) async fn on(app: &App, request: &Request, id: Option<Uuid>) -> Result<Self, PageError> {
-        Self::of(app, request, id.map(|id| id.to_string()).as_deref()).await
+    pub(super) async fn from_request_id(
+        app: &App,
+        request: &Request,
+        id: Option<Uuid>,
+    ) -> Result<Self, PageError> {
+        Self::from_handle(app, request, id.map(|id| id.to_string()).as_deref()).await
     }
 
-    /// The row of the request to go on with, for a mailed link to name. [`Self::waits_in`] stores it once the mail is on
-    /// its way, which is under limits.
+    /// The row of the request, whose id a mailed link stores. [`Self::store_request`] inserts the row after
+    /// the mail is queued: mails are rate-limited, so rows are too.
     pub(super) fn request_row(&self) -> Result<Option<RequestRow>, PageError> {
-        let row = |pending: &PendingRequest| pending.row_for(&self.app, &self.browser);
+        let row = |pending: &PendingRequest| pending.row_for(&self.app, &self.browser_secret);
         Ok(self.pending.as_ref().map(row).transpose()?)
     }
 
     /// Goes on with the row that the request waits in from now on.
-    pub(super) async fn waits_in(&mut self, row: Option<RequestRow>) -> Result<(), PageError> {
+    pub(super) async fn store_request(&mut self, row: Option<RequestRow>) -> Result<(), PageError> {
         if let (Some(pending), Some(row)) = (&mut self.pending, row) {
             pending.handle = RequestHandle::Stored(row.id);
             row.store(&self.app).await?;
@@ -72,17 +88,17 @@ impl Way {
     }
 
     /// A page of ours on the same way. `path` has a query.
-    pub(super) fn along(&self, path: &str) -> String {
+    pub(super) fn link_to(&self, path: &str) -> String {
         match &self.pending {
             Some(pending) => format!("{path}&request={}", pending.handle),
             None => path.to_owned(),
         }
     }
 
-    /// What the templates of its pages need.
+    /// The values that the templates of these pages need.
     pub(super) fn values(&self) -> Value {
         context! {
-            asker => self.asker(),
+            asker => self.requesting_client(),
             request => self.pending.as_ref().map(|pending| pending.handle.to_string()),
             sign_in => match &self.pending {
                 Some(pending) => format!("/login?request={}", pending.handle),
@@ -91,25 +107,25 @@ impl Way {
         }
     }
 
-    fn asker(&self) -> Option<Value> {
+    fn requesting_client(&self) -> Option<Value> {
         let pending = self.pending.as_ref()?;
-        Some(asker(&self.app, &pending.client, Some(&pending.request.redirect_uri)))
+        Some(requesting_client(&self.app, &pending.client, Some(&pending.request.redirect_uri)))
     }
 
     /// The end of a mailed link's way: what was done, and how to go on. The request decides what comes next.
-    pub(super) fn done(&self, title: &str, text: &str) -> Answer {
+    pub(super) fn show_completed(&self, title: &str, text: &str) -> PageResult {
         let (onward, label) = match &self.pending {
             Some(pending) => {
                 let name = [("name", Value::from(pending.client.row.name.as_str()))];
-                (onward(&pending.handle), self.page.message_with("continue-to", &name))
+                (resume_path(&pending.handle), self.page.message_with("continue-to", &name))
             }
             None => ("/login?to=account".to_owned(), self.page.message("sign-in")),
         };
-        let elsewhere = self.from_app && self.pending.is_none();
+        let elsewhere = self.started_by_app && self.pending.is_none();
         let values = context! {
             title => self.page.message(title),
             text => self.page.message(text),
-            asker => self.asker(),
+            asker => self.requesting_client(),
             advice => elsewhere.then(|| self.page.message("back-to-the-app")).flatten(),
             onward, label,
         };

@@ -1,42 +1,37 @@
-//! Defines where a sign-in without an authorization request may lead: a closed list, so that no
-//! parameter can name another place (ASVS 3.7.2).
+//! Defines where a login without an authorization request may lead. The list is closed, so that no parameter
+//! can name another target (ASVS 3.7.2).
 
 use crate::login::{policy::AuthenticationRequirement, second_factor};
 
-/// A page of ours that needs somebody.
+/// A page that requires a signed-in user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Destination {
     Account,
-    /// The authenticator app of one's own account.
     Totp,
     Passkeys,
-    /// The same page, to change them.
+    /// The page [`Self::Passkeys`], for adding and removing passkeys.
     ChangePasskeys,
-    /// The codes that stand in for a device.
     RecoveryCodes,
-    /// What it says of its owner.
     Profile,
     Email,
-    /// The link that changes its address.
+    /// The page of the mailed link that changes the account's email.
     ConfirmEmail,
     Password,
-    /// Where it is signed in.
     Sessions,
-    /// What it has let in.
+    /// The clients to which the user gave a grant.
     Applications,
-    /// What happened to it.
     Activity,
-    /// Everything that is kept about it, to take away.
+    /// The export of the account's data.
     Data,
     Delete,
-    /// The way back from there.
+    /// Restores an account that was closed by [`Self::Delete`].
     Restore,
 }
 
 impl Destination {
     /// The one with this word in `to`; anything else leads to the account.
-    pub fn parse(word: Option<&str>) -> Self {
-        match word {
+    pub fn from_query_value(value: Option<&str>) -> Self {
+        match value {
             Some("totp") => Self::Totp,
             Some("passkeys") => Self::Passkeys,
             Some("change-passkeys") => Self::ChangePasskeys,
@@ -56,7 +51,7 @@ impl Destination {
     }
 
     /// Its word in `to`.
-    pub const fn word(self) -> &'static str {
+    pub const fn query_value(self) -> &'static str {
         match self {
             Self::Account => "account",
             Self::Totp => "totp",
@@ -96,7 +91,7 @@ impl Destination {
     }
 
     /// What a session must have shown to be let in. `second` is whether the account has a second factor.
-    pub fn requirement(self, second: bool) -> AuthenticationRequirement {
+    pub fn requirement(self, second_factor: bool) -> AuthenticationRequirement {
         match self {
             Self::Account
             | Self::Profile
@@ -112,7 +107,7 @@ impl Destination {
             | Self::Password
             | Self::Data
             | Self::Delete
-            | Self::Restore => second_factor::credential_change_requirement(second),
+            | Self::Restore => second_factor::credential_change_requirement(second_factor),
         }
     }
 }

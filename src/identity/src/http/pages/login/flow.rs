@@ -1,4 +1,7 @@
-//! Defines the sign-in that a page is part of: for an authorization request, or for a page of ours.
+//! Defines `LoginFlow`: the login that a page is part of, for an authorization request or for a page of the
+//! issuer.
+//!
+//! Owns the cookie of the login attempt. Leaves the attempt itself to `login::attempt`.
 
 use std::time::Duration;
 
@@ -13,9 +16,9 @@ use crate::{
     clients::Client,
     http::{
         pages::{
-            Form, Page, PageError, Refusal,
-            account::{self, signed_in_for},
-            asker::asker,
+            Form, Page, PageError, PageErrorKind,
+            account::{self, signed_in_user_for},
+            asker::requesting_client,
         },
         security,
     },
@@ -29,21 +32,21 @@ use crate::{
 };
 
 /// Start of the name of the cookie that holds the secret of a login in progress.
-const ATTEMPT_COOKIE: &str = "postern-login-";
+const ATTEMPT_COOKIE_PREFIX: &str = "postern-login-";
 
 /// A browser keeps so many logins in progress; the one of a forgotten tab gives way.
-const MOST_ATTEMPTS: usize = 8;
+const MAX_ATTEMPT_COOKIES: usize = 8;
 
 /// What the sign-in is for.
-pub(super) enum Purpose {
-    Request(Box<PendingRequest>),
+pub(super) enum LoginPurpose {
+    AuthorizationRequest(Box<PendingRequest>),
     /// A page of ours.
-    Own(Destination),
+    AccountPage(Destination),
 }
 
-/// What the person has to do.
+/// What the user has to do before the flow can continue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::http::pages) enum Need {
+pub(in crate::http::pages) enum RequiredAction {
     /// Sign in, again if need be.
     SignIn,
     StepUp,
@@ -51,141 +54,145 @@ pub(in crate::http::pages) enum Need {
 }
 
 /// A sign-in under way, as one request meets it.
-pub(super) struct Flow {
+pub(super) struct LoginFlow {
     pub(super) app: App,
     pub(super) page: Page,
-    pub(super) purpose: Purpose,
+    pub(super) purpose: LoginPurpose,
     pub(super) signed_in: Option<SignedInUser>,
     pub(super) requirement: AuthenticationRequirement,
-    pub(super) need: Need,
+    pub(super) required_action: RequiredAction,
     /// The secret of the login in progress, from its cookie.
-    pub(super) attempt: Option<String>,
+    pub(super) attempt_secret: Option<String>,
     /// The secret by which accounts know this device.
-    pub(super) device: Option<String>,
-    browser: Option<String>,
+    pub(super) device_secret: Option<String>,
+    browser_secret: Option<String>,
     /// Names of the other logins in progress of this browser.
-    other_attempts: Vec<String>,
+    other_attempt_cookies: Vec<String>,
 }
 
-impl Flow {
+impl LoginFlow {
     /// Reads what `request=HANDLE` or `to=WORD` name, and who is there.
     pub(super) async fn load(app: &App, request: &Request, fields: &Form) -> Result<Self, PageError> {
         let browser = security::browser_secret(app, request).map(str::to_owned);
         let purpose = match fields.get("request") {
-            Some(id) => Purpose::Request(Box::new(find_pending(app, id, browser.as_deref()).await?)),
-            None => Purpose::Own(Destination::parse(fields.get("to"))),
+            Some(id) => {
+                LoginPurpose::AuthorizationRequest(Box::new(find_pending(app, id, browser.as_deref()).await?))
+            }
+            None => LoginPurpose::AccountPage(Destination::from_query_value(fields.get("to"))),
         };
         let signed_in = match &purpose {
-            Purpose::Own(destination) => signed_in_for(app, request, *destination).await?,
-            Purpose::Request(_) => account::signed_in(app, request).await?,
+            LoginPurpose::AccountPage(destination) => signed_in_user_for(app, request, *destination).await?,
+            LoginPurpose::AuthorizationRequest(_) => account::signed_in_user(app, request).await?,
         };
-        let (requirement, need) = need(app, &purpose, signed_in.as_ref()).await?;
-        let cookie = purpose.attempt_cookie();
+        let (requirement, need) = required_action(app, &purpose, signed_in.as_ref()).await?;
+        let cookie = purpose.attempt_cookie_name();
         let secret = cookie.as_deref().and_then(|cookie| security::secret_in_cookie(app, request, cookie));
         Ok(Self {
             app: app.clone(),
             page: purpose.page(app, request),
-            attempt: secret.map(str::to_owned),
-            device: security::device_secret(app, request).map(str::to_owned),
-            other_attempts: security::cookies_beginning_with(app, request, ATTEMPT_COOKIE)
+            attempt_secret: secret.map(str::to_owned),
+            device_secret: security::device_secret(app, request).map(str::to_owned),
+            other_attempt_cookies: security::cookies_beginning_with(app, request, ATTEMPT_COOKIE_PREFIX)
                 .into_iter()
                 .filter(|name| cookie.as_ref() != Some(name))
                 .collect(),
             purpose,
             signed_in,
             requirement,
-            need,
-            browser,
+            required_action: need,
+            browser_secret: browser,
         })
     }
 
-    /// The client that asks; none for our own pages.
+    /// The client of the authorization request; none for the issuer's own pages.
     pub(super) fn client(&self) -> Option<&Client> {
         match &self.purpose {
-            Purpose::Request(pending) => Some(&pending.client),
-            Purpose::Own(_) => None,
+            LoginPurpose::AuthorizationRequest(pending) => Some(&pending.client),
+            LoginPurpose::AccountPage(_) => None,
         }
     }
 
-    /// What a login in progress of this sign-in is bound to.
+    /// The authorization request and the browser to which the login attempt is bound.
     pub(super) fn binding(&self) -> AttemptBinding<'_> {
         let authorization_request = match &self.purpose {
-            Purpose::Request(pending) => pending.handle.row(),
-            Purpose::Own(_) => None,
+            LoginPurpose::AuthorizationRequest(pending) => pending.handle.row(),
+            LoginPurpose::AccountPage(_) => None,
         };
-        AttemptBinding { authorization_request, browser_secret: self.browser.as_deref() }
+        AttemptBinding { authorization_request, browser_secret: self.browser_secret.as_deref() }
     }
 
-    /// The row that the request waits in once this form was posted; none for a page of ours.
+    /// The row that stores the request once this form is posted; none for a page of the issuer.
     pub(super) fn request_row(&self) -> Result<Option<RequestRow>, LoginError> {
         match &self.purpose {
-            Purpose::Request(pending) => Ok(Some(pending.row_for(&self.app, self.browser())?)),
-            Purpose::Own(_) => Ok(None),
+            LoginPurpose::AuthorizationRequest(pending) => {
+                Ok(Some(pending.row_for(&self.app, self.browser_secret())?))
+            }
+            LoginPurpose::AccountPage(_) => Ok(None),
         }
     }
 
     /// Goes on with the row that the request waits in now.
-    pub(super) fn waits_in(&mut self, row: Option<Uuid>) {
-        if let (Purpose::Request(pending), Some(id)) = (&mut self.purpose, row) {
+    pub(super) fn set_stored_handle(&mut self, row: Option<Uuid>) {
+        if let (LoginPurpose::AuthorizationRequest(pending), Some(id)) = (&mut self.purpose, row) {
             pending.handle = RequestHandle::Stored(id);
         }
     }
 
     /// The secret that names this browser; every form has been checked for it.
-    pub(super) fn browser(&self) -> &str {
-        self.browser.as_deref().unwrap_or_default()
+    pub(super) fn browser_secret(&self) -> &str {
+        self.browser_secret.as_deref().unwrap_or_default()
     }
 
     /// The login in progress, if it is still that.
-    pub(super) async fn look(&self) -> Result<Option<AttemptStatus>, PageError> {
-        let Some(attempt) = &self.attempt else { return Ok(None) };
+    pub(super) async fn attempt_status(&self) -> Result<Option<AttemptStatus>, PageError> {
+        let Some(attempt) = &self.attempt_secret else { return Ok(None) };
         Ok(attempt::status(&self.app, self.client(), attempt, &self.binding()).await?)
     }
 
     /// Whether this browser keeps the session it has: what the next sign-in begins with.
-    pub(super) fn remembered(&self) -> bool {
+    pub(super) fn session_remembered(&self) -> bool {
         self.signed_in.as_ref().is_some_and(|signed_in| signed_in.session.remembered)
     }
 
-    /// The address of this sign-in's page.
+    /// The path of the page of this login.
     pub(super) fn path(&self) -> String {
         match &self.purpose {
-            Purpose::Request(pending) => format!("/login?request={}", pending.handle),
-            Purpose::Own(destination) => format!("/login?to={}", destination.word()),
+            LoginPurpose::AuthorizationRequest(pending) => format!("/login?request={}", pending.handle),
+            LoginPurpose::AccountPage(destination) => format!("/login?to={}", destination.query_value()),
         }
     }
 
     /// Where to go when this page has no more to ask: the request decides what comes next.
-    pub(super) fn onward(&self) -> String {
+    pub(super) fn next_path(&self) -> String {
         match &self.purpose {
-            Purpose::Request(pending) => onward(&pending.handle),
-            Purpose::Own(destination) => destination.path().to_owned(),
+            LoginPurpose::AuthorizationRequest(pending) => resume_path(&pending.handle),
+            LoginPurpose::AccountPage(destination) => destination.path().to_owned(),
         }
     }
 
     /// Where somebody goes who has closed the account, before they go on.
-    pub(super) fn restore(&self) -> String {
+    pub(super) fn restore_path(&self) -> String {
         match &self.purpose {
-            Purpose::Request(pending) => {
+            LoginPurpose::AuthorizationRequest(pending) => {
                 format!("{}?request={}", Destination::Restore.path(), pending.handle)
             }
-            Purpose::Own(_) => Destination::Restore.path().to_owned(),
+            LoginPurpose::AccountPage(_) => Destination::Restore.path().to_owned(),
         }
     }
 
     /// Where to type another address.
-    pub(super) fn start_over(&self) -> String {
+    pub(super) fn start_over_path(&self) -> String {
         format!("{}&start=over", self.path())
     }
 
-    /// What the templates of every page of it need.
+    /// The values that the templates of every login page need.
     pub(super) fn values(&self) -> Value {
         let (request, to, asks) = match &self.purpose {
-            Purpose::Request(pending) => {
-                let asks = asker(&self.app, &pending.client, Some(&pending.request.redirect_uri));
+            LoginPurpose::AuthorizationRequest(pending) => {
+                let asks = requesting_client(&self.app, &pending.client, Some(&pending.request.redirect_uri));
                 (Some(pending.handle.to_string()), None, Some(asks))
             }
-            Purpose::Own(destination) => (None, Some(destination.word()), None),
+            LoginPurpose::AccountPage(destination) => (None, Some(destination.query_value()), None),
         };
         context! {
             asker => asks,
@@ -195,25 +202,24 @@ impl Flow {
                 path => self.path(),
                 other_way => format!("{}&way=other", self.path()),
                 // Stepping up, one is who one is.
-                start_over => (self.need != Need::StepUp).then(|| self.start_over()),
+                start_over => (self.required_action != RequiredAction::StepUp).then(|| self.start_over_path()),
             },
         }
     }
 
-    /// Hands the secret of a login in progress to the browser.
+    /// Sets the cookie with the secret of the login attempt, and removes the cookies beyond the limit.
     pub(super) fn set_attempt(&self, response: &mut Response, secret: &str) {
         let lifetime = self.app.config.login.attempt_lifetime.duration();
-        if let Some(cookie) = self.purpose.attempt_cookie() {
+        if let Some(cookie) = self.purpose.attempt_cookie_name() {
             self.set_cookie(response, &cookie, secret, lifetime);
         }
-        for name in self.other_attempts.iter().skip(MOST_ATTEMPTS - 1) {
+        for name in self.other_attempt_cookies.iter().skip(MAX_ATTEMPT_COOKIES - 1) {
             self.set_cookie(response, name, "", Duration::ZERO);
         }
     }
 
-    /// Takes it away again.
     pub(super) fn clear_attempt(&self, response: &mut Response) {
-        if let Some(cookie) = self.purpose.attempt_cookie() {
+        if let Some(cookie) = self.purpose.attempt_cookie_name() {
             self.set_cookie(response, &cookie, "", Duration::ZERO);
         }
     }
@@ -224,81 +230,88 @@ impl Flow {
     }
 }
 
-impl Purpose {
+impl LoginPurpose {
     /// Name of the cookie of its login in progress. A request without a row has none.
-    fn attempt_cookie(&self) -> Option<String> {
+    fn attempt_cookie_name(&self) -> Option<String> {
         match self {
-            Self::Request(pending) => {
-                pending.handle.row().map(|id| format!("{ATTEMPT_COOKIE}{}", id.simple()))
+            Self::AuthorizationRequest(pending) => {
+                pending.handle.row().map(|id| format!("{ATTEMPT_COOKIE_PREFIX}{}", id.simple()))
             }
-            Self::Own(_) => Some(format!("{ATTEMPT_COOKIE}own")),
+            Self::AccountPage(_) => Some(format!("{ATTEMPT_COOKIE_PREFIX}own")),
         }
     }
 
     fn page(&self, app: &App, request: &Request) -> Page {
         match self {
-            Self::Request(pending) => page_of(app, request, pending),
-            Self::Own(_) => Page::of(app, request, None),
+            Self::AuthorizationRequest(pending) => page_for_request(app, request, pending),
+            Self::AccountPage(_) => Page::from_request(app, request, None),
         }
     }
 }
 
 /// A page about a client's request: in the languages it asked for.
-pub(in crate::http::pages) fn page_of(app: &App, request: &Request, pending: &PendingRequest) -> Page {
-    Page::of(app, request, Some(&pending.request.ui_locales.join(" ")))
+pub(in crate::http::pages) fn page_for_request(
+    app: &App,
+    request: &Request,
+    pending: &PendingRequest,
+) -> Page {
+    Page::from_request(app, request, Some(&pending.request.ui_locales.join(" ")))
 }
 
-/// The request with this handle that waits in this browser. Unknown, over and another browser's look alike.
+/// Finds the request that is pending in this browser. An unknown, an expired and another browser's request
+/// get the same error, so that a handle tells nothing.
 pub(in crate::http::pages) async fn find_pending(
     app: &App,
     handle: &str,
     browser: Option<&str>,
 ) -> Result<PendingRequest, PageError> {
-    let handle: RequestHandle = handle.parse().map_err(|_| Refusal::RequestGone)?;
-    let browser = browser.ok_or(Refusal::RequestGone)?;
-    Ok(authorization::find_pending(app, &handle, browser).await?.ok_or(Refusal::RequestGone)?)
+    let handle: RequestHandle = handle.parse().map_err(|_| PageErrorKind::RequestNotPending)?;
+    let browser = browser.ok_or(PageErrorKind::RequestNotPending)?;
+    Ok(authorization::find_pending(app, &handle, browser).await?.ok_or(PageErrorKind::RequestNotPending)?)
 }
 
 /// Where a request goes on: it decides itself what comes next.
-pub(in crate::http::pages) fn onward(handle: &RequestHandle) -> String {
+pub(in crate::http::pages) fn resume_path(handle: &RequestHandle) -> String {
     format!("/oauth2/authorize?resume={handle}")
 }
 
 /// What a sign-in for this must reach, and what there is to do for it.
-async fn need(
+async fn required_action(
     app: &App,
-    purpose: &Purpose,
+    purpose: &LoginPurpose,
     signed_in: Option<&SignedInUser>,
-) -> Result<(AuthenticationRequirement, Need), PageError> {
+) -> Result<(AuthenticationRequirement, RequiredAction), PageError> {
     match purpose {
-        Purpose::Request(pending) => {
+        LoginPurpose::AuthorizationRequest(pending) => {
             let need = match authorization::next_step_of(app, pending, signed_in).await? {
-                AuthorizationStep::Login => Need::SignIn,
-                AuthorizationStep::StepUp => Need::StepUp,
-                AuthorizationStep::Consent | AuthorizationStep::Respond(_) => Need::Nothing,
+                AuthorizationStep::Login => RequiredAction::SignIn,
+                AuthorizationStep::StepUp => RequiredAction::StepUp,
+                AuthorizationStep::Consent | AuthorizationStep::Respond(_) => RequiredAction::Nothing,
             };
             Ok((pending.requirement.clone(), need))
         }
-        Purpose::Own(destination) => need_of(app, *destination, signed_in).await,
+        LoginPurpose::AccountPage(destination) => {
+            required_action_for_page(app, *destination, signed_in).await
+        }
     }
 }
 
 /// The same for a page of ours, which asks it too before it opens.
-pub(in crate::http::pages) async fn need_of(
+pub(in crate::http::pages) async fn required_action_for_page(
     app: &App,
     destination: Destination,
     signed_in: Option<&SignedInUser>,
-) -> Result<(AuthenticationRequirement, Need), PageError> {
+) -> Result<(AuthenticationRequirement, RequiredAction), PageError> {
     let Some(SignedInUser { session, user }) = signed_in else {
-        return Ok((destination.requirement(false), Need::SignIn));
+        return Ok((destination.requirement(false), RequiredAction::SignIn));
     };
     let second = second_factor::has_second_factor(app, user).await?;
     let requirement = destination.requirement(second);
     let need = match session.acr.parse() {
-        Ok(acr) if requirement.met_by(acr, auth_time(session), app.clock.now()) => Need::Nothing,
+        Ok(acr) if requirement.met_by(acr, auth_time(session), app.clock.now()) => RequiredAction::Nothing,
         // A step-up renews the time as well, and asks for what an old session lacks.
-        Ok(acr) if requirement.min_acr.is_some_and(|least| acr < least) => Need::StepUp,
-        _ => Need::SignIn,
+        Ok(acr) if requirement.min_acr.is_some_and(|least| acr < least) => RequiredAction::StepUp,
+        _ => RequiredAction::SignIn,
     };
     Ok((requirement, need))
 }

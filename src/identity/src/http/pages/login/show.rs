@@ -1,4 +1,4 @@
-//! Shows the pages of a sign-in: the address, an answer to a method's challenge, the choice of another.
+//! Shows the pages of a login: the identifier, a response to a challenge, and the choice of a method.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use minijinja::{Value, context};
 use poem::{IntoResponse as _, http::StatusCode};
 
 use super::{
-    super::{Answer, PageError, Refusal, error::minutes},
-    flow::{Flow, Need, Purpose},
+    super::{PageError, PageErrorKind, PageResult, error::whole_minutes},
+    flow::{LoginFlow, LoginPurpose, RequiredAction},
 };
 use crate::{
     App,
@@ -17,32 +17,36 @@ use crate::{
     login::{self, attempt::AttemptStatus},
 };
 
-/// The method whose answer is not a code.
+/// The method whose response is a password.
 pub(super) const PASSWORD: &str = "password";
-/// The method whose answer a script makes.
+/// The method whose response a script makes.
 pub(super) const PASSKEY: &str = "passkey";
 
-/// What was wrong with what was typed.
+/// The error of a login form, and the input to show again.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Mistake<'a> {
+pub(super) struct LoginFormError<'a> {
     /// Message key of what to say beside the field; none when nothing is wrong.
     pub(super) key: Option<&'static str>,
-    /// What was typed, to be kept.
+    /// The user's input, shown again.
     pub(super) typed: &'a str,
 }
 
 /// The field for the address, with the methods that may begin.
-pub(super) fn address(flow: &Flow, mistake: Mistake<'_>, remember: bool) -> Answer {
+pub(super) fn show_identifier_form(
+    flow: &LoginFlow,
+    mistake: LoginFormError<'_>,
+    remember: bool,
+) -> PageResult {
     let methods: Vec<_> = login::first_factor_methods(&flow.app, &flow.requirement)
         .iter()
-        .map(|name| method(flow, name))
+        .map(|name| method_values(flow, name))
         .collect();
     if methods.is_empty() {
-        return Err(Refusal::NoMethod.into());
+        return Err(PageErrorKind::NoLoginMethod.into());
     }
     let identifier = match mistake.key {
         Some(_) => mistake.typed,
-        None => presumed(flow),
+        None => prefilled_identifier(flow),
     };
     let values = context! {
         identifier,
@@ -56,34 +60,36 @@ pub(super) fn address(flow: &Flow, mistake: Mistake<'_>, remember: bool) -> Answ
 }
 
 /// Whose address is most likely: what the client hints at, or who is signed in already.
-fn presumed(flow: &Flow) -> &str {
+fn prefilled_identifier(flow: &LoginFlow) -> &str {
     let hint = match &flow.purpose {
-        Purpose::Request(pending) => pending.request.login_hint.as_deref(),
-        Purpose::Own(_) => flow.signed_in.as_ref().map(|signed_in| signed_in.user.email.as_str()),
+        LoginPurpose::AuthorizationRequest(pending) => pending.request.login_hint.as_deref(),
+        LoginPurpose::AccountPage(_) => {
+            flow.signed_in.as_ref().map(|signed_in| signed_in.user.email.as_str())
+        }
     };
     hint.unwrap_or_default()
 }
 
 /// The field for the answer to a method.
-pub(super) fn answer(
-    flow: &Flow,
+pub(super) fn show_challenge(
+    flow: &LoginFlow,
     name: &str,
-    look: &AttemptStatus,
-    mistake: Mistake<'_>,
-    again: bool,
-) -> Answer {
-    let left = look.code_expires_at.map(|end| end - flow.app.clock.now());
-    let sent = look.code_expires_at.is_some() && delivers(&flow.app, name);
+    status: &AttemptStatus,
+    mistake: LoginFormError<'_>,
+    code_resent: bool,
+) -> PageResult {
+    let left = status.code_expires_at.map(|end| end - flow.app.clock.now());
+    let sent = status.code_expires_at.is_some() && sends_code(&flow.app, name);
     let arguments = [
-        ("identifier", Value::from(look.identifier.as_str())),
+        ("identifier", Value::from(status.identifier.as_str())),
         ("lifetime", Value::from(flow.app.config.login.code_lifetime.duration().as_secs().div_ceil(60))),
     ];
     let values = context! {
         title => method_text(flow, name, "-title", &[]),
         intro => method_text(flow, name, "-intro", &arguments),
-        notice => again.then(|| flow.page.message("code-sent-again")).flatten(),
+        notice => code_resent.then(|| flow.page.message("code-sent-again")).flatten(),
         method => name,
-        identifier => look.identifier.as_str(),
+        identifier => status.identifier.as_str(),
         digits => match name {
             "totp" => 6,
             "recovery-code" => 10,
@@ -93,8 +99,8 @@ pub(super) fn answer(
         typed => mistake.typed,
         error => mistake.key.and_then(|key| flow.page.message(key)),
         resend => sent,
-        others => look.methods.len() > 1,
-        minutes_left => left.map(minutes),
+        others => status.methods.len() > 1,
+        minutes_left => left.map(whole_minutes),
         seconds_left => left.map(|left| left.as_secs()),
     };
     let template = match name {
@@ -106,13 +112,13 @@ pub(super) fn answer(
 }
 
 /// The ways to go on: other methods to begin with, or the factors that may follow.
-pub(super) fn choice(flow: &Flow, look: &AttemptStatus) -> Answer {
-    let (title, intro) = if look.first_factor_verified || flow.need == Need::StepUp {
+pub(super) fn show_method_choice(flow: &LoginFlow, look: &AttemptStatus) -> PageResult {
+    let (title, intro) = if look.first_factor_verified || flow.required_action == RequiredAction::StepUp {
         ("another-factor-title", "another-factor-intro")
     } else {
         ("another-way-title", "another-way-intro")
     };
-    let methods: Vec<_> = look.methods.iter().map(|name| method(flow, name)).collect();
+    let methods: Vec<_> = look.methods.iter().map(|name| method_values(flow, name)).collect();
     let identifier = [("identifier", Value::from(look.identifier.as_str()))];
     let values = context! {
         title => flow.page.message(title),
@@ -123,7 +129,7 @@ pub(super) fn choice(flow: &Flow, look: &AttemptStatus) -> Answer {
 }
 
 /// What is asked for needs a factor that this account does not have.
-pub(super) fn no_way(flow: &Flow) -> Answer {
+pub(super) fn show_unreachable_acr(flow: &LoginFlow) -> PageResult {
     let client = flow.client().map(|client| client.row.name.clone());
     let (title, text, set_up, path) = match flow.requirement.min_acr {
         Some(Acr::Phr) => {
@@ -135,7 +141,7 @@ pub(super) fn no_way(flow: &Flow) -> Answer {
     show(flow, "pages/no-way.html", context! { client, title, text, set_up, path }, None)
 }
 
-fn show(flow: &Flow, template: &str, values: Value, mistake: Option<&str>) -> Answer {
+fn show(flow: &LoginFlow, template: &str, values: Value, mistake: Option<&str>) -> PageResult {
     let response = flow.page.show(template, context! { ..values, ..flow.values() })?;
     Ok(match mistake {
         Some(_) => response.with_status(StatusCode::BAD_REQUEST).into_response(),
@@ -144,28 +150,33 @@ fn show(flow: &Flow, template: &str, values: Value, mistake: Option<&str>) -> An
 }
 
 /// A method as templates see it: `name, label, hint`.
-fn method(flow: &Flow, name: &str) -> Value {
+fn method_values(flow: &LoginFlow, name: &str) -> Value {
     context! { name, label => method_text(flow, name, "", &[]), hint => method_text(flow, name, "-hint", &[]) }
 }
 
 /// A text of a method; one that was added without texts has those of `method-other`.
-fn method_text(flow: &Flow, name: &str, part: &str, arguments: &[(&'static str, Value)]) -> Option<Value> {
-    let key = if delivers(&flow.app, name) { name.to_owned() } else { format!("{name}-operator") };
+fn method_text(
+    flow: &LoginFlow,
+    name: &str,
+    part: &str,
+    arguments: &[(&'static str, Value)],
+) -> Option<Value> {
+    let key = if sends_code(&flow.app, name) { name.to_owned() } else { format!("{name}-operator") };
     let text = |name: &str| flow.page.message_with(&format!("method-{name}{part}"), arguments);
     text(&key).or_else(|| text("other"))
 }
 
 /// Whether a method sends something; a code that an operator hands over was made before.
-fn delivers(app: &App, name: &str) -> bool {
+fn sends_code(app: &App, name: &str) -> bool {
     name != "code" || app.config.login.code_delivery != CodeDelivery::Operator
 }
 
 /// For what must be told on a page of its own: how long to wait.
-pub(super) fn limited(flow: &Flow, wait: Duration) -> PageError {
-    PageError::retry_after(Refusal::TooMany, wait).way_on(flow.path(), "error-try-again")
+pub(super) fn rate_limited(flow: &LoginFlow, wait: Duration) -> PageError {
+    PageError::retry_after(PageErrorKind::RateLimited, wait).next_link(flow.path(), "error-try-again")
 }
 
 /// A login in progress that accepts nothing more.
-pub(super) fn ended(flow: &Flow) -> PageError {
-    PageError::from(Refusal::TriesUsedUp).way_on(flow.start_over(), "error-sign-in-again")
+pub(super) fn attempt_ended(flow: &LoginFlow) -> PageError {
+    PageError::from(PageErrorKind::AttemptEnded).next_link(flow.start_over_path(), "error-sign-in-again")
 }
