@@ -76,6 +76,10 @@ impl Messages {
         };
         let mut wanted = convert_vec_str_to_langids_lossy(wishes(ui_locales).split_ascii_whitespace());
         wanted.extend(parse_accept_language(&wishes(accept_language)));
+        // Programs name no language, and their requests are the most.
+        if wanted.is_empty() {
+            return ENGLISH.to_owned();
+        }
         negotiate_languages(&wanted, &self.languages, None, NegotiationStrategy::Lookup)
             .first()
             .map_or_else(|| ENGLISH.to_owned(), ToString::to_string)

@@ -222,9 +222,7 @@ async fn revoke_replayed(
     context: &RequestContext,
 ) -> Result<TokenError, DatabaseError> {
     app.write(context, async |write| {
-        if let Some(grant) = grants::find(write, code.grant_id).await? {
-            grants::end(write, GrantSelection::One(grant.id), EndCause::CodeReplayed).await?;
-        }
+        grants::end(write, GrantSelection::One(code.grant_id), EndCause::CodeReplayed).await?;
         Ok(TokenError::CodeReplayed)
     })
     .await

@@ -192,10 +192,7 @@ async fn find(
 
 async fn end_grant(app: &App, grant_id: Uuid, context: &RequestContext) -> Result<(), DatabaseError> {
     app.write(context, async |write| {
-        if let Some(grant) = grants::find(write, grant_id).await? {
-            grants::end(write, GrantSelection::One(grant.id), EndCause::RefreshTokenReused).await?;
-        }
-        Ok(())
+        grants::end(write, GrantSelection::One(grant_id), EndCause::RefreshTokenReused).await.map(drop)
     })
     .await
 }

@@ -229,6 +229,7 @@ impl<DB: sqlx::Database> Deref for PooledConnection<DB> {
     type Target = DB::Connection;
 
     fn deref(&self) -> &DB::Connection {
+        // `open` is set when the value is made and taken by `drop` alone, after which nobody can call this.
         &self.open.as_ref().expect("a lent connection").connection
     }
 }
@@ -236,6 +237,7 @@ impl<DB: sqlx::Database> Deref for PooledConnection<DB> {
 #[expect(clippy::expect_used, reason = "`drop` alone takes `open` out, and nobody has the value after it")]
 impl<DB: sqlx::Database> DerefMut for PooledConnection<DB> {
     fn deref_mut(&mut self) -> &mut DB::Connection {
+        // As above: `drop` alone takes it.
         &mut self.open.as_mut().expect("a lent connection").connection
     }
 }
