@@ -4,20 +4,20 @@
 //! this module only. Leaves health, metrics and documents to [`serve`].
 
 pub mod account;
+mod allowed_hosts;
 pub mod auth;
 pub mod bearer;
 mod client_ip;
 pub mod cors;
 pub mod error;
-pub mod limits;
+pub mod no_store_json;
 pub mod oauth_form;
 pub mod oidc;
-mod own_hosts;
 pub mod pages;
+pub mod rate_limit_headers;
 mod request_context;
 pub mod security;
 pub mod serve;
-pub mod uncached;
 
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         oidc::introspection::IntrospectionApi::new(app),
         oidc::revocation::RevocationApi::new(app),
         auth::AuthApi::new(app),
-        auth::accounts::RegistrationAndRecoveryApi::new(app),
+        auth::registration_and_recovery::RegistrationAndRecoveryApi::new(app),
         auth::invitations::InvitationsApi::new(app),
         account_apis(app),
     ))
@@ -111,26 +111,29 @@ fn routes(app: &App) -> BoxEndpoint<'static, Response> {
         .at("/login/give-up", post(page_endpoint(app, pages::login::decline_step_up)))
         .at(
             "/register",
-            get(page_endpoint(app, pages::accounts::show_registration))
-                .post(page_endpoint(app, pages::accounts::submit_registration)),
+            get(page_endpoint(app, pages::registration_and_recovery::show_registration))
+                .post(page_endpoint(app, pages::registration_and_recovery::submit_registration)),
         )
-        .at("/register/resend", post(page_endpoint(app, pages::accounts::resend_registration)))
+        .at(
+            "/register/resend",
+            post(page_endpoint(app, pages::registration_and_recovery::resend_registration)),
+        )
         .at(
             "/verify-email",
-            get(page_endpoint(app, pages::accounts::show_email_verification))
-                .post(page_endpoint(app, pages::accounts::submit_verification)),
+            get(page_endpoint(app, pages::registration_and_recovery::show_email_verification))
+                .post(page_endpoint(app, pages::registration_and_recovery::submit_verification)),
         )
         .at(
             "/forgot-password",
-            get(page_endpoint(app, pages::accounts::forgot_password))
-                .post(page_endpoint(app, pages::accounts::submit_forgot_password)),
+            get(page_endpoint(app, pages::registration_and_recovery::forgot_password))
+                .post(page_endpoint(app, pages::registration_and_recovery::submit_forgot_password)),
         )
         .at(
             "/reset-password",
-            get(page_endpoint(app, pages::accounts::reset_password))
-                .post(page_endpoint(app, pages::accounts::submit_reset_password)),
+            get(page_endpoint(app, pages::registration_and_recovery::reset_password))
+                .post(page_endpoint(app, pages::registration_and_recovery::submit_reset_password)),
         )
-        .at("/password/strength", post(page_endpoint(app, pages::strength::show)))
+        .at("/password/strength", post(page_endpoint(app, pages::password_strength::show)))
         .at(
             "/confirm-email",
             get(page_endpoint(app, pages::email::confirm))
@@ -157,8 +160,8 @@ fn routes(app: &App) -> BoxEndpoint<'static, Response> {
         )
         .at(
             "/account/password",
-            get(page_endpoint(app, pages::accounts::password))
-                .post(page_endpoint(app, pages::accounts::submit_password)),
+            get(page_endpoint(app, pages::registration_and_recovery::password))
+                .post(page_endpoint(app, pages::registration_and_recovery::submit_password)),
         )
         .at(
             "/account/recovery-codes",

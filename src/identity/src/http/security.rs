@@ -34,19 +34,19 @@ const BROWSER_LIFETIME: Duration = Duration::from_hours(24);
 const SECRET_LENGTH: usize = 43;
 
 /// Holds the email of a registration whose mail was requested.
-const REGISTERING_COOKIE: &str = "postern-registering";
+const PENDING_REGISTRATION_COOKIE: &str = "postern-registering";
 
 /// Holds the token of an email change while the user signs in to confirm the change.
-const CONFIRMING_COOKIE: &str = "postern-confirming";
+const PENDING_CONFIRMATION_COOKIE: &str = "postern-confirming";
 
 /// The longest value of [`PENDING_REGISTRATION_COOKIE`]: an email in base64url.
-const LONGEST_REGISTERING: usize = 512;
+const MAX_PENDING_REGISTRATION_LENGTH: usize = 512;
 
 /// The policy of responses that are not pages: they may do nothing in a browser.
-const CSP_OF_DATA: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+const DEFAULT_CSP: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
 /// The policy of pages: they load the issuer's own files only, and no page can frame them.
-const CSP_OF_PAGE: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+const PAGE_CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
                            img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'";
 
 /// Separates a page from the window that opened it (HTML Standard section 7.1.3).
@@ -58,7 +58,7 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
     (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    (CONTENT_SECURITY_POLICY, CSP_OF_DATA),
+    (CONTENT_SECURITY_POLICY, DEFAULT_CSP),
 ];
 
 /// The paths, with everything below, that a browser may visit between a client's request and the client's
@@ -88,7 +88,7 @@ fn part_of_interaction(path: &str) -> bool {
 }
 
 /// Adds to every response of the route table the headers that it does not have yet.
-pub fn headers<E>(app: &App, endpoint: E) -> impl Endpoint<Output = Response> + use<E>
+pub fn with_security_headers<E>(app: &App, endpoint: E) -> impl Endpoint<Output = Response> + use<E>
 where
     E: Endpoint + 'static,
 {
@@ -99,12 +99,12 @@ where
         let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
         always.insert(STRICT_TRANSPORT_SECURITY, year);
     }
-    WithHeaders { endpoint, always }
+    WithHeaders { endpoint, headers: always }
 }
 
 struct WithHeaders<E> {
     endpoint: E,
-    always: HeaderMap,
+    headers: HeaderMap,
 }
 
 impl<E: Endpoint> Endpoint for WithHeaders<E> {
@@ -113,7 +113,7 @@ impl<E: Endpoint> Endpoint for WithHeaders<E> {
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let opener_policy = (!part_of_interaction(request.uri().path())).then_some(SAME_ORIGIN);
         let mut response = self.endpoint.get_response(request).await;
-        for (name, value) in &self.always {
+        for (name, value) in &self.headers {
             if !response.headers().contains_key(name) {
                 response.headers_mut().insert(name, value.clone());
             }
@@ -127,9 +127,9 @@ impl<E: Endpoint> Endpoint for WithHeaders<E> {
 
 /// The policy of the page at a path. Forms may be sent to this issuer only, except where a form may lead back
 /// to a client.
-pub fn page_policy(path: &str) -> HeaderValue {
+pub fn page_content_security_policy(path: &str) -> HeaderValue {
     let forms = if part_of_interaction(path) { "" } else { "; form-action 'self'" };
-    HeaderValue::try_from(format!("{CSP_OF_PAGE}{forms}")).unwrap_or(CSP_OF_DATA)
+    HeaderValue::try_from(format!("{PAGE_CSP}{forms}")).unwrap_or(DEFAULT_CSP)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +140,7 @@ pub enum CookieName {
 }
 
 impl CookieName {
-    fn plain(self) -> &'static str {
+    fn base_name(self) -> &'static str {
         match self {
             Self::Session => "postern-session",
             Self::Browser => "postern-browser",
@@ -155,7 +155,7 @@ pub fn cookie_name(app: &App, plain: &str) -> String {
     if app.config.secure_cookies() { format!("__Host-{plain}") } else { plain.to_owned() }
 }
 
-fn value_of<'r>(app: &App, request: &'r Request, plain: &str) -> Option<&'r str> {
+fn cookie_value<'r>(app: &App, request: &'r Request, plain: &str) -> Option<&'r str> {
     let name = cookie_name(app, plain);
     let lines = request.headers().get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
@@ -164,17 +164,17 @@ fn value_of<'r>(app: &App, request: &'r Request, plain: &str) -> Option<&'r str>
 
 /// The value of a cookie, if it has the form of a 256-bit secret. The issuer set no other value.
 pub fn secret_in_cookie<'r>(app: &App, request: &'r Request, plain: &str) -> Option<&'r str> {
-    value_of(app, request, plain).filter(|value| well_formed(value))
+    cookie_value(app, request, plain).filter(|value| well_formed_secret(value))
 }
 
 /// Whether the text has the form of a 256-bit secret in base64url.
-pub fn well_formed(secret: &str) -> bool {
+pub fn well_formed_secret(secret: &str) -> bool {
     secret.len() == SECRET_LENGTH
         && secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 /// Returns the names, without prefix, of the cookies whose names start with `plain`.
-pub fn cookies_beginning_with(app: &App, request: &Request, plain: &str) -> Vec<String> {
+pub fn cookie_names_with_prefix(app: &App, request: &Request, plain: &str) -> Vec<String> {
     let prefix = cookie_name(app, "");
     let lines = request.headers().get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
     let names = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
@@ -208,29 +208,29 @@ pub fn clear_cookie(app: &App, plain: &str) -> HeaderValue {
 
 /// The secret of the session cookie, for `sessions::find`.
 pub fn session_secret<'r>(app: &App, request: &'r Request) -> Option<&'r str> {
-    secret_in_cookie(app, request, CookieName::Session.plain())
+    secret_in_cookie(app, request, CookieName::Session.base_name())
 }
 
 /// Sets the cookie of a new session. The cookie outlives the browser's restart only if the user asked for
 /// that.
-pub fn set_session(app: &App, response: &mut Response, secret: &str, remembered: bool) {
+pub fn set_session_cookie(app: &App, response: &mut Response, secret: &str, remembered: bool) {
     let lifetime = remembered.then(|| app.config.session.lifetime.duration());
-    let cookie = cookie(app, CookieName::Session.plain(), secret, lifetime);
+    let cookie = cookie(app, CookieName::Session.base_name(), secret, lifetime);
     response.headers_mut().append(SET_COOKIE, cookie);
 }
 
 /// Removes the cookie only; the session itself is ended by `sessions`.
-pub fn clear_session(app: &App, response: &mut Response) {
-    response.headers_mut().append(SET_COOKIE, clear_cookie(app, CookieName::Session.plain()));
+pub fn clear_session_cookie(app: &App, response: &mut Response) {
+    response.headers_mut().append(SET_COOKIE, clear_cookie(app, CookieName::Session.base_name()));
 }
 
 pub fn browser_secret<'r>(app: &App, request: &'r Request) -> Option<&'r str> {
-    secret_in_cookie(app, request, CookieName::Browser.plain())
+    secret_in_cookie(app, request, CookieName::Browser.base_name())
 }
 
 /// Returns the secret of the browser cookie, or a new secret if there is no cookie. Pass the secret to
 /// [`set_browser_cookie`] even if it is not new, because that renews the cookie.
-pub fn ensure_browser(app: &App, request: &Request) -> String {
+pub fn ensure_browser_secret(app: &App, request: &Request) -> String {
     browser_secret(app, request).map_or_else(|| new_secret(&app.random), str::to_owned)
 }
 
@@ -239,54 +239,54 @@ fn new_secret(random: &Random) -> String {
 }
 
 /// Sets the browser cookie, or renews it.
-pub fn set_browser(app: &App, response: &mut Response, secret: &str) {
-    let cookie = set_cookie(app, CookieName::Browser.plain(), secret, BROWSER_LIFETIME);
+pub fn set_browser_cookie(app: &App, response: &mut Response, secret: &str) {
+    let cookie = set_cookie(app, CookieName::Browser.base_name(), secret, BROWSER_LIFETIME);
     response.headers_mut().append(SET_COOKIE, cookie);
 }
 
 /// The secret of the device cookie.
 pub fn device_secret<'r>(app: &App, request: &'r Request) -> Option<&'r str> {
-    secret_in_cookie(app, request, CookieName::Device.plain())
+    secret_in_cookie(app, request, CookieName::Device.base_name())
 }
 
 /// Sets the device cookie, which stays after a sign-out.
-pub fn set_device(app: &App, response: &mut Response, secret: &str) {
+pub fn set_device_cookie(app: &App, response: &mut Response, secret: &str) {
     let lifetime = app.config.login.device_lifetime.duration();
-    let cookie = set_cookie(app, CookieName::Device.plain(), secret, lifetime);
+    let cookie = set_cookie(app, CookieName::Device.base_name(), secret, lifetime);
     response.headers_mut().append(SET_COOKIE, cookie);
 }
 
 /// Remembers which email was registered in this browser, so that one button has the mail sent again.
-pub fn set_registering(app: &App, response: &mut Response, email: &str) {
+pub fn set_pending_registration(app: &App, response: &mut Response, email: &str) {
     let lifetime = app.config.registration.link_lifetime.duration();
-    let cookie = set_cookie(app, REGISTERING_COOKIE, &URL_SAFE_NO_PAD.encode(email), lifetime);
+    let cookie = set_cookie(app, PENDING_REGISTRATION_COOKIE, &URL_SAFE_NO_PAD.encode(email), lifetime);
     response.headers_mut().append(SET_COOKIE, cookie);
 }
 
 /// The email that was registered in this browser.
-pub fn registering(app: &App, request: &Request) -> Option<String> {
-    let value =
-        value_of(app, request, REGISTERING_COOKIE).filter(|value| value.len() <= LONGEST_REGISTERING)?;
+pub fn pending_registration_email(app: &App, request: &Request) -> Option<String> {
+    let value = cookie_value(app, request, PENDING_REGISTRATION_COOKIE)
+        .filter(|value| value.len() <= MAX_PENDING_REGISTRATION_LENGTH)?;
     String::from_utf8(URL_SAFE_NO_PAD.decode(value).ok()?).ok()
 }
 
-pub fn clear_registering(app: &App, response: &mut Response) {
-    response.headers_mut().append(SET_COOKIE, clear_cookie(app, REGISTERING_COOKIE));
+pub fn clear_pending_registration(app: &App, response: &mut Response) {
+    response.headers_mut().append(SET_COOKIE, clear_cookie(app, PENDING_REGISTRATION_COOKIE));
 }
 
 /// Keeps the token of a link that requires a sign-in first, as long as the link is valid.
-pub fn set_confirming(app: &App, response: &mut Response, token: &str) {
+pub fn set_pending_confirmation(app: &App, response: &mut Response, token: &str) {
     let lifetime = app.config.registration.link_lifetime.duration();
-    response.headers_mut().append(SET_COOKIE, set_cookie(app, CONFIRMING_COOKIE, token, lifetime));
+    response.headers_mut().append(SET_COOKIE, set_cookie(app, PENDING_CONFIRMATION_COOKIE, token, lifetime));
 }
 
 /// The token of the link that required the sign-in.
-pub fn confirming<'r>(app: &App, request: &'r Request) -> Option<&'r str> {
-    secret_in_cookie(app, request, CONFIRMING_COOKIE)
+pub fn pending_confirmation_token<'r>(app: &App, request: &'r Request) -> Option<&'r str> {
+    secret_in_cookie(app, request, PENDING_CONFIRMATION_COOKIE)
 }
 
-pub fn clear_confirming(app: &App, response: &mut Response) {
-    response.headers_mut().append(SET_COOKIE, clear_cookie(app, CONFIRMING_COOKIE));
+pub fn clear_pending_confirmation(app: &App, response: &mut Response) {
+    response.headers_mut().append(SET_COOKIE, clear_cookie(app, PENDING_CONFIRMATION_COOKIE));
 }
 
 /// The CSRF token of this browser's forms: a MAC of the browser cookie, which reveals nothing about the
@@ -297,43 +297,47 @@ pub fn form_token(app: &App, browser_secret: &str) -> String {
 
 /// Why a form is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ForeignForm {
+pub enum CsrfError {
     /// The headers name another origin, or are missing.
     #[error("the form does not come from a page of this provider")]
-    OtherSite,
+    CrossSite,
     #[error("the browser cookie is missing")]
-    NoCookie,
+    BrowserCookieMissing,
     /// The token is missing or belongs to another browser.
     #[error("the form token does not belong to this browser")]
-    WrongToken,
+    InvalidFormToken,
 }
 
 /// Verifies that a page of this issuer, in the same browser, sent the form. Returns the browser's secret.
-pub fn own_form<'r>(app: &App, request: &'r Request, token: Option<&str>) -> Result<&'r str, ForeignForm> {
-    own_site(app, request.headers())?;
-    let browser = browser_secret(app, request).ok_or(ForeignForm::NoCookie)?;
+pub fn verify_own_form<'r>(
+    app: &App,
+    request: &'r Request,
+    token: Option<&str>,
+) -> Result<&'r str, CsrfError> {
+    require_same_origin(app, request.headers())?;
+    let browser = browser_secret(app, request).ok_or(CsrfError::BrowserCookieMissing)?;
     let expected = form_token(app, browser);
     let same = token.is_some_and(|token| crypto::constant_time_equal(token.as_bytes(), expected.as_bytes()));
-    if same { Ok(browser) } else { Err(ForeignForm::WrongToken) }
+    if same { Ok(browser) } else { Err(CsrfError::InvalidFormToken) }
 }
 
 /// Checks fetch metadata and `Origin`. Each header that is present must name this issuer, and one must be
 /// present.
-pub fn own_site(app: &App, headers: &HeaderMap) -> Result<(), ForeignForm> {
+pub fn require_same_origin(app: &App, headers: &HeaderMap) -> Result<(), CsrfError> {
     let origin = headers.get(ORIGIN).map(|value| value.as_bytes() == app.config.issuer.as_bytes());
     let site = headers.get("sec-fetch-site").map(|value| value.as_bytes() == b"same-origin");
     match (origin, site) {
-        (Some(false), _) | (_, Some(false)) | (None, None) => Err(ForeignForm::OtherSite),
+        (Some(false), _) | (_, Some(false)) | (None, None) => Err(CsrfError::CrossSite),
         _ => Ok(()),
     }
 }
 
 /// Returns an HTML response with the policy of the page at `path`.
-pub fn html(text: String, path: &str) -> Response {
+pub fn html_response(text: String, path: &str) -> Response {
     let mut response = text.into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(CONTENT_SECURITY_POLICY, page_policy(path));
+    headers.insert(CONTENT_SECURITY_POLICY, page_content_security_policy(path));
     response
 }
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{limits, own_hosts::OwnHosts, security};
+use super::{allowed_hosts::AllowedHosts, rate_limit_headers, security};
 use crate::{App, mail::Mailer};
 
 const TITLE: &str = "Postern";
@@ -49,7 +49,7 @@ pub fn endpoint(
     let mut routes = super::routes(app);
     if matches!(app.mailer, Mailer::Inbox(_)) {
         let own = issuer.host_str().unwrap_or_default().to_owned();
-        routes = OwnHosts { inner: routes, own }.boxed();
+        routes = AllowedHosts { inner: routes, issuer_host: own }.boxed();
     }
     let server = Server {
         routes: Route::new().nest_no_strip("/", routes),
@@ -67,8 +67,9 @@ pub fn endpoint(
         }),
     };
     // Outermost, so that errors have the headers too.
-    let endpoint = limits::with_rate_limit_headers(server.endpoint(&app.config.http, app.random.clone()));
-    Ok(security::headers(app, endpoint).boxed())
+    let endpoint =
+        rate_limit_headers::with_rate_limit_headers(server.endpoint(&app.config.http, app.random.clone()));
+    Ok(security::with_security_headers(app, endpoint).boxed())
 }
 
 /// Generates the OpenAPI document from the types, without an `App`.

@@ -11,8 +11,8 @@ use crate::{
     accounts::activity::{self, ActivityCursor, ActivityEvent},
     http::{
         bearer::{AccountScope, RequiredScope},
+        no_store_json::NoStoreJson,
         request_context,
-        uncached::Uncached,
     },
     readable,
 };
@@ -115,7 +115,7 @@ impl ActivityApi {
         /// How many at most, 50 unless given.
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
         limit: Query<Option<u32>>,
-    ) -> Result<Uncached<OwnActivity>, Problems<400, 401, 403, 503>> {
+    ) -> Result<NoStoreJson<OwnActivity>, Problems<400, 401, 403, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
         let before = before.0.as_deref().map(parse_cursor).transpose()?;
         let limit = u64::from(limit.0.unwrap_or(DEFAULT_LIMIT));
@@ -123,7 +123,7 @@ impl ActivityApi {
         let language = request_context(&self.app, request).language;
         let events =
             found.events.into_iter().map(|act| OwnEvent::from_event(&self.app, &language, act)).collect();
-        Ok(Uncached(OwnActivity { events, before: found.next_cursor.map(|before| before.to_string()) }))
+        Ok(NoStoreJson(OwnActivity { events, before: found.next_cursor.map(|before| before.to_string()) }))
     }
 }
 

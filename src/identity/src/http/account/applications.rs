@@ -12,8 +12,8 @@ use crate::{
         account::require_account_token,
         auth::write_problem,
         bearer::{AccountScope, RequiredScope},
+        no_store_json::NoStoreJson,
         request_context,
-        uncached::Uncached,
     },
 };
 
@@ -90,7 +90,7 @@ impl ApplicationsApi {
     async fn list(
         &self,
         bearer: RequiredScope<AccountScope>,
-    ) -> Result<Uncached<Applications>, Problems<401, 403, 503>> {
+    ) -> Result<NoStoreJson<Applications>, Problems<401, 403, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
         let found = applications::list(&self.app, &token.user).await?;
         let applications = found.into_iter().map(|one| Application {
@@ -100,7 +100,7 @@ impl ApplicationsApi {
             since: one.first_granted_at.rfc3339(),
             last: one.last_granted_at.rfc3339(),
         });
-        Ok(Uncached(Applications { applications: applications.collect() }))
+        Ok(NoStoreJson(Applications { applications: applications.collect() }))
     }
 
     /// Show one out
@@ -112,7 +112,7 @@ impl ApplicationsApi {
         request: &Request,
         bearer: RequiredScope<AccountScope>,
         client_id: Path<String>,
-    ) -> Result<Uncached<Removed>, Problems<401, 403, 404, 503>> {
+    ) -> Result<NoStoreJson<Removed>, Problems<401, 403, 404, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
         if !applications::remove(
             &self.app,
@@ -125,6 +125,6 @@ impl ApplicationsApi {
         {
             return Err(Problem::new(NOT_FOUND).into());
         }
-        Ok(Uncached(Removed { removed: true }))
+        Ok(NoStoreJson(Removed { removed: true }))
     }
 }

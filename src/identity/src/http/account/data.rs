@@ -17,8 +17,8 @@ use crate::{
     http::{
         auth::account_problem,
         bearer::{AccountScope, RequiredScope},
+        no_store_json::NoStoreJson,
         request_context,
-        uncached::Uncached,
     },
 };
 
@@ -97,12 +97,12 @@ impl DataApi {
         &self,
         request: &Request,
         bearer: RequiredScope<AccountScope>,
-    ) -> Result<Uncached<AccountClosed>, Problems<401, 403, 503>> {
+    ) -> Result<NoStoreJson<AccountClosed>, Problems<401, 403, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
         require_recent_authentication(&self.app, &token).await?;
         let context = request_context(&self.app, request);
         let deletion_at =
             deletion::close(&self.app, token.principal(), &context).await.map_err(account_problem)?;
-        Ok(Uncached(AccountClosed { closed: true, deletion_at: deletion_at.rfc3339() }))
+        Ok(NoStoreJson(AccountClosed { closed: true, deletion_at: deletion_at.rfc3339() }))
     }
 }

@@ -12,8 +12,8 @@ use crate::{
     http::{
         auth::{Sent, account_problem},
         bearer::{AccountScope, RequiredScope},
+        no_store_json::NoStoreJson,
         request_context,
-        uncached::Uncached,
     },
 };
 
@@ -85,7 +85,7 @@ impl EmailApi {
         request: &Request,
         bearer: RequiredScope<AccountScope>,
         body: Json<EmailRequest>,
-    ) -> Result<Uncached<Sent>, Problems<400, 401, 403, 429, 503>> {
+    ) -> Result<NoStoreJson<Sent>, Problems<400, 401, 403, 429, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
         require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
@@ -93,7 +93,7 @@ impl EmailApi {
         email_change::request(&self.app, token.principal(), &body.0.email, &context)
             .await
             .map_err(account_problem)?;
-        Ok(Uncached(Sent { sent: true }))
+        Ok(NoStoreJson(Sent { sent: true }))
     }
 
     /// Confirm the new address
@@ -107,7 +107,7 @@ impl EmailApi {
         request: &Request,
         bearer: RequiredScope<AccountScope>,
         body: Json<ConfirmRequest>,
-    ) -> Result<Uncached<Confirmed>, Problems<400, 401, 403, 429, 503>> {
+    ) -> Result<NoStoreJson<Confirmed>, Problems<400, 401, 403, 429, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
         require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
@@ -119,6 +119,6 @@ impl EmailApi {
         )
         .await
         .map_err(account_problem)?;
-        Ok(Uncached(Confirmed { email }))
+        Ok(NoStoreJson(Confirmed { email }))
     }
 }

@@ -21,8 +21,8 @@ use crate::{
     http::{
         auth::login_problem,
         bearer::{AccountScope, RequiredScope},
+        no_store_json::NoStoreJson,
         request_context,
-        uncached::Uncached,
     },
     login::passkey::enrolment::{self, PasskeyError, PasskeyRow},
 };
@@ -155,9 +155,9 @@ impl PasskeysApi {
     async fn list(
         &self,
         bearer: RequiredScope<AccountScope>,
-    ) -> Result<Uncached<OwnPasskeys>, Problems<401, 403, 503>> {
+    ) -> Result<NoStoreJson<OwnPasskeys>, Problems<401, 403, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
-        Ok(Uncached(self.list_of_user(&token.user).await?))
+        Ok(NoStoreJson(self.list_of_user(&token.user).await?))
     }
 
     /// Begin to set one up
@@ -169,14 +169,14 @@ impl PasskeysApi {
         &self,
         request: &Request,
         bearer: RequiredScope<AccountScope>,
-    ) -> Result<Uncached<PasskeyOptions>, Problems<401, 403, 404, 409, 429, 503>> {
+    ) -> Result<NoStoreJson<PasskeyOptions>, Problems<401, 403, 404, 409, 429, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
         require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let options = enrolment::begin(&self.app, token.principal(), &request_context(&self.app, request))
             .await
             .map_err(passkey_problem)?;
-        Ok(Uncached(PasskeyOptions { public_key: Some(Any(options)) }))
+        Ok(NoStoreJson(PasskeyOptions { public_key: Some(Any(options)) }))
     }
 
     /// Complete it
@@ -188,7 +188,7 @@ impl PasskeysApi {
         request: &Request,
         bearer: RequiredScope<AccountScope>,
         body: Json<NewPasskey>,
-    ) -> Result<Uncached<OwnPasskey>, Problems<400, 401, 403, 404, 409, 429, 503>> {
+    ) -> Result<NoStoreJson<OwnPasskey>, Problems<400, 401, 403, 404, 409, 429, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
         require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
@@ -199,7 +199,7 @@ impl PasskeysApi {
         let change = credential_change(&token, end_other_sessions, &context);
         enrolment::complete(&self.app, change, &credential, &name)
             .await
-            .map(|row| Uncached(row.into()))
+            .map(|row| NoStoreJson(row.into()))
             .map_err(|cause| passkey_problem(cause).into())
     }
 
@@ -211,7 +211,7 @@ impl PasskeysApi {
         bearer: RequiredScope<AccountScope>,
         id: Path<Uuid>,
         body: Json<PasskeyName>,
-    ) -> Result<Uncached<OwnPasskeys>, Problems<400, 401, 403, 404, 429, 503>> {
+    ) -> Result<NoStoreJson<OwnPasskeys>, Problems<400, 401, 403, 404, 429, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
         count_change(&self.app, &token).await?;
         enrolment::rename(
@@ -223,7 +223,7 @@ impl PasskeysApi {
         )
         .await
         .map_err(passkey_problem)?;
-        Ok(Uncached(self.list_of_user(&token.user).await?))
+        Ok(NoStoreJson(self.list_of_user(&token.user).await?))
     }
 
     /// Remove one
@@ -238,13 +238,13 @@ impl PasskeysApi {
         id: Path<Uuid>,
         /// Whether every other session, and every grant but this session's, ends with it; true if left out.
         end_other_sessions: Query<Option<bool>>,
-    ) -> Result<Uncached<OwnPasskeys>, Problems<400, 401, 403, 404, 503>> {
+    ) -> Result<NoStoreJson<OwnPasskeys>, Problems<400, 401, 403, 404, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
         require_recent_authentication(&self.app, &token).await?;
         let context = request_context(&self.app, request);
         let change = credential_change(&token, end_other_sessions.0, &context);
         enrolment::remove(&self.app, change, id.0).await.map_err(passkey_problem)?;
-        Ok(Uncached(self.list_of_user(&token.user).await?))
+        Ok(NoStoreJson(self.list_of_user(&token.user).await?))
     }
 }
 

@@ -12,8 +12,8 @@ use crate::{
     http::{
         auth::account_problem,
         bearer::{AccountScope, RequiredScope},
+        no_store_json::NoStoreJson,
         request_context,
-        uncached::Uncached,
     },
 };
 
@@ -70,7 +70,7 @@ impl PasswordApi {
         request: &Request,
         bearer: RequiredScope<AccountScope>,
         body: Json<PasswordRequest>,
-    ) -> Result<Uncached<PasswordSet>, Problems<400, 401, 403, 429, 503>> {
+    ) -> Result<NoStoreJson<PasswordSet>, Problems<400, 401, 403, 429, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
         require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
@@ -78,6 +78,6 @@ impl PasswordApi {
         let context = request_context(&self.app, request);
         let change = credential_change(&token, end_other_sessions, &context);
         password::change(&self.app, change, &password).await.map_err(account_problem)?;
-        Ok(Uncached(PasswordSet { changed: true }))
+        Ok(NoStoreJson(PasswordSet { changed: true }))
     }
 }

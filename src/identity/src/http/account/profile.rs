@@ -15,9 +15,9 @@ use crate::{
     http::{
         auth::account_problem,
         bearer::{AccountScope, RequiredScope},
+        no_store_json::NoStoreJson,
         oidc::userinfo::Claims,
         request_context,
-        uncached::Uncached,
     },
 };
 
@@ -152,9 +152,9 @@ impl ProfileApi {
     async fn show(
         &self,
         bearer: RequiredScope<AccountScope>,
-    ) -> Result<Uncached<Claims>, Problems<401, 403, 503>> {
+    ) -> Result<NoStoreJson<Claims>, Problems<401, 403, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
-        Ok(Uncached(profile::claims_of_user(&token.user)?.into()))
+        Ok(NoStoreJson(profile::claims_of_user(&token.user)?.into()))
     }
 
     /// Change claims
@@ -167,7 +167,7 @@ impl ProfileApi {
         request: &Request,
         bearer: RequiredScope<AccountScope>,
         body: Json<ProfileRequest>,
-    ) -> Result<Uncached<Claims>, Problems<400, 401, 403, 429, 503>> {
+    ) -> Result<NoStoreJson<Claims>, Problems<400, 401, 403, 429, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
         count_change(&self.app, &token).await?;
         let changed = profile::change(
@@ -178,6 +178,6 @@ impl ProfileApi {
         )
         .await
         .map_err(account_problem)?;
-        Ok(Uncached(profile::claims_of_user(&changed)?.into()))
+        Ok(NoStoreJson(profile::claims_of_user(&changed)?.into()))
     }
 }

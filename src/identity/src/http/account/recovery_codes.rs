@@ -11,8 +11,8 @@ use crate::{
     http::{
         auth::account_problem,
         bearer::{AccountScope, RequiredScope},
+        no_store_json::NoStoreJson,
         request_context,
-        uncached::Uncached,
     },
     login::recovery_code,
 };
@@ -62,9 +62,9 @@ impl RecoveryCodesApi {
     async fn left(
         &self,
         bearer: RequiredScope<AccountScope>,
-    ) -> Result<Uncached<CodesLeft>, Problems<401, 403, 503>> {
+    ) -> Result<NoStoreJson<CodesLeft>, Problems<401, 403, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
-        Ok(Uncached(CodesLeft { left: recovery_code::remaining(&self.app, &token.user).await? }))
+        Ok(NoStoreJson(CodesLeft { left: recovery_code::remaining(&self.app, &token.user).await? }))
     }
 
     /// Make a new set
@@ -79,13 +79,13 @@ impl RecoveryCodesApi {
         bearer: RequiredScope<AccountScope>,
         /// Whether every other session, and every grant but this session's, ends with it; true if left out.
         end_other_sessions: Query<Option<bool>>,
-    ) -> Result<Uncached<NewCodes>, Problems<400, 401, 403, 409, 429, 503>> {
+    ) -> Result<NoStoreJson<NewCodes>, Problems<400, 401, 403, 409, 429, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
         require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let context = request_context(&self.app, request);
         let change = credential_change(&token, end_other_sessions.0, &context);
         let codes = recovery_codes::replace_set(&self.app, change).await.map_err(account_problem)?;
-        Ok(Uncached(NewCodes { codes }))
+        Ok(NoStoreJson(NewCodes { codes }))
     }
 }

@@ -15,8 +15,8 @@ use crate::{
         account::require_account_token,
         auth::write_problem,
         bearer::{AccountScope, RequiredScope},
+        no_store_json::NoStoreJson,
         request_context,
-        uncached::Uncached,
     },
     sessions::{self, Session},
 };
@@ -128,12 +128,12 @@ impl SessionsApi {
     async fn list(
         &self,
         bearer: RequiredScope<AccountScope>,
-    ) -> Result<Uncached<OwnSessions>, Problems<401, 403, 503>> {
+    ) -> Result<NoStoreJson<OwnSessions>, Problems<401, 403, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
         let live = sessions::live_of_user(&self.app, token.user.id).await?;
         let sessions =
             live.into_iter().map(|session| OwnSession::from_session(session, token.grant.sid)).collect();
-        Ok(Uncached(OwnSessions { sessions }))
+        Ok(NoStoreJson(OwnSessions { sessions }))
     }
 
     /// End every other session
@@ -142,12 +142,12 @@ impl SessionsApi {
         &self,
         request: &Request,
         bearer: RequiredScope<AccountScope>,
-    ) -> Result<Uncached<Ended>, Problems<401, 403, 503>> {
+    ) -> Result<NoStoreJson<Ended>, Problems<401, 403, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
         let ended = sessions::end_others(&self.app, token.principal(), &request_context(&self.app, request))
             .await
             .map_err(write_problem)?;
-        Ok(Uncached(Ended { ended }))
+        Ok(NoStoreJson(Ended { ended }))
     }
 
     /// End a session
@@ -159,7 +159,7 @@ impl SessionsApi {
         request: &Request,
         bearer: RequiredScope<AccountScope>,
         sid: Path<Uuid>,
-    ) -> Result<Uncached<Ended>, Problems<400, 401, 403, 404, 503>> {
+    ) -> Result<NoStoreJson<Ended>, Problems<400, 401, 403, 404, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
         let ended =
             sessions::end_own(&self.app, token.principal(), sid.0, &request_context(&self.app, request))
@@ -167,6 +167,6 @@ impl SessionsApi {
         if !ended.map_err(write_problem)? {
             return Err(Problem::new(NOT_FOUND).into());
         }
-        Ok(Uncached(Ended { ended: 1 }))
+        Ok(NoStoreJson(Ended { ended: 1 }))
     }
 }

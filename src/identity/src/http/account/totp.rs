@@ -16,8 +16,8 @@ use crate::{
         account::{count_change, credential_change, require_account_token, require_recent_authentication},
         auth::session_ended_problem,
         bearer::{AccountScope, RequiredScope},
+        no_store_json::NoStoreJson,
         request_context,
-        uncached::Uncached,
     },
     login::{
         LoginError,
@@ -111,9 +111,9 @@ impl TotpApi {
     async fn status(
         &self,
         bearer: RequiredScope<AccountScope>,
-    ) -> Result<Uncached<TotpStatus>, Problems<401, 403, 503>> {
+    ) -> Result<NoStoreJson<TotpStatus>, Problems<401, 403, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
-        Ok(Uncached(self.status_of(&token).await?))
+        Ok(NoStoreJson(self.status_of(&token).await?))
     }
 
     /// Begin to set one up
@@ -124,7 +124,7 @@ impl TotpApi {
         &self,
         request: &Request,
         bearer: RequiredScope<AccountScope>,
-    ) -> Result<Uncached<TotpEnrolment>, Problems<401, 403, 409, 429, 503>> {
+    ) -> Result<NoStoreJson<TotpEnrolment>, Problems<401, 403, 409, 429, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
         require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
@@ -132,7 +132,7 @@ impl TotpApi {
             totp::begin_enrolment(&self.app, token.principal(), &request_context(&self.app, request))
                 .await
                 .map_err(totp_problem)?;
-        Ok(Uncached(enrolment.into()))
+        Ok(NoStoreJson(enrolment.into()))
     }
 
     /// Confirm it by its first code
@@ -144,7 +144,7 @@ impl TotpApi {
         request: &Request,
         bearer: RequiredScope<AccountScope>,
         body: Json<TotpConfirmation>,
-    ) -> Result<Uncached<TotpStatus>, Problems<400, 401, 403, 409, 429, 503>> {
+    ) -> Result<NoStoreJson<TotpStatus>, Problems<400, 401, 403, 409, 429, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
         require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
@@ -152,7 +152,7 @@ impl TotpApi {
         let context = request_context(&self.app, request);
         let change = credential_change(&token, end_other_sessions, &context);
         totp::confirm(&self.app, change, &code).await.map_err(totp_problem)?;
-        Ok(Uncached(self.status_of(&token).await?))
+        Ok(NoStoreJson(self.status_of(&token).await?))
     }
 
     /// Remove it
@@ -166,13 +166,13 @@ impl TotpApi {
         bearer: RequiredScope<AccountScope>,
         /// Whether every other session, and every grant but this session's, ends with it; true if left out.
         end_other_sessions: Query<Option<bool>>,
-    ) -> Result<Uncached<TotpStatus>, Problems<400, 401, 403, 503>> {
+    ) -> Result<NoStoreJson<TotpStatus>, Problems<400, 401, 403, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
         require_recent_authentication(&self.app, &token).await?;
         let context = request_context(&self.app, request);
         let change = credential_change(&token, end_other_sessions.0, &context);
         totp::remove(&self.app, change).await.map_err(totp_problem)?;
-        Ok(Uncached(self.status_of(&token).await?))
+        Ok(NoStoreJson(self.status_of(&token).await?))
     }
 }
 

@@ -66,9 +66,9 @@ impl Example for Begun {
 }
 
 impl From<attempt::ChallengeOpened> for Begun {
-    fn from(begun: attempt::ChallengeOpened) -> Self {
-        let challenge = (!begun.challenge.is_empty()).then(|| Any(Value::Object(begun.challenge)));
-        Self { attempt: begun.attempt_secret, expires_in: begun.expires_in.as_secs(), challenge }
+    fn from(opened: attempt::ChallengeOpened) -> Self {
+        let challenge = (!opened.challenge.is_empty()).then(|| Any(Value::Object(opened.challenge)));
+        Self { attempt: opened.attempt_secret, expires_in: opened.expires_in.as_secs(), challenge }
     }
 }
 

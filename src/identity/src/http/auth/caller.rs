@@ -12,7 +12,7 @@ use postern_service::problem::Problem;
 use super::{
     super::{
         oidc::client_authentication::{HeaderCredentials, authenticate},
-        security::well_formed,
+        security::well_formed_secret,
     },
     errors, request_context, require_first_party,
 };
@@ -110,7 +110,7 @@ impl<'a> ClientCookies<'a> {
     /// made here is known to nobody.
     pub(super) fn device_secret(&self, in_body: Option<String>, in_cookies: bool) -> Option<String> {
         let in_cookie = if in_cookies { self.get("device") } else { None };
-        in_cookie.or(in_body).filter(|secret| well_formed(secret))
+        in_cookie.or(in_body).filter(|secret| well_formed_secret(secret))
     }
 
     pub(super) fn set_device_secret(&self, secret: &str) {

@@ -9,7 +9,7 @@ use postern_service::{
 };
 
 use super::{
-    super::{oidc::client_authentication::HeaderCredentials, uncached::Uncached},
+    super::{no_store_json::NoStoreJson, oidc::client_authentication::HeaderCredentials},
     caller::Caller,
     errors,
 };
@@ -79,7 +79,7 @@ impl InvitationsApi {
         request: &Request,
         header: HeaderCredentials,
         body: Json<InvitationRequest>,
-    ) -> Result<Uncached<Invited>, Problems<400, 401, 403, 429, 503>> {
+    ) -> Result<NoStoreJson<Invited>, Problems<400, 401, 403, 429, 503>> {
         let body = body.0;
         let caller =
             Caller::authenticate(&self.app, request, &header, &body.client_id, body.client_secret.as_deref())
@@ -91,6 +91,6 @@ impl InvitationsApi {
         let made = invitations::invite_for_client(&self.app, client_id, &body.email, &caller.context)
             .await
             .map_err(errors::account_problem)?;
-        Ok(Uncached(Invited { email: made.email, expires_at: made.expires_at.rfc3339() }))
+        Ok(NoStoreJson(Invited { email: made.email, expires_at: made.expires_at.rfc3339() }))
     }
 }

@@ -6,12 +6,12 @@
 //! refresh token is kept in an `HttpOnly` cookie that scripts cannot read. Leaves authentication to
 //! `login::attempt` and tokens to `tokens`.
 
-pub mod accounts;
 mod bodies;
 mod caller;
 pub mod cors;
 mod errors;
 pub mod invitations;
+pub mod registration_and_recovery;
 
 use poem::{Request, web::cookie::CookieJar};
 use poem_openapi::{
@@ -23,13 +23,6 @@ use postern_service::{
     problem::{Problem, Problems},
 };
 
-pub(super) use self::{
-    accounts::Sent,
-    errors::{
-        account_problem, bearer_problem, insufficient_authentication, login_problem, not_first_party,
-        session_ended_problem, write_problem,
-    },
-};
 use self::{
     bodies::{
         BeginRequest, Begun, LoginRequest, LogoutRequest, Methods, RefreshRequest, Resource, Tokens,
@@ -37,11 +30,18 @@ use self::{
     },
     caller::{Caller, ClientCookies},
 };
+pub(super) use self::{
+    errors::{
+        account_problem, bearer_problem, insufficient_authentication, login_problem, not_first_party,
+        session_ended_problem, write_problem,
+    },
+    registration_and_recovery::Sent,
+};
 use super::{
     bearer::{BearerHeader, OpenIdScope, RequiredScope},
+    no_store_json::NoStoreJson,
     oidc::{client_authentication::HeaderCredentials, userinfo::Claims},
     request_context,
-    uncached::Uncached,
 };
 use crate::{
     App,
@@ -90,7 +90,7 @@ impl AuthApi {
         header: HeaderCredentials,
         method: Path<String>,
         body: Json<BeginRequest>,
-    ) -> Result<Uncached<Begun>, Problems<400, 401, 403, 404, 429, 503>> {
+    ) -> Result<NoStoreJson<Begun>, Problems<400, 401, 403, 404, 429, 503>> {
         let body = body.0;
         let caller =
             Caller::authenticate(&self.app, request, &header, &body.client_id, body.client_secret.as_deref())
@@ -110,7 +110,7 @@ impl AuthApi {
             None
         };
         let device = cookies.device_secret(body.device.clone(), in_cookies);
-        let begun = attempt::begin(
+        let opened = attempt::begin(
             &self.app,
             BeginParameters {
                 client: Some(&caller.client),
@@ -125,7 +125,7 @@ impl AuthApi {
         )
         .await
         .map_err(errors::login_problem)?;
-        Ok(Uncached(begun.into()))
+        Ok(NoStoreJson(opened.into()))
     }
 
     /// Prove who one is
@@ -141,7 +141,7 @@ impl AuthApi {
         header: HeaderCredentials,
         method: Path<String>,
         body: Json<VerifyRequest>,
-    ) -> Result<Uncached<Tokens>, Problems<400, 401, 403, 404, 429, 503>> {
+    ) -> Result<NoStoreJson<Tokens>, Problems<400, 401, 403, 404, 429, 503>> {
         let body = body.0;
         let caller =
             Caller::authenticate(&self.app, request, &header, &body.client_id, body.client_secret.as_deref())
@@ -184,7 +184,7 @@ impl AuthApi {
         jar: &CookieJar,
         header: HeaderCredentials,
         body: Json<LoginRequest>,
-    ) -> Result<Uncached<Tokens>, Problems<400, 401, 403, 404, 429, 503>> {
+    ) -> Result<NoStoreJson<Tokens>, Problems<400, 401, 403, 404, 429, 503>> {
         let body = body.0;
         let caller =
             Caller::authenticate(&self.app, request, &header, &body.client_id, body.client_secret.as_deref())
@@ -229,7 +229,7 @@ impl AuthApi {
         jar: &CookieJar,
         header: HeaderCredentials,
         body: Json<RefreshRequest>,
-    ) -> Result<Uncached<Tokens>, Problems<400, 401, 403, 429, 503>> {
+    ) -> Result<NoStoreJson<Tokens>, Problems<400, 401, 403, 429, 503>> {
         let body = body.0;
         let caller =
             Caller::authenticate(&self.app, request, &header, &body.client_id, body.client_secret.as_deref())
@@ -259,7 +259,7 @@ impl AuthApi {
         jar: &CookieJar,
         bearer: BearerHeader,
         body: Json<LogoutRequest>,
-    ) -> Result<Uncached<bodies::SignedOut>, Problems<400, 401, 403, 503>> {
+    ) -> Result<NoStoreJson<bodies::SignedOut>, Problems<400, 401, 403, 503>> {
         let body = body.0;
         let UserToken { grant, user, .. } = verify_issuer_token(&self.app, bearer).await?;
         let caller = Caller::from_client_id(&self.app, request, &body.client_id)?;
@@ -275,7 +275,7 @@ impl AuthApi {
         if in_cookies {
             cookies.clear_refresh_token();
         }
-        Ok(Uncached(bodies::SignedOut { signed_out: true }))
+        Ok(NoStoreJson(bodies::SignedOut { signed_out: true }))
     }
 
     /// Who is calling
@@ -285,12 +285,12 @@ impl AuthApi {
     async fn me(
         &self,
         bearer: RequiredScope<OpenIdScope>,
-    ) -> Result<Uncached<Claims>, Problems<401, 403, 503>> {
+    ) -> Result<NoStoreJson<Claims>, Problems<401, 403, 503>> {
         let token = access_token::verify_for_userinfo(&self.app, &bearer_token(bearer.0)?)
             .await
             .map_err(bearer_problem)?;
         let released = userinfo::released_claims(&token)?;
-        Ok(Uncached(released.into()))
+        Ok(NoStoreJson(released.into()))
     }
 
     /// What a client may offer
@@ -301,11 +301,11 @@ impl AuthApi {
         &self,
         request: &Request,
         client_id: Query<String>,
-    ) -> Result<Uncached<Methods>, Problems<400, 401, 403>> {
+    ) -> Result<NoStoreJson<Methods>, Problems<400, 401, 403>> {
         let caller = Caller::from_client_id(&self.app, request, &client_id.0)?;
         let methods =
             login::first_factor_methods(&self.app, &login::client_requirement(&self.app, &caller.client));
-        Ok(Uncached(Methods { methods }))
+        Ok(NoStoreJson(Methods { methods }))
     }
 }
 
@@ -334,7 +334,7 @@ impl AuthApi {
         verified: LoginOutcome<PendingTokenResponse>,
         attempt: String,
         in_cookies: bool,
-    ) -> Result<Uncached<Tokens>, Problem> {
+    ) -> Result<NoStoreJson<Tokens>, Problem> {
         match verified {
             LoginOutcome::FactorRequired { methods } => Err(errors::mfa_required(methods, attempt)),
             LoginOutcome::AccountClosed { deletion_at } => {
@@ -344,12 +344,12 @@ impl AuthApi {
                 let device = now.device_secret.clone();
                 let issued = api_session::initial_tokens(now.completion_output).await;
                 let refused = |cause| errors::token_problem(caller.client.client_id(), cause);
-                let Uncached(tokens) = tokens_response(cookies, issued.map_err(refused)?, in_cookies);
+                let NoStoreJson(tokens) = tokens_response(cookies, issued.map_err(refused)?, in_cookies);
                 if in_cookies {
                     cookies.set_device_secret(&device);
-                    return Ok(Uncached(tokens));
+                    return Ok(NoStoreJson(tokens));
                 }
-                Ok(Uncached(tokens.with_device(device)))
+                Ok(NoStoreJson(tokens.with_device(device)))
             }
         }
     }
@@ -376,11 +376,11 @@ fn tokens_response(
     cookies: &ClientCookies<'_>,
     mut issued: TokenResponse,
     in_cookies: bool,
-) -> Uncached<Tokens> {
+) -> NoStoreJson<Tokens> {
     if in_cookies && let Some(token) = issued.refresh_token.take() {
         cookies.set_refresh_token(&token);
     }
-    Uncached(issued.into())
+    NoStoreJson(issued.into())
 }
 
 /// The user's access token in the header, which must be for the issuer alone.

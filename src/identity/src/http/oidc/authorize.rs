@@ -33,7 +33,7 @@ pub const PATH: &str = "/oauth2/authorize";
 /// GET: a client's request, or one that goes on.
 pub async fn show(app: App, request: Request) -> PageResult {
     let parameters = Parameters::parse(request.uri().query().unwrap_or_default().as_bytes())?;
-    let browser_secret = security::ensure_browser(&app, &request);
+    let browser_secret = security::ensure_browser_secret(&app, &request);
     let browser =
         Browser { session_secret: security::session_secret(&app, &request), browser_secret: &browser_secret };
     let context = request_context(&app, &request);
@@ -48,7 +48,7 @@ pub async fn show(app: App, request: Request) -> PageResult {
         }
         BrowserDestination::Consent(handle) => see_other(&format!("/consent?request={handle}")),
     };
-    security::set_browser(&app, &mut response, &browser_secret);
+    security::set_browser_cookie(&app, &mut response, &browser_secret);
     Ok(response)
 }
 

@@ -10,8 +10,9 @@ use poem::http::HeaderMap;
 use poem_openapi::{Object, OpenApi, types::ToJSON};
 
 use super::{
-    authorize, end_session,
-    ready::{CachedDocument, DocumentResponse, public_cache_control},
+    authorize,
+    cached_document::{CachedDocument, DocumentResponse, public_cache_control},
+    end_session,
 };
 use crate::{App, acr::Acr, crypto, login, resources::ISSUER_SCOPES};
 

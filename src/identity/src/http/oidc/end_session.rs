@@ -19,7 +19,9 @@ use crate::{
         parameters::RepeatedParameter,
     },
     http::{
-        pages::{Page, PageError, PageErrorKind, PageResult, asker::requesting_client, see_other},
+        pages::{
+            Page, PageError, PageErrorKind, PageResult, requesting_client::requesting_client, see_other,
+        },
         security,
     },
     sessions::SignedInUser,
@@ -49,7 +51,7 @@ pub async fn submit(app: App, mut request: Request) -> PageResult {
     let Some(token) = parameters.single("form_token")? else {
         return Ok(see_other(&format!("{PATH}?{}", parameters.encode_selected(logout::PARAMETERS))));
     };
-    security::own_form(&app, &request, Some(token))?;
+    security::verify_own_form(&app, &request, Some(token))?;
     let logout = LogoutRequest::parse(&app, &parameters)?;
     let context = request_context(&app, &request);
     let return_to = logout::confirm(&app, logout, security::session_secret(&app, &request), &context).await?;
@@ -75,7 +77,7 @@ fn signed_out_response(
     // A request without a session cookie gets no `Set-Cookie`: it may be an image on another site, which must
     // not sign the user out.
     if security::session_secret(app, request).is_some() {
-        security::clear_session(app, &mut response);
+        security::clear_session_cookie(app, &mut response);
     }
     Ok(response)
 }

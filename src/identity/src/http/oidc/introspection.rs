@@ -13,8 +13,8 @@ use crate::{
     App,
     http::{
         error::OAuthError,
+        no_store_json::NoStoreJson,
         oauth_form::{OAuthForm, OAuthFormParameters},
-        uncached::Uncached,
     },
     tokens::introspection::{self, ActiveToken},
 };
@@ -144,7 +144,7 @@ impl IntrospectionApi {
         request: &Request,
         header: HeaderCredentials,
         form: OAuthForm<IntrospectionRequest>,
-    ) -> Result<Uncached<Introspection>, OAuthError> {
+    ) -> Result<NoStoreJson<Introspection>, OAuthError> {
         let context = request_context(&self.app, request);
         let form = form.0;
         let (client_id, secret) = (form.client_id.as_deref(), form.client_secret.as_deref());
@@ -160,6 +160,6 @@ impl IntrospectionApi {
         let introspection = found
             .map(|found| Introspection::from_active_token(&self.app.config.issuer, found))
             .unwrap_or_default();
-        Ok(Uncached(introspection))
+        Ok(NoStoreJson(introspection))
     }
 }

@@ -3,7 +3,7 @@
 use poem::http::{HeaderMap, HeaderValue};
 use poem_openapi::{Object, OpenApi};
 
-use super::ready::{CachedDocument, DocumentResponse, public_cache_control};
+use super::cached_document::{CachedDocument, DocumentResponse, public_cache_control};
 use crate::{App, keys::jwks_max_age};
 
 pub struct JwksApi {

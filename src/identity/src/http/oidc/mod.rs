@@ -3,12 +3,12 @@
 
 pub mod authorize;
 pub mod browser_document;
+mod cached_document;
 pub mod client_authentication;
 pub mod discovery;
 pub mod end_session;
 pub mod introspection;
 pub mod jwks;
-mod ready;
 pub mod revocation;
 pub mod token;
 pub mod userinfo;

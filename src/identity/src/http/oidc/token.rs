@@ -14,8 +14,8 @@ use crate::{
     core::Actor,
     http::{
         error::OAuthError,
+        no_store_json::NoStoreJson,
         oauth_form::{OAuthForm, OAuthFormParameters},
-        uncached::Uncached,
     },
     tokens::{
         RequestedTarget, TokenResponse,
@@ -134,7 +134,7 @@ impl TokenApi {
         request: &Request,
         header: HeaderCredentials,
         form: OAuthForm<TokenRequest>,
-    ) -> Result<Uncached<Tokens>, OAuthError> {
+    ) -> Result<NoStoreJson<Tokens>, OAuthError> {
         let context = request_context(&self.app, request);
         let form = form.0;
         let (client_id, secret) = (form.client_id.as_deref(), form.client_secret.as_deref());
@@ -167,7 +167,7 @@ impl TokenApi {
         };
         let refused = |cause| OAuthError::from_token_error(client.client_id(), &form.grant_type, cause);
         let issued = issued.map_err(refused)?;
-        Ok(Uncached(issued.into()))
+        Ok(NoStoreJson(issued.into()))
     }
 }
 

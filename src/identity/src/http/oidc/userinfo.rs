@@ -14,8 +14,8 @@ use crate::{
     http::{
         bearer::{self, BearerHeader, OpenIdScope, RequiredScope},
         error::OAuthError,
+        no_store_json::NoStoreJson,
         oauth_form::{OAuthForm, OAuthFormParameters},
-        uncached::Uncached,
     },
     tokens::{access_token, userinfo},
     users,
@@ -198,7 +198,7 @@ impl UserinfoApi {
     ///
     /// OpenID Connect Core section 5.3. Needs an access token with the scope `openid`, whomever it is for.
     #[oai(path = "/userinfo", method = "get", operation_id = "userinfo")]
-    async fn get(&self, header: RequiredScope<OpenIdScope>) -> Result<Uncached<Claims>, OAuthError> {
+    async fn get(&self, header: RequiredScope<OpenIdScope>) -> Result<NoStoreJson<Claims>, OAuthError> {
         self.claims_response(header.0, None).await
     }
 
@@ -210,7 +210,7 @@ impl UserinfoApi {
         &self,
         header: RequiredScope<OpenIdScope>,
         form: OptionalForm,
-    ) -> Result<Uncached<Claims>, OAuthError> {
+    ) -> Result<NoStoreJson<Claims>, OAuthError> {
         self.claims_response(header.0, form.0.access_token).await
     }
 }
@@ -220,7 +220,7 @@ impl UserinfoApi {
         &self,
         header: BearerHeader,
         form: Option<String>,
-    ) -> Result<Uncached<Claims>, OAuthError> {
+    ) -> Result<NoStoreJson<Claims>, OAuthError> {
         let token = match (header, form) {
             // RFC 6750 section 2: "Clients MUST NOT use more than one method".
             (BearerHeader::Token(_) | BearerHeader::Malformed, Some(_)) => {
@@ -233,6 +233,6 @@ impl UserinfoApi {
             (BearerHeader::Absent, None) => return Err(bearer::missing_token()),
         };
         let token = access_token::verify_for_userinfo(&self.app, &token).await?;
-        Ok(Uncached(userinfo::released_claims(&token)?.into()))
+        Ok(NoStoreJson(userinfo::released_claims(&token)?.into()))
     }
 }

@@ -64,7 +64,7 @@ pub async fn sign_out(app: App, mut request: Request) -> PageResult {
         sessions::sign_out(&app, &context, &signed_in, EndCause::SignedOut).await?;
     }
     let mut response = see_other("/logged-out");
-    security::clear_session(&app, &mut response);
+    security::clear_session_cookie(&app, &mut response);
     Ok(response)
 }
 

@@ -8,8 +8,8 @@ use poem::Request;
 
 use super::{
     Form, Page, PageError, PageResult,
-    asker::requesting_client,
     login::{find_pending, page_for_request, resume_path},
+    requesting_client::requesting_client,
     see_other,
 };
 use crate::{

@@ -54,7 +54,7 @@ pub async fn close(app: App, mut request: Request) -> PageResult {
         label => page.message("sign-in"),
     };
     let mut response = page.show("pages/done.html", values)?;
-    security::clear_session(&app, &mut response);
+    security::clear_session_cookie(&app, &mut response);
     Ok(response)
 }
 
@@ -96,7 +96,7 @@ pub async fn restore(app: App, mut request: Request) -> PageResult {
         Some("no") => {
             sessions::sign_out(&app, &context, &signed_in, EndCause::SignedOut).await?;
             let mut response = see_other("/logged-out");
-            security::clear_session(&app, &mut response);
+            security::clear_session_cookie(&app, &mut response);
             Ok(response)
         }
         _ => Err(PageErrorKind::Malformed.into()),

@@ -18,8 +18,8 @@ use poem::{IntoResponse as _, Request, Response, http::StatusCode};
 use super::{
     Form, Page, PageError, PageResult,
     account::{require_sign_in, require_sign_in_for_change, signed_in_user},
-    accounts::{FormError, form_error, show_form},
     login::Destination,
+    registration_and_recovery::{FormError, form_error, show_form},
     see_other,
 };
 use crate::{
@@ -55,7 +55,7 @@ pub async fn submit(app: App, mut request: Request) -> PageResult {
     match email_change::request(&app, signed_in.principal(), email, page.context()).await {
         Ok(()) => Ok(see_other("/account/email?sent=yes")),
         Err(cause) => match form_error(&page, &cause) {
-            Some(mistake) => show_email(&page, &signed_in, None, email, Some(mistake)),
+            Some(form_error) => show_email(&page, &signed_in, None, email, Some(form_error)),
             None => Err(cause.into()),
         },
     }
@@ -66,11 +66,11 @@ fn show_email(
     signed_in: &SignedInUser,
     notice: Option<Value>,
     email: &str,
-    mistake: Option<FormError>,
+    form_error: Option<FormError>,
 ) -> PageResult {
     let current = signed_in.user.email.as_str();
     let values = context! { here => "email", current, notice, email };
-    show_form(page, "pages/account-email.html", values, mistake)
+    show_form(page, "pages/account-email.html", values, form_error)
 }
 
 /// `GET /confirm-email`: the mailed link, or the way back from the sign-in that it asked for.
@@ -78,7 +78,7 @@ pub async fn confirm(app: App, request: Request) -> PageResult {
     let query = Form::from_query(&request)?;
     let token = query
         .get("token")
-        .or_else(|| security::confirming(&app, &request))
+        .or_else(|| security::pending_confirmation_token(&app, &request))
         .ok_or_else(invalid_confirmation_link)?;
     let page = Page::from_request(&app, &request, None);
     match require_owner(&app, &request, &page, token).await? {
@@ -108,7 +108,7 @@ pub async fn submit_confirmation(app: App, mut request: Request) -> PageResult {
                 label => page.message("error-to-account"),
             };
             let mut response = page.show("pages/done.html", values)?;
-            security::clear_confirming(&app, &mut response);
+            security::clear_pending_confirmation(&app, &mut response);
             Ok(response)
         }
         Err(AccountError::InvalidLink | AccountError::LinkForOtherAccount) => {
@@ -139,7 +139,7 @@ async fn require_owner(
         Err(sign_in) => {
             let values = context! { account, email, sign_in };
             let mut response = page.show("pages/confirm-email-sign-in.html", values)?;
-            security::set_confirming(app, &mut response, token);
+            security::set_pending_confirmation(app, &mut response, token);
             Err(response)
         }
     })

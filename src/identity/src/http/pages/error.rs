@@ -246,13 +246,13 @@ impl From<TemplateError> for PageError {
     }
 }
 
-impl From<security::ForeignForm> for PageError {
-    fn from(cause: security::ForeignForm) -> Self {
+impl From<security::CsrfError> for PageError {
+    fn from(cause: security::CsrfError) -> Self {
         tracing::info!(%cause, "a form was refused");
         match cause {
-            security::ForeignForm::OtherSite => PageErrorKind::CrossSite.into(),
-            security::ForeignForm::NoCookie => PageErrorKind::BrowserCookieMissing.into(),
-            security::ForeignForm::WrongToken => PageErrorKind::InvalidFormToken.into(),
+            security::CsrfError::CrossSite => PageErrorKind::CrossSite.into(),
+            security::CsrfError::BrowserCookieMissing => PageErrorKind::BrowserCookieMissing.into(),
+            security::CsrfError::InvalidFormToken => PageErrorKind::InvalidFormToken.into(),
         }
     }
 }

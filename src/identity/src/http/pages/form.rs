@@ -19,11 +19,11 @@ impl Form {
     /// Reads a posted form, and verifies origin and CSRF token (see [`security::verify_own_form`]).
     pub async fn read(app: &App, request: &mut Request) -> Result<Self, PageError> {
         // The origin is checked before the body is read, so that a foreign form costs little.
-        security::own_site(app, request.headers())?;
+        security::require_same_origin(app, request.headers())?;
         body::expect_media_type(request.headers(), "application/x-www-form-urlencoded")?;
         let bytes = body::read(request.take_body()).await?;
         let form = Self::parse(&bytes)?;
-        security::own_form(app, request, form.get("form_token"))?;
+        security::verify_own_form(app, request, form.get("form_token"))?;
         Ok(form)
     }
 

@@ -6,8 +6,8 @@ use poem::Request;
 
 use super::{
     Form, Page, PageError, PageErrorKind, PageResult,
-    accounts::{FormError, form_error, length_hint, show_form},
-    way::Continuation,
+    continuation::Continuation,
+    registration_and_recovery::{FormError, form_error, length_hint, show_form},
 };
 use crate::{
     App,
@@ -34,9 +34,9 @@ pub(super) async fn submit(app: &App, request: &Request, form: &Form, token: &st
             .show_completed("email-verified", "invited-text"),
         Err(AccountError::InvalidLink) => Err(invalid_invitation()),
         Err(cause) => match form_error(&page, &cause) {
-            Some(mistake) => {
+            Some(form_error) => {
                 let email = require_invited_email(app, token).await?;
-                show_invitation(app, &page, InvitationFields { token, email: &email, name }, Some(mistake))
+                show_invitation(app, &page, InvitationFields { token, email: &email, name }, Some(form_error))
             }
             None => Err(cause.into()),
         },
@@ -64,9 +64,9 @@ fn show_invitation(
     app: &App,
     page: &Page,
     fields: InvitationFields<'_>,
-    mistake: Option<FormError>,
+    form_error: Option<FormError>,
 ) -> PageResult {
     let InvitationFields { token, email, name } = fields;
     let hint = length_hint(page, app.config.password.min_length);
-    show_form(page, "pages/invitation.html", context! { token, email, name, hint }, mistake)
+    show_form(page, "pages/invitation.html", context! { token, email, name, hint }, form_error)
 }

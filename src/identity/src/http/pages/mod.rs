@@ -10,12 +10,11 @@
 //! page shows the state of the attempt on the server, so that a reload shows the same.
 
 pub mod account;
-pub mod accounts;
 pub mod activity;
 pub mod applications;
-pub mod asker;
 pub mod assets;
 pub mod consent;
+mod continuation;
 pub mod data;
 pub mod deletion;
 pub mod email;
@@ -28,13 +27,14 @@ pub mod logged_out;
 pub mod login;
 pub mod mail_previews;
 pub mod passkeys;
+pub mod password_strength;
 pub mod profile;
 pub mod recovery_codes;
+pub mod registration_and_recovery;
+pub mod requesting_client;
 pub mod security_txt;
 pub mod sessions;
-pub mod strength;
 pub mod totp;
-mod way;
 
 use minijinja::{Value, context};
 use poem::{
@@ -71,7 +71,7 @@ impl Page {
         Self {
             app: app.clone(),
             context: context_in_language(app, request, ui_locales),
-            browser_secret: security::ensure_browser(app, request),
+            browser_secret: security::ensure_browser_secret(app, request),
             path: request.uri().path().to_owned(),
         }
     }
@@ -113,8 +113,8 @@ impl Page {
         let usual = context! { asker => (), flow => context! { form_token => self.form_token() } };
         let text =
             self.app.templates.render(template, &self.context.language, context! { ..values, ..usual })?;
-        let mut response = security::html(text, &self.path);
-        security::set_browser(&self.app, &mut response, &self.browser_secret);
+        let mut response = security::html_response(text, &self.path);
+        security::set_browser_cookie(&self.app, &mut response, &self.browser_secret);
         Ok(response)
     }
 }

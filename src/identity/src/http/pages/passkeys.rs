@@ -120,7 +120,7 @@ async fn render(
     request: &Request,
     user: &User,
     done: Option<&str>,
-    mistake: Option<&str>,
+    form_error: Option<&str>,
 ) -> PageResult {
     let page = Page::from_request(app, request, None);
     let day = |micros| readable::format_day(Timestamp::from_micros(micros));
@@ -140,7 +140,7 @@ async fn render(
     let values = context! {
         here => "passkeys",
         notice => done.and_then(|key| page.message(key)),
-        error => mistake.and_then(|key| page.message(key)),
+        error => form_error.and_then(|key| page.message(key)),
         passkeys,
     };
     page.show("pages/passkeys.html", values)

@@ -8,8 +8,8 @@ use serde_json::Value as Json;
 use super::{
     Form, Page, PageResult,
     account::{require_sign_in, require_sign_in_for_change},
-    accounts::{FormError, form_error, show_form},
     login::Destination,
+    registration_and_recovery::{FormError, form_error, show_form},
     see_other,
 };
 use crate::{
@@ -68,9 +68,9 @@ pub async fn submit(app: App, mut request: Request) -> PageResult {
     match profile::change(&app, signed_in.principal(), change, &request_context(&app, &request)).await {
         Ok(_) => Ok(see_other("/account/profile?done=yes")),
         Err(cause) => match form_error(&page, &cause) {
-            Some(mistake) => {
+            Some(form_error) => {
                 let kept = |name: &str| form.value_or_empty(name).to_owned();
-                show_profile(&page, None, field_values(kept, kept), Some(mistake))
+                show_profile(&page, None, field_values(kept, kept), Some(form_error))
             }
             None => Err(cause.into()),
         },
@@ -92,11 +92,16 @@ fn field_values(claim: impl Fn(&str) -> String, member: impl Fn(&str) -> String)
     Value::from_pairs(claims.chain(ADDRESS_MEMBERS.iter().map(|name| (*name, member(name)))))
 }
 
-fn show_profile(page: &Page, notice: Option<Value>, values: Value, mistake: Option<FormError>) -> PageResult {
+fn show_profile(
+    page: &Page,
+    notice: Option<Value>,
+    values: Value,
+    form_error: Option<FormError>,
+) -> PageResult {
     // Members of the address have fields of their own.
-    let mistake = mistake.map(|mistake| FormError {
-        field: mistake.field.strip_prefix("address.").unwrap_or(mistake.field),
-        ..mistake
+    let form_error = form_error.map(|form_error| FormError {
+        field: form_error.field.strip_prefix("address.").unwrap_or(form_error.field),
+        ..form_error
     });
-    show_form(page, "pages/profile.html", context! { here => "profile", notice, values }, mistake)
+    show_form(page, "pages/profile.html", context! { here => "profile", notice, values }, form_error)
 }

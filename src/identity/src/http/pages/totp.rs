@@ -77,8 +77,8 @@ pub async fn remove(app: App, mut request: Request) -> PageResult {
     Ok(see_other("/account?done=totp-off"))
 }
 
-/// The page as things stand; `mistake` is what to say about the code that was typed.
-async fn render(app: &App, request: &Request, user: &User, mistake: Option<(&str, &str)>) -> PageResult {
+/// The page as things stand; `form_error` is what to say about the code that was typed.
+async fn render(app: &App, request: &Request, user: &User, form_error: Option<(&str, &str)>) -> PageResult {
     let page = Page::from_request(app, request, None);
     let enrolled = totp::status(app, user).await?.is_some();
     let enrolment = if enrolled { None } else { totp::pending_enrolment(app, user).await? };
@@ -86,11 +86,11 @@ async fn render(app: &App, request: &Request, user: &User, mistake: Option<(&str
         here => "totp",
         enrolled,
         enrolment => enrolment.as_ref().map(enrolment_values),
-        error => mistake.and_then(|(key, _)| page.message(key)),
-        typed => mistake.map_or("", |(_, typed)| typed),
+        error => form_error.and_then(|(key, _)| page.message(key)),
+        typed => form_error.map_or("", |(_, typed)| typed),
     };
     let response = page.show("pages/totp.html", values)?;
-    Ok(match mistake {
+    Ok(match form_error {
         Some(_) => with_bad_request(response),
         None => response,
     })

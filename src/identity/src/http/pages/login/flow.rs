@@ -18,7 +18,7 @@ use crate::{
         pages::{
             Form, Page, PageError, PageErrorKind,
             account::{self, signed_in_user_for},
-            asker::requesting_client,
+            requesting_client::requesting_client,
         },
         security,
     },
@@ -92,7 +92,7 @@ impl LoginFlow {
             page: purpose.page(app, request),
             attempt_secret: secret.map(str::to_owned),
             device_secret: security::device_secret(app, request).map(str::to_owned),
-            other_attempt_cookies: security::cookies_beginning_with(app, request, ATTEMPT_COOKIE_PREFIX)
+            other_attempt_cookies: security::cookie_names_with_prefix(app, request, ATTEMPT_COOKIE_PREFIX)
                 .into_iter()
                 .filter(|name| cookie.as_ref() != Some(name))
                 .collect(),

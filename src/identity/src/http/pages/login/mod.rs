@@ -14,7 +14,7 @@
 
 mod destination;
 mod flow;
-mod show;
+mod views;
 
 use poem::{Request, Response};
 use uuid::Uuid;
@@ -25,7 +25,7 @@ pub(super) use self::flow::{
 };
 use self::{
     flow::{LoginFlow, LoginPurpose},
-    show::LoginFormError,
+    views::LoginFormError,
 };
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ use crate::{
     authorization::{self, InteractionError, LoginStepRecorder, RequestNotPending},
     http::security,
     login::{
-        self, ChallengeResponse as Answered, LoginError,
+        self, ChallengeResponse, LoginError,
         attempt::{
             self, AttemptBinding, AttemptStart, AttemptStatus, BeginParameters, ChallengeOpened,
             CompletedLogin, LoginOutcome, VerifyParameters,
@@ -51,27 +51,27 @@ pub async fn show(app: App, request: Request) -> PageResult {
     let query = Form::from_query(&request)?;
     let flow = LoginFlow::load(&app, &request, &query).await?;
     if query.get("start") == Some("over") {
-        return show::show_identifier_form(&flow, LoginFormError::default(), flow.session_remembered());
+        return views::show_identifier_form(&flow, LoginFormError::default(), flow.session_remembered());
     }
     let again = query.get("sent") == Some("again");
     // A login in progress comes first: it may be that of somebody else than who is signed in.
     let status = match current_status(&flow).await? {
         // Begun by a script of the page with the address, which was not left for it.
         Some(look) if look.identifier.is_empty() && query.get("way") != Some("passkey") => {
-            return show::show_identifier_form(&flow, LoginFormError::default(), flow.session_remembered());
+            return views::show_identifier_form(&flow, LoginFormError::default(), flow.session_remembered());
         }
         Some(look) => look,
         None if flow.required_action == RequiredAction::Nothing => return Ok(see_other(&flow.next_path())),
         None => {
-            return show::show_identifier_form(&flow, LoginFormError::default(), flow.session_remembered());
+            return views::show_identifier_form(&flow, LoginFormError::default(), flow.session_remembered());
         }
     };
     if status.methods.is_empty() {
-        return show::show_unreachable_acr(&flow);
+        return views::show_unreachable_acr(&flow);
     }
     match method_to_answer(&app, &status).filter(|_| query.get("way") != Some("other")) {
-        Some(method) => show::show_challenge(&flow, &method, &status, LoginFormError::default(), again),
-        None => show::show_method_choice(&flow, &status),
+        Some(method) => views::show_challenge(&flow, &method, &status, LoginFormError::default(), again),
+        None => views::show_method_choice(&flow, &status),
     }
 }
 
@@ -95,14 +95,14 @@ async fn current_status(flow: &LoginFlow) -> Result<Option<AttemptStatus>, PageE
     }))
 }
 
-/// The method whose answer is asked for: the one that was begun, or the only one that may follow when
+/// The method whose answer is asked for: the one that was opened, or the only one that may follow when
 /// it has nothing to begin, or its page begins by itself.
 fn method_to_answer(app: &App, status: &AttemptStatus) -> Option<String> {
     if let Some(open) = status.open_method.as_ref().filter(|open| status.methods.contains(open)) {
         return Some(open.clone());
     }
     let [only] = status.methods.as_slice() else { return None };
-    let begins_by_script = only == show::PASSKEY;
+    let begins_by_script = only == views::PASSKEY;
     let no_challenge_required =
         app.login_methods.find(app, only).is_ok_and(|method| !method.requires_challenge());
     (begins_by_script || no_challenge_required).then(|| only.clone())
@@ -122,16 +122,16 @@ pub async fn begin(app: App, mut request: Request) -> PageResult {
         _ => "",
     };
     match open_challenge(&flow, &method, start).await {
-        Ok((begun, row)) => {
+        Ok((opened, row)) => {
             flow.set_stored_handle(row);
             let mut response = see_other(&format!("{}{then}", flow.path()));
-            flow.set_attempt(&mut response, &begun.attempt_secret);
+            flow.set_attempt(&mut response, &opened.attempt_secret);
             Ok(response)
         }
         Err(LoginError::MalformedIdentifier) => {
             let typed = form.value_or_empty("identifier");
             let key = if typed.trim().is_empty() { "email-needed" } else { "email-malformed" };
-            show::show_identifier_form(
+            views::show_identifier_form(
                 &flow,
                 LoginFormError { key: Some(key), typed },
                 form.contains("remember"),
@@ -213,15 +213,15 @@ pub async fn verify(app: App, mut request: Request) -> PageResult {
         };
     };
     let (field, needed, wrong) = match method {
-        show::PASSWORD => ("password", "password-needed", "password-wrong"),
-        show::PASSKEY => ("answer", "passkey-needed", "passkey-wrong"),
+        views::PASSWORD => ("password", "password-needed", "password-wrong"),
+        views::PASSKEY => ("answer", "passkey-needed", "passkey-wrong"),
         "totp" => ("code", "code-needed", "totp-wrong"),
         "recovery-code" => ("code", "code-needed", "recovery-code-wrong"),
         _ => ("code", "code-needed", "code-wrong"),
     };
     let typed = form.value_or_empty(field);
     if typed.trim().is_empty() {
-        return show::show_challenge(
+        return views::show_challenge(
             &flow,
             method,
             &status,
@@ -234,9 +234,9 @@ pub async fn verify(app: App, mut request: Request) -> PageResult {
         (Some(attempt), _) => (attempt.clone(), false),
         (None, Some(signed_in)) => {
             match open_challenge(&flow, method, AttemptStart::StepUp { signed_in }).await {
-                Ok((begun, row)) => {
+                Ok((opened, row)) => {
                     flow.set_stored_handle(row);
-                    (begun.attempt_secret, true)
+                    (opened.attempt_secret, true)
                 }
                 Err(cause) => return error_page(&flow, cause),
             }
@@ -248,11 +248,12 @@ pub async fn verify(app: App, mut request: Request) -> PageResult {
         method,
         attempt_secret: &attempt,
         response: match method {
-            show::PASSWORD => Answered { payload: typed.into(), ..Answered::default() },
-            show::PASSKEY => {
-                Answered { payload: serde_json::from_str(typed).unwrap_or_default(), ..Answered::default() }
-            }
-            _ => Answered::from_code(typed),
+            views::PASSWORD => ChallengeResponse { payload: typed.into(), ..ChallengeResponse::default() },
+            views::PASSKEY => ChallengeResponse {
+                payload: serde_json::from_str(typed).unwrap_or_default(),
+                ..ChallengeResponse::default()
+            },
+            _ => ChallengeResponse::from_code(typed),
         },
         binding: flow.binding(),
         session_kind: SessionKind::Browser,
@@ -267,7 +268,7 @@ pub async fn verify(app: App, mut request: Request) -> PageResult {
         Ok(LoginOutcome::FactorRequired { .. }) => see_other(&flow.path()),
         Ok(LoginOutcome::AccountClosed { .. }) => see_other(Destination::Restore.path()),
         Err(LoginError::ResponseRejected) => {
-            show::show_challenge(&flow, method, &status, LoginFormError { key: Some(wrong), typed }, false)?
+            views::show_challenge(&flow, method, &status, LoginFormError { key: Some(wrong), typed }, false)?
         }
         Err(LoginError::AttemptEnded) => return Ok(attempt_ended(&flow)),
         Err(cause) => return error_page(&flow, cause),
@@ -279,17 +280,20 @@ pub async fn verify(app: App, mut request: Request) -> PageResult {
 }
 
 /// The sign-in is complete: the browser gets its session whatever became of the request meanwhile.
-fn login_completed(flow: &LoginFlow, now: &CompletedLogin<Result<(), RequestNotPending>>) -> Response {
-    let closed = now.user.deletion_at.is_some();
-    let mut response = match now.completion_output {
+fn login_completed(
+    flow: &LoginFlow,
+    completed_login: &CompletedLogin<Result<(), RequestNotPending>>,
+) -> Response {
+    let closed = completed_login.user.deletion_at.is_some();
+    let mut response = match completed_login.completion_output {
         Ok(()) if closed => see_other(&flow.restore_path()),
         Ok(()) => see_other(&flow.next_path()),
         Err(cause) => error::show(&flow.page, &InteractionError::from(cause).into()),
     };
-    if let Some(secret) = &now.cookie_secret {
-        security::set_session(&flow.app, &mut response, secret, now.session.remembered);
+    if let Some(secret) = &completed_login.cookie_secret {
+        security::set_session_cookie(&flow.app, &mut response, secret, completed_login.session.remembered);
     }
-    security::set_device(&flow.app, &mut response, &now.device_secret);
+    security::set_device_cookie(&flow.app, &mut response, &completed_login.device_secret);
     flow.clear_attempt(&mut response);
     response
 }
@@ -310,7 +314,7 @@ pub async fn decline_step_up(app: App, mut request: Request) -> PageResult {
 
 /// The login in progress is over: too many tries, or too late.
 fn attempt_ended(flow: &LoginFlow) -> Response {
-    let mut response: Response = error::show(&flow.page, &show::attempt_ended(flow));
+    let mut response: Response = error::show(&flow.page, &views::attempt_ended(flow));
     flow.clear_attempt(&mut response);
     response
 }
@@ -318,7 +322,7 @@ fn attempt_ended(flow: &LoginFlow) -> Response {
 fn error_page(flow: &LoginFlow, cause: LoginError) -> PageResult {
     match cause {
         LoginError::Limited { retry_after } => {
-            Ok(error::show(&flow.page, &show::rate_limited(flow, retry_after)))
+            Ok(error::show(&flow.page, &views::rate_limited(flow, retry_after)))
         }
         LoginError::AttemptEnded => Ok(attempt_ended(flow)),
         // Something else comes next by now, in another tab perhaps: that page knows.

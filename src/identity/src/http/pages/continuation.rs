@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::{
     Page, PageError, PageErrorKind, PageResult,
-    asker::requesting_client,
     login::{find_pending, page_for_request, resume_path},
+    requesting_client::requesting_client,
 };
 use crate::{
     App,

@@ -34,7 +34,7 @@ pub(super) struct LoginFormError<'a> {
 /// The field for the address, with the methods that may begin.
 pub(super) fn show_identifier_form(
     flow: &LoginFlow,
-    mistake: LoginFormError<'_>,
+    form_error: LoginFormError<'_>,
     remember: bool,
 ) -> PageResult {
     let methods: Vec<_> = login::first_factor_methods(&flow.app, &flow.requirement)
@@ -44,19 +44,19 @@ pub(super) fn show_identifier_form(
     if methods.is_empty() {
         return Err(PageErrorKind::NoLoginMethod.into());
     }
-    let identifier = match mistake.key {
-        Some(_) => mistake.typed,
+    let identifier = match form_error.key {
+        Some(_) => form_error.typed,
         None => prefilled_identifier(flow),
     };
     let values = context! {
         identifier,
         methods,
         remember,
-        error => mistake.key.and_then(|key| flow.page.message(key)),
+        error => form_error.key.and_then(|key| flow.page.message(key)),
         passkeys => login::first_factor_methods(&flow.app, &flow.requirement).iter().any(|name| name == PASSKEY),
         registers => registration::self_registration_allowed(&flow.app),
     };
-    show(flow, "pages/login.html", values, mistake.key)
+    show(flow, "pages/login.html", values, form_error.key)
 }
 
 /// Whose address is most likely: what the client hints at, or who is signed in already.
@@ -75,7 +75,7 @@ pub(super) fn show_challenge(
     flow: &LoginFlow,
     name: &str,
     status: &AttemptStatus,
-    mistake: LoginFormError<'_>,
+    form_error: LoginFormError<'_>,
     code_resent: bool,
 ) -> PageResult {
     let left = status.code_expires_at.map(|end| end - flow.app.clock.now());
@@ -96,8 +96,8 @@ pub(super) fn show_challenge(
             _ => 8,
         },
         letters => name == "recovery-code",
-        typed => mistake.typed,
-        error => mistake.key.and_then(|key| flow.page.message(key)),
+        typed => form_error.typed,
+        error => form_error.key.and_then(|key| flow.page.message(key)),
         resend => sent,
         others => status.methods.len() > 1,
         minutes_left => left.map(whole_minutes),
@@ -108,18 +108,18 @@ pub(super) fn show_challenge(
         PASSKEY => "pages/passkey.html",
         _ => "pages/code.html",
     };
-    show(flow, template, values, mistake.key)
+    show(flow, template, values, form_error.key)
 }
 
 /// The ways to go on: other methods to begin with, or the factors that may follow.
-pub(super) fn show_method_choice(flow: &LoginFlow, look: &AttemptStatus) -> PageResult {
-    let (title, intro) = if look.first_factor_verified || flow.required_action == RequiredAction::StepUp {
+pub(super) fn show_method_choice(flow: &LoginFlow, status: &AttemptStatus) -> PageResult {
+    let (title, intro) = if status.first_factor_verified || flow.required_action == RequiredAction::StepUp {
         ("another-factor-title", "another-factor-intro")
     } else {
         ("another-way-title", "another-way-intro")
     };
-    let methods: Vec<_> = look.methods.iter().map(|name| method_values(flow, name)).collect();
-    let identifier = [("identifier", Value::from(look.identifier.as_str()))];
+    let methods: Vec<_> = status.methods.iter().map(|name| method_values(flow, name)).collect();
+    let identifier = [("identifier", Value::from(status.identifier.as_str()))];
     let values = context! {
         title => flow.page.message(title),
         intro => flow.page.message_with(intro, &identifier),
@@ -141,9 +141,9 @@ pub(super) fn show_unreachable_acr(flow: &LoginFlow) -> PageResult {
     show(flow, "pages/no-way.html", context! { client, title, text, set_up, path }, None)
 }
 
-fn show(flow: &LoginFlow, template: &str, values: Value, mistake: Option<&str>) -> PageResult {
+fn show(flow: &LoginFlow, template: &str, values: Value, form_error: Option<&str>) -> PageResult {
     let response = flow.page.show(template, context! { ..values, ..flow.values() })?;
-    Ok(match mistake {
+    Ok(match form_error {
         Some(_) => response.with_status(StatusCode::BAD_REQUEST).into_response(),
         None => response,
     })

@@ -18,27 +18,27 @@ const MISDIRECTED: ProblemKind =
     ProblemKind::new("misdirected_request", StatusCode::MISDIRECTED_REQUEST, "This server is not that host");
 
 /// Passes on requests for this machine and for the issuer's host.
-pub(super) struct OwnHosts {
+pub(super) struct AllowedHosts {
     pub(super) inner: BoxEndpoint<'static, Response>,
-    pub(super) own: String,
+    pub(super) issuer_host: String,
 }
 
-impl Endpoint for OwnHosts {
+impl Endpoint for AllowedHosts {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        if self.answers_to(&request) {
+        if self.host_allowed(&request) {
             return self.inner.call(request).await;
         }
-        let detail = format!("a development server answers to localhost and {} only", self.own);
+        let detail = format!("a development server answers to localhost and {} only", self.issuer_host);
         Err(Problem::new(MISDIRECTED).detail(detail).into())
     }
 }
 
-impl OwnHosts {
+impl AllowedHosts {
     /// HTTP/2 has the host in the URL (`:authority`). A request without any host is not from a browser, so it
     /// is allowed.
-    fn answers_to(&self, request: &Request) -> bool {
+    fn host_allowed(&self, request: &Request) -> bool {
         let named = match request.headers().get(HOST) {
             Some(host) => host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()),
             None => match request.uri().authority() {
@@ -48,7 +48,7 @@ impl OwnHosts {
         };
         named.is_some_and(|named| {
             let host = named.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-            host == self.own || host_is_loopback(&host)
+            host == self.issuer_host || host_is_loopback(&host)
         })
     }
 }

@@ -13,9 +13,9 @@ use poem_openapi::{
     types::ToJSON,
 };
 
-pub struct Uncached<T>(pub T);
+pub struct NoStoreJson<T>(pub T);
 
-impl<T: ToJSON> IntoResponse for Uncached<T> {
+impl<T: ToJSON> IntoResponse for NoStoreJson<T> {
     fn into_response(self) -> Response {
         let mut response = self.0.to_json_string().into_response();
         let headers = response.headers_mut();
@@ -26,7 +26,7 @@ impl<T: ToJSON> IntoResponse for Uncached<T> {
     }
 }
 
-impl<T: ToJSON> ApiResponse for Uncached<T> {
+impl<T: ToJSON> ApiResponse for NoStoreJson<T> {
     fn meta() -> MetaResponses {
         let content = vec![MetaMediaType { content_type: "application/json", schema: T::schema_ref() }];
         let answer = MetaResponse {

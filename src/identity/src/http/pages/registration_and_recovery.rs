@@ -21,10 +21,10 @@ use poem::{IntoResponse as _, Request, Response, http::StatusCode};
 use super::{
     Form, Page, PageError, PageErrorKind, PageResult,
     account::{credential_change, require_sign_in, require_sign_in_for_change},
+    continuation::Continuation,
     invitation,
     login::Destination,
     see_other,
-    way::Continuation,
 };
 use crate::{
     App,
@@ -59,7 +59,7 @@ pub async fn show_registration(app: App, request: Request) -> PageResult {
         Some(sent) => {
             let notice =
                 (sent == "again").then(|| continuation.page.message("registration-resent")).flatten();
-            let email = security::registering(&app, &request).unwrap_or_default();
+            let email = security::pending_registration_email(&app, &request).unwrap_or_default();
             show_registration_sent(&continuation, notice, &email, None)
         }
         None => show_registration_form(&app, &continuation, "", "", None),
@@ -86,11 +86,11 @@ pub async fn submit_registration(app: App, mut request: Request) -> PageResult {
         Ok(()) => {
             continuation.store_request(row).await?;
             let mut response = see_other(&continuation.link_to("/register?sent=yes"));
-            security::set_registering(&app, &mut response, email);
+            security::set_pending_registration(&app, &mut response, email);
             Ok(response)
         }
         Err(cause) => match form_error(&continuation.page, &cause) {
-            Some(mistake) => show_registration_form(&app, &continuation, email, name, Some(mistake)),
+            Some(form_error) => show_registration_form(&app, &continuation, email, name, Some(form_error)),
             None => Err(cause.into()),
         },
     }
@@ -101,14 +101,14 @@ fn show_registration_form(
     continuation: &Continuation,
     email: &str,
     name: &str,
-    mistake: Option<FormError>,
+    form_error: Option<FormError>,
 ) -> PageResult {
     let hint = length_hint(&continuation.page, app.config.password.min_length);
     show_form(
         &continuation.page,
         "pages/register.html",
         context! { email, name, hint, ..continuation.values() },
-        mistake,
+        form_error,
     )
 }
 
@@ -119,11 +119,11 @@ pub async fn resend_registration(app: App, mut request: Request) -> PageResult {
     match registration::resend(&app, email, continuation.page.context()).await {
         Ok(()) => {
             let mut response = see_other(&continuation.link_to("/register?sent=again"));
-            security::set_registering(&app, &mut response, email);
+            security::set_pending_registration(&app, &mut response, email);
             Ok(response)
         }
         Err(cause) => match form_error(&continuation.page, &cause) {
-            Some(mistake) => show_registration_sent(&continuation, None, email, Some(mistake)),
+            Some(form_error) => show_registration_sent(&continuation, None, email, Some(form_error)),
             None => Err(cause.into()),
         },
     }
@@ -133,14 +133,14 @@ fn show_registration_sent(
     continuation: &Continuation,
     notice: Option<Value>,
     email: &str,
-    mistake: Option<FormError>,
+    form_error: Option<FormError>,
 ) -> PageResult {
     let values = context! {
         text => continuation.page.message("registered-text"),
         again => "/register/resend",
         notice, email, ..continuation.values()
     };
-    show_form(&continuation.page, "pages/letter-sent.html", values, mistake)
+    show_form(&continuation.page, "pages/letter-sent.html", values, form_error)
 }
 
 /// `GET /verify-email`: the mailed link.
@@ -159,19 +159,19 @@ pub async fn submit_verification(app: App, mut request: Request) -> PageResult {
             let continuation =
                 Continuation::from_request_id(&app, &request, verified.authorization_request_id).await?;
             let mut response = continuation.show_completed("email-verified", "email-verified-text")?;
-            security::clear_registering(&app, &mut response);
+            security::clear_pending_registration(&app, &mut response);
             Ok(response)
         }
         Err(AccountError::InvalidLink) => Err(invalid_registration_link()),
         Err(cause) => match form_error(&page, &cause) {
-            Some(mistake) => show_verification_form(&page, token, Some(mistake)),
+            Some(form_error) => show_verification_form(&page, token, Some(form_error)),
             None => Err(cause.into()),
         },
     }
 }
 
-fn show_verification_form(page: &Page, token: &str, mistake: Option<FormError>) -> PageResult {
-    show_form(page, "pages/verify-email.html", context! { token }, mistake)
+fn show_verification_form(page: &Page, token: &str, form_error: Option<FormError>) -> PageResult {
+    show_form(page, "pages/verify-email.html", context! { token }, form_error)
 }
 
 /// A link of a registration that does not work any more: it can be asked for again.
@@ -210,18 +210,22 @@ pub async fn submit_forgot_password(app: App, mut request: Request) -> PageResul
             Ok(see_other(&continuation.link_to("/forgot-password?sent=yes")))
         }
         Err(cause) => match form_error(&continuation.page, &cause) {
-            Some(mistake) => show_forgot_password(&continuation, email, Some(mistake)),
+            Some(form_error) => show_forgot_password(&continuation, email, Some(form_error)),
             None => Err(cause.into()),
         },
     }
 }
 
-fn show_forgot_password(continuation: &Continuation, email: &str, mistake: Option<FormError>) -> PageResult {
+fn show_forgot_password(
+    continuation: &Continuation,
+    email: &str,
+    form_error: Option<FormError>,
+) -> PageResult {
     show_form(
         &continuation.page,
         "pages/forgot-password.html",
         context! { email, ..continuation.values() },
-        mistake,
+        form_error,
     )
 }
 
@@ -246,15 +250,15 @@ pub async fn submit_reset_password(app: App, mut request: Request) -> PageResult
                 .show_completed("password-changed", "password-changed-text")
         }
         Err(cause) => match form_error(&page, &cause) {
-            Some(mistake) => show_reset_password(&app, &page, token, Some(mistake)),
+            Some(form_error) => show_reset_password(&app, &page, token, Some(form_error)),
             None => Err(cause.into()),
         },
     }
 }
 
-fn show_reset_password(app: &App, page: &Page, token: &str, mistake: Option<FormError>) -> PageResult {
+fn show_reset_password(app: &App, page: &Page, token: &str, form_error: Option<FormError>) -> PageResult {
     let hint = length_hint(page, app.config.password.min_length);
-    show_form(page, "pages/reset-password.html", context! { token, hint }, mistake)
+    show_form(page, "pages/reset-password.html", context! { token, hint }, form_error)
 }
 
 pub async fn password(app: App, request: Request) -> PageResult {
@@ -276,15 +280,15 @@ pub async fn submit_password(app: App, mut request: Request) -> PageResult {
     match password::change(&app, change, form.value_or_empty("password")).await {
         Ok(()) => Ok(see_other("/account?done=password")),
         Err(cause) => match form_error(&page, &cause) {
-            Some(mistake) => show_password(&app, &page, Some(mistake)),
+            Some(form_error) => show_password(&app, &page, Some(form_error)),
             None => Err(cause.into()),
         },
     }
 }
 
-fn show_password(app: &App, page: &Page, mistake: Option<FormError>) -> PageResult {
+fn show_password(app: &App, page: &Page, form_error: Option<FormError>) -> PageResult {
     let hint = length_hint(page, app.config.password.min_length);
-    show_form(page, "pages/account-password.html", context! { here => "password", hint }, mistake)
+    show_form(page, "pages/account-password.html", context! { here => "password", hint }, form_error)
 }
 
 pub(super) fn length_hint(page: &Page, least: usize) -> Option<Value> {
@@ -296,10 +300,10 @@ pub(super) fn show_form(
     page: &Page,
     template: &str,
     values: Value,
-    mistake: Option<FormError>,
+    form_error: Option<FormError>,
 ) -> PageResult {
-    let wrong = mistake.is_some();
-    let (field, error) = mistake.map(|mistake| (mistake.field, mistake.text)).unzip();
+    let wrong = form_error.is_some();
+    let (field, error) = form_error.map(|form_error| (form_error.field, form_error.text)).unzip();
     let response: Response = page.show(template, context! { ..values, ..context! { field, error } })?;
     Ok(if wrong { response.with_status(StatusCode::BAD_REQUEST).into_response() } else { response })
 }

@@ -5,7 +5,7 @@ use poem::Request;
 use poem_openapi::{Object, OpenApi, types::Example};
 use postern_service::{body::Json, problem::Problems};
 
-use super::{super::uncached::Uncached, caller::Caller, errors};
+use super::{super::no_store_json::NoStoreJson, caller::Caller, errors};
 use crate::{
     App,
     accounts::{
@@ -203,7 +203,7 @@ impl RegistrationAndRecoveryApi {
         &self,
         request: &Request,
         body: Json<RegisterRequest>,
-    ) -> Result<Uncached<Sent>, Problems<400, 401, 403, 429, 503>> {
+    ) -> Result<NoStoreJson<Sent>, Problems<400, 401, 403, 429, 503>> {
         let body = body.0;
         let caller = Caller::from_client_id(&self.app, request, &body.client_id)?;
         let profile = Profile {
@@ -223,7 +223,7 @@ impl RegistrationAndRecoveryApi {
             authorization_request_id: None,
         };
         registration::register(&self.app, new, &caller.context).await.map_err(errors::account_problem)?;
-        Ok(Uncached(Sent { sent: true }))
+        Ok(NoStoreJson(Sent { sent: true }))
     }
 
     /// Prove an address
@@ -235,12 +235,12 @@ impl RegistrationAndRecoveryApi {
         &self,
         request: &Request,
         body: Json<LinkRequest>,
-    ) -> Result<Uncached<Verified>, Problems<400, 401, 403, 503>> {
+    ) -> Result<NoStoreJson<Verified>, Problems<400, 401, 403, 503>> {
         let caller = Caller::from_client_id(&self.app, request, &body.0.client_id)?;
         let email = accounts::verify_email(&self.app, &body.0.token, &caller.context)
             .await
             .map_err(errors::account_problem)?;
-        Ok(Uncached(Verified { email }))
+        Ok(NoStoreJson(Verified { email }))
     }
 
     /// Mail the link of a registration again
@@ -252,12 +252,12 @@ impl RegistrationAndRecoveryApi {
         &self,
         request: &Request,
         body: Json<MailRequest>,
-    ) -> Result<Uncached<Sent>, Problems<400, 401, 403, 429, 503>> {
+    ) -> Result<NoStoreJson<Sent>, Problems<400, 401, 403, 429, 503>> {
         let caller = Caller::from_client_id(&self.app, request, &body.0.client_id)?;
         registration::resend(&self.app, &body.0.email, &caller.context)
             .await
             .map_err(errors::account_problem)?;
-        Ok(Uncached(Sent { sent: true }))
+        Ok(NoStoreJson(Sent { sent: true }))
     }
 
     /// Ask for a link to set a new password
@@ -268,7 +268,7 @@ impl RegistrationAndRecoveryApi {
         &self,
         request: &Request,
         body: Json<ForgotRequest>,
-    ) -> Result<Uncached<Sent>, Problems<400, 401, 403, 429, 503>> {
+    ) -> Result<NoStoreJson<Sent>, Problems<400, 401, 403, 429, 503>> {
         let caller = Caller::from_client_id(&self.app, request, &body.0.client_id)?;
         let forgot = recovery::ResetRequest {
             email: &body.0.email,
@@ -276,7 +276,7 @@ impl RegistrationAndRecoveryApi {
             device_secret: body.0.device.as_deref(),
         };
         recovery::request_reset(&self.app, forgot, &caller.context).await.map_err(errors::account_problem)?;
-        Ok(Uncached(Sent { sent: true }))
+        Ok(NoStoreJson(Sent { sent: true }))
     }
 
     /// Set a new password
@@ -288,12 +288,12 @@ impl RegistrationAndRecoveryApi {
         &self,
         request: &Request,
         body: Json<ResetRequest>,
-    ) -> Result<Uncached<Changed>, Problems<400, 401, 403, 503>> {
+    ) -> Result<NoStoreJson<Changed>, Problems<400, 401, 403, 503>> {
         let body = body.0;
         let caller = Caller::from_client_id(&self.app, request, &body.client_id)?;
         recovery::reset(&self.app, &body.token, &body.password, &caller.context)
             .await
             .map_err(errors::account_problem)?;
-        Ok(Uncached(Changed { changed: true }))
+        Ok(NoStoreJson(Changed { changed: true }))
     }
 }
