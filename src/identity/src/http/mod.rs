@@ -23,10 +23,9 @@ use std::sync::Arc;
 
 use poem::{EndpointExt, Response, Route, endpoint::BoxEndpoint, middleware::CookieJarManager};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
-use postern_service::routing::{get, post};
 use postern_token_verifier::poem::Scoped;
 
-use self::pages::page_endpoint;
+use self::pages::PageRoutes;
 pub(crate) use self::request_context::{context_in_language, request_context};
 use crate::App;
 
@@ -77,7 +76,6 @@ fn account_apis(app: &App) -> impl OpenApi + use<> {
 }
 
 /// Every path of the provider. [`serve::endpoint`] adds what all responses have in common.
-#[expect(clippy::too_many_lines, reason = "each path is a line, and all are in one place")]
 fn routes(app: &App) -> BoxEndpoint<'static, Response> {
     let documented = OpenApiService::new(apis(app), "Postern", env!("CARGO_PKG_VERSION"));
     let documented = error::with_error_pages(app, documented.boxed());
@@ -89,118 +87,79 @@ fn routes(app: &App) -> BoxEndpoint<'static, Response> {
     // page.
     let documented = |routes: Route, folder| routes.nest_no_strip(folder, Arc::clone(&documented));
     let routes = ["/.well-known", "/oauth2", "/api"].into_iter().fold(Route::new(), documented);
-    let routes = routes
-        .at("/assets/:hash/:name", get(page_endpoint(app, pages::assets::show)))
-        .at(
-            oidc::authorize::PATH,
-            get(page_endpoint(app, oidc::authorize::show)).post(page_endpoint(app, oidc::authorize::submit)),
-        )
-        .at(
-            oidc::end_session::PATH,
-            get(page_endpoint(app, oidc::end_session::show))
-                .post(page_endpoint(app, oidc::end_session::submit)),
-        )
-        .at(pages::error_reference::path(), get(page_endpoint(app, pages::error_reference::show)))
-        .at("/", get(page_endpoint(app, pages::account::home)))
-        .at(
-            "/login",
-            get(page_endpoint(app, pages::login::show)).post(page_endpoint(app, pages::login::begin)),
-        )
-        .at("/login/verify", post(page_endpoint(app, pages::login::verify)))
-        .at("/login/challenge", post(page_endpoint(app, pages::login::challenge)))
-        .at("/login/give-up", post(page_endpoint(app, pages::login::decline_step_up)))
-        .at(
+    let routes = page_routes(app, routes).into_routes();
+    pages::with_not_found_page(app, routes.data(app.clone()).map_to_response()).boxed()
+}
+
+/// Adds every page to `routes`.
+fn page_routes(app: &App, routes: Route) -> PageRoutes {
+    let routes = PageRoutes::new(app, routes)
+        .page("/assets/:hash/:name", pages::assets::show)
+        .open_form(oidc::authorize::PATH, oidc::authorize::show, oidc::authorize::submit)
+        .open_form(oidc::end_session::PATH, oidc::end_session::show, oidc::end_session::submit)
+        .page(&pages::error_reference::path(), pages::error_reference::show)
+        .page("/", pages::account::home)
+        .form("/login", pages::login::show, pages::login::begin)
+        .action("/login/verify", pages::login::verify)
+        .action("/login/challenge", pages::login::challenge)
+        .action("/login/give-up", pages::login::decline_step_up)
+        .form(
             "/register",
-            get(page_endpoint(app, pages::registration_and_recovery::show_registration))
-                .post(page_endpoint(app, pages::registration_and_recovery::submit_registration)),
+            pages::registration_and_recovery::show_registration,
+            pages::registration_and_recovery::submit_registration,
         )
-        .at(
-            "/register/resend",
-            post(page_endpoint(app, pages::registration_and_recovery::resend_registration)),
-        )
-        .at(
+        .action("/register/resend", pages::registration_and_recovery::resend_registration)
+        .form(
             "/verify-email",
-            get(page_endpoint(app, pages::registration_and_recovery::show_email_verification))
-                .post(page_endpoint(app, pages::registration_and_recovery::submit_verification)),
+            pages::registration_and_recovery::show_email_verification,
+            pages::registration_and_recovery::submit_verification,
         )
-        .at(
+        .form(
             "/forgot-password",
-            get(page_endpoint(app, pages::registration_and_recovery::forgot_password))
-                .post(page_endpoint(app, pages::registration_and_recovery::submit_forgot_password)),
+            pages::registration_and_recovery::forgot_password,
+            pages::registration_and_recovery::submit_forgot_password,
         )
-        .at(
+        .form(
             "/reset-password",
-            get(page_endpoint(app, pages::registration_and_recovery::reset_password))
-                .post(page_endpoint(app, pages::registration_and_recovery::submit_reset_password)),
+            pages::registration_and_recovery::reset_password,
+            pages::registration_and_recovery::submit_reset_password,
         )
-        .at("/password/strength", post(page_endpoint(app, pages::password_strength::show)))
-        .at(
-            "/confirm-email",
-            get(page_endpoint(app, pages::email::confirm))
-                .post(page_endpoint(app, pages::email::submit_confirmation)),
-        )
-        .at(
-            "/undo-email-change",
-            get(page_endpoint(app, pages::email::undo)).post(page_endpoint(app, pages::email::submit_undo)),
-        )
-        .at(
-            "/consent",
-            get(page_endpoint(app, pages::consent::show)).post(page_endpoint(app, pages::consent::submit)),
-        )
-        .at("/logged-out", get(page_endpoint(app, pages::logged_out::show)))
-        .at("/account", get(page_endpoint(app, pages::account::show)))
-        .at("/account/sign-out", post(page_endpoint(app, pages::account::sign_out)))
-        .at(
-            "/account/profile",
-            get(page_endpoint(app, pages::profile::show)).post(page_endpoint(app, pages::profile::submit)),
-        )
-        .at(
-            "/account/email",
-            get(page_endpoint(app, pages::email::show)).post(page_endpoint(app, pages::email::submit)),
-        )
-        .at(
+        .action("/password/strength", pages::password_strength::show)
+        .form("/confirm-email", pages::email::confirm, pages::email::submit_confirmation)
+        .form("/undo-email-change", pages::email::undo, pages::email::submit_undo)
+        .form("/consent", pages::consent::show, pages::consent::submit)
+        .page("/logged-out", pages::logged_out::show)
+        .page("/account", pages::account::show)
+        .action("/account/sign-out", pages::account::sign_out)
+        .form("/account/profile", pages::profile::show, pages::profile::submit)
+        .form("/account/email", pages::email::show, pages::email::submit)
+        .form(
             "/account/password",
-            get(page_endpoint(app, pages::registration_and_recovery::password))
-                .post(page_endpoint(app, pages::registration_and_recovery::submit_password)),
+            pages::registration_and_recovery::password,
+            pages::registration_and_recovery::submit_password,
         )
-        .at(
-            "/account/recovery-codes",
-            get(page_endpoint(app, pages::recovery_codes::show))
-                .post(page_endpoint(app, pages::recovery_codes::renew)),
-        )
-        .at(
-            "/account/passkeys",
-            get(page_endpoint(app, pages::passkeys::show)).post(page_endpoint(app, pages::passkeys::begin)),
-        )
-        .at("/account/passkeys/confirm", post(page_endpoint(app, pages::passkeys::confirm)))
-        .at("/account/passkeys/rename", post(page_endpoint(app, pages::passkeys::rename)))
-        .at("/account/passkeys/remove", post(page_endpoint(app, pages::passkeys::remove)))
-        .at("/account/sessions", get(page_endpoint(app, pages::sessions::show)))
-        .at("/account/sessions/end", post(page_endpoint(app, pages::sessions::end)))
-        .at("/account/applications", get(page_endpoint(app, pages::applications::show)))
-        .at("/account/applications/remove", post(page_endpoint(app, pages::applications::remove)))
-        .at("/account/activity", get(page_endpoint(app, pages::activity::show)))
-        .at(
-            "/account/data",
-            get(page_endpoint(app, pages::data::show)).post(page_endpoint(app, pages::data::export)),
-        )
-        .at(
-            "/account/delete",
-            get(page_endpoint(app, pages::deletion::show)).post(page_endpoint(app, pages::deletion::close)),
-        )
-        .at(
-            "/account/restore",
-            get(page_endpoint(app, pages::deletion::show_restore))
-                .post(page_endpoint(app, pages::deletion::restore)),
-        )
-        .at(
-            "/account/totp",
-            get(page_endpoint(app, pages::totp::show)).post(page_endpoint(app, pages::totp::begin)),
-        )
-        .at("/account/totp/confirm", post(page_endpoint(app, pages::totp::confirm)))
-        .at("/account/totp/remove", post(page_endpoint(app, pages::totp::remove)));
+        .form("/account/recovery-codes", pages::recovery_codes::show, pages::recovery_codes::renew)
+        .form("/account/passkeys", pages::passkeys::show, pages::passkeys::begin)
+        .action("/account/passkeys/confirm", pages::passkeys::confirm)
+        .action("/account/passkeys/rename", pages::passkeys::rename)
+        .action("/account/passkeys/remove", pages::passkeys::remove)
+        .page("/account/sessions", pages::sessions::show)
+        .action("/account/sessions/end", pages::sessions::end)
+        .page("/account/applications", pages::applications::show)
+        .action("/account/applications/remove", pages::applications::remove)
+        .page("/account/activity", pages::activity::show)
+        .form("/account/data", pages::data::show, pages::data::export)
+        .form("/account/delete", pages::deletion::show, pages::deletion::close)
+        .form("/account/restore", pages::deletion::show_restore, pages::deletion::restore)
+        .form("/account/totp", pages::totp::show, pages::totp::begin)
+        .action("/account/totp/confirm", pages::totp::confirm)
+        .action("/account/totp/remove", pages::totp::remove);
     let routes = pages::security_txt::mount(app, routes);
     let routes = pages::inbox::mount(app, routes);
-    let routes = pages::mail_previews::mount(app, routes);
-    pages::with_not_found_page(app, routes.data(app.clone()).map_to_response()).boxed()
+    pages::mail_previews::mount(app, routes)
+}
+
+/// The paths of the forms that only a page of this issuer may post.
+pub fn form_paths(app: &App) -> Vec<String> {
+    page_routes(app, Route::new()).form_paths().to_vec()
 }

@@ -1,6 +1,6 @@
 //! How often people change their own account: counted for every way of doing so, and told in plain words.
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use poem::{
     Request,
@@ -133,20 +133,12 @@ async fn another_account_and_another_hour_have_a_count_of_their_own() {
     assert_eq!(change(&token).await, 200);
 }
 
-/// The paths below `/account` whose forms are posted, as the route table has them.
-fn posted() -> BTreeSet<String> {
-    let routes = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/mod.rs");
-    let routes = std::fs::read_to_string(routes).unwrap();
-    let entries = routes.split(".at(").skip(1).filter(|entry| entry.contains("post(page_endpoint("));
-    let paths = entries.filter_map(|entry| entry.split('"').nth(1)).map(str::to_owned);
-    paths.filter(|path| path.starts_with("/account/")).collect()
-}
-
 #[tokio::test]
 async fn every_form_of_the_account_counts_and_a_page_says_so() {
-    let known = FORMS.into_iter().chain(UNCOUNTED_FORMS).map(str::to_owned).collect();
-    assert_eq!(posted(), known, "name each form in FORMS or in UNCOUNTED_FORMS");
     let app = TestApp::with(ONE_AN_HOUR).await;
+    let posted = http::form_paths(&app.app).into_iter().filter(|path| path.starts_with("/account/"));
+    let known: BTreeSet<_> = FORMS.into_iter().chain(UNCOUNTED_FORMS).map(str::to_owned).collect();
+    assert_eq!(posted.collect::<BTreeSet<_>>(), known, "name each form in FORMS or in UNCOUNTED_FORMS");
     let alice = app.user("alice@example.test").await;
     let browser = app.browser();
     browser.sign_in(&alice).await;

@@ -1,27 +1,13 @@
-//! Who may post a form (case CX-01), and what cookies look like (case SC-01).
+//! Who may post a form, and what cookies look like.
 
 use poem::http::{HeaderValue, StatusCode, header};
+use postern_identity::http::form_paths;
 
 use crate::{
     flow::{Ask, World},
     person::open,
     support::{ISSUER, TestApp, form_request},
 };
-
-/// Every form of ours that changes something.
-const FORMS: [&str; 11] = [
-    "/login",
-    "/login/verify",
-    "/login/give-up",
-    "/consent",
-    "/account/sign-out",
-    "/account/totp",
-    "/account/totp/confirm",
-    "/account/totp/remove",
-    "/account/data",
-    "/account/delete",
-    "/account/restore",
-];
 
 #[tokio::test]
 async fn a_form_from_elsewhere_or_without_the_browsers_token_has_no_effect() {
@@ -36,7 +22,7 @@ async fn a_form_from_elsewhere_or_without_the_browsers_token_has_no_effect() {
     let session = browser.cookie("postern-session").unwrap();
 
     let none: Option<&str> = None;
-    for path in FORMS {
+    for path in &form_paths(&world.app.app) {
         for (origin, site, token) in [
             (Some(ISSUER), Some("same-origin"), none),
             (Some(ISSUER), Some("same-origin"), Some(foreign.as_str())),

@@ -29,10 +29,7 @@ pub async fn home(app: App, request: Request) -> PageResult {
 }
 
 pub async fn show(app: App, request: Request) -> PageResult {
-    let signed_in = match require_sign_in(&app, &request, Destination::Account).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
+    let signed_in = require_sign_in(&app, &request, Destination::Account).await?;
     sessions::touch(&app, &signed_in.session).await?;
     let user = &signed_in.user;
     let page = Page::from_request(&app, &request, None);
@@ -57,8 +54,7 @@ pub async fn show(app: App, request: Request) -> PageResult {
     page.show("pages/account.html", values)
 }
 
-pub async fn sign_out(app: App, mut request: Request) -> PageResult {
-    Form::read(&app, &mut request).await?;
+pub async fn sign_out(app: App, request: Request, _: Form) -> PageResult {
     if let Some(signed_in) = signed_in_user(&app, &request).await? {
         let context = request_context(&app, &request);
         sessions::sign_out(&app, &context, &signed_in, EndCause::SignedOut).await?;
@@ -99,29 +95,26 @@ pub(super) fn credential_change<'a>(
     CredentialChange { principal: signed_in.principal(), ends_others, context }
 }
 
-/// Lets somebody into a page of ours, or says where to sign in for it first.
+/// The user who may see a page of the account. Everybody else is redirected to the sign-in.
 pub(super) async fn require_sign_in(
     app: &App,
     request: &Request,
     destination: Destination,
-) -> Result<Result<SignedInUser, String>, PageError> {
+) -> Result<SignedInUser, PageError> {
     let signed_in = signed_in_user_for(app, request, destination).await?;
-    let (_, need) = required_action_for_page(app, destination, signed_in.as_ref()).await?;
-    Ok(match signed_in {
-        Some(signed_in) if need == RequiredAction::Nothing => Ok(signed_in),
-        _ => Err(format!("/login?to={}", destination.query_value())),
-    })
+    let (_, required_action) = required_action_for_page(app, destination, signed_in.as_ref()).await?;
+    signed_in
+        .filter(|_| required_action == RequiredAction::Nothing)
+        .ok_or_else(|| PageError::Redirect(destination.login_path()))
 }
 
-/// The same for a form that changes the account: it is counted.
+/// [`require_sign_in`] for a form that changes the account. Counts the change against the account's limit.
 pub(super) async fn require_sign_in_for_change(
     app: &App,
     request: &Request,
     destination: Destination,
-) -> Result<Result<SignedInUser, String>, PageError> {
-    let entered = require_sign_in(app, request, destination).await?;
-    if let Ok(signed_in) = &entered {
-        change_limit::count_change(app, &signed_in.user).await?;
-    }
-    Ok(entered)
+) -> Result<SignedInUser, PageError> {
+    let signed_in = require_sign_in(app, request, destination).await?;
+    change_limit::count_change(app, &signed_in.user).await?;
+    Ok(signed_in)
 }

@@ -3,7 +3,7 @@
 use minijinja::{Value, context};
 use poem::Request;
 
-use super::{Form, Page, PageErrorKind, PageResult, account::require_sign_in, login::Destination, see_other};
+use super::{Form, Page, PageErrorKind, PageResult, account::require_sign_in, login::Destination};
 use crate::{
     App,
     accounts::activity::{self, ActivityEvent},
@@ -15,10 +15,7 @@ use crate::{
 const PAGE_SIZE: u64 = 30;
 
 pub async fn show(app: App, request: Request) -> PageResult {
-    let signed_in = match require_sign_in(&app, &request, Destination::Activity).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
+    let signed_in = require_sign_in(&app, &request, Destination::Activity).await?;
     let query = Form::from_query(&request)?;
     let before = query.get("before").map(str::parse).transpose().map_err(|_| PageErrorKind::Malformed)?;
     let page = Page::from_request(&app, &request, None);

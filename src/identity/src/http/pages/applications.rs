@@ -12,10 +12,7 @@ use super::{
 use crate::{App, accounts::applications, http::request_context};
 
 pub async fn show(app: App, request: Request) -> PageResult {
-    let signed_in = match require_sign_in(&app, &request, Destination::Applications).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
+    let signed_in = require_sign_in(&app, &request, Destination::Applications).await?;
     let page = Page::from_request(&app, &request, None);
     let found = applications::list(&app, &signed_in.user).await?;
     let found: Vec<_> = found
@@ -33,8 +30,7 @@ pub async fn show(app: App, request: Request) -> PageResult {
     page.show("pages/applications.html", context! { here => "applications", notice, applications => found })
 }
 
-pub async fn remove(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
+pub async fn remove(app: App, request: Request, form: Form) -> PageResult {
     let Some(signed_in) = signed_in_user(&app, &request).await? else {
         return Ok(see_other("/login?to=applications"));
     };

@@ -32,8 +32,7 @@ pub async fn show(app: App, request: Request) -> PageResult {
     }
 }
 
-pub async fn submit(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
+pub async fn submit(app: App, request: Request, form: Form) -> PageResult {
     let (pending, signed_in) = load(&app, &request, &form).await?;
     let handle = &pending.handle;
     let Some(signed_in) = signed_in else { return Ok(see_other(&resume_path(handle))) };

@@ -11,8 +11,8 @@ use poem::Request;
 use uuid::Uuid;
 
 use super::{
-    Page, PageError, PageErrorKind, PageResult,
-    login::{find_pending, page_for_request, resume_path},
+    DonePage, Page, PageError, PageErrorKind, PageResult,
+    login::{Destination, find_pending, page_for_request, resume_path},
     requesting_client::requesting_client,
 };
 use crate::{
@@ -43,7 +43,7 @@ impl Continuation {
         let pending = match handle {
             Some(handle) => match find_pending(app, handle, browser).await {
                 Ok(pending) => Some(pending),
-                Err(error) if error.kind() == PageErrorKind::RequestNotPending => None,
+                Err(error) if error.kind() == Some(PageErrorKind::RequestNotPending) => None,
                 Err(error) => return Err(error),
             },
             None => None,
@@ -102,7 +102,7 @@ impl Continuation {
             request => self.pending.as_ref().map(|pending| pending.handle.to_string()),
             sign_in => match &self.pending {
                 Some(pending) => format!("/login?request={}", pending.handle),
-                None => "/login?to=account".to_owned(),
+                None => Destination::Account.login_path(),
             },
         }
     }
@@ -114,21 +114,21 @@ impl Continuation {
 
     /// The end of a mailed link's way: what was done, and how to go on. The request decides what comes next.
     pub(super) fn show_completed(&self, title: &str, text: &str) -> PageResult {
-        let (onward, label) = match &self.pending {
+        let (next_path, next_label) = match &self.pending {
             Some(pending) => {
                 let name = [("name", Value::from(pending.client.row.name.as_str()))];
                 (resume_path(&pending.handle), self.page.message_with("continue-to", &name))
             }
-            None => ("/login?to=account".to_owned(), self.page.message("sign-in")),
+            None => (Destination::Account.login_path(), self.page.message("sign-in")),
         };
         let elsewhere = self.started_by_app && self.pending.is_none();
-        let values = context! {
-            title => self.page.message(title),
-            text => self.page.message(text),
-            asker => self.requesting_client(),
-            advice => elsewhere.then(|| self.page.message("back-to-the-app")).flatten(),
-            onward, label,
-        };
-        self.page.show("pages/done.html", values)
+        self.page.show_done(DonePage {
+            title: self.page.message(title),
+            text: self.page.message(text),
+            requesting_client: self.requesting_client(),
+            advice: elsewhere.then(|| self.page.message("back-to-the-app")).flatten(),
+            next_path: &next_path,
+            next_label,
+        })
     }
 }

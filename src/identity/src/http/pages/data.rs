@@ -11,7 +11,6 @@ use super::{
     Form, Page, PageError, PageResult,
     account::{require_sign_in, require_sign_in_for_change},
     login::Destination,
-    see_other,
 };
 use crate::{
     App,
@@ -20,22 +19,14 @@ use crate::{
 };
 
 pub async fn show(app: App, request: Request) -> PageResult {
-    match require_sign_in(&app, &request, Destination::Data).await? {
-        Ok(_) => {
-            let values = context! { here => "data", most => export::MAX_EVENTS };
-            Page::from_request(&app, &request, None).show("pages/account-data.html", values)
-        }
-        Err(sign_in) => Ok(see_other(&sign_in)),
-    }
+    require_sign_in(&app, &request, Destination::Data).await?;
+    let values = context! { here => "data", most => export::MAX_EVENTS };
+    Page::from_request(&app, &request, None).show("pages/account-data.html", values)
 }
 
 /// `POST /account/data`: the file.
-pub async fn export(app: App, mut request: Request) -> PageResult {
-    Form::read(&app, &mut request).await?;
-    let signed_in = match require_sign_in_for_change(&app, &request, Destination::Data).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
+pub async fn export(app: App, request: Request, _: Form) -> PageResult {
+    let signed_in = require_sign_in_for_change(&app, &request, Destination::Data).await?;
     let document = export::document(&app, signed_in.principal(), &request_context(&app, &request)).await?;
     let text = serde_json::to_string_pretty(&document).map_err(|cause| PageError::internal(&cause))?;
     Ok(Response::builder()

@@ -5,11 +5,11 @@
 //! login opens no other page.
 
 use minijinja::context;
-use poem::{Request, Response};
+use poem::Request;
 use postern_service::clock::Timestamp;
 
 use super::{
-    Form, Page, PageError, PageErrorKind, PageResult,
+    DonePage, Form, Page, PageError, PageErrorKind, PageResult,
     account::{require_sign_in, signed_in_user},
     login::{Destination, find_pending, page_for_request, resume_path},
     see_other,
@@ -25,45 +25,34 @@ use crate::{
 };
 
 pub async fn show(app: App, request: Request) -> PageResult {
-    match require_sign_in(&app, &request, Destination::Delete).await? {
-        Ok(SignedInUser { user, .. }) => {
-            let end = app.clock.now() + app.config.registration.deletion_grace.duration();
-            let values =
-                context! { here => "data", email => user.email, deletion_at => readable::format_minute(end) };
-            Page::from_request(&app, &request, None).show("pages/account-delete.html", values)
-        }
-        Err(sign_in) => Ok(see_other(&sign_in)),
-    }
+    let SignedInUser { user, .. } = require_sign_in(&app, &request, Destination::Delete).await?;
+    let page = Page::from_request(&app, &request, None);
+    let end = page.context().now + app.config.registration.deletion_grace.duration();
+    let values =
+        context! { here => "data", email => user.email, deletion_at => readable::format_minute(end) };
+    page.show("pages/account-delete.html", values)
 }
 
 /// `POST /account/delete`: closes the account.
-pub async fn close(app: App, mut request: Request) -> PageResult {
-    Form::read(&app, &mut request).await?;
-    let signed_in = match require_sign_in(&app, &request, Destination::Delete).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
+pub async fn close(app: App, request: Request, _: Form) -> PageResult {
+    let signed_in = require_sign_in(&app, &request, Destination::Delete).await?;
     let page = Page::from_request(&app, &request, None);
-    let deletion_at = deletion::close(&app, signed_in.principal(), &request_context(&app, &request)).await?;
+    let deletion_at = deletion::close(&app, signed_in.principal(), page.context()).await?;
     let date = [("date", readable::format_minute(deletion_at).into())];
-    let values = context! {
-        title => page.message("account-closed"),
-        text => page.message_with("account-closed-text", &date),
-        advice => (),
-        onward => "/login?to=account",
-        label => page.message("sign-in"),
-    };
-    let mut response = page.show("pages/done.html", values)?;
+    let mut response = page.show_done(DonePage {
+        title: page.message("account-closed"),
+        text: page.message_with("account-closed-text", &date),
+        next_path: &Destination::Account.login_path(),
+        next_label: page.message("sign-in"),
+        ..DonePage::default()
+    })?;
     security::clear_session_cookie(&app, &mut response);
     Ok(response)
 }
 
 /// `GET /account/restore`: for who has signed in to a closed account.
 pub async fn show_restore(app: App, request: Request) -> PageResult {
-    let SignedInUser { user, .. } = match require_closed_account_sign_in(&app, &request).await? {
-        Ok(closed) => closed,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let SignedInUser { user, .. } = require_closed_account_sign_in(&app, &request).await?;
     let pending = find_continued_request(&app, &request, &Form::from_query(&request)?).await;
     let page = match &pending {
         Some(pending) => page_for_request(&app, &request, pending),
@@ -78,12 +67,8 @@ pub async fn show_restore(app: App, request: Request) -> PageResult {
 }
 
 /// `POST /account/restore`: keeps the account, or leaves it closed.
-pub async fn restore(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
-    let signed_in = match require_closed_account_sign_in(&app, &request).await? {
-        Ok(closed) => closed,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+pub async fn restore(app: App, request: Request, form: Form) -> PageResult {
+    let signed_in = require_closed_account_sign_in(&app, &request).await?;
     let context = request_context(&app, &request);
     match form.get("keep") {
         Some("yes") => {
@@ -103,15 +88,12 @@ pub async fn restore(app: App, mut request: Request) -> PageResult {
     }
 }
 
-/// Who has signed in to a closed account, or where to go instead.
-async fn require_closed_account_sign_in(
-    app: &App,
-    request: &Request,
-) -> Result<Result<SignedInUser, Response>, PageError> {
+/// The user who has signed in to a closed account. Everybody else is redirected.
+async fn require_closed_account_sign_in(app: &App, request: &Request) -> Result<SignedInUser, PageError> {
     if signed_in_user(app, request).await?.is_some() {
-        return Ok(Err(see_other(Destination::Account.path())));
+        return Err(PageError::Redirect(Destination::Account.path().to_owned()));
     }
-    Ok(require_sign_in(app, request, Destination::Restore).await?.map_err(|sign_in| see_other(&sign_in)))
+    require_sign_in(app, request, Destination::Restore).await
 }
 
 /// The request for which the sign-in was, while it waits.

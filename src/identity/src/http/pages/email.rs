@@ -16,7 +16,7 @@ use minijinja::{Value, context};
 use poem::{IntoResponse as _, Request, Response, http::StatusCode};
 
 use super::{
-    Form, Page, PageError, PageResult,
+    DonePage, Form, Page, PageError, PageErrorKind, PageResult,
     account::{require_sign_in, require_sign_in_for_change, signed_in_user},
     login::Destination,
     registration_and_recovery::{FormError, form_error, show_form},
@@ -34,22 +34,15 @@ use crate::{
 };
 
 pub async fn show(app: App, request: Request) -> PageResult {
-    let signed_in = match require_sign_in(&app, &request, Destination::Email).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
+    let signed_in = require_sign_in(&app, &request, Destination::Email).await?;
     let page = Page::from_request(&app, &request, None);
     let sent = Form::from_query(&request)?.get("sent").is_some();
     let notice = sent.then(|| page.message("email-change-sent")).flatten();
     show_email(&page, &signed_in, notice, "", None)
 }
 
-pub async fn submit(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
-    let signed_in = match require_sign_in_for_change(&app, &request, Destination::Email).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
+pub async fn submit(app: App, request: Request, form: Form) -> PageResult {
+    let signed_in = require_sign_in_for_change(&app, &request, Destination::Email).await?;
     let page = Page::from_request(&app, &request, None);
     let email = form.value_or_empty("email");
     match email_change::request(&app, signed_in.principal(), email, page.context()).await {
@@ -81,33 +74,32 @@ pub async fn confirm(app: App, request: Request) -> PageResult {
         .or_else(|| security::pending_confirmation_token(&app, &request))
         .ok_or_else(invalid_confirmation_link)?;
     let page = Page::from_request(&app, &request, None);
-    match require_owner(&app, &request, &page, token).await? {
-        Ok((_, change)) => {
-            let values = context! { token, account => change.user.email, email => change.email };
-            page.show("pages/confirm-email.html", values)
-        }
-        Err(elsewhere) => Ok(elsewhere),
-    }
+    let change = match require_owner(&app, &request, &page, token).await? {
+        Owner::SignedIn(owner) => owner.1,
+        Owner::Elsewhere(response) => return Ok(response),
+    };
+    page.show(
+        "pages/confirm-email.html",
+        context! { token, account => change.user.email, email => change.email },
+    )
 }
 
-pub async fn submit_confirmation(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
+pub async fn submit_confirmation(app: App, request: Request, form: Form) -> PageResult {
     let page = Page::from_request(&app, &request, None);
     let token = form.value_or_empty("token");
     let signed_in = match require_owner(&app, &request, &page, token).await? {
-        Ok((signed_in, _)) => signed_in,
-        Err(elsewhere) => return Ok(elsewhere),
+        Owner::SignedIn(owner) => owner.0,
+        Owner::Elsewhere(response) => return Ok(response),
     };
     match email_change::confirm(&app, signed_in.principal(), token, page.context()).await {
         Ok(email) => {
-            let values = context! {
-                title => page.message("email-changed"),
-                text => page.message_with("email-changed-text", &[("email", Value::from(email))]),
-                advice => (),
-                onward => Destination::Account.path(),
-                label => page.message("error-to-account"),
-            };
-            let mut response = page.show("pages/done.html", values)?;
+            let mut response = page.show_done(DonePage {
+                title: page.message("email-changed"),
+                text: page.message_with("email-changed-text", &[("email", Value::from(email))]),
+                next_path: Destination::Account.path(),
+                next_label: page.message("error-to-account"),
+                ..DonePage::default()
+            })?;
             security::clear_pending_confirmation(&app, &mut response);
             Ok(response)
         }
@@ -118,31 +110,35 @@ pub async fn submit_confirmation(app: App, mut request: Request) -> PageResult {
     }
 }
 
-/// The owner of the account whose address a link changes, signed in lately, with the change. Otherwise the page that says
-/// what to do first: the link does nothing in the session of another account, nor without one.
-async fn require_owner(
-    app: &App,
-    request: &Request,
-    page: &Page,
-    token: &str,
-) -> Result<Result<(SignedInUser, PendingEmailChange), Response>, PageError> {
+/// Whether the owner of the account whose email a link changes is signed in.
+enum Owner {
+    /// The owner signed in recently.
+    SignedIn(Box<(SignedInUser, PendingEmailChange)>),
+    /// The page that says what to do first.
+    Elsewhere(Response),
+}
+
+/// Finds the owner of the account whose email a link changes. The link does nothing in the session of another
+/// account, nor without a session.
+async fn require_owner(app: &App, request: &Request, page: &Page, token: &str) -> Result<Owner, PageError> {
     let change = email_change::find_pending(app, token).await?.ok_or_else(invalid_confirmation_link)?;
     let (account, email) = (&change.user.email, &change.email);
     if let Some(SignedInUser { user, .. }) = signed_in_user(app, request).await?
         && user.id != change.user.id
     {
         let values = context! { account, email, signed_in => user.email };
-        return Ok(Err(page.show("pages/confirm-email-elsewhere.html", values)?));
+        return Ok(Owner::Elsewhere(page.show("pages/confirm-email-elsewhere.html", values)?));
     }
-    Ok(match require_sign_in(app, request, Destination::ConfirmEmail).await? {
-        Ok(signed_in) => Ok((signed_in, change)),
-        Err(sign_in) => {
+    match require_sign_in(app, request, Destination::ConfirmEmail).await {
+        Ok(signed_in) => Ok(Owner::SignedIn(Box::new((signed_in, change)))),
+        Err(PageError::Redirect(sign_in)) => {
             let values = context! { account, email, sign_in };
             let mut response = page.show("pages/confirm-email-sign-in.html", values)?;
             security::set_pending_confirmation(app, &mut response, token);
-            Err(response)
+            Ok(Owner::Elsewhere(response))
         }
-    })
+        Err(error) => Err(error),
+    }
 }
 
 /// `GET /undo-email-change`: the link in the notice to the former mailbox.
@@ -154,8 +150,7 @@ pub async fn undo(app: App, request: Request) -> PageResult {
     page.show("pages/undo-email-change.html", context! { token, email })
 }
 
-pub async fn submit_undo(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
+pub async fn submit_undo(app: App, request: Request, form: Form) -> PageResult {
     let page = Page::from_request(&app, &request, None);
     let undone = email_undo::undo(&app, form.value_or_empty("token"), page.context()).await;
     let (status, title, text, email) = match undone {
@@ -164,24 +159,23 @@ pub async fn submit_undo(app: App, mut request: Request) -> PageResult {
         Err(AccountError::InvalidLink) => return Err(invalid_undo_link()),
         Err(cause) => return Err(cause.into()),
     };
-    let values = context! {
-        title => page.message(title),
-        text => page.message_with(text, &[("email", Value::from(email))]),
-        advice => (),
-        onward => "/login?to=account",
-        label => page.message("sign-in"),
-    };
-    let response = page.show("pages/done.html", values)?;
+    let response = page.show_done(DonePage {
+        title: page.message(title),
+        text: page.message_with(text, &[("email", Value::from(email))]),
+        next_path: &Destination::Account.login_path(),
+        next_label: page.message("sign-in"),
+        ..DonePage::default()
+    })?;
     Ok(response.with_status(status).into_response())
 }
 
 /// A link that undoes nothing any more: the account is found by signing in to it.
 fn invalid_undo_link() -> PageError {
-    PageError::from(super::PageErrorKind::InvalidLink).next_link("/login?to=account".to_owned(), "sign-in")
+    PageError::from(PageErrorKind::InvalidLink).next_link(Destination::Account.login_path(), "sign-in")
 }
 
 /// A link that does not work any more: another one is asked for from the account.
 fn invalid_confirmation_link() -> PageError {
-    PageError::from(super::PageErrorKind::InvalidLink)
+    PageError::from(PageErrorKind::InvalidLink)
         .next_link(Destination::Account.path().to_owned(), "error-to-account")
 }

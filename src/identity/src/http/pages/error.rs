@@ -22,7 +22,7 @@ use postern_service::{
     telemetry::CurrentRequest,
 };
 
-use super::{Page, security};
+use super::{Page, login::Destination, security, see_other};
 use crate::{
     sessions::{SessionEnded, WriteError},
     templates::TemplateError,
@@ -164,30 +164,45 @@ impl PageErrorKind {
     }
 }
 
-/// The error of a page's handler.
+/// Why a handler does not show its own page.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{kind:?}")]
-pub struct PageError {
+pub enum PageError {
+    /// An error page.
+    #[error("{0:?}")]
+    Shown(ErrorPage),
+    /// Another page of this issuer comes first, such as the sign-in.
+    #[error("redirect to {0}")]
+    Redirect(String),
+}
+
+/// What an error page says.
+#[derive(Clone, Debug)]
+pub struct ErrorPage {
     kind: PageErrorKind,
     retry_after: Option<Duration>,
     next_link: Option<(String, &'static str)>,
 }
 
 impl PageError {
-    /// A refusal that passes after a time.
-    pub fn retry_after(refusal: PageErrorKind, wait: Duration) -> Self {
-        Self { retry_after: Some(wait), ..refusal.into() }
+    /// An error that passes after a time.
+    pub fn retry_after(kind: PageErrorKind, wait: Duration) -> Self {
+        Self::Shown(ErrorPage { kind, retry_after: Some(wait), next_link: None })
     }
 
     /// Sets the link to the next step, and the message key of its text. The default is the account page.
     #[must_use]
     pub fn next_link(mut self, path: String, label: &'static str) -> Self {
-        self.next_link = Some((path, label));
+        if let Self::Shown(error) = &mut self {
+            error.next_link = Some((path, label));
+        }
         self
     }
 
-    pub fn kind(&self) -> PageErrorKind {
-        self.kind
+    pub fn kind(&self) -> Option<PageErrorKind> {
+        match self {
+            Self::Shown(error) => Some(error.kind),
+            Self::Redirect(_) => None,
+        }
     }
 
     /// An internal error. The cause is logged once, in the same form as for JSON responses.
@@ -197,8 +212,8 @@ impl PageError {
 }
 
 impl From<PageErrorKind> for PageError {
-    fn from(refusal: PageErrorKind) -> Self {
-        Self { kind: refusal, retry_after: None, next_link: None }
+    fn from(kind: PageErrorKind) -> Self {
+        Self::Shown(ErrorPage { kind, retry_after: None, next_link: None })
     }
 }
 
@@ -221,7 +236,7 @@ impl From<DatabaseError> for PageError {
 
 impl From<SessionEnded> for PageError {
     fn from(_: SessionEnded) -> Self {
-        Self::from(PageErrorKind::SessionEnded).next_link("/login?to=account".to_owned(), "sign-in")
+        Self::from(PageErrorKind::SessionEnded).next_link(Destination::Account.login_path(), "sign-in")
     }
 }
 
@@ -260,7 +275,10 @@ impl From<security::CsrfError> for PageError {
 /// A fallback for an error that no middleware turned into a page: the bare status.
 impl ResponseError for PageError {
     fn status(&self) -> StatusCode {
-        self.kind.status_and_messages().0
+        match self {
+            Self::Shown(error) => error.kind.status_and_messages().0,
+            Self::Redirect(_) => StatusCode::SEE_OTHER,
+        }
     }
 
     fn as_response(&self) -> Response {
@@ -269,6 +287,10 @@ impl ResponseError for PageError {
 }
 
 pub fn show(page: &Page, error: &PageError) -> Response {
+    let error = match error {
+        PageError::Shown(error) => error,
+        PageError::Redirect(path) => return see_other(path),
+    };
     let (status, title, text) = error.kind.status_and_messages();
     let mut response = match page.show("pages/error.html", values(page, error, title, text)) {
         Ok(response) => response.with_status(status).into_response(),
@@ -281,7 +303,7 @@ pub fn show(page: &Page, error: &PageError) -> Response {
     response
 }
 
-fn values(page: &Page, error: &PageError, title: &str, text: &str) -> Value {
+fn values(page: &Page, error: &ErrorPage, title: &str, text: &str) -> Value {
     let (href, label) = error.next_link.clone().unwrap_or(("/account".to_owned(), "error-to-account"));
     context! {
         title => page.message(title),

@@ -17,7 +17,7 @@ pub struct Form {
 
 impl Form {
     /// Reads a posted form, and verifies origin and CSRF token (see [`security::verify_own_form`]).
-    pub async fn read(app: &App, request: &mut Request) -> Result<Self, PageError> {
+    pub(super) async fn read(app: &App, request: &mut Request) -> Result<Self, PageError> {
         // The origin is checked before the body is read, so that a foreign form costs little.
         security::require_same_origin(app, request.headers())?;
         body::expect_media_type(request.headers(), "application/x-www-form-urlencoded")?;

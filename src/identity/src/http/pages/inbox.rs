@@ -3,12 +3,11 @@
 
 use minijinja::{Value, context};
 use poem::{
-    Request, Response, Route,
+    Request, Response,
     http::{HeaderValue, header::CACHE_CONTROL},
 };
-use postern_service::routing::get;
 
-use super::{Page, PageErrorKind, PageResult, page_endpoint};
+use super::{Page, PageErrorKind, PageResult, PageRoutes};
 use crate::{
     App,
     mail::{InboxMessage, Mailer},
@@ -18,13 +17,11 @@ use crate::{
 const REFRESH: HeaderValue = HeaderValue::from_static("3");
 
 /// Adds `/dev/inbox` and `/dev/inbox.json` where mail is kept in memory.
-pub fn mount(app: &App, routes: Route) -> Route {
+pub fn mount(app: &App, routes: PageRoutes) -> PageRoutes {
     if inbox_messages(app).is_none() {
         return routes;
     }
-    routes
-        .at("/dev/inbox", get(page_endpoint(app, show)))
-        .at("/dev/inbox.json", get(page_endpoint(app, list)))
+    routes.page("/dev/inbox", show).page("/dev/inbox.json", list)
 }
 
 fn inbox_messages(app: &App) -> Option<Vec<InboxMessage>> {

@@ -7,12 +7,12 @@ use poem::Request;
 use super::{
     Form, Page, PageError, PageErrorKind, PageResult,
     continuation::Continuation,
+    login::Destination,
     registration_and_recovery::{FormError, form_error, length_hint, show_form},
 };
 use crate::{
     App,
     accounts::{AccountError, invitations},
-    http::request_context,
     users::Profile,
 };
 
@@ -27,8 +27,7 @@ pub(super) async fn submit(app: &App, request: &Request, form: &Form, token: &st
     let page = Page::from_request(app, request, None);
     let name = form.value_or_empty("name");
     let profile = Profile { name: form.get("name").map(str::to_owned), ..Profile::default() };
-    let context = request_context(app, request);
-    match invitations::accept(app, token, form.value_or_empty("password"), profile, &context).await {
+    match invitations::accept(app, token, form.value_or_empty("password"), profile, page.context()).await {
         Ok(_) => Continuation::from_request_id(app, request, None)
             .await?
             .show_completed("email-verified", "invited-text"),
@@ -49,7 +48,8 @@ async fn require_invited_email(app: &App, token: &str) -> Result<String, PageErr
 
 /// An invitation that does not work any more may have been used: by somebody with an account.
 fn invalid_invitation() -> PageError {
-    PageError::from(PageErrorKind::InvalidLink).next_link("/login?to=account".to_owned(), "have-an-account")
+    PageError::from(PageErrorKind::InvalidLink)
+        .next_link(Destination::Account.login_path(), "have-an-account")
 }
 
 /// The values that the form shows again after an error.

@@ -3,12 +3,11 @@
 
 use minijinja::{Value, context};
 use poem::{
-    Request, Response, Route,
+    Request, Response,
     http::{HeaderValue, header::CONTENT_SECURITY_POLICY},
 };
-use postern_service::routing::get;
 
-use super::{Page, PageErrorKind, PageResult, page_endpoint};
+use super::{Page, PageErrorKind, PageResult, PageRoutes};
 use crate::{
     App,
     mail::{
@@ -24,11 +23,9 @@ const MAIL_CSP: HeaderValue = HeaderValue::from_static(
 );
 
 /// Adds `/dev/mail` and the page of each mail where mail is kept in memory.
-pub fn mount(app: &App, routes: Route) -> Route {
+pub fn mount(app: &App, routes: PageRoutes) -> PageRoutes {
     match &app.mailer {
-        Mailer::Inbox(_) => routes
-            .at("/dev/mail", get(page_endpoint(app, list)))
-            .at("/dev/mail/:template/:language", get(page_endpoint(app, show))),
+        Mailer::Inbox(_) => routes.page("/dev/mail", list).page("/dev/mail/:template/:language", show),
         _ => routes,
     }
 }

@@ -32,6 +32,7 @@ pub mod profile;
 pub mod recovery_codes;
 pub mod registration_and_recovery;
 pub mod requesting_client;
+mod routes;
 pub mod security_txt;
 pub mod sessions;
 pub mod totp;
@@ -49,6 +50,7 @@ use poem::{
 pub use self::{
     error::{PageError, PageErrorKind},
     form::Form,
+    routes::PageRoutes,
 };
 use super::security;
 use crate::{App, core::RequestContext, http::context_in_language};
@@ -117,23 +119,30 @@ impl Page {
         security::set_browser_cookie(&self.app, &mut response, &self.browser_secret);
         Ok(response)
     }
+
+    /// Says what was done.
+    pub fn show_done(&self, done: DonePage<'_>) -> PageResult {
+        let DonePage { title, text, requesting_client, advice, next_path, next_label } = done;
+        let values = context! {
+            title, text, advice,
+            asker => requesting_client,
+            onward => next_path,
+            label => next_label,
+        };
+        self.show("pages/done.html", values)
+    }
 }
 
-/// An endpoint from a handler; whatever goes wrong in it becomes a page.
-pub fn page_endpoint<Handler, PageFuture>(
-    app: &App,
-    handler: Handler,
-) -> impl Endpoint<Output = Response> + 'static
-where
-    Handler: Fn(App, Request) -> PageFuture + Send + Sync + 'static,
-    PageFuture: Future<Output = PageResult> + Send + 'static,
-{
-    let own = app.clone();
-    let endpoint = poem::endpoint::make(move |request| {
-        let answered = handler(own.clone(), request);
-        async move { answered.await.map_err(poem::Error::from) }
-    });
-    with_error_pages(app, endpoint)
+/// The page at the end of an interaction, with a link to what comes next.
+#[derive(Default)]
+pub struct DonePage<'a> {
+    pub title: Option<Value>,
+    pub text: Option<Value>,
+    /// The client to which the user returns.
+    pub requesting_client: Option<Value>,
+    pub advice: Option<Value>,
+    pub next_path: &'a str,
+    pub next_label: Option<Value>,
 }
 
 /// Turns every error of an endpoint, the handler's or the framework's, into a page.

@@ -5,7 +5,7 @@
 //! says so, and everything else on the page works. Leaves WebAuthn to `login::passkey`.
 
 use minijinja::{Value, context};
-use poem::{IntoResponse as _, Request, Response, http::StatusCode};
+use poem::{IntoResponse as _, Request, http::StatusCode};
 use postern_service::clock::Timestamp;
 
 use super::{
@@ -17,7 +17,6 @@ use super::{
 };
 use crate::{
     App,
-    http::request_context,
     login::passkey::enrolment::{self, PasskeyError},
     readable,
     users::User,
@@ -26,73 +25,56 @@ use crate::{
 const PATH: &str = "/account/passkeys";
 
 pub async fn show(app: App, request: Request) -> PageResult {
-    let signed_in = match require_sign_in(&app, &request, Destination::Passkeys).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
+    let signed_in = require_sign_in(&app, &request, Destination::Passkeys).await?;
     let done = match Form::from_query(&request)?.get("done") {
         Some("added") => Some("passkey-added"),
         Some("renamed") => Some("passkey-renamed"),
         Some("removed") => Some("passkey-removed"),
         _ => None,
     };
-    render(&app, &request, &signed_in.user, done, None).await
+    let page = Page::from_request(&app, &request, None);
+    render(&app, &page, &signed_in.user, done, None).await
 }
 
 /// `POST /account/passkeys`, by script: what the browser must be asked.
-pub async fn begin(app: App, mut request: Request) -> PageResult {
-    Form::read(&app, &mut request).await?;
-    let signed_in = match require_sign_in_for_change(&app, &request, Destination::ChangePasskeys).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
-    match enrolment::begin(&app, signed_in.principal(), &request_context(&app, &request)).await {
+pub async fn begin(app: App, request: Request, _: Form) -> PageResult {
+    let signed_in = require_sign_in_for_change(&app, &request, Destination::ChangePasskeys).await?;
+    let page = Page::from_request(&app, &request, None);
+    match enrolment::begin(&app, signed_in.principal(), page.context()).await {
         Ok(options) => Ok(json_response(&serde_json::json!({ "publicKey": options }))),
-        Err(cause) => show_error(&app, &request, &signed_in.user, cause).await,
+        Err(cause) => show_error(&app, &page, &signed_in.user, cause).await,
     }
 }
 
 /// `POST /account/passkeys/confirm`: what the browser answered.
-pub async fn confirm(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
-    let signed_in = match require_sign_in_for_change(&app, &request, Destination::ChangePasskeys).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
+pub async fn confirm(app: App, request: Request, form: Form) -> PageResult {
+    let signed_in = require_sign_in_for_change(&app, &request, Destination::ChangePasskeys).await?;
     let answer = serde_json::from_str(form.value_or_empty("answer")).unwrap_or_default();
-    let context = request_context(&app, &request);
-    let change = credential_change(&signed_in, &form, &context);
+    let page = Page::from_request(&app, &request, None);
+    let change = credential_change(&signed_in, &form, page.context());
     match enrolment::complete(&app, change, &answer, form.value_or_empty("name")).await {
         Ok(_) => Ok(see_other(&format!("{PATH}?done=added"))),
-        Err(cause) => show_error(&app, &request, &signed_in.user, cause).await,
+        Err(cause) => show_error(&app, &page, &signed_in.user, cause).await,
     }
 }
 
-pub async fn rename(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
-    let signed_in = match require_sign_in_for_change(&app, &request, Destination::Passkeys).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
-    let context = request_context(&app, &request);
+pub async fn rename(app: App, request: Request, form: Form) -> PageResult {
+    let signed_in = require_sign_in_for_change(&app, &request, Destination::Passkeys).await?;
+    let page = Page::from_request(&app, &request, None);
     let (principal, id) = (signed_in.principal(), parse_id(&form)?);
-    match enrolment::rename(&app, principal, id, form.value_or_empty("name"), &context).await {
+    match enrolment::rename(&app, principal, id, form.value_or_empty("name"), page.context()).await {
         Ok(()) => Ok(see_other(&format!("{PATH}?done=renamed"))),
-        Err(cause) => show_error(&app, &request, &signed_in.user, cause).await,
+        Err(cause) => show_error(&app, &page, &signed_in.user, cause).await,
     }
 }
 
-pub async fn remove(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
-    let signed_in = match require_sign_in(&app, &request, Destination::ChangePasskeys).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
-    let context = request_context(&app, &request);
-    let change = credential_change(&signed_in, &form, &context);
+pub async fn remove(app: App, request: Request, form: Form) -> PageResult {
+    let signed_in = require_sign_in(&app, &request, Destination::ChangePasskeys).await?;
+    let page = Page::from_request(&app, &request, None);
+    let change = credential_change(&signed_in, &form, page.context());
     match enrolment::remove(&app, change, parse_id(&form)?).await {
         Ok(()) => Ok(see_other(&format!("{PATH}?done=removed"))),
-        Err(cause) => show_error(&app, &request, &signed_in.user, cause).await,
+        Err(cause) => show_error(&app, &page, &signed_in.user, cause).await,
     }
 }
 
@@ -100,7 +82,7 @@ fn parse_id(form: &Form) -> Result<uuid::Uuid, PageError> {
     Ok(form.value_or_empty("id").parse().map_err(|_| PageErrorKind::Malformed)?)
 }
 
-async fn show_error(app: &App, request: &Request, user: &User, cause: PasskeyError) -> PageResult {
+async fn show_error(app: &App, page: &Page, user: &User, cause: PasskeyError) -> PageResult {
     let key = match cause {
         PasskeyError::NotBegun => "passkey-took-too-long",
         PasskeyError::RegistrationRejected(_) => "passkey-not-made",
@@ -111,18 +93,17 @@ async fn show_error(app: &App, request: &Request, user: &User, cause: PasskeyErr
         PasskeyError::UnknownPasskey => return Ok(see_other(PATH)),
         PasskeyError::Login(cause) => return Err(cause.into()),
     };
-    let page: Response = render(app, request, user, None, Some(key)).await?;
-    Ok(page.with_status(StatusCode::BAD_REQUEST).into_response())
+    let response = render(app, page, user, None, Some(key)).await?;
+    Ok(response.with_status(StatusCode::BAD_REQUEST).into_response())
 }
 
 async fn render(
     app: &App,
-    request: &Request,
+    page: &Page,
     user: &User,
     done: Option<&str>,
     form_error: Option<&str>,
 ) -> PageResult {
-    let page = Page::from_request(app, request, None);
     let day = |micros| readable::format_day(Timestamp::from_micros(micros));
     let passkeys: Vec<Value> = enrolment::list(app, user)
         .await?

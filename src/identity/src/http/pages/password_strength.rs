@@ -11,14 +11,12 @@ use super::{
 use crate::{
     App,
     accounts::password_strength::{PasswordOwner, assess},
-    http::request_context,
     passwords::{PasswordAssessment, Weakness},
 };
 
 /// Takes the form of the page as it stands; answers `score` (0 to 4), `word` and `hint`, or an empty object while too many
 /// others wait to be told.
-pub async fn show(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
+pub async fn show(app: App, request: Request, form: Form) -> PageResult {
     let page = Page::from_request(&app, &request, None);
     let own = signed_in_user(&app, &request).await?;
     let name = form.value_or_empty("name");
@@ -29,14 +27,7 @@ pub async fn show(app: App, mut request: Request) -> PageResult {
         (None, None, false, Some(own)) => PasswordOwner::User(&own.user),
         (None, None, false, None) => return Err(PageErrorKind::Malformed.into()),
     };
-    Ok(answer_json(&match assess(
-        &app,
-        form.value_or_empty("password"),
-        whose,
-        &request_context(&app, &request),
-    )
-    .await?
-    {
+    Ok(answer_json(&match assess(&app, form.value_or_empty("password"), whose, page.context()).await? {
         Some(judged) => assessment_body(&page, judged),
         None => json!({}),
     }))

@@ -15,7 +15,6 @@ use super::{
 use crate::{
     App,
     accounts::profile::{self, ClaimChange, PostalAddressChange, ProfileChange},
-    http::request_context,
 };
 
 /// The form's fields, named after their claims (OpenID Connect Core section 5.1).
@@ -41,10 +40,7 @@ const ADDRESS_MEMBERS: [&str; 6] =
     ["formatted", "street_address", "postal_code", "locality", "region", "country"];
 
 pub async fn show(app: App, request: Request) -> PageResult {
-    let signed_in = match require_sign_in(&app, &request, Destination::Profile).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
+    let signed_in = require_sign_in(&app, &request, Destination::Profile).await?;
     let page = Page::from_request(&app, &request, None);
     let done = Form::from_query(&request)?.get("done").is_some();
     let stored = &signed_in.user.profile;
@@ -54,18 +50,14 @@ pub async fn show(app: App, request: Request) -> PageResult {
     show_profile(&page, done.then(|| page.message("profile-changed")).flatten(), values, None)
 }
 
-pub async fn submit(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
-    let signed_in = match require_sign_in_for_change(&app, &request, Destination::Profile).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
+pub async fn submit(app: App, request: Request, form: Form) -> PageResult {
+    let signed_in = require_sign_in_for_change(&app, &request, Destination::Profile).await?;
     let page = Page::from_request(&app, &request, None);
     let change = ProfileChange {
         claims: claim_changes(&form, &CLAIMS),
         address: PostalAddressChange::Members(claim_changes(&form, &ADDRESS_MEMBERS)),
     };
-    match profile::change(&app, signed_in.principal(), change, &request_context(&app, &request)).await {
+    match profile::change(&app, signed_in.principal(), change, page.context()).await {
         Ok(_) => Ok(see_other("/account/profile?done=yes")),
         Err(cause) => match form_error(&page, &cause) {
             Some(form_error) => {

@@ -12,15 +12,11 @@ use super::{
 use crate::{
     App,
     accounts::recovery_codes,
-    http::request_context,
     login::{recovery_code, second_factor},
 };
 
 pub async fn show(app: App, request: Request) -> PageResult {
-    let signed_in = match require_sign_in(&app, &request, Destination::RecoveryCodes).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
+    let signed_in = require_sign_in(&app, &request, Destination::RecoveryCodes).await?;
     if second_factor::first_device(&app, &signed_in.user).await?.is_none() {
         return Ok(see_other(Destination::Totp.path()));
     }
@@ -30,14 +26,10 @@ pub async fn show(app: App, request: Request) -> PageResult {
 }
 
 /// `POST /account/recovery-codes`: makes a new set, and shows it in the answer: it cannot be shown again.
-pub async fn renew(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
-    let signed_in = match require_sign_in_for_change(&app, &request, Destination::RecoveryCodes).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
+pub async fn renew(app: App, request: Request, form: Form) -> PageResult {
+    let signed_in = require_sign_in_for_change(&app, &request, Destination::RecoveryCodes).await?;
     let page = Page::from_request(&app, &request, None);
-    let context = request_context(&app, &request);
-    let codes = recovery_codes::replace_set(&app, credential_change(&signed_in, &form, &context)).await?;
+    let codes =
+        recovery_codes::replace_set(&app, credential_change(&signed_in, &form, page.context())).await?;
     page.show("pages/recovery-codes.html", context! { here => "recovery-codes", left => codes.len(), codes })
 }

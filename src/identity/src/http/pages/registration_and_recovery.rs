@@ -33,7 +33,7 @@ use crate::{
         recovery::{self, ResetRequest},
         registration::{self, RegistrationRequest},
     },
-    http::{request_context, security},
+    http::security,
     passwords::{Weakness, rules::LONGEST},
     users::Profile,
 };
@@ -66,8 +66,7 @@ pub async fn show_registration(app: App, request: Request) -> PageResult {
     }
 }
 
-pub async fn submit_registration(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
+pub async fn submit_registration(app: App, request: Request, form: Form) -> PageResult {
     if let Some(token) = form.get("invitation") {
         return invitation::submit(&app, &request, &form, token).await;
     }
@@ -112,8 +111,7 @@ fn show_registration_form(
     )
 }
 
-pub async fn resend_registration(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
+pub async fn resend_registration(app: App, request: Request, form: Form) -> PageResult {
     let continuation = Continuation::from_handle(&app, &request, form.get("request")).await?;
     let email = form.value_or_empty("email");
     match registration::resend(&app, email, continuation.page.context()).await {
@@ -150,11 +148,10 @@ pub async fn show_email_verification(app: App, request: Request) -> PageResult {
     show_verification_form(&Page::from_request(&app, &request, None), token, None)
 }
 
-pub async fn submit_verification(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
+pub async fn submit_verification(app: App, request: Request, form: Form) -> PageResult {
     let page = Page::from_request(&app, &request, None);
     let (token, password) = (form.value_or_empty("token"), form.value_or_empty("password"));
-    match registration::verify_email(&app, token, Some(password), &request_context(&app, &request)).await {
+    match registration::verify_email(&app, token, Some(password), page.context()).await {
         Ok(verified) => {
             let continuation =
                 Continuation::from_request_id(&app, &request, verified.authorization_request_id).await?;
@@ -193,8 +190,7 @@ pub async fn forgot_password(app: App, request: Request) -> PageResult {
     show_forgot_password(&continuation, "", None)
 }
 
-pub async fn submit_forgot_password(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
+pub async fn submit_forgot_password(app: App, request: Request, form: Form) -> PageResult {
     let mut continuation = Continuation::from_handle(&app, &request, form.get("request")).await?;
     let row = continuation.request_row()?;
     let waits_in = row.as_ref().map(|row| row.id);
@@ -239,11 +235,10 @@ pub async fn reset_password(app: App, request: Request) -> PageResult {
     show_reset_password(&app, &Page::from_request(&app, &request, None), token, None)
 }
 
-pub async fn submit_reset_password(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
+pub async fn submit_reset_password(app: App, request: Request, form: Form) -> PageResult {
     let page = Page::from_request(&app, &request, None);
     let (token, password) = (form.value_or_empty("token"), form.value_or_empty("password"));
-    match recovery::reset(&app, token, password, &request_context(&app, &request)).await {
+    match recovery::reset(&app, token, password, page.context()).await {
         Ok(authorization_request_id) => {
             Continuation::from_request_id(&app, &request, authorization_request_id)
                 .await?
@@ -262,21 +257,14 @@ fn show_reset_password(app: &App, page: &Page, token: &str, form_error: Option<F
 }
 
 pub async fn password(app: App, request: Request) -> PageResult {
-    match require_sign_in(&app, &request, Destination::Password).await? {
-        Ok(_) => show_password(&app, &Page::from_request(&app, &request, None), None),
-        Err(sign_in) => Ok(see_other(&sign_in)),
-    }
+    require_sign_in(&app, &request, Destination::Password).await?;
+    show_password(&app, &Page::from_request(&app, &request, None), None)
 }
 
-pub async fn submit_password(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
-    let signed_in = match require_sign_in_for_change(&app, &request, Destination::Password).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
+pub async fn submit_password(app: App, request: Request, form: Form) -> PageResult {
+    let signed_in = require_sign_in_for_change(&app, &request, Destination::Password).await?;
     let page = Page::from_request(&app, &request, None);
-    let context = request_context(&app, &request);
-    let change = credential_change(&signed_in, &form, &context);
+    let change = credential_change(&signed_in, &form, page.context());
     match password::change(&app, change, form.value_or_empty("password")).await {
         Ok(()) => Ok(see_other("/account?done=password")),
         Err(cause) => match form_error(&page, &cause) {
@@ -354,9 +342,9 @@ impl From<AccountError> for PageError {
         match cause {
             AccountError::RegistrationClosed => PageErrorKind::RegistrationClosed.into(),
             AccountError::MailUnavailable => Self::from(PageErrorKind::MailUnavailable)
-                .next_link("/login?to=account".to_owned(), "back-to-sign-in"),
+                .next_link(Destination::Account.login_path(), "back-to-sign-in"),
             AccountError::InvitationRequired => Self::from(PageErrorKind::InvitationRequired)
-                .next_link("/login?to=account".to_owned(), "have-an-account"),
+                .next_link(Destination::Account.login_path(), "have-an-account"),
             AccountError::InvalidLink => Self::from(PageErrorKind::InvalidLink)
                 .next_link("/forgot-password".to_owned(), "forgot-password"),
             AccountError::Login(cause) => cause.into(),
@@ -373,7 +361,7 @@ impl From<AccountError> for PageError {
             }
             AccountError::MailQuotaExhausted { retry_after } => {
                 Self::retry_after(PageErrorKind::MailQuotaExhausted, retry_after)
-                    .next_link("/login?to=account".to_owned(), "have-an-account")
+                    .next_link(Destination::Account.login_path(), "have-an-account")
             }
             AccountError::TooManyChanges { retry_after } => {
                 Self::retry_after(PageErrorKind::TooManyChanges, retry_after)

@@ -4,12 +4,11 @@
 use std::time::Duration;
 
 use poem::{
-    Request, Response, Route,
+    Request, Response,
     http::{HeaderValue, header::CACHE_CONTROL},
 };
-use postern_service::routing::get;
 
-use super::{PageErrorKind, PageResult, page_endpoint};
+use super::{PageErrorKind, PageResult, PageRoutes};
 use crate::{App, readable};
 
 const PATH: &str = "/.well-known/security.txt";
@@ -21,9 +20,9 @@ const VALIDITY: Duration = Duration::from_hours(24 * 180);
 const FILE_CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=86400");
 
 /// Adds the route if a contact is configured.
-pub fn mount(app: &App, routes: Route) -> Route {
+pub fn mount(app: &App, routes: PageRoutes) -> PageRoutes {
     match app.config.pages.security_contact {
-        Some(_) => routes.at(PATH, get(page_endpoint(app, show))),
+        Some(_) => routes.page(PATH, show),
         None => routes,
     }
 }

@@ -18,10 +18,7 @@ use crate::{
 };
 
 pub async fn show(app: App, request: Request) -> PageResult {
-    let SignedInUser { session, user } = match require_sign_in(&app, &request, Destination::Sessions).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
+    let SignedInUser { session, user } = require_sign_in(&app, &request, Destination::Sessions).await?;
     sessions::touch(&app, &session).await?;
     let page = Page::from_request(&app, &request, None);
     let live = sessions::live_of_user(&app, user.id).await?;
@@ -51,8 +48,7 @@ fn session_values(app: &App, session: &Session) -> Value {
 }
 
 /// `POST /account/sessions/end`: one, or every other.
-pub async fn end(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
+pub async fn end(app: App, request: Request, form: Form) -> PageResult {
     let Some(signed_in) = signed_in_user(&app, &request).await? else {
         return Ok(see_other("/login?to=sessions"));
     };

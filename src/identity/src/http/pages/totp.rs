@@ -6,7 +6,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use minijinja::{Value, context};
-use poem::{IntoResponse as _, Request, Response, http::StatusCode};
+use poem::{IntoResponse as _, Request, http::StatusCode};
 
 use super::{
     Form, Page, PageError, PageErrorKind, PageResult,
@@ -16,70 +16,53 @@ use super::{
 };
 use crate::{
     App,
-    http::request_context,
     login::totp::{self, Enrolment, TotpError},
     users::User,
 };
 
 pub async fn show(app: App, request: Request) -> PageResult {
-    let signed_in = match require_sign_in(&app, &request, Destination::Totp).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
-    render(&app, &request, &signed_in.user, None).await
+    let signed_in = require_sign_in(&app, &request, Destination::Totp).await?;
+    let page = Page::from_request(&app, &request, None);
+    render(&app, &page, &signed_in.user, None).await
 }
 
 /// `POST /account/totp`: begins, or begins anew.
-pub async fn begin(app: App, mut request: Request) -> PageResult {
-    Form::read(&app, &mut request).await?;
-    let signed_in = match require_sign_in_for_change(&app, &request, Destination::Totp).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
-    match totp::begin_enrolment(&app, signed_in.principal(), &request_context(&app, &request)).await {
+pub async fn begin(app: App, request: Request, _: Form) -> PageResult {
+    let signed_in = require_sign_in_for_change(&app, &request, Destination::Totp).await?;
+    let page = Page::from_request(&app, &request, None);
+    match totp::begin_enrolment(&app, signed_in.principal(), page.context()).await {
         Ok(_) | Err(TotpError::AlreadyEnrolled) => Ok(see_other(Destination::Totp.path())),
         Err(cause) => Err(cause.into()),
     }
 }
 
 /// `POST /account/totp/confirm`: the first code.
-pub async fn confirm(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
-    let signed_in = match require_sign_in_for_change(&app, &request, Destination::Totp).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
+pub async fn confirm(app: App, request: Request, form: Form) -> PageResult {
+    let signed_in = require_sign_in_for_change(&app, &request, Destination::Totp).await?;
+    let page = Page::from_request(&app, &request, None);
     let typed = form.value_or_empty("code");
     if typed.trim().is_empty() {
-        return render(&app, &request, &signed_in.user, Some(("code-needed", typed))).await;
+        return render(&app, &page, &signed_in.user, Some(("code-needed", typed))).await;
     }
-    let context = request_context(&app, &request);
-    let change = credential_change(&signed_in, &form, &context);
+    let change = credential_change(&signed_in, &form, page.context());
     match totp::confirm(&app, change, typed).await {
         Ok(()) => Ok(see_other("/account?done=totp-on")),
-        Err(TotpError::WrongCode) => {
-            render(&app, &request, &signed_in.user, Some(("totp-wrong", typed))).await
-        }
+        Err(TotpError::WrongCode) => render(&app, &page, &signed_in.user, Some(("totp-wrong", typed))).await,
         // Another tab has confirmed or restarted the enrolment, so the page shows the current state.
         Err(TotpError::NotBegun | TotpError::AlreadyEnrolled) => Ok(see_other(Destination::Totp.path())),
         Err(cause) => Err(cause.into()),
     }
 }
 
-pub async fn remove(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
-    let signed_in = match require_sign_in(&app, &request, Destination::Totp).await? {
-        Ok(signed_in) => signed_in,
-        Err(sign_in) => return Ok(see_other(&sign_in)),
-    };
-    let context = request_context(&app, &request);
-    totp::remove(&app, credential_change(&signed_in, &form, &context)).await?;
+pub async fn remove(app: App, request: Request, form: Form) -> PageResult {
+    let signed_in = require_sign_in(&app, &request, Destination::Totp).await?;
+    let page = Page::from_request(&app, &request, None);
+    totp::remove(&app, credential_change(&signed_in, &form, page.context())).await?;
     Ok(see_other("/account?done=totp-off"))
 }
 
 /// The page as things stand; `form_error` is what to say about the code that was typed.
-async fn render(app: &App, request: &Request, user: &User, form_error: Option<(&str, &str)>) -> PageResult {
-    let page = Page::from_request(app, request, None);
+async fn render(app: &App, page: &Page, user: &User, form_error: Option<(&str, &str)>) -> PageResult {
     let enrolled = totp::status(app, user).await?.is_some();
     let enrolment = if enrolled { None } else { totp::pending_enrolment(app, user).await? };
     let values = context! {
@@ -91,13 +74,9 @@ async fn render(app: &App, request: &Request, user: &User, form_error: Option<(&
     };
     let response = page.show("pages/totp.html", values)?;
     Ok(match form_error {
-        Some(_) => with_bad_request(response),
+        Some(_) => response.with_status(StatusCode::BAD_REQUEST).into_response(),
         None => response,
     })
-}
-
-fn with_bad_request(response: Response) -> Response {
-    response.with_status(StatusCode::BAD_REQUEST).into_response()
 }
 
 /// The key in groups of four, for typing, and as a picture.

@@ -90,6 +90,11 @@ impl Destination {
         }
     }
 
+    /// The path of the sign-in that leads here.
+    pub fn login_path(self) -> String {
+        format!("/login?to={}", self.query_value())
+    }
+
     /// What a session must have shown to be let in. `second` is whether the account has a second factor.
     pub fn requirement(self, second_factor: bool) -> AuthenticationRequirement {
         match self {

@@ -158,7 +158,7 @@ impl LoginFlow {
     pub(super) fn path(&self) -> String {
         match &self.purpose {
             LoginPurpose::AuthorizationRequest(pending) => format!("/login?request={}", pending.handle),
-            LoginPurpose::AccountPage(destination) => format!("/login?to={}", destination.query_value()),
+            LoginPurpose::AccountPage(destination) => destination.login_path(),
         }
     }
 

@@ -109,8 +109,7 @@ fn method_to_answer(app: &App, status: &AttemptStatus) -> Option<String> {
 }
 
 /// `POST /login`: begins with an address, with the next factor, or once more.
-pub async fn begin(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
+pub async fn begin(app: App, request: Request, form: Form) -> PageResult {
     let mut flow = LoginFlow::load(&app, &request, &form).await?;
     let Some(method) = form.get("method").map(str::to_owned).or_else(|| default_method(&flow)) else {
         return Ok(see_other(&flow.path()));
@@ -142,8 +141,7 @@ pub async fn begin(app: App, mut request: Request) -> PageResult {
 }
 
 /// `POST /login/challenge`, by script: the challenge that the method asks the browser to answer.
-pub async fn challenge(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
+pub async fn challenge(app: App, request: Request, form: Form) -> PageResult {
     let mut flow = LoginFlow::load(&app, &request, &form).await?;
     let method = form.value_or_empty("method");
     let start = attempt_start(&flow, &form, method).ok_or(PageErrorKind::RequestNotPending)?;
@@ -202,8 +200,7 @@ async fn open_challenge(
 }
 
 /// `POST /login/verify`: an answer.
-pub async fn verify(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
+pub async fn verify(app: App, request: Request, form: Form) -> PageResult {
     let mut flow = LoginFlow::load(&app, &request, &form).await?;
     let (Some(status), Some(method)) = (current_status(&flow).await?, form.get("method")) else {
         return if flow.attempt_secret.is_some() {
@@ -299,8 +296,7 @@ fn login_completed(
 }
 
 /// `POST /login/give-up`: the client is told that what it asks for cannot be reached.
-pub async fn decline_step_up(app: App, mut request: Request) -> PageResult {
-    let form = Form::read(&app, &mut request).await?;
+pub async fn decline_step_up(app: App, request: Request, form: Form) -> PageResult {
     let flow = LoginFlow::load(&app, &request, &form).await?;
     match &flow.purpose {
         LoginPurpose::AuthorizationRequest(pending) if flow.required_action == RequiredAction::StepUp => {
