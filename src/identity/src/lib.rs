@@ -20,7 +20,7 @@
 //! | [`clients`], [`resources`], [`sealed_credentials`], [`users`] | which clients, APIs and users exist |
 //! | [`mail`] | which mails are sent, and how many |
 //! | [`audit`], [`jobs`], [`outbound`], [`pool`], [`rate_limit`], [`templates`] | what is recorded, done later, called, computed, limited and rendered |
-//! | [`assets`], `field_rules`, [`messages`] | which files pages load, what a field may hold, which words people read |
+//! | `field_rules`, [`messages`] | what a field may hold, which words people read |
 //! | [`core`], [`readable`] | what everything below the use cases runs on; how times and devices read |
 //! | [`config`] | which settings exist |
 //! | [`crypto`] | how secrets are sealed and hashed |
@@ -30,7 +30,6 @@ pub mod accounts;
 pub mod acr;
 pub mod administration;
 pub mod app;
-pub mod assets;
 pub mod audit;
 pub mod authorization;
 pub mod cli;

@@ -21,10 +21,10 @@ use minijinja::{
     escape_formatter,
     value::{Kwargs, ValueKind},
 };
+use postern_service::asset::Assets;
 use rust_embed::RustEmbed;
 
 use crate::{
-    assets::Assets,
     messages::{Messages, MessagesError},
     readable,
 };

@@ -9,14 +9,17 @@
 //! | [`server`] | a whole service: its routes, health, metrics and documents, and its shutdown |
 //! | [`pipeline`] | what happens to every request before and after its endpoint |
 //! | [`listener`] | connections |
-//! | [`body`], [`problem`], [`routing`] | request bodies, error responses, methods of a path |
+//! | [`body`], [`form`] | request bodies and forms |
+//! | [`problem`], [`routing`], [`conditional`] | error responses, methods of a path, entity tags |
 //! | [`health`], [`docs`], [`asset`] | health checks, the documentation page, static files |
 
 pub mod asset;
 pub mod body;
 pub mod clock;
+pub mod conditional;
 pub mod database;
 pub mod docs;
+pub mod form;
 pub mod health;
 pub mod listener;
 pub mod pipeline;

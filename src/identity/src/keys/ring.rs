@@ -10,6 +10,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use josekit::{JoseError, jws::JwsSigner};
 use postern_entities::signing_keys;
+use postern_service::conditional::EntityTag;
 use postern_token_verifier::{Algorithm, KeySet, KeySetError};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -32,8 +33,7 @@ pub struct KeyRing {
 #[derive(Clone, Debug)]
 pub struct Jwks {
     pub body: Bytes,
-    /// A strong entity tag, in quotes (RFC 9110 section 8.8.3).
-    pub etag: String,
+    pub etag: EntityTag,
 }
 
 /// Why the stored keys cannot be loaded.
@@ -88,7 +88,7 @@ impl KeyRing {
         }
         let keys: Vec<&Value> = rows.iter().map(|row| &row.public_jwk).collect();
         let body = json!({ "keys": keys }).to_string();
-        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(crate::crypto::token_hash(&body)));
+        let etag = EntityTag::strong(&URL_SAFE_NO_PAD.encode(crate::crypto::token_hash(&body)));
         Ok(Self { active, jwks: Jwks { body: body.into(), etag } })
     }
 

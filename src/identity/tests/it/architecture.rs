@@ -23,7 +23,7 @@ const ORDER: [&[&str]; 20] = [
     &["clients", "resources", "sealed_credentials", "users"],
     &["mail"],
     &["audit", "jobs", "outbound", "pool", "rate_limit", "templates"],
-    &["assets", "field_rules", "messages"],
+    &["field_rules", "messages"],
     &["core", "readable"],
     &["config"],
     &["crypto"],

@@ -13,7 +13,7 @@ use poem::{
         header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY},
     },
 };
-use postern_service::body;
+use postern_service::form;
 
 use super::request_context;
 use crate::{
@@ -78,9 +78,8 @@ fn resumed_request_handle(parameters: &Parameters) -> Option<Result<RequestHandl
 
 /// Reads a form that any site may post. Checks neither the origin nor the CSRF token.
 pub(super) async fn read_form(request: &mut Request) -> Result<Parameters, PageError> {
-    body::expect_media_type(request.headers(), "application/x-www-form-urlencoded")?;
-    let bytes = body::read(request.take_body()).await?;
-    Ok(Parameters::parse(&bytes)?)
+    let body = request.take_body();
+    Ok(Parameters::parse(&form::read_body(request.headers(), body).await?)?)
 }
 
 fn answer_client(response: &AuthorizationResponse) -> PageResult {

@@ -7,7 +7,7 @@ use poem::{
     IntoResponse, Response,
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+        header::{CACHE_CONTROL, CONTENT_TYPE, ETAG},
     },
 };
 use poem_openapi::{
@@ -15,6 +15,7 @@ use poem_openapi::{
     registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
     types::Type,
 };
+use postern_service::conditional::EntityTag;
 
 /// May be cached by anybody for so long.
 pub(super) fn public_cache_control(max_age: Duration) -> HeaderValue {
@@ -64,36 +65,26 @@ impl<T: Type> ApiResponse for DocumentResponse<T> {
 #[derive(Clone, Debug)]
 pub(super) struct CachedDocument {
     body: Bytes,
-    etag: HeaderValue,
+    etag: EntityTag,
     cache_control: HeaderValue,
 }
 
 impl CachedDocument {
-    /// A JSON document under its entity tag.
-    pub(super) fn new(body: Bytes, etag: &str, cache_control: HeaderValue) -> Self {
-        // Callers build entity tags from base64url or hex, so the conversion cannot fail.
-        let etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("\"\""));
+    pub(super) fn new(body: Bytes, etag: EntityTag, cache_control: HeaderValue) -> Self {
         Self { body, etag, cache_control }
     }
 
-    /// The document, or 304 when the caller has it (RFC 9110 section 13.1.2).
+    /// The document, or 304 if the client has this version.
     pub(super) fn respond(&self, request: &HeaderMap) -> Response {
-        let known = request.get(IF_NONE_MATCH).is_some_and(|tags| self.matches_etag(tags));
-        let mut response = if known {
+        let mut response = if self.etag.known_to_client(request) {
             StatusCode::NOT_MODIFIED.into_response()
         } else {
             let mut response: Response = self.body.clone().into_response();
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             response
         };
-        response.headers_mut().insert(ETAG, self.etag.clone());
+        response.headers_mut().insert(ETAG, self.etag.header_value());
         response.headers_mut().insert(CACHE_CONTROL, self.cache_control.clone());
         response
-    }
-
-    /// Tags are compared weakly: `W/` does not matter here.
-    fn matches_etag(&self, tags: &HeaderValue) -> bool {
-        let (Ok(tags), Ok(own)) = (tags.to_str(), self.etag.to_str()) else { return false };
-        tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == own)
     }
 }

@@ -18,7 +18,9 @@ use poem_openapi::{
     registry::{MetaSecurityScheme, Registry},
 };
 
-use super::super::{error::OAuthError, oauth_form::form_decode};
+use postern_service::form;
+
+use super::super::error::OAuthError;
 use crate::{
     App,
     clients::{Client, Clients},
@@ -84,8 +86,8 @@ impl BasicCredentials {
     fn form_decoded(&self) -> Option<Credentials> {
         let (client_id, client_secret) = self.0.split_once(':')?;
         Some(Credentials {
-            client_id: form_decode(client_id.as_bytes())?,
-            client_secret: form_decode(client_secret.as_bytes())?,
+            client_id: form::decode_text(client_id.as_bytes())?,
+            client_secret: form::decode_text(client_secret.as_bytes())?,
         })
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use poem::http::HeaderMap;
 use poem_openapi::{Object, OpenApi, types::ToJSON};
+use postern_service::conditional::EntityTag;
 
 use super::{
     authorize,
@@ -59,8 +60,8 @@ pub struct DiscoveryApi(CachedDocument);
 impl DiscoveryApi {
     pub fn new(app: &App) -> Self {
         let body = Metadata::from_app(app).to_json_string();
-        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(crypto::token_hash(&body)));
-        Self(CachedDocument::new(body.into(), &etag, public_cache_control(MAX_AGE)))
+        let etag = EntityTag::strong(&URL_SAFE_NO_PAD.encode(crypto::token_hash(&body)));
+        Self(CachedDocument::new(body.into(), etag, public_cache_control(MAX_AGE)))
     }
 }
 

@@ -63,6 +63,8 @@ impl JwksApi {
     async fn jwks(&self, headers: &HeaderMap) -> DocumentResponse<JwkSet> {
         let keys = self.app.signing_keys.ring();
         let jwks = keys.jwks();
-        CachedDocument::new(jwks.body.clone(), &jwks.etag, self.cache_control.clone()).respond(headers).into()
+        CachedDocument::new(jwks.body.clone(), jwks.etag.clone(), self.cache_control.clone())
+            .respond(headers)
+            .into()
     }
 }

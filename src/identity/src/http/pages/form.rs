@@ -1,10 +1,10 @@
 //! Defines `Form`: the fields of a form or query, read strictly. A posted form must come from a page of this
 //! issuer in the same browser.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::BTreeMap;
 
 use poem::Request;
-use postern_service::body;
+use postern_service::form;
 
 use super::{PageError, PageErrorKind};
 use crate::{App, http::security};
@@ -20,9 +20,8 @@ impl Form {
     pub(super) async fn read(app: &App, request: &mut Request) -> Result<Self, PageError> {
         // The origin is checked before the body is read, so that a foreign form costs little.
         security::require_same_origin(app, request.headers())?;
-        body::expect_media_type(request.headers(), "application/x-www-form-urlencoded")?;
-        let bytes = body::read(request.take_body()).await?;
-        let form = Self::parse(&bytes)?;
+        let body = request.take_body();
+        let form = Self::parse(&form::read_body(request.headers(), body).await?)?;
         security::verify_own_form(app, request, form.get("form_token"))?;
         Ok(form)
     }
@@ -32,19 +31,12 @@ impl Form {
         Self::parse(request.uri().query().unwrap_or_default().as_bytes())
     }
 
-    /// Rejects repeated names, NUL, and invalid UTF-8, which the decoder has replaced by U+FFFD.
-    fn parse(bytes: &[u8]) -> Result<Self, PageError> {
-        let mut fields = BTreeMap::new();
-        for (name, value) in url::form_urlencoded::parse(bytes) {
-            if value.contains(['\0', char::REPLACEMENT_CHARACTER]) {
-                return Err(PageErrorKind::Malformed.into());
-            }
-            match fields.entry(name.into_owned()) {
-                Entry::Vacant(field) => field.insert(value.into_owned()),
-                Entry::Occupied(_) => return Err(PageErrorKind::Malformed.into()),
-            };
-        }
-        Ok(Self { fields })
+    /// A repeated field is refused.
+    fn parse(encoded: &[u8]) -> Result<Self, PageError> {
+        let decoded = form::decode(encoded).map_err(|_| PageErrorKind::Malformed)?;
+        let count = decoded.len();
+        let fields: BTreeMap<_, _> = decoded.into_iter().collect();
+        if fields.len() == count { Ok(Self { fields }) } else { Err(PageErrorKind::Malformed.into()) }
     }
 
     /// Returns a field. An empty field counts as missing.
