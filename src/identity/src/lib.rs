@@ -32,6 +32,7 @@ pub mod administration;
 pub mod app;
 pub mod audit;
 pub mod authorization;
+pub mod claims;
 pub mod cli;
 pub mod clients;
 pub mod composition;

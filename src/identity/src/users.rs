@@ -3,8 +3,6 @@
 //! Owns the canonical form of an email ([`Email`]) and the locks of a user's row. Leaves changes by operators
 //! to `administration::users`, and changes by users to `accounts`.
 
-mod profile;
-
 use postern_entities::users;
 use postern_service::{
     clock::Timestamp,
@@ -15,8 +13,6 @@ use sea_orm::{
     sea_query::{Expr, SelectStatement},
 };
 use uuid::Uuid;
-
-pub use self::profile::{InvalidClaim, PostalAddress, Profile};
 
 /// An end user, with a row in `users`.
 pub type User = users::Model;

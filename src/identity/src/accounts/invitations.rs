@@ -13,6 +13,7 @@ use super::{
 use crate::{
     App,
     audit::Event,
+    claims::Profile,
     config::RegistrationMode,
     core::RequestContext,
     links::{self, LinkRecipient, NewLink, Purpose},
@@ -21,7 +22,7 @@ use crate::{
         allowance::{self, Allowance, MailRequester},
     },
     passwords::{Password, Weakness},
-    users::{self, Email, Profile, User},
+    users::{self, Email, User},
 };
 
 /// An invitation that is neither used nor expired.
@@ -140,7 +141,7 @@ pub async fn accept(
     let password = Password::from_typed(password).ok_or(Weakness::TooLong)?;
     count_registration_try(app, context).await?;
     // Judged before the link is used, so that a weak password does not use up the link.
-    let words = context_words(app, &link.email, profile.name.as_deref());
+    let words = context_words(app, &link.email, profile.text("name"));
     app.passwords.check(&password, false, &words).await??;
     let password_hash = app.passwords.hash(&app.random, &password).await?;
     let account = VerifiedAccount::new(app, &link.email, &profile, &password_hash, now)?;

@@ -36,6 +36,7 @@ use postern_service::database::DatabaseError;
 
 use crate::{
     App,
+    claims::InvalidClaim,
     core::{RequestContext, Write},
     crypto::CryptoError,
     links::LinkError,
@@ -44,7 +45,7 @@ use crate::{
     passwords::{HashError, PasswordError, Weakness},
     pool::Busy,
     sessions::SessionEnded,
-    users::{Email, InvalidClaim},
+    users::Email,
 };
 
 /// Why a use case of this module refused a request.

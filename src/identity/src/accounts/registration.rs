@@ -18,6 +18,7 @@ use super::{AccountError, context_words};
 use crate::{
     App,
     audit::Event,
+    claims::Profile,
     config::RegistrationMode,
     core::{RequestContext, Write},
     links::{self, LinkRecipient, NewLink, Purpose},
@@ -27,7 +28,7 @@ use crate::{
     },
     passwords::{self, NewPassword, Password, PasswordVerification, Weakness},
     rate_limit::{self, Limit, TakeOutcome},
-    users::{self, Email, Profile, User},
+    users::{self, Email, User},
 };
 
 /// What a person enters to register.
@@ -104,7 +105,7 @@ pub async fn register(
     }
     // Counted before the slow hash, and equally for a taken and a free email.
     count_registration_try(app, context).await?;
-    let words = context_words(app, email.as_str(), profile.name.as_deref());
+    let words = context_words(app, email.as_str(), profile.text("name"));
     app.passwords.check(&password, false, &words).await??;
     let password_hash = app.passwords.hash(&app.random, &password).await?;
     let registration = PendingRegistration { password_hash, profile, request: new.authorization_request_id };

@@ -13,7 +13,7 @@ pub mod scope_rename;
 pub mod sign_in;
 pub mod users;
 
-use crate::users::InvalidClaim;
+use crate::claims::InvalidClaim;
 use postern_service::database::DatabaseError;
 
 #[derive(Debug, thiserror::Error)]

@@ -14,6 +14,7 @@ use crate::{
     App,
     accounts::deletion,
     audit::Event,
+    claims::Profile,
     core::RequestContext,
     crypto::CryptoError,
     grants::{self, EndCause, GrantSelection},
@@ -21,7 +22,7 @@ use crate::{
     login::{attempt, credential_change::AccessTermination},
     passwords::{self, NewPassword},
     sessions::{self, SessionSelection},
-    users::{self, Email, Profile, User},
+    users::{self, Email, User},
 };
 
 /// A user as an operator or an import describes it.

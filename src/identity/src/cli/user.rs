@@ -20,9 +20,10 @@ use crate::{
         sign_in::{self, SignInState},
         users::{self, NewUser},
     },
+    claims::Profile,
     core::RequestContext,
     login::code::create_operator_code,
-    users::{Profile, User, list, may_get_tokens},
+    users::{User, list, may_get_tokens},
 };
 
 /// What to do with users. A user is named by address or by `sub`.

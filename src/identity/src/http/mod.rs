@@ -7,6 +7,7 @@ pub mod account;
 mod allowed_hosts;
 pub mod auth;
 pub mod bearer;
+mod claims;
 mod client_ip;
 pub mod cors;
 pub mod error;

@@ -9,10 +9,12 @@ use std::sync::Arc;
 
 use postern_service::database::DatabaseError;
 use postern_token_verifier::{AccessToken, Refusal};
+use serde_json::{Map, Value};
 
 use super::token_value::grant_id_from_jti;
 use crate::{
     App,
+    claims::{self, ClaimReader},
     grants::{self, ActiveGrant, Grant},
     scope::OPENID,
     sessions::Principal,
@@ -65,6 +67,11 @@ pub enum BearerError {
 }
 
 impl UserToken {
+    /// The claims about the user that the token's scope releases (OpenID Connect Core section 5.4).
+    pub fn released_claims(&self) -> Result<Map<String, Value>, DatabaseError> {
+        claims::released(&self.user, ClaimReader::Client { scopes: &self.token.scope })
+    }
+
     /// Requires a scope of the token.
     pub fn require_scope(&self, scope: &'static str, advice: Option<String>) -> Result<(), BearerError> {
         if self.token.has_scope(scope) {

@@ -164,6 +164,10 @@ async fn id_token(
     Ok(app.signing_keys.sign(algorithm, TokenType::IdToken, &claims).await?)
 }
 
+/// The claims of ID tokens and access tokens that are not [about the user](crate::claims).
+pub const TOKEN_CLAIMS: [&str; 11] =
+    ["iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash", "client_id"];
+
 /// RFC 9068 section 2.2.
 #[derive(Serialize)]
 struct AccessTokenClaims<'a> {

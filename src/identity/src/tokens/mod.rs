@@ -23,11 +23,10 @@ pub mod refresh_token;
 pub mod revocation;
 pub mod scope;
 mod token_value;
-pub mod userinfo;
 
 pub use self::{
     error::TokenError,
-    issue::{IssueError, IssueRequest, TokenResponse, issue},
+    issue::{IssueError, IssueRequest, TOKEN_CLAIMS, TokenResponse, issue},
     scope::{
         GrantTarget, RequestedTarget, ScopeError, SignInTargets, TokenTarget, narrow, resolve_grant_target,
     },

@@ -1,10 +1,11 @@
 //! The language of mails: what happened to an account is told in its owner's, what a person asks for in theirs.
 
-use postern_identity::{administration::users, core::RequestContext, users::Profile};
+use postern_identity::{administration::users, core::RequestContext};
 use serde_json::json;
 
 use crate::{
     person::open,
+    seeds::profile_of,
     sign_in::{ALICE, SignIn, verify},
     support::{Answer, TestApp, json_request},
 };
@@ -58,7 +59,7 @@ async fn the_language_of_the_profile_comes_first_and_one_that_is_not_spoken_here
         ("one@example.test", "de-AT", "Das Passwort Ihres Kontos wurde geändert"),
         ("two@example.test", "ja", "The password of your account was changed"),
     ] {
-        let profile = Profile { locale: Some(locale.to_owned()), ..Profile::default() };
+        let profile = profile_of(&json!({ "locale": locale }));
         let user = users::add_without_password(
             &app.app,
             email,

@@ -10,7 +10,6 @@ use postern_identity::{
     },
     core::RequestContext,
     login::passkey::enrolment::{self, PasskeyError},
-    users::{PostalAddress, Profile},
 };
 use postern_service::database::DatabaseError;
 use sea_orm::{ActiveModelTrait as _, EntityTrait as _, IntoActiveModel as _, Set};
@@ -19,6 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     person::open,
+    seeds::profile_of,
     sign_in::{SignIn, problem},
     support::TestApp,
 };
@@ -47,11 +47,10 @@ async fn names_of_every_kind_are_refused_by_one_rule() {
         "\u{feff}Ada",
         "A\u{7}da",
     ] {
-        let profile = Profile { nickname: Some(name.to_owned()), ..Profile::default() };
+        let profile = profile_of(&json!({ "nickname": name }));
         let user = users::add_without_password(&app.app, "ada@example.test", true, profile, &context).await;
         assert!(field(user).starts_with("nickname: must be 1 to 100 characters"), "{name:?}");
-        let address = Some(PostalAddress { formatted: Some(name.to_owned()), ..PostalAddress::default() });
-        let profile = Profile { address, ..Profile::default() };
+        let profile = profile_of(&json!({ "address": { "formatted": name } }));
         let user = users::add_without_password(&app.app, "ada@example.test", true, profile, &context).await;
         assert!(field(user).starts_with("address.formatted: "), "{name:?}");
         let client = ClientMetadataChange { name: Some(name.to_owned()), ..ClientMetadataChange::default() };
@@ -70,7 +69,7 @@ async fn names_of_every_kind_are_refused_by_one_rule() {
     for (at, name) in
         ["علی\u{200c}رضا", "क\u{94d}\u{200d}ष", "👩\u{200d}💻", "שלום", "O’Neill"].into_iter().enumerate()
     {
-        let profile = Profile { name: Some(name.to_owned()), ..Profile::default() };
+        let profile = profile_of(&json!({ "name": name }));
         users::add_without_password(&app.app, &format!("{at}@example.test"), true, profile, &context)
             .await
             .unwrap();
@@ -150,12 +149,7 @@ async fn web_pages_of_a_profile_are_stored_as_they_were_parsed() {
     let sign_in = SignIn::new().await;
     let app = &sign_in.app;
     let context = RequestContext::of_command(&app.app);
-    let pages = |page: &str| Profile {
-        profile: Some(page.to_owned()),
-        picture: Some(page.to_owned()),
-        website: Some(page.to_owned()),
-        ..Profile::default()
-    };
+    let pages = |page: &str| profile_of(&json!({ "profile": page, "picture": page, "website": page }));
     let user = users::add_without_password(
         &app.app,
         "ada@example.test",
@@ -176,7 +170,7 @@ async fn web_pages_of_a_profile_are_stored_as_they_were_parsed() {
     ] {
         let user =
             users::add_without_password(&app.app, "bob@example.test", true, pages(page), &context).await;
-        assert!(field(user).starts_with("profile: must "), "{page}");
+        assert!(field(user).starts_with("website: must "), "{page}");
     }
     let browser = app.browser();
     browser.sign_in(&sign_in.alice).await;

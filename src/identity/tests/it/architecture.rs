@@ -7,7 +7,7 @@ use std::{
 };
 
 /// The modules from the top down. A module may use those of the rows below its own, and no others.
-const ORDER: [&[&str]; 20] = [
+const ORDER: [&[&str]; 21] = [
     &["cli"],
     &["http"],
     &["composition"],
@@ -23,6 +23,7 @@ const ORDER: [&[&str]; 20] = [
     &["clients", "resources", "sealed_credentials", "users"],
     &["mail"],
     &["audit", "jobs", "outbound", "pool", "rate_limit", "templates"],
+    &["claims"],
     &["field_rules", "messages"],
     &["core", "readable"],
     &["config"],

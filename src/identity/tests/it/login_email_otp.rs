@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postern_identity::{administration::users, core::RequestContext, users::Profile};
+use postern_identity::{administration::users, claims::Profile, core::RequestContext};
 use serde_json::Value;
 
 use crate::{

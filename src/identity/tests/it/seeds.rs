@@ -6,6 +6,7 @@ use poem::http::header;
 use postern_entities::sessions;
 use postern_identity::{
     administration::{self, metadata::ClientMetadataChange, resources::ResourceChange},
+    claims::Profile,
     clients::{Client, ClientAuthMethod, GrantType},
     core::RequestContext,
     grants::{self, Grant, NewGrant},
@@ -13,12 +14,12 @@ use postern_identity::{
         self,
         authorization_code::{self, NewAuthorizationCode},
     },
-    users::{PostalAddress, Profile, User},
+    users::User,
 };
 use postern_service::database::DatabaseError;
 use postern_token_verifier::{AccessToken, KeySet, jws::Compact};
 use sea_orm::{ActiveModelTrait as _, EntityTrait as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -288,27 +289,28 @@ async fn add_client(
 }
 
 fn profile() -> Profile {
-    let some = |text: &str| Some(text.to_owned());
-    Profile {
-        name: some("Alice Adams"),
-        given_name: some("Alice"),
-        family_name: some("Adams"),
-        middle_name: some("Ada"),
-        nickname: some("Al"),
-        preferred_username: some("alice"),
-        profile: some("https://example.test/alice"),
-        picture: some("https://example.test/alice.png"),
-        website: some("https://alice.example.test"),
-        gender: some("female"),
-        birthdate: some("1990-01-31"),
-        zoneinfo: some("Europe/Berlin"),
-        locale: some("en-GB"),
-        phone_number: some("+491701234567"),
-        phone_number_verified: Some(true),
-        address: Some(PostalAddress {
-            locality: some("Berlin"),
-            country: some("DE"),
-            ..PostalAddress::default()
-        }),
-    }
+    let claims = json!({
+        "name": "Alice Adams",
+        "given_name": "Alice",
+        "family_name": "Adams",
+        "middle_name": "Ada",
+        "nickname": "Al",
+        "preferred_username": "alice",
+        "profile": "https://example.test/alice",
+        "picture": "https://example.test/alice.png",
+        "website": "https://alice.example.test",
+        "gender": "female",
+        "birthdate": "1990-01-31",
+        "zoneinfo": "Europe/Berlin",
+        "locale": "en-GB",
+        "phone_number": "+491701234567",
+        "phone_number_verified": true,
+        "address": { "locality": "Berlin", "country": "DE" },
+    });
+    profile_of(&claims)
+}
+
+/// The profile with these claims.
+pub fn profile_of(claims: &Value) -> Profile {
+    serde_json::from_value(claims.clone()).unwrap()
 }

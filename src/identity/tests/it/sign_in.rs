@@ -10,10 +10,11 @@ use poem::http::header;
 use postern_identity::{
     accounts::password,
     administration::{clients, metadata::ClientMetadataChange, users},
+    claims::Profile,
     clients::{ClientAuthMethod, GrantType},
     core::RequestContext,
     login::totp::{self, Enrolment},
-    users::{Profile, User},
+    users::User,
 };
 use serde_json::{Value, json};
 use totp_rs::{Builder, Secret};

@@ -16,6 +16,7 @@ use postern_entities::audit_events;
 use postern_identity::{
     App,
     administration::{clients, metadata::ClientMetadataChange, users},
+    claims::Profile,
     composition::Builder,
     config::Config,
     core::RequestContext,
@@ -24,7 +25,7 @@ use postern_identity::{
     mail::Inbox,
     sessions::{self, AuthenticationContext, NewSession, OpenedSession, Session, SessionKind, SignedInUser},
     tokens::{self, issue::GrantClaims},
-    users::{Profile, User},
+    users::User,
 };
 use postern_migrations::identity::Migrator;
 use postern_service::{

@@ -178,7 +178,7 @@ fn environment_variable(key: &str) -> String {
 
 /// Reports the URLs to open and the seeded accounts and clients.
 fn welcome_report(issuer: &str, tasks: &str, secrets: &Secrets, settings: &Path) -> Report {
-    let users = seeds::USERS.map(|user| user.email);
+    let users: Vec<_> = seeds::users().into_iter().map(|user| user.email).collect();
     let demo = [("demo-web", secrets.demo_web()), ("demo-service", secrets.demo_service())];
     let text = format!(
         "Postern is ready, for this machine only.\n\n  \

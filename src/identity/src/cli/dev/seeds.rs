@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
+use serde::Deserialize;
 
 use super::secrets::Secrets;
 use crate::{
@@ -15,53 +16,25 @@ use crate::{
         resources::{self, ResourceChange},
         users,
     },
+    claims::Profile,
     cli::error::CommandError,
     clients::{ClientAuthMethod, GrantType},
     core::RequestContext,
     http::serve::DOCS_CLIENT,
-    users::{PostalAddress, Profile},
 };
 
-/// The values in which the seeded users differ.
+/// The seeded users, each with every claim that a profile can have.
+const USERS: &str = include_str!("users.json");
+
+#[derive(Deserialize)]
 pub(super) struct SeedUser {
-    pub(super) email: &'static str,
-    given_name: &'static str,
-    middle_name: &'static str,
-    family_name: &'static str,
-    gender: &'static str,
-    birthdate: &'static str,
-    phone_number: &'static str,
+    pub(super) email: String,
+    profile: Profile,
 }
 
-pub(super) const USERS: [SeedUser; 3] = [
-    SeedUser {
-        email: "alice@example.test",
-        given_name: "Alice",
-        middle_name: "Mary",
-        family_name: "Adams",
-        gender: "female",
-        birthdate: "1990-04-01",
-        phone_number: "+49 30 901820 1",
-    },
-    SeedUser {
-        email: "bob@example.test",
-        given_name: "Bob",
-        middle_name: "James",
-        family_name: "Baker",
-        gender: "male",
-        birthdate: "1985-11-23",
-        phone_number: "+49 30 901820 2",
-    },
-    SeedUser {
-        email: "admin@example.test",
-        given_name: "Ada",
-        middle_name: "Grace",
-        family_name: "Admin",
-        gender: "female",
-        birthdate: "1978-07-15",
-        phone_number: "+49 30 901820 3",
-    },
-];
+pub(super) fn users() -> Vec<SeedUser> {
+    serde_json::from_str(USERS).unwrap_or_default()
+}
 
 const USER_SCOPES: [&str; 8] =
     ["openid", "profile", "email", "address", "phone", "offline_access", "tasks:read", "tasks:write"];
@@ -70,13 +43,13 @@ const DEMO_WEB_ORIGIN: &str = "http://localhost:3000";
 
 /// Creates the seed data that does not exist yet.
 pub(super) async fn seed(app: &App, tasks: &str, secrets: &mut Secrets) -> Result<(), CommandError> {
-    for user in USERS {
+    for user in users() {
         ignore_existing(
             users::add_without_password(
                 app,
-                user.email,
+                &user.email,
                 true,
-                user.profile(),
+                user.profile,
                 &RequestContext::of_command(app),
             )
             .await,
@@ -207,36 +180,10 @@ fn demo_service() -> ClientMetadataChange {
     }
 }
 
-impl SeedUser {
-    /// Every standard claim (OpenID Connect Core section 5.1) except those that are columns of the user row.
-    fn profile(&self) -> Profile {
-        let username = self.email.split('@').next().unwrap_or(self.email);
-        let page = |path: &str| Some(format!("https://example.test/{username}{path}"));
-        let text = |value: &str| Some(value.to_owned());
-        Profile {
-            name: Some(format!("{} {} {}", self.given_name, self.middle_name, self.family_name)),
-            given_name: text(self.given_name),
-            middle_name: text(self.middle_name),
-            family_name: text(self.family_name),
-            nickname: text(self.given_name),
-            preferred_username: text(username),
-            profile: page(""),
-            picture: page("/picture.png"),
-            website: page("/blog"),
-            gender: text(self.gender),
-            birthdate: text(self.birthdate),
-            zoneinfo: text("Europe/Berlin"),
-            locale: text("en"),
-            phone_number: text(&self.phone_number.replace(' ', "")),
-            phone_number_verified: Some(true),
-            address: Some(PostalAddress {
-                formatted: text("1 Example Street\n10115 Berlin\nGermany"),
-                street_address: text("1 Example Street"),
-                locality: text("Berlin"),
-                region: text("Berlin"),
-                postal_code: text("10115"),
-                country: text("Germany"),
-            }),
-        }
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_seeded_users_are_read() {
+        assert_eq!(super::users().len(), 3);
     }
 }

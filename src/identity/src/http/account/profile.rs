@@ -2,21 +2,19 @@
 //! `accounts::profile`.
 
 use poem::Request;
-use poem_openapi::{
-    Object, OpenApi,
-    types::{Example, MaybeUndefined},
-};
+use poem_openapi::OpenApi;
 use postern_service::{body::Json, problem::Problems};
 
 use super::{count_change, require_account_token};
 use crate::{
     App,
-    accounts::profile::{self, ClaimChange, ProfileChange},
+    accounts::profile,
+    claims::{self, ClaimReader},
     http::{
         auth::account_problem,
         bearer::{AccountScope, RequiredScope},
+        claims::{Claims, ProfileRequest},
         no_store_json::NoStoreJson,
-        oidc::userinfo::Claims,
         request_context,
     },
 };
@@ -31,118 +29,6 @@ impl ProfileApi {
     }
 }
 
-/// What changes: what is left out stays, and null takes away (RFC 7396).
-#[derive(Default, Object)]
-#[oai(example, deny_unknown_fields)]
-struct ProfileRequest {
-    /// Full name.
-    name: MaybeUndefined<String>,
-    /// Given name.
-    given_name: MaybeUndefined<String>,
-    /// Family name.
-    family_name: MaybeUndefined<String>,
-    /// Middle name.
-    middle_name: MaybeUndefined<String>,
-    /// Casual name.
-    nickname: MaybeUndefined<String>,
-    /// Short name; not unique.
-    preferred_username: MaybeUndefined<String>,
-    /// Profile page (https).
-    profile: MaybeUndefined<String>,
-    /// Picture (https).
-    picture: MaybeUndefined<String>,
-    /// Web page (https).
-    website: MaybeUndefined<String>,
-    /// Gender.
-    gender: MaybeUndefined<String>,
-    /// Birthday: `YYYY-MM-DD`, the year `0000` to keep it, or `YYYY`.
-    birthdate: MaybeUndefined<String>,
-    /// Time zone (IANA).
-    zoneinfo: MaybeUndefined<String>,
-    /// Locale (BCP 47).
-    locale: MaybeUndefined<String>,
-    /// Telephone number (E.164). A new one is not verified.
-    phone_number: MaybeUndefined<String>,
-    /// Postal address; its members are changed one by one.
-    address: MaybeUndefined<AddressRequest>,
-}
-
-/// What changes of a postal address (OpenID Connect Core section 5.1.1).
-#[derive(Default, Object)]
-#[oai(deny_unknown_fields)]
-struct AddressRequest {
-    /// The whole address, lines separated by newlines.
-    formatted: MaybeUndefined<String>,
-    /// Street and number.
-    street_address: MaybeUndefined<String>,
-    /// City.
-    locality: MaybeUndefined<String>,
-    /// State or province.
-    region: MaybeUndefined<String>,
-    /// Postal code.
-    postal_code: MaybeUndefined<String>,
-    /// Country.
-    country: MaybeUndefined<String>,
-}
-
-impl Example for ProfileRequest {
-    fn example() -> Self {
-        Self {
-            given_name: MaybeUndefined::Value("Alice".to_owned()),
-            nickname: MaybeUndefined::Null,
-            ..Self::default()
-        }
-    }
-}
-
-impl From<ProfileRequest> for ProfileChange {
-    fn from(request: ProfileRequest) -> Self {
-        let claims = [
-            ("name", request.name),
-            ("given_name", request.given_name),
-            ("family_name", request.family_name),
-            ("middle_name", request.middle_name),
-            ("nickname", request.nickname),
-            ("preferred_username", request.preferred_username),
-            ("profile", request.profile),
-            ("picture", request.picture),
-            ("website", request.website),
-            ("gender", request.gender),
-            ("birthdate", request.birthdate),
-            ("zoneinfo", request.zoneinfo),
-            ("locale", request.locale),
-            ("phone_number", request.phone_number),
-        ];
-        let address = match request.address {
-            MaybeUndefined::Undefined => profile::PostalAddressChange::Keep,
-            MaybeUndefined::Null => profile::PostalAddressChange::Remove,
-            MaybeUndefined::Value(address) => {
-                profile::PostalAddressChange::Members(address.into_claim_changes())
-            }
-        };
-        Self { claims: claim_changes(claims), address }
-    }
-}
-
-impl AddressRequest {
-    fn into_claim_changes(self) -> Vec<ClaimChange> {
-        claim_changes([
-            ("formatted", self.formatted),
-            ("street_address", self.street_address),
-            ("locality", self.locality),
-            ("region", self.region),
-            ("postal_code", self.postal_code),
-            ("country", self.country),
-        ])
-    }
-}
-
-/// Those that were given, null or not.
-fn claim_changes<const N: usize>(claims: [(&'static str, MaybeUndefined<String>); N]) -> Vec<ClaimChange> {
-    let given = claims.into_iter().filter(|(_, value)| !value.is_undefined());
-    given.map(|(name, value)| (name, value.take())).collect()
-}
-
 #[OpenApi(prefix_path = "/api/account", tag = "super::super::Tag::Account")]
 impl ProfileApi {
     /// What the account says of its owner
@@ -154,7 +40,7 @@ impl ProfileApi {
         bearer: RequiredScope<AccountScope>,
     ) -> Result<NoStoreJson<Claims>, Problems<401, 403, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
-        Ok(NoStoreJson(profile::claims_of_user(&token.user)?.into()))
+        Ok(NoStoreJson(Claims(claims::released(&token.user, ClaimReader::User)?)))
     }
 
     /// Change claims
@@ -170,14 +56,10 @@ impl ProfileApi {
     ) -> Result<NoStoreJson<Claims>, Problems<400, 401, 403, 429, 503>> {
         let token = require_account_token(&self.app, bearer).await?;
         count_change(&self.app, &token).await?;
-        let changed = profile::change(
-            &self.app,
-            token.principal(),
-            body.0.into(),
-            &request_context(&self.app, request),
-        )
-        .await
-        .map_err(account_problem)?;
-        Ok(NoStoreJson(profile::claims_of_user(&changed)?.into()))
+        let changed =
+            profile::change(&self.app, token.principal(), body.0.0, &request_context(&self.app, request))
+                .await
+                .map_err(account_problem)?;
+        Ok(NoStoreJson(Claims(claims::released(&changed, ClaimReader::User)?)))
     }
 }

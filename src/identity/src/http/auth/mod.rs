@@ -39,8 +39,9 @@ pub(super) use self::{
 };
 use super::{
     bearer::{BearerHeader, OpenIdScope, RequiredScope},
+    claims::Claims,
     no_store_json::NoStoreJson,
-    oidc::{client_authentication::HeaderCredentials, userinfo::Claims},
+    oidc::client_authentication::HeaderCredentials,
     request_context,
 };
 use crate::{
@@ -57,7 +58,6 @@ use crate::{
         access_token::{self, UserToken},
         api_session::{self, PendingTokenResponse},
         refresh_token::{self, RefreshTokenRequest},
-        userinfo,
     },
 };
 
@@ -289,8 +289,7 @@ impl AuthApi {
         let token = access_token::verify_for_userinfo(&self.app, &bearer_token(bearer.0)?)
             .await
             .map_err(bearer_problem)?;
-        let released = userinfo::released_claims(&token)?;
-        Ok(NoStoreJson(released.into()))
+        Ok(NoStoreJson(Claims(token.released_claims()?)))
     }
 
     /// What a client may offer

@@ -12,7 +12,8 @@ use crate::{
         self, recovery,
         registration::{self, RegistrationRequest},
     },
-    users::Profile,
+    claims::Profile,
+    http::claims::RegistrationProfile,
 };
 
 pub struct RegistrationAndRecoveryApi {
@@ -37,27 +38,8 @@ struct RegisterRequest {
     /// The password: 15 to 256 characters of any kind, hard to guess.
     #[oai(validator(max_length = 4096))]
     password: String,
-    /// Full name.
-    #[oai(validator(max_length = 200))]
-    name: Option<String>,
-    /// Given name.
-    #[oai(validator(max_length = 200))]
-    given_name: Option<String>,
-    /// Family name.
-    #[oai(validator(max_length = 200))]
-    family_name: Option<String>,
-    /// Casual name.
-    #[oai(validator(max_length = 200))]
-    nickname: Option<String>,
-    /// Short name; not unique.
-    #[oai(validator(max_length = 200))]
-    preferred_username: Option<String>,
-    /// Locale (BCP 47).
-    #[oai(validator(max_length = 200))]
-    locale: Option<String>,
-    /// Time zone (IANA).
-    #[oai(validator(max_length = 200))]
-    zoneinfo: Option<String>,
+    #[oai(flatten)]
+    profile: RegistrationProfile,
 }
 
 impl Example for RegisterRequest {
@@ -66,8 +48,7 @@ impl Example for RegisterRequest {
             client_id: "tasks-web".to_owned(),
             email: "carol@example.test".to_owned(),
             password: "seven brass lamps upstream".to_owned(),
-            name: Some("Carol Clark".to_owned()),
-            ..Self::default()
+            profile: RegistrationProfile(Profile::with_name(Some("Carol Clark"))),
         }
     }
 }
@@ -206,20 +187,10 @@ impl RegistrationAndRecoveryApi {
     ) -> Result<NoStoreJson<Sent>, Problems<400, 401, 403, 429, 503>> {
         let body = body.0;
         let caller = Caller::from_client_id(&self.app, request, &body.client_id)?;
-        let profile = Profile {
-            name: body.name,
-            given_name: body.given_name,
-            family_name: body.family_name,
-            nickname: body.nickname,
-            preferred_username: body.preferred_username,
-            locale: body.locale,
-            zoneinfo: body.zoneinfo,
-            ..Profile::default()
-        };
         let new = RegistrationRequest {
             email: &body.email,
             password: &body.password,
-            profile,
+            profile: body.profile.0,
             authorization_request_id: None,
         };
         registration::register(&self.app, new, &caller.context).await.map_err(errors::account_problem)?;

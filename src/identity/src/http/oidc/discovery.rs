@@ -15,45 +15,10 @@ use super::{
     cached_document::{CachedDocument, DocumentResponse, public_cache_control},
     end_session,
 };
-use crate::{App, acr::Acr, crypto, login, resources::ISSUER_SCOPES};
+use crate::{App, acr::Acr, claims::CLAIMS, crypto, login, resources::ISSUER_SCOPES, tokens::TOKEN_CLAIMS};
 
 /// How long the documents may be cached.
 const MAX_AGE: Duration = Duration::from_mins(5);
-
-/// Claims that ID tokens, access tokens and userinfo may contain (OpenID Connect Core sections 2 and 5.1).
-const CLAIMS: [&str; 31] = [
-    "iss",
-    "sub",
-    "aud",
-    "exp",
-    "iat",
-    "auth_time",
-    "nonce",
-    "acr",
-    "amr",
-    "sid",
-    "at_hash",
-    "name",
-    "given_name",
-    "family_name",
-    "middle_name",
-    "nickname",
-    "preferred_username",
-    "profile",
-    "picture",
-    "website",
-    "gender",
-    "birthdate",
-    "zoneinfo",
-    "locale",
-    "updated_at",
-    "email",
-    "email_verified",
-    "address",
-    "phone_number",
-    "phone_number_verified",
-    "client_id",
-];
 
 pub struct DiscoveryApi(CachedDocument);
 
@@ -156,7 +121,7 @@ impl Metadata {
             prompt_values_supported: vec!["none", "login", "consent", "select_account"],
             acr_values_supported: login::supported_acrs(app).into_iter().map(Acr::as_str).collect(),
             ui_locales_supported: app.templates.languages(),
-            claims_supported: CLAIMS.into(),
+            claims_supported: TOKEN_CLAIMS.into_iter().chain(CLAIMS.iter().map(|claim| claim.name)).collect(),
             claim_types_supported: vec!["normal"],
             claims_parameter_supported: false,
             request_parameter_supported: false,

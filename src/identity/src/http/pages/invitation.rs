@@ -13,7 +13,7 @@ use super::{
 use crate::{
     App,
     accounts::{AccountError, invitations},
-    users::Profile,
+    claims::Profile,
 };
 
 /// `GET`: the mailed link. The address is that of the invitation.
@@ -26,7 +26,7 @@ pub(super) async fn show(app: &App, request: &Request, token: &str) -> PageResul
 pub(super) async fn submit(app: &App, request: &Request, form: &Form, token: &str) -> PageResult {
     let page = Page::from_request(app, request, None);
     let name = form.value_or_empty("name");
-    let profile = Profile { name: form.get("name").map(str::to_owned), ..Profile::default() };
+    let profile = Profile::with_name(form.get("name"));
     match invitations::accept(app, token, form.value_or_empty("password"), profile, page.context()).await {
         Ok(_) => Continuation::from_request_id(app, request, None)
             .await?

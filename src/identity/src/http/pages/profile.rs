@@ -3,7 +3,6 @@
 
 use minijinja::{Value, context};
 use poem::Request;
-use serde_json::Value as Json;
 
 use super::{
     Form, Page, PageResult,
@@ -14,80 +13,96 @@ use super::{
 };
 use crate::{
     App,
-    accounts::profile::{self, ClaimChange, PostalAddressChange, ProfileChange},
+    accounts::profile,
+    claims::{
+        CLAIMS, ClaimChange, FormSection, POSTAL_ADDRESS, PostalAddressChange, Profile, ProfileChange,
+        TextField, TextInput, changeable_texts,
+    },
 };
 
-/// The form's fields, named after their claims (OpenID Connect Core section 5.1).
-const CLAIMS: [&str; 14] = [
-    "name",
-    "given_name",
-    "middle_name",
-    "family_name",
-    "nickname",
-    "preferred_username",
-    "gender",
-    "birthdate",
-    "phone_number",
-    "zoneinfo",
-    "locale",
-    "profile",
-    "picture",
-    "website",
+/// The sections of the form, in their order, with the message keys of their titles.
+const SECTIONS: [(FormSection, &str, &str); 4] = [
+    (FormSection::Names, "profile-names", "profile-names"),
+    (FormSection::Person, "profile-person", "about-you"),
+    (FormSection::PostalAddress, "profile-address", "claim-address"),
+    (FormSection::WebPages, "profile-pages", "profile-pages"),
 ];
-
-/// Those of the postal address (section 5.1.1).
-const ADDRESS_MEMBERS: [&str; 6] =
-    ["formatted", "street_address", "postal_code", "locality", "region", "country"];
 
 pub async fn show(app: App, request: Request) -> PageResult {
     let signed_in = require_sign_in(&app, &request, Destination::Profile).await?;
     let page = Page::from_request(&app, &request, None);
     let done = Form::from_query(&request)?.get("done").is_some();
-    let stored = &signed_in.user.profile;
-    let stored_value = |claims: &Json, name: &str| claims[name].as_str().unwrap_or_default().to_owned();
-    let values =
-        field_values(|name| stored_value(stored, name), |name| stored_value(&stored["address"], name));
-    show_profile(&page, done.then(|| page.message("profile-changed")).flatten(), values, None)
+    let stored = Profile::from_column(signed_in.user.profile)?;
+    let value = |name: &str| stored.text(name).or_else(|| stored.address_member(name)).unwrap_or_default();
+    let sections = section_values(&page, |name| value(name).to_owned());
+    show_profile(&page, done.then(|| page.message("profile-changed")).flatten(), sections, None)
 }
 
 pub async fn submit(app: App, request: Request, form: Form) -> PageResult {
     let signed_in = require_sign_in_for_change(&app, &request, Destination::Profile).await?;
     let page = Page::from_request(&app, &request, None);
     let change = ProfileChange {
-        claims: claim_changes(&form, &CLAIMS),
-        address: PostalAddressChange::Members(claim_changes(&form, &ADDRESS_MEMBERS)),
+        claims: claim_changes(&form, changeable_texts()),
+        address: PostalAddressChange::Members(claim_changes(
+            &form,
+            POSTAL_ADDRESS.iter().map(|member| member.name),
+        )),
     };
     match profile::change(&app, signed_in.principal(), change, page.context()).await {
         Ok(_) => Ok(see_other("/account/profile?done=yes")),
         Err(cause) => match form_error(&page, &cause) {
             Some(form_error) => {
-                let kept = |name: &str| form.value_or_empty(name).to_owned();
-                show_profile(&page, None, field_values(kept, kept), Some(form_error))
+                let sections = section_values(&page, |name| form.value_or_empty(name).to_owned());
+                show_profile(&page, None, sections, Some(form_error))
             }
             None => Err(cause.into()),
         },
     }
 }
 
-/// The claims whose fields were sent; an empty field takes its claim away.
-fn claim_changes(form: &Form, names: &[&'static str]) -> Vec<ClaimChange> {
-    let sent = names.iter().filter(|name| form.contains(name));
+/// The claims whose fields were sent. An empty field removes its claim.
+fn claim_changes(form: &Form, names: impl Iterator<Item = &'static str>) -> Vec<ClaimChange> {
+    let sent = names.filter(|name| form.contains(name));
     sent.map(|name| {
-        (*name, Some(form.value_or_empty(name).trim()).filter(|text| !text.is_empty()).map(str::to_owned))
+        (name, Some(form.value_or_empty(name).trim()).filter(|text| !text.is_empty()).map(str::to_owned))
     })
     .collect()
 }
 
-/// What stands in each field.
-fn field_values(claim: impl Fn(&str) -> String, member: impl Fn(&str) -> String) -> Value {
-    let claims = CLAIMS.iter().map(|name| (*name, claim(name)));
-    Value::from_pairs(claims.chain(ADDRESS_MEMBERS.iter().map(|name| (*name, member(name)))))
+/// The sections of the form with their fields. `value` is the text in the field of a claim.
+fn section_values(page: &Page, value: impl Fn(&str) -> String) -> Vec<Value> {
+    let claims = CLAIMS.iter().filter_map(|claim| Some((claim.name, claim.text_field()?)));
+    let members = POSTAL_ADDRESS.iter().map(|member| (member.name, member.field));
+    let fields: Vec<_> = claims.chain(members).collect();
+    let section = |(section, id, title): (FormSection, &str, &str)| {
+        let fields = fields.iter().filter(|(_, field)| field.section == section);
+        let fields: Vec<_> =
+            fields.map(|(name, field)| field_values(page, name, *field, value(name))).collect();
+        context! { id, title => page.message(title), fields }
+    };
+    SECTIONS.into_iter().map(section).collect()
+}
+
+fn field_values(page: &Page, name: &str, field: TextField, value: String) -> Value {
+    let key = format!("claim-{}", name.replace('_', "-"));
+    context! {
+        name, value,
+        label => page.message(&key),
+        hint => page.message(&format!("{key}-hint")),
+        autocomplete => field.autocomplete,
+        kind => match field.input {
+            TextInput::Line => "text",
+            TextInput::Lines => "lines",
+            TextInput::PhoneNumber => "tel",
+            TextInput::Url => "url",
+        },
+    }
 }
 
 fn show_profile(
     page: &Page,
     notice: Option<Value>,
-    values: Value,
+    sections: Vec<Value>,
     form_error: Option<FormError>,
 ) -> PageResult {
     // Members of the address have fields of their own.
@@ -95,5 +110,5 @@ fn show_profile(
         field: form_error.field.strip_prefix("address.").unwrap_or(form_error.field),
         ..form_error
     });
-    show_form(page, "pages/profile.html", context! { here => "profile", notice, values }, form_error)
+    show_form(page, "pages/profile.html", context! { here => "profile", notice, sections }, form_error)
 }

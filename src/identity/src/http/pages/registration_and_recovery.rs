@@ -33,9 +33,9 @@ use crate::{
         recovery::{self, ResetRequest},
         registration::{self, RegistrationRequest},
     },
+    claims::{self, Profile},
     http::security,
     passwords::{Weakness, rules::LONGEST},
-    users::Profile,
 };
 
 /// After so long there may be room again.
@@ -73,7 +73,7 @@ pub async fn submit_registration(app: App, request: Request, form: Form) -> Page
     let mut continuation = Continuation::from_handle(&app, &request, form.get("request")).await?;
     let row = continuation.request_row()?;
     let (email, name) = (form.value_or_empty("email"), form.value_or_empty("name"));
-    let profile = Profile { name: form.get("name").map(str::to_owned), ..Profile::default() };
+    let profile = Profile::with_name(form.get("name"));
     let waits_in = row.as_ref().map(|row| row.id);
     let new = RegistrationRequest {
         email,
@@ -302,7 +302,7 @@ pub(super) fn form_error(page: &Page, cause: &AccountError) -> Option<FormError>
         AccountError::MalformedEmail => ("email", "email-malformed", Vec::new()),
         AccountError::WrongPassword => ("password", "verify-password-wrong", Vec::new()),
         AccountError::SameEmail => ("email", "email-same", Vec::new()),
-        AccountError::InvalidClaim { field, .. } => (*field, malformed_claim_key(field), Vec::new()),
+        AccountError::InvalidClaim { field, .. } => (*field, claims::rule_of(field)?.message, Vec::new()),
         AccountError::UnacceptablePassword(weakness) => {
             return Some(FormError { field: "password", text: weakness_message(page, *weakness) });
         }
@@ -322,18 +322,6 @@ pub(super) fn weakness_message(page: &Page, weakness: Weakness) -> Option<Value>
         Weakness::ContextSpecific => page.message("password-context"),
         Weakness::Guessable => page.message("password-guessable"),
         Weakness::Compromised => page.message("password-breached"),
-    }
-}
-
-/// What is said of a claim that breaks its rule.
-fn malformed_claim_key(claim: &str) -> &'static str {
-    match claim {
-        "profile" | "picture" | "website" => "web-page-malformed",
-        "birthdate" => "birthdate-malformed",
-        "zoneinfo" => "zoneinfo-malformed",
-        "locale" => "locale-malformed",
-        "phone_number" => "phone-number-malformed",
-        _ => "name-malformed",
     }
 }
 

@@ -10,12 +10,12 @@ use postern_identity::{
         resources::{self, ResourceChange},
         users,
     },
+    claims::Profile,
     clients::{ClientAuthMethod, GrantType},
     config::Config as IdentityConfig,
     core::RequestContext,
     jobs::runner,
     mail::Inbox,
-    users::Profile,
 };
 use postern_migrations::{identity, tasks};
 use postern_resource_server::{App, http};

@@ -1,0 +1,132 @@
+//! Defines [`Profile`], the claims in the column `users.profile`.
+
+use postern_service::database::DatabaseError;
+use serde::{Deserialize, Serialize, de::Error as _};
+use serde_json::{Map, Value};
+
+use super::{CLAIMS, Claim, ClaimSource, POSTAL_ADDRESS, POSTAL_ADDRESS_CLAIM, TextInput};
+use crate::field_rules;
+
+/// Claims of the profile by name. Each is absent until it is known. The claims exist and have their types;
+/// only [`Profile::validate`] checks the rules of the values.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Profile(Map<String, Value>);
+
+/// A claim that has not the form of OpenID Connect Core section 5.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{claim} {rule}")]
+pub struct InvalidClaim {
+    pub claim: &'static str,
+    /// Reads on from the claim: "must be ...".
+    pub rule: &'static str,
+}
+
+impl Profile {
+    /// The stored profile. A profile that does not read is an error of the database.
+    pub fn from_column(column: Value) -> Result<Self, DatabaseError> {
+        serde_json::from_value(column).map_err(|cause| sea_orm::DbErr::Type(cause.to_string()).into())
+    }
+
+    /// A profile with this full name, or without claims.
+    pub fn with_name(name: Option<&str>) -> Self {
+        Self(name.map(|name| ("name".to_owned(), Value::from(name))).into_iter().collect())
+    }
+
+    /// The profile, if every claim has the form of OpenID Connect Core section 5.1. URLs are normalized.
+    pub fn validate(mut self) -> Result<Self, InvalidClaim> {
+        for claim in CLAIMS {
+            let Some(field) = claim.text_field() else { continue };
+            let Some(Value::String(text)) = self.0.get_mut(claim.name) else { continue };
+            (field.rule.check)(text).map_err(|rule| InvalidClaim { claim: claim.name, rule })?;
+            if field.input == TextInput::Url {
+                *text =
+                    field_rules::web_url(text).map_err(|rule| InvalidClaim { claim: claim.name, rule })?;
+            }
+        }
+        for member in POSTAL_ADDRESS {
+            let Some(text) =
+                self.0.get(POSTAL_ADDRESS_CLAIM).and_then(|address| address[member.name].as_str())
+            else {
+                continue;
+            };
+            (member.field.rule.check)(text).map_err(|rule| InvalidClaim { claim: member.path, rule })?;
+        }
+        Ok(self)
+    }
+
+    /// A claim whose value is a text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_str()
+    }
+
+    /// The member of the postal address.
+    pub fn address_member(&self, name: &str) -> Option<&str> {
+        self.0.get(POSTAL_ADDRESS_CLAIM)?.get(name)?.as_str()
+    }
+
+    /// The names of the claims in which the profiles differ. An audit event has them; it has no values.
+    pub fn differing_claims(&self, other: &Self) -> Vec<&'static str> {
+        let differs = |name: &&str| self.0.get(*name) != other.0.get(*name);
+        let mut names: Vec<_> = CLAIMS.iter().map(|claim| claim.name).filter(differs).collect();
+        names.sort_unstable();
+        names
+    }
+
+    pub(super) fn claims_mut(&mut self) -> &mut Map<String, Value> {
+        &mut self.0
+    }
+
+    pub(super) fn take(&mut self, name: &str) -> Option<Value> {
+        self.0.remove(name)
+    }
+}
+
+impl<'de> Deserialize<'de> for Profile {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // A claim that is null counts as absent.
+        let claims: Map<_, _> = Map::deserialize(deserializer)?
+            .into_iter()
+            .filter(|(_, value): &(String, Value)| !value.is_null())
+            .collect();
+        for (name, value) in &claims {
+            check_type(name, value).map_err(D::Error::custom)?;
+        }
+        Ok(Self(claims))
+    }
+}
+
+/// Checks that a claim exists and that its value has the type of the claim.
+fn check_type(name: &str, value: &Value) -> Result<(), String> {
+    let Some(claim) = super::find(name).filter(|claim| claim.in_profile()) else {
+        let known = CLAIMS.iter().filter(|claim| claim.in_profile()).map(|claim| claim.name);
+        return Err(unknown(name, known));
+    };
+    match (&claim.source, value) {
+        (ClaimSource::Text(_), Value::String(_)) | (ClaimSource::VerificationOf(_), Value::Bool(_)) => Ok(()),
+        (ClaimSource::PostalAddress, Value::Object(members)) => {
+            members.iter().try_for_each(|(name, value)| check_member_type(name, value))
+        }
+        _ => Err(format!("{} must be {}", claim.name, type_name(claim))),
+    }
+}
+
+fn check_member_type(name: &str, value: &Value) -> Result<(), String> {
+    let Some(member) = POSTAL_ADDRESS.iter().find(|member| member.name == name) else {
+        return Err(unknown(name, POSTAL_ADDRESS.iter().map(|member| member.name)));
+    };
+    if value.is_string() { Ok(()) } else { Err(format!("{} must be a string", member.path)) }
+}
+
+fn unknown(name: &str, known: impl Iterator<Item = &'static str>) -> String {
+    let known: Vec<_> = known.map(|name| format!("`{name}`")).collect();
+    format!("unknown field `{name}`, expected one of {}", known.join(", "))
+}
+
+fn type_name(claim: &Claim) -> &'static str {
+    match claim.source {
+        ClaimSource::VerificationOf(_) => "a boolean",
+        ClaimSource::PostalAddress => "an object",
+        _ => "a string",
+    }
+}
