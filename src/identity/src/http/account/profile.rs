@@ -8,16 +8,13 @@ use poem_openapi::{
 };
 use postern_service::{body::Json, problem::Problems};
 
-use super::{count_change, require_account_token};
+use super::count_change;
 use crate::{
     App,
     accounts::profile::{self, ClaimChange, ProfileChange},
     http::{
-        auth::account_problem,
-        bearer::{AccountScope, RequiredScope},
-        no_store_json::NoStoreJson,
-        oidc::userinfo::Claims,
-        request_context,
+        auth::account_problem, no_store_json::NoStoreJson, oidc::userinfo::Claims,
+        presented_token::AccountToken, request_context,
     },
 };
 
@@ -149,11 +146,7 @@ impl ProfileApi {
     ///
     /// All claims, whatever scopes the token has.
     #[oai(path = "/profile", method = "get", operation_id = "profile")]
-    async fn show(
-        &self,
-        bearer: RequiredScope<AccountScope>,
-    ) -> Result<NoStoreJson<Claims>, Problems<401, 403, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
+    async fn show(&self, token: AccountToken) -> Result<NoStoreJson<Claims>, Problems<401, 403, 503>> {
         Ok(NoStoreJson(profile::claims_of_user(&token.user)?.into()))
     }
 
@@ -165,10 +158,9 @@ impl ProfileApi {
     async fn change(
         &self,
         request: &Request,
-        bearer: RequiredScope<AccountScope>,
+        token: AccountToken,
         body: Json<ProfileRequest>,
     ) -> Result<NoStoreJson<Claims>, Problems<400, 401, 403, 429, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
         count_change(&self.app, &token).await?;
         let changed = profile::change(
             &self.app,
