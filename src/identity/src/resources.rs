@@ -2,8 +2,8 @@
 //! (RFC 8707).
 //!
 //! All resources are held in memory, like the clients. The scopes of OpenID Connect belong to the issuer
-//! itself. So do the scopes that manage accounts: `account`, and every name that begins with `admin:`. No
-//! resource can have such a scope.
+//! itself, and so do the scopes that manage accounts: `account`, and every name that begins with `admin:`.
+//! They are the constant table [`ISSUER_SCOPES`], not rows, and no resource can have such a scope.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,27 +13,84 @@ use postern_token_verifier::Algorithm;
 use sea_orm::{ConnectionTrait, EntityTrait};
 use url::Url;
 
-use crate::core::read_json_column;
+use crate::{core::read_json_column, scope};
 
 /// The topic of the change announcement for resources.
 pub const TOPIC: &str = "resources";
 
-/// The scope of `/api/account`: management of the user's own account.
-pub const ACCOUNT_SCOPE: &str = "account";
+/// A scope of the issuer itself. These scopes are part of the program: no command changes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IssuerScope {
+    pub name: &'static str,
+    /// What the scope allows, for developers. Consent pages have their own words in each language.
+    pub description: &'static str,
+    pub holders: ScopeHolders,
+    /// Whether only access tokens for the issuer alone may have the scope. A resource server sees its tokens,
+    /// so a token for a resource must not manage accounts.
+    pub issuer_only: bool,
+}
 
-/// The scopes of the issuer (OpenID Connect Core sections 5.4 and 11), and [`ACCOUNT_SCOPE`].
-pub const ISSUER_SCOPES: [&str; 7] =
-    ["openid", "profile", "email", "address", "phone", "offline_access", ACCOUNT_SCOPE];
+/// Who a token can be about: a user, or a client in its own right (RFC 6749 section 4.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScopeHolder {
+    User,
+    Client,
+}
 
-/// Whether a scope may occur only in access tokens for the issuer alone. A resource server sees its tokens,
-/// so a token for a resource must not manage accounts.
+/// Who may be granted a scope of the issuer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScopeHolders {
+    Users,
+    /// Users, and clients in their own right: the scope is not about one user.
+    UsersAndClients,
+}
+
+impl ScopeHolders {
+    const fn include(self, holder: ScopeHolder) -> bool {
+        matches!((self, holder), (_, ScopeHolder::User) | (Self::UsersAndClients, ScopeHolder::Client))
+    }
+}
+
+/// Identifies the user, and makes a request an OpenID Connect one (OpenID Connect Core section 3.1.2.1).
+pub const OPENID: IssuerScope = IssuerScope::about_user(scope::OPENID, "Know who signed in");
+
+/// Allows `/api/account`: management of the user's own account.
+pub const ACCOUNT: IssuerScope =
+    IssuerScope { issuer_only: true, ..IssuerScope::about_user("account", "Manage one's own account") };
+
+/// The scopes of the issuer (OpenID Connect Core sections 5.4 and 11), and [`ACCOUNT`].
+pub const ISSUER_SCOPES: [IssuerScope; 7] = [
+    OPENID,
+    IssuerScope::about_user("profile", "Name, picture and the like"),
+    IssuerScope::about_user("email", "Email address"),
+    IssuerScope::about_user("address", "Postal address"),
+    IssuerScope::about_user("phone", "Telephone number"),
+    IssuerScope::about_user("offline_access", "Access while the user is not there"),
+    ACCOUNT,
+];
+
+/// The names that are kept for scopes of administration. All of them are for the issuer alone, and for users
+/// and clients.
+const ADMINISTRATION_PREFIX: &str = "admin:";
+
+impl IssuerScope {
+    const fn about_user(name: &'static str, description: &'static str) -> Self {
+        Self { name, description, holders: ScopeHolders::Users, issuer_only: false }
+    }
+
+    pub fn find(name: &str) -> Option<&'static Self> {
+        ISSUER_SCOPES.iter().find(|scope| scope.name == name)
+    }
+}
+
+/// Whether a scope may occur only in access tokens for the issuer alone.
 pub fn scope_is_issuer_only(scope: &str) -> bool {
-    scope == ACCOUNT_SCOPE || scope.starts_with("admin:")
+    scope.starts_with(ADMINISTRATION_PREFIX) || IssuerScope::find(scope).is_some_and(|own| own.issuer_only)
 }
 
 /// Whether a scope is the issuer's, so that no resource can have it.
 pub fn scope_is_reserved(scope: &str) -> bool {
-    ISSUER_SCOPES.contains(&scope) || scope_is_issuer_only(scope)
+    scope.starts_with(ADMINISTRATION_PREFIX) || IssuerScope::find(scope).is_some()
 }
 
 /// An API for which this issuer issues access tokens.
@@ -63,7 +120,16 @@ impl Resources {
     }
 
     pub fn scope_exists(&self, scope: &str) -> bool {
-        ISSUER_SCOPES.contains(&scope) || self.by_scope.contains_key(scope)
+        IssuerScope::find(scope).is_some() || self.by_scope.contains_key(scope)
+    }
+
+    /// Whether the scope exists and may be granted to such a holder. The scopes of resources are for users and
+    /// clients alike.
+    pub fn may_be_granted(&self, scope: &str, holder: ScopeHolder) -> bool {
+        match IssuerScope::find(scope) {
+            Some(own) => own.holders.include(holder),
+            None => self.by_scope.contains_key(scope),
+        }
     }
 
     /// A resource on the issuer's origin. Its tokens could be sent to the issuer's own APIs.

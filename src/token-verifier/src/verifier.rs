@@ -13,6 +13,7 @@ use crate::jws::{Compact, Header, MAX_LENGTH, VerifiedJws};
 use crate::key::KeySet;
 use crate::keys::KeySource;
 use crate::policy::{Audience, Policy, PolicyError};
+use crate::presented::{PresentedToken, TokenType};
 use crate::refusal::Refusal;
 
 /// Verifies access tokens by one [`Policy`] with the keys of one [`KeySource`]. Cheap to clone; clones share
@@ -49,6 +50,16 @@ impl Verifier {
     /// How many signatures were checked so far. A token that was found in the cache is not counted.
     pub fn signature_checks(&self) -> u64 {
         self.0.signature_checks.load(Ordering::Relaxed)
+    }
+
+    /// Verifies a token as a request presents it: a bearer token needs nothing else of the request.
+    pub async fn verify_presented(
+        &self,
+        presented: &PresentedToken<'_>,
+    ) -> Result<Arc<AccessToken>, Refusal> {
+        match presented.scheme {
+            TokenType::Bearer => self.verify(presented.token).await,
+        }
     }
 
     /// Verifies a token, given without the `Bearer ` of the header.

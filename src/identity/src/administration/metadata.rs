@@ -16,7 +16,7 @@ use crate::{
     clients::{ClientAuthMethod, ClientProfile, GrantType},
     core::read_json_column,
     field_rules,
-    resources::{ACCOUNT_SCOPE, Resources},
+    resources::{ACCOUNT, Resources},
 };
 
 const OFFLINE_ACCESS: &str = "offline_access";
@@ -278,7 +278,7 @@ impl ClientMetadata {
         };
         check_list("default_scopes", &self.default_scopes, allowed)?;
         // The scope `account` manages people's accounts. Only first-party clients may have it.
-        if self.scopes.iter().any(|scope| scope == ACCOUNT_SCOPE) && !self.first_party {
+        if self.scopes.iter().any(|scope| scope == ACCOUNT.name) && !self.first_party {
             return Err(ChangeError::invalid(
                 "scopes",
                 "must not include account unless the client is first_party: it manages people's accounts",

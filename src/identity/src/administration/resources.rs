@@ -85,6 +85,7 @@ pub async fn update(
     change: ResourceChange,
     context: &RequestContext,
 ) -> Result<(), ChangeError> {
+    refuse_issuer(app, identifier)?;
     check_change(&change)?;
     let now = context.now;
     app.write(context, async |write| {
@@ -105,6 +106,7 @@ pub async fn update(
 
 /// Removes a resource; the foreign key removes its scopes.
 pub async fn remove(app: &App, identifier: &str, context: &RequestContext) -> Result<(), ChangeError> {
+    refuse_issuer(app, identifier)?;
     app.write(context, async |write| {
         let removed = rows::Entity::delete_by_id(identifier).exec(write).await?.rows_affected;
         if removed == 0 {
@@ -114,6 +116,14 @@ pub async fn remove(app: &App, identifier: &str, context: &RequestContext) -> Re
     })
     .await?;
     Ok(app.reload(TOPIC).await?)
+}
+
+/// The issuer's own scopes are a table of the program.
+fn refuse_issuer(app: &App, identifier: &str) -> Result<(), ChangeError> {
+    if identifier != app.config.issuer {
+        return Ok(());
+    }
+    Err(ChangeError::invalid("identifier", "must not be the issuer: its own scopes cannot be changed"))
 }
 
 fn unknown_resource(identifier: &str) -> ChangeError {

@@ -24,12 +24,17 @@ use postern_service::{
     problem::retry_after,
     telemetry::{CurrentRequest, log_failure},
 };
+use postern_token_verifier::{Refusal, poem::BearerCause};
 use serde::{Serialize, ser::SerializeMap};
 
+use super::presented_token::TokenRefused;
 use crate::{
     App,
     keys::SignError,
-    tokens::{IssueError, TokenError, revocation::RevocationError},
+    tokens::{
+        IssueError, TokenError, access_token::AccessTokenError, introspection::IntrospectionError,
+        revocation::RevocationError,
+    },
 };
 
 /// How long to wait for a database or a signature.
@@ -177,6 +182,46 @@ impl OAuthError {
     }
 }
 
+impl From<TokenRefused> for OAuthError {
+    fn from(cause: TokenRefused) -> Self {
+        use AccessTokenError as E;
+        use TokenRefused as R;
+        let cause = match cause {
+            R::Token(E::Database(cause)) => return cause.into(),
+            cause => cause,
+        };
+        let (description, status) = match &cause {
+            R::Presentation(BearerCause::InvalidRequest(rule)) => (*rule, StatusCode::BAD_REQUEST),
+            // Without a token the challenge names no error (RFC 6750 section 3.1).
+            R::Presentation(_) => {
+                return Self::new("invalid_token", "an access token is needed")
+                    .with_status(StatusCode::UNAUTHORIZED)
+                    .with_header(WWW_AUTHENTICATE, cause.challenge(None));
+            }
+            // The token may be valid. A client that is told `invalid_token` would discard it.
+            R::Token(E::InvalidToken(Refusal::KeysUnavailable)) => return Self::unavailable(&cause),
+            R::Token(E::InvalidToken(refusal)) => (refusal.description(), StatusCode::UNAUTHORIZED),
+            R::Token(E::NotFirstParty { .. }) => {
+                return Self::new("unauthorized_client", "the client may not use this API")
+                    .with_status(StatusCode::FORBIDDEN);
+            }
+            R::Login(_) => return Self::internal(&cause),
+            R::InsufficientScope { .. } => ("the access token lacks a scope", StatusCode::FORBIDDEN),
+            R::InsufficientAuthentication(_) => {
+                ("a newer or stronger sign-in is needed", StatusCode::UNAUTHORIZED)
+            }
+            R::Token(_) | R::Ended => ("the access token has ended", StatusCode::UNAUTHORIZED),
+        };
+        if status != StatusCode::BAD_REQUEST {
+            tracing::info!(%cause, "access token refused");
+        }
+        let error = cause.error_code().unwrap_or("invalid_token");
+        Self::new(error, description)
+            .with_status(status)
+            .with_header(WWW_AUTHENTICATE, cause.challenge(Some(description)))
+    }
+}
+
 impl From<RevocationError> for OAuthError {
     fn from(cause: RevocationError) -> Self {
         match cause {
@@ -186,6 +231,15 @@ impl From<RevocationError> for OAuthError {
             }
             RevocationError::KeysUnavailable => Self::unavailable(&cause),
             RevocationError::Database(cause) => cause.into(),
+        }
+    }
+}
+
+impl From<IntrospectionError> for OAuthError {
+    fn from(cause: IntrospectionError) -> Self {
+        match cause {
+            IntrospectionError::KeysUnavailable => Self::unavailable(&cause),
+            IntrospectionError::Database(cause) => cause.into(),
         }
     }
 }

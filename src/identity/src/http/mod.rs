@@ -6,7 +6,6 @@
 pub mod account;
 mod allowed_hosts;
 pub mod auth;
-pub mod bearer;
 mod claims;
 mod client_ip;
 pub mod cors;
@@ -15,6 +14,7 @@ pub mod no_store_json;
 pub mod oauth_form;
 pub mod oidc;
 pub mod pages;
+pub mod presented_token;
 pub mod rate_limit_headers;
 mod request_context;
 pub mod security;
@@ -50,7 +50,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         oidc::jwks::JwksApi::new(app),
         oidc::browser_document::BrowserApi,
         oidc::token::TokenApi::new(app),
-        oidc::userinfo::UserinfoApi::new(app),
+        oidc::userinfo::UserinfoApi,
         oidc::introspection::IntrospectionApi::new(app),
         oidc::revocation::RevocationApi::new(app),
         auth::AuthApi::new(app),

@@ -3,12 +3,12 @@
 //!
 //! The verifier checks the token as any resource server would, and caches the result. Then the grant is read,
 //! in one joined statement: at the issuer, unlike at a resource server, a revoked grant counts at once.
-//! Leaves the mapping to `invalid_token` and `insufficient_scope` (RFC 6750 section 3.1) to `http::bearer`.
+//! Leaves the scope and the error responses (RFC 6750 section 3) to `http::presented_token`.
 
 use std::sync::Arc;
 
 use postern_service::database::DatabaseError;
-use postern_token_verifier::{AccessToken, Refusal};
+use postern_token_verifier::{AccessToken, PresentedToken, Refusal};
 use serde_json::{Map, Value};
 
 use super::token_value::grant_id_from_jti;
@@ -16,7 +16,6 @@ use crate::{
     App,
     claims::{self, ClaimReader},
     grants::{self, ActiveGrant, Grant},
-    scope::OPENID,
     sessions::Principal,
     users::User,
 };
@@ -37,9 +36,15 @@ impl UserToken {
     }
 }
 
+impl AsRef<AccessToken> for UserToken {
+    fn as_ref(&self) -> &AccessToken {
+        &self.token
+    }
+}
+
 /// Why an access token is refused.
 #[derive(Debug, thiserror::Error)]
-pub enum BearerError {
+pub enum AccessTokenError {
     /// The token is not valid. `invalid_token`, as the next three.
     #[error(transparent)]
     InvalidToken(#[from] Refusal),
@@ -52,70 +57,69 @@ pub enum BearerError {
     /// The audience is not the issuer alone, so a resource server holds the token as well.
     #[error("the token is for {}, not for the issuer alone (client {client_id})", .audience.join(" and "))]
     AudienceNotIssuerOnly { client_id: String, audience: Vec<String> },
-    /// The token lacks a scope. `insufficient_scope`.
-    #[error("the token has the scope {}, not {scope} (client {client_id})", .found.join(" "))]
-    InsufficientScope {
-        client_id: String,
-        scope: &'static str,
-        found: Vec<String>,
-        /// How the caller can get a token with the scope.
-        advice: Option<String>,
-    },
+    /// The token was issued to a client that may not use the first-party APIs.
+    #[error("the client {client_id} is not a first-party client")]
+    NotFirstParty { client_id: String },
     /// A database operation failed.
     #[error("the database did not answer")]
     Database(#[from] DatabaseError),
 }
 
 impl UserToken {
-    /// The claims about the user that the token's scope releases (OpenID Connect Core section 5.4).
+    /// The claims about the user that the scope of the token releases (OpenID Connect Core section 5.4).
     pub fn released_claims(&self) -> Result<Map<String, Value>, DatabaseError> {
         claims::released(&self.user, ClaimReader::Client { scopes: &self.token.scope })
     }
-
-    /// Requires a scope of the token.
-    pub fn require_scope(&self, scope: &'static str, advice: Option<String>) -> Result<(), BearerError> {
-        if self.token.has_scope(scope) {
-            return Ok(());
-        }
-        let (client_id, found) = (self.token.client_id.clone(), self.token.scope.clone());
-        Err(BearerError::InsufficientScope { client_id, scope, found, advice })
-    }
 }
 
-/// Verifies a token for userinfo: its grant is active and it has `openid` (OpenID Connect Core section 5.3).
+/// Verifies the token of a user with any audience: its grant is active.
 ///
-/// Any audience is accepted here, and only here: many libraries call userinfo with the token of a resource.
-pub async fn verify_for_userinfo(app: &App, text: &str) -> Result<UserToken, BearerError> {
-    let token = verify_active_user_token(app, text).await?;
-    token.require_scope(OPENID, None)?;
-    Ok(token)
+/// Only userinfo and `/api/auth/me` may accept such a token (OpenID Connect Core section 5.3): many libraries
+/// call userinfo with the token of a resource.
+pub async fn verify_for_userinfo(
+    app: &App,
+    presented: &PresentedToken<'_>,
+) -> Result<UserToken, AccessTokenError> {
+    let token = app.verifier.verify_presented(presented).await?;
+    let client_id = || token.client_id.clone();
+    let active_grant = active_grant(app, &token).await?;
+    let ActiveGrant { grant, user } =
+        active_grant.ok_or_else(|| AccessTokenError::GrantEnded { client_id: client_id() })?;
+    let user = user.ok_or_else(|| AccessTokenError::NoUser { client_id: client_id() })?;
+    Ok(UserToken { token, grant, user })
 }
 
 /// Verifies a token for the issuer's own APIs: its grant is active and its audience is the issuer alone (RFC
 /// 9068 section 4). A resource server that holds the token as well could otherwise act for the user at the
 /// issuer.
-pub async fn verify_for_issuer_only(app: &App, text: &str) -> Result<UserToken, BearerError> {
-    let token = verify_active_user_token(app, text).await?;
+pub async fn verify_for_issuer_only(
+    app: &App,
+    presented: &PresentedToken<'_>,
+) -> Result<UserToken, AccessTokenError> {
+    let token = verify_for_userinfo(app, presented).await?;
     if audience_is_issuer_only(app, &token.token.aud) {
         return Ok(token);
     }
     let (client_id, audience) = (token.token.client_id.clone(), token.token.aud.clone());
-    Err(BearerError::AudienceNotIssuerOnly { client_id, audience })
+    Err(AccessTokenError::AudienceNotIssuerOnly { client_id, audience })
+}
+
+/// [`verify_for_issuer_only`] for the APIs of first-party clients: a client that only signs people in gets no
+/// further, whatever its token says.
+pub async fn verify_for_first_party(
+    app: &App,
+    presented: &PresentedToken<'_>,
+) -> Result<UserToken, AccessTokenError> {
+    let token = verify_for_issuer_only(app, presented).await?;
+    if app.clients().find(&token.grant.client_id).is_some_and(|client| client.row.first_party) {
+        return Ok(token);
+    }
+    Err(AccessTokenError::NotFirstParty { client_id: token.grant.client_id })
 }
 
 /// Whether the issuer is the only audience.
 pub(super) fn audience_is_issuer_only(app: &App, audience: &[String]) -> bool {
     matches!(audience, [one] if *one == app.config.issuer)
-}
-
-async fn verify_active_user_token(app: &App, text: &str) -> Result<UserToken, BearerError> {
-    let token = app.verifier.verify(text).await?;
-    let client_id = || token.client_id.clone();
-    let active_grant = active_grant(app, &token).await?;
-    let ActiveGrant { grant, user } =
-        active_grant.ok_or_else(|| BearerError::GrantEnded { client_id: client_id() })?;
-    let user = user.ok_or_else(|| BearerError::NoUser { client_id: client_id() })?;
-    Ok(UserToken { token, grant, user })
 }
 
 /// The grant of a verified token, if it is active.

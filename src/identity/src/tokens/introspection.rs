@@ -11,10 +11,7 @@ use std::sync::Arc;
 use postern_service::{clock::Timestamp, database::DatabaseError};
 use postern_token_verifier::{AccessToken, Refusal};
 
-use super::{
-    access_token::{self, BearerError},
-    refresh_token,
-};
+use super::{access_token, refresh_token};
 use crate::{
     App,
     clients::Client,
@@ -36,12 +33,27 @@ pub struct ActiveRefreshToken {
     pub expires_at: Timestamp,
 }
 
+/// Why it was not found out whether a token is active.
+#[derive(Debug, thiserror::Error)]
+pub enum IntrospectionError {
+    /// The signing key cannot be looked up now, so the token may be valid.
+    #[error("the keys of the issuer are not available")]
+    KeysUnavailable,
+    /// A database operation failed.
+    #[error("the database did not answer")]
+    Database(#[from] DatabaseError),
+}
+
 /// The token, if it is active and the caller may see it.
-pub async fn introspect(app: &App, caller: &Client, token: &str) -> Result<Option<ActiveToken>, BearerError> {
+pub async fn introspect(
+    app: &App,
+    caller: &Client,
+    token: &str,
+) -> Result<Option<ActiveToken>, IntrospectionError> {
     Ok(match app.verifier.verify(token).await {
         Ok(token) => access_token(app, caller, token).await?,
         // Not answered as inactive: the token may be valid, and the caller would discard it.
-        Err(Refusal::KeysUnavailable) => return Err(Refusal::KeysUnavailable.into()),
+        Err(Refusal::KeysUnavailable) => return Err(IntrospectionError::KeysUnavailable),
         Err(_refusal) => refresh_token(app, caller, token).await?,
     })
 }

@@ -23,7 +23,7 @@ use crate::{
     App,
     clients::Client,
     grants::Grant,
-    resources::{ACCOUNT_SCOPE, Resources, scope_is_issuer_only, scope_is_reserved},
+    resources::{ACCOUNT, Resources, ScopeHolder, scope_is_issuer_only},
     scope::{OPENID, ParseScopeError, Scope, scope_character},
 };
 
@@ -170,17 +170,15 @@ pub fn resolve_sign_in(
     Ok(SignInTargets { grant, initial_token })
 }
 
-/// The target of a token for a client that acts on its own behalf. The issuer's scopes are about users, so
-/// such a token has none of them, not even by default. `admin:*` is not about one user and is allowed.
+/// The target of a token for a client that acts on its own behalf. Scopes about a user are not for such a token,
+/// not even by default.
 pub fn resolve_client_credentials(
     app: &App,
     client: &Client,
     requested: RequestedTarget<'_>,
 ) -> Result<TokenTarget, ScopeError> {
     let known = app.resources();
-    let may = |word: &str| {
-        (!scope_is_reserved(word) || word.starts_with("admin:")) && scope_available(client, &known, word)
-    };
+    let may = |word: &str| scope_available(client, &known, word, ScopeHolder::Client);
     let scope = if let Some(text) = requested.scope {
         let mut scope = Scope::parse(text)?;
         let foreign = scope.remove_unless(may);
@@ -221,7 +219,7 @@ pub fn narrow(
         return Err(ScopeError::target(client, other, "resource must be one that was granted"));
     }
     scope.retain(|word| {
-        scope_available(client, &known, word)
+        scope_available(client, &known, word, ScopeHolder::User)
             && known.find_by_scope(word).is_none_or(|resource| audiences.contains(&resource.row.identifier))
     });
     token_target(app, client, scope, requested.resources)
@@ -265,7 +263,7 @@ fn available_scope(client: &Client, known: &Resources, requested: Option<&str>) 
         Some(text) => Scope::parse(text)?,
         None => client.default_scopes.iter().cloned().collect(),
     };
-    let left_out = scope.remove_unless(|word| scope_available(client, known, word));
+    let left_out = scope.remove_unless(|word| scope_available(client, known, word, ScopeHolder::User));
     match (scope.is_empty(), left_out.is_empty()) {
         (true, true) => Err(ScopeError::Empty { client_id: client.client_id().to_owned() }),
         (true, false) => Err(ScopeError::not_allowed(client, left_out.iter().map(String::as_str))),
@@ -278,12 +276,12 @@ fn available_scope(client: &Client, known: &Resources, requested: Option<&str>) 
     }
 }
 
-/// Whether the scope exists and the client may have it. `account` is for first-party clients only, whatever
-/// the row says.
-fn scope_available(client: &Client, known: &Resources, word: &str) -> bool {
+/// Whether the scope exists, is for such a holder, and the client may have it. `account` is for first-party
+/// clients only, whatever the row says.
+fn scope_available(client: &Client, known: &Resources, word: &str, holder: ScopeHolder) -> bool {
     client.scopes.iter().any(|own| own == word)
-        && known.scope_exists(word)
-        && (word != ACCOUNT_SCOPE || client.row.first_party)
+        && known.may_be_granted(word, holder)
+        && (word != ACCOUNT.name || client.row.first_party)
 }
 
 /// RFC 8707 section 2: every requested resource must be registered and have one of the requested scopes.

@@ -6,6 +6,9 @@ use postern_identity::{
         resources::{ResourceChange, add, remove, update},
     },
     core::RequestContext,
+    resources::{
+        ISSUER_SCOPES, Resources, ScopeHolder, ScopeHolders, scope_is_issuer_only, scope_is_reserved,
+    },
 };
 
 use crate::support::{ISSUER, TestApp};
@@ -40,6 +43,34 @@ async fn a_scope_belongs_to_one_resource() {
         .unwrap();
     assert_eq!(test.app.resources().find_by_scope("read").unwrap().row.identifier, "https://b.test");
     assert!(test.app.resources().find_by_scope("write").is_none());
+}
+
+#[tokio::test]
+async fn the_issuers_own_scopes_are_no_rows() {
+    let test = TestApp::new().await;
+    let context = RequestContext::of_command(&test.app);
+    for scope in ["openid", "account", "admin:users"] {
+        let refused = add(&test.app, "https://a.test", with_scope(scope), &context).await;
+        assert!(matches!(refused, Err(ChangeError::Invalid { field: "scopes", .. })), "{refused:?}");
+    }
+    let changed = update(&test.app, ISSUER, with_scope("openid"), &context).await;
+    for refused in [changed, remove(&test.app, ISSUER, &context).await] {
+        let said = refused.unwrap_err().to_string();
+        assert!(said.contains("must not be the issuer"), "{said}");
+    }
+}
+
+#[test]
+fn each_scope_says_who_may_have_it() {
+    for scope in ISSUER_SCOPES {
+        assert_eq!(scope.holders, ScopeHolders::Users, "{} is about a user", scope.name);
+        assert!(scope_is_reserved(scope.name));
+        assert_eq!(scope_is_issuer_only(scope.name), scope.name == "account");
+    }
+    assert!(scope_is_reserved("admin:anything") && scope_is_issuer_only("admin:anything"));
+    assert!(!Resources::default().may_be_granted("admin:anything", ScopeHolder::Client), "none exists yet");
+    assert!(Resources::default().may_be_granted("openid", ScopeHolder::User));
+    assert!(!Resources::default().may_be_granted("openid", ScopeHolder::Client));
 }
 
 #[tokio::test]

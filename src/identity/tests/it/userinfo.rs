@@ -60,11 +60,20 @@ async fn the_token_comes_by_header_or_form_and_once() {
 
     let twice = with_header(form_request(USERINFO, &[("access_token", token)]), &bearer);
     let two_headers = with_header(with_header(empty_post(), &bearer), &bearer);
-    let basic = with_header(empty_post(), "Basic abc");
-    for request in [twice, two_headers, basic] {
+    let basic_and_form = with_header(form_request(USERINFO, &[("access_token", token)]), "Basic abc");
+    for request in [twice, two_headers, basic_and_form] {
         let answer = seeds.app.send(request).await;
         assert_eq!(answer.status, 400);
         assert!(answer.header("www-authenticate").contains("error=\"invalid_request\""));
+    }
+    // RFC 6750 section 3.1: an unsupported scheme is told which one is needed, without an error.
+    for scheme in ["Basic abc", "DPoP abc"] {
+        for path in [USERINFO, "/api/auth/me", "/api/account/profile"] {
+            let request = Request::builder().uri(path.parse().unwrap()).finish();
+            let answer = seeds.app.send(with_header(request, scheme)).await;
+            let challenge = answer.header("www-authenticate");
+            assert_eq!((answer.status.as_u16(), challenge), (401, "Bearer realm=\"Postern\""), "{path}");
+        }
     }
     let in_query = seeds.app.get(&format!("{USERINFO}?access_token={token}")).await;
     assert_eq!(in_query.status, 401);

@@ -1,9 +1,10 @@
-//! Defines [`Authorized`], the bearer token of a poem-openapi operation. Its type names the required scope.
+//! Defines [`Authorized`], the access token of a poem-openapi operation. Its type names the required scope and
+//! the [`Authenticator`].
 
 use std::collections::HashMap;
+use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::sync::Arc;
 
 use ::poem::endpoint::BoxEndpoint;
 use ::poem::http::Method;
@@ -14,8 +15,9 @@ use poem_openapi::registry::{
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, OpenApi};
 use serde_json::Value;
 
-use super::Bearer;
-use crate::access_token::AccessToken;
+use super::{Authenticator, BearerCause, BearerError, token_in_header};
+use crate::presented::PresentedToken;
+use crate::verifier::Verifier;
 
 /// Name of the security scheme in the document.
 const SCHEME: &str = "oauth2";
@@ -64,35 +66,65 @@ impl Scope for AnyScope {
 /// let service = OpenApiService::new(Scoped(Greetings), "Greetings", "1.0");
 /// assert!(service.spec().contains("greetings:read"));
 /// ```
-#[derive(Debug)]
-pub struct Authorized<S = AnyScope> {
-    token: Arc<AccessToken>,
+pub struct Authorized<S = AnyScope, A: Authenticator = Verifier> {
+    accepted: A::Accepted,
     scope: PhantomData<fn() -> S>,
 }
 
-impl<S> Authorized<S> {
+impl<S, A: Authenticator> Authorized<S, A> {
     /// The verified token, for callers that keep it.
-    pub fn into_token(self) -> Arc<AccessToken> {
-        self.token
+    pub fn into_token(self) -> A::Accepted {
+        self.accepted
     }
 }
 
-impl<S> Deref for Authorized<S> {
-    type Target = AccessToken;
+impl<S: Scope, A: Authenticator> Authorized<S, A> {
+    /// Authorizes a request by the token in its header.
+    pub async fn by_header(request: &Request) -> Result<Self> {
+        Self::by_presented(request, token_in_header(request)).await
+    }
 
-    fn deref(&self) -> &AccessToken {
-        &self.token
+    /// Authorizes a request by the token that it was found to present. All tokens are judged here.
+    pub async fn by_presented(
+        request: &Request,
+        presented: Result<PresentedToken<'_>, BearerCause>,
+    ) -> Result<Self> {
+        let state = request.data::<A::State>().ok_or_else(BearerError::no_verifier)?;
+        let presented = presented.map_err(|cause| -> ::poem::Error { A::refuse(state, cause).into() })?;
+        let accepted = A::authenticate(state, &presented).await.map_err(Into::<::poem::Error>::into)?;
+        if !S::NAME.is_empty() && !accepted.as_ref().has_scope(S::NAME) {
+            return Err(A::refuse_scope(state, &accepted, S::NAME).into());
+        }
+        A::require_more(state, &accepted).await.map_err(Into::<::poem::Error>::into)?;
+        Ok(Self { accepted, scope: PhantomData })
     }
 }
 
-impl<'a, S: Scope> ApiExtractor<'a> for Authorized<S> {
+impl<S, A: Authenticator> Deref for Authorized<S, A> {
+    type Target = A::Accepted;
+
+    fn deref(&self) -> &A::Accepted {
+        &self.accepted
+    }
+}
+
+impl<S, A: Authenticator> fmt::Debug for Authorized<S, A>
+where
+    A::Accepted: fmt::Debug,
+{
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Authorized").field(&self.accepted).finish()
+    }
+}
+
+impl<'a, S: Scope, A: Authenticator> ApiExtractor<'a> for Authorized<S, A> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
 
     type ParamType = ();
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        registry.create_security_scheme(SCHEME, security_scheme());
+        registry.create_security_scheme(SCHEME, security_scheme::<A>());
         let flow = registry.security_schemes.get_mut(SCHEME).and_then(|scheme| scheme.flows.as_mut());
         let Some(flow) = flow.and_then(|flows| flows.authorization_code.as_mut()) else { return };
         if !S::NAME.is_empty() && flow.scopes.iter().all(|scope| scope.name != S::NAME) {
@@ -111,25 +143,22 @@ impl<'a, S: Scope> ApiExtractor<'a> for Authorized<S> {
         _: &mut RequestBody,
         _: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        let bearer = Bearer::of(request).await?;
-        if !S::NAME.is_empty() {
-            bearer.require_scope(S::NAME)?;
-        }
-        Ok(Self { token: bearer.into_token(), scope: PhantomData })
+        Self::by_header(request).await
     }
 }
 
 /// The URLs are relative to the document until [`point_to_issuer`] sets them.
-fn security_scheme() -> MetaSecurityScheme {
+fn security_scheme<A: Authenticator>() -> MetaSecurityScheme {
+    let listed = |(name, description)| MetaOAuthScope { name, description: Some(description) };
     let authorization_code = MetaOAuthFlow {
         authorization_url: Some("/oauth2/authorize"),
         token_url: Some("/oauth2/token"),
         refresh_url: None,
-        scopes: Vec::new(),
+        scopes: A::listed_scopes().into_iter().map(listed).collect(),
     };
     MetaSecurityScheme {
         ty: "oauth2",
-        description: Some("An access token of the issuer, in the header `Authorization: Bearer` (RFC 6750)"),
+        description: Some(A::SCHEME_DESCRIPTION),
         name: None,
         key_in: None,
         scheme: None,

@@ -7,6 +7,7 @@ use ::poem::http::{HeaderValue, StatusCode};
 use ::poem::{IntoResponse, Response};
 use serde_json::json;
 
+use super::Challenge;
 use crate::refusal::Refusal;
 
 /// Why a request is refused.
@@ -42,6 +43,10 @@ pub struct BearerError {
 impl BearerError {
     pub(super) fn new(realm: Arc<str>, cause: BearerCause) -> Self {
         Self { realm, cause }
+    }
+
+    pub(super) fn no_verifier() -> Self {
+        Self::new(Arc::from(""), BearerCause::NoVerifier)
     }
 
     /// The cause, for the log.
@@ -89,15 +94,14 @@ impl BearerError {
         if self.status().is_server_error() {
             return None;
         }
-        let mut parameters = vec![format!("Bearer realm=\"{}\"", quotable(&self.realm))];
+        let mut challenge = Challenge::new(&self.realm);
         if let Some(code) = self.error_code() {
-            parameters.push(format!("error=\"{code}\""));
-            parameters.push(format!("error_description=\"{}\"", self.description()));
+            challenge = challenge.error(code).error_description(self.description());
         }
         if let BearerCause::InsufficientScope(scope) = &self.cause {
-            parameters.push(format!("scope=\"{}\"", quotable(scope)));
+            challenge = challenge.scope(scope);
         }
-        HeaderValue::try_from(parameters.join(", ")).ok()
+        Some(challenge.header_value())
     }
 
     fn log(&self) {
@@ -112,11 +116,6 @@ impl BearerError {
             cause => tracing::info!(%cause, "a request was refused"),
         }
     }
-}
-
-/// RFC 6750 section 3 allows printable ASCII without `"` and `\` in the values.
-fn quotable(text: &str) -> String {
-    text.chars().filter(|one| matches!(one, ' '..='~') && !matches!(one, '"' | '\\')).collect()
 }
 
 impl IntoResponse for BearerError {

@@ -2,23 +2,26 @@
 //!
 //! Pass the [`Verifier`] to the routes with `.data(verifier)`. Then a plain handler takes [`Bearer`], and a
 //! poem-openapi operation takes [`Authorized`], whose type names the required scope both for the check and
-//! for the document. The token is read from the `Authorization` header only, because a token in a URL ends up
+//! for the document. A service that asks more of a token has an [`Authenticator`] of its own, and the same
+//! [`Authorized`] on top. The token is read from the `Authorization` header only, because a token in a URL ends up
 //! in logs (RFC 9700 section 4.3.2).
 
+mod authenticator;
 mod authorized;
 mod bearer_error;
+mod challenge;
 
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use ::poem::http::HeaderMap;
-use ::poem::http::header::AUTHORIZATION;
 use ::poem::{FromRequest, Request, RequestBody, Result};
 
+pub use self::authenticator::{Authenticator, presented_by, token_in_header};
 pub use self::authorized::{AnyScope, Authorized, Scope, Scoped, point_to_issuer};
 pub use self::bearer_error::{BearerCause, BearerError};
+pub use self::challenge::Challenge;
 use crate::access_token::AccessToken;
-use crate::policy::Audience;
 use crate::verifier::Verifier;
 
 /// The access token of a request, for plain poem handlers.
@@ -33,25 +36,19 @@ use crate::verifier::Verifier;
 ///     Ok(format!("hello {}", token.sub))
 /// }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Bearer {
     token: Arc<AccessToken>,
-    realm: Arc<str>,
+    verifier: Verifier,
 }
 
 impl Bearer {
     /// The verified token of this request, or the error response of RFC 6750 section 3.
     pub async fn of(request: &Request) -> Result<Self, BearerError> {
-        let Some(verifier) = request.data::<Verifier>() else {
-            return Err(BearerError::new(Arc::from(""), BearerCause::NoVerifier));
-        };
-        let realm = realm(verifier);
-        let refuse = |cause| BearerError::new(Arc::clone(&realm), cause);
-        let token = credentials(request.headers()).map_err(refuse)?;
-        match verifier.verify(token).await {
-            Ok(token) => Ok(Self { token, realm }),
-            Err(refusal) => Err(refuse(BearerCause::Token(refusal))),
-        }
+        let verifier = request.data::<Verifier>().ok_or_else(BearerError::no_verifier)?;
+        let presented = token_in_header(request).map_err(|cause| Verifier::refuse(verifier, cause))?;
+        let token = Verifier::authenticate(verifier, &presented).await?;
+        Ok(Self { token, verifier: verifier.clone() })
     }
 
     /// Refuses with `insufficient_scope` when the token does not grant `scope`.
@@ -59,13 +56,18 @@ impl Bearer {
         if self.has_scope(scope) {
             return Ok(());
         }
-        let cause = BearerCause::InsufficientScope(scope.to_owned());
-        Err(BearerError::new(Arc::clone(&self.realm), cause))
+        Err(Verifier::refuse(&self.verifier, BearerCause::InsufficientScope(scope.to_owned())))
     }
 
     /// The verified token, for callers that keep it.
     pub fn into_token(self) -> Arc<AccessToken> {
         self.token
+    }
+}
+
+impl fmt::Debug for Bearer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Bearer").field(&self.token).finish()
     }
 }
 
@@ -81,30 +83,4 @@ impl<'a> FromRequest<'a> for Bearer {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
         Ok(Self::of(request).await?)
     }
-}
-
-/// The realm in `WWW-Authenticate`: the audience, if the policy has one, else the issuer.
-fn realm(verifier: &Verifier) -> Arc<str> {
-    let policy = verifier.policy();
-    match &policy.audience {
-        Audience::Contains(audience) => Arc::from(audience.as_str()),
-        Audience::CheckedByCaller => Arc::from(policy.issuer.as_str()),
-    }
-}
-
-/// The token in `Authorization: Bearer <token>` (RFC 6750 section 2.1, RFC 9110 section 11.4).
-fn credentials(headers: &HeaderMap) -> Result<&str, BearerCause> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let Some(value) = values.next() else { return Err(BearerCause::NoCredentials) };
-    if values.next().is_some() {
-        return Err(BearerCause::InvalidRequest("there is more than one Authorization header"));
-    }
-    let value =
-        value.to_str().map_err(|_| BearerCause::InvalidRequest("the Authorization header is not ASCII"))?;
-    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-    if !scheme.eq_ignore_ascii_case("Bearer") {
-        return Err(BearerCause::NoCredentials);
-    }
-    // Only spaces may follow the scheme. An empty or malformed rest is refused as an invalid token.
-    Ok(token.trim_start_matches(' '))
 }

@@ -1,14 +1,16 @@
 //! Tests bearer tokens in poem, and the error responses of RFC 6750.
 
+use std::sync::Arc;
+
 use poem::http::{HeaderValue, StatusCode};
 use poem::{Endpoint, EndpointExt, Request, Response, Route, get, handler};
 use poem_openapi::payload::PlainText;
 use poem_openapi::{OpenApi, OpenApiService};
 use postern_token_verifier::poem::{
-    Authorized, Bearer, BearerCause, BearerError, Scope, Scoped, point_to_issuer,
+    Authenticator, Authorized, Bearer, BearerCause, BearerError, Scope, Scoped, point_to_issuer,
 };
 use postern_token_verifier::testing::Issuer;
-use postern_token_verifier::{LocalKeys, Refusal, Verifier};
+use postern_token_verifier::{AccessToken, LocalKeys, PresentedToken, Refusal, Verifier};
 use serde_json::{Value, json};
 
 use crate::support::AUDIENCE;
@@ -37,6 +39,51 @@ impl Api {
     #[oai(path = "/open", method = "get")]
     async fn open(&self) -> PlainText<&'static str> {
         PlainText("open")
+    }
+
+    #[oai(path = "/presented", method = "get")]
+    async fn presented(&self, token: Authorized<TasksRead, Unrevoked>) -> PlainText<String> {
+        PlainText(token.into_token().1)
+    }
+}
+
+/// Refuses the tokens of a client that was shut out, and shows what was presented.
+struct Unrevoked;
+
+struct Accepted(Arc<AccessToken>, String);
+
+impl AsRef<AccessToken> for Accepted {
+    fn as_ref(&self) -> &AccessToken {
+        &self.0
+    }
+}
+
+impl Authenticator for Unrevoked {
+    type State = Verifier;
+    type Accepted = Accepted;
+    type Error = BearerError;
+
+    async fn authenticate(
+        verifier: &Verifier,
+        presented: &PresentedToken<'_>,
+    ) -> Result<Accepted, BearerError> {
+        let token = Verifier::authenticate(verifier, presented).await?;
+        Ok(Accepted(token, format!("{presented:?} {}", presented.uri)))
+    }
+
+    async fn require_more(verifier: &Verifier, accepted: &Accepted) -> Result<(), BearerError> {
+        if accepted.0.sub != "revoked" {
+            return Ok(());
+        }
+        Err(Self::refuse(verifier, BearerCause::InvalidRequest("revoked")))
+    }
+
+    fn refuse(verifier: &Verifier, cause: BearerCause) -> BearerError {
+        Verifier::refuse(verifier, cause)
+    }
+
+    fn refuse_scope(verifier: &Verifier, accepted: &Accepted, scope: &'static str) -> BearerError {
+        Verifier::refuse_scope(verifier, &accepted.0, scope)
     }
 }
 
@@ -246,6 +293,30 @@ async fn routes_without_a_verifier_let_nobody_through() {
     let (status, challenge, problem) = parts(response).await;
     assert_eq!((status, challenge), (StatusCode::INTERNAL_SERVER_ERROR, None));
     assert_eq!(problem["type"], "urn:postern:problem:internal");
+}
+
+#[tokio::test]
+async fn a_service_can_ask_more_of_a_token() {
+    let service = Service::new();
+    let token = service.issuer.token(AUDIENCE, "tasks:read");
+    let accepted = service.get_with("/api/presented?q=1", &token).await;
+    assert_eq!(accepted.status(), StatusCode::OK);
+    let shown = accepted.into_body().into_string().await.unwrap();
+    assert!(!shown.contains(&token), "{shown}");
+    assert_eq!(
+        shown,
+        "PresentedToken { scheme: Bearer, method: \"GET\", path: \"/presented\", .. } /presented?q=1"
+    );
+    let mut revoked = service.issuer.claims(AUDIENCE);
+    revoked["sub"] = json!("revoked");
+    // The scope is judged first.
+    let (status, _, _) =
+        parts(service.get_with("/api/presented", &service.issuer.sign(&revoked)).await).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    revoked["scope"] = json!("tasks:read");
+    let (status, _, problem) =
+        parts(service.get_with("/api/presented", &service.issuer.sign(&revoked)).await).await;
+    assert_eq!((status, &problem["detail"]), (StatusCode::BAD_REQUEST, &json!("revoked")));
 }
 
 #[tokio::test]

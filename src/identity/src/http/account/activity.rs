@@ -5,15 +5,10 @@ use poem::Request;
 use poem_openapi::{Object, OpenApi, param::Query, types::Example};
 use postern_service::problem::{MALFORMED, Problem, Problems};
 
-use super::require_account_token;
 use crate::{
     App,
     accounts::activity::{self, ActivityCursor, ActivityEvent},
-    http::{
-        bearer::{AccountScope, RequiredScope},
-        no_store_json::NoStoreJson,
-        request_context,
-    },
+    http::{no_store_json::NoStoreJson, presented_token::AccountToken, request_context},
     readable,
 };
 
@@ -108,7 +103,7 @@ impl ActivityApi {
     async fn list(
         &self,
         request: &Request,
-        bearer: RequiredScope<AccountScope>,
+        token: AccountToken,
         /// `before` of the answer that came before this one.
         #[oai(validator(max_length = 100))]
         before: Query<Option<String>>,
@@ -116,7 +111,6 @@ impl ActivityApi {
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
         limit: Query<Option<u32>>,
     ) -> Result<NoStoreJson<OwnActivity>, Problems<400, 401, 403, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
         let before = before.0.as_deref().map(parse_cursor).transpose()?;
         let limit = u64::from(limit.0.unwrap_or(DEFAULT_LIMIT));
         let found = activity::list(&self.app, &token.user, before, limit).await?;

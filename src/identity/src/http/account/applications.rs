@@ -8,13 +8,7 @@ use postern_service::problem::{NOT_FOUND, Problem, Problems};
 use crate::{
     App,
     accounts::applications,
-    http::{
-        account::require_account_token,
-        auth::write_problem,
-        bearer::{AccountScope, RequiredScope},
-        no_store_json::NoStoreJson,
-        request_context,
-    },
+    http::{auth::write_problem, no_store_json::NoStoreJson, presented_token::AccountToken, request_context},
 };
 
 pub struct ApplicationsApi {
@@ -87,11 +81,7 @@ impl Example for Removed {
 impl ApplicationsApi {
     /// What was let in
     #[oai(path = "/applications", method = "get", operation_id = "applications_list")]
-    async fn list(
-        &self,
-        bearer: RequiredScope<AccountScope>,
-    ) -> Result<NoStoreJson<Applications>, Problems<401, 403, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
+    async fn list(&self, token: AccountToken) -> Result<NoStoreJson<Applications>, Problems<401, 403, 503>> {
         let found = applications::list(&self.app, &token.user).await?;
         let applications = found.into_iter().map(|one| Application {
             client_id: one.client_id,
@@ -110,10 +100,9 @@ impl ApplicationsApi {
     async fn remove(
         &self,
         request: &Request,
-        bearer: RequiredScope<AccountScope>,
+        token: AccountToken,
         client_id: Path<String>,
     ) -> Result<NoStoreJson<Removed>, Problems<401, 403, 404, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
         if !applications::remove(
             &self.app,
             token.principal(),

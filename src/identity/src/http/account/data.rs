@@ -10,14 +10,14 @@ use poem_openapi::{
 use postern_service::problem::Problems;
 use serde_json::Value;
 
-use super::{count_change, require_account_token, require_recent_authentication};
+use super::count_change;
 use crate::{
     App,
     accounts::{deletion, export},
     http::{
         auth::account_problem,
-        bearer::{AccountScope, RequiredScope},
         no_store_json::NoStoreJson,
+        presented_token::{AccountToken, RecentAuthentication},
         request_context,
     },
 };
@@ -76,10 +76,8 @@ impl DataApi {
     async fn export(
         &self,
         request: &Request,
-        bearer: RequiredScope<AccountScope>,
+        token: AccountToken<RecentAuthentication>,
     ) -> Result<ExportResponse, Problems<401, 403, 429, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
-        require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let document = export::document(&self.app, token.principal(), &request_context(&self.app, request))
             .await
@@ -96,10 +94,8 @@ impl DataApi {
     async fn close(
         &self,
         request: &Request,
-        bearer: RequiredScope<AccountScope>,
+        token: AccountToken<RecentAuthentication>,
     ) -> Result<NoStoreJson<AccountClosed>, Problems<401, 403, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
-        require_recent_authentication(&self.app, &token).await?;
         let context = request_context(&self.app, request);
         let deletion_at =
             deletion::close(&self.app, token.principal(), &context).await.map_err(account_problem)?;

@@ -5,14 +5,14 @@ use poem::Request;
 use poem_openapi::{Object, OpenApi, types::Example};
 use postern_service::{body::Json, problem::Problems};
 
-use super::{count_change, require_account_token, require_recent_authentication};
+use super::count_change;
 use crate::{
     App,
     accounts::email_change,
     http::{
         auth::{Sent, account_problem},
-        bearer::{AccountScope, RequiredScope},
         no_store_json::NoStoreJson,
+        presented_token::{AccountToken, RecentAuthentication},
         request_context,
     },
 };
@@ -83,11 +83,9 @@ impl EmailApi {
     async fn change(
         &self,
         request: &Request,
-        bearer: RequiredScope<AccountScope>,
+        token: AccountToken<RecentAuthentication>,
         body: Json<EmailRequest>,
     ) -> Result<NoStoreJson<Sent>, Problems<400, 401, 403, 429, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
-        require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let context = request_context(&self.app, request);
         email_change::request(&self.app, token.principal(), &body.0.email, &context)
@@ -105,11 +103,9 @@ impl EmailApi {
     async fn confirm(
         &self,
         request: &Request,
-        bearer: RequiredScope<AccountScope>,
+        token: AccountToken<RecentAuthentication>,
         body: Json<ConfirmRequest>,
     ) -> Result<NoStoreJson<Confirmed>, Problems<400, 401, 403, 429, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
-        require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let email = email_change::confirm(
             &self.app,

@@ -15,13 +15,13 @@ use postern_service::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{count_change, credential_change, require_account_token, require_recent_authentication};
+use super::{count_change, credential_change};
 use crate::{
     App,
     http::{
         auth::login_problem,
-        bearer::{AccountScope, RequiredScope},
         no_store_json::NoStoreJson,
+        presented_token::{AccountToken, RecentAuthentication},
         request_context,
     },
     login::passkey::enrolment::{self, PasskeyError, PasskeyRow},
@@ -152,11 +152,7 @@ impl Example for PasskeyName {
 impl PasskeysApi {
     /// The passkeys that are set up
     #[oai(path = "/passkeys", method = "get", operation_id = "passkeys_list")]
-    async fn list(
-        &self,
-        bearer: RequiredScope<AccountScope>,
-    ) -> Result<NoStoreJson<OwnPasskeys>, Problems<401, 403, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
+    async fn list(&self, token: AccountToken) -> Result<NoStoreJson<OwnPasskeys>, Problems<401, 403, 503>> {
         Ok(NoStoreJson(self.list_of_user(&token.user).await?))
     }
 
@@ -168,10 +164,8 @@ impl PasskeysApi {
     async fn begin(
         &self,
         request: &Request,
-        bearer: RequiredScope<AccountScope>,
+        token: AccountToken<RecentAuthentication>,
     ) -> Result<NoStoreJson<PasskeyOptions>, Problems<401, 403, 404, 409, 429, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
-        require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let options = enrolment::begin(&self.app, token.principal(), &request_context(&self.app, request))
             .await
@@ -186,11 +180,9 @@ impl PasskeysApi {
     async fn confirm(
         &self,
         request: &Request,
-        bearer: RequiredScope<AccountScope>,
+        token: AccountToken<RecentAuthentication>,
         body: Json<NewPasskey>,
     ) -> Result<NoStoreJson<OwnPasskey>, Problems<400, 401, 403, 404, 409, 429, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
-        require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let NewPasskey { credential, name, end_other_sessions } = body.0;
         let context = request_context(&self.app, request);
@@ -208,11 +200,10 @@ impl PasskeysApi {
     async fn rename(
         &self,
         request: &Request,
-        bearer: RequiredScope<AccountScope>,
+        token: AccountToken,
         id: Path<Uuid>,
         body: Json<PasskeyName>,
     ) -> Result<NoStoreJson<OwnPasskeys>, Problems<400, 401, 403, 404, 429, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
         count_change(&self.app, &token).await?;
         enrolment::rename(
             &self.app,
@@ -234,13 +225,11 @@ impl PasskeysApi {
     async fn remove(
         &self,
         request: &Request,
-        bearer: RequiredScope<AccountScope>,
+        token: AccountToken<RecentAuthentication>,
         id: Path<Uuid>,
         /// Whether every other session, and every grant but this session's, ends with it; true if left out.
         end_other_sessions: Query<Option<bool>>,
     ) -> Result<NoStoreJson<OwnPasskeys>, Problems<400, 401, 403, 404, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
-        require_recent_authentication(&self.app, &token).await?;
         let context = request_context(&self.app, request);
         let change = credential_change(&token, end_other_sessions.0, &context);
         enrolment::remove(&self.app, change, id.0).await.map_err(passkey_problem)?;

@@ -5,14 +5,14 @@ use poem::Request;
 use poem_openapi::{Object, OpenApi, types::Example};
 use postern_service::{body::Json, problem::Problems};
 
-use super::{count_change, credential_change, require_account_token, require_recent_authentication};
+use super::{count_change, credential_change};
 use crate::{
     App,
     accounts::password,
     http::{
         auth::account_problem,
-        bearer::{AccountScope, RequiredScope},
         no_store_json::NoStoreJson,
+        presented_token::{AccountToken, RecentAuthentication},
         request_context,
     },
 };
@@ -68,11 +68,9 @@ impl PasswordApi {
     async fn set(
         &self,
         request: &Request,
-        bearer: RequiredScope<AccountScope>,
+        token: AccountToken<RecentAuthentication>,
         body: Json<PasswordRequest>,
     ) -> Result<NoStoreJson<PasswordSet>, Problems<400, 401, 403, 429, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
-        require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let PasswordRequest { password, end_other_sessions } = body.0;
         let context = request_context(&self.app, request);

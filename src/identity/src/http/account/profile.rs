@@ -5,16 +5,16 @@ use poem::Request;
 use poem_openapi::OpenApi;
 use postern_service::{body::Json, problem::Problems};
 
-use super::{count_change, require_account_token};
+use super::count_change;
 use crate::{
     App,
     accounts::profile,
     claims::{self, ClaimReader},
     http::{
         auth::account_problem,
-        bearer::{AccountScope, RequiredScope},
         claims::{Claims, ProfileRequest},
         no_store_json::NoStoreJson,
+        presented_token::AccountToken,
         request_context,
     },
 };
@@ -35,11 +35,7 @@ impl ProfileApi {
     ///
     /// All claims, whatever scopes the token has.
     #[oai(path = "/profile", method = "get", operation_id = "profile")]
-    async fn show(
-        &self,
-        bearer: RequiredScope<AccountScope>,
-    ) -> Result<NoStoreJson<Claims>, Problems<401, 403, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
+    async fn show(&self, token: AccountToken) -> Result<NoStoreJson<Claims>, Problems<401, 403, 503>> {
         Ok(NoStoreJson(Claims(claims::released(&token.user, ClaimReader::User)?)))
     }
 
@@ -51,10 +47,9 @@ impl ProfileApi {
     async fn change(
         &self,
         request: &Request,
-        bearer: RequiredScope<AccountScope>,
+        token: AccountToken,
         body: Json<ProfileRequest>,
     ) -> Result<NoStoreJson<Claims>, Problems<400, 401, 403, 429, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
         count_change(&self.app, &token).await?;
         let changed =
             profile::change(&self.app, token.principal(), body.0.0, &request_context(&self.app, request))

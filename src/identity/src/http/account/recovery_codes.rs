@@ -4,14 +4,14 @@ use poem::Request;
 use poem_openapi::{Object, OpenApi, param::Query, types::Example};
 use postern_service::problem::Problems;
 
-use super::{count_change, credential_change, require_account_token, require_recent_authentication};
+use super::{count_change, credential_change};
 use crate::{
     App,
     accounts::recovery_codes,
     http::{
         auth::account_problem,
-        bearer::{AccountScope, RequiredScope},
         no_store_json::NoStoreJson,
+        presented_token::{AccountToken, RecentAuthentication},
         request_context,
     },
     login::recovery_code,
@@ -59,11 +59,7 @@ impl Example for NewCodes {
 impl RecoveryCodesApi {
     /// How many recovery codes still work
     #[oai(path = "/recovery-codes", method = "get", operation_id = "recovery_codes_left")]
-    async fn left(
-        &self,
-        bearer: RequiredScope<AccountScope>,
-    ) -> Result<NoStoreJson<CodesLeft>, Problems<401, 403, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
+    async fn left(&self, token: AccountToken) -> Result<NoStoreJson<CodesLeft>, Problems<401, 403, 503>> {
         Ok(NoStoreJson(CodesLeft { left: recovery_code::remaining(&self.app, &token.user).await? }))
     }
 
@@ -76,12 +72,10 @@ impl RecoveryCodesApi {
     async fn renew(
         &self,
         request: &Request,
-        bearer: RequiredScope<AccountScope>,
+        token: AccountToken<RecentAuthentication>,
         /// Whether every other session, and every grant but this session's, ends with it; true if left out.
         end_other_sessions: Query<Option<bool>>,
     ) -> Result<NoStoreJson<NewCodes>, Problems<400, 401, 403, 409, 429, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
-        require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let context = request_context(&self.app, request);
         let change = credential_change(&token, end_other_sessions.0, &context);

@@ -11,13 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     App,
-    http::{
-        account::require_account_token,
-        auth::write_problem,
-        bearer::{AccountScope, RequiredScope},
-        no_store_json::NoStoreJson,
-        request_context,
-    },
+    http::{auth::write_problem, no_store_json::NoStoreJson, presented_token::AccountToken, request_context},
     sessions::{self, Session},
 };
 
@@ -125,11 +119,7 @@ impl Example for Ended {
 impl SessionsApi {
     /// Where one is signed in
     #[oai(path = "/sessions", method = "get", operation_id = "sessions_list")]
-    async fn list(
-        &self,
-        bearer: RequiredScope<AccountScope>,
-    ) -> Result<NoStoreJson<OwnSessions>, Problems<401, 403, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
+    async fn list(&self, token: AccountToken) -> Result<NoStoreJson<OwnSessions>, Problems<401, 403, 503>> {
         let live = sessions::live_of_user(&self.app, token.user.id).await?;
         let sessions =
             live.into_iter().map(|session| OwnSession::from_session(session, token.grant.sid)).collect();
@@ -141,9 +131,8 @@ impl SessionsApi {
     async fn end_others(
         &self,
         request: &Request,
-        bearer: RequiredScope<AccountScope>,
+        token: AccountToken,
     ) -> Result<NoStoreJson<Ended>, Problems<401, 403, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
         let ended = sessions::end_others(&self.app, token.principal(), &request_context(&self.app, request))
             .await
             .map_err(write_problem)?;
@@ -157,10 +146,9 @@ impl SessionsApi {
     async fn end(
         &self,
         request: &Request,
-        bearer: RequiredScope<AccountScope>,
+        token: AccountToken,
         sid: Path<Uuid>,
     ) -> Result<NoStoreJson<Ended>, Problems<400, 401, 403, 404, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
         let ended =
             sessions::end_own(&self.app, token.principal(), sid.0, &request_context(&self.app, request))
                 .await;

@@ -13,10 +13,10 @@ use postern_service::{
 use crate::{
     App,
     http::{
-        account::{count_change, credential_change, require_account_token, require_recent_authentication},
+        account::{count_change, credential_change},
         auth::session_ended_problem,
-        bearer::{AccountScope, RequiredScope},
         no_store_json::NoStoreJson,
+        presented_token::{AccountToken, RecentAuthentication},
         request_context,
     },
     login::{
@@ -108,11 +108,7 @@ impl Example for TotpConfirmation {
 impl TotpApi {
     /// Whether an authenticator is set up
     #[oai(path = "/totp", method = "get", operation_id = "totp_status")]
-    async fn status(
-        &self,
-        bearer: RequiredScope<AccountScope>,
-    ) -> Result<NoStoreJson<TotpStatus>, Problems<401, 403, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
+    async fn status(&self, token: AccountToken) -> Result<NoStoreJson<TotpStatus>, Problems<401, 403, 503>> {
         Ok(NoStoreJson(self.status_of(&token).await?))
     }
 
@@ -123,10 +119,8 @@ impl TotpApi {
     async fn begin(
         &self,
         request: &Request,
-        bearer: RequiredScope<AccountScope>,
+        token: AccountToken<RecentAuthentication>,
     ) -> Result<NoStoreJson<TotpEnrolment>, Problems<401, 403, 409, 429, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
-        require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let enrolment =
             totp::begin_enrolment(&self.app, token.principal(), &request_context(&self.app, request))
@@ -142,11 +136,9 @@ impl TotpApi {
     async fn confirm(
         &self,
         request: &Request,
-        bearer: RequiredScope<AccountScope>,
+        token: AccountToken<RecentAuthentication>,
         body: Json<TotpConfirmation>,
     ) -> Result<NoStoreJson<TotpStatus>, Problems<400, 401, 403, 409, 429, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
-        require_recent_authentication(&self.app, &token).await?;
         count_change(&self.app, &token).await?;
         let TotpConfirmation { code, end_other_sessions } = body.0;
         let context = request_context(&self.app, request);
@@ -163,12 +155,10 @@ impl TotpApi {
     async fn remove(
         &self,
         request: &Request,
-        bearer: RequiredScope<AccountScope>,
+        token: AccountToken<RecentAuthentication>,
         /// Whether every other session, and every grant but this session's, ends with it; true if left out.
         end_other_sessions: Query<Option<bool>>,
     ) -> Result<NoStoreJson<TotpStatus>, Problems<400, 401, 403, 503>> {
-        let token = require_account_token(&self.app, bearer).await?;
-        require_recent_authentication(&self.app, &token).await?;
         let context = request_context(&self.app, request);
         let change = credential_change(&token, end_other_sessions.0, &context);
         totp::remove(&self.app, change).await.map_err(totp_problem)?;

@@ -5,20 +5,22 @@
 
 use std::time::Duration;
 
-use poem::http::{HeaderValue, StatusCode};
+use poem::http::StatusCode;
 use postern_service::{
     clock::Timestamp,
     problem::{self, Problem, ProblemKind},
 };
-use postern_token_verifier::Refusal;
+use postern_token_verifier::{Refusal, poem::BearerCause};
 
-use super::super::error::OAuthError;
+use super::super::{error::OAuthError, presented_token::TokenRefused};
 use crate::{
     accounts::AccountError,
     keys::SignError,
-    login::{LoginError, policy::AuthenticationRequirement},
+    login::LoginError,
     sessions::{SessionEnded, WriteError},
-    tokens::{IssueError, ScopeError, TokenError, access_token::BearerError, revocation::RevocationError},
+    tokens::{
+        IssueError, ScopeError, TokenError, access_token::AccessTokenError, revocation::RevocationError,
+    },
     users::InvalidEmail,
 };
 
@@ -174,7 +176,7 @@ pub(super) fn invalid_client() -> Problem {
     Problem::new(INVALID_CLIENT)
 }
 
-pub(in crate::http) fn not_first_party() -> Problem {
+pub(super) fn not_first_party() -> Problem {
     Problem::new(NOT_FIRST_PARTY)
 }
 
@@ -223,50 +225,44 @@ pub(super) fn revocation_problem(cause: RevocationError) -> Problem {
     }
 }
 
-/// RFC 6750 section 3.1: without a token the challenge names no error.
-pub(super) fn missing_token() -> Problem {
-    Problem::new(problem::UNAUTHENTICATED)
-        .www_authenticate(HeaderValue::from_static("Bearer realm=\"Postern\""))
-}
-
-pub(super) fn malformed_authorization_header() -> Problem {
-    Problem::new(problem::MALFORMED)
-        .detail("the Authorization header is not one Bearer token")
-        .www_authenticate(HeaderValue::from_static("Bearer realm=\"Postern\", error=\"invalid_request\""))
-}
-
-/// Maps the causes for which an access token is refused.
-pub(in crate::http) fn bearer_problem(cause: BearerError) -> Problem {
-    match cause {
-        BearerError::Database(cause) => cause.into(),
-        BearerError::InvalidToken(Refusal::KeysUnavailable) => Problem::unavailable(&cause, RETRY_DELAY),
-        BearerError::InsufficientScope { scope, ref advice, .. } => {
+/// Maps the causes for which a request is refused because of its access token.
+impl From<TokenRefused> for Problem {
+    fn from(cause: TokenRefused) -> Self {
+        use AccessTokenError as E;
+        use TokenRefused as R;
+        let challenge = cause.challenge(None);
+        let refused = |kind| {
             tracing::info!(%cause, "access token refused");
-            let needed = format!("the scope `{scope}` is needed");
-            let detail =
-                advice.as_ref().map_or_else(|| needed.clone(), |advice| format!("{needed}: {advice}"));
-            Problem::new(INSUFFICIENT_SCOPE)
-                .detail(detail)
-                .www_authenticate(challenge(&format!("error=\"insufficient_scope\", scope=\"{scope}\"")))
-        }
-        cause => {
-            tracing::info!(%cause, "access token refused");
-            match cause {
-                BearerError::AudienceNotIssuerOnly { .. } => invalid_token().detail(NOT_FOR_ISSUER_ALONE),
-                _ => invalid_token(),
+            Self::new(kind).www_authenticate(challenge.clone())
+        };
+        match cause {
+            R::Presentation(BearerCause::InvalidRequest(_)) => Self::new(problem::MALFORMED)
+                .detail("the Authorization header is not one Bearer token")
+                .www_authenticate(challenge),
+            R::Presentation(_) => Self::new(problem::UNAUTHENTICATED).www_authenticate(challenge),
+            R::Token(E::Database(cause)) => cause.into(),
+            R::Token(E::InvalidToken(Refusal::KeysUnavailable)) => Self::unavailable(&cause, RETRY_DELAY),
+            R::Token(E::NotFirstParty { .. }) => not_first_party(),
+            R::Token(E::AudienceNotIssuerOnly { .. }) => refused(INVALID_TOKEN).detail(NOT_FOR_ISSUER_ALONE),
+            R::Token(_) => refused(INVALID_TOKEN),
+            R::InsufficientScope { scope, ref advice, .. } => {
+                let needed = format!("the scope `{scope}` is needed");
+                let detail =
+                    advice.as_ref().map_or_else(|| needed.clone(), |advice| format!("{needed}: {advice}"));
+                refused(INSUFFICIENT_SCOPE).detail(detail)
             }
+            R::InsufficientAuthentication(_) => {
+                Self::new(INSUFFICIENT_AUTHENTICATION).www_authenticate(challenge)
+            }
+            R::Ended => Self::new(INVALID_TOKEN).www_authenticate(challenge),
+            R::Login(cause) => login_problem(cause),
         }
     }
 }
 
-/// The problem of a rejected token, with its challenge (RFC 6750 section 3.1).
-fn invalid_token() -> Problem {
-    Problem::new(INVALID_TOKEN).www_authenticate(challenge("error=\"invalid_token\""))
-}
-
 /// A grant or session that ended while the request was being looked at.
 pub(in crate::http) fn session_ended_problem(_: SessionEnded) -> Problem {
-    invalid_token()
+    TokenRefused::Ended.into()
 }
 
 /// Maps the causes for which an authorised write is not made.
@@ -275,21 +271,4 @@ pub(in crate::http) fn write_problem(cause: WriteError) -> Problem {
         WriteError::SessionEnded(cause) => session_ended_problem(cause),
         WriteError::Database(cause) => cause.into(),
     }
-}
-
-/// RFC 9470 section 3: what sign-in would be enough.
-pub(in crate::http) fn insufficient_authentication(requirement: &AuthenticationRequirement) -> Problem {
-    let mut parameters = "error=\"insufficient_user_authentication\"".to_owned();
-    if let Some(acr) = requirement.min_acr {
-        parameters = format!("{parameters}, acr_values=\"{}\"", acr.as_str());
-    }
-    if let Some(age) = requirement.max_age {
-        parameters = format!("{parameters}, max_age=\"{}\"", age.as_secs());
-    }
-    Problem::new(INSUFFICIENT_AUTHENTICATION).www_authenticate(challenge(&parameters))
-}
-
-fn challenge(parameters: &str) -> HeaderValue {
-    HeaderValue::try_from(format!("Bearer realm=\"Postern\", {parameters}"))
-        .unwrap_or(HeaderValue::from_static("Bearer realm=\"Postern\""))
 }

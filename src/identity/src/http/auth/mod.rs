@@ -31,17 +31,14 @@ use self::{
     caller::{Caller, ClientCookies},
 };
 pub(super) use self::{
-    errors::{
-        account_problem, bearer_problem, insufficient_authentication, login_problem, not_first_party,
-        session_ended_problem, write_problem,
-    },
+    errors::{account_problem, login_problem, session_ended_problem, write_problem},
     registration_and_recovery::Sent,
 };
 use super::{
-    bearer::{BearerHeader, OpenIdScope, RequiredScope},
     claims::Claims,
     no_store_json::NoStoreJson,
     oidc::client_authentication::HeaderCredentials,
+    presented_token::{IssuerToken, UserinfoToken},
     request_context,
 };
 use crate::{
@@ -55,7 +52,7 @@ use crate::{
     sessions::SessionKind,
     tokens::{
         self, RequestedTarget, SignInTargets, TokenError, TokenResponse,
-        access_token::{self, UserToken},
+        access_token::UserToken,
         api_session::{self, PendingTokenResponse},
         refresh_token::{self, RefreshTokenRequest},
     },
@@ -257,11 +254,11 @@ impl AuthApi {
         &self,
         request: &Request,
         jar: &CookieJar,
-        bearer: BearerHeader,
+        token: IssuerToken,
         body: Json<LogoutRequest>,
     ) -> Result<NoStoreJson<bodies::SignedOut>, Problems<400, 401, 403, 503>> {
         let body = body.0;
-        let UserToken { grant, user, .. } = verify_issuer_token(&self.app, bearer).await?;
+        let UserToken { grant, user, .. } = token.into_token();
         let caller = Caller::from_client_id(&self.app, request, &body.client_id)?;
         if grant.client_id != caller.client.client_id() {
             return Err(errors::invalid_client().into());
@@ -284,11 +281,8 @@ impl AuthApi {
     #[oai(path = "/me", method = "get", operation_id = "auth_me")]
     async fn me(
         &self,
-        bearer: RequiredScope<OpenIdScope>,
+        token: UserinfoToken<Problem>,
     ) -> Result<NoStoreJson<Claims>, Problems<401, 403, 503>> {
-        let token = access_token::verify_for_userinfo(&self.app, &bearer_token(bearer.0)?)
-            .await
-            .map_err(bearer_problem)?;
         Ok(NoStoreJson(Claims(token.released_claims()?)))
     }
 
@@ -380,20 +374,6 @@ fn tokens_response(
         cookies.set_refresh_token(&token);
     }
     NoStoreJson(issued.into())
-}
-
-/// The user's access token in the header, which must be for the issuer alone.
-pub(super) async fn verify_issuer_token(app: &App, bearer: BearerHeader) -> Result<UserToken, Problem> {
-    access_token::verify_for_issuer_only(app, &bearer_token(bearer)?).await.map_err(bearer_problem)
-}
-
-/// The access token in the header, not judged yet.
-fn bearer_token(bearer: BearerHeader) -> Result<String, Problem> {
-    match bearer {
-        BearerHeader::Token(token) => Ok(token),
-        BearerHeader::Absent => Err(errors::missing_token()),
-        BearerHeader::Malformed => Err(errors::malformed_authorization_header()),
-    }
 }
 
 /// A first-party client, or a refusal.

@@ -103,7 +103,7 @@ impl Metadata {
             jwks_uri: at("/.well-known/jwks.json"),
             introspection_endpoint: at("/oauth2/introspect"),
             revocation_endpoint: at("/oauth2/revoke"),
-            scopes_supported: ISSUER_SCOPES.into(),
+            scopes_supported: ISSUER_SCOPES.iter().map(|scope| scope.name).collect(),
             response_types_supported: vec!["code"],
             response_modes_supported: vec!["query"],
             grant_types_supported: vec!["authorization_code", "refresh_token", "client_credentials"],

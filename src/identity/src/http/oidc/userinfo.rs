@@ -1,34 +1,26 @@
 //! Answers `GET` and `POST /oauth2/userinfo` (OpenID Connect Core section 5.3). Leaves to `tokens` whether
 //! the access token is accepted and which claims it releases.
 
-use poem::{Request, RequestBody, http::header::CONTENT_TYPE};
+use poem::{
+    Request, RequestBody,
+    http::header::{AUTHORIZATION, CONTENT_TYPE},
+};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions, Object, OpenApi,
     registry::{MetaRequest, Registry},
 };
+use postern_token_verifier::poem::{BearerCause, presented_by, token_in_header};
 use serde::Deserialize;
 
-use crate::{
-    App,
-    http::{
-        bearer::{self, BearerHeader, OpenIdScope, RequiredScope},
-        claims::Claims,
-        error::OAuthError,
-        no_store_json::NoStoreJson,
-        oauth_form::{OAuthForm, OAuthFormParameters},
-    },
-    tokens::access_token,
+use crate::http::{
+    claims::Claims,
+    error::OAuthError,
+    no_store_json::NoStoreJson,
+    oauth_form::{OAuthForm, OAuthFormParameters},
+    presented_token::UserinfoToken,
 };
 
-pub struct UserinfoApi {
-    app: App,
-}
-
-impl UserinfoApi {
-    pub fn new(app: &App) -> Self {
-        Self { app: app.clone() }
-    }
-}
+pub struct UserinfoApi;
 
 /// The token, where it is not in the header (RFC 6750 section 2.2).
 #[derive(Default, Deserialize, Object)]
@@ -40,21 +32,27 @@ struct UserinfoRequest {
 
 impl OAuthFormParameters for UserinfoRequest {}
 
-/// A form that may be absent. A request without `Content-Type` counts as one without a form.
-struct OptionalForm(UserinfoRequest);
+/// The token in the header or in the form. A request without `Content-Type` counts as one without a form.
+struct PostedToken(UserinfoToken<OAuthError>);
 
-impl<'a> ApiExtractor<'a> for OptionalForm {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+impl<'a> ApiExtractor<'a> for PostedToken {
+    const TYPES: &'static [ApiExtractorType] =
+        &[ApiExtractorType::SecurityScheme, ApiExtractorType::RequestObject];
 
     type ParamType = ();
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        <OAuthForm<UserinfoRequest> as ApiExtractor>::register(registry);
+        UserinfoToken::<OAuthError>::register(registry);
+        OAuthForm::<UserinfoRequest>::register(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        UserinfoToken::<OAuthError>::security_schemes()
     }
 
     fn request_meta() -> Option<MetaRequest> {
-        let form = <OAuthForm<UserinfoRequest> as ApiExtractor>::request_meta()?;
+        let form = OAuthForm::<UserinfoRequest>::request_meta()?;
         Some(MetaRequest { required: false, ..form })
     }
 
@@ -63,55 +61,39 @@ impl<'a> ApiExtractor<'a> for OptionalForm {
         body: &mut RequestBody,
         options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        if !request.headers().contains_key(CONTENT_TYPE) {
-            return Ok(Self(UserinfoRequest::default()));
-        }
-        let form = OAuthForm::from_request(request, body, options).await?;
-        Ok(Self(form.0))
+        let in_form = if request.headers().contains_key(CONTENT_TYPE) {
+            OAuthForm::<UserinfoRequest>::from_request(request, body, options).await?.0.access_token
+        } else {
+            None
+        };
+        let presented = match &in_form {
+            None => token_in_header(request),
+            // RFC 6750 section 2: "Clients MUST NOT use more than one method".
+            Some(_) if request.headers().contains_key(AUTHORIZATION) => {
+                Err(BearerCause::InvalidRequest("more than one access token"))
+            }
+            Some(token) => Ok(presented_by(request, token)),
+        };
+        Ok(Self(UserinfoToken::by_presented(request, presented).await?))
     }
 }
 
+#[expect(clippy::unused_async, reason = "poem-openapi wants every operation to be async")]
 #[OpenApi(prefix_path = "/oauth2", tag = "super::super::Tag::Protocol")]
 impl UserinfoApi {
     /// Claims of the user
     ///
     /// OpenID Connect Core section 5.3. Needs an access token with the scope `openid`, whomever it is for.
     #[oai(path = "/userinfo", method = "get", operation_id = "userinfo")]
-    async fn get(&self, header: RequiredScope<OpenIdScope>) -> Result<NoStoreJson<Claims>, OAuthError> {
-        self.claims_response(header.0, None).await
+    async fn get(&self, token: UserinfoToken<OAuthError>) -> Result<NoStoreJson<Claims>, OAuthError> {
+        Ok(NoStoreJson(Claims(token.released_claims()?)))
     }
 
     /// Claims of the user, by POST
     ///
     /// The same, with the access token in the header or in the form.
     #[oai(path = "/userinfo", method = "post", operation_id = "userinfo_post")]
-    async fn post(
-        &self,
-        header: RequiredScope<OpenIdScope>,
-        form: OptionalForm,
-    ) -> Result<NoStoreJson<Claims>, OAuthError> {
-        self.claims_response(header.0, form.0.access_token).await
-    }
-}
-
-impl UserinfoApi {
-    async fn claims_response(
-        &self,
-        header: BearerHeader,
-        form: Option<String>,
-    ) -> Result<NoStoreJson<Claims>, OAuthError> {
-        let token = match (header, form) {
-            // RFC 6750 section 2: "Clients MUST NOT use more than one method".
-            (BearerHeader::Token(_) | BearerHeader::Malformed, Some(_)) => {
-                return Err(bearer::invalid_request("more than one access token"));
-            }
-            (BearerHeader::Token(token), None) | (BearerHeader::Absent, Some(token)) => token,
-            (BearerHeader::Malformed, None) => {
-                return Err(bearer::invalid_request("the Authorization header is not one Bearer token"));
-            }
-            (BearerHeader::Absent, None) => return Err(bearer::missing_token()),
-        };
-        let token = access_token::verify_for_userinfo(&self.app, &token).await?;
-        Ok(NoStoreJson(Claims(token.released_claims()?)))
+    async fn post(&self, token: PostedToken) -> Result<NoStoreJson<Claims>, OAuthError> {
+        Ok(NoStoreJson(Claims(token.0.released_claims()?)))
     }
 }
