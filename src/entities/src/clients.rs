@@ -1,5 +1,6 @@
 //! Defines the table `clients`: a client (RFC 6749 section 2).
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -45,9 +46,9 @@ pub struct Model {
     pub policy_uri: Option<String>,
     pub tos_uri: Option<String>,
     /// Set while the client may not request anything.
-    pub disabled_at: Option<i64>,
-    pub created_at: i64,
-    pub updated_at: i64,
+    pub disabled_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

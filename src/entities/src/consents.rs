@@ -1,6 +1,7 @@
 //! Defines the table `consents`: the scopes that a user has allowed a client, remembered for later
 //! requests.
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -12,7 +13,7 @@ pub struct Model {
     pub client_id: String,
     /// All scopes allowed so far, separated by spaces.
     pub scope: String,
-    pub granted_at: i64,
+    pub granted_at: Timestamp,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,6 +1,7 @@
 //! Defines the table `grants`: one completed authorization or API sign-in. Codes, refresh tokens and
 //! access tokens belong to a grant.
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -19,17 +20,17 @@ pub struct Model {
     #[sea_orm(column_type = "JsonBinary")]
     pub resources: Json,
     /// Copied from the session when the grant was made.
-    pub auth_time: Option<i64>,
+    pub auth_time: Option<Timestamp>,
     /// Copied from the session when the grant was made.
     pub acr: Option<String>,
     /// Copied from the session when the grant was made.
     #[sea_orm(column_type = "JsonBinary")]
     pub amr: Json,
-    pub created_at: i64,
+    pub created_at: Timestamp,
     /// Absolute end of the grant, its codes and its tokens.
-    pub expires_at: i64,
+    pub expires_at: Timestamp,
     /// Set once; ends the grant, its codes and its tokens.
-    pub revoked_at: Option<i64>,
+    pub revoked_at: Option<Timestamp>,
     /// The rule or the person that ended the grant.
     pub revoked_because: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! Defines the provider's tables as sea-orm types, and nothing else.
 //!
-//! Times (columns that end in `_at`, and `auth_time`) are microseconds since the epoch. Columns that end in
+//! Times are a [`Timestamp`](postern_service::clock::Timestamp). Columns that end in
 //! `_hash` are SHA-256, in `_mac` HMAC-SHA-256 under a server key, in `_sealed` AES-256-GCM bound to the row.
 //!
 //! No relation is declared: the query that reads several tables names its joins itself.

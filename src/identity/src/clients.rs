@@ -168,8 +168,7 @@ impl Clients {
 pub async fn load(db: &impl ConnectionTrait) -> Result<Clients, DatabaseError> {
     let mut secrets: HashMap<String, Vec<_>> = HashMap::new();
     for secret in client_secrets::Entity::find().all(db).await? {
-        let end = secret.expires_at.map(Timestamp::from_micros);
-        secrets.entry(secret.client_id).or_default().push((secret.secret_hash, end));
+        secrets.entry(secret.client_id).or_default().push((secret.secret_hash, secret.expires_at));
     }
     let own_grants: HashMap<String, Uuid> = grants::Entity::find()
         .filter(grants::Column::UserId.is_null())

@@ -35,7 +35,7 @@ pub async fn remember(
         user_id: Set(user_id),
         client_id: Set(client_id.to_owned()),
         scope: Set(all.to_string()),
-        granted_at: Set(write.now().micros()),
+        granted_at: Set(write.now()),
     };
     consents::Entity::insert(row)
         .on_conflict(

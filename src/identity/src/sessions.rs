@@ -137,7 +137,7 @@ async fn find_by_cookie(
     now: Timestamp,
 ) -> Result<Option<SignedInUser>, DatabaseError> {
     let idle_since = now - core.config.session.idle_lifetime.duration();
-    let values = [crypto::token_hash(cookie_secret).into(), now.micros().into(), idle_since.micros().into()];
+    let values = [crypto::token_hash(cookie_secret).into(), now.into(), idle_since.into()];
     let live = Statement::from_sql_and_values(core.db.backend(), LIVE_SESSION_SQL, values);
     let Some(row) = core.db.reader().query_one_raw(live).await? else { return Ok(None) };
     let session = Session::from_query_result(&row, "s_")?;
@@ -171,12 +171,12 @@ pub fn open(write: &Write<'_>, new: NewSession) -> OpenedSession {
         user_id: new.user_id,
         kind: new.kind.as_str().to_owned(),
         client_id: new.client_id,
-        auth_time: new.authentication.auth_time.micros(),
+        auth_time: new.authentication.auth_time,
         acr: new.authentication.acr,
         amr: json!(new.authentication.amr),
-        created_at: write.now().micros(),
-        last_seen_at: write.now().micros(),
-        expires_at: (write.now() + lifetime.duration()).micros(),
+        created_at: write.now(),
+        last_seen_at: write.now(),
+        expires_at: write.now() + lifetime.duration(),
         ended_at: None,
         ip: write.context.ip.map(|ip| ip.to_string()),
         user_agent: write.context.user_agent.clone(),
@@ -203,12 +203,12 @@ pub async fn renew(
     let cookie_secret = write.core.random.token();
     let renewed = Session {
         remembered: remembered.unwrap_or(session.remembered),
-        expires_at: renewed_expires_at(write.core, session, remembered, write.now()).micros(),
+        expires_at: renewed_expires_at(write.core, session, remembered, write.now()),
         cookie_hash: Some(crypto::token_hash(&cookie_secret)),
-        auth_time: authentication.auth_time.micros(),
+        auth_time: authentication.auth_time,
         acr: authentication.acr,
         amr: json!(authentication.amr),
-        last_seen_at: write.now().micros(),
+        last_seen_at: write.now(),
         ..session.clone()
     };
     let changed = sessions::Entity::update_many()
@@ -241,9 +241,9 @@ pub async fn renew(
 /// outlive the browser, and no later than that of a session opened now when it is not.
 fn renewed_expires_at(core: &Core, session: &Session, remembered: Option<bool>, now: Timestamp) -> Timestamp {
     let settings = &core.config.session;
-    let end = Timestamp::from_micros(session.expires_at);
+    let end = session.expires_at;
     match remembered {
-        Some(true) => end.max(Timestamp::from_micros(session.created_at) + settings.lifetime.duration()),
+        Some(true) => end.max(session.created_at + settings.lifetime.duration()),
         Some(false) => end.min(now + settings.unremembered_lifetime.duration()),
         None => end,
     }
@@ -252,12 +252,12 @@ fn renewed_expires_at(core: &Core, session: &Session, remembered: Option<bool>, 
 /// Moves the idle limit, as one statement of a write that happens anyway; none within [`TOUCH_INTERVAL`] of
 /// the last time.
 pub fn touch_session_statement(session: &Session, now: Timestamp) -> Option<UpdateStatement> {
-    let due = now - Timestamp::from_micros(session.last_seen_at) >= TOUCH_INTERVAL;
+    let due = now - session.last_seen_at >= TOUCH_INTERVAL;
     due.then(|| {
         sessions::Entity::update_many()
-            .col_expr(sessions::Column::LastSeenAt, Expr::value(now.micros()))
+            .col_expr(sessions::Column::LastSeenAt, Expr::value(now))
             .filter(sessions::Column::Sid.eq(session.sid))
-            .filter(sessions::Column::LastSeenAt.lt(now.micros()))
+            .filter(sessions::Column::LastSeenAt.lt(now))
             .into_query()
     })
 }
@@ -296,7 +296,7 @@ pub async fn end(
         }
     };
     let ended = sessions::Entity::update_many()
-        .col_expr(EndedAt, Expr::value(write.now().micros()))
+        .col_expr(EndedAt, Expr::value(write.now()))
         .filter(which)
         .filter(EndedAt.is_null())
         .exec_with_returning(write)
@@ -338,12 +338,12 @@ pub async fn live_of_user(core: &Core, user_id: Uuid) -> Result<Vec<Session>, Da
     let idle_since = now - core.config.session.idle_lifetime.duration();
     // An API session is never touched: it is live as long as its tokens.
     let seen = Condition::any()
-        .add(sessions::Column::LastSeenAt.gt(idle_since.micros()))
+        .add(sessions::Column::LastSeenAt.gt(idle_since))
         .add(sessions::Column::Kind.eq(SessionKind::Api.as_str()));
     let live = sessions::Entity::find()
         .filter(sessions::Column::UserId.eq(user_id))
         .filter(sessions::Column::EndedAt.is_null())
-        .filter(sessions::Column::ExpiresAt.gt(now.micros()))
+        .filter(sessions::Column::ExpiresAt.gt(now))
         .filter(seen)
         .order_by_desc(sessions::Column::LastSeenAt)
         .limit(MAX_LISTED)
@@ -364,7 +364,7 @@ pub async fn last_auth_time(core: &Core, user_id: Uuid) -> Result<Option<Timesta
         .order_by_desc(sessions::Column::AuthTime)
         .one(core.db.reader())
         .await?;
-    Ok(last.map(|session| Timestamp::from_micros(session.auth_time)))
+    Ok(last.map(|session| session.auth_time))
 }
 
 /// Ends one session at the request of its user. False when the session belongs to another user or had ended.

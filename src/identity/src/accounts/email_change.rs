@@ -121,7 +121,7 @@ pub async fn confirm(
                 id: Set(row.id),
                 email: Set(link.email.clone()),
                 email_verified: Set(true),
-                updated_at: Set(now.micros()),
+                updated_at: Set(now),
                 ..Default::default()
             };
             changed.update(write).await.map_err(AccountError::from_email_error)?;

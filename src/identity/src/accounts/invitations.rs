@@ -160,8 +160,8 @@ pub async fn list(app: &App, limit: u64) -> Result<Vec<Invitation>, AccountError
     let rows = links::list_usable(app, Purpose::Invite, app.clock.now(), limit).await?;
     let invitation = |row: postern_entities::links::Model| Invitation {
         email: row.email,
-        created_at: Timestamp::from_micros(row.created_at),
-        expires_at: Timestamp::from_micros(row.expires_at),
+        created_at: row.created_at,
+        expires_at: row.expires_at,
     };
     Ok(rows.into_iter().map(invitation).collect())
 }

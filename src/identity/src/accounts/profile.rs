@@ -5,7 +5,7 @@
 //! [`email_change`](super::email_change). Leaves to [`Profile::validate`] which values are allowed.
 
 use postern_entities::users as rows;
-use postern_service::{clock::Timestamp, database::DatabaseError};
+use postern_service::database::DatabaseError;
 use sea_orm::{ActiveModelTrait as _, ActiveValue::Set};
 use serde_json::{Map, Value, json};
 
@@ -44,7 +44,7 @@ pub fn claims_of_user(user: &User) -> Result<ReleasedClaims, DatabaseError> {
     Ok(ReleasedClaims {
         sub: user.subject.to_string(),
         profile: read_json_column(user.profile.clone())?,
-        updated_at: Some(Timestamp::from_micros(user.updated_at).seconds()),
+        updated_at: Some(user.updated_at.seconds()),
         email: Some((user.email.clone(), user.email_verified)),
     })
 }
@@ -67,7 +67,7 @@ pub async fn change(
             }
             let details = json!({ "claims": changed_claims(&row.profile, &json!(after)) });
             row.profile = json!(after);
-            row.updated_at = now.micros();
+            row.updated_at = now;
             let stored = rows::ActiveModel {
                 id: Set(row.id),
                 profile: Set(row.profile.clone()),

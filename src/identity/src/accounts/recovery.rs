@@ -113,7 +113,7 @@ pub async fn reset(
     // Judged before the link is used, so that a weak password does not use up the link.
     let replacement = PasswordReplacement::new(app, &user, password).await?;
     let email_proven =
-        rows::ActiveModel { email_verified: Set(true), updated_at: Set(now.micros()), ..Default::default() };
+        rows::ActiveModel { email_verified: Set(true), updated_at: Set(now), ..Default::default() };
     app.write(context, async |write| {
         // The user row is locked first, as in every change of credentials, so that concurrent changes run
         // one after another.

@@ -257,8 +257,8 @@ impl VerifiedAccount {
             disabled_at: None,
             deletion_at: None,
             language: None,
-            created_at: now.micros(),
-            updated_at: now.micros(),
+            created_at: now,
+            updated_at: now,
         };
         let password = passwords::seal(app, user.id, password_hash, now)?;
         Ok(Self { user, password })

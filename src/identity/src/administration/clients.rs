@@ -110,7 +110,7 @@ pub async fn update(
             after.apply(change);
             check_metadata(app, &after)?;
             let mut row = after.clone().write_to(row);
-            row.updated_at = Set(now.micros());
+            row.updated_at = Set(now);
             row.update(write).await?;
             let secret = reconcile_secret_and_grant(write, client_id, &after).await?;
             let details = json!({ "fields": after.changed_fields(&before) });
@@ -133,8 +133,8 @@ pub async fn set_enabled(
     let now = context.now;
     app.write(context, async |write| {
         let mut row = rows::ActiveModel::from(lock_client(write, client_id).await?);
-        row.disabled_at = Set((!enabled).then_some(now.micros()));
-        row.updated_at = Set(now.micros());
+        row.disabled_at = Set((!enabled).then_some(now));
+        row.updated_at = Set(now);
         row.update(write).await?;
         let kind = if enabled { "client.enabled" } else { "client.disabled" };
         Event::new(kind).client(client_id).record(write).await?;
@@ -230,7 +230,7 @@ async fn insert_secret(write: &Write<'_>, client_id: &str) -> Result<SecretStrin
         id: Set(write.core.random.row_id(write.now())),
         client_id: Set(client_id.to_owned()),
         secret_hash: Set(crypto::token_hash(&secret)),
-        created_at: Set(write.now().micros()),
+        created_at: Set(write.now()),
         expires_at: Set(None),
     };
     client_secrets::Entity::insert(row).exec_without_returning(write).await?;
@@ -248,7 +248,7 @@ async fn end_secrets(
     let ended = if overlap.is_zero() {
         Condition::all()
     } else {
-        Condition::all().add(client_secrets::Column::ExpiresAt.lte(write.now().micros()))
+        Condition::all().add(client_secrets::Column::ExpiresAt.lte(write.now()))
     };
     client_secrets::Entity::delete_many().filter(of_client.clone()).filter(ended).exec(write).await?;
     let live = client_secrets::Entity::find()
@@ -258,14 +258,13 @@ async fn end_secrets(
         .await?;
     if let Some(end) = live.iter().find_map(|secret| secret.expires_at) {
         return Err(ChangeError::Refused(format!(
-            "{client_id} has two live secrets until {}: wait until then, or end both now with an overlap of 0s",
-            Timestamp::from_micros(end)
+            "{client_id} has two live secrets until {end}: wait until then, or end both now with an overlap of 0s"
         )));
     }
     let Some(last) = live.into_iter().next_back() else { return Ok(None) };
     let end = write.now() + overlap;
     let mut last = client_secrets::ActiveModel::from(last);
-    last.expires_at = Set(Some(end.micros()));
+    last.expires_at = Set(Some(end));
     last.update(write).await?;
     Ok(Some(end))
 }
@@ -291,7 +290,7 @@ fn empty_row(client_id: &str, now: Timestamp) -> Model {
         policy_uri: None,
         tos_uri: None,
         disabled_at: None,
-        created_at: now.micros(),
-        updated_at: now.micros(),
+        created_at: now,
+        updated_at: now,
     }
 }

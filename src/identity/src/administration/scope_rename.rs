@@ -42,7 +42,7 @@ pub async fn rename(
         let details = json!({ "scope": old, "name": new });
         let values: [Value; 5] = [
             random.row_id(now).into(),
-            now.micros().into(),
+            now.into(),
             "scope.renamed".into(),
             "postern command".into(),
             details.into(),

@@ -7,7 +7,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use postern_service::{clock::Timestamp, database::StatementResult};
+use postern_service::database::StatementResult;
 use sea_orm::StatementBuilder;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -132,7 +132,7 @@ pub(super) async fn respond_with_code(
         sid: Some(signed_in.session.sid),
         scope: request.scope.to_string(),
         resources: request.audiences.clone(),
-        auth_time: Some(Timestamp::from_micros(signed_in.session.auth_time)),
+        auth_time: Some(signed_in.session.auth_time),
         acr: Some(signed_in.session.acr.clone()),
         amr: serde_json::from_value(signed_in.session.amr.clone()).unwrap_or_default(),
     };

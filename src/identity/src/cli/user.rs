@@ -253,8 +253,8 @@ fn show(user: &User, sign_in: &SignInState) -> Report {
         ("email_verified", user.email_verified.to_string()),
         ("sub", user.subject.to_string()),
         ("state", state_name(user).to_owned()),
-        ("deletion_at", time(user.deletion_at.map(Timestamp::from_micros))),
-        ("created_at", Timestamp::from_micros(user.created_at).rfc3339()),
+        ("deletion_at", time(user.deletion_at)),
+        ("created_at", user.created_at.rfc3339()),
         ("password", sign_in.password.to_string()),
         ("totp", sign_in.totp.to_string()),
         ("passkeys", sign_in.passkeys.to_string()),
@@ -296,8 +296,8 @@ fn as_json(user: &User) -> Value {
         "email_verified": user.email_verified,
         "enabled": may_get_tokens(user),
         "state": state_name(user),
-        "deletion_at": user.deletion_at.map(|end| Timestamp::from_micros(end).rfc3339()),
+        "deletion_at": user.deletion_at.map(Timestamp::rfc3339),
         "profile": user.profile,
-        "created_at": Timestamp::from_micros(user.created_at).rfc3339(),
+        "created_at": user.created_at.rfc3339(),
     })
 }

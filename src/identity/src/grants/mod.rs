@@ -63,11 +63,11 @@ pub fn new(core: &Core, new: NewGrant, now: Timestamp) -> Grant {
         sid: new.sid,
         scope: new.scope,
         resources: new.resources.into(),
-        auth_time: new.auth_time.map(Timestamp::micros),
+        auth_time: new.auth_time,
         acr: new.acr,
         amr: new.amr.into(),
-        created_at: now.micros(),
-        expires_at: (now + core.config.tokens.refresh_token_lifetime.duration()).micros(),
+        created_at: now,
+        expires_at: now + core.config.tokens.refresh_token_lifetime.duration(),
         revoked_at: None,
         revoked_because: None,
     }
@@ -113,8 +113,8 @@ impl ActiveGrant {
     ) -> Result<Option<Self>, DatabaseError> {
         let grant = Grant::from_query_result(row, "g_")?;
         let user = User::from_query_result_optional(row, "u_")?;
-        let session_ended: Option<i64> = row.try_get("s_", "ended_at")?;
-        let live = grant.revoked_at.is_none() && grant.expires_at > now.micros();
+        let session_ended: Option<Timestamp> = row.try_get("s_", "ended_at")?;
+        let live = grant.revoked_at.is_none() && grant.expires_at > now;
         let present = session_ended.is_none() || grant.scope.split(' ').any(|scope| scope == OFFLINE_ACCESS);
         let user_may = match (&user, grant.user_id) {
             (Some(user), _) => users::may_get_tokens(user),
@@ -178,9 +178,9 @@ pub(crate) async fn ensure_own_grant(write: &Write<'_>, client_id: &str) -> Resu
         auth_time: Set(None),
         acr: Set(None),
         amr: Set(serde_json::json!([])),
-        created_at: Set(write.now().micros()),
+        created_at: Set(write.now()),
         // Never expires: the grant lives as long as its client.
-        expires_at: Set(i64::MAX),
+        expires_at: Set(Timestamp::MAX),
         revoked_at: Set(None),
         revoked_because: Set(None),
     };

@@ -149,11 +149,11 @@ async fn valid_until(app: &App, code: &CodeToSend) -> Result<Timestamp, JobError
     let row = attempts::Entity::find_by_id(code.attempt_hash.clone())
         .filter(attempts::Column::CodeMac.eq(mac(app, &code.attempt_hash, &code.code)))
         .filter(attempts::Column::CompletedAt.is_null())
-        .filter(attempts::Column::CodeExpiresAt.gt(now.micros()))
+        .filter(attempts::Column::CodeExpiresAt.gt(now))
         .one(app.db.reader())
         .await
         .map_err(DatabaseError::from)?;
-    let end = row.and_then(|row| row.code_expires_at).map(Timestamp::from_micros);
+    let end = row.and_then(|row| row.code_expires_at);
     end.ok_or(JobError::Obsolete("the code is not good any more"))
 }
 

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use postern_service::{clock::Timestamp, database::DatabaseError};
+use postern_service::database::DatabaseError;
 use tokio::{
     runtime::Handle,
     task::{JoinHandle, spawn_blocking},
@@ -63,7 +63,7 @@ impl Completion for NewApiSession<'_> {
             sid: Some(session.sid),
             scope: targets.grant.scope.to_string(),
             resources: targets.grant.audiences.clone(),
-            auth_time: Some(Timestamp::from_micros(session.auth_time)),
+            auth_time: Some(session.auth_time),
             acr: Some(session.acr.clone()),
             amr: read_json_column(session.amr.clone())?,
         };

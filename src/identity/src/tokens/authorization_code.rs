@@ -63,7 +63,7 @@ pub fn new(app: &App, new: &NewAuthorizationCode<'_>, now: Timestamp) -> (String
         redirect_uri: new.redirect_uri.to_owned(),
         code_challenge: new.code_challenge.map(str::to_owned),
         nonce: new.nonce.map(str::to_owned),
-        issued_at: now.micros(),
+        issued_at: now,
         redeemed_at: None,
     };
     (code, Insertion::from_active_model(authorization_codes::ActiveModel::from(row)))
@@ -156,7 +156,7 @@ fn mark_redeemed_statement(
     now: Timestamp,
 ) -> UpdateMany<authorization_codes::Entity> {
     authorization_codes::Entity::update_many()
-        .col_expr(authorization_codes::Column::RedeemedAt, Expr::value(now.micros()))
+        .col_expr(authorization_codes::Column::RedeemedAt, Expr::value(now))
         .filter(authorization_codes::Column::GrantId.eq(code.grant_id))
         .filter(authorization_codes::Column::RedeemedAt.is_null())
 }
@@ -234,7 +234,7 @@ fn check_redemption(
     request: &RedemptionRequest<'_>,
     now: Timestamp,
 ) -> Result<(), TokenError> {
-    if now - Timestamp::from_micros(code.issued_at) > app.config.tokens.code_lifetime.duration() {
+    if now - code.issued_at > app.config.tokens.code_lifetime.duration() {
         return Err(TokenError::CodeExpired);
     }
     // RFC 6749 section 4.1.3: identical to the value of the authorization request.

@@ -54,7 +54,7 @@ impl<'a> From<&'a Grant> for GrantClaims<'a> {
         Self {
             id: grant.id,
             sid: grant.sid,
-            auth_time: grant.auth_time.map(Timestamp::from_micros),
+            auth_time: grant.auth_time,
             acr: grant.acr.as_deref(),
             amr: amr.filter_map(|method| method.as_str()).collect(),
         }

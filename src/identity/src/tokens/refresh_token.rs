@@ -82,7 +82,7 @@ pub(super) async fn find_row(
 
 /// Whether the row alone allows the use of the token: it is neither rotated nor expired.
 pub(super) fn row_usable(row: &refresh_tokens::Model, now: Timestamp) -> bool {
-    row.rotated_at.is_none() && row.expires_at > now.micros()
+    row.rotated_at.is_none() && row.expires_at > now
 }
 
 pub async fn rotate(
@@ -146,12 +146,12 @@ async fn check_usable(
 ) -> Result<UsableRefreshToken, TokenError> {
     let (row, active_grant) = found.ok_or(TokenError::UnknownRefreshToken)?;
     let grace = app.config.tokens.refresh_token_grace.duration();
-    match row.rotated_at.map(Timestamp::from_micros) {
+    match row.rotated_at {
         Some(rotated_at) if context.now - rotated_at > grace => {
             end_grant(app, row.grant_id, context).await?;
             return Err(TokenError::RefreshTokenReused);
         }
-        None if row.expires_at <= context.now.micros() => return Err(TokenError::RefreshTokenExpired),
+        None if row.expires_at <= context.now => return Err(TokenError::RefreshTokenExpired),
         _ => {}
     }
     let active_grant = active_grant.ok_or(TokenError::GrantEnded)?;
@@ -212,12 +212,12 @@ async fn mark_rotated(
 ) -> Result<bool, TokenError> {
     let sealed = crypto::seal_under_secret(presented, successor.as_bytes())?;
     let mark_rotated = refresh_tokens::Entity::update_many()
-        .col_expr(refresh_tokens::Column::RotatedAt, Expr::value(context.now.micros()))
+        .col_expr(refresh_tokens::Column::RotatedAt, Expr::value(context.now))
         .col_expr(refresh_tokens::Column::SuccessorSealed, Expr::value(sealed))
         .filter(refresh_tokens::Column::GrantId.eq(grant.id))
         .filter(refresh_tokens::Column::TokenHash.eq(crypto::token_hash(presented)))
         .filter(refresh_tokens::Column::RotatedAt.is_null())
-        .filter(refresh_tokens::Column::ExpiresAt.gt(context.now.micros()))
+        .filter(refresh_tokens::Column::ExpiresAt.gt(context.now))
         .filter(grants::not_revoked_condition(grant.id))
         .into_query();
     let stored = insert_statement(app, successor, grant, context.now);
@@ -292,8 +292,8 @@ fn insert_statement(app: &App, token: &str, grant: &Grant, now: Timestamp) -> In
     let row = refresh_tokens::Model {
         grant_id: grant.id,
         token_hash: crypto::token_hash(token),
-        issued_at: now.micros(),
-        expires_at: idle_end.micros().min(grant.expires_at),
+        issued_at: now,
+        expires_at: idle_end.min(grant.expires_at),
         rotated_at: None,
         successor_sealed: None,
     };

@@ -1,7 +1,7 @@
 //! Answers which claims about the user a token releases (OpenID Connect Core section 5.4). Leaves the
 //! response to `http::oidc::userinfo`.
 
-use postern_service::{clock::Timestamp, database::DatabaseError};
+use postern_service::database::DatabaseError;
 
 use super::access_token::UserToken;
 use crate::{core::read_json_column, users::Profile};
@@ -25,7 +25,7 @@ pub fn released_claims(token: &UserToken) -> Result<ReleasedClaims, DatabaseErro
     let phone_number = stored.phone_number.take().filter(|_| scope.has_scope("phone"));
     let phone_number_verified = stored.phone_number_verified.take().filter(|_| phone_number.is_some());
     let (profile, updated_at) = if scope.has_scope("profile") {
-        (stored, Some(Timestamp::from_micros(user.updated_at).seconds()))
+        (stored, Some(user.updated_at.seconds()))
     } else {
         (Profile::default(), None)
     };

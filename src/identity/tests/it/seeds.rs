@@ -1,6 +1,6 @@
 //! Defines what most tests begin with: a resource, clients, a user, and grants as the authorization endpoint makes them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use poem::http::header;
 use postern_entities::sessions;
@@ -19,7 +19,6 @@ use postern_service::database::DatabaseError;
 use postern_token_verifier::{AccessToken, KeySet, jws::Compact};
 use sea_orm::{ActiveModelTrait as _, EntityTrait as _};
 use serde_json::Value;
-use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::support::{Answer, TestApp, form_request};
@@ -133,7 +132,7 @@ impl Seeds {
 
     /// Stores a session as it is after its end.
     pub async fn ended_session(&self, sid: Uuid) {
-        let (app, now) = (&self.app.app, self.app.clock.now().micros());
+        let (app, now) = (&self.app.app, self.app.clock.now());
         let row = sessions::Model {
             sid,
             cookie_hash: None,
@@ -145,7 +144,7 @@ impl Seeds {
             amr: serde_json::json!(["otp"]),
             created_at: now,
             last_seen_at: now,
-            expires_at: now + 1,
+            expires_at: now + Duration::from_micros(1),
             ended_at: Some(now),
             ip: None,
             user_agent: None,

@@ -121,7 +121,7 @@ async fn being_seen_is_written_at_most_once_a_minute() {
     assert_eq!(seen_at().await, first);
     sign_in.app.clock.advance(Duration::from_secs(1));
     sessions::touch(&sign_in.app.app, &find(&sign_in, &cookie).await.unwrap().session).await.unwrap();
-    assert_eq!(seen_at().await, first + 60_000_000);
+    assert_eq!(seen_at().await, first + Duration::from_mins(1));
 }
 
 #[tokio::test]

@@ -250,7 +250,7 @@ impl<C: Completion> Verification<'_, C> {
         let code = row.code_mac.clone().zip(row.code_expires_at);
         let challenge = Challenge {
             state: row.challenge.clone(),
-            code: code.map(|(mac, end)| CodeMac { mac, expires_at: Timestamp::from_micros(end) }),
+            code: code.map(|(mac, expires_at)| CodeMac { mac, expires_at }),
             ..Challenge::default()
         };
         let from = RequestDetails { client: verify.client, context: verify.context };
@@ -333,7 +333,7 @@ impl<C: Completion> Verification<'_, C> {
                     }
                     // In a browser the owner may restore the account.
                     (NextStep::Complete(_), Some(deletion_at)) if of_app => {
-                        Ok(LoginOutcome::AccountClosed { deletion_at: Timestamp::from_micros(deletion_at) })
+                        Ok(LoginOutcome::AccountClosed { deletion_at })
                     }
                     (NextStep::InsufficientAcr(reached) | NextStep::Complete(reached), _) => {
                         if let Some(proof) = address_proof

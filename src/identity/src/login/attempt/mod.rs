@@ -207,7 +207,7 @@ fn draft_for_step_up(app: &App, begin: &BeginParameters<'_>, signed_in: &SignedI
         // The session's own factors are not known any more, so they count as the weakest kind.
         factor: Factor::OutOfBand,
         user_verified: false,
-        at: Timestamp::from_micros(session.auth_time),
+        at: session.auth_time,
     }]);
     draft
 }
@@ -245,8 +245,8 @@ fn new_draft(
         sent_at: None,
         sends: 0,
         tries_left: i32::from(app.config.login.code_tries),
-        created_at: now.micros(),
-        expires_at: (now + app.config.login.attempt_lifetime.duration()).micros(),
+        created_at: now,
+        expires_at: now + app.config.login.attempt_lifetime.duration(),
         completed_at: None,
     };
     AttemptDraft { secret, row, user, new: true }
@@ -389,7 +389,7 @@ fn from_json_column<T: serde::de::DeserializeOwned>(column: &Value) -> Result<T,
 }
 
 fn expires_at(row: &attempts::Model) -> Timestamp {
-    Timestamp::from_micros(row.expires_at)
+    row.expires_at
 }
 
 /// Methods by which a signed-in user can step up; empty when the account has no method that would raise the
@@ -404,7 +404,7 @@ pub async fn step_up_methods(
         amr: Vec::new(),
         factor: Factor::OutOfBand,
         user_verified: false,
-        at: Timestamp::from_micros(signed_in.session.auth_time),
+        at: signed_in.session.auth_time,
     };
     Ok(match super::next_step(app, requirement, Some(&signed_in.user), &[shown]).await? {
         NextStep::FactorRequired(names) => {
