@@ -12,6 +12,7 @@ pub mod authorization_requests;
 pub mod change_versions;
 pub mod client_secrets;
 pub mod clients;
+mod columns;
 pub mod consents;
 pub mod credentials;
 pub mod devices;
@@ -30,3 +31,5 @@ pub mod scopes;
 pub mod sessions;
 pub mod signing_keys;
 pub mod users;
+
+pub use columns::columns_as;

@@ -16,9 +16,9 @@
 
 mod principal;
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
-use postern_entities::{sessions, users as rows};
+use postern_entities::{columns_as, sessions, users as rows};
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Insertion},
@@ -138,7 +138,7 @@ async fn find_by_cookie(
 ) -> Result<Option<SignedInUser>, DatabaseError> {
     let idle_since = now - core.config.session.idle_lifetime.duration();
     let values = [crypto::token_hash(cookie_secret).into(), now.into(), idle_since.into()];
-    let live = Statement::from_sql_and_values(core.db.backend(), LIVE_SESSION_SQL, values);
+    let live = Statement::from_sql_and_values(core.db.backend(), &*LIVE_SESSION_SQL, values);
     let Some(row) = core.db.reader().query_one_raw(live).await? else { return Ok(None) };
     let session = Session::from_query_result(&row, "s_")?;
     let user = User::from_query_result(&row, "u_")?;
@@ -146,15 +146,14 @@ async fn find_by_cookie(
 }
 
 /// A live session and its user, by the hash of the cookie's secret.
-const LIVE_SESSION_SQL: &str = "SELECT s.sid AS s_sid, s.cookie_hash AS s_cookie_hash, s.user_id AS s_user_id, s.kind AS s_kind, \
-    s.client_id AS s_client_id, s.auth_time AS s_auth_time, s.acr AS s_acr, s.amr AS s_amr, \
-    s.created_at AS s_created_at, s.last_seen_at AS s_last_seen_at, s.expires_at AS s_expires_at, \
-    s.ended_at AS s_ended_at, s.ip AS s_ip, s.user_agent AS s_user_agent, \
-    s.remembered AS s_remembered, u.id AS u_id, u.subject AS u_subject, \
-    u.email AS u_email, u.email_verified AS u_email_verified, u.profile AS u_profile, \
-    u.disabled_at AS u_disabled_at, u.deletion_at AS u_deletion_at, u.language AS u_language, u.created_at AS u_created_at, u.updated_at AS u_updated_at \
-    FROM sessions s JOIN users u ON u.id = s.user_id \
-    WHERE s.cookie_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.last_seen_at > $3";
+static LIVE_SESSION_SQL: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {}, {} FROM sessions s JOIN users u ON u.id = s.user_id \
+         WHERE s.cookie_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.last_seen_at > $3",
+        columns_as::<sessions::Entity>("s"),
+        columns_as::<rows::Entity>("u")
+    )
+});
 
 /// Opens a session. The row is inserted at the end of the caller's write.
 pub fn open(write: &Write<'_>, new: NewSession) -> OpenedSession {

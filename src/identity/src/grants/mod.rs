@@ -11,7 +11,7 @@ mod ending;
 
 use std::sync::LazyLock;
 
-use postern_entities::grants;
+use postern_entities::{columns_as, grants, users as rows};
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Insertion, changes},
@@ -91,13 +91,12 @@ pub struct ActiveGrant {
 }
 
 impl ActiveGrant {
-    /// The columns for [`ActiveGrant::from_row`], of grants `g` and [`ActiveGrant::JOINS`].
-    pub(crate) const COLUMNS: &str = "g.id AS g_id, g.user_id AS g_user_id, g.client_id AS g_client_id, \
-        g.sid AS g_sid, g.scope AS g_scope, g.resources AS g_resources, g.auth_time AS g_auth_time, g.acr AS g_acr, \
-        g.amr AS g_amr, g.created_at AS g_created_at, g.expires_at AS g_expires_at, g.revoked_at AS g_revoked_at, \
-        g.revoked_because AS g_revoked_because, s.ended_at AS s_ended_at, u.id AS u_id, u.subject AS u_subject, \
-        u.email AS u_email, u.email_verified AS u_email_verified, u.profile AS u_profile, \
-        u.disabled_at AS u_disabled_at, u.deletion_at AS u_deletion_at, u.language AS u_language, u.created_at AS u_created_at, u.updated_at AS u_updated_at";
+    /// The columns for [`ActiveGrant::from_row`], of grants `g` and [`ActiveGrant::JOINS`]. For a statement that is
+    /// built once.
+    pub(crate) fn columns() -> String {
+        let (grant, user) = (columns_as::<grants::Entity>("g"), columns_as::<rows::Entity>("u"));
+        format!("{grant}, s.ended_at AS s_ended_at, {user}")
+    }
 
     /// Joins the user and the session of a grant `g`.
     pub(crate) const JOINS: &str =
@@ -133,7 +132,7 @@ pub async fn find_active(
     now: Timestamp,
 ) -> Result<Option<ActiveGrant>, DatabaseError> {
     static BY_ID: LazyLock<String> = LazyLock::new(|| {
-        format!("SELECT {} FROM grants g {} WHERE g.id = $1", ActiveGrant::COLUMNS, ActiveGrant::JOINS)
+        format!("SELECT {} FROM grants g {} WHERE g.id = $1", ActiveGrant::columns(), ActiveGrant::JOINS)
     });
     let by_id = Statement::from_sql_and_values(db.get_database_backend(), &*BY_ID, [grant_id.into()]);
     match db.query_one_raw(by_id).await? {

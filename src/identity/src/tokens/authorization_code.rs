@@ -15,7 +15,7 @@
 use std::sync::LazyLock;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use postern_entities::authorization_codes;
+use postern_entities::{authorization_codes, columns_as};
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Insertion, StatementResult},
@@ -131,12 +131,10 @@ async fn find(
 ) -> Result<Option<(AuthorizationCode, Option<ActiveGrant>)>, DatabaseError> {
     static BY_KEY: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "SELECT c.grant_id AS c_grant_id, c.code_hash AS c_code_hash, c.redirect_uri AS c_redirect_uri, \
-             c.code_challenge AS c_code_challenge, c.nonce AS c_nonce, c.issued_at AS c_issued_at, \
-             c.redeemed_at AS c_redeemed_at, {} \
-             FROM authorization_codes c JOIN grants g ON g.id = c.grant_id {} \
+            "SELECT {}, {} FROM authorization_codes c JOIN grants g ON g.id = c.grant_id {} \
              WHERE c.grant_id = $1 AND c.code_hash = $2 AND g.client_id = $3",
-            ActiveGrant::COLUMNS,
+            columns_as::<authorization_codes::Entity>("c"),
+            ActiveGrant::columns(),
             ActiveGrant::JOINS
         )
     });

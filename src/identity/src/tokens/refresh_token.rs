@@ -17,7 +17,7 @@
 
 use std::sync::LazyLock;
 
-use postern_entities::refresh_tokens;
+use postern_entities::{columns_as, refresh_tokens};
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Insertion, StatementResult},
@@ -173,12 +173,10 @@ async fn find(
 ) -> Result<Option<StoredRefreshToken>, DatabaseError> {
     static BY_KEY: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "SELECT r.grant_id AS r_grant_id, r.token_hash AS r_token_hash, r.issued_at AS r_issued_at, \
-             r.expires_at AS r_expires_at, r.rotated_at AS r_rotated_at, \
-             r.successor_sealed AS r_successor_sealed, {} \
-             FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id {} \
+            "SELECT {}, {} FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id {} \
              WHERE r.grant_id = $1 AND r.token_hash = $2 AND g.client_id = $3",
-            ActiveGrant::COLUMNS,
+            columns_as::<refresh_tokens::Entity>("r"),
+            ActiveGrant::columns(),
             ActiveGrant::JOINS
         )
     });
