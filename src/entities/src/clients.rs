@@ -3,6 +3,8 @@
 use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
+use crate::values::Acr;
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "clients")]
 pub struct Model {
@@ -40,7 +42,7 @@ pub struct Model {
     #[sea_orm(column_type = "JsonBinary")]
     pub login_methods: Json,
     /// Least `acr` of every sign-in for the client.
-    pub required_acr: Option<String>,
+    pub required_acr: Option<Acr>,
     /// Shown on the sign-in page.
     pub logo_uri: Option<String>,
     pub policy_uri: Option<String>,

@@ -4,6 +4,8 @@
 use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
+use crate::values::Acr;
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "grants")]
 pub struct Model {
@@ -22,7 +24,7 @@ pub struct Model {
     /// Copied from the session when the grant was made.
     pub auth_time: Option<Timestamp>,
     /// Copied from the session when the grant was made.
-    pub acr: Option<String>,
+    pub acr: Option<Acr>,
     /// Copied from the session when the grant was made.
     #[sea_orm(column_type = "JsonBinary")]
     pub amr: Json,

@@ -1,4 +1,4 @@
-//! Defines the provider's tables as sea-orm types, and nothing else.
+//! Defines the provider's tables as sea-orm types, and the types of their columns.
 //!
 //! Times are a [`Timestamp`](postern_service::clock::Timestamp). Columns that end in
 //! `_hash` are SHA-256, in `_mac` HMAC-SHA-256 under a server key, in `_sealed` AES-256-GCM bound to the row.
@@ -31,5 +31,6 @@ pub mod scopes;
 pub mod sessions;
 pub mod signing_keys;
 pub mod users;
+pub mod values;
 
 pub use columns::columns_as;

@@ -3,6 +3,8 @@
 use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
+use crate::values::{Acr, SessionKind};
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sessions")]
 pub struct Model {
@@ -12,14 +14,13 @@ pub struct Model {
     /// Hash of the browser's cookie; null for API sign-ins.
     pub cookie_hash: Option<Vec<u8>>,
     pub user_id: Uuid,
-    /// `browser`, or `api` for a session without a cookie.
-    pub kind: String,
+    pub kind: SessionKind,
     /// The client of an API sign-in.
     pub client_id: Option<String>,
     /// When the person last authenticated.
     pub auth_time: Timestamp,
     /// Authentication level that was reached.
-    pub acr: String,
+    pub acr: Acr,
     /// Authentication methods that were used (RFC 8176).
     #[sea_orm(column_type = "JsonBinary")]
     pub amr: Json,

@@ -32,8 +32,11 @@ use sea_orm::{
 use serde_json::json;
 use uuid::Uuid;
 
+pub use postern_entities::values::SessionKind;
+
 pub use self::principal::{Principal, RowLocks, SessionEnded, WriteError};
 use crate::{
+    acr::Acr,
     audit::{self, Event},
     core::{Actor, Core, RequestContext, Write},
     crypto,
@@ -49,24 +52,6 @@ const MAX_LISTED: u64 = 100;
 
 /// `last_seen_at` is written at most once in this time.
 const TOUCH_INTERVAL: Duration = Duration::from_mins(1);
-
-/// The kind of user agent that the session belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionKind {
-    /// A browser with the session cookie.
-    Browser,
-    /// An app that signed in by the first-party API; it has no session cookie.
-    Api,
-}
-
-impl SessionKind {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Browser => "browser",
-            Self::Api => "api",
-        }
-    }
-}
 
 /// A live session and its user.
 #[derive(Clone, Debug)]
@@ -101,7 +86,7 @@ pub struct AuthenticationContext {
     /// `auth_time` (OpenID Connect Core section 2).
     pub auth_time: Timestamp,
     /// The level that the factors reached, as in `acr`.
-    pub acr: String,
+    pub acr: Acr,
     /// Authentication methods (RFC 8176).
     pub amr: Vec<String>,
 }
@@ -168,7 +153,7 @@ pub fn open(write: &Write<'_>, new: NewSession) -> OpenedSession {
         sid: write.core.random.uuid(),
         cookie_hash: cookie_secret.as_deref().map(crypto::token_hash),
         user_id: new.user_id,
-        kind: new.kind.as_str().to_owned(),
+        kind: new.kind,
         client_id: new.client_id,
         auth_time: new.authentication.auth_time,
         acr: new.authentication.acr,
@@ -214,7 +199,7 @@ pub async fn renew(
         .set(sessions::ActiveModel {
             cookie_hash: Set(renewed.cookie_hash.clone()),
             auth_time: Set(renewed.auth_time),
-            acr: Set(renewed.acr.clone()),
+            acr: Set(renewed.acr),
             amr: Set(renewed.amr.clone()),
             last_seen_at: Set(renewed.last_seen_at),
             remembered: Set(renewed.remembered),
@@ -338,7 +323,7 @@ pub async fn live_of_user(core: &Core, user_id: Uuid) -> Result<Vec<Session>, Da
     // An API session is never touched: it is live as long as its tokens.
     let seen = Condition::any()
         .add(sessions::Column::LastSeenAt.gt(idle_since))
-        .add(sessions::Column::Kind.eq(SessionKind::Api.as_str()));
+        .add(sessions::Column::Kind.eq(SessionKind::Api));
     let live = sessions::Entity::find()
         .filter(sessions::Column::UserId.eq(user_id))
         .filter(sessions::Column::EndedAt.is_null())

@@ -73,7 +73,7 @@ pub async fn add(
             .map_err(|rule| ChangeError::invalid("client_id", format!("{rule} (found {client_id:?})")))?;
     }
     let mut metadata = ClientMetadata::new(client_id);
-    metadata.apply_to_new(change);
+    metadata.apply_to_new(change)?;
     check_metadata(app, &metadata)?;
     let now = context.now;
     let added = app
@@ -107,7 +107,7 @@ pub async fn update(
             let row = lock_client(write, client_id).await?;
             let before = ClientMetadata::from_row(&row)?;
             let mut after = before.clone();
-            after.apply(change);
+            after.apply(change)?;
             check_metadata(app, &after)?;
             let mut row = after.clone().write_to(row);
             row.updated_at = Set(now);

@@ -217,7 +217,7 @@ fn login_method_not_allowed(situation: &InteractionContext<'_>) -> bool {
 /// RFC 9470 section 4; the acr registered for the client or required by the installation counts too.
 fn acr_too_low(situation: &InteractionContext<'_>) -> bool {
     let Some(least) = situation.required_acr else { return false };
-    let reached = situation.signed_in.and_then(|signed_in| signed_in.session.acr.parse::<Acr>().ok());
+    let reached = situation.signed_in.map(|signed_in| signed_in.session.acr);
     reached < Some(least)
 }
 

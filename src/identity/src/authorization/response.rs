@@ -133,7 +133,7 @@ pub(super) async fn respond_with_code(
         scope: request.scope.to_string(),
         resources: request.audiences.clone(),
         auth_time: Some(signed_in.session.auth_time),
-        acr: Some(signed_in.session.acr.clone()),
+        acr: Some(signed_in.session.acr),
         amr: serde_json::from_value(signed_in.session.amr.clone()).unwrap_or_default(),
     };
     let grant = grants::new(app, new, now);

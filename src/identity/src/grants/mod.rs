@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 pub use self::ending::{EndCause, EndedGrant, GrantSelection, end};
 use crate::{
+    acr::Acr,
     clients::{self, Clients},
     core::{Core, Write},
     users::{self, User},
@@ -48,7 +49,7 @@ pub struct NewGrant {
     /// Audiences that tokens may have: `GrantTarget::audiences`.
     pub resources: Vec<String>,
     pub auth_time: Option<Timestamp>,
-    pub acr: Option<String>,
+    pub acr: Option<Acr>,
     /// RFC 8176.
     pub amr: Vec<String>,
 }

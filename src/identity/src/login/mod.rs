@@ -72,12 +72,8 @@ pub fn supported_acrs(app: &App) -> Vec<Acr> {
 /// The requirement of every sign-in for a client. The level is the higher of the client's and the
 /// installation's.
 pub fn client_requirement(app: &App, client: &Client) -> AuthenticationRequirement {
-    // This program stores known levels only. An unknown one counts as the highest, because nothing less is
-    // surely enough.
-    let level = |word: &str| word.parse().unwrap_or(Acr::Phr);
-    let of_client = client.row.required_acr.as_deref().map(level);
     AuthenticationRequirement {
-        min_acr: app.config.login.required_acr.max(of_client),
+        min_acr: app.config.login.required_acr.max(client.row.required_acr),
         max_age: None,
         first_factor_methods: client.login_methods.clone(),
     }

@@ -64,7 +64,7 @@ impl Completion for NewApiSession<'_> {
             scope: targets.grant.scope.to_string(),
             resources: targets.grant.audiences.clone(),
             auth_time: Some(session.auth_time),
-            acr: Some(session.acr.clone()),
+            acr: Some(session.acr),
             amr: read_json_column(session.amr.clone())?,
         };
         let grant = grants::new(app, new, now);

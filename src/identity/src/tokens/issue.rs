@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::{scope::TokenTarget, token_value};
 use crate::{
     App,
+    acr::Acr,
     clients::Client,
     grants::Grant,
     keys::{SignError, TokenType},
@@ -44,7 +45,7 @@ pub struct GrantClaims<'a> {
     pub id: Uuid,
     pub sid: Option<Uuid>,
     pub auth_time: Option<Timestamp>,
-    pub acr: Option<&'a str>,
+    pub acr: Option<Acr>,
     pub amr: Vec<&'a str>,
 }
 
@@ -55,7 +56,7 @@ impl<'a> From<&'a Grant> for GrantClaims<'a> {
             id: grant.id,
             sid: grant.sid,
             auth_time: grant.auth_time,
-            acr: grant.acr.as_deref(),
+            acr: grant.acr,
             amr: amr.filter_map(|method| method.as_str()).collect(),
         }
     }
@@ -180,7 +181,7 @@ struct AccessTokenClaims<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    acr: Option<&'a str>,
+    acr: Option<Acr>,
     #[serde(skip_serializing_if = "<[&str]>::is_empty")]
     amr: &'a [&'a str],
 }
@@ -198,7 +199,7 @@ struct IdTokenClaims<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    acr: Option<&'a str>,
+    acr: Option<Acr>,
     #[serde(skip_serializing_if = "<[&str]>::is_empty")]
     amr: &'a [&'a str],
     #[serde(skip_serializing_if = "Option::is_none")]

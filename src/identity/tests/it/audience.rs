@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use poem::{Request, http::Method};
 use postern_identity::{
+    acr::Acr,
     administration::metadata::ClientMetadataChange,
     clients::{ClientAuthMethod, GrantType},
     grants::{self, NewGrant},
@@ -218,7 +219,7 @@ async fn a_grant_from_before_the_upgrade_goes_on_under_the_rule() {
         scope: "openid email tasks:read".to_owned(),
         resources: vec![TASKS.to_owned(), ISSUER.to_owned()],
         auth_time: Some(now),
-        acr: Some("aal1".to_owned()),
+        acr: Some(Acr::Aal1),
         amr: vec!["otp".to_owned()],
     };
     let grant = grants::new(app, new, now);

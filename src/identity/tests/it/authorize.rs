@@ -8,7 +8,7 @@ use base64::{
 };
 use futures_util::future::join_all;
 use postern_entities::{authorization_codes, authorization_requests, grants};
-use postern_identity::{authorization, core::RequestContext, crypto, grants::EndCause, sessions};
+use postern_identity::{acr::Acr, authorization, core::RequestContext, crypto, grants::EndCause, sessions};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::json;
 
@@ -35,7 +35,7 @@ async fn a_session_gets_its_code_at_once_and_nothing_waits() {
         grants::Entity::find().filter(grants::Column::UserId.is_not_null()).one(db).await.unwrap().unwrap();
     assert_eq!((grant.user_id, grant.sid), (Some(world.alice.id), Some(session.sid)));
     assert_eq!((grant.client_id.as_str(), grant.scope.as_str()), ("own", "openid email"));
-    assert_eq!((grant.auth_time, grant.acr.as_deref()), (Some(session.auth_time), Some("aal1")));
+    assert_eq!((grant.auth_time, grant.acr), (Some(session.auth_time), Some(Acr::Aal1)));
     let row = authorization_codes::Entity::find().one(db).await.unwrap().unwrap();
     assert_eq!(row.code_hash, crypto::token_hash(&told["code"]));
     assert_eq!((row.grant_id, row.redirect_uri.as_str()), (grant.id, CALLBACK));

@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use poem::http::header;
-use postern_entities::sessions;
+use postern_entities::{sessions, values::SessionKind};
 use postern_identity::{
+    acr::Acr,
     administration::{self, metadata::ClientMetadataChange, resources::ResourceChange},
     clients::{Client, ClientAuthMethod, GrantType},
     core::RequestContext,
@@ -121,7 +122,7 @@ impl Seeds {
             scope: resolved.scope.to_string(),
             resources: resolved.audiences,
             auth_time: Some(now),
-            acr: Some("aal1".to_owned()),
+            acr: Some(Acr::Aal1),
             amr: vec!["otp".to_owned()],
         };
         let grant = grants::new(app, new, now);
@@ -137,10 +138,10 @@ impl Seeds {
             sid,
             cookie_hash: None,
             user_id: self.alice.id,
-            kind: "browser".to_owned(),
+            kind: SessionKind::Browser,
             client_id: None,
             auth_time: now,
-            acr: "aal1".to_owned(),
+            acr: Acr::Aal1,
             amr: serde_json::json!(["otp"]),
             created_at: now,
             last_seen_at: now,

@@ -163,7 +163,7 @@ impl TestApp {
             client_id: None,
             authentication: AuthenticationContext {
                 auth_time: now,
-                acr: acr.to_owned(),
+                acr: acr.parse().unwrap(),
                 amr: vec!["otp".to_owned()],
             },
             remembered: true,

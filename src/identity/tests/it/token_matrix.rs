@@ -3,6 +3,7 @@
 
 use poem::{Request, http::Method};
 use postern_identity::{
+    acr::Acr,
     administration::metadata::ClientMetadataChange,
     clients::{ClientAuthMethod, GrantType},
     grants::{self, Grant, NewGrant},
@@ -169,7 +170,7 @@ impl Matrix {
             scope: resolved.scope.to_string(),
             resources: resolved.audiences,
             auth_time: Some(now),
-            acr: Some("aal1".to_owned()),
+            acr: Some(Acr::Aal1),
             amr: vec!["otp".to_owned()],
         };
         let grant = grants::new(app, new, now);

@@ -59,12 +59,12 @@ impl OwnSession {
         Self {
             current: Some(session.sid) == current,
             sid: session.sid,
-            kind: session.kind,
+            kind: session.kind.to_string(),
             client_id: session.client_id,
             created_at: session.created_at.rfc3339(),
             last_seen_at: session.last_seen_at.rfc3339(),
             auth_time: session.auth_time.rfc3339(),
-            acr: session.acr,
+            acr: session.acr.to_string(),
             ip: session.ip,
             user_agent: session.user_agent,
         }

@@ -39,7 +39,7 @@ fn session_values(app: &App, session: &Session) -> Value {
     let client = session.client_id.as_deref().and_then(|id| clients.find(id)).map(|it| it.row.name.clone());
     context! {
         sid => session.sid.to_string(),
-        api => session.kind == SessionKind::Api.as_str(),
+        api => session.kind == SessionKind::Api,
         client,
         device => session.user_agent.as_deref().map(readable::device_name),
         ip => session.ip.as_deref(),

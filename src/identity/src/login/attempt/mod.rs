@@ -55,7 +55,6 @@ use super::{
     policy::{AuthenticationRequirement, Factor, NextStep, VerifiedFactor},
 };
 use crate::{
-    acr::Acr,
     app::App,
     audit::Event,
     clients::Client,
@@ -415,6 +414,6 @@ pub async fn step_up_methods(
 }
 
 fn raises_acr(app: &App, method: &str, signed_in: &SignedInUser) -> bool {
-    let level = signed_in.session.acr.parse().unwrap_or(Acr::Aal1);
-    app.login_methods.find(app, method).is_ok_and(|method| method.factor().step_up_acr() > level)
+    let reached = signed_in.session.acr;
+    app.login_methods.find(app, method).is_ok_and(|method| method.factor().step_up_acr() > reached)
 }
