@@ -9,7 +9,10 @@ use std::{
 use anyhow::{Context, Result};
 use josekit::jws::{JwsHeader, RS256};
 use openssl::{hash::MessageDigest, pkey::PKey, pkey_ctx::PkeyCtx, rsa::Padding, rsa::Rsa};
-use postern_entities::{grants, refresh_tokens, users};
+use postern_entities::{
+    grants, refresh_tokens, users,
+    values::{Scope, StringList},
+};
 use postern_migrations::identity::Migrator;
 use postern_service::{
     clock::Timestamp,
@@ -235,11 +238,11 @@ fn grant(random: &Random, user: &users::Model) -> grants::Model {
         user_id: Some(user.id),
         client_id: "bench".to_owned(),
         sid: None,
-        scope: "openid".to_owned(),
-        resources: serde_json::json!([]),
+        scope: Scope::from_stored("openid"),
+        resources: StringList::default(),
         auth_time: None,
         acr: None,
-        amr: serde_json::json!([]),
+        amr: StringList::default(),
         created_at: Timestamp::EPOCH,
         expires_at: Timestamp::MAX,
         revoked_at: None,

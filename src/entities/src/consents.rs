@@ -4,6 +4,8 @@
 use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
+use crate::values::Scope;
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "consents")]
 pub struct Model {
@@ -11,8 +13,8 @@ pub struct Model {
     pub user_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
     pub client_id: String,
-    /// All scopes allowed so far, separated by spaces.
-    pub scope: String,
+    /// All scopes allowed so far.
+    pub scope: Scope,
     pub granted_at: Timestamp,
 }
 

@@ -3,7 +3,7 @@
 use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
-use crate::values::{Acr, SessionKind};
+use crate::values::{Acr, SessionKind, StringList};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sessions")]
@@ -23,7 +23,7 @@ pub struct Model {
     pub acr: Acr,
     /// Authentication methods that were used (RFC 8176).
     #[sea_orm(column_type = "JsonBinary")]
-    pub amr: Json,
+    pub amr: StringList,
     pub created_at: Timestamp,
     /// For the idle limit; written at most once a minute.
     pub last_seen_at: Timestamp,

@@ -18,7 +18,7 @@ mod principal;
 
 use std::{sync::LazyLock, time::Duration};
 
-use postern_entities::{columns_as, sessions, users as rows};
+use postern_entities::{columns_as, sessions, users as rows, values::StringList};
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Insertion},
@@ -88,7 +88,7 @@ pub struct AuthenticationContext {
     /// The level that the factors reached, as in `acr`.
     pub acr: Acr,
     /// Authentication methods (RFC 8176).
-    pub amr: Vec<String>,
+    pub amr: StringList,
 }
 
 /// A session that was opened or renewed.
@@ -157,7 +157,7 @@ pub fn open(write: &Write<'_>, new: NewSession) -> OpenedSession {
         client_id: new.client_id,
         auth_time: new.authentication.auth_time,
         acr: new.authentication.acr,
-        amr: json!(new.authentication.amr),
+        amr: new.authentication.amr,
         created_at: write.now(),
         last_seen_at: write.now(),
         expires_at: write.now() + lifetime.duration(),
@@ -191,7 +191,7 @@ pub async fn renew(
         cookie_hash: Some(crypto::token_hash(&cookie_secret)),
         auth_time: authentication.auth_time,
         acr: authentication.acr,
-        amr: json!(authentication.amr),
+        amr: authentication.amr,
         last_seen_at: write.now(),
         ..session.clone()
     };

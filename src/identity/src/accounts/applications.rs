@@ -58,8 +58,7 @@ pub async fn list(app: &App, user: &User) -> Result<Vec<Application>, DatabaseEr
             first_granted_at: at,
             last_granted_at: at,
         });
-        let granted = Scope::from_stored(&grant.scope);
-        application.scope = application.scope.iter().chain(granted.iter()).map(str::to_owned).collect();
+        application.scope = application.scope.iter().chain(grant.scope.iter()).map(str::to_owned).collect();
         application.first_granted_at = at;
     }
     let mut found: Vec<_> = found.into_values().collect();

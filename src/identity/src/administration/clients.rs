@@ -9,6 +9,7 @@ use std::time::Duration;
 use postern_entities::{
     client_secrets,
     clients::{self as rows, Model},
+    values::JsonList,
 };
 use postern_service::{
     clock::Timestamp,
@@ -270,7 +271,6 @@ async fn end_secrets(
 }
 
 fn empty_row(client_id: &str, now: Timestamp) -> Model {
-    let none = json!([]);
     Model {
         client_id: client_id.to_owned(),
         name: String::new(),
@@ -278,13 +278,13 @@ fn empty_row(client_id: &str, now: Timestamp) -> Model {
         require_pkce: true,
         first_party: false,
         token_endpoint_auth_method: String::new(),
-        redirect_uris: none.clone(),
-        post_logout_redirect_uris: none.clone(),
-        origins: none.clone(),
-        grant_types: none.clone(),
-        scopes: none.clone(),
-        default_scopes: none.clone(),
-        login_methods: none,
+        redirect_uris: JsonList::default(),
+        post_logout_redirect_uris: JsonList::default(),
+        origins: JsonList::default(),
+        grant_types: JsonList::default(),
+        scopes: JsonList::default(),
+        default_scopes: JsonList::default(),
+        login_methods: JsonList::default(),
         required_acr: None,
         logo_uri: None,
         policy_uri: None,

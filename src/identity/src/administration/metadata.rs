@@ -117,13 +117,13 @@ impl ClientMetadata {
             require_pkce: row.require_pkce,
             first_party: row.first_party,
             token_endpoint_auth_method: read_json_column(row.token_endpoint_auth_method.clone().into())?,
-            redirect_uris: read_json_column(row.redirect_uris.clone())?,
-            post_logout_redirect_uris: read_json_column(row.post_logout_redirect_uris.clone())?,
-            origins: read_json_column(row.origins.clone())?,
-            grant_types: read_json_column(row.grant_types.clone())?,
-            scopes: read_json_column(row.scopes.clone())?,
-            default_scopes: read_json_column(row.default_scopes.clone())?,
-            login_methods: read_json_column(row.login_methods.clone())?,
+            redirect_uris: row.redirect_uris.to_vec(),
+            post_logout_redirect_uris: row.post_logout_redirect_uris.to_vec(),
+            origins: row.origins.to_vec(),
+            grant_types: row.grant_types.to_vec(),
+            scopes: row.scopes.to_vec(),
+            default_scopes: row.default_scopes.to_vec(),
+            login_methods: row.login_methods.to_vec(),
             required_acr: row.required_acr,
             logo_uri: row.logo_uri.clone(),
             policy_uri: row.policy_uri.clone(),
@@ -140,13 +140,13 @@ impl ClientMetadata {
         row.require_pkce = Set(self.require_pkce);
         row.first_party = Set(self.first_party);
         row.token_endpoint_auth_method = Set(method.to_owned());
-        row.redirect_uris = Set(json!(self.redirect_uris));
-        row.post_logout_redirect_uris = Set(json!(self.post_logout_redirect_uris));
-        row.origins = Set(json!(self.origins));
-        row.grant_types = Set(json!(self.grant_types));
-        row.scopes = Set(json!(self.scopes));
-        row.default_scopes = Set(json!(self.default_scopes));
-        row.login_methods = Set(json!(self.login_methods));
+        row.redirect_uris = Set(self.redirect_uris.into());
+        row.post_logout_redirect_uris = Set(self.post_logout_redirect_uris.into());
+        row.origins = Set(self.origins.into());
+        row.grant_types = Set(self.grant_types.into());
+        row.scopes = Set(self.scopes.into());
+        row.default_scopes = Set(self.default_scopes.into());
+        row.login_methods = Set(self.login_methods.into());
         row.required_acr = Set(self.required_acr);
         row.logo_uri = Set(self.logo_uri);
         row.policy_uri = Set(self.policy_uri);

@@ -130,11 +130,11 @@ pub(super) async fn respond_with_code(
         user_id: Some(signed_in.user.id),
         client_id: request.client_id.clone(),
         sid: Some(signed_in.session.sid),
-        scope: request.scope.to_string(),
+        scope: request.scope.clone(),
         resources: request.audiences.clone(),
         auth_time: Some(signed_in.session.auth_time),
         acr: Some(signed_in.session.acr),
-        amr: serde_json::from_value(signed_in.session.amr.clone()).unwrap_or_default(),
+        amr: signed_in.session.amr.clone(),
     };
     let grant = grants::new(app, new, now);
     let event = Event::new("authorization.granted")

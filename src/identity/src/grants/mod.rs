@@ -11,7 +11,7 @@ mod ending;
 
 use std::sync::LazyLock;
 
-use postern_entities::{columns_as, grants, users as rows};
+use postern_entities::{columns_as, grants, users as rows, values::StringList};
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Insertion, changes},
@@ -28,6 +28,7 @@ use crate::{
     acr::Acr,
     clients::{self, Clients},
     core::{Core, Write},
+    scope::Scope,
     users::{self, User},
 };
 
@@ -44,14 +45,13 @@ pub struct NewGrant {
     pub client_id: String,
     /// The session in which the grant was made.
     pub sid: Option<Uuid>,
-    /// Space-separated (RFC 6749 section 3.3): `Scope::to_string()`.
-    pub scope: String,
+    pub scope: Scope,
     /// Audiences that tokens may have: `GrantTarget::audiences`.
     pub resources: Vec<String>,
     pub auth_time: Option<Timestamp>,
     pub acr: Option<Acr>,
     /// RFC 8176.
-    pub amr: Vec<String>,
+    pub amr: StringList,
 }
 
 /// A new grant, not yet stored. It expires `tokens.refresh_token_lifetime` from now, however often it is
@@ -66,7 +66,7 @@ pub fn new(core: &Core, new: NewGrant, now: Timestamp) -> Grant {
         resources: new.resources.into(),
         auth_time: new.auth_time,
         acr: new.acr,
-        amr: new.amr.into(),
+        amr: new.amr,
         created_at: now,
         expires_at: now + core.config.tokens.refresh_token_lifetime.duration(),
         revoked_at: None,
@@ -115,7 +115,7 @@ impl ActiveGrant {
         let user = User::from_query_result_optional(row, "u_")?;
         let session_ended: Option<Timestamp> = row.try_get("s_", "ended_at")?;
         let live = grant.revoked_at.is_none() && grant.expires_at > now;
-        let present = session_ended.is_none() || grant.scope.split(' ').any(|scope| scope == OFFLINE_ACCESS);
+        let present = session_ended.is_none() || grant.scope.contains(OFFLINE_ACCESS);
         let user_may = match (&user, grant.user_id) {
             (Some(user), _) => users::may_get_tokens(user),
             (None, user_id) => user_id.is_none(),
@@ -173,11 +173,11 @@ pub(crate) async fn ensure_own_grant(write: &Write<'_>, client_id: &str) -> Resu
         user_id: Set(None),
         client_id: Set(client_id.to_owned()),
         sid: Set(None),
-        scope: Set(String::new()),
-        resources: Set(serde_json::json!([])),
+        scope: Set(Scope::default()),
+        resources: Set(StringList::default()),
         auth_time: Set(None),
         acr: Set(None),
-        amr: Set(serde_json::json!([])),
+        amr: Set(StringList::default()),
         created_at: Set(write.now()),
         // Never expires: the grant lives as long as its client.
         expires_at: Set(Timestamp::MAX),

@@ -25,7 +25,6 @@ use sea_orm::{
     ConnectionTrait as _, DbErr, QueryResult,
     sea_query::{Expr, Query, SelectStatement},
 };
-use serde_json::Value;
 use uuid::Uuid;
 
 pub use crate::app::login_method::{
@@ -75,17 +74,17 @@ pub fn client_requirement(app: &App, client: &Client) -> AuthenticationRequireme
     AuthenticationRequirement {
         min_acr: app.config.login.required_acr.max(client.row.required_acr),
         max_age: None,
-        first_factor_methods: client.login_methods.clone(),
+        first_factor_methods: client.row.login_methods.to_vec(),
     }
 }
 
 /// Whether the session with this `amr` began with a method that the client allows, or has verified an allowed
 /// possession factor since. Methods with the same `amr`, such as the two kinds of sent code, count as one.
-pub fn first_factor_allowed(app: &App, client: &Client, amr: &Value) -> bool {
-    if client.login_methods.is_empty() {
+pub fn first_factor_allowed(app: &App, client: &Client, amr: &[String]) -> bool {
+    if client.row.login_methods.is_empty() {
         return true;
     }
-    let amr: Vec<&str> = amr.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let amr: Vec<&str> = amr.iter().map(String::as_str).collect();
     first_factor_methods(app, &client_requirement(app, client)).iter().any(|name| {
         app.login_methods.find(app, name).is_ok_and(|method| {
             let device = matches!(method.factor(), Factor::Possession { .. });

@@ -38,7 +38,7 @@ use crate::{
     core::RequestContext,
     crypto,
     grants::{self, ActiveGrant, EndCause, Grant, GrantSelection},
-    scope::{OPENID, Scope},
+    scope::OPENID,
 };
 
 /// What is stored with a new code.
@@ -103,7 +103,7 @@ pub async fn redeem(
     let mut target = narrow(app, client, &active_grant.grant, request.target, |_left_out| true)?;
     // OpenID Connect Core section 3.1.3.3: the ID token answers the authorization request, even if this
     // request narrows the scope.
-    target.id_token |= Scope::from_stored(&active_grant.grant.scope).contains(OPENID);
+    target.id_token |= active_grant.grant.scope.contains(OPENID);
     let first = refresh_token::new_for_grant(app, client, &active_grant.grant, now);
     if !mark_redeemed(app, &code, &active_grant.grant, first.as_ref(), context).await? {
         return Err(lost_race_cause(app, client, request.code, context).await?);

@@ -46,19 +46,12 @@ pub struct GrantClaims<'a> {
     pub sid: Option<Uuid>,
     pub auth_time: Option<Timestamp>,
     pub acr: Option<Acr>,
-    pub amr: Vec<&'a str>,
+    pub amr: &'a [String],
 }
 
 impl<'a> From<&'a Grant> for GrantClaims<'a> {
     fn from(grant: &'a Grant) -> Self {
-        let amr = grant.amr.as_array().into_iter().flatten();
-        Self {
-            id: grant.id,
-            sid: grant.sid,
-            auth_time: grant.auth_time,
-            acr: grant.acr,
-            amr: amr.filter_map(|method| method.as_str()).collect(),
-        }
+        Self { id: grant.id, sid: grant.sid, auth_time: grant.auth_time, acr: grant.acr, amr: &grant.amr }
     }
 }
 
@@ -122,7 +115,7 @@ pub(super) async fn sign_tokens(app: &App, request: IssueRequest<'_>) -> Result<
             sid: request.grant.sid,
             auth_time: request.grant.auth_time.map(Timestamp::seconds),
             acr: request.grant.acr,
-            amr: &request.grant.amr,
+            amr: request.grant.amr,
         };
         app.signing_keys
             .sign(algorithm_for(app, &request.target.audiences), TokenType::AccessToken, &claims)
@@ -158,7 +151,7 @@ async fn id_token(
         auth_time: request.grant.auth_time.map(Timestamp::seconds),
         nonce: request.nonce,
         acr: request.grant.acr,
-        amr: &request.grant.amr,
+        amr: request.grant.amr,
         sid: request.grant.sid,
         at_hash: at_hash(algorithm, access_token),
     };
@@ -182,8 +175,8 @@ struct AccessTokenClaims<'a> {
     auth_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<Acr>,
-    #[serde(skip_serializing_if = "<[&str]>::is_empty")]
-    amr: &'a [&'a str],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    amr: &'a [String],
 }
 
 /// OpenID Connect Core section 2; `sid` from Front-Channel Logout section 3.
@@ -200,8 +193,8 @@ struct IdTokenClaims<'a> {
     nonce: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<Acr>,
-    #[serde(skip_serializing_if = "<[&str]>::is_empty")]
-    amr: &'a [&'a str],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    amr: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<Uuid>,
     at_hash: String,

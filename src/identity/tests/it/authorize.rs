@@ -34,7 +34,7 @@ async fn a_session_gets_its_code_at_once_and_nothing_waits() {
     let grant =
         grants::Entity::find().filter(grants::Column::UserId.is_not_null()).one(db).await.unwrap().unwrap();
     assert_eq!((grant.user_id, grant.sid), (Some(world.alice.id), Some(session.sid)));
-    assert_eq!((grant.client_id.as_str(), grant.scope.as_str()), ("own", "openid email"));
+    assert_eq!((grant.client_id.as_str(), grant.scope.to_string().as_str()), ("own", "openid email"));
     assert_eq!((grant.auth_time, grant.acr), (Some(session.auth_time), Some(Acr::Aal1)));
     let row = authorization_codes::Entity::find().one(db).await.unwrap().unwrap();
     assert_eq!(row.code_hash, crypto::token_hash(&told["code"]));

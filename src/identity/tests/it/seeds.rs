@@ -119,11 +119,11 @@ impl Seeds {
             user_id: Some(self.alice.id),
             client_id: client_id.to_owned(),
             sid: Some(app.random.uuid()),
-            scope: resolved.scope.to_string(),
+            scope: resolved.scope,
             resources: resolved.audiences,
             auth_time: Some(now),
             acr: Some(Acr::Aal1),
-            amr: vec!["otp".to_owned()],
+            amr: vec!["otp".to_owned()].into(),
         };
         let grant = grants::new(app, new, now);
         let row = grants::insert_statement(&grant);
@@ -142,7 +142,7 @@ impl Seeds {
             client_id: None,
             auth_time: now,
             acr: Acr::Aal1,
-            amr: serde_json::json!(["otp"]),
+            amr: vec!["otp".to_owned()].into(),
             created_at: now,
             last_seen_at: now,
             expires_at: now + Duration::from_micros(1),

@@ -16,6 +16,7 @@ use postern_identity::{
     administration::{sign_in as operators, users},
     core::RequestContext,
     grants::{EndCause, GrantSelection},
+    scope::Scope,
     sessions::{self, SessionSelection},
     users::User,
 };
@@ -200,7 +201,7 @@ async fn consents_of_app(app: &App, user_id: Uuid) {
     let consent = consents::ActiveModel {
         user_id: Set(user_id),
         client_id: Set("app".to_owned()),
-        scope: Set("openid".to_owned()),
+        scope: Set(Scope::from_stored("openid")),
         granted_at: Set(Timestamp::EPOCH),
     };
     let again = sea_orm::sea_query::OnConflict::new().do_nothing().to_owned();
@@ -480,7 +481,7 @@ async fn whoever_ends_a_session_waits_for_what_it_is_being_granted() {
             user_id: Some(user.id),
             client_id: "own".to_owned(),
             sid: Some(signed_in.session.sid),
-            scope: "openid offline_access".to_owned(),
+            scope: Scope::from_stored("openid offline_access"),
             ..Default::default()
         };
         let grant = postern_identity::grants::new(app, new, now);

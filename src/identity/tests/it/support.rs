@@ -164,7 +164,7 @@ impl TestApp {
             authentication: AuthenticationContext {
                 auth_time: now,
                 acr: acr.parse().unwrap(),
-                amr: vec!["otp".to_owned()],
+                amr: vec!["otp".to_owned()].into(),
             },
             remembered: true,
         };

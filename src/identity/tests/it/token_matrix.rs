@@ -8,7 +8,6 @@ use postern_identity::{
     clients::{ClientAuthMethod, GrantType},
     grants::{self, Grant, NewGrant},
     http::serve,
-    scope::Scope,
     tokens::{
         self, TokenTarget,
         authorization_code::{self, NewAuthorizationCode},
@@ -167,11 +166,11 @@ impl Matrix {
             user_id: Some(user.id),
             client_id: client_id.to_owned(),
             sid: Some(app.random.uuid()),
-            scope: resolved.scope.to_string(),
+            scope: resolved.scope,
             resources: resolved.audiences,
             auth_time: Some(now),
             acr: Some(Acr::Aal1),
-            amr: vec!["otp".to_owned()],
+            amr: vec!["otp".to_owned()].into(),
         };
         let grant = grants::new(app, new, now);
         app.db.write_batch(&[&grants::insert_statement(&grant)], |_| true).await.unwrap();
@@ -234,7 +233,7 @@ impl Matrix {
 async fn issue(app: &TestApp, grant: &Grant, user: &User, audiences: &[&str]) -> String {
     let client = Arc::clone(app.app.clients().find(&grant.client_id).unwrap());
     let target = TokenTarget {
-        scope: Scope::from_stored(&grant.scope),
+        scope: grant.scope.clone(),
         audiences: audiences.iter().map(|audience| (*audience).to_owned()).collect(),
         id_token: false,
     };

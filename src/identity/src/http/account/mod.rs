@@ -49,7 +49,7 @@ async fn require_account_token(app: &App, bearer: RequiredScope<AccountScope>) -
 
 /// What its developer, or its operator, does about the missing scope.
 fn missing_scope_advice(client: &Client) -> String {
-    if client.scopes.iter().any(|own| own == ACCOUNT_SCOPE) {
+    if client.row.scopes.iter().any(|own| own == ACCOUNT_SCOPE) {
         return "ask for it in a token of its own, without scopes of a resource".to_owned();
     }
     format!("the operator allows it by `postern client update {} --add-scope account`", client.client_id())

@@ -199,10 +199,9 @@ async fn draft_for_identifier(
 fn draft_for_step_up(app: &App, begin: &BeginParameters<'_>, signed_in: &SignedInUser) -> AttemptDraft {
     let SignedInUser { session, user } = signed_in;
     let mut draft = new_draft(app, begin, &user.email.clone(), Some(user.clone()), Some(session.sid));
-    let amr = serde_json::from_value(session.amr.clone()).unwrap_or_default();
     draft.row.proofs = json!([VerifiedFactor {
         method: SESSION_METHOD.to_owned(),
-        amr,
+        amr: session.amr.to_vec(),
         // The session's own factors are not known any more, so they count as the weakest kind.
         factor: Factor::OutOfBand,
         user_verified: false,
