@@ -19,6 +19,7 @@ use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder as _, QuerySelect as _, Select,
     sea_query::{Expr, SimpleExpr},
 };
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
@@ -62,7 +63,7 @@ pub(crate) struct LinkRecipient<'a> {
 
 /// A link that is sealed and not stored yet.
 pub(crate) struct NewLink {
-    pub(crate) token: String,
+    pub(crate) token: SecretString,
     row: Model,
 }
 
@@ -77,7 +78,7 @@ impl NewLink {
     ) -> Result<Self, CryptoError> {
         let LinkRecipient { user_id, email } = recipient;
         let token = core.random.token();
-        let token_hash = crypto::token_hash(&token);
+        let token_hash = crypto::token_hash(token.expose_secret());
         let plain = serde_json::to_vec(payload).map_err(|_| CryptoError::Library)?;
         let row = Model {
             payload_sealed: Some(

@@ -29,6 +29,7 @@ use sea_orm::{
     QuerySelect, QueryTrait as _, Statement,
     sea_query::{Expr, UpdateStatement},
 };
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -96,7 +97,7 @@ pub struct AuthenticationContext {
 pub struct OpenedSession {
     pub session: Session,
     /// New secret for the browser's session cookie; none for API sign-ins.
-    pub cookie_secret: Option<String>,
+    pub cookie_secret: Option<SecretString>,
 }
 
 /// The live session of a browser's cookie, read by one statement. Closed and disabled accounts have none.
@@ -151,7 +152,7 @@ pub fn open(write: &Write<'_>, new: NewSession) -> OpenedSession {
     };
     let session = Session {
         sid: write.core.random.uuid(),
-        cookie_hash: cookie_secret.as_deref().map(crypto::token_hash),
+        cookie_hash: cookie_secret.as_ref().map(|secret| crypto::token_hash(secret.expose_secret())),
         user_id: new.user_id,
         kind: new.kind,
         client_id: new.client_id,
@@ -188,7 +189,7 @@ pub async fn renew(
     let renewed = Session {
         remembered: remembered.unwrap_or(session.remembered),
         expires_at: renewed_expires_at(write.core, session, remembered, write.now()),
-        cookie_hash: Some(crypto::token_hash(&cookie_secret)),
+        cookie_hash: Some(crypto::token_hash(cookie_secret.expose_secret())),
         auth_time: authentication.auth_time,
         acr: authentication.acr,
         amr: authentication.amr,

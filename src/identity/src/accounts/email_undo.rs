@@ -24,6 +24,7 @@ use sea_orm::{
     ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QuerySelect as _,
     sea_query::{CaseStatement, Expr, ExprTrait as _},
 };
+use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 use super::{AccountError, registration::password_enabled};
@@ -48,7 +49,7 @@ const MAX_LINKS: u64 = 20;
 
 /// The email that an account gives up, and the link that restores it.
 pub(super) struct FormerEmail {
-    pub(super) token: String,
+    pub(super) token: SecretString,
     pub(super) expires_at: Timestamp,
     row: rows::Model,
 }
@@ -57,7 +58,7 @@ impl FormerEmail {
     /// Seals the present email of the account.
     pub(super) fn from_user(app: &App, user: &User, now: Timestamp) -> Result<Self, CryptoError> {
         let token = app.random.token();
-        let token_hash = crypto::token_hash(&token);
+        let token_hash = crypto::token_hash(token.expose_secret());
         let expires_at = now + app.config.registration.email_undo_lifetime.duration();
         let sealed =
             with_associated_data(user.id, &token_hash, |place| app.vault.seal(place, user.email.as_bytes()))?;
@@ -135,7 +136,7 @@ pub async fn undo(app: &App, token: &str, context: &RequestContext) -> Result<St
         )?),
         false => None,
     };
-    let path = reset.as_ref().map(|link| format!("/reset-password?token={}", link.token));
+    let path = reset.as_ref().map(|link| format!("/reset-password?token={}", link.token.expose_secret()));
     let path = path.as_deref().or(Some("/login?to=account"));
     let restored = MailTemplate {
         to: Some(email.as_str()),

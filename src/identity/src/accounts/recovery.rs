@@ -6,6 +6,7 @@
 
 use postern_entities::users as rows;
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
 use super::{
@@ -62,7 +63,7 @@ pub async fn request_reset(
         &request,
         now,
     )?;
-    let path = format!("/reset-password?token={}", link.token);
+    let path = format!("/reset-password?token={}", link.token.expose_secret());
     let to = user.as_ref().map(|user| user.email.as_str());
     let mail_template =
         MailTemplate { to, template: "reset-password", language: &context.language, path: Some(&path) };

@@ -10,6 +10,7 @@
 use postern_entities::users as rows;
 use postern_service::{clock::Timestamp, database::DatabaseError};
 use sea_orm::EntityTrait as _;
+use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -160,7 +161,7 @@ impl RegistrationMail<'_> {
         let (template, path) = if self.email_taken {
             ("already-registered", "/forgot-password".to_owned())
         } else {
-            ("verify-email", format!("/verify-email?token={}", link.token))
+            ("verify-email", format!("/verify-email?token={}", link.token.expose_secret()))
         };
         let addressed = self.email_taken || self.registration.is_some();
         let to = addressed.then_some(self.email.as_str());

@@ -19,7 +19,7 @@ use sea_orm::{
     ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _,
     QueryOrder as _, QuerySelect as _,
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use super::{
@@ -230,12 +230,12 @@ async fn insert_secret(write: &Write<'_>, client_id: &str) -> Result<SecretStrin
     let row = client_secrets::ActiveModel {
         id: Set(write.core.random.row_id(write.now())),
         client_id: Set(client_id.to_owned()),
-        secret_hash: Set(crypto::token_hash(&secret)),
+        secret_hash: Set(crypto::token_hash(secret.expose_secret())),
         created_at: Set(write.now()),
         expires_at: Set(None),
     };
     client_secrets::Entity::insert(row).exec_without_returning(write).await?;
-    Ok(secret.into())
+    Ok(secret)
 }
 
 /// Sets the end of the valid secret and deletes the expired ones. Refuses if two secrets are valid.

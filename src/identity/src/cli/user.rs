@@ -6,6 +6,7 @@ use std::{
 };
 
 use postern_service::clock::Timestamp;
+use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -189,11 +190,13 @@ async fn create_code(app: &App, user: &User, context: &RequestContext) -> Result
     let made = create_operator_code(app, user, "command", context).await?;
     let text = format!(
         "Code for {}: {}\n\nIt signs this user in once, until {}, and is not shown again.",
-        user.email, made.code, made.expires_at
+        user.email,
+        made.code.expose_secret(),
+        made.expires_at
     );
     Ok(Report::new(
         text,
-        json!({ "email": user.email, "code": made.code, "expires_at": made.expires_at.rfc3339() }),
+        json!({ "email": user.email, "code": made.code.expose_secret(), "expires_at": made.expires_at.rfc3339() }),
     ))
 }
 

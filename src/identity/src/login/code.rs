@@ -13,6 +13,7 @@ use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryTrait as _,
     sea_query::{Expr, UpdateStatement},
 };
+use secrecy::SecretString;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -127,7 +128,7 @@ fn mac(app: &App, id: Uuid, code: &str) -> Vec<u8> {
 
 /// A code for an operator to hand over. Only the code's MAC is stored.
 pub struct NewOperatorCode {
-    pub code: String,
+    pub code: SecretString,
     pub expires_at: Timestamp,
 }
 
@@ -162,7 +163,7 @@ pub async fn create_operator_code(
             .await
     })
     .await?;
-    Ok(NewOperatorCode { code, expires_at })
+    Ok(NewOperatorCode { code: code.into(), expires_at })
 }
 
 async fn end_earlier_codes(write: &Write<'_>, user_id: Uuid) -> Result<(), DatabaseError> {

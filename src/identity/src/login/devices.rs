@@ -20,6 +20,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect as _,
     QueryTrait as _, sea_query::OnConflict,
 };
+use secrecy::SecretString;
 use uuid::Uuid;
 
 use crate::{
@@ -52,12 +53,12 @@ pub(super) fn derived_app_secret(
     user_id: Uuid,
     since: Timestamp,
     context: &RequestContext,
-) -> String {
+) -> SecretString {
     let name = context.user_agent.as_deref().unwrap_or_default();
     let source = rate_limit::source_of_ip(context.ip);
     let since = since.micros().to_be_bytes();
     let mac = app.vault.mac(&[b"device", user_id.as_bytes(), &since, source.as_bytes(), name.as_bytes()]);
-    URL_SAFE_NO_PAD.encode(mac)
+    URL_SAFE_NO_PAD.encode(mac).into()
 }
 
 /// Whether an account knows a device. Without an account the same statement runs.

@@ -79,7 +79,7 @@ pub(super) fn challenge_with_message(cx: &Context<'_>) -> Challenge {
         to: user.email.clone(),
         channel: "code",
         subject: format!("{code} is the code for {}", user.email),
-        code: Some(code),
+        code: Some(code.into()),
         ..Message::default()
     });
     Challenge { code: Some(mac), message, ..Challenge::default() }
@@ -138,7 +138,7 @@ async fn send_mail(app: &App, to: &str, code: &CodeToSend, left: Duration) -> Re
         code => &code.code, client => &code.client, minutes => minutes, issuer => &app.config.issuer,
     };
     let mut message = mail::compose(&app.templates, to, "sign-in-code", &code.language, values)?;
-    message.code = Some(code.code.clone());
+    message.code = Some(code.code.clone().into());
     mail::send(app, &app.mailer, message).await
 }
 

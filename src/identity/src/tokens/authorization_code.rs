@@ -24,6 +24,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter, QueryTrait as _, Statement,
     StatementBuilder, UpdateMany, sea_query::Expr,
 };
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
     IssueRequest, TokenError, TokenResponse, issue,
@@ -55,11 +56,11 @@ pub struct NewAuthorizationCode<'a> {
 /// A new code and its insertion, for the batch that inserts the grant. Only the hash of the code is stored.
 ///
 /// The row lives as long as its grant, so that a replay is detected at any time.
-pub fn new(app: &App, new: &NewAuthorizationCode<'_>, now: Timestamp) -> (String, Insertion) {
+pub fn new(app: &App, new: &NewAuthorizationCode<'_>, now: Timestamp) -> (SecretString, Insertion) {
     let code = token_value::new_secret(app, new.grant.id);
     let row = authorization_codes::Model {
         grant_id: new.grant.id,
-        code_hash: crypto::token_hash(&code),
+        code_hash: crypto::token_hash(code.expose_secret()),
         redirect_uri: new.redirect_uri.to_owned(),
         code_challenge: new.code_challenge.map(str::to_owned),
         nonce: new.nonce.map(str::to_owned),

@@ -10,6 +10,7 @@ use std::fmt;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use postern_service::clock::Timestamp;
 use postern_token_verifier::Algorithm;
+use secrecy::SecretString;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -35,7 +36,7 @@ pub struct IssueRequest<'a> {
     /// The `nonce` of the authorization request, for the ID token.
     pub nonce: Option<&'a str>,
     /// Already stored; part of the response.
-    pub refresh_token: Option<String>,
+    pub refresh_token: Option<SecretString>,
 }
 
 /// The claims that come from the grant.
@@ -56,7 +57,7 @@ impl<'a> From<&'a Grant> for GrantClaims<'a> {
 }
 
 /// A successful token response (RFC 6749 section 5.1).
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct TokenResponse {
     /// Of type `Bearer`.
     pub access_token: String,
@@ -66,7 +67,7 @@ pub struct TokenResponse {
     /// Present when the scope has `openid`.
     pub id_token: Option<String>,
     /// Present when the client may use the grant type `refresh_token`.
-    pub refresh_token: Option<String>,
+    pub refresh_token: Option<SecretString>,
 }
 
 impl fmt::Debug for TokenResponse {

@@ -26,6 +26,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter, QueryResult,
     QueryTrait as _, Statement, sea_query::Expr,
 };
+use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 use super::{
@@ -58,7 +59,7 @@ fn tolerated_scope(word: &str) -> bool {
 
 /// A new refresh token and its insertion.
 pub struct NewRefreshToken {
-    pub token: String,
+    pub token: SecretString,
     /// For the batch that inserts the grant.
     pub insertion: Insertion,
 }
@@ -67,7 +68,7 @@ pub struct NewRefreshToken {
 pub fn new_for_grant(app: &App, client: &Client, grant: &Grant, now: Timestamp) -> Option<NewRefreshToken> {
     client.may_use(GrantType::RefreshToken).then(|| {
         let token = token_value::new_secret(app, grant.id);
-        NewRefreshToken { insertion: insert_statement(app, &token, grant, now), token }
+        NewRefreshToken { insertion: insert_statement(app, token.expose_secret(), grant, now), token }
     })
 }
 
@@ -133,7 +134,7 @@ struct UsableRefreshToken {
     active_grant: ActiveGrant,
     target: TokenTarget,
     /// Set when the token was rotated within the grace period.
-    successor: Option<String>,
+    successor: Option<SecretString>,
 }
 
 /// Checks a refresh token. Reuse after the grace period revokes the grant (RFC 9700 section 4.14.2).
@@ -204,11 +205,11 @@ async fn end_grant(app: &App, grant_id: Uuid, context: &RequestContext) -> Resul
 async fn mark_rotated(
     app: &App,
     presented: &str,
-    successor: &str,
+    successor: &SecretString,
     grant: &Grant,
     context: &RequestContext,
 ) -> Result<bool, TokenError> {
-    let sealed = crypto::seal_under_secret(presented, successor.as_bytes())?;
+    let sealed = crypto::seal_under_secret(presented, successor.expose_secret().as_bytes())?;
     let mark_rotated = refresh_tokens::Entity::update_many()
         .col_expr(refresh_tokens::Column::RotatedAt, Expr::value(context.now))
         .col_expr(refresh_tokens::Column::SuccessorSealed, Expr::value(sealed))
@@ -218,7 +219,7 @@ async fn mark_rotated(
         .filter(refresh_tokens::Column::ExpiresAt.gt(context.now))
         .filter(grants::not_revoked_condition(grant.id))
         .into_query();
-    let stored = insert_statement(app, successor, grant, context.now);
+    let stored = insert_statement(app, successor.expose_secret(), grant, context.now);
     let event = event("refresh_token.rotated", app, grant, context);
     let limit = limit(app);
     let count = rate_limit::take_statement(limit, &grant.id.to_string(), context.now);
@@ -277,10 +278,10 @@ fn limit_row(done: &[StatementResult]) -> Option<&QueryResult> {
     }
 }
 
-fn successor_of(row: &refresh_tokens::Model, presented: &str) -> Result<String, TokenError> {
+fn successor_of(row: &refresh_tokens::Model, presented: &str) -> Result<SecretString, TokenError> {
     let sealed = row.successor_sealed.as_deref().unwrap_or_default();
     let successor = crypto::open_under_secret(presented, sealed)?;
-    String::from_utf8(successor).map_err(|_| crypto::CryptoError::Altered.into())
+    String::from_utf8(successor).map(SecretString::from).map_err(|_| crypto::CryptoError::Altered.into())
 }
 
 /// Inserts a refresh token. It expires after `tokens.refresh_token_idle_lifetime` without use, and with its

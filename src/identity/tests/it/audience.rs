@@ -286,7 +286,10 @@ async fn the_refusal_for_want_of_the_scope_account_names_the_command() {
     let command = seeds.app.command(&["client", "update", "own", "--add-scope", "account"]).output().unwrap();
     assert!(command.status.success(), "{command:?}");
     seeds.app.app.reload("clients").await.unwrap();
-    assert_eq!(seeds.client("own").row.scopes[..], ["openid", "profile", "email", "offline_access", "account"]);
+    assert_eq!(
+        seeds.client("own").row.scopes[..],
+        ["openid", "profile", "email", "offline_access", "account"]
+    );
     let answer = seeds.app.get_as(tokens["access_token"].as_str().unwrap(), "/api/account/totp").await;
     assert!(answer.body.contains("in a token of its own"), "{}", answer.body);
 }

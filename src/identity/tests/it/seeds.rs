@@ -19,6 +19,7 @@ use postern_identity::{
 use postern_service::database::DatabaseError;
 use postern_token_verifier::{AccessToken, KeySet, jws::Compact};
 use sea_orm::{ActiveModelTrait as _, EntityTrait as _};
+use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -169,7 +170,7 @@ impl Seeds {
         };
         let (code, row) = authorization_code::new(app, &new, app.clock.now());
         app.db.write_batch(&[&row], |_| true).await.unwrap();
-        code
+        code.expose_secret().to_owned()
     }
 
     /// What `mobile` gets for a fresh code.
@@ -268,7 +269,6 @@ async fn add_client(
     grant_types: &[GrantType],
     scopes: &str,
 ) -> String {
-    use secrecy::ExposeSecret as _;
     let code = grant_types.contains(&GrantType::AuthorizationCode);
     let scopes: Vec<String> = scopes.split(' ').map(str::to_owned).collect();
     let change = ClientMetadataChange {

@@ -334,7 +334,7 @@ impl Browser<'_> {
     /// Signs the user in without the pages, at this level.
     pub async fn sign_in_at(&self, user: &User, acr: &str) -> Session {
         let opened = self.app.open_session(user, acr).await;
-        self.set_cookie("postern-session", &opened.cookie_secret.unwrap());
+        self.set_cookie("postern-session", opened.cookie_secret.unwrap().expose_secret());
         opened.session
     }
 

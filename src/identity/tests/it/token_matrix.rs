@@ -15,6 +15,7 @@ use postern_identity::{
     users::User,
 };
 use postern_token_verifier::{Audience, Policy, Verifier};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -190,7 +191,7 @@ impl Matrix {
         let form = [
             ("grant_type", "authorization_code"),
             ("client_id", client_id),
-            ("code", &code),
+            ("code", code.expose_secret()),
             ("redirect_uri", REDIRECT_URI),
             ("code_verifier", VERIFIER),
         ];

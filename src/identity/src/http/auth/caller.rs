@@ -8,6 +8,7 @@ use poem::{
     web::cookie::{Cookie, CookieJar, SameSite},
 };
 use postern_service::problem::Problem;
+use secrecy::ExposeSecret as _;
 
 use super::{
     super::{
@@ -101,7 +102,8 @@ impl<'a> ClientCookies<'a> {
     }
 
     pub(super) fn ensure_attempt_binding(&self) -> String {
-        let secret = self.attempt_binding().unwrap_or_else(|| self.app.random.token());
+        let secret =
+            self.attempt_binding().unwrap_or_else(|| self.app.random.token().expose_secret().to_owned());
         self.set("attempt", &secret, self.app.config.login.attempt_lifetime.duration());
         secret
     }

@@ -19,6 +19,7 @@ use postern_service::{
     settings::{Lifetime, Rate, RateKey},
 };
 use sea_orm::{FromQueryResult as _, StatementBuilder, sea_query::SelectStatement};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -98,9 +99,9 @@ pub struct CompletedLogin<Output = ()> {
     /// ([`sessions::find_of_closed_account`](crate::sessions::find_of_closed_account)).
     pub user: User,
     /// New secret for the browser's session cookie; none for API sign-ins.
-    pub cookie_secret: Option<String>,
+    pub cookie_secret: Option<SecretString>,
     /// The secret by which the account recognises the device from now on.
-    pub device_secret: String,
+    pub device_secret: SecretString,
     /// The output of the [`Completion`].
     pub completion_output: Output,
 }
@@ -133,7 +134,7 @@ pub async fn begin_and_verify<C: Completion>(
     answer: ChallengeResponse,
     session_kind: SessionKind,
     completion: &C,
-) -> Result<(String, LoginOutcome<C::Output>), LoginError> {
+) -> Result<(SecretString, LoginOutcome<C::Output>), LoginError> {
     let now = begin.context.now;
     let method = &**app.login_methods.find(app, begin.method)?;
     let AttemptStart::WithIdentifier { identifier, .. } = begin.start else {
@@ -149,7 +150,7 @@ pub async fn begin_and_verify<C: Completion>(
     let verify = VerifyParameters {
         client: begin.client,
         method: begin.method,
-        attempt_secret: &secret,
+        attempt_secret: secret.expose_secret(),
         response: answer,
         binding: begin.binding,
         session_kind,

@@ -39,6 +39,7 @@ use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Insertion},
 };
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -121,7 +122,7 @@ pub struct BeginParameters<'a> {
 #[derive(Clone)]
 pub struct ChallengeOpened {
     /// The attempt's secret, which also continues the attempt.
-    pub attempt_secret: String,
+    pub attempt_secret: SecretString,
     /// Time until the challenge expires.
     pub expires_in: Duration,
     /// The method's own members of the answer, such as WebAuthn options.
@@ -140,7 +141,7 @@ struct RequestedLogin {
 
 /// An attempt that a request is working on, with the secret that the database does not have.
 struct AttemptDraft {
-    secret: String,
+    secret: SecretString,
     row: attempts::Model,
     user: Option<User>,
     new: bool,
@@ -227,7 +228,7 @@ fn new_draft(
     };
     let asked = RequestedLogin { requirement: begin.requirement.clone(), step_up_of, remembered };
     let row = attempts::Model {
-        attempt_hash: crypto::token_hash(&secret),
+        attempt_hash: crypto::token_hash(secret.expose_secret()),
         client_id: begin.client.map(|client| client.client_id().to_owned()),
         authorization_request_id: begin.binding.authorization_request,
         browser_hash: begin.binding.browser_secret.map(crypto::token_hash),
@@ -259,7 +260,7 @@ async fn draft_from_stored(
     let bound = store::AttemptSelector::new(begin.client, &begin.binding, attempt);
     let row = store::find(app, &bound, now).await?.ok_or(LoginError::AttemptEnded)?;
     let user = store::user_of(app, &row).await?;
-    Ok(AttemptDraft { secret: attempt.to_owned(), row, user, new: false })
+    Ok(AttemptDraft { secret: attempt.into(), row, user, new: false })
 }
 
 /// Requires that the method is the next step by the policy and the verified factors.
