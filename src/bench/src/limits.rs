@@ -9,9 +9,13 @@ use std::{
 use anyhow::{Context, Result};
 use josekit::jws::{JwsHeader, RS256};
 use openssl::{hash::MessageDigest, pkey::PKey, pkey_ctx::PkeyCtx, rsa::Padding, rsa::Rsa};
-use postern_entities::{grants, refresh_tokens, users};
+use postern_entities::{
+    grants, refresh_tokens, users,
+    values::{Scope, StringList},
+};
 use postern_migrations::identity::Migrator;
 use postern_service::{
+    clock::Timestamp,
     database::{Database, DatabaseError, DatabaseSettings, migrate},
     random::Random,
 };
@@ -223,8 +227,8 @@ pub(crate) fn user(random: &Random, number: usize) -> users::Model {
         disabled_at: None,
         deletion_at: None,
         language: None,
-        created_at: 0,
-        updated_at: 0,
+        created_at: Timestamp::EPOCH,
+        updated_at: Timestamp::EPOCH,
     }
 }
 
@@ -234,13 +238,13 @@ fn grant(random: &Random, user: &users::Model) -> grants::Model {
         user_id: Some(user.id),
         client_id: "bench".to_owned(),
         sid: None,
-        scope: "openid".to_owned(),
-        resources: serde_json::json!([]),
+        scope: Scope::from_stored("openid"),
+        resources: StringList::default(),
         auth_time: None,
         acr: None,
-        amr: serde_json::json!([]),
-        created_at: 0,
-        expires_at: i64::MAX,
+        amr: StringList::default(),
+        created_at: Timestamp::EPOCH,
+        expires_at: Timestamp::MAX,
         revoked_at: None,
         revoked_because: None,
     }
@@ -250,8 +254,8 @@ fn refresh_token(random: &Random, grant_id: Uuid) -> refresh_tokens::Model {
     refresh_tokens::Model {
         grant_id,
         token_hash: random.bytes::<32>().to_vec(),
-        issued_at: 0,
-        expires_at: i64::MAX,
+        issued_at: Timestamp::EPOCH,
+        expires_at: Timestamp::MAX,
         rotated_at: None,
         successor_sealed: None,
     }

@@ -1,6 +1,7 @@
 //! Defines the table `attempts`: one login in progress. Its row is bound to the browser or to the client
 //! that began the login.
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -32,20 +33,20 @@ pub struct Model {
     pub challenge: Option<Json>,
     /// MAC of the code that was sent, if the method sends one.
     pub code_mac: Option<Vec<u8>>,
-    pub code_expires_at: Option<i64>,
+    pub code_expires_at: Option<Timestamp>,
     /// Hash of the source that had a code sent. Null when no code was sent, or when the account knows
     /// the device.
     pub source_hash: Option<Vec<u8>>,
     /// When a code was sent last.
-    pub sent_at: Option<i64>,
+    pub sent_at: Option<Timestamp>,
     /// How many times a code was sent.
     pub sends: i32,
     /// Tries left. A try is taken before each check, so that parallel tries cannot exceed the limit.
     pub tries_left: i32,
-    pub created_at: i64,
-    pub expires_at: i64,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
     /// Set once, when the attempt became a session.
-    pub completed_at: Option<i64>,
+    pub completed_at: Option<Timestamp>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,6 +1,7 @@
 //! Defines the table `audit_events`: one act, for the record: who did what, about whose account, from
 //! where.
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -8,7 +9,7 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    pub at: i64,
+    pub at: Timestamp,
     /// Name of the event, such as `session.started`.
     pub kind: String,
     /// Who did it: `anonymous`, `user`, `client`, `operator` or `system`; none for an event of which that is not known.

@@ -1,6 +1,7 @@
 //! Defines the table `authorization_codes`: an authorization code between its issue and its redemption
 //! (RFC 6749 section 4.1).
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -17,9 +18,9 @@ pub struct Model {
     /// Repeated in the ID token.
     pub nonce: Option<String>,
     /// The code is valid for `tokens.code_lifetime` from here on.
-    pub issued_at: i64,
+    pub issued_at: Timestamp,
     /// Set once, by the only redemption.
-    pub redeemed_at: Option<i64>,
+    pub redeemed_at: Option<Timestamp>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

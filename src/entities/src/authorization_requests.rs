@@ -1,6 +1,7 @@
 //! Defines the table `authorization_requests`: one pass through the authorization endpoint that waits for
 //! a person.
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -18,10 +19,10 @@ pub struct Model {
     /// Steps that were passed, in order. The next step is computed from them alone.
     #[sea_orm(column_type = "JsonBinary")]
     pub steps: Json,
-    pub created_at: i64,
-    pub expires_at: i64,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
     /// Set once, when the client got its response.
-    pub finished_at: Option<i64>,
+    pub finished_at: Option<Timestamp>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,6 +1,7 @@
 //! Defines the table `client_secrets`: one valid secret of a confidential client. Two may be valid at
 //! once while the secret is replaced.
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -11,9 +12,9 @@ pub struct Model {
     pub client_id: String,
     /// SHA-256 is enough: the secret is 256 random bits.
     pub secret_hash: Vec<u8>,
-    pub created_at: i64,
+    pub created_at: Timestamp,
     /// End of the overlap while the secret is replaced; null for the current secret.
-    pub expires_at: Option<i64>,
+    pub expires_at: Option<Timestamp>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

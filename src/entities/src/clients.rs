@@ -1,6 +1,9 @@
 //! Defines the table `clients`: a client (RFC 6749 section 2).
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
+
+use crate::values::{Acr, GrantType, JsonList, StringList};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "clients")]
@@ -19,35 +22,35 @@ pub struct Model {
     pub token_endpoint_auth_method: String,
     /// Compared exactly (RFC 9700 section 2.1).
     #[sea_orm(column_type = "JsonBinary")]
-    pub redirect_uris: Json,
+    pub redirect_uris: StringList,
     /// Compared exactly, as redirect URIs are.
     #[sea_orm(column_type = "JsonBinary")]
-    pub post_logout_redirect_uris: Json,
+    pub post_logout_redirect_uris: StringList,
     /// Browser origins that may call the APIs (CORS).
     #[sea_orm(column_type = "JsonBinary")]
-    pub origins: Json,
+    pub origins: StringList,
     /// Grant types that the token endpoint accepts from the client.
     #[sea_orm(column_type = "JsonBinary")]
-    pub grant_types: Json,
+    pub grant_types: JsonList<GrantType>,
     /// Scopes that the client may request.
     #[sea_orm(column_type = "JsonBinary")]
-    pub scopes: Json,
+    pub scopes: StringList,
     /// Scopes of a request that names none.
     #[sea_orm(column_type = "JsonBinary")]
-    pub default_scopes: Json,
+    pub default_scopes: StringList,
     /// Login methods that people may use for the client; empty means all.
     #[sea_orm(column_type = "JsonBinary")]
-    pub login_methods: Json,
+    pub login_methods: StringList,
     /// Least `acr` of every sign-in for the client.
-    pub required_acr: Option<String>,
+    pub required_acr: Option<Acr>,
     /// Shown on the sign-in page.
     pub logo_uri: Option<String>,
     pub policy_uri: Option<String>,
     pub tos_uri: Option<String>,
     /// Set while the client may not request anything.
-    pub disabled_at: Option<i64>,
-    pub created_at: i64,
-    pub updated_at: i64,
+    pub disabled_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

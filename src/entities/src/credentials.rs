@@ -1,6 +1,7 @@
 //! Defines the table `credentials`: an authenticator of an account besides sent codes: a password, a TOTP
 //! seed, a passkey.
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -16,11 +17,11 @@ pub struct Model {
     pub secret_sealed: Vec<u8>,
     /// When the credential was used for the first time. An unconfirmed credential authenticates
     /// nobody.
-    pub confirmed_at: Option<i64>,
+    pub confirmed_at: Option<Timestamp>,
     /// Last TOTP time step that was accepted. The same step or an earlier one is refused (RFC 6238
     /// section 5.2).
     pub last_used_step: Option<i64>,
-    pub created_at: i64,
+    pub created_at: Timestamp,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,5 +1,6 @@
 //! Defines the table `devices`: a device that an account has signed in with.
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -11,11 +12,11 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub device_hash: Vec<u8>,
     /// First sign-in with this device.
-    pub first_seen_at: i64,
+    pub first_seen_at: Timestamp,
     /// Last sign-in with this device.
-    pub last_seen_at: i64,
+    pub last_seen_at: Timestamp,
     /// From then on the device counts as unknown again.
-    pub expires_at: i64,
+    pub expires_at: Timestamp,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,6 +1,7 @@
 //! Defines the table `former_emails`: a former email of an account, kept so that its owner can undo the
 //! change.
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -14,9 +15,9 @@ pub struct Model {
     /// The former email, bound to this row and this user.
     pub email_sealed: Vec<u8>,
     /// When the account got its next email.
-    pub created_at: i64,
+    pub created_at: Timestamp,
     /// From then on the change cannot be undone.
-    pub expires_at: i64,
+    pub expires_at: Timestamp,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,7 +1,10 @@
 //! Defines the table `grants`: one completed authorization or API sign-in. Codes, refresh tokens and
 //! access tokens belong to a grant.
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
+
+use crate::values::{Acr, Scope, StringList};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "grants")]
@@ -13,23 +16,23 @@ pub struct Model {
     pub client_id: String,
     /// The session in which the grant was made.
     pub sid: Option<Uuid>,
-    /// Granted scopes, separated by spaces (RFC 6749 section 3.3).
-    pub scope: String,
+    /// Granted scopes (RFC 6749 section 3.3).
+    pub scope: Scope,
     /// Audiences that access tokens of the grant may have (RFC 8707).
     #[sea_orm(column_type = "JsonBinary")]
-    pub resources: Json,
+    pub resources: StringList,
     /// Copied from the session when the grant was made.
-    pub auth_time: Option<i64>,
+    pub auth_time: Option<Timestamp>,
     /// Copied from the session when the grant was made.
-    pub acr: Option<String>,
+    pub acr: Option<Acr>,
     /// Copied from the session when the grant was made.
     #[sea_orm(column_type = "JsonBinary")]
-    pub amr: Json,
-    pub created_at: i64,
+    pub amr: StringList,
+    pub created_at: Timestamp,
     /// Absolute end of the grant, its codes and its tokens.
-    pub expires_at: i64,
+    pub expires_at: Timestamp,
     /// Set once; ends the grant, its codes and its tokens.
-    pub revoked_at: Option<i64>,
+    pub revoked_at: Option<Timestamp>,
     /// The rule or the person that ended the grant.
     pub revoked_because: Option<String>,
 }

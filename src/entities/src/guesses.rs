@@ -1,6 +1,7 @@
 //! Defines the table `guesses`: the login throttle: failed logins of one account, by one known device or
 //! by all unknown devices together.
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -17,9 +18,9 @@ pub struct Model {
     /// Guesses that were refused unjudged in the current delay. Only the first one is audited.
     pub refused: i32,
     /// The next guess is judged from then on.
-    pub free_at: i64,
+    pub free_at: Timestamp,
     /// The row counts as absent from then on.
-    pub forget_at: i64,
+    pub forget_at: Timestamp,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,6 +1,6 @@
-//! Defines the provider's tables as sea-orm types, and nothing else.
+//! Defines the provider's tables as sea-orm types, and the types of their columns.
 //!
-//! Times (columns that end in `_at`, and `auth_time`) are microseconds since the epoch. Columns that end in
+//! Times are a [`Timestamp`](postern_service::clock::Timestamp). Columns that end in
 //! `_hash` are SHA-256, in `_mac` HMAC-SHA-256 under a server key, in `_sealed` AES-256-GCM bound to the row.
 //!
 //! No relation is declared: the query that reads several tables names its joins itself.
@@ -12,6 +12,7 @@ pub mod authorization_requests;
 pub mod change_versions;
 pub mod client_secrets;
 pub mod clients;
+mod columns;
 pub mod consents;
 pub mod credentials;
 pub mod devices;
@@ -30,3 +31,6 @@ pub mod scopes;
 pub mod sessions;
 pub mod signing_keys;
 pub mod users;
+pub mod values;
+
+pub use columns::columns_as;

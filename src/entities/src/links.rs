@@ -1,5 +1,6 @@
 //! Defines the table `links`: a link that was mailed to a person and can be used once.
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -16,10 +17,10 @@ pub struct Model {
     pub email: String,
     /// Data that the link completes, bound to this row.
     pub payload_sealed: Option<Vec<u8>>,
-    pub created_at: i64,
-    pub expires_at: i64,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
     /// Set once, when the link is used.
-    pub used_at: Option<i64>,
+    pub used_at: Option<Timestamp>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,5 +1,6 @@
 //! Defines the table `operator_codes`: a sign-in code that an operator made for one user.
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -10,10 +11,10 @@ pub struct Model {
     pub user_id: Uuid,
     /// MAC of the code over the row's id.
     pub code_mac: Vec<u8>,
-    pub created_at: i64,
-    pub expires_at: i64,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
     /// Set once, when the code is used.
-    pub used_at: Option<i64>,
+    pub used_at: Option<Timestamp>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

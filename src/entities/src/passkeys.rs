@@ -2,6 +2,7 @@
 //!
 //! The public key is in the sealed column of the row in `credentials`.
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -17,10 +18,10 @@ pub struct Model {
     pub name: String,
     /// Signature counter that the authenticator reported last; 0 for one that does not count.
     pub sign_count: i64,
-    pub created_at: i64,
-    pub last_used_at: Option<i64>,
+    pub created_at: Timestamp,
+    pub last_used_at: Option<Timestamp>,
     /// When the counter went back: the passkey may have been cloned (WebAuthn level 3 section 6.1.1).
-    pub flagged_at: Option<i64>,
+    pub flagged_at: Option<Timestamp>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,5 +1,6 @@
 //! Defines the table `rate_limits`: the use of one rate limit within its current window.
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -10,7 +11,7 @@ pub struct Model {
     pub bucket: Vec<u8>,
     /// Uses within the window.
     pub used: i32,
-    pub window_ends_at: i64,
+    pub window_ends_at: Timestamp,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,5 +1,6 @@
 //! Defines the table `recovery_codes`: a recovery code that stands in for a lost authenticator, once.
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -12,9 +13,9 @@ pub struct Model {
     pub code_mac: Vec<u8>,
     /// The credential that the code stands in for. The code is deleted with it.
     pub credential_id: Uuid,
-    pub created_at: i64,
+    pub created_at: Timestamp,
     /// Set once, when the code is used.
-    pub used_at: Option<i64>,
+    pub used_at: Option<Timestamp>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,6 +1,7 @@
 //! Defines the table `refresh_tokens`: one refresh token of a grant: the current one, or one that was
 //! rotated (RFC 9700 section 4.14).
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -11,11 +12,11 @@ pub struct Model {
     pub grant_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
     pub token_hash: Vec<u8>,
-    pub issued_at: i64,
+    pub issued_at: Timestamp,
     /// End of the token unless it is used before.
-    pub expires_at: i64,
+    pub expires_at: Timestamp,
     /// Set once, when the successor was made.
-    pub rotated_at: Option<i64>,
+    pub rotated_at: Option<Timestamp>,
     /// The successor, encrypted with a key derived from this token: it repeats a response that was
     /// lost.
     pub successor_sealed: Option<Vec<u8>>,

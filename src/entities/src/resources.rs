@@ -1,5 +1,6 @@
 //! Defines the table `resources`: a resource server whose access tokens this provider issues (RFC 8707).
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -12,8 +13,8 @@ pub struct Model {
     pub name: String,
     /// Algorithm of access tokens for the resource (RFC 7518).
     pub signing_algorithm: String,
-    pub created_at: i64,
-    pub updated_at: i64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,6 +1,9 @@
 //! Defines the table `sessions`: one sign-in of a user, by browser or by API.
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
+
+use crate::values::{Acr, SessionKind, StringList};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sessions")]
@@ -11,24 +14,23 @@ pub struct Model {
     /// Hash of the browser's cookie; null for API sign-ins.
     pub cookie_hash: Option<Vec<u8>>,
     pub user_id: Uuid,
-    /// `browser`, or `api` for a session without a cookie.
-    pub kind: String,
+    pub kind: SessionKind,
     /// The client of an API sign-in.
     pub client_id: Option<String>,
     /// When the person last authenticated.
-    pub auth_time: i64,
+    pub auth_time: Timestamp,
     /// Authentication level that was reached.
-    pub acr: String,
+    pub acr: Acr,
     /// Authentication methods that were used (RFC 8176).
     #[sea_orm(column_type = "JsonBinary")]
-    pub amr: Json,
-    pub created_at: i64,
+    pub amr: StringList,
+    pub created_at: Timestamp,
     /// For the idle limit; written at most once a minute.
-    pub last_seen_at: i64,
+    pub last_seen_at: Timestamp,
     /// Absolute end, however active the session is.
-    pub expires_at: i64,
+    pub expires_at: Timestamp,
     /// Set when the session was ended before `expires_at`.
-    pub ended_at: Option<i64>,
+    pub ended_at: Option<Timestamp>,
     /// IP address at the sign-in.
     pub ip: Option<String>,
     /// User agent at the sign-in.

@@ -1,5 +1,6 @@
 //! Defines the table `signing_keys`: a key pair that signs tokens, and its state.
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -16,11 +17,11 @@ pub struct Model {
     #[sea_orm(column_type = "JsonBinary")]
     pub public_jwk: Json,
     pub private_sealed: Vec<u8>,
-    pub created_at: i64,
+    pub created_at: Timestamp,
     /// When the key began to sign.
-    pub activated_at: Option<i64>,
+    pub activated_at: Option<Timestamp>,
     /// When the key stopped signing.
-    pub retired_at: Option<i64>,
+    pub retired_at: Option<Timestamp>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

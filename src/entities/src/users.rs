@@ -1,5 +1,6 @@
 //! Defines the table `users`: a person who may sign in.
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -18,13 +19,13 @@ pub struct Model {
     #[sea_orm(column_type = "JsonBinary")]
     pub profile: Json,
     /// Set while the account may not sign in.
-    pub disabled_at: Option<i64>,
+    pub disabled_at: Option<Timestamp>,
     /// Set when the owner closed the account: when it will be deleted.
-    pub deletion_at: Option<i64>,
+    pub deletion_at: Option<Timestamp>,
     /// Language of the last sign-in from a known device, or of the very first sign-in.
     pub language: Option<String>,
-    pub created_at: i64,
-    pub updated_at: i64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

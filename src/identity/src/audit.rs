@@ -94,7 +94,7 @@ impl Event {
         let actor = self.actor.as_ref().unwrap_or(&context.actor);
         audit_events::ActiveModel {
             id: Set(core.random.row_id(context.now)),
-            at: Set(context.now.micros()),
+            at: Set(context.now),
             kind: Set(self.kind.to_owned()),
             actor_kind: Set(Some(actor.kind().to_owned())),
             actor_id: Set(actor.id()),

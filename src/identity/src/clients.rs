@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use uuid::Uuid;
 
+pub use postern_entities::values::GrantType;
+
 pub use self::profile::ClientProfile;
 use crate::{core::read_json_column, crypto};
 
@@ -45,48 +47,12 @@ impl ClientAuthMethod {
     }
 }
 
-/// A grant type of the token endpoint (RFC 6749 section 1.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GrantType {
-    /// RFC 6749 section 4.1.
-    AuthorizationCode,
-    /// RFC 6749 section 6.
-    RefreshToken,
-    /// RFC 6749 section 4.4.
-    ClientCredentials,
-}
-
-impl GrantType {
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::AuthorizationCode => "authorization_code",
-            Self::RefreshToken => "refresh_token",
-            Self::ClientCredentials => "client_credentials",
-        }
-    }
-}
-
 /// A registered client.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// The row as stored; the lists below are its JSON columns, parsed once.
     pub row: clients::Model,
     pub profile: ClientProfile,
     pub auth_method: ClientAuthMethod,
-    /// Compared as strings (RFC 9700 section 2.1).
-    pub redirect_uris: Vec<String>,
-    /// Compared as strings (RP-Initiated Logout section 3).
-    pub post_logout_redirect_uris: Vec<String>,
-    /// Browser origins that may call the APIs with the client's tokens.
-    pub origins: Vec<String>,
-    pub grant_types: Vec<GrantType>,
-    pub scopes: Vec<String>,
-    /// Granted when a request has no `scope`.
-    pub default_scopes: Vec<String>,
-    /// Login methods with which users of this client may begin a sign-in or may have begun their session.
-    /// Empty allows all methods that are switched on.
-    pub login_methods: Vec<String>,
     /// Hashes of the client's secrets, each with its expiry.
     secrets: Vec<(Vec<u8>, Option<Timestamp>)>,
     /// The client's own grant (client credentials); none until its first such token.
@@ -110,17 +76,17 @@ impl Client {
 
     /// The web origins of the client: the registered ones, and those of its redirect URIs.
     fn web_origins(&self) -> Vec<String> {
-        let of_redirect_uris = self.redirect_uris.iter().filter_map(|uri| {
+        let of_redirect_uris = self.row.redirect_uris.iter().filter_map(|uri| {
             let origin = Url::parse(uri).ok()?.origin();
             // A private-use URI scheme belongs to a native app, which has no web origin.
             let origin = origin.is_tuple().then(|| origin.ascii_serialization())?;
             Some(loopback_origin_pattern(&origin).unwrap_or(origin))
         });
-        self.origins.iter().cloned().chain(of_redirect_uris).collect()
+        self.row.origins.iter().cloned().chain(of_redirect_uris).collect()
     }
 
     pub fn may_use(&self, grant_type: GrantType) -> bool {
-        self.grant_types.contains(&grant_type)
+        self.row.grant_types.contains(&grant_type)
     }
 
     /// Whether `secret` is a valid secret of the client. All secrets are compared, each in constant time.
@@ -168,8 +134,7 @@ impl Clients {
 pub async fn load(db: &impl ConnectionTrait) -> Result<Clients, DatabaseError> {
     let mut secrets: HashMap<String, Vec<_>> = HashMap::new();
     for secret in client_secrets::Entity::find().all(db).await? {
-        let end = secret.expires_at.map(Timestamp::from_micros);
-        secrets.entry(secret.client_id).or_default().push((secret.secret_hash, end));
+        secrets.entry(secret.client_id).or_default().push((secret.secret_hash, secret.expires_at));
     }
     let own_grants: HashMap<String, Uuid> = grants::Entity::find()
         .filter(grants::Column::UserId.is_null())
@@ -187,7 +152,7 @@ pub async fn load(db: &impl ConnectionTrait) -> Result<Clients, DatabaseError> {
     let by_name = clients.collect::<Result<HashMap<String, Arc<Client>>, DatabaseError>>()?;
     let public_origins = origins(&by_name, Client::public, Client::web_origins);
     let first_party_origins =
-        origins(&by_name, |client| client.row.first_party, |client| client.origins.clone());
+        origins(&by_name, |client| client.row.first_party, |client| client.row.origins.to_vec());
     Ok(Clients { by_client_id: by_name, public_origins, first_party_origins })
 }
 
@@ -218,13 +183,6 @@ fn from_row(
     Ok(Client {
         profile: read_json_column(row.profile.clone().into())?,
         auth_method: read_json_column(row.token_endpoint_auth_method.clone().into())?,
-        redirect_uris: read_json_column(row.redirect_uris.clone())?,
-        post_logout_redirect_uris: read_json_column(row.post_logout_redirect_uris.clone())?,
-        origins: read_json_column(row.origins.clone())?,
-        grant_types: read_json_column(row.grant_types.clone())?,
-        scopes: read_json_column(row.scopes.clone())?,
-        default_scopes: read_json_column(row.default_scopes.clone())?,
-        login_methods: read_json_column(row.login_methods.clone())?,
         secrets,
         own_grant,
         row,

@@ -16,7 +16,7 @@ pub async fn find(
     client_id: &str,
 ) -> Result<Option<Scope>, DatabaseError> {
     let row = consents::Entity::find_by_id((user_id, client_id.to_owned())).one(db).await?;
-    Ok(row.map(|row| Scope::from_stored(&row.scope)))
+    Ok(row.map(|row| row.scope))
 }
 
 /// Adds `scope` to the stored consent.
@@ -34,8 +34,8 @@ pub async fn remember(
     let row = consents::ActiveModel {
         user_id: Set(user_id),
         client_id: Set(client_id.to_owned()),
-        scope: Set(all.to_string()),
-        granted_at: Set(write.now().micros()),
+        scope: Set(all),
+        granted_at: Set(write.now()),
     };
     consents::Entity::insert(row)
         .on_conflict(

@@ -19,6 +19,7 @@ use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder as _, QuerySelect as _, Select,
     sea_query::{Expr, SimpleExpr},
 };
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
@@ -62,7 +63,7 @@ pub(crate) struct LinkRecipient<'a> {
 
 /// A link that is sealed and not stored yet.
 pub(crate) struct NewLink {
-    pub(crate) token: String,
+    pub(crate) token: SecretString,
     row: Model,
 }
 
@@ -77,7 +78,7 @@ impl NewLink {
     ) -> Result<Self, CryptoError> {
         let LinkRecipient { user_id, email } = recipient;
         let token = core.random.token();
-        let token_hash = crypto::token_hash(&token);
+        let token_hash = crypto::token_hash(token.expose_secret());
         let plain = serde_json::to_vec(payload).map_err(|_| CryptoError::Library)?;
         let row = Model {
             payload_sealed: Some(
@@ -87,8 +88,8 @@ impl NewLink {
             purpose: purpose.as_str().to_owned(),
             user_id,
             email: email.as_str().to_owned(),
-            created_at: now.micros(),
-            expires_at: (now + core.config.registration.link_lifetime.duration()).micros(),
+            created_at: now,
+            expires_at: now + core.config.registration.link_lifetime.duration(),
             used_at: None,
         };
         Ok(Self { token, row })
@@ -96,12 +97,12 @@ impl NewLink {
 
     /// Replaces the default lifetime.
     pub(crate) fn with_expiry(mut self, expires_at: Timestamp) -> Self {
-        self.row.expires_at = expires_at.micros();
+        self.row.expires_at = expires_at;
         self
     }
 
     pub(crate) fn expires_at(&self) -> Timestamp {
-        Timestamp::from_micros(self.row.expires_at)
+        self.row.expires_at
     }
 
     pub(crate) async fn store(self, tx: &Transaction) -> Result<(), DatabaseError> {
@@ -167,7 +168,7 @@ fn usable_links_statement(purpose: Purpose, now: Timestamp) -> Select<links::Ent
     links::Entity::find()
         .filter(Column::Purpose.eq(purpose.as_str()))
         .filter(Column::UsedAt.is_null())
-        .filter(Column::ExpiresAt.gt(now.micros()))
+        .filter(Column::ExpiresAt.gt(now))
 }
 
 impl<T: DeserializeOwned> Link<T> {
@@ -190,11 +191,11 @@ impl<T> Link<T> {
     /// expired.
     pub(crate) async fn consume(&self, write: &Write<'_>) -> Result<bool, DatabaseError> {
         let used = links::Entity::update_many()
-            .col_expr(Column::UsedAt, Expr::value(write.now().micros()))
+            .col_expr(Column::UsedAt, Expr::value(write.now()))
             .col_expr(Column::PayloadSealed, Expr::value(None::<Vec<u8>>))
             .filter(Column::TokenHash.eq(self.token_hash.clone()))
             .filter(Column::UsedAt.is_null())
-            .filter(Column::ExpiresAt.gt(write.now().micros()))
+            .filter(Column::ExpiresAt.gt(write.now()))
             .exec(write)
             .await?;
         Ok(used.rows_affected == 1)
@@ -204,7 +205,7 @@ impl<T> Link<T> {
 /// Invalidates all unused links of an account: their purpose is fulfilled, or must not be fulfilled any more.
 pub(crate) async fn end_user_links(write: &Write<'_>, user_id: Uuid) -> Result<(), DatabaseError> {
     links::Entity::update_many()
-        .col_expr(Column::UsedAt, Expr::value(write.now().micros()))
+        .col_expr(Column::UsedAt, Expr::value(write.now()))
         .filter(Column::UserId.eq(user_id))
         .filter(Column::UsedAt.is_null())
         .exec(write)
@@ -237,12 +238,12 @@ async fn end_where(
     owner_condition: SimpleExpr,
 ) -> Result<u64, DatabaseError> {
     let ended = links::Entity::update_many()
-        .col_expr(Column::UsedAt, Expr::value(write.now().micros()))
+        .col_expr(Column::UsedAt, Expr::value(write.now()))
         .col_expr(Column::PayloadSealed, Expr::value(None::<Vec<u8>>))
         .filter(owner_condition)
         .filter(Column::Purpose.eq(purpose.as_str()))
         .filter(Column::UsedAt.is_null())
-        .filter(Column::ExpiresAt.gt(write.now().micros()))
+        .filter(Column::ExpiresAt.gt(write.now()))
         .exec(write)
         .await?;
     Ok(ended.rows_affected)

@@ -15,6 +15,7 @@ use std::{collections::BTreeMap, io::Write as _, time::Duration};
 use minijinja::context;
 use postern_entities::users::Model as User;
 use postern_service::clock::Timestamp;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -65,9 +66,9 @@ pub struct Message {
     pub text: String,
     pub html: String,
     /// Repeated from the text for the inbox.
-    pub code: Option<String>,
+    pub code: Option<SecretString>,
     /// Repeated from the text for the inbox.
-    pub link: Option<String>,
+    pub link: Option<SecretString>,
 }
 
 /// Renders the templates `mail/<template>.{subject,txt,html}`.
@@ -248,6 +249,6 @@ pub(crate) async fn send_prepared(
     let Some(to) = &notice.to else { return Ok(()) };
     let values = template_values(core, notice.link.as_deref(), notice.facts);
     let mut message = compose(templates, to, &notice.template, &notice.language, values)?;
-    message.link = notice.link;
+    message.link = notice.link.map(SecretString::from);
     send(core, mailer, message).await
 }

@@ -96,7 +96,7 @@ pub enum TakeOutcome {
 #[derive(Clone, Debug)]
 pub struct TakenUse {
     bucket: Vec<u8>,
-    window_ends_at: i64,
+    window_ends_at: Timestamp,
 }
 
 /// Takes one use of a limit in the open write. The write must commit even if the outcome is `Limited`.
@@ -112,9 +112,9 @@ pub async fn take(write: &Write<'_>, limit: Limit, subject: &str) -> Result<Take
 /// the old one is over.
 pub fn take_statement(limit: Limit, subject: &str, now: Timestamp) -> InsertStatement {
     use rate_limits::Column::{Bucket, Used, WindowEndsAt};
-    let window_ends_at = (now + limit.rate.period.duration()).micros();
+    let window_ends_at = now + limit.rate.period.duration();
     let stored = |column: rate_limits::Column| Expr::col((rate_limits::Entity, column));
-    let over = || stored(WindowEndsAt).lte(now.micros());
+    let over = || stored(WindowEndsAt).lte(now);
     let used = CaseStatement::new().case(over(), 1).finally(stored(Used).add(1));
     let ends = CaseStatement::new().case(over(), window_ends_at).finally(stored(WindowEndsAt));
     Query::insert()
@@ -138,11 +138,11 @@ pub fn outcome_from_row(
     counted: &QueryResult,
     now: Timestamp,
 ) -> Result<TakeOutcome, DatabaseError> {
-    let window_ends_at = counted.try_get_by_index(2)?;
+    let window_ends_at: Timestamp = counted.try_get_by_index(2)?;
     let used: i32 = counted.try_get_by_index(1)?;
     let window = limit.rate.period.duration();
     // At most one window, even if another request began this window a moment later than `now`.
-    let resets_in = (Timestamp::from_micros(window_ends_at) - now).min(window);
+    let resets_in = (window_ends_at - now).min(window);
     if limit.disclosed_to_caller() {
         let quota = limit.rate.count.get();
         let left = RemainingQuota {
@@ -171,11 +171,11 @@ pub async fn exhausted_for(
     now: Timestamp,
 ) -> Result<Option<Duration>, DatabaseError> {
     let counted = rate_limits::Entity::find_by_id(bucket(limit.name, subject))
-        .filter(rate_limits::Column::WindowEndsAt.gt(now.micros()))
+        .filter(rate_limits::Column::WindowEndsAt.gt(now))
         .one(db)
         .await?;
     let full = counted.filter(|row| i64::from(row.used) >= i64::from(limit.rate.count.get()));
-    Ok(full.map(|row| Timestamp::from_micros(row.window_ends_at) - now))
+    Ok(full.map(|row| row.window_ends_at - now))
 }
 
 /// [`take`] in a write of its own, which does not wait for the disk. A crash may lose the count.

@@ -16,9 +16,9 @@
 
 mod principal;
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
-use postern_entities::{sessions, users as rows};
+use postern_entities::{columns_as, sessions, users as rows, values::StringList};
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Insertion},
@@ -29,11 +29,15 @@ use sea_orm::{
     QuerySelect, QueryTrait as _, Statement,
     sea_query::{Expr, UpdateStatement},
 };
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use uuid::Uuid;
 
+pub use postern_entities::values::SessionKind;
+
 pub use self::principal::{Principal, RowLocks, SessionEnded, WriteError};
 use crate::{
+    acr::Acr,
     audit::{self, Event},
     core::{Actor, Core, RequestContext, Write},
     crypto,
@@ -49,24 +53,6 @@ const MAX_LISTED: u64 = 100;
 
 /// `last_seen_at` is written at most once in this time.
 const TOUCH_INTERVAL: Duration = Duration::from_mins(1);
-
-/// The kind of user agent that the session belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionKind {
-    /// A browser with the session cookie.
-    Browser,
-    /// An app that signed in by the first-party API; it has no session cookie.
-    Api,
-}
-
-impl SessionKind {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Browser => "browser",
-            Self::Api => "api",
-        }
-    }
-}
 
 /// A live session and its user.
 #[derive(Clone, Debug)]
@@ -101,9 +87,9 @@ pub struct AuthenticationContext {
     /// `auth_time` (OpenID Connect Core section 2).
     pub auth_time: Timestamp,
     /// The level that the factors reached, as in `acr`.
-    pub acr: String,
+    pub acr: Acr,
     /// Authentication methods (RFC 8176).
-    pub amr: Vec<String>,
+    pub amr: StringList,
 }
 
 /// A session that was opened or renewed.
@@ -111,7 +97,7 @@ pub struct AuthenticationContext {
 pub struct OpenedSession {
     pub session: Session,
     /// New secret for the browser's session cookie; none for API sign-ins.
-    pub cookie_secret: Option<String>,
+    pub cookie_secret: Option<SecretString>,
 }
 
 /// The live session of a browser's cookie, read by one statement. Closed and disabled accounts have none.
@@ -137,8 +123,8 @@ async fn find_by_cookie(
     now: Timestamp,
 ) -> Result<Option<SignedInUser>, DatabaseError> {
     let idle_since = now - core.config.session.idle_lifetime.duration();
-    let values = [crypto::token_hash(cookie_secret).into(), now.micros().into(), idle_since.micros().into()];
-    let live = Statement::from_sql_and_values(core.db.backend(), LIVE_SESSION_SQL, values);
+    let values = [crypto::token_hash(cookie_secret).into(), now.into(), idle_since.into()];
+    let live = Statement::from_sql_and_values(core.db.backend(), &*LIVE_SESSION_SQL, values);
     let Some(row) = core.db.reader().query_one_raw(live).await? else { return Ok(None) };
     let session = Session::from_query_result(&row, "s_")?;
     let user = User::from_query_result(&row, "u_")?;
@@ -146,15 +132,14 @@ async fn find_by_cookie(
 }
 
 /// A live session and its user, by the hash of the cookie's secret.
-const LIVE_SESSION_SQL: &str = "SELECT s.sid AS s_sid, s.cookie_hash AS s_cookie_hash, s.user_id AS s_user_id, s.kind AS s_kind, \
-    s.client_id AS s_client_id, s.auth_time AS s_auth_time, s.acr AS s_acr, s.amr AS s_amr, \
-    s.created_at AS s_created_at, s.last_seen_at AS s_last_seen_at, s.expires_at AS s_expires_at, \
-    s.ended_at AS s_ended_at, s.ip AS s_ip, s.user_agent AS s_user_agent, \
-    s.remembered AS s_remembered, u.id AS u_id, u.subject AS u_subject, \
-    u.email AS u_email, u.email_verified AS u_email_verified, u.profile AS u_profile, \
-    u.disabled_at AS u_disabled_at, u.deletion_at AS u_deletion_at, u.language AS u_language, u.created_at AS u_created_at, u.updated_at AS u_updated_at \
-    FROM sessions s JOIN users u ON u.id = s.user_id \
-    WHERE s.cookie_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.last_seen_at > $3";
+static LIVE_SESSION_SQL: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {}, {} FROM sessions s JOIN users u ON u.id = s.user_id \
+         WHERE s.cookie_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.last_seen_at > $3",
+        columns_as::<sessions::Entity>("s"),
+        columns_as::<rows::Entity>("u")
+    )
+});
 
 /// Opens a session. The row is inserted at the end of the caller's write.
 pub fn open(write: &Write<'_>, new: NewSession) -> OpenedSession {
@@ -167,16 +152,16 @@ pub fn open(write: &Write<'_>, new: NewSession) -> OpenedSession {
     };
     let session = Session {
         sid: write.core.random.uuid(),
-        cookie_hash: cookie_secret.as_deref().map(crypto::token_hash),
+        cookie_hash: cookie_secret.as_ref().map(|secret| crypto::token_hash(secret.expose_secret())),
         user_id: new.user_id,
-        kind: new.kind.as_str().to_owned(),
+        kind: new.kind,
         client_id: new.client_id,
-        auth_time: new.authentication.auth_time.micros(),
+        auth_time: new.authentication.auth_time,
         acr: new.authentication.acr,
-        amr: json!(new.authentication.amr),
-        created_at: write.now().micros(),
-        last_seen_at: write.now().micros(),
-        expires_at: (write.now() + lifetime.duration()).micros(),
+        amr: new.authentication.amr,
+        created_at: write.now(),
+        last_seen_at: write.now(),
+        expires_at: write.now() + lifetime.duration(),
         ended_at: None,
         ip: write.context.ip.map(|ip| ip.to_string()),
         user_agent: write.context.user_agent.clone(),
@@ -203,19 +188,19 @@ pub async fn renew(
     let cookie_secret = write.core.random.token();
     let renewed = Session {
         remembered: remembered.unwrap_or(session.remembered),
-        expires_at: renewed_expires_at(write.core, session, remembered, write.now()).micros(),
-        cookie_hash: Some(crypto::token_hash(&cookie_secret)),
-        auth_time: authentication.auth_time.micros(),
+        expires_at: renewed_expires_at(write.core, session, remembered, write.now()),
+        cookie_hash: Some(crypto::token_hash(cookie_secret.expose_secret())),
+        auth_time: authentication.auth_time,
         acr: authentication.acr,
-        amr: json!(authentication.amr),
-        last_seen_at: write.now().micros(),
+        amr: authentication.amr,
+        last_seen_at: write.now(),
         ..session.clone()
     };
     let changed = sessions::Entity::update_many()
         .set(sessions::ActiveModel {
             cookie_hash: Set(renewed.cookie_hash.clone()),
             auth_time: Set(renewed.auth_time),
-            acr: Set(renewed.acr.clone()),
+            acr: Set(renewed.acr),
             amr: Set(renewed.amr.clone()),
             last_seen_at: Set(renewed.last_seen_at),
             remembered: Set(renewed.remembered),
@@ -241,9 +226,9 @@ pub async fn renew(
 /// outlive the browser, and no later than that of a session opened now when it is not.
 fn renewed_expires_at(core: &Core, session: &Session, remembered: Option<bool>, now: Timestamp) -> Timestamp {
     let settings = &core.config.session;
-    let end = Timestamp::from_micros(session.expires_at);
+    let end = session.expires_at;
     match remembered {
-        Some(true) => end.max(Timestamp::from_micros(session.created_at) + settings.lifetime.duration()),
+        Some(true) => end.max(session.created_at + settings.lifetime.duration()),
         Some(false) => end.min(now + settings.unremembered_lifetime.duration()),
         None => end,
     }
@@ -252,12 +237,12 @@ fn renewed_expires_at(core: &Core, session: &Session, remembered: Option<bool>, 
 /// Moves the idle limit, as one statement of a write that happens anyway; none within [`TOUCH_INTERVAL`] of
 /// the last time.
 pub fn touch_session_statement(session: &Session, now: Timestamp) -> Option<UpdateStatement> {
-    let due = now - Timestamp::from_micros(session.last_seen_at) >= TOUCH_INTERVAL;
+    let due = now - session.last_seen_at >= TOUCH_INTERVAL;
     due.then(|| {
         sessions::Entity::update_many()
-            .col_expr(sessions::Column::LastSeenAt, Expr::value(now.micros()))
+            .col_expr(sessions::Column::LastSeenAt, Expr::value(now))
             .filter(sessions::Column::Sid.eq(session.sid))
-            .filter(sessions::Column::LastSeenAt.lt(now.micros()))
+            .filter(sessions::Column::LastSeenAt.lt(now))
             .into_query()
     })
 }
@@ -296,7 +281,7 @@ pub async fn end(
         }
     };
     let ended = sessions::Entity::update_many()
-        .col_expr(EndedAt, Expr::value(write.now().micros()))
+        .col_expr(EndedAt, Expr::value(write.now()))
         .filter(which)
         .filter(EndedAt.is_null())
         .exec_with_returning(write)
@@ -338,12 +323,12 @@ pub async fn live_of_user(core: &Core, user_id: Uuid) -> Result<Vec<Session>, Da
     let idle_since = now - core.config.session.idle_lifetime.duration();
     // An API session is never touched: it is live as long as its tokens.
     let seen = Condition::any()
-        .add(sessions::Column::LastSeenAt.gt(idle_since.micros()))
-        .add(sessions::Column::Kind.eq(SessionKind::Api.as_str()));
+        .add(sessions::Column::LastSeenAt.gt(idle_since))
+        .add(sessions::Column::Kind.eq(SessionKind::Api));
     let live = sessions::Entity::find()
         .filter(sessions::Column::UserId.eq(user_id))
         .filter(sessions::Column::EndedAt.is_null())
-        .filter(sessions::Column::ExpiresAt.gt(now.micros()))
+        .filter(sessions::Column::ExpiresAt.gt(now))
         .filter(seen)
         .order_by_desc(sessions::Column::LastSeenAt)
         .limit(MAX_LISTED)
@@ -364,7 +349,7 @@ pub async fn last_auth_time(core: &Core, user_id: Uuid) -> Result<Option<Timesta
         .order_by_desc(sessions::Column::AuthTime)
         .one(core.db.reader())
         .await?;
-    Ok(last.map(|session| Timestamp::from_micros(session.auth_time)))
+    Ok(last.map(|session| session.auth_time))
 }
 
 /// Ends one session at the request of its user. False when the session belongs to another user or had ended.

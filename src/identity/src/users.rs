@@ -33,7 +33,7 @@ pub(crate) const MAY_RESTORE: &str = "u.disabled_at IS NULL AND u.deletion_at IS
 /// order to restore it. A disabled account accepts no authentication, and does not reveal to its owner that
 /// it is disabled.
 pub fn may_sign_in(user: &User, now: Timestamp) -> bool {
-    user.disabled_at.is_none() && user.deletion_at.is_none_or(|end| end > now.micros())
+    user.disabled_at.is_none() && user.deletion_at.is_none_or(|end| end > now)
 }
 
 /// The user with this email, disabled or not.

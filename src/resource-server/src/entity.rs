@@ -1,5 +1,6 @@
 //! Defines the only table of this service as a sea-orm type.
 
+use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -15,10 +16,8 @@ pub struct Model {
     pub title_folded: String,
     pub notes: String,
     pub done: bool,
-    /// Microseconds since the epoch.
-    pub created_at: i64,
-    /// Microseconds since the epoch.
-    pub updated_at: i64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

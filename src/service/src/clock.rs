@@ -31,6 +31,12 @@ const RFC3339_SECONDS: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: Self = Self(0);
+
+    /// The last moment: the end of what never ends. Arithmetic saturates, so nothing is later.
+    pub const MAX: Self = Self(i64::MAX);
+
     /// From microseconds since the epoch, as stored in the database.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
@@ -163,10 +169,9 @@ impl Clock {
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
 fn system_now() -> Timestamp {
-    let epoch = Timestamp(0);
     match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(since) => epoch + since,
-        Err(before) => epoch - before.duration(),
+        Ok(since) => Timestamp::EPOCH + since,
+        Err(before) => Timestamp::EPOCH - before.duration(),
     }
 }
 
@@ -176,7 +181,7 @@ mod tests {
 
     #[test]
     fn arithmetic_saturates_instead_of_wrapping() {
-        let last = Timestamp::from_micros(i64::MAX);
+        let last = Timestamp::MAX;
         let first = Timestamp::from_micros(i64::MIN);
         assert_eq!(last + Duration::MAX, last);
         assert_eq!(first - Duration::MAX, first);
@@ -195,7 +200,7 @@ mod tests {
     fn rfc3339_has_one_width_and_never_fails() {
         assert_eq!(Timestamp::from_micros(1_763_650_636_000_250).rfc3339(), "2025-11-20T14:57:16.000250Z");
         assert_eq!(Timestamp::from_micros(-1).rfc3339(), "1969-12-31T23:59:59.999999Z");
-        assert!(Timestamp::from_micros(i64::MAX).rfc3339().starts_with("9999-12-31T23:59:59"));
+        assert!(Timestamp::MAX.rfc3339().starts_with("9999-12-31T23:59:59"));
         assert!(Timestamp::from_micros(i64::MIN).rfc3339().starts_with("0000-01-01T00:00:00"));
     }
 

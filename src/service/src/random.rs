@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha20Rng;
+use secrecy::SecretString;
 use uuid::{Builder, Uuid};
 
 use crate::clock::Timestamp;
@@ -44,8 +45,8 @@ impl Random {
     }
 
     /// A bearer secret: 256 bits as 43 characters of base64url without padding (RFC 4648 section 5).
-    pub fn token(&self) -> String {
-        URL_SAFE_NO_PAD.encode(self.bytes::<32>())
+    pub fn token(&self) -> SecretString {
+        URL_SAFE_NO_PAD.encode(self.bytes::<32>()).into()
     }
 
     /// `count` decimal digits, each equally likely, leading zeros included.
@@ -105,21 +106,23 @@ impl std::fmt::Debug for Random {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret as _;
+
     use super::*;
     use std::time::Duration;
 
     #[test]
     fn the_same_seed_gives_the_same_sequence() {
         let (one, other) = (Random::seeded(7), Random::seeded(7));
-        assert_eq!(one.token(), other.token());
+        assert_eq!(one.token().expose_secret(), other.token().expose_secret());
         assert_eq!(one.clone().uuid(), other.uuid());
-        assert_ne!(one.token(), Random::seeded(8).token());
+        assert_ne!(one.token().expose_secret(), Random::seeded(8).token().expose_secret());
     }
 
     #[test]
     fn values_have_their_shape() {
         let random = Random::system();
-        assert_eq!(random.token().len(), 43);
+        assert_eq!(random.token().expose_secret().len(), 43);
         assert!(random.digits(8).len() == 8 && random.digits(8).bytes().all(|b| b.is_ascii_digit()));
         assert_eq!(random.uuid().get_version_num(), 4);
         assert_ne!(random.bytes::<16>(), random.bytes::<16>());

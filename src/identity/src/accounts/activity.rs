@@ -44,7 +44,7 @@ pub struct ActivityEvent {
 /// The position of an event: a page lists the events that are older.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ActivityCursor {
-    at: i64,
+    at: Timestamp,
     id: Uuid,
 }
 
@@ -55,7 +55,7 @@ pub struct ParseCursorError;
 
 impl fmt::Display for ActivityCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.at, self.id.simple())
+        write!(f, "{}.{}", self.at.micros(), self.id.simple())
     }
 }
 
@@ -65,7 +65,7 @@ impl FromStr for ActivityCursor {
     fn from_str(text: &str) -> Result<Self, ParseCursorError> {
         let (at, id) = text.split_once('.').ok_or(ParseCursorError)?;
         Ok(Self {
-            at: at.parse().map_err(|_| ParseCursorError)?,
+            at: at.parse().map(Timestamp::from_micros).map_err(|_| ParseCursorError)?,
             id: id.parse().map_err(|_| ParseCursorError)?,
         })
     }
@@ -124,7 +124,7 @@ fn event_from_row(app: &App, row: rows::Model) -> ActivityEvent {
     let by_other = acted_by_other(&row);
     let name = |client_id: &str| app.clients().find(client_id).map(|client| client.row.name.clone());
     ActivityEvent {
-        occurred_at: Timestamp::from_micros(row.at),
+        occurred_at: row.at,
         method: row.details["method"].as_str().map(str::to_owned),
         client_name: row.client_id.as_deref().and_then(name),
         client_id: row.client_id,

@@ -40,7 +40,7 @@ pub async fn list(app: &App, user: &User) -> Result<Vec<Application>, DatabaseEr
     let live = rows::Entity::find()
         .filter(rows::Column::UserId.eq(user.id))
         .filter(rows::Column::RevokedAt.is_null())
-        .filter(rows::Column::ExpiresAt.gt(app.clock.now().micros()))
+        .filter(rows::Column::ExpiresAt.gt(app.clock.now()))
         .order_by_desc(rows::Column::CreatedAt)
         .limit(MAX_GRANTS)
         .all(app.db.reader())
@@ -48,7 +48,7 @@ pub async fn list(app: &App, user: &User) -> Result<Vec<Application>, DatabaseEr
     let clients = app.clients();
     let mut found: BTreeMap<String, Application> = BTreeMap::new();
     for grant in live {
-        let at = Timestamp::from_micros(grant.created_at);
+        let at = grant.created_at;
         let application = found.entry(grant.client_id.clone()).or_insert_with(|| Application {
             name: clients
                 .find(&grant.client_id)
@@ -58,8 +58,7 @@ pub async fn list(app: &App, user: &User) -> Result<Vec<Application>, DatabaseEr
             first_granted_at: at,
             last_granted_at: at,
         });
-        let granted = Scope::from_stored(&grant.scope);
-        application.scope = application.scope.iter().chain(granted.iter()).map(str::to_owned).collect();
+        application.scope = application.scope.iter().chain(grant.scope.iter()).map(str::to_owned).collect();
         application.first_granted_at = at;
     }
     let mut found: Vec<_> = found.into_values().collect();

@@ -141,12 +141,12 @@ async fn set_deletion_at(
     user: &User,
     deletion_at: Option<Timestamp>,
 ) -> Result<bool, DatabaseError> {
-    if user.deletion_at.is_some_and(|end| end <= write.now().micros()) {
+    if user.deletion_at.is_some_and(|end| end <= write.now()) {
         return Ok(false);
     }
     Entity::update_many()
         .col_expr(Column::DeletionAt, Expr::value(deletion_at.map(Timestamp::micros)))
-        .col_expr(Column::UpdatedAt, Expr::value(write.now().micros()))
+        .col_expr(Column::UpdatedAt, Expr::value(write.now()))
         .filter(Column::Id.eq(user.id))
         .exec(write)
         .await?;
@@ -165,7 +165,7 @@ pub async fn delete_due(app: &App) -> Result<u64, DatabaseError> {
     let due: Vec<Uuid> = Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::DeletionAt.lte(app.clock.now().micros()))
+        .filter(Column::DeletionAt.lte(app.clock.now()))
         .order_by_asc(Column::DeletionAt)
         .limit(MAX_ACCOUNTS)
         .into_tuple()
@@ -225,7 +225,7 @@ async fn execute(app: &App, step: Statement) -> Result<u64, DatabaseError> {
 async fn delete_user_row(app: &App, id: Uuid) -> Result<bool, DatabaseError> {
     let context = RequestContext::of_job(app);
     app.write(&context, async |write| {
-        let due = Column::DeletionAt.lte(write.now().micros());
+        let due = Column::DeletionAt.lte(write.now());
         let removed = Entity::delete_by_id(id).filter(due).exec(write).await?.rows_affected;
         if removed == 1 {
             Event::new("account.deleted").record(write).await?;

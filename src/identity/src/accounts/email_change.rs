@@ -11,6 +11,7 @@
 
 use postern_entities::users as rows;
 use sea_orm::{ActiveModelTrait as _, ActiveValue::Set};
+use secrecy::ExposeSecret as _;
 
 use super::{AccountError, count_mail, email_undo::FormerEmail};
 use crate::{
@@ -45,7 +46,7 @@ pub async fn request(
         if taken { (Purpose::Decoy, "address-taken") } else { (Purpose::ChangeEmail, "confirm-email") };
     let link = NewLink::new(app, purpose, LinkRecipient { user_id: Some(user.id), email: &email }, &(), now)?;
     let path = match purpose {
-        Purpose::ChangeEmail => format!("/confirm-email?token={}", link.token),
+        Purpose::ChangeEmail => format!("/confirm-email?token={}", link.token.expose_secret()),
         _ => "/account".to_owned(),
     };
     let mail_template =
@@ -104,7 +105,7 @@ pub async fn confirm(
     }
     let user_id = user.id;
     let former = FormerEmail::from_user(app, &user, now)?;
-    let path = format!("/undo-email-change?token={}", former.token);
+    let path = format!("/undo-email-change?token={}", former.token.expose_secret());
     let language = &mail::account_language(&app.templates, &user);
     let mail_template =
         MailTemplate { to: Some(&user.email), template: "email-changed", language, path: Some(&path) };
@@ -121,7 +122,7 @@ pub async fn confirm(
                 id: Set(row.id),
                 email: Set(link.email.clone()),
                 email_verified: Set(true),
-                updated_at: Set(now.micros()),
+                updated_at: Set(now),
                 ..Default::default()
             };
             changed.update(write).await.map_err(AccountError::from_email_error)?;

@@ -24,6 +24,7 @@ use sea_orm::{
     ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QuerySelect as _,
     sea_query::{CaseStatement, Expr, ExprTrait as _},
 };
+use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 use super::{AccountError, registration::password_enabled};
@@ -48,7 +49,7 @@ const MAX_LINKS: u64 = 20;
 
 /// The email that an account gives up, and the link that restores it.
 pub(super) struct FormerEmail {
-    pub(super) token: String,
+    pub(super) token: SecretString,
     pub(super) expires_at: Timestamp,
     row: rows::Model,
 }
@@ -57,17 +58,12 @@ impl FormerEmail {
     /// Seals the present email of the account.
     pub(super) fn from_user(app: &App, user: &User, now: Timestamp) -> Result<Self, CryptoError> {
         let token = app.random.token();
-        let token_hash = crypto::token_hash(&token);
+        let token_hash = crypto::token_hash(token.expose_secret());
         let expires_at = now + app.config.registration.email_undo_lifetime.duration();
         let sealed =
             with_associated_data(user.id, &token_hash, |place| app.vault.seal(place, user.email.as_bytes()))?;
-        let row = rows::Model {
-            token_hash,
-            user_id: user.id,
-            email_sealed: sealed,
-            created_at: now.micros(),
-            expires_at: expires_at.micros(),
-        };
+        let row =
+            rows::Model { token_hash, user_id: user.id, email_sealed: sealed, created_at: now, expires_at };
         Ok(Self { token, expires_at, row })
     }
 
@@ -110,7 +106,7 @@ pub async fn former_email(app: &App, token: &str) -> Result<Option<String>, Acco
 async fn find_undoable(app: &App, token: &str) -> Result<Option<UndoableEmailChange>, AccountError> {
     let now = app.clock.now();
     let row = rows::Entity::find_by_id(crypto::token_hash(token))
-        .filter(rows::Column::ExpiresAt.gt(now.micros()))
+        .filter(rows::Column::ExpiresAt.gt(now))
         .one(app.db.reader())
         .await?;
     let Some(row) = row else { return Ok(None) };
@@ -140,7 +136,7 @@ pub async fn undo(app: &App, token: &str, context: &RequestContext) -> Result<St
         )?),
         false => None,
     };
-    let path = reset.as_ref().map(|link| format!("/reset-password?token={}", link.token));
+    let path = reset.as_ref().map(|link| format!("/reset-password?token={}", link.token.expose_secret()));
     let path = path.as_deref().or(Some("/login?to=account"));
     let restored = MailTemplate {
         to: Some(email.as_str()),
@@ -163,7 +159,7 @@ pub async fn undo(app: &App, token: &str, context: &RequestContext) -> Result<St
             id: Set(held.id),
             email: Set(email.as_str().to_owned()),
             email_verified: Set(true),
-            updated_at: Set(now.micros()),
+            updated_at: Set(now),
             ..Default::default()
         };
         changed.update(write).await.map_err(AccountError::from_restored_email_error)?;
@@ -196,7 +192,7 @@ async fn count_undo_try(app: &App, context: &RequestContext) -> Result<(), Accou
 /// it has expired.
 async fn consume(write: &Write<'_>, row: &rows::Model) -> Result<bool, DatabaseError> {
     let used = rows::Entity::delete_by_id(row.token_hash.clone())
-        .filter(rows::Column::ExpiresAt.gt(write.now().micros()))
+        .filter(rows::Column::ExpiresAt.gt(write.now()))
         .exec(write)
         .await?;
     if used.rows_affected != 1 {
@@ -213,7 +209,7 @@ async fn consume(write: &Write<'_>, row: &rows::Model) -> Result<bool, DatabaseE
 /// Removes the password, which the thief may know, and every authenticator and recovery code that may be the
 /// thief's.
 async fn remove_suspect_credentials(tx: &Transaction, row: &rows::Model) -> Result<(), DatabaseError> {
-    let since = (Timestamp::from_micros(row.created_at) - SUSPECT_PERIOD).micros();
+    let since = row.created_at - SUSPECT_PERIOD;
     let suspect = Condition::any()
         .add(credentials::Column::Kind.eq("password"))
         .add(credentials::Column::CreatedAt.gte(since));

@@ -62,18 +62,14 @@ pub async fn document(
     Ok(document)
 }
 
-fn format_time(micros: i64) -> String {
-    Timestamp::from_micros(micros).rfc3339()
-}
-
 fn account_json(user: &User) -> Value {
     json!({
         "sub": user.subject,
         "email": user.email,
         "email_verified": user.email_verified,
         "profile": user.profile,
-        "created_at": format_time(user.created_at),
-        "updated_at": format_time(user.updated_at),
+        "created_at": user.created_at.rfc3339(),
+        "updated_at": user.updated_at.rfc3339(),
     })
 }
 
@@ -83,8 +79,8 @@ async fn sign_in_json(app: &App, user: &User) -> Result<Value, AccountError> {
     let passkeys = passkeys.iter().map(|passkey| {
         json!({
             "name": passkey.name,
-            "created_at": format_time(passkey.created_at),
-            "last_used_at": passkey.last_used_at.map(format_time),
+            "created_at": passkey.created_at.rfc3339(),
+            "last_used_at": passkey.last_used_at.map(Timestamp::rfc3339),
         })
     });
     Ok(json!({
@@ -100,10 +96,10 @@ fn session_json(session: &Session) -> Value {
         "sid": session.sid,
         "kind": session.kind,
         "client_id": session.client_id,
-        "created_at": format_time(session.created_at),
-        "last_seen_at": format_time(session.last_seen_at),
-        "expires_at": format_time(session.expires_at),
-        "auth_time": format_time(session.auth_time),
+        "created_at": session.created_at.rfc3339(),
+        "last_seen_at": session.last_seen_at.rfc3339(),
+        "expires_at": session.expires_at.rfc3339(),
+        "auth_time": session.auth_time.rfc3339(),
         "acr": session.acr,
         "amr": session.amr,
         "ip": session.ip,
@@ -121,7 +117,7 @@ async fn consents_json(app: &App, user: &User) -> Result<Vec<Value>, DatabaseErr
         json!({
             "client_id": consent.client_id,
             "scope": consent.scope,
-            "granted_at": format_time(consent.granted_at),
+            "granted_at": consent.granted_at.rfc3339(),
         })
     });
     Ok(entries.collect())

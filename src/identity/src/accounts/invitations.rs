@@ -5,6 +5,7 @@
 //! newer one to the same email.
 
 use postern_service::clock::Timestamp;
+use secrecy::ExposeSecret as _;
 
 use super::{
     AccountError, context_words,
@@ -81,7 +82,11 @@ async fn create(
         if taken { (Purpose::Decoy, "invited-already") } else { (Purpose::Invite, "invitation") };
     let link = NewLink::new(app, purpose, LinkRecipient { user_id: None, email: &email }, &(), now)?
         .with_expiry(expires_at);
-    let path = if taken { "/account".to_owned() } else { format!("/register?invitation={}", link.token) };
+    let path = if taken {
+        "/account".to_owned()
+    } else {
+        format!("/register?invitation={}", link.token.expose_secret())
+    };
     let manual_link = (!app.mailer.delivers()).then(|| format!("{}{path}", app.config.issuer));
     let mail_template =
         MailTemplate { to: Some(email.as_str()), template, language: &context.language, path: Some(&path) };
@@ -161,8 +166,8 @@ pub async fn list(app: &App, limit: u64) -> Result<Vec<Invitation>, AccountError
     let rows = links::list_usable(app, Purpose::Invite, app.clock.now(), limit).await?;
     let invitation = |row: postern_entities::links::Model| Invitation {
         email: row.email,
-        created_at: Timestamp::from_micros(row.created_at),
-        expires_at: Timestamp::from_micros(row.expires_at),
+        created_at: row.created_at,
+        expires_at: row.expires_at,
     };
     Ok(rows.into_iter().map(invitation).collect())
 }

@@ -36,7 +36,7 @@ pub async fn change(
             }
             let details = json!({ "claims": before.differing_claims(&after) });
             row.profile = json!(after);
-            row.updated_at = now.micros();
+            row.updated_at = now;
             let stored = rows::ActiveModel {
                 id: Set(row.id),
                 profile: Set(row.profile.clone()),

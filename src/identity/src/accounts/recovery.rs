@@ -6,6 +6,7 @@
 
 use postern_entities::users as rows;
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
 use super::{
@@ -62,7 +63,7 @@ pub async fn request_reset(
         &request,
         now,
     )?;
-    let path = format!("/reset-password?token={}", link.token);
+    let path = format!("/reset-password?token={}", link.token.expose_secret());
     let to = user.as_ref().map(|user| user.email.as_str());
     let mail_template =
         MailTemplate { to, template: "reset-password", language: &context.language, path: Some(&path) };
@@ -113,7 +114,7 @@ pub async fn reset(
     // Judged before the link is used, so that a weak password does not use up the link.
     let replacement = PasswordReplacement::new(app, &user, password).await?;
     let email_proven =
-        rows::ActiveModel { email_verified: Set(true), updated_at: Set(now.micros()), ..Default::default() };
+        rows::ActiveModel { email_verified: Set(true), updated_at: Set(now), ..Default::default() };
     app.write(context, async |write| {
         // The user row is locked first, as in every change of credentials, so that concurrent changes run
         // one after another.

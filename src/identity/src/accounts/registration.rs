@@ -10,6 +10,7 @@
 use postern_entities::users as rows;
 use postern_service::{clock::Timestamp, database::DatabaseError};
 use sea_orm::EntityTrait as _;
+use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -161,7 +162,7 @@ impl RegistrationMail<'_> {
         let (template, path) = if self.email_taken {
             ("already-registered", "/forgot-password".to_owned())
         } else {
-            ("verify-email", format!("/verify-email?token={}", link.token))
+            ("verify-email", format!("/verify-email?token={}", link.token.expose_secret()))
         };
         let addressed = self.email_taken || self.registration.is_some();
         let to = addressed.then_some(self.email.as_str());
@@ -258,8 +259,8 @@ impl VerifiedAccount {
             disabled_at: None,
             deletion_at: None,
             language: None,
-            created_at: now.micros(),
-            updated_at: now.micros(),
+            created_at: now,
+            updated_at: now,
         };
         let password = passwords::seal(app, user.id, password_hash, now)?;
         Ok(Self { user, password })

@@ -9,6 +9,7 @@ use std::time::Duration;
 use postern_entities::{
     client_secrets,
     clients::{self as rows, Model},
+    values::JsonList,
 };
 use postern_service::{
     clock::Timestamp,
@@ -18,7 +19,7 @@ use sea_orm::{
     ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _,
     QueryOrder as _, QuerySelect as _,
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use super::{
@@ -73,7 +74,7 @@ pub async fn add(
             .map_err(|rule| ChangeError::invalid("client_id", format!("{rule} (found {client_id:?})")))?;
     }
     let mut metadata = ClientMetadata::new(client_id);
-    metadata.apply_to_new(change);
+    metadata.apply_to_new(change)?;
     check_metadata(app, &metadata)?;
     let now = context.now;
     let added = app
@@ -107,10 +108,10 @@ pub async fn update(
             let row = lock_client(write, client_id).await?;
             let before = ClientMetadata::from_row(&row)?;
             let mut after = before.clone();
-            after.apply(change);
+            after.apply(change)?;
             check_metadata(app, &after)?;
             let mut row = after.clone().write_to(row);
-            row.updated_at = Set(now.micros());
+            row.updated_at = Set(now);
             row.update(write).await?;
             let secret = reconcile_secret_and_grant(write, client_id, &after).await?;
             let details = json!({ "fields": after.changed_fields(&before) });
@@ -133,8 +134,8 @@ pub async fn set_enabled(
     let now = context.now;
     app.write(context, async |write| {
         let mut row = rows::ActiveModel::from(lock_client(write, client_id).await?);
-        row.disabled_at = Set((!enabled).then_some(now.micros()));
-        row.updated_at = Set(now.micros());
+        row.disabled_at = Set((!enabled).then_some(now));
+        row.updated_at = Set(now);
         row.update(write).await?;
         let kind = if enabled { "client.enabled" } else { "client.disabled" };
         Event::new(kind).client(client_id).record(write).await?;
@@ -229,12 +230,12 @@ async fn insert_secret(write: &Write<'_>, client_id: &str) -> Result<SecretStrin
     let row = client_secrets::ActiveModel {
         id: Set(write.core.random.row_id(write.now())),
         client_id: Set(client_id.to_owned()),
-        secret_hash: Set(crypto::token_hash(&secret)),
-        created_at: Set(write.now().micros()),
+        secret_hash: Set(crypto::token_hash(secret.expose_secret())),
+        created_at: Set(write.now()),
         expires_at: Set(None),
     };
     client_secrets::Entity::insert(row).exec_without_returning(write).await?;
-    Ok(secret.into())
+    Ok(secret)
 }
 
 /// Sets the end of the valid secret and deletes the expired ones. Refuses if two secrets are valid.
@@ -248,7 +249,7 @@ async fn end_secrets(
     let ended = if overlap.is_zero() {
         Condition::all()
     } else {
-        Condition::all().add(client_secrets::Column::ExpiresAt.lte(write.now().micros()))
+        Condition::all().add(client_secrets::Column::ExpiresAt.lte(write.now()))
     };
     client_secrets::Entity::delete_many().filter(of_client.clone()).filter(ended).exec(write).await?;
     let live = client_secrets::Entity::find()
@@ -258,20 +259,18 @@ async fn end_secrets(
         .await?;
     if let Some(end) = live.iter().find_map(|secret| secret.expires_at) {
         return Err(ChangeError::Refused(format!(
-            "{client_id} has two live secrets until {}: wait until then, or end both now with an overlap of 0s",
-            Timestamp::from_micros(end)
+            "{client_id} has two live secrets until {end}: wait until then, or end both now with an overlap of 0s"
         )));
     }
     let Some(last) = live.into_iter().next_back() else { return Ok(None) };
     let end = write.now() + overlap;
     let mut last = client_secrets::ActiveModel::from(last);
-    last.expires_at = Set(Some(end.micros()));
+    last.expires_at = Set(Some(end));
     last.update(write).await?;
     Ok(Some(end))
 }
 
 fn empty_row(client_id: &str, now: Timestamp) -> Model {
-    let none = json!([]);
     Model {
         client_id: client_id.to_owned(),
         name: String::new(),
@@ -279,19 +278,19 @@ fn empty_row(client_id: &str, now: Timestamp) -> Model {
         require_pkce: true,
         first_party: false,
         token_endpoint_auth_method: String::new(),
-        redirect_uris: none.clone(),
-        post_logout_redirect_uris: none.clone(),
-        origins: none.clone(),
-        grant_types: none.clone(),
-        scopes: none.clone(),
-        default_scopes: none.clone(),
-        login_methods: none,
+        redirect_uris: JsonList::default(),
+        post_logout_redirect_uris: JsonList::default(),
+        origins: JsonList::default(),
+        grant_types: JsonList::default(),
+        scopes: JsonList::default(),
+        default_scopes: JsonList::default(),
+        login_methods: JsonList::default(),
         required_acr: None,
         logo_uri: None,
         policy_uri: None,
         tos_uri: None,
         disabled_at: None,
-        created_at: now.micros(),
-        updated_at: now.micros(),
+        created_at: now,
+        updated_at: now,
     }
 }

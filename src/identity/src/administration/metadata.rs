@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::ChangeError;
 use crate::{
+    acr::{Acr, ParseAcrError},
     clients::{ClientAuthMethod, ClientProfile, GrantType},
     core::read_json_column,
     field_rules,
@@ -20,9 +21,6 @@ use crate::{
 };
 
 const OFFLINE_ACCESS: &str = "offline_access";
-
-/// The `acr` values that a client may require, in ascending order; each implies those before.
-const ACR_VALUES: [&str; 3] = ["aal1", "aal2", "phr"];
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ClientMetadata {
@@ -49,7 +47,7 @@ pub struct ClientMetadata {
     /// The login methods that are accepted for this client; empty means all that are enabled.
     pub login_methods: Vec<String>,
     /// The minimum `acr` of every authentication for this client.
-    pub required_acr: Option<String>,
+    pub required_acr: Option<Acr>,
     /// Shown on the login page.
     pub logo_uri: Option<String>,
     /// URL of the privacy policy.
@@ -119,14 +117,14 @@ impl ClientMetadata {
             require_pkce: row.require_pkce,
             first_party: row.first_party,
             token_endpoint_auth_method: read_json_column(row.token_endpoint_auth_method.clone().into())?,
-            redirect_uris: read_json_column(row.redirect_uris.clone())?,
-            post_logout_redirect_uris: read_json_column(row.post_logout_redirect_uris.clone())?,
-            origins: read_json_column(row.origins.clone())?,
-            grant_types: read_json_column(row.grant_types.clone())?,
-            scopes: read_json_column(row.scopes.clone())?,
-            default_scopes: read_json_column(row.default_scopes.clone())?,
-            login_methods: read_json_column(row.login_methods.clone())?,
-            required_acr: row.required_acr.clone(),
+            redirect_uris: row.redirect_uris.to_vec(),
+            post_logout_redirect_uris: row.post_logout_redirect_uris.to_vec(),
+            origins: row.origins.to_vec(),
+            grant_types: row.grant_types.to_vec(),
+            scopes: row.scopes.to_vec(),
+            default_scopes: row.default_scopes.to_vec(),
+            login_methods: row.login_methods.to_vec(),
+            required_acr: row.required_acr,
             logo_uri: row.logo_uri.clone(),
             policy_uri: row.policy_uri.clone(),
             tos_uri: row.tos_uri.clone(),
@@ -142,13 +140,13 @@ impl ClientMetadata {
         row.require_pkce = Set(self.require_pkce);
         row.first_party = Set(self.first_party);
         row.token_endpoint_auth_method = Set(method.to_owned());
-        row.redirect_uris = Set(json!(self.redirect_uris));
-        row.post_logout_redirect_uris = Set(json!(self.post_logout_redirect_uris));
-        row.origins = Set(json!(self.origins));
-        row.grant_types = Set(json!(self.grant_types));
-        row.scopes = Set(json!(self.scopes));
-        row.default_scopes = Set(json!(self.default_scopes));
-        row.login_methods = Set(json!(self.login_methods));
+        row.redirect_uris = Set(self.redirect_uris.into());
+        row.post_logout_redirect_uris = Set(self.post_logout_redirect_uris.into());
+        row.origins = Set(self.origins.into());
+        row.grant_types = Set(self.grant_types.into());
+        row.scopes = Set(self.scopes.into());
+        row.default_scopes = Set(self.default_scopes.into());
+        row.login_methods = Set(self.login_methods.into());
         row.required_acr = Set(self.required_acr);
         row.logo_uri = Set(self.logo_uri);
         row.policy_uri = Set(self.policy_uri);
@@ -158,16 +156,17 @@ impl ClientMetadata {
 
     /// Applies the first metadata of a new client. Unless scopes are named, drops the default scope
     /// `offline_access` if the client cannot refresh.
-    pub(super) fn apply_to_new(&mut self, change: ClientMetadataChange) {
+    pub(super) fn apply_to_new(&mut self, change: ClientMetadataChange) -> Result<(), ChangeError> {
         let scopes_given = change.scopes.is_some();
-        self.apply(change);
+        self.apply(change)?;
         if !scopes_given && !self.grant_types.contains(&GrantType::RefreshToken) {
             self.scopes.retain(|scope| scope != OFFLINE_ACCESS);
         }
+        Ok(())
     }
 
     /// Applies a change. If only `scopes` is given, default scopes that are no longer allowed are dropped.
-    pub(super) fn apply(&mut self, change: ClientMetadataChange) {
+    pub(super) fn apply(&mut self, change: ClientMetadataChange) -> Result<(), ChangeError> {
         fn replace<T>(field: &mut T, change: Option<T>) {
             if let Some(value) = change {
                 *field = value;
@@ -195,10 +194,13 @@ impl ClientMetadata {
         self.scopes.extend(missing);
         replace(&mut self.default_scopes, change.default_scopes);
         replace(&mut self.login_methods, change.login_methods);
-        replace_optional(&mut self.required_acr, change.required_acr);
+        if let Some(word) = change.required_acr {
+            self.required_acr = parse_required_acr(&word)?;
+        }
         replace_optional(&mut self.logo_uri, change.logo_uri);
         replace_optional(&mut self.policy_uri, change.policy_uri);
         replace_optional(&mut self.tos_uri, change.tos_uri);
+        Ok(())
     }
 
     /// The names of the fields that differ, for the audit event.
@@ -302,11 +304,15 @@ impl ClientMetadata {
                 Err("must be login methods that are switched on (login.methods)")
             }
         };
-        check_list("login_methods", &self.login_methods, enabled)?;
-        let level =
-            |acr: &str| if ACR_VALUES.contains(&acr) { Ok(()) } else { Err("must be aal1, aal2 or phr") };
-        check_values("required_acr", self.required_acr.as_ref(), level)
+        check_list("login_methods", &self.login_methods, enabled)
     }
+}
+
+/// None for the empty text, which removes the requirement.
+fn parse_required_acr(word: &str) -> Result<Option<Acr>, ChangeError> {
+    let invalid =
+        |rule: ParseAcrError| ChangeError::invalid("required_acr", format!("{rule} (found {word:?})"));
+    if word.is_empty() { Ok(None) } else { word.parse().map(Some).map_err(invalid) }
 }
 
 /// Checks each value; the error names the value that breaks the rule.

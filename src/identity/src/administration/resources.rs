@@ -64,8 +64,8 @@ pub async fn add(
             .signing_algorithm
             .clone()
             .unwrap_or_else(|| SIGNING_ALGORITHMS[0].to_owned()),
-        created_at: now.micros(),
-        updated_at: now.micros(),
+        created_at: now,
+        updated_at: now,
     };
     app.write(context, async |write| {
         rows::Entity::insert(rows::ActiveModel::from(row)).exec_without_returning(write).await.map_err(
@@ -93,7 +93,7 @@ pub async fn update(
         let mut row = rows::ActiveModel::from(row.ok_or_else(|| unknown_resource(identifier))?);
         row.name = change.name.map_or(row.name, Set);
         row.signing_algorithm = change.signing_algorithm.map_or(row.signing_algorithm, Set);
-        row.updated_at = Set(now.micros());
+        row.updated_at = Set(now);
         row.update(write).await?;
         if let Some(scopes) = change.scopes {
             replace_scopes(write, identifier, scopes).await?;

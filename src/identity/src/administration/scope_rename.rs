@@ -3,6 +3,7 @@
 //! A migration asks for this command when it stops at a scope whose name the issuer now reserves. So the
 //! command needs only the database, and uses only columns that the first version of the schema had.
 
+use postern_entities::values::StringList;
 use postern_service::{
     clock::Timestamp,
     database::{Database, DatabaseError, Transaction, changes},
@@ -42,7 +43,7 @@ pub async fn rename(
         let details = json!({ "scope": old, "name": new });
         let values: [Value; 5] = [
             random.row_id(now).into(),
-            now.micros().into(),
+            now.into(),
             "scope.renamed".into(),
             "postern command".into(),
             details.into(),
@@ -79,10 +80,10 @@ async fn rename_in_clients(tx: &Transaction, old: &str, new: &str) -> Result<(),
     for row in query_all(tx, "SELECT client_id, scopes, default_scopes FROM clients").await? {
         let client_id: String = row.try_get("", "client_id")?;
         let renamed = |column: &str| -> Result<Value, sea_orm::DbErr> {
-            let list: serde_json::Value = row.try_get("", column)?;
-            let words: Vec<String> = serde_json::from_value(list).unwrap_or_default();
-            let words = words.into_iter().map(|word| if word == old { new.to_owned() } else { word });
-            Ok(json!(words.collect::<Vec<_>>()).into())
+            let list: StringList = row.try_get("", column)?;
+            let words = list.into_vec().into_iter();
+            let words = words.map(|word| if word == old { new.to_owned() } else { word });
+            Ok(StringList::from(words.collect::<Vec<_>>()).into())
         };
         let values = [renamed("scopes")?, renamed("default_scopes")?, client_id.into()];
         let update = "UPDATE clients SET scopes = $1, default_scopes = $2 WHERE client_id = $3";

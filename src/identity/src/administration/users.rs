@@ -59,8 +59,8 @@ impl NewUser {
             disabled_at: None,
             deletion_at: None,
             language: None,
-            created_at: now.micros(),
-            updated_at: now.micros(),
+            created_at: now,
+            updated_at: now,
         };
         let password = match &self.password_hash {
             Some(hash) => {
@@ -123,9 +123,9 @@ pub async fn disable(app: &App, user: &User, context: &RequestContext) -> Result
     app.write(context, async |write| {
         let mut row = lock_row(write, user).await?;
         if row.disabled_at.as_ref().is_none() {
-            row.disabled_at = Set(Some(now.micros()));
+            row.disabled_at = Set(Some(now));
         }
-        row.updated_at = Set(now.micros());
+        row.updated_at = Set(now);
         row.update(write).await?;
         links::end_user_links(write, user.id).await?;
         attempt::end_attempts_of_user(write, user.id).await?;
@@ -153,13 +153,13 @@ pub async fn enable(app: &App, user: &User, context: &RequestContext) -> Result<
     let now = context.now;
     app.write(context, async |write| {
         let mut row = lock_row(write, user).await?;
-        if row.deletion_at.as_ref().is_some_and(|end| end <= now.micros()) {
+        if row.deletion_at.as_ref().is_some_and(|end| end <= now) {
             let over = format!("{} was deleted by its owner, and the time to undo that is over", user.email);
             return Err(ChangeError::Refused(over));
         }
         row.disabled_at = Set(None);
         row.deletion_at = Set(None);
-        row.updated_at = Set(now.micros());
+        row.updated_at = Set(now);
         row.update(write).await?;
         Event::new("user.enabled").user(user.id).record(write).await?;
         Ok::<_, ChangeError>(())
@@ -175,7 +175,7 @@ pub async fn remove(app: &App, user: &User, context: &RequestContext) -> Result<
         // From now on the account is due for deletion. If this process stops midway, the job of
         // [`deletion`] continues.
         let mut row = lock_row(write, user).await?;
-        row.deletion_at = Set(Some(now.micros()));
+        row.deletion_at = Set(Some(now));
         row.update(write).await?;
         AccessTermination { user_id: user.id, kept_session: None, cause: EndCause::UserRemoved }
             .apply(write)

@@ -192,7 +192,7 @@ fn subject_mismatch(situation: &InteractionContext<'_>) -> bool {
 /// `prompt=login`.
 fn reauthentication_required(situation: &InteractionContext<'_>) -> bool {
     let Some(signed_in) = situation.signed_in else { return true };
-    let age = situation.now - Timestamp::from_micros(signed_in.session.auth_time);
+    let age = situation.now - signed_in.session.auth_time;
     let too_old = situation.progress.request.max_age.is_some_and(|most| most.is_zero() || age > most);
     (situation.progress.request.prompt.login || too_old) && !authenticated_for_request(situation)
 }
@@ -203,7 +203,7 @@ fn authenticated_for_request(situation: &InteractionContext<'_>) -> bool {
     situation.signed_in.is_some_and(|signed_in| {
         let of_session =
             |step: &RecordedStep| matches!(step, RecordedStep::Login { sid, .. } if *sid == signed_in.session.sid);
-        Timestamp::from_micros(signed_in.session.auth_time) >= situation.progress.received_at
+        signed_in.session.auth_time >= situation.progress.received_at
             && situation.progress.recorded_steps.iter().any(of_session)
     })
 }
@@ -217,7 +217,7 @@ fn login_method_not_allowed(situation: &InteractionContext<'_>) -> bool {
 /// RFC 9470 section 4; the acr registered for the client or required by the installation counts too.
 fn acr_too_low(situation: &InteractionContext<'_>) -> bool {
     let Some(least) = situation.required_acr else { return false };
-    let reached = situation.signed_in.and_then(|signed_in| signed_in.session.acr.parse::<Acr>().ok());
+    let reached = situation.signed_in.map(|signed_in| signed_in.session.acr);
     reached < Some(least)
 }
 

@@ -142,7 +142,7 @@ fn post_logout_redirect(client: Option<&Client>, parameters: CheckedParameters<'
 
 /// Section 3: simple string comparison.
 fn registered(client: &Client, uri: &str) -> bool {
-    client.post_logout_redirect_uris.iter().any(|registered| registered == uri)
+    client.row.post_logout_redirect_uris.iter().any(|registered| registered == uri)
 }
 
 /// Handles a request: ends the session if the client may do so without confirmation.

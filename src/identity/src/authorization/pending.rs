@@ -139,8 +139,8 @@ impl RequestRow {
             client_id: Set(pending.request.client_id.clone()),
             parameters: Set(to_json(&pending.request)?),
             steps: Set(to_json(&steps)?),
-            created_at: Set(pending.received_at.micros()),
-            expires_at: Set(expires_at.micros()),
+            created_at: Set(pending.received_at),
+            expires_at: Set(expires_at),
             finished_at: Set(None),
         };
         Ok(Self { id, insertion: Some(Insertion::from_active_model(row)) })
@@ -311,7 +311,7 @@ pub async fn record_unreachable_acr(
 /// Marks the request as finished. This statement is the only gate to a code: it changes a row once.
 pub(super) fn finish_request_statement(id: Uuid, now: Timestamp) -> UpdateStatement {
     rows::Entity::update_many()
-        .col_expr(rows::Column::FinishedAt, Expr::value(now.micros()))
+        .col_expr(rows::Column::FinishedAt, Expr::value(now))
         .filter(rows::Column::Id.eq(id))
         .filter(rows::Column::FinishedAt.is_null())
         .into_query()
@@ -369,12 +369,12 @@ fn pending_from_row(
     if row.finished_at.is_some() {
         return Err(RequestNotPending::Finished.into());
     }
-    if row.expires_at <= app.clock.now().micros() {
+    if row.expires_at <= app.clock.now() {
         return Err(RequestNotPending::Expired.into());
     }
     let handle = RequestHandle::Stored(row.id);
     let (request, steps) = (from_json(row.parameters)?, from_json(row.steps)?);
-    Ok(pending_from_request(app, handle, request, steps, Timestamp::from_micros(row.created_at))?)
+    Ok(pending_from_request(app, handle, request, steps, row.created_at)?)
 }
 
 /// A pending request with its current client, if the client and its redirect URI are still registered.

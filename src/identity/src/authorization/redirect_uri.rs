@@ -11,7 +11,7 @@ use crate::{App, clients::Client, config::url_is_loopback, resources::same_origi
 pub(super) fn registered(app: &App, client: &Client, asked: &str) -> bool {
     // A page of the issuer is no native app: another program may listen at another port.
     let native = |registered: &str| client.public() && !same_origin(registered, &app.config.issuer);
-    client.redirect_uris.iter().any(|registered| {
+    client.row.redirect_uris.iter().any(|registered| {
         registered == asked || (same_but_for_loopback_port(registered, asked) && native(registered))
     })
 }

@@ -60,7 +60,6 @@ pub struct AuthorizationRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
     /// The requested scope as far as the client may have it, or the client's default scope.
-    #[serde(with = "scope_as_text")]
     pub scope: Scope,
     /// The audiences that follow from the scope and the `resource` parameters (RFC 8707).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -81,21 +80,6 @@ pub struct AuthorizationRequest {
     /// Languages for the pages, in order of preference.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ui_locales: Vec<String>,
-}
-
-/// Stores a scope as a space-separated string, as in the protocol.
-mod scope_as_text {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    use super::Scope;
-
-    pub(super) fn serialize<S: Serializer>(scope: &Scope, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(scope)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scope, D::Error> {
-        Ok(Scope::from_stored(&String::deserialize(deserializer)?))
-    }
 }
 
 /// `prompt` (OpenID Connect Core section 3.1.2.1).

@@ -7,8 +7,9 @@
 
 use std::{borrow::Cow, fmt};
 
-use postern_service::{clock::Timestamp, database::StatementResult};
+use postern_service::database::StatementResult;
 use sea_orm::StatementBuilder;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -65,8 +66,8 @@ pub struct AuthorizationResponse {
 
 impl AuthorizationResponse {
     /// RFC 6749 section 4.1.2.
-    fn with_code(app: &App, target: ResponseTarget, code: String) -> Self {
-        Self::new(app, target, vec![("code", code.into())])
+    fn with_code(app: &App, target: ResponseTarget, code: &SecretString) -> Self {
+        Self::new(app, target, vec![("code", code.expose_secret().to_owned().into())])
     }
 
     /// RFC 6749 section 4.1.2.1.
@@ -130,11 +131,11 @@ pub(super) async fn respond_with_code(
         user_id: Some(signed_in.user.id),
         client_id: request.client_id.clone(),
         sid: Some(signed_in.session.sid),
-        scope: request.scope.to_string(),
+        scope: request.scope.clone(),
         resources: request.audiences.clone(),
-        auth_time: Some(Timestamp::from_micros(signed_in.session.auth_time)),
-        acr: Some(signed_in.session.acr.clone()),
-        amr: serde_json::from_value(signed_in.session.amr.clone()).unwrap_or_default(),
+        auth_time: Some(signed_in.session.auth_time),
+        acr: Some(signed_in.session.acr),
+        amr: signed_in.session.amr.clone(),
     };
     let grant = grants::new(app, new, now);
     let event = Event::new("authorization.granted")
@@ -168,7 +169,7 @@ pub(super) async fn respond_with_code(
     if !preconditions_met(&done, was_pending)? {
         return Ok(None);
     }
-    Ok(Some(AuthorizationResponse::with_code(app, request.response_target(), code)))
+    Ok(Some(AuthorizationResponse::with_code(app, request.response_target(), &code)))
 }
 
 /// Whether the conditions of the write held: the session had not ended, and a pending request was not

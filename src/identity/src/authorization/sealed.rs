@@ -62,7 +62,7 @@ impl FromStr for RequestHandle {
 }
 
 pub(super) fn fits_in_url(request: &AuthorizationRequest) -> bool {
-    serde_json::to_vec(&(request, Timestamp::from_micros(i64::MAX)))
+    serde_json::to_vec(&(request, Timestamp::MAX))
         .is_ok_and(|plain| crypto::sealed_url_length(plain.len()) <= MAX_SEALED_LENGTH)
 }
 

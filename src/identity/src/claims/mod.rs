@@ -8,7 +8,7 @@ mod change;
 mod profile;
 
 use postern_entities::users;
-use postern_service::{clock::Timestamp, database::DatabaseError};
+use postern_service::database::DatabaseError;
 use serde_json::{Map, Value, json};
 
 pub use self::{
@@ -269,7 +269,7 @@ pub fn released(user: &users::Model, reader: ClaimReader<'_>) -> Result<Map<Stri
             ClaimSource::Subject => Some(json!(user.subject)),
             ClaimSource::Email => Some(json!(user.email)),
             ClaimSource::EmailVerified => Some(json!(user.email_verified)),
-            ClaimSource::UpdatedAt => Some(json!(Timestamp::from_micros(user.updated_at).seconds())),
+            ClaimSource::UpdatedAt => Some(json!(user.updated_at.seconds())),
             ClaimSource::Text(_) | ClaimSource::PostalAddress => profile.take(claim.name),
             ClaimSource::VerificationOf(other) => {
                 profile.take(claim.name).filter(|_| claims.contains_key(other))

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::{Args, Subcommand, builder::PossibleValuesParser, builder::TypedValueParser as _};
-use postern_service::{clock::Timestamp, settings::Lifetime};
+use postern_service::settings::Lifetime;
 use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -268,7 +268,7 @@ fn as_json(client: &Client) -> Result<Value, CommandError> {
     let mut value = json!(ClientMetadata::from_row(&client.row)?);
     value["client_id"] = json!(client.client_id());
     value["enabled"] = json!(client.row.disabled_at.is_none());
-    value["created_at"] = json!(Timestamp::from_micros(client.row.created_at).rfc3339());
+    value["created_at"] = json!(client.row.created_at.rfc3339());
     Ok(value)
 }
 

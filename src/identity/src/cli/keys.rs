@@ -1,6 +1,7 @@
 //! Defines `postern keys`: the keys that sign tokens, and the key that encrypts them at rest.
 
 use postern_service::{clock::Timestamp, random::Random};
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::{
@@ -71,7 +72,7 @@ fn with_advice(cause: KeyError) -> CommandError {
 /// 256 random bits in the form of `secrets.encryption_key`. Only the secret goes to stdout, so that `$(...)`
 /// captures it.
 fn new_secret() -> Report {
-    let secret = Random::system().token();
+    let secret = Random::system().token().expose_secret().to_owned();
     Report::new(secret.clone(), json!({ "encryption_key": secret })).note(
         "Set it as `secrets.encryption_key`, best in a file that POSTERN_SECRETS__ENCRYPTION_KEY_FILE names. Keep a \
          copy apart from the database: without it the signing keys and TOTP seeds cannot be read.",

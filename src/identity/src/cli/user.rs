@@ -6,6 +6,7 @@ use std::{
 };
 
 use postern_service::clock::Timestamp;
+use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -190,11 +191,13 @@ async fn create_code(app: &App, user: &User, context: &RequestContext) -> Result
     let made = create_operator_code(app, user, "command", context).await?;
     let text = format!(
         "Code for {}: {}\n\nIt signs this user in once, until {}, and is not shown again.",
-        user.email, made.code, made.expires_at
+        user.email,
+        made.code.expose_secret(),
+        made.expires_at
     );
     Ok(Report::new(
         text,
-        json!({ "email": user.email, "code": made.code, "expires_at": made.expires_at.rfc3339() }),
+        json!({ "email": user.email, "code": made.code.expose_secret(), "expires_at": made.expires_at.rfc3339() }),
     ))
 }
 
@@ -254,8 +257,8 @@ fn show(user: &User, sign_in: &SignInState) -> Report {
         ("email_verified", user.email_verified.to_string()),
         ("sub", user.subject.to_string()),
         ("state", state_name(user).to_owned()),
-        ("deletion_at", time(user.deletion_at.map(Timestamp::from_micros))),
-        ("created_at", Timestamp::from_micros(user.created_at).rfc3339()),
+        ("deletion_at", time(user.deletion_at)),
+        ("created_at", user.created_at.rfc3339()),
         ("password", sign_in.password.to_string()),
         ("totp", sign_in.totp.to_string()),
         ("passkeys", sign_in.passkeys.to_string()),
@@ -297,8 +300,8 @@ fn as_json(user: &User) -> Value {
         "email_verified": user.email_verified,
         "enabled": may_get_tokens(user),
         "state": state_name(user),
-        "deletion_at": user.deletion_at.map(|end| Timestamp::from_micros(end).rfc3339()),
+        "deletion_at": user.deletion_at.map(Timestamp::rfc3339),
         "profile": user.profile,
-        "created_at": Timestamp::from_micros(user.created_at).rfc3339(),
+        "created_at": user.created_at.rfc3339(),
     })
 }

@@ -202,7 +202,7 @@ async fn end_batch(
     cause: EndCause,
 ) -> Result<Vec<EndedGrant>, DatabaseError> {
     let update = grants::Entity::update_many()
-        .col_expr(grants::Column::RevokedAt, Expr::value(write.now().micros()))
+        .col_expr(grants::Column::RevokedAt, Expr::value(write.now()))
         .col_expr(grants::Column::RevokedBecause, Expr::value(cause.word()));
     let condition = selection.condition();
     let update = if selection.unbounded() {

@@ -11,7 +11,7 @@ mod ending;
 
 use std::sync::LazyLock;
 
-use postern_entities::grants;
+use postern_entities::{columns_as, grants, users as rows, values::StringList};
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Insertion, changes},
@@ -25,8 +25,10 @@ use uuid::Uuid;
 
 pub use self::ending::{EndCause, EndedGrant, GrantSelection, end};
 use crate::{
+    acr::Acr,
     clients::{self, Clients},
     core::{Core, Write},
+    scope::Scope,
     users::{self, User},
 };
 
@@ -43,14 +45,13 @@ pub struct NewGrant {
     pub client_id: String,
     /// The session in which the grant was made.
     pub sid: Option<Uuid>,
-    /// Space-separated (RFC 6749 section 3.3): `Scope::to_string()`.
-    pub scope: String,
+    pub scope: Scope,
     /// Audiences that tokens may have: `GrantTarget::audiences`.
     pub resources: Vec<String>,
     pub auth_time: Option<Timestamp>,
-    pub acr: Option<String>,
+    pub acr: Option<Acr>,
     /// RFC 8176.
-    pub amr: Vec<String>,
+    pub amr: StringList,
 }
 
 /// A new grant, not yet stored. It expires `tokens.refresh_token_lifetime` from now, however often it is
@@ -63,11 +64,11 @@ pub fn new(core: &Core, new: NewGrant, now: Timestamp) -> Grant {
         sid: new.sid,
         scope: new.scope,
         resources: new.resources.into(),
-        auth_time: new.auth_time.map(Timestamp::micros),
+        auth_time: new.auth_time,
         acr: new.acr,
-        amr: new.amr.into(),
-        created_at: now.micros(),
-        expires_at: (now + core.config.tokens.refresh_token_lifetime.duration()).micros(),
+        amr: new.amr,
+        created_at: now,
+        expires_at: now + core.config.tokens.refresh_token_lifetime.duration(),
         revoked_at: None,
         revoked_because: None,
     }
@@ -91,13 +92,12 @@ pub struct ActiveGrant {
 }
 
 impl ActiveGrant {
-    /// The columns for [`ActiveGrant::from_row`], of grants `g` and [`ActiveGrant::JOINS`].
-    pub(crate) const COLUMNS: &str = "g.id AS g_id, g.user_id AS g_user_id, g.client_id AS g_client_id, \
-        g.sid AS g_sid, g.scope AS g_scope, g.resources AS g_resources, g.auth_time AS g_auth_time, g.acr AS g_acr, \
-        g.amr AS g_amr, g.created_at AS g_created_at, g.expires_at AS g_expires_at, g.revoked_at AS g_revoked_at, \
-        g.revoked_because AS g_revoked_because, s.ended_at AS s_ended_at, u.id AS u_id, u.subject AS u_subject, \
-        u.email AS u_email, u.email_verified AS u_email_verified, u.profile AS u_profile, \
-        u.disabled_at AS u_disabled_at, u.deletion_at AS u_deletion_at, u.language AS u_language, u.created_at AS u_created_at, u.updated_at AS u_updated_at";
+    /// The columns for [`ActiveGrant::from_row`], of grants `g` and [`ActiveGrant::JOINS`]. For a statement that is
+    /// built once.
+    pub(crate) fn columns() -> String {
+        let (grant, user) = (columns_as::<grants::Entity>("g"), columns_as::<rows::Entity>("u"));
+        format!("{grant}, s.ended_at AS s_ended_at, {user}")
+    }
 
     /// Joins the user and the session of a grant `g`.
     pub(crate) const JOINS: &str =
@@ -113,9 +113,9 @@ impl ActiveGrant {
     ) -> Result<Option<Self>, DatabaseError> {
         let grant = Grant::from_query_result(row, "g_")?;
         let user = User::from_query_result_optional(row, "u_")?;
-        let session_ended: Option<i64> = row.try_get("s_", "ended_at")?;
-        let live = grant.revoked_at.is_none() && grant.expires_at > now.micros();
-        let present = session_ended.is_none() || grant.scope.split(' ').any(|scope| scope == OFFLINE_ACCESS);
+        let session_ended: Option<Timestamp> = row.try_get("s_", "ended_at")?;
+        let live = grant.revoked_at.is_none() && grant.expires_at > now;
+        let present = session_ended.is_none() || grant.scope.contains(OFFLINE_ACCESS);
         let user_may = match (&user, grant.user_id) {
             (Some(user), _) => users::may_get_tokens(user),
             (None, user_id) => user_id.is_none(),
@@ -133,7 +133,7 @@ pub async fn find_active(
     now: Timestamp,
 ) -> Result<Option<ActiveGrant>, DatabaseError> {
     static BY_ID: LazyLock<String> = LazyLock::new(|| {
-        format!("SELECT {} FROM grants g {} WHERE g.id = $1", ActiveGrant::COLUMNS, ActiveGrant::JOINS)
+        format!("SELECT {} FROM grants g {} WHERE g.id = $1", ActiveGrant::columns(), ActiveGrant::JOINS)
     });
     let by_id = Statement::from_sql_and_values(db.get_database_backend(), &*BY_ID, [grant_id.into()]);
     match db.query_one_raw(by_id).await? {
@@ -173,14 +173,14 @@ pub(crate) async fn ensure_own_grant(write: &Write<'_>, client_id: &str) -> Resu
         user_id: Set(None),
         client_id: Set(client_id.to_owned()),
         sid: Set(None),
-        scope: Set(String::new()),
-        resources: Set(serde_json::json!([])),
+        scope: Set(Scope::default()),
+        resources: Set(StringList::default()),
         auth_time: Set(None),
         acr: Set(None),
-        amr: Set(serde_json::json!([])),
-        created_at: Set(write.now().micros()),
+        amr: Set(StringList::default()),
+        created_at: Set(write.now()),
         // Never expires: the grant lives as long as its client.
-        expires_at: Set(i64::MAX),
+        expires_at: Set(Timestamp::MAX),
         revoked_at: Set(None),
         revoked_because: Set(None),
     };

@@ -156,7 +156,7 @@ impl AcceptedTokens for FirstPartyClient {
     fn missing_scope_advice(app: &App, token: &UserToken, scope: &str) -> Option<String> {
         let clients = app.clients();
         let client = clients.find(&token.grant.client_id)?;
-        if client.scopes.iter().any(|own| own == scope) {
+        if client.row.scopes.iter().any(|own| own == scope) {
             return Some("ask for it in a token of its own, without scopes of a resource".to_owned());
         }
         Some(format!(

@@ -23,7 +23,7 @@ use poem::{
         },
     },
 };
-use postern_service::random::Random;
+use secrecy::SecretString;
 
 use crate::{App, crypto};
 
@@ -230,12 +230,8 @@ pub fn browser_secret<'r>(app: &App, request: &'r Request) -> Option<&'r str> {
 
 /// Returns the secret of the browser cookie, or a new secret if there is no cookie. Pass the secret to
 /// [`set_browser_cookie`] even if it is not new, because that renews the cookie.
-pub fn ensure_browser_secret(app: &App, request: &Request) -> String {
-    browser_secret(app, request).map_or_else(|| new_secret(&app.random), str::to_owned)
-}
-
-fn new_secret(random: &Random) -> String {
-    random.token()
+pub fn ensure_browser_secret(app: &App, request: &Request) -> SecretString {
+    browser_secret(app, request).map_or_else(|| app.random.token(), SecretString::from)
 }
 
 /// Sets the browser cookie, or renews it.

@@ -86,7 +86,7 @@ pub async fn remove_expired(core: &Core) -> Result<u64, DatabaseError> {
         table: rule.table,
         key: rule.key,
         condition: format!("{} <= $1", rule.column),
-        parameter: (now - rule.kept_for).micros().into(),
+        parameter: (now - rule.kept_for).into(),
     };
     let mut due: Vec<_> = std::iter::once(expired_audit_events(core, now))
         .chain(RETENTION_RULES.iter().map(expired_by_rule))

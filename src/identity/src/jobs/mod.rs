@@ -65,12 +65,12 @@ impl NewJob {
             id,
             kind: self.kind.to_owned(),
             payload_sealed: Some(core.vault.seal(&["jobs", &id.to_string()], &plain)?),
-            run_at: now.micros(),
+            run_at: now,
             attempts: 0,
             leased_until: None,
             finished_at: None,
             last_error: None,
-            created_at: now.micros(),
+            created_at: now,
         }))
     }
 }

@@ -72,7 +72,7 @@ pub(super) async fn lease(
         .case(jobs::Column::LeasedUntil.is_null(), Expr::col(jobs::Column::LastError))
         .finally(INTERRUPTED_MARK);
     let lease_statement = jobs::Entity::update_many()
-        .col_expr(jobs::Column::LeasedUntil, Expr::value((now + LEASE_LIFETIME).micros()))
+        .col_expr(jobs::Column::LeasedUntil, Expr::value(now + LEASE_LIFETIME))
         .col_expr(jobs::Column::Attempts, Expr::col(jobs::Column::Attempts).add(1))
         .col_expr(jobs::Column::LastError, mark.into())
         .filter(jobs::Column::Id.in_subquery(due_ids));
@@ -95,19 +95,19 @@ fn priority_condition<S>(kinds: &JobKinds<S>, priority: JobPriority) -> SimpleEx
 fn due_condition(now: Timestamp) -> Condition {
     Condition::all()
         .add(jobs::Column::FinishedAt.is_null())
-        .add(jobs::Column::RunAt.lte(now.micros()))
+        .add(jobs::Column::RunAt.lte(now))
         .add(Condition::any().add(jobs::Column::LeasedUntil.is_null()).add(lease_expired_condition(now)))
 }
 
 fn lease_expired_condition(now: Timestamp) -> SimpleExpr {
-    jobs::Column::LeasedUntil.lte(now.micros())
+    jobs::Column::LeasedUntil.lte(now)
 }
 
 /// Ends jobs that were interrupted twice: a third run could repeat the work once more. Recurring jobs, which
 /// have no payload, may be repeated.
 async fn give_up_interrupted(tx: &impl ConnectionTrait, now: Timestamp) -> Result<(), DatabaseError> {
     jobs::Entity::update_many()
-        .col_expr(jobs::Column::FinishedAt, Expr::value(now.micros()))
+        .col_expr(jobs::Column::FinishedAt, Expr::value(now))
         .col_expr(jobs::Column::PayloadSealed, Expr::value(None::<Vec<u8>>))
         .filter(jobs::Column::FinishedAt.is_null())
         .filter(lease_expired_condition(now))
@@ -125,14 +125,14 @@ pub(super) async fn record_outcome(core: &Core, job: &Job, outcome: RunOutcome) 
         .filter(jobs::Column::Id.eq(job.id))
         .filter(jobs::Column::FinishedAt.is_null())
         .filter(jobs::Column::LeasedUntil.eq(job.leased_until))
-        .col_expr(jobs::Column::LeasedUntil, Expr::value(None::<i64>));
+        .col_expr(jobs::Column::LeasedUntil, Expr::value(None::<Timestamp>));
     let update = match outcome {
         RunOutcome::Finished(error) => update
-            .col_expr(jobs::Column::FinishedAt, Expr::value(now.micros()))
+            .col_expr(jobs::Column::FinishedAt, Expr::value(now))
             .col_expr(jobs::Column::PayloadSealed, Expr::value(None::<Vec<u8>>))
             .col_expr(jobs::Column::LastError, Expr::value(error)),
         RunOutcome::RunAgain(at, error) => update
-            .col_expr(jobs::Column::RunAt, Expr::value(at.micros()))
+            .col_expr(jobs::Column::RunAt, Expr::value(at))
             .col_expr(jobs::Column::LastError, Expr::value(error)),
     };
     core.db.write(async |tx| Ok(update.exec(tx).await.map(drop)?)).await
@@ -155,12 +155,12 @@ pub(super) async fn insert_recurring(app: &impl JobState) -> Result<(), Database
             id: recurring_job_id(kind.name),
             kind: kind.name.to_owned(),
             payload_sealed: None,
-            run_at: (now + every).micros(),
+            run_at: now + every,
             attempts: 0,
             leased_until: None,
             finished_at: None,
             last_error: None,
-            created_at: now.micros(),
+            created_at: now,
         })
         .map(jobs::ActiveModel::from)
         .collect();

@@ -29,13 +29,13 @@ pub struct KeyInfo {
 /// The view of a row; none if this version does not know the row's state.
 pub(super) fn info(core: &Core, row: &signing_keys::Model) -> Option<KeyInfo> {
     let state = KeyState::from_name(&row.state)?;
-    let retired_at = row.retired_at.map(Timestamp::from_micros);
+    let retired_at = row.retired_at;
     Some(KeyInfo {
         kid: row.kid.clone(),
         algorithm: row.algorithm.clone(),
         state,
-        created_at: Timestamp::from_micros(row.created_at),
-        activated_at: row.activated_at.map(Timestamp::from_micros),
+        created_at: row.created_at,
+        activated_at: row.activated_at,
         retired_at,
         due_at: match state {
             KeyState::Next => Some(ready_at(core, row)),

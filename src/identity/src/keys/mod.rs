@@ -269,7 +269,7 @@ impl SigningKeys {
     async fn rotate_if_due(&self, core: &Core, algorithm: Algorithm) -> Result<(), KeyError> {
         let rows = load(core.db.reader()).await?;
         let began = find(&rows, algorithm, KeyState::Active).and_then(|active| active.activated_at);
-        let end = began.map(|began| Timestamp::from_micros(began) + core.config.keys.rotate_every.duration());
+        let end = began.map(|began| began + core.config.keys.rotate_every.duration());
         if end.is_some_and(|end| end <= core.clock.now()) {
             self.rotate_algorithm(core, algorithm, false, &RequestContext::of_job(core)).await?;
         }
@@ -280,7 +280,7 @@ impl SigningKeys {
         let stopped_before = core.clock.now() - retiring_lifetime(&core.config);
         let dead = signing_keys::Entity::find()
             .filter(signing_keys::Column::State.eq(KeyState::Retiring.name()))
-            .filter(signing_keys::Column::RetiredAt.lte(stopped_before.micros()));
+            .filter(signing_keys::Column::RetiredAt.lte(stopped_before));
         if dead.clone().one(core.db.reader()).await.map_err(DatabaseError::from)?.is_none() {
             return Ok(());
         }
@@ -288,7 +288,7 @@ impl SigningKeys {
             .write(async |tx| {
                 signing_keys::Entity::delete_many()
                     .filter(signing_keys::Column::State.eq(KeyState::Retiring.name()))
-                    .filter(signing_keys::Column::RetiredAt.lte(stopped_before.micros()))
+                    .filter(signing_keys::Column::RetiredAt.lte(stopped_before))
                     .exec(tx)
                     .await?;
                 changes::announce(tx, TOPIC).await?;
@@ -348,5 +348,5 @@ fn retiring_lifetime(config: &Config) -> Duration {
 }
 
 fn ready_at(core: &Core, next: &signing_keys::Model) -> Timestamp {
-    Timestamp::from_micros(next.created_at) + core.config.keys.publish_before.duration()
+    next.created_at + core.config.keys.publish_before.duration()
 }

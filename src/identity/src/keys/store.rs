@@ -57,8 +57,8 @@ pub(super) async fn insert(
         state: state.name().to_owned(),
         public_jwk: Value::Object(pair.public_jwk.clone()),
         private_sealed: sealed,
-        created_at: write.now().micros(),
-        activated_at: (state == KeyState::Active).then_some(write.now().micros()),
+        created_at: write.now(),
+        activated_at: (state == KeyState::Active).then_some(write.now()),
         retired_at: None,
     };
     signing_keys::Entity::insert(signing_keys::ActiveModel::from(row).reset_all())
@@ -77,7 +77,7 @@ pub(super) async fn transition(write: &Write<'_>, kid: &str, to: KeyState) -> Re
     };
     let moved = signing_keys::Entity::update_many()
         .col_expr(signing_keys::Column::State, Expr::value(to.name()))
-        .col_expr(stamp, Expr::value(write.now().micros()))
+        .col_expr(stamp, Expr::value(write.now()))
         .filter(signing_keys::Column::Kid.eq(kid))
         .filter(signing_keys::Column::State.eq(from.name()))
         .exec(write)

@@ -13,6 +13,7 @@ use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryTrait as _,
     sea_query::{Expr, UpdateStatement},
 };
+use secrecy::SecretString;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -93,10 +94,10 @@ pub fn check_webhook(config: &Config) -> Result<(), OutboundError> {
 /// Uses a code of an operator, once: no row changes when the code was used or has expired.
 fn use_code_statement(code: Uuid, now: Timestamp) -> UpdateStatement {
     operator_codes::Entity::update_many()
-        .col_expr(operator_codes::Column::UsedAt, Expr::value(now.micros()))
+        .col_expr(operator_codes::Column::UsedAt, Expr::value(now))
         .filter(operator_codes::Column::Id.eq(code))
         .filter(operator_codes::Column::UsedAt.is_null())
-        .filter(operator_codes::Column::ExpiresAt.gt(now.micros()))
+        .filter(operator_codes::Column::ExpiresAt.gt(now))
         .into_query()
 }
 
@@ -110,7 +111,7 @@ async fn find_operator_code(
     let live = operator_codes::Entity::find()
         .filter(operator_codes::Column::UserId.eq(user_id))
         .filter(operator_codes::Column::UsedAt.is_null())
-        .filter(operator_codes::Column::ExpiresAt.gt(cx.context.now.micros()))
+        .filter(operator_codes::Column::ExpiresAt.gt(cx.context.now))
         .all(cx.app.db.reader())
         .await?;
     let Some(typed) = answer.code.as_deref().and_then(|code| sent_code::normalise(code, DIGITS)) else {
@@ -127,7 +128,7 @@ fn mac(app: &App, id: Uuid, code: &str) -> Vec<u8> {
 
 /// A code for an operator to hand over. Only the code's MAC is stored.
 pub struct NewOperatorCode {
-    pub code: String,
+    pub code: SecretString,
     pub expires_at: Timestamp,
 }
 
@@ -147,8 +148,8 @@ pub async fn create_operator_code(
         id,
         user_id: user.id,
         code_mac: mac(app, id, &code),
-        created_at: now.micros(),
-        expires_at: expires_at.micros(),
+        created_at: now,
+        expires_at,
         used_at: None,
     };
     app.write(context, async |write| {
@@ -162,12 +163,12 @@ pub async fn create_operator_code(
             .await
     })
     .await?;
-    Ok(NewOperatorCode { code, expires_at })
+    Ok(NewOperatorCode { code: code.into(), expires_at })
 }
 
 async fn end_earlier_codes(write: &Write<'_>, user_id: Uuid) -> Result<(), DatabaseError> {
     operator_codes::Entity::update_many()
-        .col_expr(operator_codes::Column::UsedAt, Expr::value(write.now().micros()))
+        .col_expr(operator_codes::Column::UsedAt, Expr::value(write.now()))
         .filter(operator_codes::Column::UserId.eq(user_id))
         .filter(operator_codes::Column::UsedAt.is_null())
         .exec(write)

@@ -20,6 +20,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect as _,
     QueryTrait as _, sea_query::OnConflict,
 };
+use secrecy::SecretString;
 use uuid::Uuid;
 
 use crate::{
@@ -35,14 +36,14 @@ pub(super) async fn remembered_since(
     user_id: Uuid,
     now: Timestamp,
 ) -> Result<Timestamp, DatabaseError> {
-    let first: Option<Option<i64>> = devices::Entity::find()
+    let first: Option<Option<Timestamp>> = devices::Entity::find()
         .select_only()
         .column_as(Column::FirstSeenAt.min(), "first")
         .filter(Column::UserId.eq(user_id))
         .into_tuple()
         .one(db)
         .await?;
-    Ok(first.flatten().map_or(now, Timestamp::from_micros))
+    Ok(first.flatten().unwrap_or(now))
 }
 
 /// The device secret of an app that sends none, derived from the account, the network, the user agent and
@@ -52,12 +53,12 @@ pub(super) fn derived_app_secret(
     user_id: Uuid,
     since: Timestamp,
     context: &RequestContext,
-) -> String {
+) -> SecretString {
     let name = context.user_agent.as_deref().unwrap_or_default();
     let source = rate_limit::source_of_ip(context.ip);
     let since = since.micros().to_be_bytes();
     let mac = app.vault.mac(&[b"device", user_id.as_bytes(), &since, source.as_bytes(), name.as_bytes()]);
-    URL_SAFE_NO_PAD.encode(mac)
+    URL_SAFE_NO_PAD.encode(mac).into()
 }
 
 /// Whether an account knows a device. Without an account the same statement runs.
@@ -68,7 +69,7 @@ pub(super) async fn known(
     now: Timestamp,
 ) -> Result<bool, DatabaseError> {
     let row = devices::Entity::find_by_id((user_id.unwrap_or(Uuid::nil()), device_hash.to_vec()));
-    Ok(row.filter(Column::ExpiresAt.gt(now.micros())).one(db).await?.is_some())
+    Ok(row.filter(Column::ExpiresAt.gt(now)).one(db).await?.is_some())
 }
 
 /// The hash of the device secret, if the account knows the device. Without an account the same statement
@@ -100,9 +101,9 @@ pub(super) fn remember(write: &Write<'_>, user_id: Uuid, device_hash: &[u8]) {
     let row = devices::ActiveModel {
         user_id: Set(user_id),
         device_hash: Set(device_hash.to_vec()),
-        first_seen_at: Set(write.now().micros()),
-        last_seen_at: Set(write.now().micros()),
-        expires_at: Set((write.now() + write.core.config.login.device_lifetime.duration()).micros()),
+        first_seen_at: Set(write.now()),
+        last_seen_at: Set(write.now()),
+        expires_at: Set(write.now() + write.core.config.login.device_lifetime.duration()),
     };
     let again = OnConflict::columns([Column::UserId, Column::DeviceHash])
         .update_columns([Column::LastSeenAt, Column::ExpiresAt])

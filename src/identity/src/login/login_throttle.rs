@@ -34,8 +34,8 @@ use crate::{config::LimitSettings, core::Write, crypto};
 pub(super) struct Guess {
     account_key: Vec<u8>,
     device: Vec<u8>,
-    /// When the next guess is allowed, in microseconds since the epoch; zero before the guess is counted.
-    next_allowed_at: i64,
+    /// When the next guess is allowed; the epoch before the guess is counted.
+    next_allowed_at: Timestamp,
     /// Failures so far, this guess included; zero before the guess is counted.
     failures: i32,
 }
@@ -45,29 +45,34 @@ impl Guess {
     /// others.
     pub(super) fn new(guessed: ThrottleKind, identifier: &str, device: Option<&[u8]>) -> Self {
         let device = device.unwrap_or_default().to_vec();
-        Self { account_key: guessed.account_key(identifier), device, next_allowed_at: 0, failures: 0 }
+        Self {
+            account_key: guessed.account_key(identifier),
+            device,
+            next_allowed_at: Timestamp::EPOCH,
+            failures: 0,
+        }
     }
 
     /// Counts the guess. Returns the row that [`with_counts`](Self::with_counts) reads, and no row for a
     /// guess before `next_allowed_at`.
     ///
-    /// Without a delay `next_allowed_at` is zero and not the present: of two concurrent guesses, the later
+    /// Without a delay `next_allowed_at` is the epoch and not the present: of two concurrent guesses, the later
     /// write may belong to the earlier request, whose time would then be too early.
     pub(super) fn count_statement(&self, limits: &LimitSettings, now: Timestamp) -> InsertStatement {
         let waits = Delays::from_limits(limits);
         let forget_after =
             limits.failures_forgotten_after.duration().max(limits.longest_failure_delay.duration());
-        let forget_at = (now + forget_after).micros();
-        let (now, after_one) = (now.micros(), waits.next_allowed_after_first(now));
+        let forget_at = now + forget_after;
+        let after_one = waits.next_allowed_after_first(now);
         let stored = |column: Column| Expr::col((guesses::Entity, column));
         let forgotten = || stored(Column::ForgetAt).lte(now);
         let made = || stored(Column::Made).add(1);
         let doublings = || made().sub(waits.failures_before_delay);
         let free_at = CaseStatement::new()
             .case(forgotten(), after_one)
-            .case(made().lt(waits.failures_before_delay), 0_i64)
-            .case(doublings().gte(waits.doublings), now.saturating_add(waits.longest_delay))
-            .finally(Expr::val(waits.first_delay).left_shift(doublings()).add(now));
+            .case(made().lt(waits.failures_before_delay), Timestamp::EPOCH)
+            .case(doublings().gte(waits.doublings), now + waits.longest_delay)
+            .finally(Expr::val(micros(waits.first_delay)).left_shift(doublings()).add(now));
         let again = OnConflict::columns([Column::Account, Column::Device])
             .value(Column::Made, CaseStatement::new().case(forgotten(), 1).finally(made()))
             .value(Column::FreeAt, free_at)
@@ -164,18 +169,17 @@ impl ThrottleKind {
 /// The delays of the settings, in microseconds.
 struct Delays {
     failures_before_delay: i32,
-    first_delay: i64,
-    longest_delay: i64,
+    first_delay: Duration,
+    longest_delay: Duration,
     /// Number of doublings after which the delay is the longest one.
     doublings: i32,
 }
 
 impl Delays {
     fn from_limits(limits: &LimitSettings) -> Self {
-        let micros = |wait: Duration| i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
-        let (first, longest) =
-            (micros(limits.failure_delay.duration()), micros(limits.longest_failure_delay.duration()));
-        let doublings = (0..62).find(|&times| first.checked_shl(times).is_none_or(|wait| wait >= longest));
+        let (first, longest) = (limits.failure_delay.duration(), limits.longest_failure_delay.duration());
+        let doublings = (0..62)
+            .find(|&times| micros(first).checked_shl(times).is_none_or(|wait| wait >= micros(longest)));
         let doublings = doublings.map_or(62, u32::cast_signed);
         Self {
             failures_before_delay: i32::from(limits.failures_before_delay.get()),
@@ -185,15 +189,19 @@ impl Delays {
         }
     }
 
-    /// When the guess after the first failure is allowed, in microseconds since the epoch; zero without a
-    /// delay.
-    fn next_allowed_after_first(&self, now: Timestamp) -> i64 {
+    /// When the guess after the first failure is allowed; the epoch without a delay.
+    fn next_allowed_after_first(&self, now: Timestamp) -> Timestamp {
         match (self.failures_before_delay, self.doublings) {
-            (1, 0) => now.micros() + self.longest_delay,
-            (1, _) => now.micros() + self.first_delay,
-            _ => 0,
+            (1, 0) => now + self.longest_delay,
+            (1, _) => now + self.first_delay,
+            _ => Timestamp::EPOCH,
         }
     }
+}
+
+/// A delay as the database adds it to a stored time.
+fn micros(delay: Duration) -> i64 {
+    i64::try_from(delay.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Counts a guess in the open write. The write must commit in every case, because the refusal is counted too.
@@ -213,17 +221,14 @@ pub(super) async fn count(write: &Write<'_>, guess: Guess) -> Result<ThrottleDec
         .next()
         .ok_or_else(|| DbErr::RecordNotFound("a guess that was just refused".to_owned()))?;
     metrics::counter!("postern_limited_total", "limit" => "failures_per_account").increment(1);
-    Ok(ThrottleDecision::TooEarly {
-        retry_after: Timestamp::from_micros(waiting.free_at) - write.now(),
-        first: waiting.refused == 1,
-    })
+    Ok(ThrottleDecision::TooEarly { retry_after: waiting.free_at - write.now(), first: waiting.refused == 1 })
 }
 
 /// Refunds a guess that was right or was not judged, with the delay that the guess began. Runs at the end of
 /// the write.
 pub(super) fn refund(tx: &Transaction, guess: &Guess) {
     let began = Expr::col(Column::FreeAt).eq(guess.next_allowed_at);
-    let free_at = CaseStatement::new().case(began, 0_i64).finally(Expr::col(Column::FreeAt));
+    let free_at = CaseStatement::new().case(began, Timestamp::EPOCH).finally(Expr::col(Column::FreeAt));
     let less = guesses::Entity::update_many()
         .col_expr(Column::Made, Expr::col(Column::Made).sub(1))
         .col_expr(Column::FreeAt, free_at.into())
@@ -269,29 +274,29 @@ pub async fn account_failures(
 ) -> Result<AccountFailures, DatabaseError> {
     let rows = guesses::Entity::find()
         .filter(Column::Account.is_in(ThrottleKind::ALL.map(|it| it.account_key(identifier))))
-        .filter(Column::ForgetAt.gt(now.micros()))
+        .filter(Column::ForgetAt.gt(now))
         .all(db)
         .await?;
     let waits = rows.iter().filter(|row| row.device.is_empty()).map(|row| row.free_at).max();
     Ok(AccountFailures {
         failures: rows.iter().filter_map(|row| u32::try_from(row.made).ok()).sum(),
-        delayed_until: waits.filter(|&end| end > now.micros()).map(Timestamp::from_micros),
+        delayed_until: waits.filter(|&end| end > now),
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Delays;
+    use super::*;
     use crate::config::Config;
 
     #[test]
     fn fewer_than_eleven_guesses_fit_into_a_quarter_of_an_hour_with_the_defaults() {
         let limits = Config::load(None, []).unwrap().settings.limits;
         let waits = Delays::from_limits(&limits);
-        let (mut at, mut looked_at) = (0, waits.failures_before_delay);
+        let (mut at, mut looked_at) = (Duration::ZERO, waits.failures_before_delay);
         for step in 0.. {
-            at += if step >= waits.doublings { waits.longest_delay } else { waits.first_delay << step };
-            if at >= 900_000_000 {
+            at += if step >= waits.doublings { waits.longest_delay } else { waits.first_delay * (1 << step) };
+            if at >= Duration::from_mins(15) {
                 break;
             }
             looked_at += 1;

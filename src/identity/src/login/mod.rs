@@ -25,7 +25,6 @@ use sea_orm::{
     ConnectionTrait as _, DbErr, QueryResult,
     sea_query::{Expr, Query, SelectStatement},
 };
-use serde_json::Value;
 use uuid::Uuid;
 
 pub use crate::app::login_method::{
@@ -72,24 +71,20 @@ pub fn supported_acrs(app: &App) -> Vec<Acr> {
 /// The requirement of every sign-in for a client. The level is the higher of the client's and the
 /// installation's.
 pub fn client_requirement(app: &App, client: &Client) -> AuthenticationRequirement {
-    // This program stores known levels only. An unknown one counts as the highest, because nothing less is
-    // surely enough.
-    let level = |word: &str| word.parse().unwrap_or(Acr::Phr);
-    let of_client = client.row.required_acr.as_deref().map(level);
     AuthenticationRequirement {
-        min_acr: app.config.login.required_acr.max(of_client),
+        min_acr: app.config.login.required_acr.max(client.row.required_acr),
         max_age: None,
-        first_factor_methods: client.login_methods.clone(),
+        first_factor_methods: client.row.login_methods.to_vec(),
     }
 }
 
 /// Whether the session with this `amr` began with a method that the client allows, or has verified an allowed
 /// possession factor since. Methods with the same `amr`, such as the two kinds of sent code, count as one.
-pub fn first_factor_allowed(app: &App, client: &Client, amr: &Value) -> bool {
-    if client.login_methods.is_empty() {
+pub fn first_factor_allowed(app: &App, client: &Client, amr: &[String]) -> bool {
+    if client.row.login_methods.is_empty() {
         return true;
     }
-    let amr: Vec<&str> = amr.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let amr: Vec<&str> = amr.iter().map(String::as_str).collect();
     first_factor_methods(app, &client_requirement(app, client)).iter().any(|name| {
         app.login_methods.find(app, name).is_ok_and(|method| {
             let device = matches!(method.factor(), Factor::Possession { .. });

@@ -70,7 +70,7 @@ impl LoginMethod for RecoveryCodeMethod {
         let found = unused_codes_statement(user.id).filter(code.clone()).one(cx.app.db.reader()).await?;
         found.ok_or(LoginError::ResponseRejected)?;
         let use_code_statement = recovery_codes::Entity::update_many()
-            .col_expr(Column::UsedAt, Expr::value(cx.context.now.micros()))
+            .col_expr(Column::UsedAt, Expr::value(cx.context.now))
             .filter(Column::UserId.eq(user.id))
             .filter(code)
             .filter(Column::UsedAt.is_null())
@@ -125,7 +125,7 @@ fn row(app: &App, user: &User, device: Uuid, code: &str, now: Timestamp) -> reco
         user_id: user.id,
         code_mac: mac(app, user.id, code),
         credential_id: device,
-        created_at: now.micros(),
+        created_at: now,
         used_at: None,
     };
     row.into()

@@ -79,7 +79,7 @@ pub(super) fn challenge_with_message(cx: &Context<'_>) -> Challenge {
         to: user.email.clone(),
         channel: "code",
         subject: format!("{code} is the code for {}", user.email),
-        code: Some(code),
+        code: Some(code.into()),
         ..Message::default()
     });
     Challenge { code: Some(mac), message, ..Challenge::default() }
@@ -138,7 +138,7 @@ async fn send_mail(app: &App, to: &str, code: &CodeToSend, left: Duration) -> Re
         code => &code.code, client => &code.client, minutes => minutes, issuer => &app.config.issuer,
     };
     let mut message = mail::compose(&app.templates, to, "sign-in-code", &code.language, values)?;
-    message.code = Some(code.code.clone());
+    message.code = Some(code.code.clone().into());
     mail::send(app, &app.mailer, message).await
 }
 
@@ -149,11 +149,11 @@ async fn valid_until(app: &App, code: &CodeToSend) -> Result<Timestamp, JobError
     let row = attempts::Entity::find_by_id(code.attempt_hash.clone())
         .filter(attempts::Column::CodeMac.eq(mac(app, &code.attempt_hash, &code.code)))
         .filter(attempts::Column::CompletedAt.is_null())
-        .filter(attempts::Column::CodeExpiresAt.gt(now.micros()))
+        .filter(attempts::Column::CodeExpiresAt.gt(now))
         .one(app.db.reader())
         .await
         .map_err(DatabaseError::from)?;
-    let end = row.and_then(|row| row.code_expires_at).map(Timestamp::from_micros);
+    let end = row.and_then(|row| row.code_expires_at);
     end.ok_or(JobError::Obsolete("the code is not good any more"))
 }
 

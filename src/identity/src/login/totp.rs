@@ -149,7 +149,7 @@ pub struct Enrolment {
 /// The time at which the account's authenticator was confirmed; none without one.
 pub async fn status(app: &App, user: &User) -> Result<Option<Timestamp>, DatabaseError> {
     let credential = find_confirmed(app.db.reader(), user.id).await?;
-    Ok(credential.and_then(|credential| credential.confirmed_at).map(Timestamp::from_micros))
+    Ok(credential.and_then(|credential| credential.confirmed_at))
 }
 
 /// Begins an enrolment with a new seed, which proves nothing before [`confirm`]. An earlier pending enrolment
@@ -171,7 +171,7 @@ pub async fn begin_enrolment(
         secret_sealed: sealed_credentials::seal(&app.vault, id, user.id, &seed).map_err(LoginError::from)?,
         confirmed_at: None,
         last_used_step: None,
-        created_at: now.micros(),
+        created_at: now,
     };
     principal
         .write(app, context, async |write, _| {
@@ -214,7 +214,7 @@ pub async fn confirm(app: &App, change: CredentialChange<'_>, code: &str) -> Res
         .write_exclusive(app, context, async |write, _| {
             // A partial unique index allows one confirmed authenticator per user.
             let confirmed = credentials::Entity::update_many()
-                .col_expr(credentials::Column::ConfirmedAt, Expr::value(now.micros()))
+                .col_expr(credentials::Column::ConfirmedAt, Expr::value(now))
                 .col_expr(credentials::Column::LastUsedStep, Expr::value(step))
                 .filter(credentials::Column::Id.eq(begun.id))
                 .filter(credentials::Column::ConfirmedAt.is_null())
@@ -311,7 +311,7 @@ async fn find_pending(app: &App, user: &User) -> Result<Option<credentials::Mode
     let since = app.clock.now() - app.config.login.attempt_lifetime.duration();
     Ok(credentials_statement(user.id)
         .filter(credentials::Column::ConfirmedAt.is_null())
-        .filter(credentials::Column::CreatedAt.gte(since.micros()))
+        .filter(credentials::Column::CreatedAt.gte(since))
         .order_by_desc(credentials::Column::CreatedAt)
         .one(app.db.reader())
         .await?)

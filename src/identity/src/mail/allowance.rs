@@ -102,7 +102,7 @@ async fn take_for_installation(write: &Write<'_>) -> Result<Allowance, DatabaseE
         return Ok(Allowance::Granted);
     };
     let (budget, used) = (i64::from(limit.rate.count.get()), i64::from(counted.try_get_by_index::<i32>(1)?));
-    let retry_after = Timestamp::from_micros(counted.try_get_by_index(2)?) - write.now();
+    let retry_after = counted.try_get_by_index::<Timestamp>(2)? - write.now();
     let hours = retry_after.as_secs().div_ceil(3600);
     // The nodes share the counter, so exactly one request meets each of these thresholds.
     if used == (budget * 4 + 4) / 5 {

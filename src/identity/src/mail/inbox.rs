@@ -6,6 +6,7 @@ use std::{
 };
 
 use postern_service::clock::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
 use super::Message;
@@ -38,13 +39,14 @@ impl Inbox {
     }
 
     pub(super) fn push(&self, message: Message, now: Timestamp) {
+        let exposed = |secret: &SecretString| secret.expose_secret().to_owned();
         let mut messages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         messages.push_front(InboxMessage {
             to: message.to,
             channel: message.channel.to_owned(),
             subject: message.subject,
-            code: message.code,
-            link: message.link,
+            code: message.code.as_ref().map(exposed),
+            link: message.link.as_ref().map(exposed),
             sent_at: now.rfc3339(),
         });
         messages.truncate(MAX_MESSAGES);

@@ -168,9 +168,9 @@ pub fn seal(core: &Core, user_id: Uuid, hash: &str, now: Timestamp) -> Result<Ne
         user_id,
         kind: KIND.to_owned(),
         secret_sealed: sealed_credentials::seal(&core.vault, id, user_id, hash.as_bytes())?,
-        confirmed_at: Some(now.micros()),
+        confirmed_at: Some(now),
         last_used_step: None,
-        created_at: now.micros(),
+        created_at: now,
     };
     Ok(NewPassword { row })
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use postern_service::{clock::Timestamp, database::DatabaseError};
+use postern_service::database::DatabaseError;
 use tokio::{
     runtime::Handle,
     task::{JoinHandle, spawn_blocking},
@@ -23,7 +23,7 @@ use crate::{
     app::Completion,
     audit::Event,
     clients::Client,
-    core::{RequestContext, Write, read_json_column},
+    core::{RequestContext, Write},
     grants::{self, EndCause, Grant, GrantSelection, NewGrant},
     keys::SignError,
     pool::Busy,
@@ -61,11 +61,11 @@ impl Completion for NewApiSession<'_> {
             user_id: Some(user.id),
             client_id: client.client_id().to_owned(),
             sid: Some(session.sid),
-            scope: targets.grant.scope.to_string(),
+            scope: targets.grant.scope.clone(),
             resources: targets.grant.audiences.clone(),
-            auth_time: Some(Timestamp::from_micros(session.auth_time)),
-            acr: Some(session.acr.clone()),
-            amr: read_json_column(session.amr.clone())?,
+            auth_time: Some(session.auth_time),
+            acr: Some(session.acr),
+            amr: session.amr.clone(),
         };
         let grant = grants::new(app, new, now);
         write.defer(&grants::insert_statement(&grant));

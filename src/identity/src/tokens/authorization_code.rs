@@ -15,7 +15,7 @@
 use std::sync::LazyLock;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use postern_entities::authorization_codes;
+use postern_entities::{authorization_codes, columns_as};
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Insertion, StatementResult},
@@ -24,6 +24,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter, QueryTrait as _, Statement,
     StatementBuilder, UpdateMany, sea_query::Expr,
 };
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
     IssueRequest, TokenError, TokenResponse, issue,
@@ -38,7 +39,7 @@ use crate::{
     core::RequestContext,
     crypto,
     grants::{self, ActiveGrant, EndCause, Grant, GrantSelection},
-    scope::{OPENID, Scope},
+    scope::OPENID,
 };
 
 /// What is stored with a new code.
@@ -55,15 +56,15 @@ pub struct NewAuthorizationCode<'a> {
 /// A new code and its insertion, for the batch that inserts the grant. Only the hash of the code is stored.
 ///
 /// The row lives as long as its grant, so that a replay is detected at any time.
-pub fn new(app: &App, new: &NewAuthorizationCode<'_>, now: Timestamp) -> (String, Insertion) {
+pub fn new(app: &App, new: &NewAuthorizationCode<'_>, now: Timestamp) -> (SecretString, Insertion) {
     let code = token_value::new_secret(app, new.grant.id);
     let row = authorization_codes::Model {
         grant_id: new.grant.id,
-        code_hash: crypto::token_hash(&code),
+        code_hash: crypto::token_hash(code.expose_secret()),
         redirect_uri: new.redirect_uri.to_owned(),
         code_challenge: new.code_challenge.map(str::to_owned),
         nonce: new.nonce.map(str::to_owned),
-        issued_at: now.micros(),
+        issued_at: now,
         redeemed_at: None,
     };
     (code, Insertion::from_active_model(authorization_codes::ActiveModel::from(row)))
@@ -103,7 +104,7 @@ pub async fn redeem(
     let mut target = narrow(app, client, &active_grant.grant, request.target, |_left_out| true)?;
     // OpenID Connect Core section 3.1.3.3: the ID token answers the authorization request, even if this
     // request narrows the scope.
-    target.id_token |= Scope::from_stored(&active_grant.grant.scope).contains(OPENID);
+    target.id_token |= active_grant.grant.scope.contains(OPENID);
     let first = refresh_token::new_for_grant(app, client, &active_grant.grant, now);
     if !mark_redeemed(app, &code, &active_grant.grant, first.as_ref(), context).await? {
         return Err(lost_race_cause(app, client, request.code, context).await?);
@@ -131,12 +132,10 @@ async fn find(
 ) -> Result<Option<(AuthorizationCode, Option<ActiveGrant>)>, DatabaseError> {
     static BY_KEY: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "SELECT c.grant_id AS c_grant_id, c.code_hash AS c_code_hash, c.redirect_uri AS c_redirect_uri, \
-             c.code_challenge AS c_code_challenge, c.nonce AS c_nonce, c.issued_at AS c_issued_at, \
-             c.redeemed_at AS c_redeemed_at, {} \
-             FROM authorization_codes c JOIN grants g ON g.id = c.grant_id {} \
+            "SELECT {}, {} FROM authorization_codes c JOIN grants g ON g.id = c.grant_id {} \
              WHERE c.grant_id = $1 AND c.code_hash = $2 AND g.client_id = $3",
-            ActiveGrant::COLUMNS,
+            columns_as::<authorization_codes::Entity>("c"),
+            ActiveGrant::columns(),
             ActiveGrant::JOINS
         )
     });
@@ -156,7 +155,7 @@ fn mark_redeemed_statement(
     now: Timestamp,
 ) -> UpdateMany<authorization_codes::Entity> {
     authorization_codes::Entity::update_many()
-        .col_expr(authorization_codes::Column::RedeemedAt, Expr::value(now.micros()))
+        .col_expr(authorization_codes::Column::RedeemedAt, Expr::value(now))
         .filter(authorization_codes::Column::GrantId.eq(code.grant_id))
         .filter(authorization_codes::Column::RedeemedAt.is_null())
 }
@@ -234,7 +233,7 @@ fn check_redemption(
     request: &RedemptionRequest<'_>,
     now: Timestamp,
 ) -> Result<(), TokenError> {
-    if now - Timestamp::from_micros(code.issued_at) > app.config.tokens.code_lifetime.duration() {
+    if now - code.issued_at > app.config.tokens.code_lifetime.duration() {
         return Err(TokenError::CodeExpired);
     }
     // RFC 6749 section 4.1.3: identical to the value of the authorization request.

@@ -91,7 +91,7 @@ impl TokenError {
 
     /// The error for a grant type that the client does not have.
     pub(super) fn grant_type_not_allowed(client: &Client) -> Self {
-        let allowed: Vec<_> = client.grant_types.iter().map(|grant_type| grant_type.word()).collect();
+        let allowed: Vec<_> = client.row.grant_types.iter().map(|grant_type| grant_type.word()).collect();
         Self::GrantTypeNotAllowed { allowed: allowed.join(" and ") }
     }
 

@@ -86,10 +86,6 @@ async fn refresh_token(
     else {
         return Ok(None);
     };
-    let active = ActiveRefreshToken {
-        issued_at: Timestamp::from_micros(row.issued_at),
-        expires_at: Timestamp::from_micros(row.expires_at),
-        active_grant,
-    };
+    let active = ActiveRefreshToken { issued_at: row.issued_at, expires_at: row.expires_at, active_grant };
     Ok(Some(ActiveToken::RefreshToken(Box::new(active))))
 }

@@ -10,12 +10,14 @@ use std::fmt;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use postern_service::clock::Timestamp;
 use postern_token_verifier::Algorithm;
+use secrecy::SecretString;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{scope::TokenTarget, token_value};
 use crate::{
     App,
+    acr::Acr,
     clients::Client,
     grants::Grant,
     keys::{SignError, TokenType},
@@ -34,7 +36,7 @@ pub struct IssueRequest<'a> {
     /// The `nonce` of the authorization request, for the ID token.
     pub nonce: Option<&'a str>,
     /// Already stored; part of the response.
-    pub refresh_token: Option<String>,
+    pub refresh_token: Option<SecretString>,
 }
 
 /// The claims that come from the grant.
@@ -44,25 +46,18 @@ pub struct GrantClaims<'a> {
     pub id: Uuid,
     pub sid: Option<Uuid>,
     pub auth_time: Option<Timestamp>,
-    pub acr: Option<&'a str>,
-    pub amr: Vec<&'a str>,
+    pub acr: Option<Acr>,
+    pub amr: &'a [String],
 }
 
 impl<'a> From<&'a Grant> for GrantClaims<'a> {
     fn from(grant: &'a Grant) -> Self {
-        let amr = grant.amr.as_array().into_iter().flatten();
-        Self {
-            id: grant.id,
-            sid: grant.sid,
-            auth_time: grant.auth_time.map(Timestamp::from_micros),
-            acr: grant.acr.as_deref(),
-            amr: amr.filter_map(|method| method.as_str()).collect(),
-        }
+        Self { id: grant.id, sid: grant.sid, auth_time: grant.auth_time, acr: grant.acr, amr: &grant.amr }
     }
 }
 
 /// A successful token response (RFC 6749 section 5.1).
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct TokenResponse {
     /// Of type `Bearer`.
     pub access_token: String,
@@ -72,7 +67,7 @@ pub struct TokenResponse {
     /// Present when the scope has `openid`.
     pub id_token: Option<String>,
     /// Present when the client may use the grant type `refresh_token`.
-    pub refresh_token: Option<String>,
+    pub refresh_token: Option<SecretString>,
 }
 
 impl fmt::Debug for TokenResponse {
@@ -121,7 +116,7 @@ pub(super) async fn sign_tokens(app: &App, request: IssueRequest<'_>) -> Result<
             sid: request.grant.sid,
             auth_time: request.grant.auth_time.map(Timestamp::seconds),
             acr: request.grant.acr,
-            amr: &request.grant.amr,
+            amr: request.grant.amr,
         };
         app.signing_keys
             .sign(algorithm_for(app, &request.target.audiences), TokenType::AccessToken, &claims)
@@ -157,7 +152,7 @@ async fn id_token(
         auth_time: request.grant.auth_time.map(Timestamp::seconds),
         nonce: request.nonce,
         acr: request.grant.acr,
-        amr: &request.grant.amr,
+        amr: request.grant.amr,
         sid: request.grant.sid,
         at_hash: at_hash(algorithm, access_token),
     };
@@ -184,9 +179,9 @@ struct AccessTokenClaims<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    acr: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[&str]>::is_empty")]
-    amr: &'a [&'a str],
+    acr: Option<Acr>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    amr: &'a [String],
 }
 
 /// OpenID Connect Core section 2; `sid` from Front-Channel Logout section 3.
@@ -202,9 +197,9 @@ struct IdTokenClaims<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    acr: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[&str]>::is_empty")]
-    amr: &'a [&'a str],
+    acr: Option<Acr>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    amr: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<Uuid>,
     at_hash: String,

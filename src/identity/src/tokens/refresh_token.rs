@@ -17,7 +17,7 @@
 
 use std::sync::LazyLock;
 
-use postern_entities::refresh_tokens;
+use postern_entities::{columns_as, refresh_tokens};
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Insertion, StatementResult},
@@ -26,6 +26,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter, QueryResult,
     QueryTrait as _, Statement, sea_query::Expr,
 };
+use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 use super::{
@@ -58,7 +59,7 @@ fn tolerated_scope(word: &str) -> bool {
 
 /// A new refresh token and its insertion.
 pub struct NewRefreshToken {
-    pub token: String,
+    pub token: SecretString,
     /// For the batch that inserts the grant.
     pub insertion: Insertion,
 }
@@ -67,7 +68,7 @@ pub struct NewRefreshToken {
 pub fn new_for_grant(app: &App, client: &Client, grant: &Grant, now: Timestamp) -> Option<NewRefreshToken> {
     client.may_use(GrantType::RefreshToken).then(|| {
         let token = token_value::new_secret(app, grant.id);
-        NewRefreshToken { insertion: insert_statement(app, &token, grant, now), token }
+        NewRefreshToken { insertion: insert_statement(app, token.expose_secret(), grant, now), token }
     })
 }
 
@@ -82,7 +83,7 @@ pub(super) async fn find_row(
 
 /// Whether the row alone allows the use of the token: it is neither rotated nor expired.
 pub(super) fn row_usable(row: &refresh_tokens::Model, now: Timestamp) -> bool {
-    row.rotated_at.is_none() && row.expires_at > now.micros()
+    row.rotated_at.is_none() && row.expires_at > now
 }
 
 pub async fn rotate(
@@ -133,7 +134,7 @@ struct UsableRefreshToken {
     active_grant: ActiveGrant,
     target: TokenTarget,
     /// Set when the token was rotated within the grace period.
-    successor: Option<String>,
+    successor: Option<SecretString>,
 }
 
 /// Checks a refresh token. Reuse after the grace period revokes the grant (RFC 9700 section 4.14.2).
@@ -146,12 +147,12 @@ async fn check_usable(
 ) -> Result<UsableRefreshToken, TokenError> {
     let (row, active_grant) = found.ok_or(TokenError::UnknownRefreshToken)?;
     let grace = app.config.tokens.refresh_token_grace.duration();
-    match row.rotated_at.map(Timestamp::from_micros) {
+    match row.rotated_at {
         Some(rotated_at) if context.now - rotated_at > grace => {
             end_grant(app, row.grant_id, context).await?;
             return Err(TokenError::RefreshTokenReused);
         }
-        None if row.expires_at <= context.now.micros() => return Err(TokenError::RefreshTokenExpired),
+        None if row.expires_at <= context.now => return Err(TokenError::RefreshTokenExpired),
         _ => {}
     }
     let active_grant = active_grant.ok_or(TokenError::GrantEnded)?;
@@ -173,12 +174,10 @@ async fn find(
 ) -> Result<Option<StoredRefreshToken>, DatabaseError> {
     static BY_KEY: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "SELECT r.grant_id AS r_grant_id, r.token_hash AS r_token_hash, r.issued_at AS r_issued_at, \
-             r.expires_at AS r_expires_at, r.rotated_at AS r_rotated_at, \
-             r.successor_sealed AS r_successor_sealed, {} \
-             FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id {} \
+            "SELECT {}, {} FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id {} \
              WHERE r.grant_id = $1 AND r.token_hash = $2 AND g.client_id = $3",
-            ActiveGrant::COLUMNS,
+            columns_as::<refresh_tokens::Entity>("r"),
+            ActiveGrant::columns(),
             ActiveGrant::JOINS
         )
     });
@@ -206,21 +205,21 @@ async fn end_grant(app: &App, grant_id: Uuid, context: &RequestContext) -> Resul
 async fn mark_rotated(
     app: &App,
     presented: &str,
-    successor: &str,
+    successor: &SecretString,
     grant: &Grant,
     context: &RequestContext,
 ) -> Result<bool, TokenError> {
-    let sealed = crypto::seal_under_secret(presented, successor.as_bytes())?;
+    let sealed = crypto::seal_under_secret(presented, successor.expose_secret().as_bytes())?;
     let mark_rotated = refresh_tokens::Entity::update_many()
-        .col_expr(refresh_tokens::Column::RotatedAt, Expr::value(context.now.micros()))
+        .col_expr(refresh_tokens::Column::RotatedAt, Expr::value(context.now))
         .col_expr(refresh_tokens::Column::SuccessorSealed, Expr::value(sealed))
         .filter(refresh_tokens::Column::GrantId.eq(grant.id))
         .filter(refresh_tokens::Column::TokenHash.eq(crypto::token_hash(presented)))
         .filter(refresh_tokens::Column::RotatedAt.is_null())
-        .filter(refresh_tokens::Column::ExpiresAt.gt(context.now.micros()))
+        .filter(refresh_tokens::Column::ExpiresAt.gt(context.now))
         .filter(grants::not_revoked_condition(grant.id))
         .into_query();
-    let stored = insert_statement(app, successor, grant, context.now);
+    let stored = insert_statement(app, successor.expose_secret(), grant, context.now);
     let event = event("refresh_token.rotated", app, grant, context);
     let limit = limit(app);
     let count = rate_limit::take_statement(limit, &grant.id.to_string(), context.now);
@@ -279,10 +278,10 @@ fn limit_row(done: &[StatementResult]) -> Option<&QueryResult> {
     }
 }
 
-fn successor_of(row: &refresh_tokens::Model, presented: &str) -> Result<String, TokenError> {
+fn successor_of(row: &refresh_tokens::Model, presented: &str) -> Result<SecretString, TokenError> {
     let sealed = row.successor_sealed.as_deref().unwrap_or_default();
     let successor = crypto::open_under_secret(presented, sealed)?;
-    String::from_utf8(successor).map_err(|_| crypto::CryptoError::Altered.into())
+    String::from_utf8(successor).map(SecretString::from).map_err(|_| crypto::CryptoError::Altered.into())
 }
 
 /// Inserts a refresh token. It expires after `tokens.refresh_token_idle_lifetime` without use, and with its
@@ -292,8 +291,8 @@ fn insert_statement(app: &App, token: &str, grant: &Grant, now: Timestamp) -> In
     let row = refresh_tokens::Model {
         grant_id: grant.id,
         token_hash: crypto::token_hash(token),
-        issued_at: now.micros(),
-        expires_at: idle_end.micros().min(grant.expires_at),
+        issued_at: now,
+        expires_at: idle_end.min(grant.expires_at),
         rotated_at: None,
         successor_sealed: None,
     };

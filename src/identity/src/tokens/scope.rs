@@ -187,7 +187,7 @@ pub fn resolve_client_credentials(
         }
         scope
     } else {
-        client.default_scopes.iter().filter(|word| may(word)).cloned().collect()
+        client.row.default_scopes.iter().filter(|word| may(word)).cloned().collect()
     };
     token_target(app, client, scope, requested.resources)
 }
@@ -204,7 +204,7 @@ pub fn narrow(
     requested: RequestedTarget<'_>,
     may_lack: fn(&str) -> bool,
 ) -> Result<TokenTarget, ScopeError> {
-    let granted = Scope::from_stored(&grant.scope);
+    let granted = &grant.scope;
     let mut scope = match requested.scope {
         Some(text) => Scope::parse(text)?,
         None => granted.clone(),
@@ -214,7 +214,7 @@ pub fn narrow(
         return Err(ScopeError::not_allowed(client, lacking.iter().map(String::as_str)));
     }
     let known = app.resources();
-    let audiences: Vec<String> = serde_json::from_value(grant.resources.clone()).unwrap_or_default();
+    let audiences = &grant.resources;
     if let Some(other) = requested.resources.iter().find(|resource| !audiences.contains(resource)) {
         return Err(ScopeError::target(client, other, "resource must be one that was granted"));
     }
@@ -261,7 +261,7 @@ fn token_target(
 fn available_scope(client: &Client, known: &Resources, requested: Option<&str>) -> Result<Scope, ScopeError> {
     let mut scope = match requested {
         Some(text) => Scope::parse(text)?,
-        None => client.default_scopes.iter().cloned().collect(),
+        None => client.row.default_scopes.iter().cloned().collect(),
     };
     let left_out = scope.remove_unless(|word| scope_available(client, known, word, ScopeHolder::User));
     match (scope.is_empty(), left_out.is_empty()) {
@@ -279,7 +279,7 @@ fn available_scope(client: &Client, known: &Resources, requested: Option<&str>) 
 /// Whether the scope exists, is for such a holder, and the client may have it. `account` is for first-party
 /// clients only, whatever the row says.
 fn scope_available(client: &Client, known: &Resources, word: &str, holder: ScopeHolder) -> bool {
-    client.scopes.iter().any(|own| own == word)
+    client.row.scopes.iter().any(|own| own == word)
         && known.may_be_granted(word, holder)
         && (word != ACCOUNT.name || client.row.first_party)
 }

@@ -7,6 +7,7 @@
 //! over the token.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use secrecy::SecretString;
 use uuid::Uuid;
 
 use crate::App;
@@ -18,8 +19,9 @@ const SECRET_LENGTH: usize = 32;
 const UNIQUE_LENGTH: usize = 16;
 
 /// A new code or refresh token, with 256 random bits.
-pub(super) fn new_secret(app: &App, grant_id: Uuid) -> String {
-    URL_SAFE_NO_PAD.encode([grant_id.as_bytes().as_slice(), &app.random.bytes::<SECRET_LENGTH>()].concat())
+pub(super) fn new_secret(app: &App, grant_id: Uuid) -> SecretString {
+    let bytes = [grant_id.as_bytes().as_slice(), &app.random.bytes::<SECRET_LENGTH>()].concat();
+    URL_SAFE_NO_PAD.encode(bytes).into()
 }
 
 /// A new `jti` (RFC 7519 section 4.1.7).

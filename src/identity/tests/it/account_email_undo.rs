@@ -10,7 +10,7 @@ use postern_identity::{
     jobs::housekeeping,
     users::{self as people, User},
 };
-use postern_service::database::DatabaseError;
+use postern_service::{clock::Timestamp, database::DatabaseError};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _};
 use serde_json::json;
 
@@ -183,7 +183,7 @@ async fn a_change_never_shortens_an_earlier_link() {
     let app = &sign_in.app;
     change(app, &sign_in.alice, THIEF).await;
     // As a longer setting left it.
-    let expires_at = i64::MAX / 2;
+    let expires_at = Timestamp::from_micros(i64::MAX / 2);
     let lengthened =
         former_emails::Entity::update_many().col_expr(former_emails::Column::ExpiresAt, expires_at.into());
     app.app.db.write(async |tx| lengthened.exec(tx).await.map_err(DatabaseError::from)).await.unwrap();

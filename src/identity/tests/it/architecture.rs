@@ -250,6 +250,34 @@ const SECRETS: [&str; 10] = [
     "token",
 ];
 
+/// Names of fields that hold a secret of ours until it is handed out.
+const HANDED_OUT: [&str; 8] = [
+    "attempt_secret",
+    "browser_secret",
+    "client_secret",
+    "cookie_secret",
+    "device_secret",
+    "refresh_token",
+    "successor",
+    "token",
+];
+
+/// The wire objects of `http` and the output of commands hand secrets out, so they hold them in plain.
+#[test]
+fn a_secret_that_is_handed_out_is_of_the_type_that_does_not_show_itself() {
+    let mut wrong = Vec::new();
+    let inside = |source: &&Source| !source.path.starts_with("http/") && !source.path.starts_with("cli/");
+    for source in sources().iter().filter(inside) {
+        for name in HANDED_OUT {
+            let plain = [format!(" {name}: String"), format!(" {name}: Option<String>")];
+            if plain.iter().any(|plain| source.code().contains(plain)) {
+                wrong.push(format!("{}: {name}", source.path));
+            }
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+}
+
 #[test]
 fn what_holds_a_secret_in_plain_cannot_be_printed() {
     let mut wrong = Vec::new();

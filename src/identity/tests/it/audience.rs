@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use poem::{Request, http::Method};
 use postern_identity::{
+    acr::Acr,
     administration::metadata::ClientMetadataChange,
     clients::{ClientAuthMethod, GrantType},
     grants::{self, NewGrant},
@@ -215,11 +216,11 @@ async fn a_grant_from_before_the_upgrade_goes_on_under_the_rule() {
         user_id: Some(seeds.alice.id),
         client_id: "own".to_owned(),
         sid: Some(app.random.uuid()),
-        scope: "openid email tasks:read".to_owned(),
+        scope: Scope::from_stored("openid email tasks:read"),
         resources: vec![TASKS.to_owned(), ISSUER.to_owned()],
         auth_time: Some(now),
-        acr: Some("aal1".to_owned()),
-        amr: vec!["otp".to_owned()],
+        acr: Some(Acr::Aal1),
+        amr: vec!["otp".to_owned()].into(),
     };
     let grant = grants::new(app, new, now);
     app.db.write_batch(&[&grants::insert_statement(&grant)], |_| true).await.unwrap();
@@ -285,7 +286,10 @@ async fn the_refusal_for_want_of_the_scope_account_names_the_command() {
     let command = seeds.app.command(&["client", "update", "own", "--add-scope", "account"]).output().unwrap();
     assert!(command.status.success(), "{command:?}");
     seeds.app.app.reload("clients").await.unwrap();
-    assert_eq!(seeds.client("own").scopes, ["openid", "profile", "email", "offline_access", "account"]);
+    assert_eq!(
+        seeds.client("own").row.scopes[..],
+        ["openid", "profile", "email", "offline_access", "account"]
+    );
     let answer = seeds.app.get_as(tokens["access_token"].as_str().unwrap(), "/api/account/totp").await;
     assert!(answer.body.contains("in a token of its own"), "{}", answer.body);
 }

@@ -177,5 +177,5 @@ async fn narrowing_the_scopes_narrows_the_default_ones() {
     add(&test.app, "web", both, &RequestContext::of_command(&test.app)).await.unwrap();
     let change = ClientMetadataChange { scopes: texts(&["openid"]), ..ClientMetadataChange::default() };
     update(&test.app, "web", change, &RequestContext::of_command(&test.app)).await.unwrap();
-    assert_eq!(test.app.clients().find("web").unwrap().default_scopes, ["openid"]);
+    assert_eq!(test.app.clients().find("web").unwrap().row.default_scopes[..], ["openid"]);
 }

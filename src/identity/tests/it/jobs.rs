@@ -15,7 +15,7 @@ async fn rows(sign_in: &SignIn) -> Vec<jobs::Model> {
 
 /// What a node leaves behind that was killed in the middle of a job.
 async fn killed(sign_in: &SignIn) {
-    let leased_until = (sign_in.app.clock.now() + Duration::from_secs(90)).micros();
+    let leased_until = sign_in.app.clock.now() + Duration::from_secs(90);
     let db = &sign_in.app.app.db;
     db.write(async |tx| -> Result<(), postern_service::database::DatabaseError> {
         jobs::Entity::update_many()

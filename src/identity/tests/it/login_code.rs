@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use poem::http::header;
 use postern_identity::{core::RequestContext, login::code::create_operator_code, outbound};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
@@ -41,6 +42,8 @@ async fn an_operators_code_is_for_its_user_once_and_for_ten_minutes() {
             .await
             .unwrap()
             .code
+            .expose_secret()
+            .to_owned()
     };
 
     let first = make().await;

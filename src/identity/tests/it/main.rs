@@ -92,4 +92,5 @@ mod token_client_credentials;
 mod token_code;
 mod token_matrix;
 mod token_requests;
+mod unreadable_rows;
 mod userinfo;

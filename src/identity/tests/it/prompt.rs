@@ -84,7 +84,7 @@ async fn prompt_login_and_max_age_ask_once_for_a_fresh_sign_in() {
             .unwrap()
             .into_iter()
             .max_by_key(|g| g.created_at);
-        assert_eq!(latest.unwrap().auth_time, Some(now.micros()), "{name}={value}");
+        assert_eq!(latest.unwrap().auth_time, Some(now), "{name}={value}");
     }
 }
 

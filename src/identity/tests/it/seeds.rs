@@ -1,10 +1,11 @@
 //! Defines what most tests begin with: a resource, clients, a user, and grants as the authorization endpoint makes them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use poem::http::header;
-use postern_entities::sessions;
+use postern_entities::{sessions, values::SessionKind};
 use postern_identity::{
+    acr::Acr,
     administration::{self, metadata::ClientMetadataChange, resources::ResourceChange},
     claims::Profile,
     clients::{Client, ClientAuthMethod, GrantType},
@@ -19,8 +20,8 @@ use postern_identity::{
 use postern_service::database::DatabaseError;
 use postern_token_verifier::{AccessToken, KeySet, jws::Compact};
 use sea_orm::{ActiveModelTrait as _, EntityTrait as _};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
-use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::support::{Answer, TestApp, form_request};
@@ -120,11 +121,11 @@ impl Seeds {
             user_id: Some(self.alice.id),
             client_id: client_id.to_owned(),
             sid: Some(app.random.uuid()),
-            scope: resolved.scope.to_string(),
+            scope: resolved.scope,
             resources: resolved.audiences,
             auth_time: Some(now),
-            acr: Some("aal1".to_owned()),
-            amr: vec!["otp".to_owned()],
+            acr: Some(Acr::Aal1),
+            amr: vec!["otp".to_owned()].into(),
         };
         let grant = grants::new(app, new, now);
         let row = grants::insert_statement(&grant);
@@ -134,19 +135,19 @@ impl Seeds {
 
     /// Stores a session as it is after its end.
     pub async fn ended_session(&self, sid: Uuid) {
-        let (app, now) = (&self.app.app, self.app.clock.now().micros());
+        let (app, now) = (&self.app.app, self.app.clock.now());
         let row = sessions::Model {
             sid,
             cookie_hash: None,
             user_id: self.alice.id,
-            kind: "browser".to_owned(),
+            kind: SessionKind::Browser,
             client_id: None,
             auth_time: now,
-            acr: "aal1".to_owned(),
-            amr: serde_json::json!(["otp"]),
+            acr: Acr::Aal1,
+            amr: vec!["otp".to_owned()].into(),
             created_at: now,
             last_seen_at: now,
-            expires_at: now + 1,
+            expires_at: now + Duration::from_micros(1),
             ended_at: Some(now),
             ip: None,
             user_agent: None,
@@ -170,7 +171,7 @@ impl Seeds {
         };
         let (code, row) = authorization_code::new(app, &new, app.clock.now());
         app.db.write_batch(&[&row], |_| true).await.unwrap();
-        code
+        code.expose_secret().to_owned()
     }
 
     /// What `mobile` gets for a fresh code.
@@ -269,7 +270,6 @@ async fn add_client(
     grant_types: &[GrantType],
     scopes: &str,
 ) -> String {
-    use secrecy::ExposeSecret as _;
     let code = grant_types.contains(&GrantType::AuthorizationCode);
     let scopes: Vec<String> = scopes.split(' ').map(str::to_owned).collect();
     let change = ClientMetadataChange {

@@ -16,6 +16,7 @@ use postern_identity::{
     },
     sessions::{self, SessionKind, SignedInUser},
 };
+use secrecy::ExposeSecret as _;
 
 use crate::sign_in::{ALICE, SignIn};
 
@@ -42,7 +43,7 @@ async fn begin(
         context: &context,
         authorization_request_row: None,
     };
-    Box::pin(attempt::begin(&sign_in.app.app, begin)).await.unwrap().attempt_secret
+    Box::pin(attempt::begin(&sign_in.app.app, begin)).await.unwrap().attempt_secret.expose_secret().to_owned()
 }
 
 async fn verify(
@@ -83,7 +84,7 @@ async fn browser(sign_in: &SignIn, identifier: &str, current: Option<&SignedInUs
     .await;
     let code = sign_in.app.code_for(identifier).await;
     let now = verify(sign_in, "email-otp", &attempt, code, current).await.unwrap();
-    now.cookie_secret.unwrap()
+    now.cookie_secret.unwrap().expose_secret().to_owned()
 }
 
 async fn find(sign_in: &SignIn, cookie: &str) -> Option<SignedInUser> {
@@ -121,7 +122,7 @@ async fn being_seen_is_written_at_most_once_a_minute() {
     assert_eq!(seen_at().await, first);
     sign_in.app.clock.advance(Duration::from_secs(1));
     sessions::touch(&sign_in.app.app, &find(&sign_in, &cookie).await.unwrap().session).await.unwrap();
-    assert_eq!(seen_at().await, first + 60_000_000);
+    assert_eq!(seen_at().await, first + Duration::from_mins(1));
 }
 
 #[tokio::test]
@@ -178,7 +179,7 @@ async fn a_step_up_raises_its_own_session_only() {
     let now = verify(&sign_in, "totp", &attempt, code, Some(&before)).await.unwrap();
     assert_eq!((now.session.sid, now.session.acr.as_str()), (before.session.sid, "aal2"));
     assert!(find(&sign_in, &cookie).await.is_none(), "the old cookie");
-    assert!(find(&sign_in, &now.cookie_secret.unwrap()).await.is_some());
+    assert!(find(&sign_in, now.cookie_secret.unwrap().expose_secret()).await.is_some());
 }
 
 #[tokio::test]

@@ -17,10 +17,11 @@ use postern_identity::{
     core::RequestContext,
     grants::{EndCause, GrantSelection},
     http::form_paths,
+    scope::Scope,
     sessions::{self, SessionSelection},
     users::User,
 };
-use postern_service::database::DatabaseError;
+use postern_service::{clock::Timestamp, database::DatabaseError};
 use sea_orm::{
     ActiveModelTrait as _, ActiveValue::Set, ConnectionTrait as _, DbBackend, EntityTrait as _, Statement,
 };
@@ -80,9 +81,9 @@ async fn add_passkey(sign_in: &SignIn) -> Uuid {
         user_id,
         kind: "passkey".to_owned(),
         secret_sealed: vec![0],
-        confirmed_at: Some(1),
+        confirmed_at: Some(Timestamp::EPOCH),
         last_used_step: None,
-        created_at: 1,
+        created_at: Timestamp::EPOCH,
     };
     let passkey = passkeys::Model {
         credential_id: vec![7],
@@ -90,7 +91,7 @@ async fn add_passkey(sign_in: &SignIn) -> Uuid {
         user_id,
         name: "Phone".to_owned(),
         sign_count: 0,
-        created_at: 1,
+        created_at: Timestamp::EPOCH,
         last_used_at: None,
         flagged_at: None,
     };
@@ -201,8 +202,8 @@ async fn consents_of_app(app: &App, user_id: Uuid) {
     let consent = consents::ActiveModel {
         user_id: Set(user_id),
         client_id: Set("app".to_owned()),
-        scope: Set("openid".to_owned()),
-        granted_at: Set(1),
+        scope: Set(Scope::from_stored("openid")),
+        granted_at: Set(Timestamp::EPOCH),
     };
     let again = sea_orm::sea_query::OnConflict::new().do_nothing().to_owned();
     let stored = app.db.write(async |tx| -> Result<(), DatabaseError> {
@@ -343,7 +344,7 @@ async fn end_by(app: &App, user: &User, how: &str) {
                 sessions::end(write, all, EndCause::AccountClosed).await?;
                 let closed = user_rows::ActiveModel {
                     id: Set(user.id),
-                    deletion_at: Set(Some(i64::MAX)),
+                    deletion_at: Set(Some(Timestamp::MAX)),
                     ..Default::default()
                 };
                 closed.update(write).await?;
@@ -477,7 +478,7 @@ async fn whoever_ends_a_session_waits_for_what_it_is_being_granted() {
             user_id: Some(user.id),
             client_id: "own".to_owned(),
             sid: Some(signed_in.session.sid),
-            scope: "openid offline_access".to_owned(),
+            scope: Scope::from_stored("openid offline_access"),
             ..Default::default()
         };
         let grant = postern_identity::grants::new(app, new, now);

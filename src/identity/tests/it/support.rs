@@ -164,8 +164,8 @@ impl TestApp {
             client_id: None,
             authentication: AuthenticationContext {
                 auth_time: now,
-                acr: acr.to_owned(),
-                amr: vec!["otp".to_owned()],
+                acr: acr.parse().unwrap(),
+                amr: vec!["otp".to_owned()].into(),
             },
             remembered: true,
         };
@@ -335,7 +335,7 @@ impl Browser<'_> {
     /// Signs the user in without the pages, at this level.
     pub async fn sign_in_at(&self, user: &User, acr: &str) -> Session {
         let opened = self.app.open_session(user, acr).await;
-        self.set_cookie("postern-session", &opened.cookie_secret.unwrap());
+        self.set_cookie("postern-session", opened.cookie_secret.unwrap().expose_secret());
         opened.session
     }
 

@@ -3,11 +3,11 @@
 
 use poem::{Request, http::Method};
 use postern_identity::{
+    acr::Acr,
     administration::metadata::ClientMetadataChange,
     clients::{ClientAuthMethod, GrantType},
     grants::{self, Grant, NewGrant},
     http::serve,
-    scope::Scope,
     tokens::{
         self, TokenTarget,
         authorization_code::{self, NewAuthorizationCode},
@@ -15,6 +15,7 @@ use postern_identity::{
     users::User,
 };
 use postern_token_verifier::{Audience, Policy, Verifier};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -166,11 +167,11 @@ impl Matrix {
             user_id: Some(user.id),
             client_id: client_id.to_owned(),
             sid: Some(app.random.uuid()),
-            scope: resolved.scope.to_string(),
+            scope: resolved.scope,
             resources: resolved.audiences,
             auth_time: Some(now),
-            acr: Some("aal1".to_owned()),
-            amr: vec!["otp".to_owned()],
+            acr: Some(Acr::Aal1),
+            amr: vec!["otp".to_owned()].into(),
         };
         let grant = grants::new(app, new, now);
         app.db.write_batch(&[&grants::insert_statement(&grant)], |_| true).await.unwrap();
@@ -190,7 +191,7 @@ impl Matrix {
         let form = [
             ("grant_type", "authorization_code"),
             ("client_id", client_id),
-            ("code", &code),
+            ("code", code.expose_secret()),
             ("redirect_uri", REDIRECT_URI),
             ("code_verifier", VERIFIER),
         ];
@@ -233,7 +234,7 @@ impl Matrix {
 async fn issue(app: &TestApp, grant: &Grant, user: &User, audiences: &[&str]) -> String {
     let client = Arc::clone(app.app.clients().find(&grant.client_id).unwrap());
     let target = TokenTarget {
-        scope: Scope::from_stored(&grant.scope),
+        scope: grant.scope.clone(),
         audiences: audiences.iter().map(|audience| (*audience).to_owned()).collect(),
         id_token: false,
     };

@@ -7,7 +7,6 @@ use poem_openapi::{
 };
 use postern_service::{
     body::Json,
-    clock::Timestamp,
     problem::{self, Problem, Problems},
 };
 use postern_token_verifier::poem::Authorized;
@@ -64,8 +63,8 @@ impl From<tasks::Task> for Task {
             title: task.title,
             notes: task.notes,
             done: task.done,
-            created_at: Timestamp::from_micros(task.created_at).rfc3339(),
-            updated_at: Timestamp::from_micros(task.updated_at).rfc3339(),
+            created_at: task.created_at.rfc3339(),
+            updated_at: task.updated_at.rfc3339(),
         }
     }
 }

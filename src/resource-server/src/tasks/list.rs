@@ -5,7 +5,10 @@
 //! sort key changes between two pages may be missed or listed twice; no other task is.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use postern_service::database::{Database, DatabaseError};
+use postern_service::{
+    clock::Timestamp,
+    database::{Database, DatabaseError},
+};
 use sea_orm::{
     ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, LikeExpr, SimpleExpr},
@@ -88,8 +91,7 @@ pub struct Cursor {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum SortKey {
-    /// Microseconds since the epoch.
-    Time(i64),
+    Time(Timestamp),
     /// The title in its folded form.
     Title(String),
 }

@@ -53,7 +53,7 @@ pub async fn find(db: &Database, owner: &str, id: Uuid) -> Result<Option<Task>, 
 }
 
 pub async fn create(app: &App, owner: &str, content: Content) -> Result<Task, DatabaseError> {
-    let now = app.clock.now().micros();
+    let now = app.clock.now();
     let task = Task {
         id: app.random.uuid(),
         owner: owner.to_owned(),
@@ -94,7 +94,7 @@ pub async fn change(app: &App, owner: &str, id: Uuid, change: Change) -> Result<
 }
 
 fn columns(change: Change, now: Timestamp) -> entity::ActiveModel {
-    let mut columns = entity::ActiveModel { updated_at: Set(now.micros()), ..Default::default() };
+    let mut columns = entity::ActiveModel { updated_at: Set(now), ..Default::default() };
     if let Some(title) = change.title {
         columns.title_folded = Set(title.folded().into_text());
         columns.title = Set(title.into_text());

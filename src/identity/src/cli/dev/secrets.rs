@@ -9,6 +9,7 @@ use std::{
 };
 
 use postern_service::random::Random;
+use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::error::CommandError;
@@ -46,7 +47,7 @@ impl Secrets {
                 Ok(Self { path, contents: kept })
             }
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
-                let encryption_key = Random::system().token();
+                let encryption_key = Random::system().token().expose_secret().to_owned();
                 let none = String::new();
                 let kept = SecretsFile {
                     encryption_key,

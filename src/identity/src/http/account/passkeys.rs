@@ -60,13 +60,12 @@ struct OwnPasskey {
 
 impl From<PasskeyRow> for OwnPasskey {
     fn from(row: PasskeyRow) -> Self {
-        let time = |micros| Timestamp::from_micros(micros).rfc3339();
         Self {
             id: row.id,
             name: row.name,
-            created_at: time(row.created_at),
-            last_used_at: row.last_used_at.map(time),
-            flagged_at: row.flagged_at.map(time),
+            created_at: row.created_at.rfc3339(),
+            last_used_at: row.last_used_at.map(Timestamp::rfc3339),
+            flagged_at: row.flagged_at.map(Timestamp::rfc3339),
         }
     }
 }

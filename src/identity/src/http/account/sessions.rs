@@ -3,10 +3,7 @@
 
 use poem::Request;
 use poem_openapi::{Object, OpenApi, param::Path, types::Example};
-use postern_service::{
-    clock::Timestamp,
-    problem::{NOT_FOUND, Problem, Problems},
-};
+use postern_service::problem::{NOT_FOUND, Problem, Problems};
 use uuid::Uuid;
 
 use crate::{
@@ -53,16 +50,15 @@ struct OwnSession {
 
 impl OwnSession {
     fn from_session(session: Session, current: Option<Uuid>) -> Self {
-        let time = |micros| Timestamp::from_micros(micros).rfc3339();
         Self {
             current: Some(session.sid) == current,
             sid: session.sid,
-            kind: session.kind,
+            kind: session.kind.to_string(),
             client_id: session.client_id,
-            created_at: time(session.created_at),
-            last_seen_at: time(session.last_seen_at),
-            auth_time: time(session.auth_time),
-            acr: session.acr,
+            created_at: session.created_at.rfc3339(),
+            last_seen_at: session.last_seen_at.rfc3339(),
+            auth_time: session.auth_time.rfc3339(),
+            acr: session.acr.to_string(),
             ip: session.ip,
             user_agent: session.user_agent,
         }

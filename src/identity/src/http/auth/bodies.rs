@@ -5,6 +5,7 @@ use poem_openapi::{
     Object, Union,
     types::{Any, Example},
 };
+use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
 use crate::{
@@ -68,7 +69,11 @@ impl Example for Begun {
 impl From<attempt::ChallengeOpened> for Begun {
     fn from(opened: attempt::ChallengeOpened) -> Self {
         let challenge = (!opened.challenge.is_empty()).then(|| Any(Value::Object(opened.challenge)));
-        Self { attempt: opened.attempt_secret, expires_in: opened.expires_in.as_secs(), challenge }
+        Self {
+            attempt: opened.attempt_secret.expose_secret().to_owned(),
+            expires_in: opened.expires_in.as_secs(),
+            challenge,
+        }
     }
 }
 
@@ -220,7 +225,7 @@ impl From<TokenResponse> for Tokens {
             expires_in: issued.expires_in,
             scope: issued.scope,
             id_token: issued.id_token,
-            refresh_token: issued.refresh_token,
+            refresh_token: issued.refresh_token.map(|token| token.expose_secret().to_owned()),
             device: None,
         }
     }

@@ -8,6 +8,7 @@ use poem::{
     web::cookie::{Cookie, CookieJar, SameSite},
 };
 use postern_service::problem::Problem;
+use secrecy::ExposeSecret as _;
 
 use super::{
     super::{
@@ -64,7 +65,7 @@ impl Caller {
     pub(super) fn require_allowed_origin(&self, request: &Request) -> Result<(), Problem> {
         let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok());
         match origin {
-            Some(origin) if self.client.origins.iter().any(|own| own == origin) => Ok(()),
+            Some(origin) if self.client.row.origins.iter().any(|own| own == origin) => Ok(()),
             _ => Err(errors::origin_not_allowed()),
         }
     }
@@ -101,7 +102,8 @@ impl<'a> ClientCookies<'a> {
     }
 
     pub(super) fn ensure_attempt_binding(&self) -> String {
-        let secret = self.attempt_binding().unwrap_or_else(|| self.app.random.token());
+        let secret =
+            self.attempt_binding().unwrap_or_else(|| self.app.random.token().expose_secret().to_owned());
         self.set("attempt", &secret, self.app.config.login.attempt_lifetime.duration());
         secret
     }

@@ -22,6 +22,7 @@ use postern_service::{
     body::Json,
     problem::{Problem, Problems},
 };
+use secrecy::ExposeSecret as _;
 
 use self::{
     bodies::{
@@ -213,6 +214,7 @@ impl AuthApi {
                     LoginError::MalformedIdentifier => errors::malformed_email(),
                     cause => errors::login_problem(cause),
                 })?;
+        let attempt = attempt.expose_secret().to_owned();
         Ok(self.login_response(&caller, &cookies, verified, attempt, in_cookies).await?)
     }
 
@@ -334,7 +336,7 @@ impl AuthApi {
                 Err(errors::account_closed(deletion_at, &self.app.config.issuer))
             }
             LoginOutcome::Complete(now) => {
-                let device = now.device_secret.clone();
+                let device = now.device_secret.expose_secret().to_owned();
                 let issued = api_session::initial_tokens(now.completion_output).await;
                 let refused = |cause| errors::token_problem(caller.client.client_id(), cause);
                 let NoStoreJson(tokens) = tokens_response(cookies, issued.map_err(refused)?, in_cookies);
@@ -371,7 +373,7 @@ fn tokens_response(
     in_cookies: bool,
 ) -> NoStoreJson<Tokens> {
     if in_cookies && let Some(token) = issued.refresh_token.take() {
-        cookies.set_refresh_token(&token);
+        cookies.set_refresh_token(token.expose_secret());
     }
     NoStoreJson(issued.into())
 }

@@ -14,6 +14,7 @@ use poem::{
     },
 };
 use postern_service::form;
+use secrecy::ExposeSecret as _;
 
 use super::request_context;
 use crate::{
@@ -34,8 +35,10 @@ pub const PATH: &str = "/oauth2/authorize";
 pub async fn show(app: App, request: Request) -> PageResult {
     let parameters = Parameters::parse(request.uri().query().unwrap_or_default().as_bytes())?;
     let browser_secret = security::ensure_browser_secret(&app, &request);
-    let browser =
-        Browser { session_secret: security::session_secret(&app, &request), browser_secret: &browser_secret };
+    let browser = Browser {
+        session_secret: security::session_secret(&app, &request),
+        browser_secret: browser_secret.expose_secret(),
+    };
     let context = request_context(&app, &request);
     let destination = match resumed_request_handle(&parameters) {
         Some(handle) => authorization::resume(&app, &handle?, browser, &context).await?,
@@ -48,7 +51,7 @@ pub async fn show(app: App, request: Request) -> PageResult {
         }
         BrowserDestination::Consent(handle) => see_other(&format!("/consent?request={handle}")),
     };
-    security::set_browser_cookie(&app, &mut response, &browser_secret);
+    security::set_browser_cookie(&app, &mut response, browser_secret.expose_secret());
     Ok(response)
 }
 

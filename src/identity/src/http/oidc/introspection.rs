@@ -122,7 +122,7 @@ impl Introspection {
                 iss: Some(issuer.to_owned()),
                 sub: token.active_grant.user.as_ref().map(|user| user.subject.to_string()),
                 client_id: Some(token.active_grant.grant.client_id),
-                scope: Some(token.active_grant.grant.scope),
+                scope: Some(token.active_grant.grant.scope.to_string()),
                 exp: Some(token.expires_at.seconds()),
                 iat: Some(token.issued_at.seconds()),
                 sid: token.active_grant.grant.sid.map(|sid| sid.to_string()),

@@ -3,6 +3,7 @@
 
 use poem::Request;
 use poem_openapi::{Object, OpenApi, types::Example};
+use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
 use super::{
@@ -117,7 +118,7 @@ impl From<TokenResponse> for Tokens {
             expires_in: issued.expires_in,
             scope: issued.scope,
             id_token: issued.id_token,
-            refresh_token: issued.refresh_token,
+            refresh_token: issued.refresh_token.map(|token| token.expose_secret().to_owned()),
         }
     }
 }

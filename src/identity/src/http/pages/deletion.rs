@@ -6,7 +6,6 @@
 
 use minijinja::context;
 use poem::Request;
-use postern_service::clock::Timestamp;
 
 use super::{
     DonePage, Form, Page, PageError, PageErrorKind, PageResult,
@@ -60,7 +59,7 @@ pub async fn show_restore(app: App, request: Request) -> PageResult {
     };
     let values = context! {
         email => user.email,
-        deletion_at => user.deletion_at.map(|end| readable::format_minute(Timestamp::from_micros(end))),
+        deletion_at => user.deletion_at.map(readable::format_minute),
         request => pending.map(|pending| pending.handle.to_string()),
     };
     page.show("pages/account-restore.html", values)

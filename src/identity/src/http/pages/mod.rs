@@ -46,6 +46,7 @@ use poem::{
         header::{ACCEPT, CACHE_CONTROL, LOCATION},
     },
 };
+use secrecy::{ExposeSecret as _, SecretString};
 
 pub use self::{
     error::{PageError, PageErrorKind},
@@ -63,7 +64,7 @@ pub type PageResult = Result<Response, PageError>;
 pub struct Page {
     app: App,
     context: RequestContext,
-    browser_secret: String,
+    browser_secret: SecretString,
     path: String,
 }
 
@@ -96,7 +97,7 @@ impl Page {
 
     /// Returns the CSRF token for the page's forms.
     pub fn form_token(&self) -> String {
-        security::form_token(&self.app, &self.browser_secret)
+        security::form_token(&self.app, self.browser_secret.expose_secret())
     }
 
     /// Returns a message as HTML, for keys that are chosen or composed at run time.
@@ -116,7 +117,7 @@ impl Page {
         let text =
             self.app.templates.render(template, &self.context.language, context! { ..values, ..usual })?;
         let mut response = security::html_response(text, &self.path);
-        security::set_browser_cookie(&self.app, &mut response, &self.browser_secret);
+        security::set_browser_cookie(&self.app, &mut response, self.browser_secret.expose_secret());
         Ok(response)
     }
 

@@ -6,7 +6,6 @@
 
 use minijinja::{Value, context};
 use poem::{IntoResponse as _, Request, http::StatusCode};
-use postern_service::clock::Timestamp;
 
 use super::{
     Form, Page, PageError, PageErrorKind, PageResult,
@@ -104,7 +103,6 @@ async fn render(
     done: Option<&str>,
     form_error: Option<&str>,
 ) -> PageResult {
-    let day = |micros| readable::format_day(Timestamp::from_micros(micros));
     let passkeys: Vec<Value> = enrolment::list(app, user)
         .await?
         .into_iter()
@@ -112,9 +110,9 @@ async fn render(
             context! {
                 id => row.id.to_string(),
                 name => row.name,
-                made => day(row.created_at),
-                used => row.last_used_at.map(day),
-                flagged => row.flagged_at.map(day),
+                made => readable::format_day(row.created_at),
+                used => row.last_used_at.map(readable::format_day),
+                flagged => row.flagged_at.map(readable::format_day),
             }
         })
         .collect();

@@ -2,7 +2,6 @@
 
 use minijinja::{Value, context};
 use poem::Request;
-use postern_service::clock::Timestamp;
 
 use super::{
     Form, Page, PageErrorKind, PageResult,
@@ -35,15 +34,14 @@ pub async fn show(app: App, request: Request) -> PageResult {
 fn session_values(app: &App, session: &Session) -> Value {
     let clients = app.clients();
     let client = session.client_id.as_deref().and_then(|id| clients.find(id)).map(|it| it.row.name.clone());
-    let time = |micros| readable::format_minute(Timestamp::from_micros(micros));
     context! {
         sid => session.sid.to_string(),
-        api => session.kind == SessionKind::Api.as_str(),
+        api => session.kind == SessionKind::Api,
         client,
         device => session.user_agent.as_deref().map(readable::device_name),
         ip => session.ip.as_deref(),
-        since => time(session.created_at),
-        seen => time(session.last_seen_at),
+        since => readable::format_minute(session.created_at),
+        seen => readable::format_minute(session.last_seen_at),
     }
 }
 

@@ -19,6 +19,7 @@ use postern_service::{
     settings::{Lifetime, Rate, RateKey},
 };
 use sea_orm::{FromQueryResult as _, StatementBuilder, sea_query::SelectStatement};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -98,9 +99,9 @@ pub struct CompletedLogin<Output = ()> {
     /// ([`sessions::find_of_closed_account`](crate::sessions::find_of_closed_account)).
     pub user: User,
     /// New secret for the browser's session cookie; none for API sign-ins.
-    pub cookie_secret: Option<String>,
+    pub cookie_secret: Option<SecretString>,
     /// The secret by which the account recognises the device from now on.
-    pub device_secret: String,
+    pub device_secret: SecretString,
     /// The output of the [`Completion`].
     pub completion_output: Output,
 }
@@ -133,7 +134,7 @@ pub async fn begin_and_verify<C: Completion>(
     answer: ChallengeResponse,
     session_kind: SessionKind,
     completion: &C,
-) -> Result<(String, LoginOutcome<C::Output>), LoginError> {
+) -> Result<(SecretString, LoginOutcome<C::Output>), LoginError> {
     let now = begin.context.now;
     let method = &**app.login_methods.find(app, begin.method)?;
     let AttemptStart::WithIdentifier { identifier, .. } = begin.start else {
@@ -149,7 +150,7 @@ pub async fn begin_and_verify<C: Completion>(
     let verify = VerifyParameters {
         client: begin.client,
         method: begin.method,
-        attempt_secret: &secret,
+        attempt_secret: secret.expose_secret(),
         response: answer,
         binding: begin.binding,
         session_kind,
@@ -250,7 +251,7 @@ impl<C: Completion> Verification<'_, C> {
         let code = row.code_mac.clone().zip(row.code_expires_at);
         let challenge = Challenge {
             state: row.challenge.clone(),
-            code: code.map(|(mac, end)| CodeMac { mac, expires_at: Timestamp::from_micros(end) }),
+            code: code.map(|(mac, expires_at)| CodeMac { mac, expires_at }),
             ..Challenge::default()
         };
         let from = RequestDetails { client: verify.client, context: verify.context };
@@ -333,7 +334,7 @@ impl<C: Completion> Verification<'_, C> {
                     }
                     // In a browser the owner may restore the account.
                     (NextStep::Complete(_), Some(deletion_at)) if of_app => {
-                        Ok(LoginOutcome::AccountClosed { deletion_at: Timestamp::from_micros(deletion_at) })
+                        Ok(LoginOutcome::AccountClosed { deletion_at })
                     }
                     (NextStep::InsufficientAcr(reached) | NextStep::Complete(reached), _) => {
                         if let Some(proof) = address_proof

@@ -4,6 +4,7 @@
 //! Leaves to [`devices`] the rows and the rule of what a new device is.
 
 use postern_service::{clock::Timestamp, database::DatabaseError};
+use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 use super::{
@@ -25,13 +26,13 @@ use crate::{
 /// The device of a sign-in, by its secret alone.
 pub(super) struct SignInDevice<'a> {
     /// The secret that the request carried, or a new one for a browser; none for an app that sent no secret.
-    secret: Option<String>,
+    secret: Option<SecretString>,
     context: &'a RequestContext,
 }
 
 /// The device of a sign-in in relation to one account, read before the write.
 pub(super) struct AccountDevice<'a> {
-    secret: String,
+    secret: SecretString,
     pub(super) known: bool,
     /// The request from whose network and user agent the secret was derived; none when the device has a random secret.
     derived_from: Option<&'a RequestContext>,
@@ -40,7 +41,7 @@ pub(super) struct AccountDevice<'a> {
 /// A device that the account remembers.
 pub(super) struct RememberedDevice {
     /// The secret by which the account recognises the device from now on.
-    pub(super) secret: String,
+    pub(super) secret: SecretString,
     /// Whether mail about the device was enqueued.
     pub(super) notified: bool,
 }
@@ -50,7 +51,7 @@ impl<'a> SignInDevice<'a> {
     pub(super) fn from_request(app: &App, verify: &VerifyParameters<'a>) -> Self {
         let browser = verify.session_kind == SessionKind::Browser;
         let new = || browser.then(|| app.random.token());
-        Self { secret: verify.device_secret.map(str::to_owned).or_else(new), context: verify.context }
+        Self { secret: verify.device_secret.map(SecretString::from).or_else(new), context: verify.context }
     }
 
     /// Looks up the device for an account. Without an account the same statements run.
@@ -67,7 +68,8 @@ impl<'a> SignInDevice<'a> {
             let since = devices::remembered_since(db, user_id, now).await?;
             (devices::derived_app_secret(app, user_id, since, self.context), Some(self.context))
         };
-        let known = devices::find_known(db, Some(user_id), Some(&secret), now).await?.is_some();
+        let known =
+            devices::find_known(db, Some(user_id), Some(secret.expose_secret()), now).await?.is_some();
         Ok(AccountDevice { secret, known, derived_from: silent })
     }
 }
@@ -91,7 +93,7 @@ impl AccountDevice<'_> {
         notice: Option<SealedJob>,
     ) -> Result<RememberedDevice, DatabaseError> {
         let secret = self.secret;
-        let hash = crypto::token_hash(&secret);
+        let hash = crypto::token_hash(secret.expose_secret());
         let mut notified = false;
         if let Some(notice) = notice
             && devices::new_to_account(write, user.id, &hash).await?

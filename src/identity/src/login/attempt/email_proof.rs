@@ -62,12 +62,12 @@ impl EmailProof {
     ) -> Result<bool, DatabaseError> {
         Entity::update_many()
             .col_expr(Column::EmailVerified, Expr::value(true))
-            .col_expr(Column::UpdatedAt, Expr::value(write.now().micros()))
+            .col_expr(Column::UpdatedAt, Expr::value(write.now()))
             .filter(Column::Id.eq(user.id))
             .exec(write)
             .await?;
         user.email_verified = true;
-        user.updated_at = write.now().micros();
+        user.updated_at = write.now();
         let event = Event::new("email.verified").user(user.id).details(json!({ "method": self.method }));
         event.record(write).await?;
         if !passwords::remove(write, user.id).await? {

@@ -39,6 +39,7 @@ use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Insertion},
 };
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -55,7 +56,6 @@ use super::{
     policy::{AuthenticationRequirement, Factor, NextStep, VerifiedFactor},
 };
 use crate::{
-    acr::Acr,
     app::App,
     audit::Event,
     clients::Client,
@@ -122,7 +122,7 @@ pub struct BeginParameters<'a> {
 #[derive(Clone)]
 pub struct ChallengeOpened {
     /// The attempt's secret, which also continues the attempt.
-    pub attempt_secret: String,
+    pub attempt_secret: SecretString,
     /// Time until the challenge expires.
     pub expires_in: Duration,
     /// The method's own members of the answer, such as WebAuthn options.
@@ -141,7 +141,7 @@ struct RequestedLogin {
 
 /// An attempt that a request is working on, with the secret that the database does not have.
 struct AttemptDraft {
-    secret: String,
+    secret: SecretString,
     row: attempts::Model,
     user: Option<User>,
     new: bool,
@@ -200,14 +200,13 @@ async fn draft_for_identifier(
 fn draft_for_step_up(app: &App, begin: &BeginParameters<'_>, signed_in: &SignedInUser) -> AttemptDraft {
     let SignedInUser { session, user } = signed_in;
     let mut draft = new_draft(app, begin, &user.email.clone(), Some(user.clone()), Some(session.sid));
-    let amr = serde_json::from_value(session.amr.clone()).unwrap_or_default();
     draft.row.proofs = json!([VerifiedFactor {
         method: SESSION_METHOD.to_owned(),
-        amr,
+        amr: session.amr.to_vec(),
         // The session's own factors are not known any more, so they count as the weakest kind.
         factor: Factor::OutOfBand,
         user_verified: false,
-        at: Timestamp::from_micros(session.auth_time),
+        at: session.auth_time,
     }]);
     draft
 }
@@ -229,7 +228,7 @@ fn new_draft(
     };
     let asked = RequestedLogin { requirement: begin.requirement.clone(), step_up_of, remembered };
     let row = attempts::Model {
-        attempt_hash: crypto::token_hash(&secret),
+        attempt_hash: crypto::token_hash(secret.expose_secret()),
         client_id: begin.client.map(|client| client.client_id().to_owned()),
         authorization_request_id: begin.binding.authorization_request,
         browser_hash: begin.binding.browser_secret.map(crypto::token_hash),
@@ -245,8 +244,8 @@ fn new_draft(
         sent_at: None,
         sends: 0,
         tries_left: i32::from(app.config.login.code_tries),
-        created_at: now.micros(),
-        expires_at: (now + app.config.login.attempt_lifetime.duration()).micros(),
+        created_at: now,
+        expires_at: now + app.config.login.attempt_lifetime.duration(),
         completed_at: None,
     };
     AttemptDraft { secret, row, user, new: true }
@@ -261,7 +260,7 @@ async fn draft_from_stored(
     let bound = store::AttemptSelector::new(begin.client, &begin.binding, attempt);
     let row = store::find(app, &bound, now).await?.ok_or(LoginError::AttemptEnded)?;
     let user = store::user_of(app, &row).await?;
-    Ok(AttemptDraft { secret: attempt.to_owned(), row, user, new: false })
+    Ok(AttemptDraft { secret: attempt.into(), row, user, new: false })
 }
 
 /// Requires that the method is the next step by the policy and the verified factors.
@@ -389,7 +388,7 @@ fn from_json_column<T: serde::de::DeserializeOwned>(column: &Value) -> Result<T,
 }
 
 fn expires_at(row: &attempts::Model) -> Timestamp {
-    Timestamp::from_micros(row.expires_at)
+    row.expires_at
 }
 
 /// Methods by which a signed-in user can step up; empty when the account has no method that would raise the
@@ -404,7 +403,7 @@ pub async fn step_up_methods(
         amr: Vec::new(),
         factor: Factor::OutOfBand,
         user_verified: false,
-        at: Timestamp::from_micros(signed_in.session.auth_time),
+        at: signed_in.session.auth_time,
     };
     Ok(match super::next_step(app, requirement, Some(&signed_in.user), &[shown]).await? {
         NextStep::FactorRequired(names) => {
@@ -415,6 +414,6 @@ pub async fn step_up_methods(
 }
 
 fn raises_acr(app: &App, method: &str, signed_in: &SignedInUser) -> bool {
-    let level = signed_in.session.acr.parse().unwrap_or(Acr::Aal1);
-    app.login_methods.find(app, method).is_ok_and(|method| method.factor().step_up_acr() > level)
+    let reached = signed_in.session.acr;
+    app.login_methods.find(app, method).is_ok_and(|method| method.factor().step_up_acr() > reached)
 }

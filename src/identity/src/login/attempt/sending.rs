@@ -97,9 +97,8 @@ fn source_hash(context: &RequestContext) -> Vec<u8> {
 
 /// Time until an attempt may have its next code; none when it may now, or has had no code yet.
 fn resend_delay_left(row: &attempts::Model, now: Timestamp) -> Option<Duration> {
-    let sent_at = Timestamp::from_micros(row.sent_at?);
-    let next =
-        if row.sends > MAX_RESENDS { Timestamp::from_micros(row.expires_at) } else { sent_at + RESEND_DELAY };
+    let sent_at = row.sent_at?;
+    let next = if row.sends > MAX_RESENDS { row.expires_at } else { sent_at + RESEND_DELAY };
     (next > now).then(|| next - now)
 }
 
@@ -114,7 +113,7 @@ async fn other_attempt_live(
         .filter(Column::SourceHash.eq(source))
         .filter(Column::AttemptHash.ne(row.attempt_hash.clone()))
         .filter(Column::CompletedAt.is_null())
-        .filter(Column::ExpiresAt.gt(write.now().micros()))
+        .filter(Column::ExpiresAt.gt(write.now()))
         .filter(Column::TriesLeft.gt(0))
         .one(write)
         .await?;

@@ -34,11 +34,8 @@ pub(super) async fn open_or_renew(
     reached: AchievedAssurance,
 ) -> Result<OpenedSession, LoginError> {
     let SessionOptions { step_up_of, remembered } = asked;
-    let authentication = AuthenticationContext {
-        auth_time: write.now(),
-        acr: reached.acr.as_str().to_owned(),
-        amr: reached.amr,
-    };
+    let authentication =
+        AuthenticationContext { auth_time: write.now(), acr: reached.acr, amr: reached.amr.into() };
     Ok(match verify.current_session.filter(|_| verify.session_kind == SessionKind::Browser) {
         Some(current) if current.user.id == user.id => {
             if step_up_of.is_some_and(|sid| sid != current.session.sid) {

@@ -47,7 +47,7 @@ pub async fn status(
         identifier: row.identifier,
         methods,
         open_method: row.method,
-        code_expires_at: row.code_expires_at.map(Timestamp::from_micros),
+        code_expires_at: row.code_expires_at,
         first_factor_verified: !shown.is_empty(),
     }))
 }

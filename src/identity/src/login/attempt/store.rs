@@ -55,7 +55,7 @@ impl AttemptSelector {
             .add(equals_or_null(Column::AuthorizationRequestId, self.authorization_request))
             .add(self.browser_condition())
             .add(Column::CompletedAt.is_null())
-            .add(Column::ExpiresAt.gt(now.micros()))
+            .add(Column::ExpiresAt.gt(now))
     }
 }
 
@@ -155,7 +155,7 @@ pub(super) async fn open_challenge(
     let before = row.sends;
     let row = match sent {
         Some(SentCode { source_hash, sent_at: at, sends: times }) => {
-            attempts::Model { source_hash, sent_at: Some(at.micros()), sends: times, ..row }
+            attempts::Model { source_hash, sent_at: Some(at), sends: times, ..row }
         }
         None => row,
     };
@@ -184,7 +184,7 @@ pub(super) async fn open_challenge(
         .filter(Column::AttemptHash.eq(attempt_hash))
         .filter(Column::Sends.eq(before))
         .filter(Column::CompletedAt.is_null())
-        .filter(Column::ExpiresAt.gt(write.now().micros()))
+        .filter(Column::ExpiresAt.gt(write.now()))
         .filter(Column::TriesLeft.gt(0))
         .exec(write)
         .await?;
@@ -199,7 +199,7 @@ pub(super) async fn open_failure(
 ) -> Result<LoginError, DatabaseError> {
     let row = attempts::Entity::find_by_id(attempt_hash).one(write).await?;
     let goes_on = |row: &attempts::Model| {
-        row.completed_at.is_none() && row.expires_at > write.now().micros() && row.tries_left > 0
+        row.completed_at.is_none() && row.expires_at > write.now() && row.tries_left > 0
     };
     Ok(match row.filter(goes_on) {
         Some(_) => LoginError::Limited { retry_after: RESEND_DELAY },
@@ -209,13 +209,13 @@ pub(super) async fn open_failure(
 
 /// Splits a code's MAC and expiry into the two columns.
 trait IntoColumns {
-    fn into_columns(self) -> (Option<Vec<u8>>, Option<i64>);
+    fn into_columns(self) -> (Option<Vec<u8>>, Option<Timestamp>);
 }
 
 impl IntoColumns for Option<CodeMac> {
-    fn into_columns(self) -> (Option<Vec<u8>>, Option<i64>) {
+    fn into_columns(self) -> (Option<Vec<u8>>, Option<Timestamp>) {
         match self {
-            Some(code) => (Some(code.mac), Some(code.expires_at.micros())),
+            Some(code) => (Some(code.mac), Some(code.expires_at)),
             None => (None, None),
         }
     }
@@ -224,7 +224,7 @@ impl IntoColumns for Option<CodeMac> {
 /// Ends the live attempts of a user: their verified factors do not count any more.
 pub(super) async fn end_of_user(write: &Write<'_>, user_id: Uuid) -> Result<(), DatabaseError> {
     attempts::Entity::update_many()
-        .col_expr(Column::CompletedAt, Expr::value(write.now().micros()))
+        .col_expr(Column::CompletedAt, Expr::value(write.now()))
         .filter(Column::UserId.eq(user_id))
         .filter(Column::CompletedAt.is_null())
         .exec(write)
@@ -258,7 +258,7 @@ pub(super) fn advance_attempt_statement(
             code_mac: Set(None),
             code_expires_at: Set(None),
             tries_left: Set(i32::from(progress.next_tries)),
-            completed_at: Set(progress.completed.then_some(now.micros())),
+            completed_at: Set(progress.completed.then_some(now)),
             ..Default::default()
         })
         .filter(Column::AttemptHash.eq(row.attempt_hash.clone()))

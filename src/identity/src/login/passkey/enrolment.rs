@@ -131,7 +131,7 @@ pub async fn begin(
         secret_sealed: seal(app, id, user.id, &state)?,
         confirmed_at: None,
         last_used_step: None,
-        created_at: now.micros(),
+        created_at: now,
     };
     principal
         .write(app, context, async |write, user| -> Result<(), PasskeyError> {
@@ -175,7 +175,7 @@ pub async fn complete(
         user_id: user.id,
         name: name.to_owned(),
         sign_count: i64::from(webauthn_rs::prelude::Credential::from(passkey.clone()).counter),
-        created_at: now.micros(),
+        created_at: now,
         last_used_at: None,
         flagged_at: None,
     };
@@ -188,7 +188,7 @@ pub async fn complete(
                 return Err(PasskeyError::TooMany);
             }
             let confirmed = credentials::Entity::update_many()
-                .col_expr(credentials::Column::ConfirmedAt, Expr::value(now.micros()))
+                .col_expr(credentials::Column::ConfirmedAt, Expr::value(now))
                 .col_expr(credentials::Column::SecretSealed, Expr::value(key))
                 .filter(credentials::Column::Id.eq(begun.id))
                 .filter(credentials::Column::ConfirmedAt.is_null())
@@ -269,7 +269,7 @@ async fn find_pending(
         .filter(credentials::Column::UserId.eq(user.id))
         .filter(credentials::Column::Kind.eq(KIND))
         .filter(credentials::Column::ConfirmedAt.is_null())
-        .filter(credentials::Column::CreatedAt.gte(since.micros()))
+        .filter(credentials::Column::CreatedAt.gte(since))
         .order_by_desc(credentials::Column::CreatedAt)
         .one(app.db.reader())
         .await?)

@@ -158,7 +158,7 @@ fn use_assertion_statement(row: &passkeys::Model, count: i64, now: Timestamp) ->
     let further = if count == 0 { further.add(Column::SignCount.eq(0)) } else { further };
     passkeys::Entity::update_many()
         .col_expr(Column::SignCount, Expr::value(count))
-        .col_expr(Column::LastUsedAt, Expr::value(now.micros()))
+        .col_expr(Column::LastUsedAt, Expr::value(now))
         .filter(Column::CredentialId.eq(row.credential_id.clone()))
         .filter(further)
         .into_query()
@@ -172,7 +172,7 @@ async fn flag_sign_count(cx: &Context<'_>, row: &passkeys::Model) -> Result<(), 
     cx.app
         .write(cx.context, async |write| {
             passkeys::Entity::update_many()
-                .col_expr(Column::FlaggedAt, Expr::value(cx.context.now.micros()))
+                .col_expr(Column::FlaggedAt, Expr::value(cx.context.now))
                 .filter(Column::CredentialId.eq(row.credential_id.clone()))
                 .exec(write)
                 .await?;

@@ -43,14 +43,14 @@ async fn a_code_without_a_press_manages_the_account_only_at_the_issuers_own_page
     let clients: Vec<_> = app.app.clients().all().cloned().collect();
     for client in clients {
         let secret = secrets["clients"][client.client_id()].as_str();
-        for redirect_uri in &client.redirect_uris {
+        for redirect_uri in client.row.redirect_uris.iter() {
             let browser = app.browser();
             browser.sign_in(&alice).await;
             let query = url::form_urlencoded::Serializer::new(String::new())
                 .append_pair("client_id", client.client_id())
                 .append_pair("redirect_uri", redirect_uri)
                 .append_pair("response_type", "code")
-                .append_pair("scope", &client.scopes.join(" "))
+                .append_pair("scope", &client.row.scopes.join(" "))
                 .append_pair("prompt", "none")
                 .append_pair("code_challenge", CHALLENGE)
                 .append_pair("code_challenge_method", "S256")

@@ -28,7 +28,7 @@ use crate::{
         policy::AuthenticationRequirement,
         second_factor,
     },
-    sessions::{self, SignedInUser},
+    sessions::SignedInUser,
 };
 
 /// Start of the name of the cookie that holds the secret of a login in progress.
@@ -307,15 +307,13 @@ pub(in crate::http::pages) async fn required_action_for_page(
     };
     let second = second_factor::has_second_factor(app, user).await?;
     let requirement = destination.requirement(second);
-    let need = match session.acr.parse() {
-        Ok(acr) if requirement.met_by(acr, auth_time(session), app.clock.now()) => RequiredAction::Nothing,
+    let need = if requirement.met_by(session.acr, session.auth_time, app.clock.now()) {
+        RequiredAction::Nothing
+    } else if requirement.min_acr.is_some_and(|least| session.acr < least) {
         // A step-up renews the time as well, and asks for what an old session lacks.
-        Ok(acr) if requirement.min_acr.is_some_and(|least| acr < least) => RequiredAction::StepUp,
-        _ => RequiredAction::SignIn,
+        RequiredAction::StepUp
+    } else {
+        RequiredAction::SignIn
     };
     Ok((requirement, need))
-}
-
-fn auth_time(session: &sessions::Session) -> postern_service::clock::Timestamp {
-    postern_service::clock::Timestamp::from_micros(session.auth_time)
 }

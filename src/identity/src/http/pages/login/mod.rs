@@ -17,6 +17,7 @@ mod flow;
 mod views;
 
 use poem::{Request, Response};
+use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 pub use self::destination::Destination;
@@ -124,7 +125,7 @@ pub async fn begin(app: App, request: Request, form: Form) -> PageResult {
         Ok((opened, row)) => {
             flow.set_stored_handle(row);
             let mut response = see_other(&format!("{}{then}", flow.path()));
-            flow.set_attempt(&mut response, &opened.attempt_secret);
+            flow.set_attempt(&mut response, opened.attempt_secret.expose_secret());
             Ok(response)
         }
         Err(LoginError::MalformedIdentifier) => {
@@ -151,7 +152,7 @@ pub async fn challenge(app: App, request: Request, form: Form) -> PageResult {
     // The page goes on with the row of its request, which may be new.
     body.extend(row.map(|id| ("request".to_owned(), id.to_string().into())));
     let mut response = json_response(&body.into());
-    flow.set_attempt(&mut response, &opened.attempt_secret);
+    flow.set_attempt(&mut response, opened.attempt_secret.expose_secret());
     Ok(response)
 }
 
@@ -228,7 +229,7 @@ pub async fn verify(app: App, request: Request, form: Form) -> PageResult {
     }
     // Stepping up begins with the answer: there was nothing to send.
     let (attempt, attempt_opened) = match (&flow.attempt_secret, &flow.signed_in) {
-        (Some(attempt), _) => (attempt.clone(), false),
+        (Some(attempt), _) => (SecretString::from(attempt.as_str()), false),
         (None, Some(signed_in)) => {
             match open_challenge(&flow, method, AttemptStart::StepUp { signed_in }).await {
                 Ok((opened, row)) => {
@@ -243,7 +244,7 @@ pub async fn verify(app: App, request: Request, form: Form) -> PageResult {
     let verify = VerifyParameters {
         client: flow.client(),
         method,
-        attempt_secret: &attempt,
+        attempt_secret: attempt.expose_secret(),
         response: match method {
             views::PASSWORD => ChallengeResponse { payload: typed.into(), ..ChallengeResponse::default() },
             views::PASSKEY => ChallengeResponse {
@@ -271,7 +272,7 @@ pub async fn verify(app: App, request: Request, form: Form) -> PageResult {
         Err(cause) => return error_page(&flow, cause),
     };
     if attempt_opened {
-        flow.set_attempt(&mut response, &attempt);
+        flow.set_attempt(&mut response, attempt.expose_secret());
     }
     Ok(response)
 }
@@ -288,9 +289,10 @@ fn login_completed(
         Err(cause) => error::show(&flow.page, &InteractionError::from(cause).into()),
     };
     if let Some(secret) = &completed_login.cookie_secret {
-        security::set_session_cookie(&flow.app, &mut response, secret, completed_login.session.remembered);
+        let remembered = completed_login.session.remembered;
+        security::set_session_cookie(&flow.app, &mut response, secret.expose_secret(), remembered);
     }
-    security::set_device_cookie(&flow.app, &mut response, &completed_login.device_secret);
+    security::set_device_cookie(&flow.app, &mut response, completed_login.device_secret.expose_secret());
     flow.clear_attempt(&mut response);
     response
 }

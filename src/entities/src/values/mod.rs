@@ -1,0 +1,14 @@
+//! Defines the values of columns whose type in the database is wider: words, lists in JSON, sets of scope
+//! values. A stored value that does not read is an error of the query, never a default.
+
+mod acr;
+mod grant_type;
+mod json_list;
+mod scope;
+mod session_kind;
+
+pub use acr::{Acr, ParseAcrError};
+pub use grant_type::GrantType;
+pub use json_list::{JsonList, StringList};
+pub use scope::{OPENID, ParseScopeError, Scope, scope_character};
+pub use session_kind::{ParseSessionKindError, SessionKind};
