@@ -14,7 +14,7 @@ use postern_service::body::{BodyError, expect_media_type, read};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::error::OAuthError;
+use super::oauth_error::OAuthError;
 
 /// Most parameters of a form.
 const MAX_PARAMETERS: usize = 200;

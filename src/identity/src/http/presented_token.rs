@@ -199,7 +199,7 @@ impl Freshness for RecentAuthentication {
 
 /// Judges the tokens that `T` accepts by the freshness `F`, and refuses the others with the error `E` of the
 /// surface.
-pub struct UserTokens<T, E, F = AnyAuthentication>(PhantomData<fn() -> (T, E, F)>);
+pub struct UserTokens<T, E, F = AnyAuthentication>(PhantomData<(T, E, F)>);
 
 impl<T, E, F> Authenticator for UserTokens<T, E, F>
 where

@@ -13,8 +13,7 @@ use crate::{
     App,
     accounts::profile::{self, ClaimChange, ProfileChange},
     http::{
-        auth::account_problem, no_store_json::NoStoreJson, oidc::userinfo::Claims,
-        presented_token::AccountToken, request_context,
+        no_store_json::NoStoreJson, oidc::userinfo::Claims, presented_token::AccountToken, request_context,
     },
 };
 
@@ -168,8 +167,7 @@ impl ProfileApi {
             body.0.into(),
             &request_context(&self.app, request),
         )
-        .await
-        .map_err(account_problem)?;
+        .await?;
         Ok(NoStoreJson(profile::claims_of_user(&changed)?.into()))
     }
 }

@@ -15,8 +15,8 @@ use serde::Deserialize;
 
 use crate::{
     http::{
-        error::OAuthError,
         no_store_json::NoStoreJson,
+        oauth_error::OAuthError,
         oauth_form::{OAuthForm, OAuthFormParameters},
         presented_token::UserinfoToken,
     },

@@ -1,4 +1,4 @@
-//! Defines the problems of the first-party API, and the mapping from causes to problems.
+//! Defines the problems of `/api/auth` and `/api/account`, and every mapping from a cause to a problem.
 //!
 //! The caller learns the kind. The log learns the cause, once, here. All rejected proofs map to one kind, so
 //! that the response does not tell which part was wrong.
@@ -12,11 +12,11 @@ use postern_service::{
 };
 use postern_token_verifier::{Refusal, poem::BearerCause};
 
-use super::super::{error::OAuthError, presented_token::TokenRefused};
+use super::{oidc::client_authentication::ClientAuthenticationError, presented_token::TokenRefused};
 use crate::{
     accounts::AccountError,
     keys::SignError,
-    login::LoginError,
+    login::{LoginError, passkey::enrolment::PasskeyError, totp::TotpError},
     sessions::{SessionEnded, WriteError},
     tokens::{
         IssueError, ScopeError, TokenError, access_token::AccessTokenError, revocation::RevocationError,
@@ -72,74 +72,84 @@ const OTHER_ACCOUNT: ProblemKind =
 const LINK_OVER: ProblemKind =
     ProblemKind::new("link_over", StatusCode::BAD_REQUEST, "The link does not work any more");
 
+const WRONG_CODE: ProblemKind =
+    ProblemKind::new("wrong_code", StatusCode::FORBIDDEN, "The code was not accepted");
+const PASSKEY_REFUSED: ProblemKind =
+    ProblemKind::new("passkey_refused", StatusCode::FORBIDDEN, "The passkey was not accepted");
+const NOT_BEGUN: ProblemKind =
+    ProblemKind::new("enrolment_not_begun", StatusCode::CONFLICT, "No enrolment was begun");
+
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 const NOT_FOR_ISSUER_ALONE: &str = "the access token is not for the issuer alone: \
      ask for one whose scopes are all the issuer's, or name the issuer as `resource`";
 
 /// Why a sign-in does not go on.
-pub(in crate::http) fn login_problem(cause: LoginError) -> Problem {
-    match cause {
-        LoginError::ResponseRejected | LoginError::AttemptEnded => {
-            tracing::info!(%cause, "sign-in refused");
-            Problem::new(LOGIN_FAILED)
+impl From<LoginError> for Problem {
+    fn from(cause: LoginError) -> Self {
+        match cause {
+            LoginError::ResponseRejected | LoginError::AttemptEnded => {
+                tracing::info!(%cause, "sign-in refused");
+                Self::new(LOGIN_FAILED)
+            }
+            LoginError::MethodNotOffered => Self::new(METHOD_NOT_OFFERED),
+            LoginError::MalformedIdentifier => Self::new(problem::MALFORMED)
+                .field("identifier")
+                .detail("`identifier` is not an email address such as name@example.com"),
+            LoginError::Limited { retry_after } => {
+                Self::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)
+            }
+            LoginError::HasherBusy => Self::unavailable(&cause, RETRY_DELAY),
+            LoginError::SessionEnded(cause) => cause.into(),
+            LoginError::Database(cause) => cause.into(),
+            LoginError::Crypto(_) | LoginError::MethodFailed(_) => Self::internal(&cause),
         }
-        LoginError::MethodNotOffered => Problem::new(METHOD_NOT_OFFERED),
-        LoginError::MalformedIdentifier => Problem::new(problem::MALFORMED)
-            .field("identifier")
-            .detail("`identifier` is not an email address such as name@example.com"),
-        LoginError::Limited { retry_after } => {
-            Problem::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)
-        }
-        LoginError::HasherBusy => Problem::unavailable(&cause, RETRY_DELAY),
-        LoginError::SessionEnded(cause) => session_ended_problem(cause),
-        LoginError::Database(cause) => cause.into(),
-        LoginError::Crypto(_) | LoginError::MethodFailed(_) => Problem::internal(&cause),
     }
 }
 
 /// What people asked for about their account and did not get.
-pub(in crate::http) fn account_problem(cause: AccountError) -> Problem {
-    let malformed = |field: &'static str, rule: &dyn std::fmt::Display| {
-        Problem::new(problem::MALFORMED).field(field).detail(format!("`{field}` {rule}"))
-    };
-    match cause {
-        AccountError::RegistrationClosed => Problem::new(REGISTRATION_CLOSED),
-        AccountError::MailUnavailable => Problem::new(NO_MAIL).detail("an administrator can help"),
-        AccountError::InvitationRequired => Problem::new(REGISTRATION_CLOSED)
-            .detail("an account needs an invitation: ask the operator for one"),
-        AccountError::MalformedEmail => malformed("email", &InvalidEmail),
-        AccountError::SameEmail => malformed("email", &cause),
-        AccountError::UnacceptablePassword(rule) => malformed("password", &rule),
-        AccountError::InvalidClaim { field, rule } => malformed(field, &rule),
-        AccountError::WrongPassword => malformed("password", &cause),
-        AccountError::NoAuthenticator => {
-            Problem::new(problem::CONFLICT).detail("set up an authenticator first: the codes stand in for it")
+impl From<AccountError> for Problem {
+    fn from(cause: AccountError) -> Self {
+        let malformed = |field: &'static str, rule: &dyn std::fmt::Display| {
+            Self::new(problem::MALFORMED).field(field).detail(format!("`{field}` {rule}"))
+        };
+        match cause {
+            AccountError::RegistrationClosed => Self::new(REGISTRATION_CLOSED),
+            AccountError::MailUnavailable => Self::new(NO_MAIL).detail("an administrator can help"),
+            AccountError::InvitationRequired => Self::new(REGISTRATION_CLOSED)
+                .detail("an account needs an invitation: ask the operator for one"),
+            AccountError::MalformedEmail => malformed("email", &InvalidEmail),
+            AccountError::SameEmail => malformed("email", &cause),
+            AccountError::UnacceptablePassword(rule) => malformed("password", &rule),
+            AccountError::InvalidClaim { field, rule } => malformed(field, &rule),
+            AccountError::WrongPassword => malformed("password", &cause),
+            AccountError::NoAuthenticator => Self::new(problem::CONFLICT)
+                .detail("set up an authenticator first: the codes stand in for it"),
+            AccountError::Login(cause) => cause.into(),
+            AccountError::LinkForOtherAccount => Self::new(OTHER_ACCOUNT).detail(
+                "confirm a change of address by `/api/account/email/confirm`, with a token of its account",
+            ),
+            AccountError::EmailInUse => Self::new(problem::CONFLICT).detail("another account uses the email"),
+            AccountError::InvalidLink => Self::new(LINK_OVER).detail("ask for a new one"),
+            AccountError::RateLimited { retry_after } => {
+                Self::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)
+            }
+            AccountError::MailQuotaExhausted { retry_after } => Self::new(MAILS_EXHAUSTED)
+                .detail("nobody can register until then: as many mails were sent as may be")
+                .retry_after(retry_after),
+            AccountError::TooManyChanges { retry_after } => Self::new(problem::TOO_MANY_REQUESTS)
+                .detail("the account was changed too often")
+                .retry_after(retry_after),
+            AccountError::HasherBusy(cause) => Self::unavailable(&cause, RETRY_DELAY),
+            AccountError::SessionEnded(cause) => cause.into(),
+            AccountError::Database(cause) => cause.into(),
+            AccountError::Hash(_) | AccountError::Crypto(_) => Self::internal(&cause),
         }
-        AccountError::Login(cause) => login_problem(cause),
-        AccountError::LinkForOtherAccount => Problem::new(OTHER_ACCOUNT).detail(
-            "confirm a change of address by `/api/account/email/confirm`, with a token of its account",
-        ),
-        AccountError::EmailInUse => Problem::new(problem::CONFLICT).detail("another account uses the email"),
-        AccountError::InvalidLink => Problem::new(LINK_OVER).detail("ask for a new one"),
-        AccountError::RateLimited { retry_after } => {
-            Problem::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)
-        }
-        AccountError::MailQuotaExhausted { retry_after } => Problem::new(MAILS_EXHAUSTED)
-            .detail("nobody can register until then: as many mails were sent as may be")
-            .retry_after(retry_after),
-        AccountError::TooManyChanges { retry_after } => Problem::new(problem::TOO_MANY_REQUESTS)
-            .detail("the account was changed too often")
-            .retry_after(retry_after),
-        AccountError::HasherBusy(cause) => Problem::unavailable(&cause, RETRY_DELAY),
-        AccountError::SessionEnded(cause) => session_ended_problem(cause),
-        AccountError::Database(cause) => cause.into(),
-        AccountError::Hash(_) | AccountError::Crypto(_) => Problem::internal(&cause),
     }
 }
 
 pub(super) fn malformed_email() -> Problem {
-    account_problem(AccountError::MalformedEmail)
+    AccountError::MalformedEmail.into()
 }
 
 pub(super) fn mfa_required(methods: Vec<String>, attempt: String) -> Problem {
@@ -160,15 +170,19 @@ pub(super) fn account_closed(deletion_at: Timestamp, issuer: &str) -> Problem {
         .with("restore_uri", format!("{issuer}/account/restore"))
 }
 
-pub(super) fn client_problem(refusal: &OAuthError) -> Problem {
-    let wait = refusal.retry_after().unwrap_or(RETRY_DELAY);
-    match refusal.status_code() {
-        StatusCode::BAD_REQUEST => {
-            Problem::new(problem::MALFORMED).detail("the client must authenticate in one way")
+impl From<ClientAuthenticationError> for Problem {
+    fn from(cause: ClientAuthenticationError) -> Self {
+        use ClientAuthenticationError as E;
+        match cause {
+            E::SeveralMethods | E::OtherClientId => {
+                Self::new(problem::MALFORMED).detail("the client must authenticate in one way")
+            }
+            E::Rejected { .. } => invalid_client(),
+            E::TooManyFailures { retry_after } => {
+                Self::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)
+            }
+            E::Database(cause) => cause.into(),
         }
-        StatusCode::TOO_MANY_REQUESTS => Problem::new(problem::TOO_MANY_REQUESTS).retry_after(wait),
-        status if status.is_server_error() => Problem::new(problem::UNAVAILABLE).retry_after(wait),
-        _ => invalid_client(),
     }
 }
 
@@ -188,10 +202,12 @@ pub(super) fn exactly_one_required(one: &'static str, other: &'static str) -> Pr
     Problem::new(problem::MALFORMED).field(one).detail(format!("give either `{one}` or `{other}`"))
 }
 
-pub(super) fn scope_problem(cause: &ScopeError) -> Problem {
-    tracing::info!(%cause, "scope refused");
-    let kind = if cause.concerns_resource() { INVALID_TARGET } else { INVALID_SCOPE };
-    Problem::new(kind).detail(cause.to_string())
+impl From<ScopeError> for Problem {
+    fn from(cause: ScopeError) -> Self {
+        tracing::info!(%cause, "scope refused");
+        let kind = if cause.concerns_resource() { INVALID_TARGET } else { INVALID_SCOPE };
+        Self::new(kind).detail(cause.to_string())
+    }
 }
 
 pub(super) fn invalid_grant() -> Problem {
@@ -201,7 +217,7 @@ pub(super) fn invalid_grant() -> Problem {
 pub(super) fn token_problem(client_id: &str, cause: TokenError) -> Problem {
     match cause {
         TokenError::Database(cause) => cause.into(),
-        TokenError::Scope(cause) => scope_problem(&cause),
+        TokenError::Scope(cause) => cause.into(),
         TokenError::TooManyRequests { retry_after } => {
             Problem::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)
         }
@@ -217,11 +233,13 @@ pub(super) fn token_problem(client_id: &str, cause: TokenError) -> Problem {
     }
 }
 
-pub(super) fn revocation_problem(cause: RevocationError) -> Problem {
-    match cause {
-        RevocationError::OtherClient => invalid_grant(),
-        RevocationError::KeysUnavailable => Problem::unavailable(&cause, RETRY_DELAY),
-        RevocationError::Database(cause) => cause.into(),
+impl From<RevocationError> for Problem {
+    fn from(cause: RevocationError) -> Self {
+        match cause {
+            RevocationError::OtherClient => invalid_grant(),
+            RevocationError::KeysUnavailable => Self::unavailable(&cause, RETRY_DELAY),
+            RevocationError::Database(cause) => cause.into(),
+        }
     }
 }
 
@@ -255,20 +273,64 @@ impl From<TokenRefused> for Problem {
                 Self::new(INSUFFICIENT_AUTHENTICATION).www_authenticate(challenge)
             }
             R::Ended => Self::new(INVALID_TOKEN).www_authenticate(challenge),
-            R::Login(cause) => login_problem(cause),
+            R::Login(cause) => cause.into(),
         }
     }
 }
 
 /// A grant or session that ended while the request was being looked at.
-pub(in crate::http) fn session_ended_problem(_: SessionEnded) -> Problem {
-    TokenRefused::Ended.into()
+impl From<SessionEnded> for Problem {
+    fn from(_: SessionEnded) -> Self {
+        TokenRefused::Ended.into()
+    }
 }
 
 /// Maps the causes for which an authorised write is not made.
-pub(in crate::http) fn write_problem(cause: WriteError) -> Problem {
-    match cause {
-        WriteError::SessionEnded(cause) => session_ended_problem(cause),
-        WriteError::Database(cause) => cause.into(),
+impl From<WriteError> for Problem {
+    fn from(cause: WriteError) -> Self {
+        match cause {
+            WriteError::SessionEnded(cause) => cause.into(),
+            WriteError::Database(cause) => cause.into(),
+        }
+    }
+}
+
+impl From<TotpError> for Problem {
+    fn from(cause: TotpError) -> Self {
+        match cause {
+            TotpError::AlreadyEnrolled => {
+                Self::new(problem::CONFLICT).detail("an authenticator is set up already")
+            }
+            TotpError::NotBegun => Self::new(NOT_BEGUN),
+            TotpError::WrongCode => Self::new(WRONG_CODE),
+            TotpError::Limited { retry_after } => {
+                Self::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)
+            }
+            TotpError::SessionEnded(cause) => cause.into(),
+            TotpError::Database(cause) | TotpError::Login(LoginError::Database(cause)) => cause.into(),
+            TotpError::Login(cause) => Self::internal(&cause),
+        }
+    }
+}
+
+impl From<PasskeyError> for Problem {
+    fn from(cause: PasskeyError) -> Self {
+        let detail = cause.to_string();
+        match cause {
+            PasskeyError::NotBegun => Self::new(NOT_BEGUN),
+            PasskeyError::RegistrationRejected(cause) => {
+                let cause = cause.map(|cause| cause.to_string());
+                tracing::info!(cause, "a passkey was not set up");
+                Self::new(PASSKEY_REFUSED)
+            }
+            PasskeyError::AlreadyRegistered | PasskeyError::TooMany => {
+                Self::new(problem::CONFLICT).detail(detail)
+            }
+            PasskeyError::UnknownPasskey => Self::new(problem::NOT_FOUND),
+            PasskeyError::InvalidName => {
+                Self::new(problem::MALFORMED).field("name").detail(format!("`name` {detail}"))
+            }
+            PasskeyError::Login(cause) => cause.into(),
+        }
     }
 }
