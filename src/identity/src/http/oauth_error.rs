@@ -27,7 +27,7 @@ use postern_service::{
 use postern_token_verifier::{Refusal, poem::BearerCause};
 use serde::{Serialize, ser::SerializeMap};
 
-use super::{oidc::client_authentication::ClientAuthenticationError, presented_token::TokenRefused};
+use super::{oidc::client_authentication::ClientAuthenticationError, presented_token::PresentedTokenError};
 use crate::{
     App,
     keys::SignError,
@@ -171,10 +171,10 @@ impl OAuthError {
     }
 }
 
-impl From<TokenRefused> for OAuthError {
-    fn from(cause: TokenRefused) -> Self {
+impl From<PresentedTokenError> for OAuthError {
+    fn from(cause: PresentedTokenError) -> Self {
         use AccessTokenError as E;
-        use TokenRefused as R;
+        use PresentedTokenError as R;
         let cause = match cause {
             R::Token(E::Database(cause)) => return cause.into(),
             cause => cause,
@@ -199,7 +199,7 @@ impl From<TokenRefused> for OAuthError {
             R::InsufficientAuthentication(_) => {
                 ("a newer or stronger sign-in is needed", StatusCode::UNAUTHORIZED)
             }
-            R::Token(_) | R::Ended => ("the access token has ended", StatusCode::UNAUTHORIZED),
+            R::Token(_) | R::AuthorityEnded => ("the access token has ended", StatusCode::UNAUTHORIZED),
         };
         if status != StatusCode::BAD_REQUEST {
             tracing::info!(%cause, "access token refused");

@@ -12,7 +12,7 @@ use postern_service::{
 };
 use postern_token_verifier::{Refusal, poem::BearerCause};
 
-use super::{oidc::client_authentication::ClientAuthenticationError, presented_token::TokenRefused};
+use super::{oidc::client_authentication::ClientAuthenticationError, presented_token::PresentedTokenError};
 use crate::{
     accounts::AccountError,
     keys::SignError,
@@ -244,10 +244,10 @@ impl From<RevocationError> for Problem {
 }
 
 /// Maps the causes for which a request is refused because of its access token.
-impl From<TokenRefused> for Problem {
-    fn from(cause: TokenRefused) -> Self {
+impl From<PresentedTokenError> for Problem {
+    fn from(cause: PresentedTokenError) -> Self {
         use AccessTokenError as E;
-        use TokenRefused as R;
+        use PresentedTokenError as R;
         let challenge = cause.challenge(None);
         let refused = |kind| {
             tracing::info!(%cause, "access token refused");
@@ -272,7 +272,7 @@ impl From<TokenRefused> for Problem {
             R::InsufficientAuthentication(_) => {
                 Self::new(INSUFFICIENT_AUTHENTICATION).www_authenticate(challenge)
             }
-            R::Ended => Self::new(INVALID_TOKEN).www_authenticate(challenge),
+            R::AuthorityEnded => Self::new(INVALID_TOKEN).www_authenticate(challenge),
             R::Login(cause) => cause.into(),
         }
     }
@@ -281,7 +281,7 @@ impl From<TokenRefused> for Problem {
 /// A grant or session that ended while the request was being looked at.
 impl From<SessionEnded> for Problem {
     fn from(_: SessionEnded) -> Self {
-        TokenRefused::Ended.into()
+        PresentedTokenError::AuthorityEnded.into()
     }
 }
 
