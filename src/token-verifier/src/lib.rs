@@ -29,6 +29,6 @@ pub use self::claims::{ClaimError, Claims};
 pub use self::key::{Algorithm, Key, KeySet, KeySetError};
 pub use self::keys::{KeySource, LocalKeys, RemoteKeys, RemoteKeysError, RemoteKeysSettings, Statistics};
 pub use self::policy::{Audience, MAX_LEEWAY, Now, Policy, PolicyError};
-pub use self::presented::{PresentedToken, TokenType};
+pub use self::presented::{PresentedToken, TokenScheme};
 pub use self::refusal::Refusal;
 pub use self::verifier::Verifier;

@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-/// The type of an access token (RFC 6749 section 7.1). It is also the name of the HTTP authentication scheme
-/// by which a request presents such a token.
+/// The HTTP authentication scheme by which a request presents an access token. Its name is also the
+/// `token_type` of such a token (RFC 6749 section 7.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum TokenType {
+pub enum TokenScheme {
     /// Whoever has the token may use it (RFC 6750).
     Bearer,
 }
 
-impl TokenType {
-    /// The value of `token_type`, and the scheme of `Authorization` and `WWW-Authenticate`.
+impl TokenScheme {
+    /// The value of `token_type`, and the name of the scheme of `Authorization` and `WWW-Authenticate`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Bearer => "Bearer",
@@ -28,7 +28,7 @@ impl TokenType {
 #[non_exhaustive]
 pub struct PresentedToken<'request> {
     /// The scheme of the `Authorization` header.
-    pub scheme: TokenType,
+    pub scheme: TokenScheme,
     /// The token, without the scheme.
     pub token: &'request str,
     /// The method of the request, such as `GET`.
@@ -40,7 +40,7 @@ pub struct PresentedToken<'request> {
 impl<'request> PresentedToken<'request> {
     /// A bearer token of the request `method uri`, from whatever place of it.
     pub const fn bearer(token: &'request str, method: &'request str, uri: &'request str) -> Self {
-        Self { scheme: TokenType::Bearer, token, method, uri }
+        Self { scheme: TokenScheme::Bearer, token, method, uri }
     }
 }
 

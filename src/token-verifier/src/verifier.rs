@@ -13,7 +13,7 @@ use crate::jws::{Compact, Header, MAX_LENGTH, VerifiedJws};
 use crate::key::KeySet;
 use crate::keys::KeySource;
 use crate::policy::{Audience, Policy, PolicyError};
-use crate::presented::{PresentedToken, TokenType};
+use crate::presented::{PresentedToken, TokenScheme};
 use crate::refusal::Refusal;
 
 /// Verifies access tokens by one [`Policy`] with the keys of one [`KeySource`]. Cheap to clone; clones share
@@ -58,7 +58,7 @@ impl Verifier {
         presented: &PresentedToken<'_>,
     ) -> Result<Arc<AccessToken>, Refusal> {
         match presented.scheme {
-            TokenType::Bearer => self.verify(presented.token).await,
+            TokenScheme::Bearer => self.verify(presented.token).await,
         }
     }
 

@@ -9,16 +9,18 @@ pub mod auth;
 mod claims;
 mod client_ip;
 pub mod cors;
-pub mod error;
 pub mod no_store_json;
+pub mod oauth_error;
 pub mod oauth_form;
 pub mod oidc;
 pub mod pages;
 pub mod presented_token;
+mod problem;
 pub mod rate_limit_headers;
 mod request_context;
 pub mod security;
 pub mod serve;
+mod token_response;
 
 use std::sync::Arc;
 
@@ -79,7 +81,7 @@ fn account_apis(app: &App) -> impl OpenApi + use<> {
 /// Every path of the provider. [`serve::endpoint`] adds what all responses have in common.
 fn routes(app: &App) -> BoxEndpoint<'static, Response> {
     let documented = OpenApiService::new(apis(app), "Postern", env!("CARGO_PKG_VERSION"));
-    let documented = error::with_error_pages(app, documented.boxed());
+    let documented = oauth_error::with_error_pages(app, documented.boxed());
     let documented = cors::ProtocolCors::new(app, documented.boxed()).boxed();
     // Cookies outside: the origins' layer turns problems into answers, which may clear one.
     let documented = auth::cors::FirstPartyCors::new(app, documented).with(CookieJarManager::new());

@@ -14,7 +14,7 @@ use postern_service::{body::BodyError, form};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::error::OAuthError;
+use super::oauth_error::OAuthError;
 
 /// The parameters of an endpoint: strings that may be missing, and lists of those that may repeat.
 pub trait OAuthFormParameters: Type + DeserializeOwned + Send {

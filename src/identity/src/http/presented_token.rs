@@ -44,7 +44,7 @@ impl Scope for AccountScope {
 
 /// Why a request is refused because of its access token, or because it has none.
 #[derive(Debug, thiserror::Error)]
-pub enum TokenRefused {
+pub enum PresentedTokenError {
     /// There is no token, or it is not presented in one right way.
     #[error(transparent)]
     Presentation(#[from] BearerCause),
@@ -64,19 +64,19 @@ pub enum TokenRefused {
     InsufficientAuthentication(AuthenticationRequirement),
     /// The grant or session of the token ended while the request was being handled.
     #[error("the grant or session of the token has ended")]
-    Ended,
+    AuthorityEnded,
     /// Which sign-in is needed could not be found out.
     #[error(transparent)]
     Login(#[from] LoginError),
 }
 
-impl TokenRefused {
+impl PresentedTokenError {
     /// The error code (RFC 6750 section 3.1, RFC 9470 section 3). None for a request without credentials,
     /// which is no error yet, and where other credentials do not help.
     pub fn error_code(&self) -> Option<&'static str> {
         match self {
             Self::Presentation(BearerCause::InvalidRequest(_)) => Some("invalid_request"),
-            Self::Ended
+            Self::AuthorityEnded
             | Self::Token(
                 AccessTokenError::InvalidToken(_)
                 | AccessTokenError::GrantEnded { .. }
@@ -168,14 +168,14 @@ impl AcceptedTokens for FirstPartyClient {
 
 /// How recent the sign-in of a token must be.
 pub trait Freshness: 'static {
-    fn check(app: &App, token: &UserToken) -> impl Future<Output = Result<(), TokenRefused>> + Send;
+    fn check(app: &App, token: &UserToken) -> impl Future<Output = Result<(), PresentedTokenError>> + Send;
 }
 
 /// Any sign-in is recent enough.
 pub enum AnyAuthentication {}
 
 impl Freshness for AnyAuthentication {
-    async fn check(_: &App, _: &UserToken) -> Result<(), TokenRefused> {
+    async fn check(_: &App, _: &UserToken) -> Result<(), PresentedTokenError> {
         Ok(())
     }
 }
@@ -185,7 +185,7 @@ impl Freshness for AnyAuthentication {
 pub enum RecentAuthentication {}
 
 impl Freshness for RecentAuthentication {
-    async fn check(app: &App, token: &UserToken) -> Result<(), TokenRefused> {
+    async fn check(app: &App, token: &UserToken) -> Result<(), PresentedTokenError> {
         let second_factor = second_factor::has_second_factor(app, &token.user).await?;
         let requirement = second_factor::credential_change_requirement(second_factor);
         let acr = token.token.acr.as_deref().and_then(|word| word.parse().ok()).unwrap_or(Acr::Aal1);
@@ -193,7 +193,7 @@ impl Freshness for RecentAuthentication {
         if requirement.met_by(acr, auth_time, app.clock.now()) {
             return Ok(());
         }
-        Err(TokenRefused::InsufficientAuthentication(requirement))
+        Err(PresentedTokenError::InsufficientAuthentication(requirement))
     }
 }
 
@@ -204,7 +204,7 @@ pub struct UserTokens<T, E, F = AnyAuthentication>(PhantomData<(T, E, F)>);
 impl<T, E, F> Authenticator for UserTokens<T, E, F>
 where
     T: AcceptedTokens,
-    E: From<TokenRefused> + Into<poem::Error> + Send + 'static,
+    E: From<PresentedTokenError> + Into<poem::Error> + Send + 'static,
     F: Freshness,
 {
     type State = App;
@@ -219,7 +219,7 @@ where
     }
 
     async fn authenticate(app: &App, presented: &PresentedToken<'_>) -> Result<UserToken, E> {
-        T::verify(app, presented).await.map_err(|cause| TokenRefused::from(cause).into())
+        T::verify(app, presented).await.map_err(|cause| PresentedTokenError::from(cause).into())
     }
 
     async fn require_more(app: &App, accepted: &UserToken) -> Result<(), E> {
@@ -227,13 +227,13 @@ where
     }
 
     fn refuse(_: &App, cause: BearerCause) -> E {
-        TokenRefused::from(cause).into()
+        PresentedTokenError::from(cause).into()
     }
 
     fn refuse_scope(app: &App, accepted: &UserToken, scope: &'static str) -> E {
         let (client_id, found) = (accepted.token.client_id.clone(), accepted.token.scope.clone());
         let advice = T::missing_scope_advice(app, accepted, scope);
-        TokenRefused::InsufficientScope { client_id, scope, found, advice }.into()
+        PresentedTokenError::InsufficientScope { client_id, scope, found, advice }.into()
     }
 }
 

@@ -9,7 +9,7 @@ use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use postern_service::clock::Timestamp;
-use postern_token_verifier::Algorithm;
+use postern_token_verifier::{Algorithm, TokenScheme};
 use secrecy::SecretString;
 use serde::Serialize;
 use uuid::Uuid;
@@ -59,8 +59,9 @@ impl<'a> From<&'a Grant> for GrantClaims<'a> {
 /// A successful token response (RFC 6749 section 5.1).
 #[derive(Clone)]
 pub struct TokenResponse {
-    /// Of type `Bearer`.
     pub access_token: String,
+    /// How the client presents the access token.
+    pub token_type: TokenScheme,
     /// In seconds.
     pub expires_in: u64,
     pub scope: String,
@@ -128,6 +129,7 @@ pub(super) async fn sign_tokens(app: &App, request: IssueRequest<'_>) -> Result<
     };
     Ok(TokenResponse {
         access_token,
+        token_type: TokenScheme::Bearer,
         expires_in: lifetime,
         scope,
         id_token,

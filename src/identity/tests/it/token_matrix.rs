@@ -374,6 +374,45 @@ async fn every_kind_of_token_opens_what_the_table_says_and_nothing_else() {
     assert_eq!(cells, TABLE.len() * (operations.len() + 6));
 }
 
+#[tokio::test]
+async fn what_changes_how_one_signs_in_needs_a_recent_sign_in_and_nothing_else_does() {
+    let matrix = Matrix::new().await;
+    let user = matrix.user().await;
+    let grant = matrix.grant("own", "openid account", &user).await;
+    matrix.seeds.app.clock.advance(std::time::Duration::from_secs(16 * 60));
+    let text = matrix.redeem("own", &grant).await["access_token"].as_str().unwrap().to_owned();
+    let token = Token { text, client_id: "own", grant_id: grant.id };
+    let mut refused = Vec::new();
+    for operation in Operation::all().iter().filter(|operation| operation.needs() == Needs::Account) {
+        let answer = operation.call(&matrix.seeds.app, &token).await;
+        let challenge = answer.header("www-authenticate");
+        if challenge.contains("insufficient_user_authentication") {
+            assert_eq!(answer.status, 401, "{}", answer.body);
+            assert!(challenge.contains("max_age=\"900\""), "{challenge}");
+            refused.push(format!("{} {}", operation.method, operation.path));
+        } else {
+            assert_ne!(answer.status, 401, "{} {}: {}", operation.method, operation.path, answer.body);
+        }
+    }
+    refused.sort();
+    let passkey = format!("DELETE /api/account/passkeys/{}", Uuid::nil());
+    let expected = [
+        "DELETE /api/account",
+        &passkey,
+        "DELETE /api/account/totp",
+        "GET /api/account/export",
+        "POST /api/account/email",
+        "POST /api/account/email/confirm",
+        "POST /api/account/passkeys",
+        "POST /api/account/passkeys/confirm",
+        "POST /api/account/recovery-codes",
+        "POST /api/account/totp",
+        "POST /api/account/totp/confirm",
+        "PUT /api/account/password",
+    ];
+    assert_eq!(refused, expected);
+}
+
 #[test]
 fn every_parameter_that_takes_a_token_is_known() {
     // Those in the table above; the others are refresh tokens and mailed links, which are looked up by their hash.

@@ -10,7 +10,7 @@ use ::poem::http::header::AUTHORIZATION;
 use super::{BearerCause, BearerError};
 use crate::access_token::AccessToken;
 use crate::policy::Audience;
-use crate::presented::{PresentedToken, TokenType};
+use crate::presented::{PresentedToken, TokenScheme};
 use crate::verifier::Verifier;
 
 /// Judges the access tokens of a service's requests.
@@ -99,7 +99,7 @@ pub fn token_in_header(request: &Request) -> Result<PresentedToken<'_>, BearerCa
         value.to_str().map_err(|_| BearerCause::InvalidRequest("the Authorization header is not ASCII"))?;
     let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
     // RFC 6750 section 3.1: an unsupported scheme is no authentication information.
-    if !scheme.eq_ignore_ascii_case(TokenType::Bearer.name()) {
+    if !scheme.eq_ignore_ascii_case(TokenScheme::Bearer.name()) {
         return Err(BearerCause::NoCredentials);
     }
     // Only spaces may follow the scheme. An empty or malformed rest is refused as an invalid token.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use ::poem::http::HeaderValue;
 
-use crate::presented::TokenType;
+use crate::presented::TokenScheme;
 
 /// Says with which access token a request would be accepted.
 ///
@@ -24,7 +24,7 @@ pub struct Challenge(String);
 impl Challenge {
     /// A challenge without an error, for a request without credentials (RFC 6750 section 3.1).
     pub fn new(realm: &str) -> Self {
-        Self(format!("{} realm=\"{}\"", TokenType::Bearer.name(), quotable(realm)))
+        Self(format!("{} realm=\"{}\"", TokenScheme::Bearer.name(), quotable(realm)))
     }
 
     /// The error code (RFC 6750 section 3.1, RFC 9470 section 3).
@@ -65,7 +65,7 @@ impl Challenge {
 
     /// The value of `WWW-Authenticate`.
     pub fn header_value(&self) -> HeaderValue {
-        HeaderValue::try_from(self.0.as_str()).unwrap_or(HeaderValue::from_static(TokenType::Bearer.name()))
+        HeaderValue::try_from(self.0.as_str()).unwrap_or(HeaderValue::from_static(TokenScheme::Bearer.name()))
     }
 }
 

@@ -8,7 +8,7 @@ use postern_service::problem::{NOT_FOUND, Problem, Problems};
 use crate::{
     App,
     accounts::applications,
-    http::{auth::write_problem, no_store_json::NoStoreJson, presented_token::AccountToken, request_context},
+    http::{no_store_json::NoStoreJson, presented_token::AccountToken, request_context},
 };
 
 pub struct ApplicationsApi {
@@ -66,12 +66,12 @@ impl Example for Applications {
 /// It was shown out.
 #[derive(Object)]
 #[oai(example, read_only_all)]
-struct Removed {
+struct RemovedApplication {
     /// Always true.
     removed: bool,
 }
 
-impl Example for Removed {
+impl Example for RemovedApplication {
     fn example() -> Self {
         Self { removed: true }
     }
@@ -102,18 +102,17 @@ impl ApplicationsApi {
         request: &Request,
         token: AccountToken,
         client_id: Path<String>,
-    ) -> Result<NoStoreJson<Removed>, Problems<401, 403, 404, 503>> {
+    ) -> Result<NoStoreJson<RemovedApplication>, Problems<401, 403, 404, 503>> {
         if !applications::remove(
             &self.app,
             token.principal(),
             &client_id.0,
             &request_context(&self.app, request),
         )
-        .await
-        .map_err(write_problem)?
+        .await?
         {
             return Err(Problem::new(NOT_FOUND).into());
         }
-        Ok(NoStoreJson(Removed { removed: true }))
+        Ok(NoStoreJson(RemovedApplication { removed: true }))
     }
 }

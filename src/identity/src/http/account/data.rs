@@ -15,7 +15,6 @@ use crate::{
     App,
     accounts::{deletion, export},
     http::{
-        auth::account_problem,
         no_store_json::NoStoreJson,
         presented_token::{AccountToken, RecentAuthentication},
         request_context,
@@ -79,9 +78,8 @@ impl DataApi {
         token: AccountToken<RecentAuthentication>,
     ) -> Result<ExportResponse, Problems<401, 403, 429, 503>> {
         count_change(&self.app, &token).await?;
-        let document = export::document(&self.app, token.principal(), &request_context(&self.app, request))
-            .await
-            .map_err(account_problem)?;
+        let document =
+            export::document(&self.app, token.principal(), &request_context(&self.app, request)).await?;
         Ok(ExportResponse::Document(Payload(Any(document)), ATTACHMENT.to_owned(), "no-store".to_owned()))
     }
 
@@ -97,8 +95,7 @@ impl DataApi {
         token: AccountToken<RecentAuthentication>,
     ) -> Result<NoStoreJson<AccountClosed>, Problems<401, 403, 503>> {
         let context = request_context(&self.app, request);
-        let deletion_at =
-            deletion::close(&self.app, token.principal(), &context).await.map_err(account_problem)?;
+        let deletion_at = deletion::close(&self.app, token.principal(), &context).await?;
         Ok(NoStoreJson(AccountClosed { closed: true, deletion_at: deletion_at.rfc3339() }))
     }
 }

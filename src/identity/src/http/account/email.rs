@@ -10,7 +10,7 @@ use crate::{
     App,
     accounts::email_change,
     http::{
-        auth::{Sent, account_problem},
+        auth::SentMail,
         no_store_json::NoStoreJson,
         presented_token::{AccountToken, RecentAuthentication},
         request_context,
@@ -60,12 +60,12 @@ impl Example for ConfirmRequest {
 /// The address has changed.
 #[derive(Object)]
 #[oai(example, read_only_all)]
-struct Confirmed {
+struct ConfirmedEmail {
     /// The address of the account from now on.
     email: String,
 }
 
-impl Example for Confirmed {
+impl Example for ConfirmedEmail {
     fn example() -> Self {
         Self { email: "alice@new.example.test".to_owned() }
     }
@@ -85,13 +85,11 @@ impl EmailApi {
         request: &Request,
         token: AccountToken<RecentAuthentication>,
         body: Json<EmailRequest>,
-    ) -> Result<NoStoreJson<Sent>, Problems<400, 401, 403, 429, 503>> {
+    ) -> Result<NoStoreJson<SentMail>, Problems<400, 401, 403, 429, 503>> {
         count_change(&self.app, &token).await?;
         let context = request_context(&self.app, request);
-        email_change::request(&self.app, token.principal(), &body.0.email, &context)
-            .await
-            .map_err(account_problem)?;
-        Ok(NoStoreJson(Sent { sent: true }))
+        email_change::request(&self.app, token.principal(), &body.0.email, &context).await?;
+        Ok(NoStoreJson(SentMail { sent: true }))
     }
 
     /// Confirm the new address
@@ -105,7 +103,7 @@ impl EmailApi {
         request: &Request,
         token: AccountToken<RecentAuthentication>,
         body: Json<ConfirmRequest>,
-    ) -> Result<NoStoreJson<Confirmed>, Problems<400, 401, 403, 429, 503>> {
+    ) -> Result<NoStoreJson<ConfirmedEmail>, Problems<400, 401, 403, 429, 503>> {
         count_change(&self.app, &token).await?;
         let email = email_change::confirm(
             &self.app,
@@ -113,8 +111,7 @@ impl EmailApi {
             &body.0.token,
             &request_context(&self.app, request),
         )
-        .await
-        .map_err(account_problem)?;
-        Ok(NoStoreJson(Confirmed { email }))
+        .await?;
+        Ok(NoStoreJson(ConfirmedEmail { email }))
     }
 }

@@ -19,7 +19,6 @@ pub mod totp;
 
 use postern_service::problem::Problem;
 
-use super::auth::account_problem;
 use crate::{
     App, accounts::change_limit, core::RequestContext, login::credential_change::CredentialChange,
     tokens::access_token::UserToken,
@@ -39,5 +38,5 @@ fn credential_change<'a>(
 /// Counts the change against the account's limit. Call it after authorization, so that nobody else can use
 /// the limit up.
 async fn count_change(app: &App, token: &UserToken) -> Result<(), Problem> {
-    change_limit::count_change(app, &token.user).await.map_err(account_problem)
+    Ok(change_limit::count_change(app, &token.user).await?)
 }

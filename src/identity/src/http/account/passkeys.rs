@@ -1,7 +1,7 @@
 //! Answers `/api/account/passkeys`: enrolment, names and removal of passkeys. Leaves WebAuthn to
 //! `login::passkey`.
 
-use poem::{Request, http::StatusCode};
+use poem::Request;
 use poem_openapi::{
     Object, OpenApi,
     param::{Path, Query},
@@ -10,7 +10,7 @@ use poem_openapi::{
 use postern_service::{
     body::Json,
     clock::Timestamp,
-    problem::{self, CONFLICT, NOT_FOUND, Problem, ProblemKind, Problems},
+    problem::{Problem, Problems},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -19,18 +19,12 @@ use super::{count_change, credential_change};
 use crate::{
     App,
     http::{
-        auth::login_problem,
         no_store_json::NoStoreJson,
         presented_token::{AccountToken, RecentAuthentication},
         request_context,
     },
-    login::passkey::enrolment::{self, PasskeyError, PasskeyRow},
+    login::passkey::enrolment::{self, PasskeyRow},
 };
-
-const REFUSED: ProblemKind =
-    ProblemKind::new("passkey_refused", StatusCode::FORBIDDEN, "The passkey was not accepted");
-const NOT_BEGUN: ProblemKind =
-    ProblemKind::new("enrolment_not_begun", StatusCode::CONFLICT, "No enrolment was begun");
 
 pub struct PasskeysApi {
     app: App,
@@ -166,9 +160,8 @@ impl PasskeysApi {
         token: AccountToken<RecentAuthentication>,
     ) -> Result<NoStoreJson<PasskeyOptions>, Problems<401, 403, 404, 409, 429, 503>> {
         count_change(&self.app, &token).await?;
-        let options = enrolment::begin(&self.app, token.principal(), &request_context(&self.app, request))
-            .await
-            .map_err(passkey_problem)?;
+        let options =
+            enrolment::begin(&self.app, token.principal(), &request_context(&self.app, request)).await?;
         Ok(NoStoreJson(PasskeyOptions { public_key: Some(Any(options)) }))
     }
 
@@ -191,7 +184,7 @@ impl PasskeysApi {
         enrolment::complete(&self.app, change, &credential, &name)
             .await
             .map(|row| NoStoreJson(row.into()))
-            .map_err(|cause| passkey_problem(cause).into())
+            .map_err(Into::into)
     }
 
     /// Give one another name
@@ -211,8 +204,7 @@ impl PasskeysApi {
             &body.0.name,
             &request_context(&self.app, request),
         )
-        .await
-        .map_err(passkey_problem)?;
+        .await?;
         Ok(NoStoreJson(self.list_of_user(&token.user).await?))
     }
 
@@ -231,7 +223,7 @@ impl PasskeysApi {
     ) -> Result<NoStoreJson<OwnPasskeys>, Problems<400, 401, 403, 404, 503>> {
         let context = request_context(&self.app, request);
         let change = credential_change(&token, end_other_sessions.0, &context);
-        enrolment::remove(&self.app, change, id.0).await.map_err(passkey_problem)?;
+        enrolment::remove(&self.app, change, id.0).await?;
         Ok(NoStoreJson(self.list_of_user(&token.user).await?))
     }
 }
@@ -240,23 +232,5 @@ impl PasskeysApi {
     async fn list_of_user(&self, user: &crate::users::User) -> Result<OwnPasskeys, Problem> {
         let rows = enrolment::list(&self.app, user).await?;
         Ok(OwnPasskeys { passkeys: rows.into_iter().map(OwnPasskey::from).collect() })
-    }
-}
-
-fn passkey_problem(cause: PasskeyError) -> Problem {
-    let detail = cause.to_string();
-    match cause {
-        PasskeyError::NotBegun => Problem::new(NOT_BEGUN),
-        PasskeyError::RegistrationRejected(cause) => {
-            let cause = cause.map(|cause| cause.to_string());
-            tracing::info!(cause, "a passkey was not set up");
-            Problem::new(REFUSED)
-        }
-        PasskeyError::AlreadyRegistered | PasskeyError::TooMany => Problem::new(CONFLICT).detail(detail),
-        PasskeyError::UnknownPasskey => Problem::new(NOT_FOUND),
-        PasskeyError::InvalidName => {
-            Problem::new(problem::MALFORMED).field("name").detail(format!("`name` {detail}"))
-        }
-        PasskeyError::Login(cause) => login_problem(cause),
     }
 }

@@ -10,7 +10,6 @@ use crate::{
     App,
     accounts::password,
     http::{
-        auth::account_problem,
         no_store_json::NoStoreJson,
         presented_token::{AccountToken, RecentAuthentication},
         request_context,
@@ -75,7 +74,7 @@ impl PasswordApi {
         let PasswordRequest { password, end_other_sessions } = body.0;
         let context = request_context(&self.app, request);
         let change = credential_change(&token, end_other_sessions, &context);
-        password::change(&self.app, change, &password).await.map_err(account_problem)?;
+        password::change(&self.app, change, &password).await?;
         Ok(NoStoreJson(PasswordSet { changed: true }))
     }
 }

@@ -11,7 +11,6 @@ use crate::{
     accounts::profile,
     claims::{self, ClaimReader},
     http::{
-        auth::account_problem,
         claims::{Claims, ProfileRequest},
         no_store_json::NoStoreJson,
         presented_token::AccountToken,
@@ -53,8 +52,7 @@ impl ProfileApi {
         count_change(&self.app, &token).await?;
         let changed =
             profile::change(&self.app, token.principal(), body.0.0, &request_context(&self.app, request))
-                .await
-                .map_err(account_problem)?;
+                .await?;
         Ok(NoStoreJson(Claims(claims::released(&changed, ClaimReader::User)?)))
     }
 }

@@ -9,7 +9,6 @@ use crate::{
     App,
     accounts::recovery_codes,
     http::{
-        auth::account_problem,
         no_store_json::NoStoreJson,
         presented_token::{AccountToken, RecentAuthentication},
         request_context,
@@ -79,7 +78,7 @@ impl RecoveryCodesApi {
         count_change(&self.app, &token).await?;
         let context = request_context(&self.app, request);
         let change = credential_change(&token, end_other_sessions.0, &context);
-        let codes = recovery_codes::replace_set(&self.app, change).await.map_err(account_problem)?;
+        let codes = recovery_codes::replace_set(&self.app, change).await?;
         Ok(NoStoreJson(NewCodes { codes }))
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     App,
-    http::{auth::write_problem, no_store_json::NoStoreJson, presented_token::AccountToken, request_context},
+    http::{no_store_json::NoStoreJson, presented_token::AccountToken, request_context},
     sessions::{self, Session},
 };
 
@@ -100,12 +100,12 @@ impl Example for OwnSessions {
 /// How many sessions were ended.
 #[derive(Object)]
 #[oai(example, read_only_all)]
-struct Ended {
+struct EndedSessions {
     /// The count.
     ended: usize,
 }
 
-impl Example for Ended {
+impl Example for EndedSessions {
     fn example() -> Self {
         Self { ended: 1 }
     }
@@ -128,11 +128,10 @@ impl SessionsApi {
         &self,
         request: &Request,
         token: AccountToken,
-    ) -> Result<NoStoreJson<Ended>, Problems<401, 403, 503>> {
-        let ended = sessions::end_others(&self.app, token.principal(), &request_context(&self.app, request))
-            .await
-            .map_err(write_problem)?;
-        Ok(NoStoreJson(Ended { ended }))
+    ) -> Result<NoStoreJson<EndedSessions>, Problems<401, 403, 503>> {
+        let ended =
+            sessions::end_others(&self.app, token.principal(), &request_context(&self.app, request)).await?;
+        Ok(NoStoreJson(EndedSessions { ended }))
     }
 
     /// End a session
@@ -144,13 +143,13 @@ impl SessionsApi {
         request: &Request,
         token: AccountToken,
         sid: Path<Uuid>,
-    ) -> Result<NoStoreJson<Ended>, Problems<400, 401, 403, 404, 503>> {
+    ) -> Result<NoStoreJson<EndedSessions>, Problems<400, 401, 403, 404, 503>> {
         let ended =
             sessions::end_own(&self.app, token.principal(), sid.0, &request_context(&self.app, request))
                 .await;
-        if !ended.map_err(write_problem)? {
+        if !ended? {
             return Err(Problem::new(NOT_FOUND).into());
         }
-        Ok(NoStoreJson(Ended { ended: 1 }))
+        Ok(NoStoreJson(EndedSessions { ended: 1 }))
     }
 }

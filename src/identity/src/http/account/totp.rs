@@ -2,34 +2,25 @@
 //! the rules to `login::totp`.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use poem::{Request, http::StatusCode};
+use poem::Request;
 use poem_openapi::{Object, OpenApi, param::Query, types::Example};
 use postern_service::{
     body::Json,
     clock::Timestamp,
-    problem::{CONFLICT, Problem, ProblemKind, Problems, TOO_MANY_REQUESTS},
+    problem::{Problem, Problems},
 };
 
 use crate::{
     App,
     http::{
         account::{count_change, credential_change},
-        auth::session_ended_problem,
         no_store_json::NoStoreJson,
         presented_token::{AccountToken, RecentAuthentication},
         request_context,
     },
-    login::{
-        LoginError,
-        totp::{self, Enrolment, TotpError},
-    },
+    login::totp::{self, Enrolment},
     tokens::access_token::UserToken,
 };
-
-const WRONG_CODE: ProblemKind =
-    ProblemKind::new("wrong_code", StatusCode::FORBIDDEN, "The code was not accepted");
-const NOT_BEGUN: ProblemKind =
-    ProblemKind::new("enrolment_not_begun", StatusCode::CONFLICT, "No enrolment was begun");
 
 pub struct TotpApi {
     app: App,
@@ -123,9 +114,7 @@ impl TotpApi {
     ) -> Result<NoStoreJson<TotpEnrolment>, Problems<401, 403, 409, 429, 503>> {
         count_change(&self.app, &token).await?;
         let enrolment =
-            totp::begin_enrolment(&self.app, token.principal(), &request_context(&self.app, request))
-                .await
-                .map_err(totp_problem)?;
+            totp::begin_enrolment(&self.app, token.principal(), &request_context(&self.app, request)).await?;
         Ok(NoStoreJson(enrolment.into()))
     }
 
@@ -143,7 +132,7 @@ impl TotpApi {
         let TotpConfirmation { code, end_other_sessions } = body.0;
         let context = request_context(&self.app, request);
         let change = credential_change(&token, end_other_sessions, &context);
-        totp::confirm(&self.app, change, &code).await.map_err(totp_problem)?;
+        totp::confirm(&self.app, change, &code).await?;
         Ok(NoStoreJson(self.status_of(&token).await?))
     }
 
@@ -161,7 +150,7 @@ impl TotpApi {
     ) -> Result<NoStoreJson<TotpStatus>, Problems<400, 401, 403, 503>> {
         let context = request_context(&self.app, request);
         let change = credential_change(&token, end_other_sessions.0, &context);
-        totp::remove(&self.app, change).await.map_err(totp_problem)?;
+        totp::remove(&self.app, change).await?;
         Ok(NoStoreJson(self.status_of(&token).await?))
     }
 }
@@ -170,17 +159,5 @@ impl TotpApi {
     async fn status_of(&self, token: &UserToken) -> Result<TotpStatus, Problem> {
         let since = totp::status(&self.app, &token.user).await?;
         Ok(TotpStatus { enrolled: since.is_some(), enrolled_at: since.map(Timestamp::rfc3339) })
-    }
-}
-
-fn totp_problem(cause: TotpError) -> Problem {
-    match cause {
-        TotpError::AlreadyEnrolled => Problem::new(CONFLICT).detail("an authenticator is set up already"),
-        TotpError::NotBegun => Problem::new(NOT_BEGUN),
-        TotpError::WrongCode => Problem::new(WRONG_CODE),
-        TotpError::Limited { retry_after } => Problem::new(TOO_MANY_REQUESTS).retry_after(retry_after),
-        TotpError::SessionEnded(cause) => session_ended_problem(cause),
-        TotpError::Database(cause) | TotpError::Login(LoginError::Database(cause)) => cause.into(),
-        TotpError::Login(cause) => Problem::internal(&cause),
     }
 }

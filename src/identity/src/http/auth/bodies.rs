@@ -8,10 +8,7 @@ use poem_openapi::{
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
-use crate::{
-    login::{ChallengeResponse, attempt},
-    tokens::TokenResponse,
-};
+use crate::login::{ChallengeResponse, attempt};
 
 /// Begins an attempt with `identifier`, or goes on with `attempt`; neither begins one by passkey.
 #[derive(Default, Object)]
@@ -47,7 +44,7 @@ impl Example for BeginRequest {
 /// An open challenge.
 #[derive(Object)]
 #[oai(example, skip_serializing_if_is_none, read_only_all)]
-pub(super) struct Begun {
+pub(super) struct Challenge {
     /// Names the attempt; keep it secret.
     attempt: String,
     /// Seconds in which it can be answered.
@@ -56,7 +53,7 @@ pub(super) struct Begun {
     challenge: Option<Any<Value>>,
 }
 
-impl Example for Begun {
+impl Example for Challenge {
     fn example() -> Self {
         Self {
             attempt: "bKE9UspwyIPg8LsQHkJaiehiTeUdstI5JZOvaoQRgJA".to_owned(),
@@ -66,7 +63,7 @@ impl Example for Begun {
     }
 }
 
-impl From<attempt::ChallengeOpened> for Begun {
+impl From<attempt::ChallengeOpened> for Challenge {
     fn from(opened: attempt::ChallengeOpened) -> Self {
         let challenge = (!opened.challenge.is_empty()).then(|| Any(Value::Object(opened.challenge)));
         Self {
@@ -177,60 +174,6 @@ impl Resource {
     }
 }
 
-/// The tokens (RFC 6749 section 5.1).
-#[derive(Object)]
-#[oai(example, skip_serializing_if_is_none, read_only_all, rename = "SignInTokens")]
-pub(super) struct Tokens {
-    /// For the resources; opaque to the client.
-    access_token: String,
-    /// `Bearer`.
-    token_type: &'static str,
-    /// Life of the access token in seconds.
-    expires_in: u64,
-    /// Scope of the access token.
-    scope: String,
-    /// Who signed in, with the scope `openid`.
-    id_token: Option<String>,
-    /// For the next access token, once; not with `cookies`.
-    refresh_token: Option<String>,
-    /// Keep it for the next sign-in on this device; after a sign-in, and not with `cookies`.
-    device: Option<String>,
-}
-
-impl Tokens {
-    pub(super) fn with_device(self, device: String) -> Self {
-        Self { device: Some(device), ..self }
-    }
-}
-
-impl Example for Tokens {
-    fn example() -> Self {
-        Self {
-            access_token: "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJSUzI1NiIsImtpZCI6Ii4uLiJ9...".to_owned(),
-            token_type: "Bearer",
-            expires_in: 900,
-            scope: "openid tasks:read tasks:write".to_owned(),
-            id_token: None,
-            refresh_token: Some("0pYzXTUyWbtO5IPm1LNYBs9PAXeBKWHZ0hIzKAEJrJ0".to_owned()),
-            device: Some("q2mFpC0ZJt1cUe7Zk4vWbN9sXoYhRgLdA3iTuPyEw5M".to_owned()),
-        }
-    }
-}
-
-impl From<TokenResponse> for Tokens {
-    fn from(issued: TokenResponse) -> Self {
-        Self {
-            access_token: issued.access_token,
-            token_type: "Bearer",
-            expires_in: issued.expires_in,
-            scope: issued.scope,
-            id_token: issued.id_token,
-            refresh_token: issued.refresh_token.map(|token| token.expose_secret().to_owned()),
-            device: None,
-        }
-    }
-}
-
 /// Asks for new tokens.
 #[derive(Default, Object)]
 #[oai(example)]
@@ -279,12 +222,12 @@ impl Example for LogoutRequest {
 /// The session has ended.
 #[derive(Object)]
 #[oai(example, read_only_all)]
-pub(super) struct SignedOut {
+pub(super) struct SignOut {
     /// Always true.
     pub(super) signed_out: bool,
 }
 
-impl Example for SignedOut {
+impl Example for SignOut {
     fn example() -> Self {
         Self { signed_out: true }
     }

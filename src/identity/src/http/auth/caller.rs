@@ -12,15 +12,16 @@ use secrecy::ExposeSecret as _;
 
 use super::{
     super::{
-        oidc::client_authentication::{HeaderCredentials, authenticate},
+        oidc::client_authentication::{AuthenticatedClient, HeaderCredentials, authenticate},
+        problem,
         security::well_formed_secret,
     },
-    errors, request_context, require_first_party,
+    request_context, require_first_party,
 };
 use crate::{
     App,
     clients::Client,
-    core::{Actor, RequestContext},
+    core::RequestContext,
     crypto,
     tokens::{SignInTargets, api_session::NewApiSession},
 };
@@ -40,17 +41,15 @@ impl Caller {
         client_secret: Option<&str>,
     ) -> Result<Self, Problem> {
         let context = request_context(app, request);
-        let client = authenticate(app, header, Some(client_id), client_secret, &context)
-            .await
-            .map_err(|refusal| errors::client_problem(&refusal))?;
+        let AuthenticatedClient { client, context } =
+            authenticate(app, header, Some(client_id), client_secret, context).await?;
         require_first_party(&client)?;
-        let context = context.by(Actor::Client(client.client_id().to_owned()));
         Ok(Self { client, context })
     }
 
     /// A first-party client that only says its name: where the name opens nothing.
     pub(super) fn from_client_id(app: &App, request: &Request, client_id: &str) -> Result<Self, Problem> {
-        let client = app.clients().find(client_id).cloned().ok_or_else(errors::invalid_client)?;
+        let client = app.clients().find(client_id).cloned().ok_or_else(problem::invalid_client)?;
         require_first_party(&client)?;
         Ok(Self { client, context: request_context(app, request) })
     }
@@ -66,7 +65,7 @@ impl Caller {
         let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok());
         match origin {
             Some(origin) if self.client.row.origins.iter().any(|own| own == origin) => Ok(()),
-            _ => Err(errors::origin_not_allowed()),
+            _ => Err(problem::origin_not_allowed()),
         }
     }
 }

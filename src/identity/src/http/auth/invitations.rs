@@ -11,7 +11,6 @@ use postern_service::{
 use super::{
     super::{no_store_json::NoStoreJson, oidc::client_authentication::HeaderCredentials},
     caller::Caller,
-    errors,
 };
 use crate::{App, accounts::invitations};
 
@@ -54,14 +53,14 @@ impl Example for InvitationRequest {
 /// The invitation is on its way.
 #[derive(Object)]
 #[oai(example, read_only_all)]
-struct Invited {
+struct Invitation {
     /// Whom it is for.
     email: String,
     /// Its end (RFC 3339).
     expires_at: String,
 }
 
-impl Example for Invited {
+impl Example for Invitation {
     fn example() -> Self {
         Self { email: "carol@example.test".to_owned(), expires_at: "2026-11-28T14:57:16.000250Z".to_owned() }
     }
@@ -79,7 +78,7 @@ impl InvitationsApi {
         request: &Request,
         header: HeaderCredentials,
         body: Json<InvitationRequest>,
-    ) -> Result<NoStoreJson<Invited>, Problems<400, 401, 403, 429, 503>> {
+    ) -> Result<NoStoreJson<Invitation>, Problems<400, 401, 403, 429, 503>> {
         let body = body.0;
         let caller =
             Caller::authenticate(&self.app, request, &header, &body.client_id, body.client_secret.as_deref())
@@ -88,9 +87,7 @@ impl InvitationsApi {
             return Err(Problem::new(PUBLIC_CLIENT).into());
         }
         let client_id = caller.client.client_id();
-        let made = invitations::invite_for_client(&self.app, client_id, &body.email, &caller.context)
-            .await
-            .map_err(errors::account_problem)?;
-        Ok(NoStoreJson(Invited { email: made.email, expires_at: made.expires_at.rfc3339() }))
+        let made = invitations::invite_for_client(&self.app, client_id, &body.email, &caller.context).await?;
+        Ok(NoStoreJson(Invitation { email: made.email, expires_at: made.expires_at.rfc3339() }))
     }
 }

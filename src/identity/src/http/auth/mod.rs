@@ -9,7 +9,6 @@
 mod bodies;
 mod caller;
 pub mod cors;
-mod errors;
 pub mod invitations;
 pub mod registration_and_recovery;
 
@@ -24,23 +23,21 @@ use postern_service::{
 };
 use secrecy::ExposeSecret as _;
 
+pub(super) use self::registration_and_recovery::SentMail;
 use self::{
     bodies::{
-        BeginRequest, Begun, LoginRequest, LogoutRequest, Methods, RefreshRequest, Resource, Tokens,
+        BeginRequest, Challenge, LoginRequest, LogoutRequest, Methods, RefreshRequest, Resource,
         VerifyRequest,
     },
     caller::{Caller, ClientCookies},
-};
-pub(super) use self::{
-    errors::{account_problem, login_problem, session_ended_problem, write_problem},
-    registration_and_recovery::Sent,
 };
 use super::{
     claims::Claims,
     no_store_json::NoStoreJson,
     oidc::client_authentication::HeaderCredentials,
     presented_token::{IssuerToken, UserinfoToken},
-    request_context,
+    problem, request_context,
+    token_response::Tokens,
 };
 use crate::{
     App,
@@ -88,7 +85,7 @@ impl AuthApi {
         header: HeaderCredentials,
         method: Path<String>,
         body: Json<BeginRequest>,
-    ) -> Result<NoStoreJson<Begun>, Problems<400, 401, 403, 404, 429, 503>> {
+    ) -> Result<NoStoreJson<Challenge>, Problems<400, 401, 403, 404, 429, 503>> {
         let body = body.0;
         let caller =
             Caller::authenticate(&self.app, request, &header, &body.client_id, body.client_secret.as_deref())
@@ -98,7 +95,7 @@ impl AuthApi {
             (Some(identifier), None) => AttemptStart::WithIdentifier { identifier, remembered: false },
             (None, Some(attempt)) => AttemptStart::Continue { attempt },
             (None, None) if self.discoverable(&method.0) => AttemptStart::Discoverable { remembered: false },
-            _ => return Err(errors::exactly_one_required("identifier", "attempt").into()),
+            _ => return Err(problem::exactly_one_required("identifier", "attempt").into()),
         };
         let in_cookies = body.cookies.unwrap_or_default();
         let binding = if in_cookies {
@@ -121,8 +118,7 @@ impl AuthApi {
                 authorization_request_row: None,
             },
         )
-        .await
-        .map_err(errors::login_problem)?;
+        .await?;
         Ok(NoStoreJson(opened.into()))
     }
 
@@ -166,9 +162,7 @@ impl AuthApi {
             context: &caller.context,
         };
         let verified = attempt::verify(&self.app, verify, &caller.new_api_session(&scope)).await;
-        Ok(self
-            .login_response(&caller, &cookies, verified.map_err(errors::login_problem)?, attempt, in_cookies)
-            .await?)
+        Ok(self.login_response(&caller, &cookies, verified?, attempt, in_cookies).await?)
     }
 
     /// Sign in by password
@@ -211,8 +205,8 @@ impl AuthApi {
             attempt::begin_and_verify(&self.app, begin, answer, SessionKind::Api, &completion)
                 .await
                 .map_err(|cause| match cause {
-                    LoginError::MalformedIdentifier => errors::malformed_email(),
-                    cause => errors::login_problem(cause),
+                    LoginError::MalformedIdentifier => problem::malformed_email(),
+                    cause => cause.into(),
                 })?;
         let attempt = attempt.expose_secret().to_owned();
         Ok(self.login_response(&caller, &cookies, verified, attempt, in_cookies).await?)
@@ -235,7 +229,7 @@ impl AuthApi {
                 .await?;
         let cookies = ClientCookies::new(&self.app, jar, &caller);
         let (token, in_cookies) = find_refresh_token(&caller, request, &cookies, body.refresh_token)?;
-        let token = token.ok_or_else(errors::invalid_grant)?;
+        let token = token.ok_or_else(problem::invalid_grant)?;
         let resources = body.resource.map(Resource::into_vec).unwrap_or_default();
         let target = RequestedTarget { scope: body.scope.as_deref(), resources: &resources };
         let refresh = RefreshTokenRequest { refresh_token: &token, target };
@@ -243,7 +237,7 @@ impl AuthApi {
         if in_cookies && issued.as_ref().is_err_and(TokenError::ends_refresh_token) {
             cookies.clear_refresh_token();
         }
-        let refused = |cause| errors::token_problem(caller.client.client_id(), cause);
+        let refused = |cause| problem::token_problem(caller.client.client_id(), cause);
         Ok(tokens_response(&cookies, issued.map_err(refused)?, in_cookies))
     }
 
@@ -258,23 +252,21 @@ impl AuthApi {
         jar: &CookieJar,
         token: IssuerToken,
         body: Json<LogoutRequest>,
-    ) -> Result<NoStoreJson<bodies::SignedOut>, Problems<400, 401, 403, 503>> {
+    ) -> Result<NoStoreJson<bodies::SignOut>, Problems<400, 401, 403, 503>> {
         let body = body.0;
         let UserToken { grant, user, .. } = token.into_token();
         let caller = Caller::from_client_id(&self.app, request, &body.client_id)?;
         if grant.client_id != caller.client.client_id() {
-            return Err(errors::invalid_client().into());
+            return Err(problem::invalid_client().into());
         }
         let cookies = ClientCookies::new(&self.app, jar, &caller);
         let (token, in_cookies) = find_refresh_token(&caller, request, &cookies, body.refresh_token)?;
         let context = caller.context.clone().by(Actor::User(user.id));
-        api_session::sign_out(&self.app, &caller.client, &grant, token.as_deref(), &context)
-            .await
-            .map_err(errors::revocation_problem)?;
+        api_session::sign_out(&self.app, &caller.client, &grant, token.as_deref(), &context).await?;
         if in_cookies {
             cookies.clear_refresh_token();
         }
-        Ok(NoStoreJson(bodies::SignedOut { signed_out: true }))
+        Ok(NoStoreJson(bodies::SignOut { signed_out: true }))
     }
 
     /// Who is calling
@@ -317,8 +309,7 @@ impl AuthApi {
     ) -> Result<SignInTargets, Problem> {
         let resources = resource.map(Resource::into_vec).unwrap_or_default();
         let target = RequestedTarget { scope, resources: &resources };
-        tokens::scope::resolve_sign_in(&self.app, &caller.client, target)
-            .map_err(|cause| errors::scope_problem(&cause))
+        tokens::scope::resolve_sign_in(&self.app, &caller.client, target).map_err(Problem::from)
     }
 
     /// Tokens for a proof that completed its attempt; otherwise what it may go on with.
@@ -331,14 +322,14 @@ impl AuthApi {
         in_cookies: bool,
     ) -> Result<NoStoreJson<Tokens>, Problem> {
         match verified {
-            LoginOutcome::FactorRequired { methods } => Err(errors::mfa_required(methods, attempt)),
+            LoginOutcome::FactorRequired { methods } => Err(problem::mfa_required(methods, attempt)),
             LoginOutcome::AccountClosed { deletion_at } => {
-                Err(errors::account_closed(deletion_at, &self.app.config.issuer))
+                Err(problem::account_closed(deletion_at, &self.app.config.issuer))
             }
             LoginOutcome::Complete(now) => {
                 let device = now.device_secret.expose_secret().to_owned();
                 let issued = api_session::initial_tokens(now.completion_output).await;
-                let refused = |cause| errors::token_problem(caller.client.client_id(), cause);
+                let refused = |cause| problem::token_problem(caller.client.client_id(), cause);
                 let NoStoreJson(tokens) = tokens_response(cookies, issued.map_err(refused)?, in_cookies);
                 if in_cookies {
                     cookies.set_device_secret(&device);
@@ -380,5 +371,5 @@ fn tokens_response(
 
 /// A first-party client, or a refusal.
 fn require_first_party(client: &Client) -> Result<(), Problem> {
-    if client.row.first_party { Ok(()) } else { Err(errors::not_first_party()) }
+    if client.row.first_party { Ok(()) } else { Err(problem::not_first_party()) }
 }

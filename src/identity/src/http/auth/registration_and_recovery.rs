@@ -5,7 +5,7 @@ use poem::Request;
 use poem_openapi::{Object, OpenApi, types::Example};
 use postern_service::{body::Json, problem::Problems};
 
-use super::{super::no_store_json::NoStoreJson, caller::Caller, errors};
+use super::{super::no_store_json::NoStoreJson, caller::Caller};
 use crate::{
     App,
     accounts::{
@@ -135,12 +135,12 @@ impl Example for ResetRequest {
 /// A mail is on its way, if there is anybody to write to.
 #[derive(Object)]
 #[oai(example, read_only_all)]
-pub(in crate::http) struct Sent {
+pub(in crate::http) struct SentMail {
     /// Always true, whoever has the address.
     pub(in crate::http) sent: bool,
 }
 
-impl Example for Sent {
+impl Example for SentMail {
     fn example() -> Self {
         Self { sent: true }
     }
@@ -149,12 +149,12 @@ impl Example for Sent {
 /// The address is proven.
 #[derive(Object)]
 #[oai(example, read_only_all)]
-struct Verified {
+struct VerifiedEmail {
     /// The address that can sign in now.
     email: String,
 }
 
-impl Example for Verified {
+impl Example for VerifiedEmail {
     fn example() -> Self {
         Self { email: "carol@example.test".to_owned() }
     }
@@ -163,12 +163,12 @@ impl Example for Verified {
 /// The password is set.
 #[derive(Object)]
 #[oai(example, read_only_all)]
-struct Changed {
+struct PasswordReset {
     /// Always true. Every session of the account has ended.
     changed: bool,
 }
 
-impl Example for Changed {
+impl Example for PasswordReset {
     fn example() -> Self {
         Self { changed: true }
     }
@@ -184,7 +184,7 @@ impl RegistrationAndRecoveryApi {
         &self,
         request: &Request,
         body: Json<RegisterRequest>,
-    ) -> Result<NoStoreJson<Sent>, Problems<400, 401, 403, 429, 503>> {
+    ) -> Result<NoStoreJson<SentMail>, Problems<400, 401, 403, 429, 503>> {
         let body = body.0;
         let caller = Caller::from_client_id(&self.app, request, &body.client_id)?;
         let new = RegistrationRequest {
@@ -193,8 +193,8 @@ impl RegistrationAndRecoveryApi {
             profile: body.profile.0,
             authorization_request_id: None,
         };
-        registration::register(&self.app, new, &caller.context).await.map_err(errors::account_problem)?;
-        Ok(NoStoreJson(Sent { sent: true }))
+        registration::register(&self.app, new, &caller.context).await?;
+        Ok(NoStoreJson(SentMail { sent: true }))
     }
 
     /// Prove an address
@@ -206,12 +206,10 @@ impl RegistrationAndRecoveryApi {
         &self,
         request: &Request,
         body: Json<LinkRequest>,
-    ) -> Result<NoStoreJson<Verified>, Problems<400, 401, 403, 503>> {
+    ) -> Result<NoStoreJson<VerifiedEmail>, Problems<400, 401, 403, 503>> {
         let caller = Caller::from_client_id(&self.app, request, &body.0.client_id)?;
-        let email = accounts::verify_email(&self.app, &body.0.token, &caller.context)
-            .await
-            .map_err(errors::account_problem)?;
-        Ok(NoStoreJson(Verified { email }))
+        let email = accounts::verify_email(&self.app, &body.0.token, &caller.context).await?;
+        Ok(NoStoreJson(VerifiedEmail { email }))
     }
 
     /// Mail the link of a registration again
@@ -223,12 +221,10 @@ impl RegistrationAndRecoveryApi {
         &self,
         request: &Request,
         body: Json<MailRequest>,
-    ) -> Result<NoStoreJson<Sent>, Problems<400, 401, 403, 429, 503>> {
+    ) -> Result<NoStoreJson<SentMail>, Problems<400, 401, 403, 429, 503>> {
         let caller = Caller::from_client_id(&self.app, request, &body.0.client_id)?;
-        registration::resend(&self.app, &body.0.email, &caller.context)
-            .await
-            .map_err(errors::account_problem)?;
-        Ok(NoStoreJson(Sent { sent: true }))
+        registration::resend(&self.app, &body.0.email, &caller.context).await?;
+        Ok(NoStoreJson(SentMail { sent: true }))
     }
 
     /// Ask for a link to set a new password
@@ -239,15 +235,15 @@ impl RegistrationAndRecoveryApi {
         &self,
         request: &Request,
         body: Json<ForgotRequest>,
-    ) -> Result<NoStoreJson<Sent>, Problems<400, 401, 403, 429, 503>> {
+    ) -> Result<NoStoreJson<SentMail>, Problems<400, 401, 403, 429, 503>> {
         let caller = Caller::from_client_id(&self.app, request, &body.0.client_id)?;
         let forgot = recovery::ResetRequest {
             email: &body.0.email,
             authorization_request_id: None,
             device_secret: body.0.device.as_deref(),
         };
-        recovery::request_reset(&self.app, forgot, &caller.context).await.map_err(errors::account_problem)?;
-        Ok(NoStoreJson(Sent { sent: true }))
+        recovery::request_reset(&self.app, forgot, &caller.context).await?;
+        Ok(NoStoreJson(SentMail { sent: true }))
     }
 
     /// Set a new password
@@ -259,12 +255,10 @@ impl RegistrationAndRecoveryApi {
         &self,
         request: &Request,
         body: Json<ResetRequest>,
-    ) -> Result<NoStoreJson<Changed>, Problems<400, 401, 403, 503>> {
+    ) -> Result<NoStoreJson<PasswordReset>, Problems<400, 401, 403, 503>> {
         let body = body.0;
         let caller = Caller::from_client_id(&self.app, request, &body.client_id)?;
-        recovery::reset(&self.app, &body.token, &body.password, &caller.context)
-            .await
-            .map_err(errors::account_problem)?;
-        Ok(NoStoreJson(Changed { changed: true }))
+        recovery::reset(&self.app, &body.token, &body.password, &caller.context).await?;
+        Ok(NoStoreJson(PasswordReset { changed: true }))
     }
 }

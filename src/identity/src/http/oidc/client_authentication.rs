@@ -3,10 +3,11 @@
 //! A confidential client sends its secret in the header (`client_secret_basic`) or in the form
 //! (`client_secret_post`). Both are accepted for every confidential client, because the secret is the same
 //! and libraries differ in their default. A public client sends its `client_id` alone (`none`); a
-//! confidential client never does. Two methods in one request are `invalid_request`. Every other failure is
-//! `invalid_client` without a reason, and counts against the IP of the request.
+//! confidential client never does. Two methods in one request are refused. Every other failure is one error
+//! without a reason, and counts against the IP of the request. Leaves the wire errors to `http::oauth_error`
+//! and `http::problem`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use poem::{
@@ -17,14 +18,14 @@ use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaSecurityScheme, Registry},
 };
+use postern_service::database::DatabaseError;
 
 use postern_service::form;
 
-use super::super::error::OAuthError;
 use crate::{
     App,
     clients::{Client, Clients},
-    core::RequestContext,
+    core::{Actor, RequestContext},
     rate_limit::{self, Limit, TakeOutcome},
     tokens::scope::printable_excerpt,
 };
@@ -141,18 +142,46 @@ impl<'a> ApiExtractor<'a> for HeaderCredentials {
     }
 }
 
-/// Returns the client that authenticated, from the header or from the form.
+/// A client that authenticated, and the context in which it acts.
+pub struct AuthenticatedClient {
+    pub client: Arc<Client>,
+    pub context: RequestContext,
+}
+
+/// Why a client did not authenticate.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientAuthenticationError {
+    /// RFC 6749 section 2.3: "The client MUST NOT use more than one authentication method in each request."
+    #[error("more than one client authentication method")]
+    SeveralMethods,
+    /// The form names another client than the header.
+    #[error("client_id differs from the authenticated client")]
+    OtherClientId,
+    /// The client is unknown or did not prove who it is. Says nothing more: the log has the reason.
+    #[error("client authentication failed")]
+    Rejected {
+        /// Whether the request used the header, which then gets a challenge.
+        by_header: bool,
+    },
+    /// Too many attempts from the same source failed.
+    #[error("too many failures of client authentication")]
+    TooManyFailures { retry_after: Duration },
+    /// A database operation failed.
+    #[error("the database did not answer")]
+    Database(#[from] DatabaseError),
+}
+
+/// Authenticates the client of a request, by the header or by the form.
 pub async fn authenticate(
     app: &App,
     header: &HeaderCredentials,
     form_client_id: Option<&str>,
     form_client_secret: Option<&str>,
-    context: &RequestContext,
-) -> Result<Arc<Client>, OAuthError> {
+    context: RequestContext,
+) -> Result<AuthenticatedClient, ClientAuthenticationError> {
     let by_header = !matches!(header, HeaderCredentials::Absent);
-    // RFC 6749 section 2.3: "The client MUST NOT use more than one authentication method in each request."
     if by_header && form_client_secret.is_some() {
-        return Err(OAuthError::invalid_request("more than one client authentication method"));
+        return Err(ClientAuthenticationError::SeveralMethods);
     }
     let clients = app.clients();
     let proven = match (header, form_client_id, form_client_secret) {
@@ -172,16 +201,15 @@ pub async fn authenticate(
     };
     match proven {
         Some(client) if by_header && form_client_id.is_some_and(|named| named != client.client_id()) => {
-            Err(OAuthError::invalid_request("client_id differs from the authenticated client"))
+            Err(ClientAuthenticationError::OtherClientId)
         }
-        Some(client) => Ok(client),
+        Some(client) => {
+            let context = context.by(Actor::Client(client.client_id().to_owned()));
+            Ok(AuthenticatedClient { client, context })
+        }
         None => {
-            reject(
-                app,
-                &FailedAuthentication::from_credentials(header, form_client_id, form_client_secret),
-                context,
-            )
-            .await
+            let failed = FailedAuthentication::from_credentials(header, form_client_id, form_client_secret);
+            Err(reject(app, &failed, &context).await)
         }
     }
 }
@@ -233,11 +261,11 @@ impl FailedAuthentication {
 }
 
 /// Refuses without saying why, and counts it (RFC 6749 section 2.3.1). A success counts nothing, so it costs no write.
-async fn reject<T>(
+async fn reject(
     app: &App,
     claim: &FailedAuthentication,
     context: &RequestContext,
-) -> Result<T, OAuthError> {
+) -> ClientAuthenticationError {
     let (client_id, expected) =
         (printable_excerpt([claim.client_id.as_str()]), claim.expected(&app.clients()));
     let ip = context.ip.map(tracing::field::display);
@@ -245,8 +273,11 @@ async fn reject<T>(
     metrics::counter!("postern_client_authentication_failures_total").increment(1);
     let limit =
         Limit { name: "client_failures_per_source", rate: app.config.limits.client_failures_per_source };
-    match rate_limit::take_relaxed(app, limit, &rate_limit::source_of_ip(context.ip)).await? {
-        TakeOutcome::Within(_) => Err(OAuthError::invalid_client(claim.by_header)),
-        TakeOutcome::Limited { retry_after, .. } => Err(OAuthError::too_many_requests(retry_after)),
+    match rate_limit::take_relaxed(app, limit, &rate_limit::source_of_ip(context.ip)).await {
+        Ok(TakeOutcome::Within(_)) => ClientAuthenticationError::Rejected { by_header: claim.by_header },
+        Ok(TakeOutcome::Limited { retry_after, .. }) => {
+            ClientAuthenticationError::TooManyFailures { retry_after }
+        }
+        Err(cause) => cause.into(),
     }
 }

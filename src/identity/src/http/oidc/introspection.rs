@@ -3,6 +3,7 @@
 
 use poem::Request;
 use poem_openapi::{Object, OpenApi, types::Example};
+use postern_token_verifier::TokenScheme;
 use serde::Deserialize;
 
 use super::{
@@ -12,8 +13,8 @@ use super::{
 use crate::{
     App,
     http::{
-        error::OAuthError,
         no_store_json::NoStoreJson,
+        oauth_error::OAuthError,
         oauth_form::{OAuthForm, OAuthFormParameters},
     },
     tokens::introspection::{self, ActiveToken},
@@ -108,7 +109,7 @@ impl Introspection {
                 aud: token.aud.clone(),
                 client_id: Some(token.client_id.clone()),
                 scope: Some(token.scope.join(" ")),
-                token_type: Some("Bearer"),
+                token_type: Some(TokenScheme::Bearer.name()),
                 exp: Some(token.exp),
                 iat: Some(token.iat),
                 jti: Some(token.jti.clone()),
@@ -145,10 +146,10 @@ impl IntrospectionApi {
         header: HeaderCredentials,
         form: OAuthForm<IntrospectionRequest>,
     ) -> Result<NoStoreJson<Introspection>, OAuthError> {
-        let context = request_context(&self.app, request);
         let form = form.0;
         let (client_id, secret) = (form.client_id.as_deref(), form.client_secret.as_deref());
-        let caller = authenticate(&self.app, &header, client_id, secret, &context).await?;
+        let context = request_context(&self.app, request);
+        let caller = authenticate(&self.app, &header, client_id, secret, context).await?.client;
         // RFC 7662 section 2.1: a caller without a secret could scan for valid tokens.
         if caller.public() {
             return Err(OAuthError::invalid_client(false));

@@ -5,14 +5,13 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 use serde::Deserialize;
 
 use super::{
-    client_authentication::{HeaderCredentials, authenticate},
+    client_authentication::{AuthenticatedClient, HeaderCredentials, authenticate},
     request_context,
 };
 use crate::{
     App,
-    core::Actor,
     http::{
-        error::OAuthError,
+        oauth_error::OAuthError,
         oauth_form::{OAuthForm, OAuthFormParameters},
     },
     tokens::revocation,
@@ -65,11 +64,11 @@ impl RevocationApi {
         header: HeaderCredentials,
         form: OAuthForm<RevocationRequest>,
     ) -> Result<RevocationResponse, OAuthError> {
-        let context = request_context(&self.app, request);
         let form = form.0;
         let (client_id, secret) = (form.client_id.as_deref(), form.client_secret.as_deref());
-        let client = authenticate(&self.app, &header, client_id, secret, &context).await?;
-        let context = context.by(Actor::Client(client.client_id().to_owned()));
+        let context = request_context(&self.app, request);
+        let AuthenticatedClient { client, context } =
+            authenticate(&self.app, &header, client_id, secret, context).await?;
         if form.token.is_empty() {
             return Err(OAuthError::invalid_request("token is missing"));
         }

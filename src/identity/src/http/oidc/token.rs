@@ -3,23 +3,22 @@
 
 use poem::Request;
 use poem_openapi::{Object, OpenApi, types::Example};
-use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
 use super::{
-    client_authentication::{HeaderCredentials, authenticate},
+    client_authentication::{AuthenticatedClient, HeaderCredentials, authenticate},
     request_context,
 };
 use crate::{
     App,
-    core::Actor,
     http::{
-        error::OAuthError,
         no_store_json::NoStoreJson,
+        oauth_error::OAuthError,
         oauth_form::{OAuthForm, OAuthFormParameters},
+        token_response::Tokens,
     },
     tokens::{
-        RequestedTarget, TokenResponse,
+        RequestedTarget,
         authorization_code::{self, RedemptionRequest},
         client_credentials,
         refresh_token::{self, RefreshTokenRequest},
@@ -79,50 +78,6 @@ impl Example for TokenRequest {
     }
 }
 
-/// The tokens (RFC 6749 section 5.1).
-#[derive(Object)]
-#[oai(example, skip_serializing_if_is_none, read_only_all)]
-struct Tokens {
-    /// For the resources; a JWT (RFC 9068), but opaque to the client.
-    access_token: String,
-    /// `Bearer`.
-    token_type: &'static str,
-    /// Life of the access token in seconds.
-    expires_in: u64,
-    /// Scope of the access token.
-    scope: String,
-    /// Who signed in (OpenID Connect Core section 2), with the scope `openid`.
-    id_token: Option<String>,
-    /// For the next access token, once.
-    refresh_token: Option<String>,
-}
-
-impl Example for Tokens {
-    fn example() -> Self {
-        Self {
-            access_token: "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJSUzI1NiIsImtpZCI6Ii4uLiJ9...".to_owned(),
-            token_type: "Bearer",
-            expires_in: 900,
-            scope: "openid tasks:read tasks:write".to_owned(),
-            id_token: Some("eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiIsImtpZCI6Ii4uLiJ9...".to_owned()),
-            refresh_token: Some("0pYzXTUyWbtO5IPm1LNYBs9PAXeBKWHZ0hIzKAEJrJ0".to_owned()),
-        }
-    }
-}
-
-impl From<TokenResponse> for Tokens {
-    fn from(issued: TokenResponse) -> Self {
-        Self {
-            access_token: issued.access_token,
-            token_type: "Bearer",
-            expires_in: issued.expires_in,
-            scope: issued.scope,
-            id_token: issued.id_token,
-            refresh_token: issued.refresh_token.map(|token| token.expose_secret().to_owned()),
-        }
-    }
-}
-
 #[OpenApi(prefix_path = "/oauth2", tag = "super::super::Tag::Protocol")]
 impl TokenApi {
     /// Exchange a grant for tokens
@@ -136,11 +91,11 @@ impl TokenApi {
         header: HeaderCredentials,
         form: OAuthForm<TokenRequest>,
     ) -> Result<NoStoreJson<Tokens>, OAuthError> {
-        let context = request_context(&self.app, request);
         let form = form.0;
         let (client_id, secret) = (form.client_id.as_deref(), form.client_secret.as_deref());
-        let client = authenticate(&self.app, &header, client_id, secret, &context).await?;
-        let context = context.by(Actor::Client(client.client_id().to_owned()));
+        let context = request_context(&self.app, request);
+        let AuthenticatedClient { client, context } =
+            authenticate(&self.app, &header, client_id, secret, context).await?;
         let target = RequestedTarget { scope: form.scope.as_deref(), resources: &form.resource };
         let issued = match form.grant_type.as_str() {
             "authorization_code" => {

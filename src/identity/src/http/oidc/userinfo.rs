@@ -14,8 +14,8 @@ use serde::Deserialize;
 
 use crate::http::{
     claims::Claims,
-    error::OAuthError,
     no_store_json::NoStoreJson,
+    oauth_error::OAuthError,
     oauth_form::{OAuthForm, OAuthFormParameters},
     presented_token::UserinfoToken,
 };

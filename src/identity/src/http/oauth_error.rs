@@ -27,7 +27,7 @@ use postern_service::{
 use postern_token_verifier::{Refusal, poem::BearerCause};
 use serde::{Serialize, ser::SerializeMap};
 
-use super::presented_token::TokenRefused;
+use super::{oidc::client_authentication::ClientAuthenticationError, presented_token::PresentedTokenError};
 use crate::{
     App,
     keys::SignError,
@@ -80,7 +80,6 @@ struct Parts {
     error: &'static str,
     description: Cow<'static, str>,
     headers: Vec<(HeaderName, HeaderValue)>,
-    retry_after: Option<Duration>,
 }
 
 impl OAuthError {
@@ -89,7 +88,7 @@ impl OAuthError {
     pub fn new(error: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
         let description = description.into();
         let status = StatusCode::BAD_REQUEST;
-        Self(Box::new(Parts { status, error, description, headers: Vec::new(), retry_after: None }))
+        Self(Box::new(Parts { status, error, description, headers: Vec::new() }))
     }
 
     /// The request is malformed, or lacks a parameter.
@@ -130,10 +129,6 @@ impl OAuthError {
             .with_retry_after(retry_after)
     }
 
-    pub fn status_code(&self) -> StatusCode {
-        self.0.status
-    }
-
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.0.status = status;
@@ -146,13 +141,7 @@ impl OAuthError {
         self
     }
 
-    /// How long to wait, where waiting helps.
-    pub fn retry_after(&self) -> Option<Duration> {
-        self.0.retry_after
-    }
-
-    fn with_retry_after(mut self, wait: Duration) -> Self {
-        self.0.retry_after = Some(wait);
+    fn with_retry_after(self, wait: Duration) -> Self {
         self.with_header(RETRY_AFTER, retry_after(wait))
     }
 }
@@ -182,10 +171,10 @@ impl OAuthError {
     }
 }
 
-impl From<TokenRefused> for OAuthError {
-    fn from(cause: TokenRefused) -> Self {
+impl From<PresentedTokenError> for OAuthError {
+    fn from(cause: PresentedTokenError) -> Self {
         use AccessTokenError as E;
-        use TokenRefused as R;
+        use PresentedTokenError as R;
         let cause = match cause {
             R::Token(E::Database(cause)) => return cause.into(),
             cause => cause,
@@ -210,7 +199,7 @@ impl From<TokenRefused> for OAuthError {
             R::InsufficientAuthentication(_) => {
                 ("a newer or stronger sign-in is needed", StatusCode::UNAUTHORIZED)
             }
-            R::Token(_) | R::Ended => ("the access token has ended", StatusCode::UNAUTHORIZED),
+            R::Token(_) | R::AuthorityEnded => ("the access token has ended", StatusCode::UNAUTHORIZED),
         };
         if status != StatusCode::BAD_REQUEST {
             tracing::info!(%cause, "access token refused");
@@ -219,6 +208,18 @@ impl From<TokenRefused> for OAuthError {
         Self::new(error, description)
             .with_status(status)
             .with_header(WWW_AUTHENTICATE, cause.challenge(Some(description)))
+    }
+}
+
+impl From<ClientAuthenticationError> for OAuthError {
+    fn from(cause: ClientAuthenticationError) -> Self {
+        use ClientAuthenticationError as E;
+        match cause {
+            E::SeveralMethods | E::OtherClientId => Self::invalid_request(cause.to_string()),
+            E::Rejected { by_header } => Self::invalid_client(by_header),
+            E::TooManyFailures { retry_after } => Self::too_many_requests(retry_after),
+            E::Database(cause) => cause.into(),
+        }
     }
 }
 
