@@ -253,7 +253,7 @@ fn grant(random: &Random, user: &users::Model) -> grants::Model {
 fn refresh_token(random: &Random, grant_id: Uuid) -> refresh_tokens::Model {
     refresh_tokens::Model {
         grant_id,
-        token_hash: random.bytes::<32>().to_vec(),
+        token_hash: random.bytes::<32>().into(),
         issued_at: Timestamp::EPOCH,
         expires_at: Timestamp::MAX,
         rotated_at: None,

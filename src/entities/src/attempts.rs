@@ -4,18 +4,20 @@
 use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
+use crate::values::Hash256;
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "attempts")]
 pub struct Model {
     /// Hash of the 256-bit secret that the page or the API client holds.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub attempt_hash: Vec<u8>,
+    pub attempt_hash: Hash256,
     /// The client that the attempt is bound to; null for the account pages.
     pub client_id: Option<String>,
     /// The pending authorization request that the login serves.
     pub authorization_request_id: Option<Uuid>,
     /// Hash of the cookie of the browser that the attempt is bound to; null for API clients.
-    pub browser_hash: Option<Vec<u8>>,
+    pub browser_hash: Option<Hash256>,
     /// The identifier that the person typed, normalised.
     pub identifier: String,
     /// The account that the identifier names, if there is one. No response tells whether there is.
@@ -36,7 +38,7 @@ pub struct Model {
     pub code_expires_at: Option<Timestamp>,
     /// Hash of the source that had a code sent. Null when no code was sent, or when the account knows
     /// the device.
-    pub source_hash: Option<Vec<u8>>,
+    pub source_hash: Option<Hash256>,
     /// When a code was sent last.
     pub sent_at: Option<Timestamp>,
     /// How many times a code was sent.

@@ -4,13 +4,15 @@
 use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
+use crate::values::Hash256;
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "authorization_codes")]
 pub struct Model {
     /// The grant. The code itself contains this identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub grant_id: Uuid,
-    pub code_hash: Vec<u8>,
+    pub code_hash: Hash256,
     /// The token request must repeat it (RFC 6749 section 4.1.3).
     pub redirect_uri: String,
     /// PKCE challenge of the method S256 (RFC 7636).

@@ -4,6 +4,8 @@
 use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
+use crate::values::Hash256;
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "authorization_requests")]
 pub struct Model {
@@ -11,7 +13,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     /// Hash of the cookie of the browser that began the request.
-    pub browser_hash: Vec<u8>,
+    pub browser_hash: Hash256,
     pub client_id: String,
     /// The validated parameters of the request.
     #[sea_orm(column_type = "JsonBinary")]

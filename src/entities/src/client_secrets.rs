@@ -4,6 +4,8 @@
 use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
+use crate::values::Hash256;
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "client_secrets")]
 pub struct Model {
@@ -11,7 +13,7 @@ pub struct Model {
     pub id: Uuid,
     pub client_id: String,
     /// SHA-256 is enough: the secret is 256 random bits.
-    pub secret_hash: Vec<u8>,
+    pub secret_hash: Hash256,
     pub created_at: Timestamp,
     /// End of the overlap while the secret is replaced; null for the current secret.
     pub expires_at: Option<Timestamp>,

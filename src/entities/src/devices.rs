@@ -3,6 +3,8 @@
 use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
+use crate::values::Hash256;
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "devices")]
 pub struct Model {
@@ -10,7 +12,7 @@ pub struct Model {
     pub user_id: Uuid,
     /// Hash of the browser's secret, or of the network and the name of an app.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub device_hash: Vec<u8>,
+    pub device_hash: Hash256,
     /// First sign-in with this device.
     pub first_seen_at: Timestamp,
     /// Last sign-in with this device.

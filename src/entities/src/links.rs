@@ -3,12 +3,14 @@
 use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
+use crate::values::Hash256;
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "links")]
 pub struct Model {
     /// Hash of the token in the link.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub token_hash: Vec<u8>,
+    pub token_hash: Hash256,
     /// `register`, `reset`, `change_email` or `invite`; `none` for a decoy that was mailed to nobody.
     pub purpose: String,
     /// The account, if there is one.

@@ -4,6 +4,8 @@
 use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
+use crate::values::Hash256;
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "refresh_tokens")]
 pub struct Model {
@@ -11,7 +13,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub grant_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
-    pub token_hash: Vec<u8>,
+    pub token_hash: Hash256,
     pub issued_at: Timestamp,
     /// End of the token unless it is used before.
     pub expires_at: Timestamp,

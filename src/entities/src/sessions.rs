@@ -3,7 +3,7 @@
 use postern_service::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
-use crate::values::{Acr, SessionKind, StringList};
+use crate::values::{Acr, Hash256, SessionKind, StringList};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sessions")]
@@ -12,7 +12,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub sid: Uuid,
     /// Hash of the browser's cookie; null for API sign-ins.
-    pub cookie_hash: Option<Vec<u8>>,
+    pub cookie_hash: Option<Hash256>,
     pub user_id: Uuid,
     pub kind: SessionKind,
     /// The client of an API sign-in.

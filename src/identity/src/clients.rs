@@ -11,6 +11,7 @@ use std::{
     sync::Arc,
 };
 
+use postern_entities::values::Hash256;
 use postern_entities::{client_secrets, clients, grants};
 use postern_service::{clock::Timestamp, database::DatabaseError};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
@@ -54,7 +55,7 @@ pub struct Client {
     pub profile: ClientProfile,
     pub auth_method: ClientAuthMethod,
     /// Hashes of the client's secrets, each with its expiry.
-    secrets: Vec<(Vec<u8>, Option<Timestamp>)>,
+    secrets: Vec<(Hash256, Option<Timestamp>)>,
     /// The client's own grant (client credentials); none until its first such token.
     pub own_grant: Option<Uuid>,
 }
@@ -177,7 +178,7 @@ fn loopback_origin_pattern(origin: &str) -> Option<String> {
 
 fn from_row(
     row: clients::Model,
-    secrets: Vec<(Vec<u8>, Option<Timestamp>)>,
+    secrets: Vec<(Hash256, Option<Timestamp>)>,
     own_grant: Option<Uuid>,
 ) -> Result<Client, DatabaseError> {
     Ok(Client {

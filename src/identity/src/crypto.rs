@@ -12,6 +12,7 @@ use aws_lc_rs::{
     constant_time, digest, hkdf, hmac,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use postern_entities::values::Hash256;
 use postern_service::random::Random;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -175,8 +176,10 @@ pub const fn sealed_url_length(plain: usize) -> usize {
 
 /// The SHA-256 hash under which a random 256-bit secret (code, token, cookie) is stored and found. The
 /// entropy of the secret makes a slow or keyed hash unnecessary.
-pub fn token_hash(secret: &str) -> Vec<u8> {
-    digest::digest(&digest::SHA256, secret.as_bytes()).as_ref().to_vec()
+pub fn token_hash(secret: &str) -> Hash256 {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, secret.as_bytes()).as_ref());
+    hash.into()
 }
 
 pub fn constant_time_equal(a: &[u8], b: &[u8]) -> bool {

@@ -11,6 +11,7 @@
 //! cannot measure the difference.
 
 use postern_entities::links::{self, Column, Model};
+use postern_entities::values::Hash256;
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Transaction},
@@ -113,7 +114,7 @@ impl NewLink {
 
 /// A link that is neither used nor expired, with its payload opened.
 pub(crate) struct Link<T> {
-    token_hash: Vec<u8>,
+    token_hash: Hash256,
     pub(crate) user_id: Option<Uuid>,
     pub(crate) email: String,
     pub(crate) payload: T,
@@ -193,7 +194,7 @@ impl<T> Link<T> {
         let used = links::Entity::update_many()
             .col_expr(Column::UsedAt, Expr::value(write.now()))
             .col_expr(Column::PayloadSealed, Expr::value(None::<Vec<u8>>))
-            .filter(Column::TokenHash.eq(self.token_hash.clone()))
+            .filter(Column::TokenHash.eq(self.token_hash))
             .filter(Column::UsedAt.is_null())
             .filter(Column::ExpiresAt.gt(write.now()))
             .exec(write)

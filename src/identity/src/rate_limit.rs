@@ -219,7 +219,7 @@ pub fn source_of_ip(ip: Option<IpAddr>) -> String {
 }
 
 fn bucket(name: &str, subject: &str) -> Vec<u8> {
-    crypto::token_hash(&format!("{name}\n{subject}"))
+    crypto::token_hash(&format!("{name}\n{subject}")).to_vec()
 }
 
 #[cfg(test)]

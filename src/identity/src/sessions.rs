@@ -198,7 +198,7 @@ pub async fn renew(
     };
     let changed = sessions::Entity::update_many()
         .set(sessions::ActiveModel {
-            cookie_hash: Set(renewed.cookie_hash.clone()),
+            cookie_hash: Set(renewed.cookie_hash),
             auth_time: Set(renewed.auth_time),
             acr: Set(renewed.acr),
             amr: Set(renewed.amr.clone()),
@@ -208,7 +208,7 @@ pub async fn renew(
             ..Default::default()
         })
         .filter(sessions::Column::Sid.eq(session.sid))
-        .filter(sessions::Column::CookieHash.eq(session.cookie_hash.clone()))
+        .filter(sessions::Column::CookieHash.eq(session.cookie_hash))
         .filter(sessions::Column::EndedAt.is_null())
         .exec(write)
         .await?;

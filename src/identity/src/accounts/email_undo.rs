@@ -191,7 +191,7 @@ async fn count_undo_try(app: &App, context: &RequestContext) -> Result<(), Accou
 /// Uses the link, and invalidates the links of later changes. False if another request used the link, or if
 /// it has expired.
 async fn consume(write: &Write<'_>, row: &rows::Model) -> Result<bool, DatabaseError> {
-    let used = rows::Entity::delete_by_id(row.token_hash.clone())
+    let used = rows::Entity::delete_by_id(row.token_hash)
         .filter(rows::Column::ExpiresAt.gt(write.now()))
         .exec(write)
         .await?;

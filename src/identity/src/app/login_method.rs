@@ -6,6 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use postern_entities::values::Hash256;
 use postern_service::{clock::Timestamp, database::DatabaseError};
 use sea_orm::sea_query::{SelectStatement, UpdateStatement};
 use serde::{Deserialize, Serialize};
@@ -109,7 +110,7 @@ pub trait LoginMethod: Send + Sync {
 pub struct Context<'a> {
     pub app: &'a App,
     /// Hash of the attempt's secret, which identifies the attempt.
-    pub attempt_hash: &'a [u8],
+    pub attempt_hash: Hash256,
     /// The expiry of the attempt. A challenge must not outlive the attempt.
     pub attempt_ends_at: Timestamp,
     /// The email that was entered, normalised; empty when none was entered.

@@ -12,6 +12,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use postern_entities::devices::{self, Column};
+use postern_entities::values::Hash256;
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Transaction},
@@ -65,10 +66,10 @@ pub(super) fn derived_app_secret(
 pub(super) async fn known(
     db: &impl ConnectionTrait,
     user_id: Option<Uuid>,
-    device_hash: &[u8],
+    device_hash: Hash256,
     now: Timestamp,
 ) -> Result<bool, DatabaseError> {
-    let row = devices::Entity::find_by_id((user_id.unwrap_or(Uuid::nil()), device_hash.to_vec()));
+    let row = devices::Entity::find_by_id((user_id.unwrap_or(Uuid::nil()), device_hash));
     Ok(row.filter(Column::ExpiresAt.gt(now)).one(db).await?.is_some())
 }
 
@@ -79,10 +80,10 @@ pub(crate) async fn find_known(
     user_id: Option<Uuid>,
     secret: Option<&str>,
     now: Timestamp,
-) -> Result<Option<Vec<u8>>, DatabaseError> {
+) -> Result<Option<Hash256>, DatabaseError> {
     let Some(secret) = secret else { return Ok(None) };
     let hash = crypto::token_hash(secret);
-    Ok(known(db, user_id, &hash, now).await?.then_some(hash))
+    Ok(known(db, user_id, hash, now).await?.then_some(hash))
 }
 
 /// Whether this device is new to an account that has signed in with another one before. Must run before the
@@ -90,17 +91,17 @@ pub(crate) async fn find_known(
 pub(super) async fn new_to_account(
     write: &Write<'_>,
     user_id: Uuid,
-    device_hash: &[u8],
+    device_hash: Hash256,
 ) -> Result<bool, DatabaseError> {
     Ok(!known(write, Some(user_id), device_hash, write.now()).await?
         && (any_of_user(write, user_id).await? || sessions::any_of_user(write, user_id).await?))
 }
 
 /// Stores a device, at the end of the write that completes its sign-in.
-pub(super) fn remember(write: &Write<'_>, user_id: Uuid, device_hash: &[u8]) {
+pub(super) fn remember(write: &Write<'_>, user_id: Uuid, device_hash: Hash256) {
     let row = devices::ActiveModel {
         user_id: Set(user_id),
-        device_hash: Set(device_hash.to_vec()),
+        device_hash: Set(device_hash),
         first_seen_at: Set(write.now()),
         last_seen_at: Set(write.now()),
         expires_at: Set(write.now() + write.core.config.login.device_lifetime.duration()),

@@ -162,7 +162,7 @@ impl ThrottleKind {
             Self::Code => "code",
             Self::SecondFactor => "second",
         };
-        crypto::token_hash(&format!("{word}\n{identifier}"))
+        crypto::token_hash(&format!("{word}\n{identifier}")).to_vec()
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use minijinja::context;
 use postern_entities::attempts;
+use postern_entities::values::Hash256;
 use postern_service::{clock::Timestamp, database::DatabaseError};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
@@ -50,7 +51,7 @@ struct CodeToSend {
     /// The account's `sub`, by which a gateway may look up the phone number.
     subject: Option<String>,
     code: String,
-    attempt_hash: Vec<u8>,
+    attempt_hash: Hash256,
     client: Option<String>,
     language: String,
 }
@@ -64,7 +65,7 @@ pub(super) fn challenge_with_job(cx: &Context<'_>, channel: Channel) -> Challeng
         to: cx.user.map(|user| user.email.clone()),
         subject: cx.user.map(|user| user.subject.to_string()),
         code,
-        attempt_hash: cx.attempt_hash.to_vec(),
+        attempt_hash: cx.attempt_hash,
         client: cx.client.map(|client| client.row.name.clone()),
         language: cx.context.language.clone(),
     };
@@ -87,7 +88,7 @@ pub(super) fn challenge_with_message(cx: &Context<'_>) -> Challenge {
 
 fn draw(cx: &Context<'_>) -> (String, CodeMac) {
     let code = cx.app.random.digits(DIGITS);
-    let mac = mac(cx.app, cx.attempt_hash, &code);
+    let mac = mac(cx.app, &cx.attempt_hash, &code);
     let expires_at = (cx.context.now + cx.app.config.login.code_lifetime.duration()).min(cx.attempt_ends_at);
     (code, CodeMac { mac, expires_at })
 }
@@ -99,7 +100,7 @@ fn mac(app: &App, attempt_hash: &[u8], code: &str) -> Vec<u8> {
 /// Whether the response is the code that was sent, and the code has not expired.
 pub(super) fn response_matches(cx: &Context<'_>, challenge: &Challenge, answer: &ChallengeResponse) -> bool {
     let Some(typed) = answer.code.as_deref().and_then(|code| normalise(code, DIGITS)) else { return false };
-    let typed = mac(cx.app, cx.attempt_hash, &typed);
+    let typed = mac(cx.app, &cx.attempt_hash, &typed);
     challenge.code.as_ref().is_some_and(|sent| {
         crate::crypto::constant_time_equal(&sent.mac, &typed) && cx.context.now < sent.expires_at
     })
@@ -146,7 +147,7 @@ async fn send_mail(app: &App, to: &str, code: &CodeToSend, left: Duration) -> Re
 /// has continued without it.
 async fn valid_until(app: &App, code: &CodeToSend) -> Result<Timestamp, JobError> {
     let now = app.clock.now();
-    let row = attempts::Entity::find_by_id(code.attempt_hash.clone())
+    let row = attempts::Entity::find_by_id(code.attempt_hash)
         .filter(attempts::Column::CodeMac.eq(mac(app, &code.attempt_hash, &code.code)))
         .filter(attempts::Column::CompletedAt.is_null())
         .filter(attempts::Column::CodeExpiresAt.gt(now))

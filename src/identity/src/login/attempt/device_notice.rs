@@ -96,7 +96,7 @@ impl AccountDevice<'_> {
         let hash = crypto::token_hash(secret.expose_secret());
         let mut notified = false;
         if let Some(notice) = notice
-            && devices::new_to_account(write, user.id, &hash).await?
+            && devices::new_to_account(write, user.id, hash).await?
         {
             let limit =
                 Limit { name: "new_device_mails", rate: write.core.config.limits.mails_per_recipient };
@@ -106,7 +106,7 @@ impl AccountDevice<'_> {
                 notified = true;
             }
         }
-        devices::remember(write, user.id, &hash);
+        devices::remember(write, user.id, hash);
         Ok(RememberedDevice { secret, notified })
     }
 }

@@ -292,7 +292,7 @@ fn context<'a>(
     let RequestDetails { client, context } = from;
     Ok(Context {
         app,
-        attempt_hash: &row.attempt_hash,
+        attempt_hash: row.attempt_hash,
         attempt_ends_at: expires_at(row),
         identifier: &row.identifier,
         user,
@@ -334,7 +334,7 @@ async fn store_challenge(
                 SendDecision::NothingToSend => (None, true),
                 SendDecision::Limited(retry_after) => return Ok(Err(retry_after)),
             };
-            let attempt_hash = row.attempt_hash.clone();
+            let attempt_hash = row.attempt_hash;
             let opening = NewChallenge { method: method.name(), challenge, sent };
             if !store::open_challenge(write, row, opening, new).await? {
                 return Err(store::open_failure(write, attempt_hash).await?);

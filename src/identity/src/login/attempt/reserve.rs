@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use postern_entities::attempts;
+use postern_entities::values::Hash256;
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, StatementResult, Transaction},
@@ -41,7 +42,7 @@ pub(super) struct Requester<'a> {
     /// The method that will judge the response.
     pub(super) method: &'a dyn LoginMethod,
     /// Hash of the device secret, which nobody else on the same network has.
-    pub(super) device_hash: Option<Vec<u8>>,
+    pub(super) device_hash: Option<Hash256>,
     pub(super) context: &'a RequestContext,
 }
 
@@ -165,7 +166,7 @@ fn shared_limit_keys(target: &Target<'_>, requester: &Requester<'_>) -> Vec<Vec<
             .map(|guessed| guessed.account_key(&row.identifier)),
         Target::Stored(_) => None,
     };
-    account.into_iter().chain([source]).collect()
+    account.into_iter().chain([source.to_vec()]).collect()
 }
 
 /// Reserves a try if its limits allow it. When `waits` says that the try should wait for others, the refusal
@@ -203,7 +204,7 @@ async fn reserve_step_by_step(
         },
     };
     let device = match &requester.device_hash {
-        Some(hash) if devices::known(write, row.user_id, hash, write.now()).await? => Some(hash.as_slice()),
+        Some(hash) if devices::known(write, row.user_id, *hash, write.now()).await? => Some(&**hash),
         _ => None,
     };
     let (mut source, mut guess) = (None, None);

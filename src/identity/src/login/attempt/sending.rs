@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use postern_entities::attempts::{self, Column};
+use postern_entities::values::Hash256;
 use postern_service::{clock::Timestamp, database::DatabaseError};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
@@ -37,7 +38,7 @@ pub(super) enum SendDecision {
 
 /// What the attempt stores about its last code.
 pub(super) struct SentCode {
-    pub(super) source_hash: Option<Vec<u8>>,
+    pub(super) source_hash: Option<Hash256>,
     pub(super) sent_at: Timestamp,
     /// Number of codes of this attempt, this one included.
     pub(super) sends: i32,
@@ -91,7 +92,7 @@ pub(super) async fn decide_code(
     })
 }
 
-fn source_hash(context: &RequestContext) -> Vec<u8> {
+fn source_hash(context: &RequestContext) -> Hash256 {
     crypto::token_hash(&format!("source\n{}", rate_limit::source_of_ip(context.ip)))
 }
 
@@ -111,7 +112,7 @@ async fn other_attempt_live(
     let other = attempts::Entity::find()
         .filter(Column::Identifier.eq(row.identifier.clone()))
         .filter(Column::SourceHash.eq(source))
-        .filter(Column::AttemptHash.ne(row.attempt_hash.clone()))
+        .filter(Column::AttemptHash.ne(row.attempt_hash))
         .filter(Column::CompletedAt.is_null())
         .filter(Column::ExpiresAt.gt(write.now()))
         .filter(Column::TriesLeft.gt(0))

@@ -4,6 +4,7 @@
 //! `WHERE`, so that the database decides races.
 
 use postern_entities::attempts::{self, Column};
+use postern_entities::values::Hash256;
 use postern_service::{
     clock::Timestamp,
     database::{DatabaseError, Insertion, Transaction},
@@ -31,10 +32,10 @@ use crate::{
 
 /// Selects an attempt by its secret and everything that it is bound to.
 pub(super) struct AttemptSelector {
-    attempt_hash: Vec<u8>,
+    attempt_hash: Hash256,
     client_id: Option<String>,
     authorization_request: Option<Uuid>,
-    browser_hash: Option<Vec<u8>>,
+    browser_hash: Option<Hash256>,
 }
 
 impl AttemptSelector {
@@ -50,7 +51,7 @@ impl AttemptSelector {
     /// The condition for a live attempt of this client, authorization request and browser.
     fn live_condition(&self, now: Timestamp) -> Condition {
         Condition::all()
-            .add(Column::AttemptHash.eq(self.attempt_hash.clone()))
+            .add(Column::AttemptHash.eq(self.attempt_hash))
             .add(equals_or_null(Column::ClientId, self.client_id.clone()))
             .add(equals_or_null(Column::AuthorizationRequestId, self.authorization_request))
             .add(self.browser_condition())
@@ -64,7 +65,7 @@ impl AttemptSelector {
     fn browser_condition(&self) -> Condition {
         let unbound = Condition::any().add(Column::BrowserHash.is_null());
         match &self.browser_hash {
-            Some(hash) => unbound.add(Column::BrowserHash.eq(hash.clone())),
+            Some(hash) => unbound.add(Column::BrowserHash.eq(*hash)),
             None => unbound,
         }
     }
@@ -110,7 +111,7 @@ pub(super) async fn reserve_try(
 pub(super) async fn refund_try(tx: &Transaction, row: &attempts::Model) -> Result<(), DatabaseError> {
     attempts::Entity::update_many()
         .col_expr(Column::TriesLeft, Expr::col(Column::TriesLeft).add(1))
-        .filter(Column::AttemptHash.eq(row.attempt_hash.clone()))
+        .filter(Column::AttemptHash.eq(row.attempt_hash))
         .exec(tx)
         .await?;
     Ok(())
@@ -128,7 +129,7 @@ pub(super) fn insert_statement(row: attempts::Model) -> Insertion {
 
 /// Removes an attempt whose only try was not judged.
 pub(super) async fn remove(tx: &Transaction, row: &attempts::Model) -> Result<(), DatabaseError> {
-    attempts::Entity::delete_by_id(row.attempt_hash.clone()).exec(tx).await?;
+    attempts::Entity::delete_by_id(row.attempt_hash).exec(tx).await?;
     Ok(())
 }
 
@@ -151,7 +152,7 @@ pub(super) async fn open_challenge(
 ) -> Result<bool, DatabaseError> {
     let NewChallenge { method, challenge, sent } = opening;
     let (code_mac, code_expires_at) = challenge.code.into_columns();
-    let attempt_hash = row.attempt_hash.clone();
+    let attempt_hash = row.attempt_hash;
     let before = row.sends;
     let row = match sent {
         Some(SentCode { source_hash, sent_at: at, sends: times }) => {
@@ -195,7 +196,7 @@ pub(super) async fn open_challenge(
 /// next code.
 pub(super) async fn open_failure(
     write: &Write<'_>,
-    attempt_hash: Vec<u8>,
+    attempt_hash: Hash256,
 ) -> Result<LoginError, DatabaseError> {
     let row = attempts::Entity::find_by_id(attempt_hash).one(write).await?;
     let goes_on = |row: &attempts::Model| {
@@ -261,7 +262,7 @@ pub(super) fn advance_attempt_statement(
             completed_at: Set(progress.completed.then_some(now)),
             ..Default::default()
         })
-        .filter(Column::AttemptHash.eq(row.attempt_hash.clone()))
+        .filter(Column::AttemptHash.eq(row.attempt_hash))
         .filter(equals_or_null(Column::Method, row.method.clone()))
         .filter(equals_or_null(Column::CodeMac, row.code_mac.clone()))
         .filter(Column::CompletedAt.is_null())
