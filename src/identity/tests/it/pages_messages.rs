@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use postern_identity::http::pages::PageErrorKind;
+use postern_identity::{
+    claims::{POSTAL_ADDRESS, changeable_texts},
+    http::pages::PageErrorKind,
+};
 
 /// Keys that are put together at run time begin like this (login methods, scopes, scores and acts, which may be added).
 const MADE_UP: [&str; 4] = ["activity-", "method-", "scope-", "strength-"];
@@ -52,6 +55,11 @@ fn every_key_that_a_template_asks_for_exists_and_every_key_is_asked_for() {
         .flat_map(|refusal| [refusal.status_and_messages().1, refusal.status_and_messages().2])
         .map(str::to_owned)
         .collect();
+    // The profile form has a label for each claim, and a hint where there is one.
+    let fields = changeable_texts().chain(POSTAL_ADDRESS.iter().map(|member| member.name));
+    let labels: Vec<_> = fields.map(|name| format!("claim-{}", name.replace('_', "-"))).collect();
+    used.extend(labels.iter().map(|label| format!("{label}-hint")).filter(|hint| keys.contains(hint)));
+    used.extend(labels);
     for path in files(&root().join("templates"), &[".html", ".txt", ".subject"]) {
         used.extend(asked_for(&fs::read_to_string(path).unwrap()));
     }

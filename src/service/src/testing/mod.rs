@@ -1,5 +1,6 @@
-//! Defines what the tests of every crate share: [`TestDatabase`], a database for one test, [`Proxy`], which
-//! simulates an outage of the database, and `chromium`, a browser for page tests.
+//! Defines what the tests of every crate share: [`TestDatabase`], a database for one test,
+//! [`DatabaseTemplate`], from which such a database is copied, [`Proxy`], which simulates an outage of the
+//! database, and `chromium`, a browser for page tests.
 //!
 //! `POSTERN_TEST_POSTGRES` may be the URL of a PostgreSQL server with a role that may create databases. Then
 //! a [`TestDatabase`] is a new database on that server, otherwise a new SQLite file. So the same suite runs
@@ -8,6 +9,7 @@
 #[cfg(feature = "chromium")]
 pub mod chromium;
 mod proxy;
+mod template;
 
 use std::env;
 
@@ -16,7 +18,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use tempfile::TempDir;
 use url::Url;
 
-pub use self::proxy::Proxy;
+pub use self::{proxy::Proxy, template::DatabaseTemplate};
 use crate::database::{Database, DatabaseError, DatabaseSettings};
 use crate::random::Random;
 
@@ -56,15 +58,25 @@ impl TestDatabase {
 
     /// A PostgreSQL database, if the environment names a server.
     pub async fn postgres() -> Result<Option<Self>, Failure> {
+        Self::postgres_from(&Self::new_name(), None).await
+    }
+
+    fn new_name() -> String {
+        format!("postern_test_{}", Random::system().uuid().simple())
+    }
+
+    /// A PostgreSQL database of this name, empty or with the content of `template`.
+    async fn postgres_from(name: &str, template: Option<&str>) -> Result<Option<Self>, Failure> {
         let Some(mut url) = env::var(VARIABLE).ok().map(|url| Url::parse(&url)).transpose()? else {
             return Ok(None);
         };
         let server: PgConnectOptions = url.as_str().parse()?;
-        let name = format!("postern_test_{}", Random::system().uuid().simple());
-        // The name consists of letters and hexadecimal digits, so it needs no quotes.
-        administer(&server, format!("CREATE DATABASE {name}")).await?;
-        url.set_path(&name);
-        Ok(Some(Self { url: url.into(), home: Home::Postgres { server: Box::new(server), name } }))
+        let template = template.map(|template| format!(" TEMPLATE {template}")).unwrap_or_default();
+        // The names consist of letters, digits and underscores, so they need no quotes.
+        administer(&server, format!("CREATE DATABASE {name}{template}")).await?;
+        url.set_path(name);
+        let home = Home::Postgres { server: Box::new(server), name: name.to_owned() };
+        Ok(Some(Self { url: url.into(), home }))
     }
 
     /// The URL in the form of `database.url`.
