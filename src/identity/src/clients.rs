@@ -14,7 +14,10 @@ use std::{
 use postern_entities::values::Hash256;
 use postern_entities::{client_secrets, clients, grants};
 use postern_service::{clock::Timestamp, database::DatabaseError};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter, QuerySelect as _,
+    QueryTrait as _,
+};
 use serde::{Deserialize, Serialize};
 use url::Url;
 use uuid::Uuid;
@@ -134,27 +137,51 @@ impl Clients {
 /// Loads all clients in three statements, whatever their number.
 pub async fn load(db: &impl ConnectionTrait) -> Result<Clients, DatabaseError> {
     let mut secrets: HashMap<String, Vec<_>> = HashMap::new();
-    for secret in client_secrets::Entity::find().all(db).await? {
+    for secret in readable_rows::<client_secrets::Entity>(db).await? {
         secrets.entry(secret.client_id).or_default().push((secret.secret_hash, secret.expires_at));
     }
-    let own_grants: HashMap<String, Uuid> = grants::Entity::find()
+    let own_grants: Vec<(String, Uuid)> = grants::Entity::find()
+        .select_only()
+        .columns([grants::Column::ClientId, grants::Column::Id])
         .filter(grants::Column::UserId.is_null())
         .filter(grants::Column::RevokedAt.is_null())
+        .into_tuple()
         .all(db)
-        .await?
-        .into_iter()
-        .map(|grant| (grant.client_id, grant.id))
-        .collect();
-    let clients = clients::Entity::find().all(db).await?.into_iter().map(|row| {
+        .await?;
+    let own_grants: HashMap<String, Uuid> = own_grants.into_iter().collect();
+    let clients = readable_rows::<clients::Entity>(db).await?.into_iter().filter_map(|row| {
         let id = row.client_id.clone();
-        let client = from_row(row, secrets.remove(&id).unwrap_or_default(), own_grants.get(&id).copied())?;
-        Ok((id, Arc::new(client)))
+        match from_row(row, secrets.remove(&id).unwrap_or_default(), own_grants.get(&id).copied()) {
+            Ok(client) => Some((id, Arc::new(client))),
+            Err(cause) => {
+                log_unreadable(&id, &cause);
+                None
+            }
+        }
     });
-    let by_name = clients.collect::<Result<HashMap<String, Arc<Client>>, DatabaseError>>()?;
+    let by_name: HashMap<String, Arc<Client>> = clients.collect();
     let public_origins = origins(&by_name, Client::public, Client::web_origins);
     let first_party_origins =
         origins(&by_name, |client| client.row.first_party, |client| client.row.origins.to_vec());
     Ok(Clients { by_client_id: by_name, public_origins, first_party_origins })
+}
+
+/// The rows of a table of clients. A row that cannot be read is left out: its client may do nothing until an
+/// operator repairs it, and all other clients go on.
+async fn readable_rows<E: EntityTrait>(db: &impl ConnectionTrait) -> Result<Vec<E::Model>, DatabaseError> {
+    let rows = db.query_all(&E::find().into_query()).await?;
+    let readable = rows.iter().filter_map(|row| match E::Model::from_query_result(row, "") {
+        Ok(model) => Some(model),
+        Err(cause) => {
+            log_unreadable(&row.try_get::<String>("", "client_id").unwrap_or_default(), &cause);
+            None
+        }
+    });
+    Ok(readable.collect())
+}
+
+fn log_unreadable(client_id: &str, cause: &dyn std::fmt::Display) {
+    tracing::error!(client_id, %cause, "a client is left out, because its row cannot be read");
 }
 
 /// The origins of the enabled clients that `chosen` selects.

@@ -25,9 +25,9 @@ use postern_service::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter, QueryOrder as _,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder as _,
     QuerySelect, QueryTrait as _, Statement,
-    sea_query::{Expr, UpdateStatement},
+    sea_query::{Expr, Query, UpdateStatement},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
@@ -168,7 +168,7 @@ pub fn open(write: &Write<'_>, new: NewSession) -> OpenedSession {
         remembered: new.remembered,
     };
     write.defer(&Insertion::from_active_model(sessions::ActiveModel::from(session.clone())));
-    let event = event("session.started", &session)
+    let event = event("session.started", session.user_id, session.sid, session.client_id.as_deref())
         .details(json!({ "kind": session.kind, "acr": session.acr, "amr": session.amr }));
     write.defer(&event.insert_statement(write.core, write.context));
     OpenedSession { session, cookie_secret }
@@ -215,7 +215,7 @@ pub async fn renew(
     if changed.rows_affected != 1 {
         return Ok(None);
     }
-    event("session.renewed", &renewed)
+    event("session.renewed", renewed.user_id, renewed.sid, renewed.client_id.as_deref())
         .details(json!({ "acr": renewed.acr, "amr": renewed.amr }))
         .record(write)
         .await?;
@@ -265,6 +265,15 @@ pub enum SessionSelection {
     },
 }
 
+/// A session that [`end`] has ended.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct EndedSession {
+    pub sid: Uuid,
+    pub user_id: Uuid,
+    /// The client of an API sign-in.
+    pub client_id: Option<String>,
+}
+
 /// Ends sessions and their grants, except grants with `offline_access`; records an audit event for each. This is the only
 /// code that ends a session. The write must hold the user's row exclusively ([`users::lock`]). Sessions that ended before
 /// are not among the result.
@@ -272,27 +281,34 @@ pub async fn end(
     write: &Write<'_>,
     selection: SessionSelection,
     cause: EndCause,
-) -> Result<Vec<Session>, DatabaseError> {
-    use sessions::Column::{EndedAt, Sid, UserId};
+) -> Result<Vec<EndedSession>, DatabaseError> {
+    use sessions::Column::{ClientId, EndedAt, Sid, UserId};
     let which = match selection {
         SessionSelection::One(sid) => Condition::all().add(Sid.eq(sid)),
         SessionSelection::OfUser { user_id, kept_sid } => {
             Condition::all().add(UserId.eq(user_id)).add_option(kept_sid.map(|kept| Sid.ne(kept)))
         }
     };
-    let ended = sessions::Entity::update_many()
+    let mut update = sessions::Entity::update_many()
         .col_expr(EndedAt, Expr::value(write.now()))
         .filter(which)
         .filter(EndedAt.is_null())
-        .exec_with_returning(write)
-        .await?;
+        .into_query();
+    // Only these columns: a session ends even if another column of its row cannot be read.
+    update.returning(Query::returning().columns([Sid, UserId, ClientId]));
+    let rows = write.query_all(&update).await?;
+    let ended: Vec<_> =
+        rows.iter().map(|row| EndedSession::from_query_result(row, "")).collect::<Result<_, _>>()?;
     if ended.is_empty() {
         return Ok(ended);
     }
     let sids: Vec<_> = ended.iter().map(|session| session.sid).collect();
     grants::end(write, GrantSelection::OfSessions(&sids), cause).await?;
     let because = json!({ "because": cause.word() });
-    let events = ended.iter().map(|session| event("session.ended", session).details(because.clone()));
+    let events = ended.iter().map(|session| {
+        let event = event("session.ended", session.user_id, session.sid, session.client_id.as_deref());
+        event.details(because.clone())
+    });
     audit::record_all(write, events.collect()).await?;
     Ok(ended)
 }
@@ -339,17 +355,24 @@ pub async fn live_of_user(core: &Core, user_id: Uuid) -> Result<Vec<Session>, Da
 
 /// Whether any session of the user is stored, live or not.
 pub async fn any_of_user(db: &impl ConnectionTrait, user_id: Uuid) -> Result<bool, DatabaseError> {
-    Ok(sessions::Entity::find().filter(sessions::Column::UserId.eq(user_id)).one(db).await?.is_some())
+    let sids = sessions::Entity::find().select_only().column(sessions::Column::Sid);
+    let sid: Option<Uuid> =
+        sids.filter(sessions::Column::UserId.eq(user_id)).limit(1).into_tuple().one(db).await?;
+    Ok(sid.is_some())
 }
 
 /// The latest `auth_time` over the stored sessions of a user.
 pub async fn last_auth_time(core: &Core, user_id: Uuid) -> Result<Option<Timestamp>, DatabaseError> {
     let last = sessions::Entity::find()
+        .select_only()
+        .column(sessions::Column::AuthTime)
         .filter(sessions::Column::UserId.eq(user_id))
         .order_by_desc(sessions::Column::AuthTime)
+        .limit(1)
+        .into_tuple()
         .one(core.db.reader())
         .await?;
-    Ok(last.map(|session| session.auth_time))
+    Ok(last)
 }
 
 /// Ends one session at the request of its user. False when the session belongs to another user or had ended.
@@ -385,9 +408,9 @@ pub async fn end_others(
         .await
 }
 
-fn event(kind: &'static str, session: &Session) -> Event {
-    let event = Event::new(kind).user(session.user_id).session(session.sid);
-    match &session.client_id {
+fn event(kind: &'static str, user_id: Uuid, sid: Uuid, client_id: Option<&str>) -> Event {
+    let event = Event::new(kind).user(user_id).session(sid);
+    match client_id {
         Some(client_id) => event.client(client_id),
         None => event,
     }

@@ -1,7 +1,7 @@
 //! Defines the claims about users (OpenID Connect Core section 5.1): one row of [`CLAIMS`] for each.
 //!
-//! The rows drive userinfo, the account APIs, the pages' profile form, the export, the metadata and the API
-//! documents, so a new claim is one row. A claim comes from a column of the user or from the stored
+//! The rows drive userinfo, the account APIs, the pages' profile form, the metadata and the API documents, so a
+//! new claim is one row, and a message for its label if a user may change it. A claim comes from a column of the user or from the stored
 //! [`Profile`]. Leaves the claims of a token itself (`iss`, `exp`, `acr` and the like) to `tokens::issue`.
 
 mod change;

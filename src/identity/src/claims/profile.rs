@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize, de::Error as _};
 use serde_json::{Map, Value};
 
 use super::{CLAIMS, Claim, ClaimSource, POSTAL_ADDRESS, POSTAL_ADDRESS_CLAIM, TextInput};
-use crate::field_rules;
+use crate::{core::read_json_column, field_rules};
 
 /// Claims of the profile by name. Each is absent until it is known. The claims exist and have their types;
 /// only [`Profile::validate`] checks the rules of the values.
@@ -25,7 +25,7 @@ pub struct InvalidClaim {
 impl Profile {
     /// The stored profile. A profile that does not read is an error of the database.
     pub fn from_column(column: Value) -> Result<Self, DatabaseError> {
-        serde_json::from_value(column).map_err(|cause| sea_orm::DbErr::Type(cause.to_string()).into())
+        read_json_column(column)
     }
 
     /// A profile with this full name, or without claims.
@@ -84,11 +84,12 @@ impl Profile {
 
 impl<'de> Deserialize<'de> for Profile {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // A claim that is null counts as absent.
-        let claims: Map<_, _> = Map::deserialize(deserializer)?
-            .into_iter()
-            .filter(|(_, value): &(String, Value)| !value.is_null())
-            .collect();
+        let mut claims = Map::deserialize(deserializer)?;
+        // A claim or a member that is null counts as absent.
+        claims.retain(|_, value| !value.is_null());
+        if let Some(Value::Object(address)) = claims.get_mut(POSTAL_ADDRESS_CLAIM) {
+            address.retain(|_, value| !value.is_null());
+        }
         for (name, value) in &claims {
             check_type(name, value).map_err(D::Error::custom)?;
         }

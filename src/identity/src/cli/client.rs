@@ -43,12 +43,12 @@ pub(super) enum Command {
     List,
     /// Show one client.
     Show {
-        /// Its public name.
+        /// The `client_id` of the client.
         client_id: String,
     },
     /// Change what is given and leave the rest.
     Update {
-        /// Its public name.
+        /// The `client_id` of the client.
         client_id: String,
         #[command(flatten)]
         metadata: Box<MetadataFlags>,
@@ -61,12 +61,12 @@ pub(super) enum Command {
     },
     /// Remove a client with its grants.
     Remove {
-        /// Its public name.
+        /// The `client_id` of the client.
         client_id: String,
     },
     /// Give a client another secret, which is shown once.
     RotateSecret {
-        /// Its public name.
+        /// The `client_id` of the client.
         client_id: String,
         /// How long the secret before it goes on working; 0s ends it now.
         #[arg(long, default_value = "24h")]
@@ -120,10 +120,10 @@ pub(super) struct MetadataFlags {
     /// Logo for the sign-in page.
     #[arg(long, value_name = "URL")]
     logo_uri: Option<String>,
-    /// Its privacy policy.
+    /// The URL of its privacy policy.
     #[arg(long, value_name = "URL")]
     policy_uri: Option<String>,
-    /// Its terms.
+    /// The URL of its terms of service.
     #[arg(long, value_name = "URL")]
     tos_uri: Option<String>,
 }

@@ -34,12 +34,12 @@ pub(super) enum Command {
     List,
     /// Show one resource with its scopes.
     Show {
-        /// Its identifier.
+        /// The identifier of the resource.
         identifier: String,
     },
     /// Change what is given and leave the rest.
     Update {
-        /// Its identifier.
+        /// The identifier of the resource.
         identifier: String,
         #[command(flatten)]
         change: ResourceFlags,
@@ -47,14 +47,14 @@ pub(super) enum Command {
     /// Give a scope another name: in its resource, in the lists of clients, in grants and consents. Works
     /// before the last steps of the schema are applied.
     RenameScope {
-        /// Its name now.
+        /// The present name of the scope.
         scope: String,
-        /// Its new name.
+        /// The new name of the scope.
         name: String,
     },
     /// Remove a resource and its scopes.
     Remove {
-        /// Its identifier.
+        /// The identifier of the resource.
         identifier: String,
     },
 }

@@ -65,39 +65,39 @@ pub(super) enum Command {
     },
     /// Show one user, and how the account signs in.
     Show {
-        /// Address or `sub`.
+        /// Email or `sub` of the user.
         user: String,
     },
     /// Lock a user out: every session and grant ends.
     Disable {
-        /// Address or `sub`.
+        /// Email or `sub` of the user.
         user: String,
     },
     /// Let a disabled user sign in again, or keep an account that its owner has closed.
     Enable {
-        /// Address or `sub`.
+        /// Email or `sub` of the user.
         user: String,
     },
     /// Forget the failed sign-ins of an account that is locked.
     Unlock {
-        /// Address or `sub`.
+        /// Email or `sub` of the user.
         user: String,
     },
     /// Take back what an account signs in with, but for its mail: password, authenticator, recovery codes.
     /// Every session and grant ends.
     Reset {
-        /// Address or `sub`.
+        /// Email or `sub` of the user.
         user: String,
     },
     /// Make a sign-in code for one user, to be handed over. Earlier ones stop working. It is shown once.
     Code {
-        /// Address or `sub`.
+        /// Email or `sub` of the user.
         user: String,
     },
     /// Invite somebody to make an account with this address, by mail or, where none is set, by a link that is
     /// printed. An earlier invitation to the address ends.
     Invite {
-        /// Whom to invite.
+        /// The email of the invited person.
         email: String,
         /// The language of the mail.
         #[arg(long, default_value = "en")]
@@ -116,7 +116,7 @@ pub(super) enum Command {
     },
     /// Remove a user with everything that hangs off the account.
     Remove {
-        /// Address or `sub`.
+        /// Email or `sub` of the user.
         user: String,
     },
 }

@@ -5,8 +5,9 @@
 use postern_entities::grants;
 use postern_service::database::DatabaseError;
 use sea_orm::{
-    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QuerySelect as _, QueryTrait as _,
-    sea_query::Expr,
+    ColumnTrait as _, Condition, ConnectionTrait as _, EntityTrait as _, FromQueryResult, QueryFilter as _,
+    QuerySelect as _, QueryTrait as _,
+    sea_query::{Expr, Query},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -167,7 +168,7 @@ impl GrantSelection<'_> {
 }
 
 /// A grant that [`end`] ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, FromQueryResult)]
 pub struct EndedGrant {
     pub id: Uuid,
     /// None for a client's own grant.
@@ -201,6 +202,7 @@ async fn end_batch(
     selection: GrantSelection<'_>,
     cause: EndCause,
 ) -> Result<Vec<EndedGrant>, DatabaseError> {
+    use grants::Column::{ClientId, Id, Sid, UserId};
     let update = grants::Entity::update_many()
         .col_expr(grants::Column::RevokedAt, Expr::value(write.now()))
         .col_expr(grants::Column::RevokedBecause, Expr::value(cause.word()));
@@ -217,11 +219,11 @@ async fn end_batch(
     } else {
         update.filter(condition)
     };
-    let rows = update.exec_with_returning(write).await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| EndedGrant { id: row.id, user_id: row.user_id, client_id: row.client_id, sid: row.sid })
-        .collect())
+    let mut update = update.into_query();
+    // Only these columns: a grant ends even if another column of its row cannot be read.
+    update.returning(Query::returning().columns([Id, UserId, ClientId, Sid]));
+    let rows = write.query_all(&update).await?;
+    Ok(rows.iter().map(|row| EndedGrant::from_query_result(row, "")).collect::<Result<_, _>>()?)
 }
 
 fn event(grant: &EndedGrant, cause: EndCause) -> Event {

@@ -149,7 +149,7 @@ fn parse_changes(
             None => {}
             Some(Value::Null) => changes.push((name, None)),
             Some(Value::String(text)) => changes.push((name, Some(text))),
-            Some(other) => return Err(ParseError::expected_type(other)),
+            Some(_) => return Err(ParseError::custom(format!("field `{name}` must be a string"))),
         }
     }
     match members.keys().next() {
@@ -176,7 +176,7 @@ impl ParseFromJSON for RegistrationProfile {
             .filter(|(_, value)| !value.is_null())
             .map(|(name, value)| match value {
                 Value::String(text) => Ok((name, Some(text))),
-                other => Err(ParseError::expected_type(other)),
+                _ => Err(ParseError::custom(format!("field `{name}` must be a string"))),
             })
             .collect::<Result<Vec<ClaimChange>, ParseError<Self>>>()?;
         let change = ProfileChange { claims, ..ProfileChange::default() };

@@ -3,7 +3,7 @@
 //!
 //! An operation says in its type what it needs: [`UserinfoToken`], [`IssuerToken`] or [`AccountToken`], the
 //! scope, and how recent the sign-in must be. poem-openapi makes the token before the operation begins and
-//! before it reads the body. Leaves to `tokens::access_token` whether a token is valid, and to
+//! before it reads the body, except for a token in the form of userinfo. Leaves to `tokens::access_token` whether a token is valid, and to
 //! `http::problem` and `http::oauth_error` how a refusal is worded.
 
 use std::marker::PhantomData;

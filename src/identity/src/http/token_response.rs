@@ -12,7 +12,7 @@ use crate::tokens::TokenResponse;
 pub(super) struct Tokens {
     /// For the resources; a JWT (RFC 9068), but opaque to the client.
     access_token: String,
-    /// `Bearer`.
+    /// How the access token is presented: `Bearer`.
     token_type: &'static str,
     /// Life of the access token in seconds.
     expires_in: u64,

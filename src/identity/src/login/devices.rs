@@ -113,7 +113,9 @@ pub(super) fn remember(write: &Write<'_>, user_id: Uuid, device_hash: Hash256) {
 }
 
 async fn any_of_user(tx: &Transaction, user_id: Uuid) -> Result<bool, DatabaseError> {
-    Ok(devices::Entity::find().filter(Column::UserId.eq(user_id)).one(tx).await?.is_some())
+    let users = devices::Entity::find().select_only().column(Column::UserId);
+    let user: Option<Uuid> = users.filter(Column::UserId.eq(user_id)).limit(1).into_tuple().one(tx).await?;
+    Ok(user.is_some())
 }
 
 /// Forgets every device of an account, so that each one counts as new again.

@@ -72,10 +72,10 @@ impl UserToken {
     }
 }
 
-/// Verifies the token of a user with any audience: its grant is active.
+/// Verifies the token of a user: its grant is active. Checks neither its audience nor its scope.
 ///
-/// Only userinfo and `/api/auth/me` may accept such a token (OpenID Connect Core section 5.3): many libraries
-/// call userinfo with the token of a resource.
+/// Userinfo and `/api/auth/me` accept any audience, because many libraries call userinfo with the token of a
+/// resource; their extractor requires the scope `openid` (OpenID Connect Core section 5.3).
 pub async fn verify_for_userinfo(
     app: &App,
     presented: &PresentedToken<'_>,

@@ -1,9 +1,9 @@
 //! A value in a row that another program wrote and that does not read is an error. It never counts as an empty list or as
 //! some level.
 
-use postern_identity::grants;
+use postern_identity::{App, administration, core::RequestContext, grants};
 use postern_service::database::DatabaseError;
-use sea_orm::ConnectionTrait as _;
+use sea_orm::{ConnectionTrait as _, Statement};
 
 use crate::{flow::World, seeds::Seeds, seeds::error, support::TestApp};
 
@@ -54,4 +54,31 @@ async fn a_session_that_does_not_read_opens_no_page() {
         overwrite(&world.app, "sessions", column, value).await;
         assert_eq!(browser.get("/account/sessions").await.status, 500, "{column}");
     }
+}
+
+#[tokio::test]
+async fn what_does_not_read_can_still_be_ended() {
+    for (table, column, value) in
+        [("sessions", "acr", "aal9"), ("sessions", "kind", "telegraph"), ("grants", "amr", r#""otp""#)]
+    {
+        let world = World::new().await;
+        let (app, browser) = (&world.app, world.app.browser());
+        browser.sign_in(&world.alice).await;
+        let seeds = Seeds::new().await;
+        let _grant = seeds.grant("mobile", "openid offline_access").await;
+        for (app, user) in [(app, &world.alice), (&seeds.app, &seeds.alice)] {
+            overwrite(app, table, column, value).await;
+            let context = RequestContext::of_command(&app.app);
+            administration::users::disable(&app.app, user, &context).await.unwrap();
+            for live in ["sessions WHERE ended_at", "grants WHERE user_id IS NOT NULL AND revoked_at"] {
+                let sql = format!("SELECT 1 FROM {live} IS NULL");
+                let rows = app.app.db.reader().query_all_raw(statement(&app.app, sql)).await.unwrap();
+                assert!(rows.is_empty(), "{table} {column}: {live}");
+            }
+        }
+    }
+}
+
+fn statement(app: &App, sql: String) -> Statement {
+    Statement::from_string(app.db.reader().get_database_backend(), sql)
 }

@@ -25,11 +25,11 @@ pub(super) struct TasksApi {
     pub(super) app: App,
 }
 
-/// A task.
+/// A task of the caller.
 #[derive(Object)]
 #[oai(example)]
 struct Task {
-    /// Its identifier.
+    /// The identifier of the task.
     id: Uuid,
     /// What to do.
     title: String,
@@ -193,7 +193,7 @@ enum Created {
     #[oai(status = 201)]
     Task(
         Json<Task>,
-        /// Where it is.
+        /// The path of the new task.
         #[oai(header = "Location")]
         String,
     ),
@@ -290,7 +290,7 @@ impl TasksApi {
     async fn read(
         &self,
         token: Authorized<TasksRead>,
-        /// The task.
+        /// The identifier of the task.
         id: Path<Uuid>,
     ) -> Result<Json<Task>, Problems<400, 401, 403, 404, 503>> {
         let task = tasks::find(&self.app.db, &token.sub, id.0).await?;
@@ -302,7 +302,7 @@ impl TasksApi {
     async fn replace(
         &self,
         token: Authorized<TasksWrite>,
-        /// The task.
+        /// The identifier of the task.
         id: Path<Uuid>,
         content: Json<TaskContent>,
     ) -> Result<Json<Task>, Problems<400, 401, 403, 404, 413, 415, 503>> {
@@ -316,7 +316,7 @@ impl TasksApi {
     async fn change(
         &self,
         token: Authorized<TasksWrite>,
-        /// The task.
+        /// The identifier of the task.
         id: Path<Uuid>,
         change: Json<TaskChange>,
     ) -> Result<Json<Task>, Problems<400, 401, 403, 404, 413, 415, 503>> {
@@ -329,7 +329,7 @@ impl TasksApi {
     async fn delete(
         &self,
         token: Authorized<TasksWrite>,
-        /// The task.
+        /// The identifier of the task.
         id: Path<Uuid>,
     ) -> Result<Deleted, Problems<400, 401, 403, 404, 503>> {
         if tasks::delete(&self.app, &token.sub, id.0).await? {

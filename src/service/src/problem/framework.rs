@@ -112,6 +112,9 @@ pub(crate) fn rule_in(reason: &str) -> String {
         let rule = rule.split(" (occurred").next().unwrap_or(rule);
         return format!("must satisfy {rule}");
     }
+    if let Some((_, rule)) = reason.split_once("` must be ") {
+        return format!("must be {}", rule.split(" (occurred").next().unwrap_or(rule));
+    }
     if reason.contains(" expects an input value") {
         return "is required".to_owned();
     }
@@ -148,6 +151,7 @@ mod tests {
                 "verification failed. maximum(100, exclusive: false)",
                 "must satisfy maximum(100, exclusive: false)",
             ),
+            (r#"failed to parse "Profile": field `name` must be a string"#, "must be a string"),
             ("anything else", "is not valid"),
         ] {
             assert_eq!(rule_in(reason), rule);

@@ -29,7 +29,7 @@ impl ActivityApi {
 #[derive(Object)]
 #[oai(example, skip_serializing_if_is_none, read_only_all, rename = "AccountEvent")]
 struct OwnEvent {
-    /// When (RFC 3339).
+    /// When the event occurred (RFC 3339).
     at: String,
     /// Its kind, for programs; new ones come.
     kind: String,
@@ -41,7 +41,7 @@ struct OwnEvent {
     client_id: Option<String>,
     /// What people call it.
     client: Option<String>,
-    /// From which address.
+    /// The IP address of the request.
     ip: Option<String>,
     /// Browser and system, as far as they told.
     device: Option<String>,
@@ -77,11 +77,11 @@ impl Example for OwnEvent {
     }
 }
 
-/// What happened.
+/// One page of the account's events.
 #[derive(Object)]
 #[oai(example, skip_serializing_if_is_none, read_only_all)]
 struct OwnActivity {
-    /// The newest first.
+    /// The events, the newest first.
     events: Vec<OwnEvent>,
     /// What to send as `before` for older ones; absent when there are none.
     before: Option<String>,

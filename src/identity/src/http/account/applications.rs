@@ -25,7 +25,7 @@ impl ApplicationsApi {
 #[derive(Object)]
 #[oai(example, read_only_all)]
 struct Application {
-    /// Its `client_id`.
+    /// The `client_id` of the application.
     client_id: String,
     /// What people call it.
     name: String,
@@ -67,7 +67,7 @@ impl Example for Applications {
 #[derive(Object)]
 #[oai(example, read_only_all)]
 struct RemovedApplication {
-    /// Always true.
+    /// Always true: a failure is answered with an error.
     removed: bool,
 }
 

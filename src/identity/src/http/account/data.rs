@@ -34,14 +34,14 @@ impl DataApi {
     }
 }
 
-/// The document.
+/// The exported data of the account.
 #[derive(ApiResponse)]
 enum ExportResponse {
     /// The document: `account`, `sign_in`, `sessions`, `applications`, `consents`, `activity` (the 10,000 newest acts).
     #[oai(status = 200)]
     Document(
         Payload<Any<Value>>,
-        /// A file.
+        /// Makes browsers save the document as a file.
         #[oai(header = "Content-Disposition")]
         String,
         /// Nobody keeps a copy.

@@ -31,7 +31,7 @@ impl EmailApi {
 #[derive(Object)]
 #[oai(example)]
 struct EmailRequest {
-    /// The new address.
+    /// The new email of the account.
     #[oai(validator(max_length = 320))]
     email: String,
 }
@@ -42,7 +42,7 @@ impl Example for EmailRequest {
     }
 }
 
-/// Confirms another address.
+/// Confirms a change of the email.
 #[derive(Object)]
 #[oai(example)]
 struct ConfirmRequest {

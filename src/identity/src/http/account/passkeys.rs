@@ -36,11 +36,11 @@ impl PasskeysApi {
     }
 }
 
-/// A passkey.
+/// A passkey of the account.
 #[derive(Object)]
 #[oai(example, skip_serializing_if_is_none, read_only_all)]
 struct OwnPasskey {
-    /// Names it.
+    /// Identifies the passkey in other calls.
     id: Uuid,
     /// What its owner calls it.
     name: String,
@@ -80,7 +80,7 @@ impl Example for OwnPasskey {
 #[derive(Object)]
 #[oai(example, read_only_all)]
 struct OwnPasskeys {
-    /// The newest last.
+    /// The passkeys, the newest last.
     passkeys: Vec<OwnPasskey>,
 }
 
@@ -126,7 +126,7 @@ impl Example for NewPasskey {
     }
 }
 
-/// Another name.
+/// A new name for a passkey.
 #[derive(Object)]
 #[oai(example)]
 struct PasskeyName {

@@ -26,7 +26,7 @@ impl PasswordApi {
     }
 }
 
-/// A new password.
+/// Sets the password of the account.
 #[derive(Object)]
 #[oai(example, skip_serializing_if_is_none)]
 struct PasswordRequest {
@@ -47,7 +47,7 @@ impl Example for PasswordRequest {
 #[derive(Object)]
 #[oai(example, read_only_all)]
 struct PasswordSet {
-    /// Always true.
+    /// Always true: a failure is answered with an error.
     changed: bool,
 }
 

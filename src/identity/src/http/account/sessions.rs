@@ -30,7 +30,7 @@ struct OwnSession {
     sid: Uuid,
     /// Whether it is the one that asks.
     current: bool,
-    /// `browser` or `api`.
+    /// `browser`, or `api` after a sign-in by `/api/auth`.
     kind: String,
     /// The client of an app's own sign-in.
     client_id: Option<String>,
@@ -40,7 +40,7 @@ struct OwnSession {
     last_seen_at: String,
     /// When its user last proved who they are (RFC 3339).
     auth_time: String,
-    /// Level reached.
+    /// Authentication level that the sign-in reached.
     acr: String,
     /// Address where it began.
     ip: Option<String>,
@@ -101,7 +101,7 @@ impl Example for OwnSessions {
 #[derive(Object)]
 #[oai(example, read_only_all)]
 struct EndedSessions {
-    /// The count.
+    /// How many sessions were ended.
     ended: usize,
 }
 

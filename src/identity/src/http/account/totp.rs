@@ -36,7 +36,7 @@ impl TotpApi {
 #[derive(Object)]
 #[oai(example, skip_serializing_if_is_none, read_only_all)]
 struct TotpStatus {
-    /// Whether it is.
+    /// Whether an authenticator app is enrolled.
     enrolled: bool,
     /// Since when (RFC 3339).
     enrolled_at: Option<String>,
@@ -78,7 +78,7 @@ impl From<Enrolment> for TotpEnrolment {
     }
 }
 
-/// The first code.
+/// The first code of the authenticator app.
 #[derive(Object)]
 #[oai(example, skip_serializing_if_is_none)]
 struct TotpConfirmation {

@@ -14,7 +14,7 @@ use crate::login::{ChallengeResponse, attempt};
 #[derive(Default, Object)]
 #[oai(example)]
 pub(super) struct BeginRequest {
-    /// The client.
+    /// The `client_id` of the app that calls.
     pub(super) client_id: String,
     /// Its secret, if the header has none.
     pub(super) client_secret: Option<String>,
@@ -41,7 +41,7 @@ impl Example for BeginRequest {
     }
 }
 
-/// An open challenge.
+/// A challenge that waits for its response.
 #[derive(Object)]
 #[oai(example, skip_serializing_if_is_none, read_only_all)]
 pub(super) struct Challenge {
@@ -74,15 +74,15 @@ impl From<attempt::ChallengeOpened> for Challenge {
     }
 }
 
-/// Proves an attempt.
+/// The response to the challenge of an attempt.
 #[derive(Default, Object)]
 #[oai(example)]
 pub(super) struct VerifyRequest {
-    /// The client.
+    /// The `client_id` of the app that calls.
     pub(super) client_id: String,
     /// Its secret, if the header has none.
     pub(super) client_secret: Option<String>,
-    /// The attempt.
+    /// The secret of the attempt, from `request`.
     #[oai(validator(max_length = 64))]
     pub(super) attempt: String,
     /// The code, as typed.
@@ -123,14 +123,14 @@ impl Example for VerifyRequest {
 #[derive(Default, Object)]
 #[oai(example)]
 pub(super) struct LoginRequest {
-    /// The client.
+    /// The `client_id` of the app that calls.
     pub(super) client_id: String,
     /// Its secret, if the header has none.
     pub(super) client_secret: Option<String>,
     /// The address of whoever signs in.
     #[oai(validator(max_length = 320))]
     pub(super) email: String,
-    /// The password.
+    /// The password of the account.
     #[oai(validator(max_length = 4096))]
     pub(super) password: String,
     /// Scope of the access token; without it the client's default.
@@ -159,9 +159,9 @@ impl Example for LoginRequest {
 /// One resource or several.
 #[derive(Clone, Union)]
 pub(super) enum Resource {
-    /// One.
+    /// One resource identifier.
     One(String),
-    /// Several.
+    /// Several resource identifiers.
     Many(Vec<String>),
 }
 
@@ -178,7 +178,7 @@ impl Resource {
 #[derive(Default, Object)]
 #[oai(example)]
 pub(super) struct RefreshRequest {
-    /// The client.
+    /// The `client_id` of the app that calls.
     pub(super) client_id: String,
     /// Its secret, if the header has none.
     pub(super) client_secret: Option<String>,
@@ -202,7 +202,7 @@ impl Example for RefreshRequest {
     }
 }
 
-/// Signs out.
+/// Ends a session and its grants.
 #[derive(Object)]
 #[oai(example)]
 pub(super) struct LogoutRequest {
@@ -223,7 +223,7 @@ impl Example for LogoutRequest {
 #[derive(Object)]
 #[oai(example, read_only_all)]
 pub(super) struct SignOut {
-    /// Always true.
+    /// Always true: a failure is answered with an error.
     pub(super) signed_out: bool,
 }
 

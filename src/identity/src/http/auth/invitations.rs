@@ -27,15 +27,15 @@ impl InvitationsApi {
     }
 }
 
-/// Invites somebody.
+/// Invites a person to register.
 #[derive(Object)]
 #[oai(example)]
 struct InvitationRequest {
-    /// The client.
+    /// The `client_id` of the app that calls.
     client_id: String,
     /// Its secret, if the header has none.
     client_secret: Option<String>,
-    /// Whom to invite.
+    /// The email of the invited person.
     #[oai(validator(max_length = 320))]
     email: String,
 }

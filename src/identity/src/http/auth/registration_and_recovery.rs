@@ -30,7 +30,7 @@ impl RegistrationAndRecoveryApi {
 #[derive(Default, Object)]
 #[oai(example)]
 struct RegisterRequest {
-    /// The client.
+    /// The `client_id` of the app that calls.
     client_id: String,
     /// The address, which is also the name to sign in by.
     #[oai(validator(max_length = 320))]
@@ -57,7 +57,7 @@ impl Example for RegisterRequest {
 #[derive(Object)]
 #[oai(example)]
 struct LinkRequest {
-    /// The client.
+    /// The `client_id` of the app that calls.
     client_id: String,
     /// `token` of the link.
     #[oai(validator(max_length = 64))]
@@ -77,7 +77,7 @@ impl Example for LinkRequest {
 #[derive(Object)]
 #[oai(example)]
 struct MailRequest {
-    /// The client.
+    /// The `client_id` of the app that calls.
     client_id: String,
     /// The address of the registration.
     #[oai(validator(max_length = 320))]
@@ -94,7 +94,7 @@ impl Example for MailRequest {
 #[derive(Object)]
 #[oai(example)]
 struct ForgotRequest {
-    /// The client.
+    /// The `client_id` of the app that calls.
     client_id: String,
     /// The address of the account.
     #[oai(validator(max_length = 320))]
@@ -115,12 +115,12 @@ impl Example for ForgotRequest {
 #[derive(Object)]
 #[oai(example)]
 struct ResetRequest {
-    /// The client.
+    /// The `client_id` of the app that calls.
     client_id: String,
     /// `token` of the link.
     #[oai(validator(max_length = 64))]
     token: String,
-    /// The new password.
+    /// The new password of the account.
     #[oai(validator(max_length = 4096))]
     password: String,
 }

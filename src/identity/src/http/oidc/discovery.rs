@@ -45,7 +45,7 @@ struct Metadata {
     token_endpoint: String,
     /// Where the claims of a user come from.
     userinfo_endpoint: String,
-    /// The public keys.
+    /// The URL of the public keys (JWKS).
     jwks_uri: String,
     /// Whether a token is active (RFC 7662).
     introspection_endpoint: String,
@@ -55,7 +55,7 @@ struct Metadata {
     scopes_supported: Vec<&'static str>,
     /// What the authorization endpoint answers with.
     response_types_supported: Vec<&'static str>,
-    /// How it answers.
+    /// How the authorization endpoint returns its response.
     response_modes_supported: Vec<&'static str>,
     /// What the token endpoint accepts.
     grant_types_supported: Vec<&'static str>,
@@ -83,11 +83,11 @@ struct Metadata {
     claims_supported: Vec<&'static str>,
     /// All claims are said by the issuer itself.
     claim_types_supported: Vec<&'static str>,
-    /// Not understood.
+    /// False: the parameter is not supported.
     claims_parameter_supported: bool,
-    /// Not understood.
+    /// False: the parameter is not supported.
     request_parameter_supported: bool,
-    /// Not understood.
+    /// False: the parameter is not supported.
     request_uri_parameter_supported: bool,
 }
 

@@ -54,7 +54,7 @@ struct Introspection {
     /// Whether the token is good now.
     #[oai(skip_serializing_if_is_empty = false)]
     active: bool,
-    /// Who issued it.
+    /// The issuer of the token.
     iss: Option<String>,
     /// Whose it is: a user, or the client itself.
     sub: Option<String>,
@@ -62,23 +62,23 @@ struct Introspection {
     aud: Vec<String>,
     /// Who it was issued to.
     client_id: Option<String>,
-    /// What it allows.
+    /// The scope values of the token, separated by spaces.
     scope: Option<String>,
     /// `Bearer`, for an access token.
     token_type: Option<&'static str>,
-    /// When it ends.
+    /// When the token expires, in seconds since the epoch.
     exp: Option<i64>,
     /// When it was issued.
     iat: Option<i64>,
     /// Identifier of an access token.
     jti: Option<String>,
-    /// The session.
+    /// The session in which the token was issued.
     sid: Option<String>,
     /// When the user proved who they are.
     auth_time: Option<i64>,
-    /// How strongly.
+    /// The authentication level of the sign-in.
     acr: Option<String>,
-    /// By which methods.
+    /// The authentication methods of the sign-in (RFC 8176).
     amr: Vec<String>,
 }
 

@@ -29,25 +29,25 @@ struct JwkSet {
 #[derive(Object)]
 #[oai(read_only_all)]
 struct PublicKey {
-    /// Key type.
+    /// Key type (RFC 7517 section 4.1).
     #[oai(validator(pattern = "^(RSA|EC|OKP)$"))]
     kty: String,
     /// Key ID: the RFC 7638 thumbprint.
     kid: String,
-    /// Always `sig`.
+    /// Always `sig`: the key verifies signatures.
     #[oai(rename = "use")]
     key_use: String,
     /// The only algorithm the key is for.
     alg: String,
-    /// RSA modulus.
+    /// RSA modulus, in base64url.
     n: Option<String>,
-    /// RSA exponent.
+    /// RSA exponent, in base64url.
     e: Option<String>,
-    /// Curve.
+    /// Curve of an EC or OKP key.
     crv: Option<String>,
     /// First coordinate, or the public key.
     x: Option<String>,
-    /// Second coordinate.
+    /// Second coordinate of an EC key.
     y: Option<String>,
 }
 

@@ -42,7 +42,7 @@ impl TokenApi {
 struct TokenRequest {
     /// `authorization_code`, `refresh_token` or `client_credentials`.
     grant_type: String,
-    /// `authorization_code`: the code.
+    /// For `authorization_code`: the code that the client received.
     code: Option<String>,
     /// `authorization_code`: as in the authorization request.
     redirect_uri: Option<String>,

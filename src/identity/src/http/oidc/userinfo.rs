@@ -26,7 +26,7 @@ pub struct UserinfoApi;
 #[derive(Default, Deserialize, Object)]
 #[serde(default)]
 struct UserinfoRequest {
-    /// The access token.
+    /// The access token, instead of the header.
     access_token: Option<String>,
 }
 

@@ -32,7 +32,7 @@ pub async fn show(app: App, request: Request) -> PageResult {
 
 pub async fn remove(app: App, request: Request, form: Form) -> PageResult {
     let Some(signed_in) = signed_in_user(&app, &request).await? else {
-        return Ok(see_other("/login?to=applications"));
+        return Ok(see_other(&Destination::Applications.login_path()));
     };
     let client_id = form.get("client_id").ok_or(PageErrorKind::Malformed)?;
     applications::remove(&app, signed_in.principal(), client_id, &request_context(&app, &request)).await?;

@@ -48,7 +48,7 @@ fn session_values(app: &App, session: &Session) -> Value {
 /// `POST /account/sessions/end`: one, or every other.
 pub async fn end(app: App, request: Request, form: Form) -> PageResult {
     let Some(signed_in) = signed_in_user(&app, &request).await? else {
-        return Ok(see_other("/login?to=sessions"));
+        return Ok(see_other(&Destination::Sessions.login_path()));
     };
     let context = request_context(&app, &request);
     match form.get("sid") {
