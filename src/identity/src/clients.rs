@@ -109,6 +109,8 @@ pub struct Clients {
     by_client_id: HashMap<String, Arc<Client>>,
     public_origins: HashSet<String>,
     first_party_origins: HashSet<String>,
+    /// The causes by which clients were left out, by `client_id`.
+    unreadable: HashMap<String, String>,
 }
 
 impl Clients {
@@ -128,6 +130,11 @@ impl Clients {
         self.first_party_origins.contains(origin)
     }
 
+    /// Why a stored client is left out: its row cannot be read.
+    pub fn unreadable_cause(&self, client_id: &str) -> Option<&str> {
+        self.unreadable.get(client_id).map(String::as_str)
+    }
+
     /// All clients, disabled ones too.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Client>> {
         self.by_client_id.values()
@@ -137,7 +144,8 @@ impl Clients {
 /// Loads all clients in three statements, whatever their number.
 pub async fn load(db: &impl ConnectionTrait) -> Result<Clients, DatabaseError> {
     let mut secrets: HashMap<String, Vec<_>> = HashMap::new();
-    for secret in readable_rows::<client_secrets::Entity>(db).await? {
+    let mut unreadable = HashMap::new();
+    for secret in readable_rows::<client_secrets::Entity>(db, &mut unreadable).await? {
         secrets.entry(secret.client_id).or_default().push((secret.secret_hash, secret.expires_at));
     }
     let own_grants: Vec<(String, Uuid)> = grants::Entity::find()
@@ -149,39 +157,42 @@ pub async fn load(db: &impl ConnectionTrait) -> Result<Clients, DatabaseError> {
         .all(db)
         .await?;
     let own_grants: HashMap<String, Uuid> = own_grants.into_iter().collect();
-    let clients = readable_rows::<clients::Entity>(db).await?.into_iter().filter_map(|row| {
+    let mut by_name: HashMap<String, Arc<Client>> = HashMap::new();
+    for row in readable_rows::<clients::Entity>(db, &mut unreadable).await? {
         let id = row.client_id.clone();
         match from_row(row, secrets.remove(&id).unwrap_or_default(), own_grants.get(&id).copied()) {
-            Ok(client) => Some((id, Arc::new(client))),
-            Err(cause) => {
-                log_unreadable(&id, &cause);
-                None
-            }
+            Ok(client) => drop(by_name.insert(id, Arc::new(client))),
+            Err(cause) => leave_out(&mut unreadable, id, &cause),
         }
-    });
-    let by_name: HashMap<String, Arc<Client>> = clients.collect();
+    }
     let public_origins = origins(&by_name, Client::public, Client::web_origins);
     let first_party_origins =
         origins(&by_name, |client| client.row.first_party, |client| client.row.origins.to_vec());
-    Ok(Clients { by_client_id: by_name, public_origins, first_party_origins })
+    Ok(Clients { by_client_id: by_name, public_origins, first_party_origins, unreadable })
 }
 
 /// The rows of a table of clients. A row that cannot be read is left out: its client may do nothing until an
 /// operator repairs it, and all other clients go on.
-async fn readable_rows<E: EntityTrait>(db: &impl ConnectionTrait) -> Result<Vec<E::Model>, DatabaseError> {
-    let rows = db.query_all(&E::find().into_query()).await?;
-    let readable = rows.iter().filter_map(|row| match E::Model::from_query_result(row, "") {
-        Ok(model) => Some(model),
-        Err(cause) => {
-            log_unreadable(&row.try_get::<String>("", "client_id").unwrap_or_default(), &cause);
-            None
+async fn readable_rows<E: EntityTrait>(
+    db: &impl ConnectionTrait,
+    unreadable: &mut HashMap<String, String>,
+) -> Result<Vec<E::Model>, DatabaseError> {
+    let mut readable = Vec::new();
+    for row in db.query_all(&E::find().into_query()).await? {
+        match E::Model::from_query_result(&row, "") {
+            Ok(model) => readable.push(model),
+            Err(cause) => {
+                let client_id = row.try_get::<String>("", "client_id").unwrap_or_default();
+                leave_out(unreadable, client_id, &cause);
+            }
         }
-    });
-    Ok(readable.collect())
+    }
+    Ok(readable)
 }
 
-fn log_unreadable(client_id: &str, cause: &dyn std::fmt::Display) {
+fn leave_out(unreadable: &mut HashMap<String, String>, client_id: String, cause: &dyn std::fmt::Display) {
     tracing::error!(client_id, %cause, "a client is left out, because its row cannot be read");
+    unreadable.insert(client_id, cause.to_string());
 }
 
 /// The origins of the enabled clients that `chosen` selects.

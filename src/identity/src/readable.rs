@@ -46,8 +46,8 @@ pub fn has_invisible_characters(text: &str) -> bool {
 
 /// A text without its invisible characters, for pages and mails.
 ///
-/// Joiners and variation selectors stay between characters that may need them: they shape words in Persian
-/// and Indic scripts, and emoji. No ASCII letter needs them.
+/// A joiner stays between two visible characters outside ASCII, and a variation selector after one: they shape
+/// words in Persian and Indic scripts, and emoji. After ASCII they are removed, in keycap emoji too.
 pub fn without_invisible_characters(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);

@@ -243,8 +243,11 @@ fn report_with_secret(client_id: &str, done: &str, secret: Option<&NewSecret>) -
 fn find_client(app: &App, client_id: &str) -> Result<Client, CommandError> {
     let clients = app.clients();
     let found = clients.all().find(|client| client.client_id() == client_id);
-    let unknown = || ChangeError::Unknown { kind: "client", name: client_id.to_owned() };
-    Ok(found.ok_or_else(unknown)?.as_ref().clone())
+    let missing = || match clients.unreadable_cause(client_id) {
+        Some(cause) => ChangeError::Refused(format!("the stored client {client_id} cannot be read: {cause}")),
+        None => ChangeError::Unknown { kind: "client", name: client_id.to_owned() },
+    };
+    Ok(found.ok_or_else(missing)?.as_ref().clone())
 }
 
 fn list(app: &App) -> Result<Report, CommandError> {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub enum ClientProfile {
     /// OpenID Connect Core, as the common client libraries speak it.
     Standard,
-    /// OAuth 2.1 and the best current practice of RFC 9700, to the letter.
+    /// Confidential clients must use PKCE too, which RFC 9700 section 2.1.1 only recommends.
     Strict,
 }
 

@@ -23,10 +23,10 @@ pub(super) struct KeyPair {
 /// belongs on a pool and never on a worker thread of the runtime.
 pub(super) fn generate(algorithm: Algorithm, rsa_bits: u32) -> Result<KeyPair, JoseError> {
     let (private, public) = match algorithm {
-        Algorithm::Rs256 => parts(&*RS256.generate_key_pair(rsa_bits)?),
-        Algorithm::Ps256 => parts(&*PS256.generate_key_pair(rsa_bits)?),
-        Algorithm::Es256 => parts(&*ES256.generate_key_pair()?),
-        Algorithm::EdDsa => parts(&*EdDSA.generate_key_pair(Ed25519)?),
+        Algorithm::Rs256 => private_der_and_public_jwk(&*RS256.generate_key_pair(rsa_bits)?),
+        Algorithm::Ps256 => private_der_and_public_jwk(&*PS256.generate_key_pair(rsa_bits)?),
+        Algorithm::Es256 => private_der_and_public_jwk(&*ES256.generate_key_pair()?),
+        Algorithm::EdDsa => private_der_and_public_jwk(&*EdDSA.generate_key_pair(Ed25519)?),
     };
     let mut public_jwk: Map<String, Value> = public.into();
     public_jwk.retain(|name, _| THUMBPRINT_MEMBERS.contains(&name.as_str()));
@@ -37,7 +37,7 @@ pub(super) fn generate(algorithm: Algorithm, rsa_bits: u32) -> Result<KeyPair, J
     Ok(KeyPair { kid, algorithm, public_jwk, private_der: Zeroizing::new(private) })
 }
 
-fn parts(pair: &dyn josekit::jwk::KeyPair) -> (Vec<u8>, Jwk) {
+fn private_der_and_public_jwk(pair: &dyn josekit::jwk::KeyPair) -> (Vec<u8>, Jwk) {
     (pair.to_der_private_key(), pair.to_jwk_public_key())
 }
 

@@ -57,7 +57,7 @@ struct Metadata {
     response_types_supported: Vec<&'static str>,
     /// How the authorization endpoint returns its response.
     response_modes_supported: Vec<&'static str>,
-    /// What the token endpoint accepts.
+    /// Grant types that the token endpoint accepts.
     grant_types_supported: Vec<&'static str>,
     /// `sub` is the same for every client.
     subject_types_supported: Vec<&'static str>,

@@ -121,7 +121,7 @@ pub async fn verify<C: Completion>(
     let answered = Verification { app, verify: &verify, method, completion, now };
     match store::user_of(app, &reserved.counts.row).await {
         Ok(user) => answered.conclude(reserved, user).await,
-        Err(cause) => Err(answered.undo_unjudged(reserved, cause.into()).await),
+        Err(cause) => Err(answered.undo_if_unjudged(reserved, cause.into()).await),
     }
 }
 
@@ -230,12 +230,12 @@ impl<C: Completion> Verification<'_, C> {
                     matches!(cause, LoginError::ResponseRejected) && reserved.counts.row.tries_left == 0;
                 Err(if over { LoginError::AttemptEnded } else { cause })
             }
-            Err(cause) => Err(self.undo_unjudged(reserved, cause).await),
+            Err(cause) => Err(self.undo_if_unjudged(reserved, cause).await),
         }
     }
 
     /// Undoes the reserved try when a fault or a lack of capacity kept the response from being judged.
-    async fn undo_unjudged(&self, mut reserved: ReservedTry, cause: LoginError) -> LoginError {
+    async fn undo_if_unjudged(&self, mut reserved: ReservedTry, cause: LoginError) -> LoginError {
         if matches!(cause, LoginError::HasherBusy | LoginError::Database(_) | LoginError::Crypto(_)) {
             reserved.undo(self.app).await;
         }

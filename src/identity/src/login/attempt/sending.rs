@@ -27,9 +27,9 @@ const MAX_RESENDS: i32 = 3;
 
 /// The decision about the code of a challenge.
 pub(super) enum SendDecision {
-    Send(SentCode),
+    Send(CodeSendRecord),
     /// The code is withheld; the attempt looks the same as if the code were sent.
-    Withhold(SentCode),
+    Withhold(CodeSendRecord),
     /// The challenge has no code.
     NothingToSend,
     /// A limit refuses the challenge, for this long.
@@ -37,7 +37,7 @@ pub(super) enum SendDecision {
 }
 
 /// What the attempt stores about its last code.
-pub(super) struct SentCode {
+pub(super) struct CodeSendRecord {
     pub(super) source_hash: Option<Hash256>,
     pub(super) sent_at: Timestamp,
     /// Number of codes of this attempt, this one included.
@@ -77,7 +77,7 @@ pub(super) async fn decide_code(
     if let Some(wait) = resend_delay_left(row, write.now()) {
         return Ok(SendDecision::Limited(wait));
     }
-    let sent = SentCode { source_hash, sent_at: write.now(), sends: row.sends + 1 };
+    let sent = CodeSendRecord { source_hash, sent_at: write.now(), sends: row.sends + 1 };
     if let (0, Some(source)) = (row.sends, &sent.source_hash)
         && other_attempt_live(write, row, source).await?
     {

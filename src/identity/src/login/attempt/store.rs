@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::{
     AttemptBinding,
-    sending::{RESEND_DELAY, SentCode},
+    sending::{CodeSendRecord, RESEND_DELAY},
 };
 use crate::{
     app::App,
@@ -52,8 +52,8 @@ impl AttemptSelector {
     fn live_condition(&self, now: Timestamp) -> Condition {
         Condition::all()
             .add(Column::AttemptHash.eq(self.attempt_hash))
-            .add(equals_or_null(Column::ClientId, self.client_id.clone()))
-            .add(equals_or_null(Column::AuthorizationRequestId, self.authorization_request))
+            .add(equals_option(Column::ClientId, self.client_id.clone()))
+            .add(equals_option(Column::AuthorizationRequestId, self.authorization_request))
             .add(self.browser_condition())
             .add(Column::CompletedAt.is_null())
             .add(Column::ExpiresAt.gt(now))
@@ -71,7 +71,7 @@ impl AttemptSelector {
     }
 }
 
-fn equals_or_null<V: Into<sea_orm::Value>>(column: Column, value: Option<V>) -> SimpleExpr {
+fn equals_option<V: Into<sea_orm::Value>>(column: Column, value: Option<V>) -> SimpleExpr {
     match value {
         Some(value) => column.eq(value),
         None => column.is_null(),
@@ -139,7 +139,7 @@ pub(super) struct NewChallenge<'a> {
     pub(super) method: &'a str,
     pub(super) challenge: Challenge,
     /// The code's sending; none for a challenge without a code.
-    pub(super) sent: Option<SentCode>,
+    pub(super) sent: Option<CodeSendRecord>,
 }
 
 /// Stores a challenge in a new attempt or a stored one; the tries stay as they are. False when the attempt is
@@ -155,7 +155,7 @@ pub(super) async fn open_challenge(
     let attempt_hash = row.attempt_hash;
     let before = row.sends;
     let row = match sent {
-        Some(SentCode { source_hash, sent_at: at, sends: times }) => {
+        Some(CodeSendRecord { source_hash, sent_at: at, sends: times }) => {
             attempts::Model { source_hash, sent_at: Some(at), sends: times, ..row }
         }
         None => row,
@@ -263,8 +263,8 @@ pub(super) fn advance_attempt_statement(
             ..Default::default()
         })
         .filter(Column::AttemptHash.eq(row.attempt_hash))
-        .filter(equals_or_null(Column::Method, row.method.clone()))
-        .filter(equals_or_null(Column::CodeMac, row.code_mac.clone()))
+        .filter(equals_option(Column::Method, row.method.clone()))
+        .filter(equals_option(Column::CodeMac, row.code_mac.clone()))
         .filter(Column::CompletedAt.is_null())
         .into_query()
 }
