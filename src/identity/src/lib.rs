@@ -20,6 +20,7 @@
 //! | [`clients`], [`resources`], [`sealed_credentials`], [`users`] | which clients, APIs and users exist |
 //! | [`mail`] | which mails are sent, and how many |
 //! | [`audit`], [`jobs`], [`outbound`], [`pool`], [`rate_limit`], [`templates`] | what is recorded, done later, called, computed, limited and rendered |
+//! | [`claims`] | which claims about users exist, where they come from, and who gets them |
 //! | `field_rules`, [`messages`] | what a field may hold, which words people read |
 //! | [`core`], [`readable`] | what everything below the use cases runs on; how times and devices read |
 //! | [`config`] | which settings exist |
