@@ -69,7 +69,7 @@ pub(super) async fn known(
     device_hash: Hash256,
     now: Timestamp,
 ) -> Result<bool, DatabaseError> {
-    let row = devices::Entity::find_by_id((user_id.unwrap_or(Uuid::nil()), device_hash));
+    let row = devices::Entity::find_by_id((user_id.unwrap_or_default(), device_hash));
     Ok(row.filter(Column::ExpiresAt.gt(now)).one(db).await?.is_some())
 }
 

@@ -211,8 +211,7 @@ pub async fn find(
     db: &impl ConnectionTrait,
     user_id: Option<Uuid>,
 ) -> Result<Option<StoredPassword>, PasswordError> {
-    let row =
-        password_statement(user_id.unwrap_or(Uuid::nil())).one(db).await.map_err(DatabaseError::from)?;
+    let row = password_statement(user_id.unwrap_or_default()).one(db).await.map_err(DatabaseError::from)?;
     let Some(row) = row else { return Ok(None) };
     let hash = sealed_credentials::open(&core.vault, &row)?;
     let hash = String::from_utf8(hash).map_err(|_| CryptoError::Altered)?;

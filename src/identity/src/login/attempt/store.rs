@@ -88,7 +88,7 @@ pub(super) async fn find(
 
 /// The user of an attempt, if the account may sign in. Without a user the same statement runs.
 pub(super) async fn user_of(app: &App, row: &attempts::Model) -> Result<Option<User>, DatabaseError> {
-    let user = users::find(app.db.reader(), row.user_id.unwrap_or(Uuid::nil())).await?;
+    let user = users::find(app.db.reader(), row.user_id.unwrap_or_default()).await?;
     Ok(user.filter(|user| users::may_sign_in(user, app.clock.now())))
 }
 
