@@ -25,7 +25,7 @@ use uuid::Uuid;
 pub use postern_entities::values::GrantType;
 
 pub use self::profile::ClientProfile;
-use crate::{core::read_json_column, crypto};
+use crate::{core::read_json_column, crypto, jobs::error_chain};
 
 /// The topic of the change announcement for clients.
 pub const TOPIC: &str = "clients";
@@ -190,9 +190,10 @@ async fn readable_rows<E: EntityTrait>(
     Ok(readable)
 }
 
-fn leave_out(unreadable: &mut HashMap<String, String>, client_id: String, cause: &dyn std::fmt::Display) {
-    tracing::error!(client_id, %cause, "a client is left out, because its row cannot be read");
-    unreadable.insert(client_id, cause.to_string());
+fn leave_out(unreadable: &mut HashMap<String, String>, client_id: String, cause: &dyn std::error::Error) {
+    let cause = error_chain(cause);
+    tracing::error!(client_id, cause, "a client is left out, because its row cannot be read");
+    unreadable.insert(client_id, cause);
 }
 
 /// The origins of the enabled clients that `chosen` selects.

@@ -164,7 +164,7 @@ pub enum RegistrationMode {
 #[serde(deny_unknown_fields)]
 pub struct RegistrationSettings {
     pub mode: RegistrationMode,
-    /// Of the links that are mailed to verify an email or to reset a password.
+    /// How long a mailed link to verify an email or to reset a password is valid.
     pub link_lifetime: Lifetime,
     /// From the closing of an account until its deletion.
     pub deletion_grace: Lifetime,

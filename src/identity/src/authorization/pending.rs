@@ -211,8 +211,9 @@ pub(super) async fn find_or_bind(
 /// Records, in the write of a sign-in, that the user signed in or stepped up for a request. The sign-in
 /// commits even if the request has expired meanwhile; the completion's output reports that.
 ///
-/// The recorded step counts as the user's action that an unproven client needs (RFC 8252 section 8.6). So
-/// only a form whose page names the client may record it.
+/// For a first-party client whose identity is not proven, the recorded sign-in counts as the user's action
+/// that RFC 8252 section 8.6 requires; other such clients need the consent page. So only a form whose page
+/// names the client may record the step.
 pub struct LoginStepRecorder<'a> {
     /// The row of the request; none for a sign-in to the issuer's own pages, which records nothing.
     pub request_id: Option<Uuid>,
