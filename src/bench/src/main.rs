@@ -76,9 +76,9 @@ enum Command {
     Protected {
         /// Where to listen.
         address: SocketAddr,
-        /// Whose tokens.
+        /// The issuer whose tokens are verified.
         issuer: String,
-        /// For whom.
+        /// The audience that tokens must have.
         audience: String,
         /// How many verified tokens are remembered.
         cache: u64,

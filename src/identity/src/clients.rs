@@ -51,7 +51,7 @@ impl ClientAuthMethod {
     }
 }
 
-/// A registered client.
+/// A registered client, with what the checks of its requests read.
 #[derive(Clone, Debug)]
 pub struct Client {
     pub row: clients::Model,

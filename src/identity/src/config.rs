@@ -145,7 +145,7 @@ pub struct PasswordSettings {
     pub memory_kib: u32,
     /// Argon2id passes over the memory.
     pub iterations: u32,
-    /// Argon2id lanes.
+    /// Lanes of Argon2id (RFC 9106 section 3.1).
     pub parallelism: u32,
 }
 

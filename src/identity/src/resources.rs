@@ -13,7 +13,7 @@ use postern_token_verifier::Algorithm;
 use sea_orm::{ConnectionTrait, EntityTrait};
 use url::Url;
 
-use crate::{core::read_json_column, scope};
+use crate::{claims, core::read_json_column, scope};
 
 /// The topic of the change announcement for resources.
 pub const TOPIC: &str = "resources";
@@ -61,10 +61,10 @@ pub const ACCOUNT: IssuerScope =
 /// The scopes of the issuer (OpenID Connect Core sections 5.4 and 11), and [`ACCOUNT`].
 pub const ISSUER_SCOPES: [IssuerScope; 7] = [
     OPENID,
-    IssuerScope::about_user("profile", "Name, picture and the like"),
-    IssuerScope::about_user("email", "Email address"),
-    IssuerScope::about_user("address", "Postal address"),
-    IssuerScope::about_user("phone", "Telephone number"),
+    IssuerScope::about_user(claims::PROFILE, "Name, picture and the like"),
+    IssuerScope::about_user(claims::EMAIL, "Email address"),
+    IssuerScope::about_user(claims::ADDRESS, "Postal address"),
+    IssuerScope::about_user(claims::PHONE, "Telephone number"),
     IssuerScope::about_user("offline_access", "Access while the user is not there"),
     ACCOUNT,
 ];

@@ -54,7 +54,7 @@ pub enum TemplateError {
 /// A rendered mail, without sender and recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailText {
-    /// A single line.
+    /// A single line, without line breaks.
     pub subject: String,
     pub text: String,
     pub html: String,

@@ -31,7 +31,7 @@ const RFC3339_SECONDS: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// 1970-01-01T00:00:00Z.
+    /// The Unix epoch, 1970-01-01T00:00:00Z.
     pub const EPOCH: Self = Self(0);
 
     /// The last moment: the end of what never ends. Arithmetic saturates, so nothing is later.

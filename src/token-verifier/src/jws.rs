@@ -82,7 +82,7 @@ pub(crate) fn shown(value: Option<&str>) -> String {
     }
 }
 
-/// The protected header.
+/// The protected header (RFC 7515 section 4).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Header {
     /// The algorithm that the token claims. It decides nothing by itself.

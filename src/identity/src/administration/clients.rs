@@ -17,7 +17,7 @@ use postern_service::{
 };
 use sea_orm::{
     ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _,
+    QueryOrder as _, QuerySelect as _, sea_query::Expr,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
@@ -133,10 +133,16 @@ pub async fn set_enabled(
 ) -> Result<(), ChangeError> {
     let now = context.now;
     app.write(context, async |write| {
-        let mut row = rows::ActiveModel::from(lock_client(write, client_id).await?);
-        row.disabled_at = Set((!enabled).then_some(now));
-        row.updated_at = Set(now);
-        row.update(write).await?;
+        // No other column is read: a client whose row cannot be read can still be disabled.
+        let changed = rows::Entity::update_many()
+            .col_expr(rows::Column::DisabledAt, Expr::value((!enabled).then_some(now)))
+            .col_expr(rows::Column::UpdatedAt, Expr::value(now))
+            .filter(rows::Column::ClientId.eq(client_id))
+            .exec(write)
+            .await?;
+        if changed.rows_affected == 0 {
+            return Err(unknown_client(client_id));
+        }
         let kind = if enabled { "client.enabled" } else { "client.disabled" };
         Event::new(kind).client(client_id).record(write).await?;
         changes::announce(write, TOPIC).await?;
@@ -149,7 +155,10 @@ pub async fn set_enabled(
 /// Removes a client: ends its grants, then deletes it. The foreign keys delete its secrets, grants and consents.
 pub async fn remove(app: &App, client_id: &str, context: &RequestContext) -> Result<(), ChangeError> {
     app.write(context, async |write| {
-        lock_client(write, client_id).await?;
+        // Only the key is read: a client whose row cannot be read can still be removed.
+        let key = rows::Entity::find_by_id(client_id).select_only().column(rows::Column::ClientId);
+        let found: Option<String> = key.lock_exclusive().into_tuple().one(write).await?;
+        found.ok_or_else(|| unknown_client(client_id))?;
         grants::end(write, GrantSelection::OfClient(client_id), EndCause::ClientRemoved).await?;
         rows::Entity::delete_by_id(client_id).exec(write).await?;
         Event::new("client.removed").client(client_id).record(write).await?;

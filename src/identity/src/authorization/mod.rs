@@ -65,7 +65,7 @@ pub enum BrowserDestination {
     StepUp(RequestHandle),
     /// To the consent page.
     Consent(RequestHandle),
-    /// To the client.
+    /// The redirect URI of the client, with the response.
     Client(AuthorizationResponse),
 }
 

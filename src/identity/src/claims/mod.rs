@@ -18,10 +18,10 @@ pub use self::{
 use crate::{field_rules, scope::OPENID};
 
 /// The scopes that release claims (OpenID Connect Core section 5.4).
-const PROFILE: &str = "profile";
-const EMAIL: &str = "email";
-const ADDRESS: &str = "address";
-const PHONE: &str = "phone";
+pub const PROFILE: &str = "profile";
+pub const EMAIL: &str = "email";
+pub const ADDRESS: &str = "address";
+pub const PHONE: &str = "phone";
 
 /// A rule of a text.
 #[derive(Clone, Copy)]
@@ -109,7 +109,8 @@ pub struct AddressMember {
 /// The name of the claim with the postal address.
 pub const POSTAL_ADDRESS_CLAIM: &str = "address";
 
-/// Every claim about a user.
+/// Every claim about a user. The row of a verification stands after the row of the claim that it verifies:
+/// [`released`] relies on this order.
 pub const CLAIMS: &[Claim] = &[
     claim("sub", OPENID, "Random, stable, the same as in the ID token.", ClaimSource::Subject),
     claim("name", PROFILE, "Full name.", name_field("name")),
@@ -278,4 +279,19 @@ pub fn released(user: &users::Model, reader: ClaimReader<'_>) -> Result<Map<Stri
         claims.extend(value.map(|value| (claim.name.to_owned(), value)));
     }
     Ok(claims)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_is_one_row_and_a_verification_follows_its_claim() {
+        for (at, claim) in CLAIMS.iter().enumerate() {
+            assert!(CLAIMS[..at].iter().all(|earlier| earlier.name != claim.name), "{}", claim.name);
+            if let ClaimSource::VerificationOf(other) = claim.source {
+                assert!(CLAIMS[..at].iter().any(|earlier| earlier.name == other), "{}", claim.name);
+            }
+        }
+    }
 }

@@ -38,10 +38,10 @@ impl Profile {
         for claim in CLAIMS {
             let Some(field) = claim.text_field() else { continue };
             let Some(Value::String(text)) = self.0.get_mut(claim.name) else { continue };
-            (field.rule.check)(text).map_err(|rule| InvalidClaim { claim: claim.name, rule })?;
-            if field.input == TextInput::Url {
-                *text =
-                    field_rules::web_url(text).map_err(|rule| InvalidClaim { claim: claim.name, rule })?;
+            let invalid = |rule| InvalidClaim { claim: claim.name, rule };
+            match field.input {
+                TextInput::Url => *text = field_rules::web_url(text).map_err(invalid)?,
+                _ => (field.rule.check)(text).map_err(invalid)?,
             }
         }
         for member in POSTAL_ADDRESS {

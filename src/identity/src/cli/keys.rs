@@ -27,7 +27,7 @@ pub(super) enum Command {
     },
     /// Take a compromised key out of the published set at once: its tokens are refused from then on.
     Retire {
-        /// The key ID.
+        /// The `kid` of the key.
         kid: String,
     },
     /// Make a random encryption key for `secrets.encryption_key`. Writes nothing.

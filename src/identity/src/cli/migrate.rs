@@ -13,7 +13,7 @@ pub(super) enum Command {
     Up,
     /// Take back the last steps. Tables they made go with everything in them.
     Down {
-        /// How many steps.
+        /// How many steps to revert.
         #[arg(long, default_value_t = 1)]
         steps: u32,
     },

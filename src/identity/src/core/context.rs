@@ -48,10 +48,10 @@ impl Actor {
 /// The language of texts for which no reader is known.
 pub const DEFAULT_LANGUAGE: &str = "en";
 
-/// [`Actor::User`] as stored.
+/// The stored word of [`Actor::User`].
 pub const USER: &str = "user";
 
-/// [`Actor::Operator`] as stored.
+/// The stored word of [`Actor::Operator`].
 pub const OPERATOR: &str = "operator";
 
 /// The circumstances of one HTTP request, command or run of a job. Made once, where the work begins.

@@ -53,7 +53,7 @@ pub enum EndCause {
     CodeReplayed,
     /// RFC 9700 section 4.14.2.
     RefreshTokenReused,
-    /// RFC 7009.
+    /// The client revoked one of its tokens (RFC 7009).
     RevokedByClient,
 }
 

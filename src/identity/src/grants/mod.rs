@@ -50,7 +50,7 @@ pub struct NewGrant {
     pub resources: Vec<String>,
     pub auth_time: Option<Timestamp>,
     pub acr: Option<Acr>,
-    /// RFC 8176.
+    /// The authentication methods of the sign-in (RFC 8176).
     pub amr: StringList,
 }
 

@@ -122,39 +122,44 @@ impl ParseFromJSON for ProfileRequest {
             None => PostalAddressChange::Keep,
             Some(Value::Null) => PostalAddressChange::Remove,
             Some(address) => {
+                let mut members = parse_object(Some(address))?;
                 let names = POSTAL_ADDRESS.iter().map(|member| member.name);
-                PostalAddressChange::Members(parse_changes(parse_object(Some(address))?, names)?)
+                let changes = take_changes(&mut members, names)?;
+                refuse_unknown(&members)?;
+                PostalAddressChange::Members(changes)
             }
         };
-        let claims = parse_changes(members, changeable_texts())?;
+        let claims = take_changes(&mut members, changeable_texts())?;
+        refuse_unknown(&members)?;
         Ok(Self(ProfileChange { claims, address }))
     }
 }
 
-fn parse_object(value: Option<Value>) -> Result<Map<String, Value>, ParseError<ProfileRequest>> {
+fn parse_object<T: Type>(value: Option<Value>) -> Result<Map<String, Value>, ParseError<T>> {
     match value {
         Some(Value::Object(members)) => Ok(members),
         other => Err(ParseError::expected_type(other.unwrap_or_default())),
     }
 }
 
-/// The changes of `members`. A member that is none of `names` is an error.
-fn parse_changes(
-    mut members: Map<String, Value>,
+/// Takes the changes of the claims `names` out of `members`; null removes a claim.
+fn take_changes<T: Type>(
+    members: &mut Map<String, Value>,
     names: impl Iterator<Item = &'static str>,
-) -> Result<Vec<ClaimChange>, ParseError<ProfileRequest>> {
-    let mut changes = Vec::new();
-    for name in names {
-        match members.remove(name) {
-            None => {}
-            Some(Value::Null) => changes.push((name, None)),
-            Some(Value::String(text)) => changes.push((name, Some(text))),
-            Some(_) => return Err(ParseError::custom(format!("field `{name}` must be a string"))),
-        }
-    }
+) -> Result<Vec<ClaimChange>, ParseError<T>> {
+    let given = names.filter_map(|name| Some((name, members.remove(name)?)));
+    let change = |(name, value)| match value {
+        Value::Null => Ok((name, None)),
+        Value::String(text) => Ok((name, Some(text))),
+        _ => Err(ParseError::custom(format!("field `{name}` must be a string"))),
+    };
+    given.map(change).collect()
+}
+
+fn refuse_unknown<T: Type>(members: &Map<String, Value>) -> Result<(), ParseError<T>> {
     match members.keys().next() {
         Some(unknown) => Err(ParseError::custom(format!("unknown field `{unknown}`."))),
-        None => Ok(changes),
+        None => Ok(()),
     }
 }
 
@@ -170,15 +175,7 @@ object_type!(
 
 impl ParseFromJSON for RegistrationProfile {
     fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
-        let Some(Value::Object(mut members)) = value else { return Ok(Self::default()) };
-        let texts = changeable_texts().filter_map(|name| Some((name, members.remove(name)?)));
-        let claims = texts
-            .filter(|(_, value)| !value.is_null())
-            .map(|(name, value)| match value {
-                Value::String(text) => Ok((name, Some(text))),
-                _ => Err(ParseError::custom(format!("field `{name}` must be a string"))),
-            })
-            .collect::<Result<Vec<ClaimChange>, ParseError<Self>>>()?;
+        let claims = take_changes(&mut parse_object(value)?, changeable_texts())?;
         let change = ProfileChange { claims, ..ProfileChange::default() };
         Ok(Self(Profile::default().with_changes(&change)))
     }

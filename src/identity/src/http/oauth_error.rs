@@ -31,6 +31,7 @@ use super::{oidc::client_authentication::ClientAuthenticationError, presented_to
 use crate::{
     App,
     keys::SignError,
+    login::LoginError,
     tokens::{
         IssueError, TokenError, access_token::AccessTokenError, introspection::IntrospectionError,
         revocation::RevocationError,
@@ -176,7 +177,7 @@ impl From<PresentedTokenError> for OAuthError {
         use AccessTokenError as E;
         use PresentedTokenError as R;
         let cause = match cause {
-            R::Token(E::Database(cause)) => return cause.into(),
+            R::Token(E::Database(cause)) | R::Login(LoginError::Database(cause)) => return cause.into(),
             cause => cause,
         };
         let (description, status) = match &cause {

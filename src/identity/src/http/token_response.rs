@@ -1,7 +1,6 @@
 //! Defines [`Tokens`], the token response of `/oauth2/token` and `/api/auth` (RFC 6749 section 5.1).
 
 use poem_openapi::{Object, types::Example};
-
 use secrecy::ExposeSecret as _;
 
 use crate::tokens::TokenResponse;

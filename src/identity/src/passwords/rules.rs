@@ -13,7 +13,7 @@ use zxcvbn::zxcvbn;
 use super::breached::BreachedPasswords;
 use crate::config::PasswordSettings;
 
-/// In characters.
+/// The longest password, in characters.
 pub const LONGEST: usize = 256;
 /// Characters: shorter words of the context match by chance and are ignored.
 const SHORTEST_WORD: usize = 4;

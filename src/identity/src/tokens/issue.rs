@@ -62,7 +62,7 @@ pub struct TokenResponse {
     pub access_token: String,
     /// How the client presents the access token.
     pub token_type: TokenScheme,
-    /// In seconds.
+    /// Lifetime of the access token, in seconds.
     pub expires_in: u64,
     pub scope: String,
     /// Present when the scope has `openid`.

@@ -6,7 +6,7 @@ use poem::{
 };
 use postern_entities::{attempts, audit_events, credentials, grants, links};
 use postern_identity::{
-    administration::users,
+    administration::{self, users},
     clients,
     core::RequestContext,
     grants::{self as grant, NewGrant},
@@ -320,8 +320,16 @@ async fn a_client_that_cannot_be_read_may_do_nothing_and_the_others_go_on() {
     store("'aal9'").await;
     assert!(app.app.clients().find("app").is_none());
     assert_eq!(app.app.clients().all().count(), known - 1);
+    let context = RequestContext::of_command(&app.app);
+    administration::clients::set_enabled(&app.app, "app", false, &context).await.unwrap();
+    assert_eq!(app.audited("client.disabled").await.len(), 1);
     store("NULL").await;
+    assert!(app.app.clients().find("app").is_none(), "disabled while it could not be read");
+    administration::clients::set_enabled(&app.app, "app", true, &context).await.unwrap();
     let attempt = sign_in.attempt("email-otp", ALICE).await;
     let answer = sign_in.verify("email-otp", &attempt, &app.code_for(ALICE).await).await;
     assert_eq!(answer.status, 200);
+    store("'aal9'").await;
+    administration::clients::remove(&app.app, "app", &context).await.unwrap();
+    assert_eq!(app.audited("client.removed").await.len(), 1);
 }

@@ -32,13 +32,15 @@ use postern_service::{
     clock::{Clock, Timestamp},
     database::{Database, DatabaseError, migrate},
     random::Random,
-    testing::{DatabaseTemplate, TestDatabase},
+    testing::TestDatabase,
 };
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use crate::prepared_database;
 
 /// Where every test's clock begins: 2026-01-01T00:00:00Z.
 pub const START: Timestamp = Timestamp::from_seconds(1_767_225_600);
@@ -57,36 +59,6 @@ pub struct TestApp {
     database: Arc<TestDatabase>,
 }
 
-/// An empty database of this version. Tests copy it, because migrations take longer than most tests.
-static MIGRATED: DatabaseTemplate = DatabaseTemplate::new();
-/// The same with the signing key of a provider that has started once, because a key takes long to generate.
-static WITH_KEYS: DatabaseTemplate = DatabaseTemplate::new();
-
-async fn migrated(database: &TestDatabase) {
-    let db = database.open().await.unwrap();
-    migrate::up::<Migrator>(&db).await.unwrap();
-    db.close().await;
-}
-
-async fn add_keys(database: &TestDatabase) {
-    migrated(database).await;
-    let variables = environment(database).into_iter().map(|(key, value)| (key.into(), value.into()));
-    let config = Config::load(None, variables).unwrap().settings;
-    let db = database.open().await.unwrap();
-    // No test has this seed, so the template has no identifier that a test makes again.
-    let builder = App::builder(config, db.clone(), Clock::manual(START), Random::seeded(0));
-    drop(builder.build().await.unwrap());
-    db.close().await;
-}
-
-fn environment(database: &TestDatabase) -> Vec<(String, String)> {
-    vec![
-        ("POSTERN_DATABASE__URL".to_owned(), database.url().to_owned()),
-        ("POSTERN_SECRETS__ENCRYPTION_KEY".to_owned(), "A".repeat(43)),
-        ("POSTERN_REGISTRATION__MODE".to_owned(), "open".to_owned()),
-    ]
-}
-
 impl TestApp {
     /// A provider with the default settings.
     pub async fn new() -> Self {
@@ -101,9 +73,10 @@ impl TestApp {
     /// A provider with some settings changed and more built into it.
     pub async fn built(settings: &[(&str, &str)], add: impl Fn(Builder) -> Builder) -> Self {
         let own_keys = settings.iter().any(|(name, _)| name.starts_with("POSTERN_KEYS__"));
-        let database = if own_keys { MIGRATED.copy(migrated).await } else { WITH_KEYS.copy(add_keys).await };
-        let database = Arc::new(database.unwrap());
-        let mut env = environment(&database);
+        let database =
+            if own_keys { prepared_database::migrated().await } else { prepared_database::with_keys().await };
+        let database = Arc::new(database);
+        let mut env = prepared_database::environment(&database);
         env.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         Self::node(database, env, Clock::manual(START), 1, add).await
     }

@@ -84,7 +84,8 @@ impl<S: Scope, A: Authenticator> Authorized<S, A> {
         Self::by_presented(request, token_in_header(request)).await
     }
 
-    /// Authorizes a request by the token that it was found to present. All tokens are judged here.
+    /// Authorizes a request by the token that it was found to present. Every token of an `Authorized` is judged
+    /// here.
     pub async fn by_presented(
         request: &Request,
         presented: Result<PresentedToken<'_>, BearerCause>,

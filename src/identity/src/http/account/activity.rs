@@ -8,6 +8,7 @@ use postern_service::problem::{MALFORMED, Problem, Problems};
 use crate::{
     App,
     accounts::activity::{self, ActivityCursor, ActivityEvent},
+    core::RequestContext,
     http::{no_store_json::NoStoreJson, presented_token::AccountToken, request_context},
     readable,
 };
@@ -48,10 +49,10 @@ struct OwnEvent {
 }
 
 impl OwnEvent {
-    fn from_event(app: &App, language: &str, act: ActivityEvent) -> Self {
+    fn from_event(app: &App, context: &RequestContext, act: ActivityEvent) -> Self {
         Self {
             at: act.occurred_at.rfc3339(),
-            text: event_text(app, language, &act),
+            text: event_text(app, context, &act),
             kind: act.kind,
             by_operator: act.by_operator,
             client_id: act.client_id,
@@ -114,9 +115,9 @@ impl ActivityApi {
         let before = before.0.as_deref().map(parse_cursor).transpose()?;
         let limit = u64::from(limit.0.unwrap_or(DEFAULT_LIMIT));
         let found = activity::list(&self.app, &token.user, before, limit).await?;
-        let language = request_context(&self.app, request).language;
+        let context = request_context(&self.app, request);
         let events =
-            found.events.into_iter().map(|act| OwnEvent::from_event(&self.app, &language, act)).collect();
+            found.events.into_iter().map(|act| OwnEvent::from_event(&self.app, &context, act)).collect();
         Ok(NoStoreJson(OwnActivity { events, before: found.next_cursor.map(|before| before.to_string()) }))
     }
 }
@@ -126,8 +127,8 @@ fn parse_cursor(before: &str) -> Result<ActivityCursor, Problem> {
 }
 
 /// What to say of an act. One without words of its own is told by its kind.
-pub(in crate::http) fn event_text(app: &App, language: &str, act: &ActivityEvent) -> String {
-    let text = |key: &str, arguments: &[_]| app.templates.text(language, key, arguments);
+pub(in crate::http) fn event_text(app: &App, context: &RequestContext, act: &ActivityEvent) -> String {
+    let text = |key: &str, arguments: &[_]| app.templates.text(&context.language, key, arguments);
     let method = act.method.as_deref().and_then(|name| text(&format!("activity-method-{name}"), &[]));
     let method = method.or_else(|| text("activity-method-other", &[])).unwrap_or_default();
     let key = format!("activity-{}", act.kind.replace(['.', '_'], "-"));

@@ -159,9 +159,9 @@ impl Example for LoginRequest {
 /// One resource or several.
 #[derive(Clone, Union)]
 pub(super) enum Resource {
-    /// One resource identifier.
+    /// The identifier of one resource.
     One(String),
-    /// Several resource identifiers.
+    /// The identifiers of several resources.
     Many(Vec<String>),
 }
 

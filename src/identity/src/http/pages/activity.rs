@@ -7,6 +7,7 @@ use super::{Form, Page, PageErrorKind, PageResult, account::require_sign_in, log
 use crate::{
     App,
     accounts::activity::{self, ActivityEvent},
+    core::RequestContext,
     http::account::activity::event_text,
     readable,
 };
@@ -20,14 +21,14 @@ pub async fn show(app: App, request: Request) -> PageResult {
     let before = query.get("before").map(str::parse).transpose().map_err(|_| PageErrorKind::Malformed)?;
     let page = Page::from_request(&app, &request, None);
     let found = activity::list(&app, &signed_in.user, before, PAGE_SIZE).await?;
-    let acts: Vec<_> = found.events.iter().map(|act| event_values(&app, page.language(), act)).collect();
+    let acts: Vec<_> = found.events.iter().map(|act| event_values(&app, page.context(), act)).collect();
     let older = found.next_cursor.map(|before| before.to_string());
     page.show("pages/activity.html", context! { here => "activity", acts, older })
 }
 
-fn event_values(app: &App, language: &str, act: &ActivityEvent) -> Value {
+fn event_values(app: &App, context: &RequestContext, act: &ActivityEvent) -> Value {
     context! {
-        text => Value::from_safe_string(event_text(app, language, act)),
+        text => Value::from_safe_string(event_text(app, context, act)),
         at => readable::format_minute(act.occurred_at),
         client => act.client_name.as_deref().or(act.client_id.as_deref()),
         by_operator => act.by_operator,

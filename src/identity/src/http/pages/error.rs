@@ -167,7 +167,7 @@ impl PageErrorKind {
 /// Why a handler does not show its own page.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum PageError {
-    /// An error page.
+    /// An error page is shown.
     #[error("{0:?}")]
     Shown(ErrorPage),
     /// Another page of this issuer comes first, such as the sign-in.

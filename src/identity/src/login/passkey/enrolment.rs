@@ -35,7 +35,7 @@ pub type PasskeyRow = passkeys::Model;
 
 /// Passkeys that an account may have.
 const MOST: u64 = 20;
-/// In characters.
+/// The longest name, in characters.
 const LONGEST_NAME: usize = 64;
 /// The name of a passkey that the user gave none.
 const DEFAULT_NAME: &str = "Passkey";
