@@ -23,8 +23,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use crate::claims::Claims;
-use crate::json;
 use crate::key::KeySet;
+use crate::strict_json;
 
 /// The longest accepted token, in bytes (RFC 8725 section 3.4 asks for limits).
 pub const MAX_LENGTH: usize = 8 * 1024;
@@ -109,7 +109,7 @@ impl Header {
     }
 
     fn parse(text: &[u8]) -> Result<Self, JwsError> {
-        let mut members = json::object(text).ok_or(JwsError::Json("header"))?;
+        let mut members = strict_json::object(text).ok_or(JwsError::Json("header"))?;
         if let Some(refused) = REFUSED_PARAMETERS.into_iter().find(|name| members.contains_key(*name)) {
             return Err(JwsError::HeaderParameter(refused));
         }
@@ -191,7 +191,7 @@ impl<'token> Compact<'token> {
 impl VerifiedJws {
     /// Parses the payload as claims: one JSON object (RFC 7519 section 7.2, step 10).
     pub fn claims(&self) -> Result<Claims, JwsError> {
-        json::object(&self.payload).map(Claims::new).ok_or(JwsError::Json("payload"))
+        strict_json::object(&self.payload).map(Claims::new).ok_or(JwsError::Json("payload"))
     }
 }
 
