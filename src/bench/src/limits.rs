@@ -240,6 +240,8 @@ fn grant(random: &Random, user: &users::Model) -> grants::Model {
         sid: None,
         scope: Scope::from_stored("openid"),
         resources: StringList::default(),
+        userinfo_claims: StringList::default(),
+        id_token_claims: StringList::default(),
         auth_time: None,
         acr: None,
         amr: StringList::default(),

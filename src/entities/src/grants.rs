@@ -21,6 +21,12 @@ pub struct Model {
     /// Audiences that access tokens of the grant may have (RFC 8707).
     #[sea_orm(column_type = "JsonBinary")]
     pub resources: StringList,
+    /// Claims that userinfo releases beside those of the scope (OpenID Connect Core section 5.5).
+    #[sea_orm(column_type = "JsonBinary")]
+    pub userinfo_claims: StringList,
+    /// Claims about the user that ID tokens of the grant have (OpenID Connect Core section 5.5).
+    #[sea_orm(column_type = "JsonBinary")]
+    pub id_token_claims: StringList,
     /// Copied from the session when the grant was made.
     pub auth_time: Option<Timestamp>,
     /// Copied from the session when the grant was made.

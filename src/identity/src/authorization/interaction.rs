@@ -233,8 +233,9 @@ fn consent_required(situation: &InteractionContext<'_>) -> bool {
         .recorded_steps
         .iter()
         .any(|step| matches!(step, RecordedStep::Allowed { user_id, .. } if *user_id == signed_in.user.id));
-    let covered_by_stored_consent =
-        situation.stored_consent.is_some_and(|remembered| progress.request.scope.subset_of(remembered));
+    let covered_by_stored_consent = situation
+        .stored_consent
+        .is_some_and(|remembered| progress.request.consent_scope().subset_of(remembered));
     let consent_not_needed = match (progress.client.row.first_party, situation.client_identity_proven) {
         (true, true) => true,
         (true, false) => authenticated_for_request(situation),

@@ -14,6 +14,7 @@
 //! the user did and redirects the browser to [`resume`]. A request is stored when one of the issuer's forms
 //! is posted for it. Opening a link stores nothing, so links cannot fill the database.
 
+mod claims_parameter;
 pub mod error;
 pub mod interaction;
 pub mod logout;
@@ -29,6 +30,7 @@ use postern_service::database::DatabaseError;
 
 use self::request::RequestError;
 pub use self::{
+    claims_parameter::RequestedClaims,
     error::{AuthorizationError, ErrorCode, UntrustedRequest},
     interaction::{AuthorizationStep, InteractionContext, RecordedStep, RequestProgress, next_step},
     parameters::{MalformedParameters, Parameters},
@@ -37,7 +39,7 @@ pub use self::{
         find_pending, record_consent, record_unreachable_acr,
     },
     request::AuthorizationRequest,
-    response::AuthorizationResponse,
+    response::{AuthorizationResponse, RenderedResponse, ResponseMode},
     sealed::RequestHandle,
 };
 use crate::{

@@ -270,7 +270,7 @@ pub async fn record_consent(
         return Err(InteractionError::StepOutOfOrder);
     }
     let request = &pending.request;
-    let user_id = signed_in.user.id;
+    let (user_id, scope) = (signed_in.user.id, request.consent_scope());
     let (kind, step) = if allow {
         ("consent.allowed", RecordedStep::Allowed { user_id, at: now })
     } else {
@@ -281,13 +281,13 @@ pub async fn record_consent(
         .write(app, context, async |write, _| {
             let id = append_step_or_insert(app, write, &pending, browser_secret, step).await?;
             if allow {
-                consents::remember(write, user_id, &request.client_id, &request.scope).await?;
+                consents::remember(write, user_id, &request.client_id, &scope).await?;
             }
             Event::new(kind)
                 .user(user_id)
                 .client(&request.client_id)
                 .session(signed_in.session.sid)
-                .details(serde_json::json!({ "scope": request.scope.to_string() }))
+                .details(serde_json::json!({ "scope": scope.to_string() }))
                 .record(write)
                 .await?;
             Ok(RequestHandle::Stored(id))

@@ -10,12 +10,13 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    claims_parameter::{self, ClaimsParameter, RequestedClaims},
     error::{AuthorizationError, ErrorCode, UntrustedRequest},
     parameters::{CheckedParameters, Parameter, Parameters, RepeatedParameter},
     redirect_uri,
     request_parameters::{
-        ACR_VALUES, CLIENT_ID, CODE_CHALLENGE, CODE_CHALLENGE_METHOD, ID_TOKEN_HINT, LOGIN_HINT, MAX_AGE,
-        NONCE, PARAMETERS, PROMPT, REDIRECT_URI, REQUEST, REQUEST_URI, RESOURCE, RESPONSE_MODE,
+        ACR_VALUES, CLAIMS, CLIENT_ID, CODE_CHALLENGE, CODE_CHALLENGE_METHOD, ID_TOKEN_HINT, LOGIN_HINT,
+        MAX_AGE, NONCE, PARAMETERS, PROMPT, REDIRECT_URI, REQUEST, REQUEST_URI, RESOURCE, RESPONSE_MODE,
         RESPONSE_TYPE, SCOPE, STATE, UI_LOCALES,
     },
     response::{ResponseMode, ResponseTarget},
@@ -80,6 +81,9 @@ pub struct AuthorizationRequest {
     /// Languages for the pages, in order of preference.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ui_locales: Vec<String>,
+    /// Claims beside those of the scope.
+    #[serde(default, skip_serializing_if = "RequestedClaims::is_empty")]
+    pub claims: RequestedClaims,
 }
 
 /// `prompt` (OpenID Connect Core section 3.1.2.1).
@@ -100,6 +104,12 @@ impl AuthorizationRequest {
             mode: self.response_mode,
             state: self.state.clone(),
         }
+    }
+
+    /// What the user consents to: the scope, and the scopes that cover the requested claims.
+    pub fn consent_scope(&self) -> Scope {
+        let of_claims = self.claims.scopes().map(str::to_owned);
+        self.scope.iter().map(str::to_owned).chain(of_claims).collect()
     }
 
     /// What a sign-in for this request must reach: the requirement of the client and the installation, raised
@@ -146,11 +156,9 @@ pub fn parse(
 /// none is. A response mode that is invalid gives way to the default.
 fn error_target(redirect_uri: String, parameters: &Parameters) -> ResponseTarget {
     let given = |parameter: Parameter| parameters.single(parameter.name).ok().flatten();
-    ResponseTarget {
-        redirect_uri,
-        mode: given(RESPONSE_MODE).and_then(ResponseMode::from_word).unwrap_or_default(),
-        state: given(STATE).map(str::to_owned),
-    }
+    let mode = given(RESPONSE_MODE).and_then(ResponseMode::from_word);
+    let mode = mode.filter(|mode| *mode != ResponseMode::FormPost || takes_a_form(&redirect_uri));
+    ResponseTarget { redirect_uri, mode: mode.unwrap_or_default(), state: given(STATE).map(str::to_owned) }
 }
 
 /// Validates the client and its redirect URI. These errors are shown on a page and never sent to the client.
@@ -179,13 +187,14 @@ fn validate(
     reject_request_object(parameters)?;
     require_grant_type(client)?;
     response_type(parameters)?;
-    let response_mode = response_mode(parameters)?;
+    let response_mode = response_mode(redirect_uri, parameters)?;
     let state = limited_value(parameters, STATE, MAX_STATE_LENGTH, "the state is too long")?;
     let nonce = limited_value(parameters, NONCE, MAX_NONCE_LENGTH, "the nonce is too long")?;
     let code_challenge = code_challenge(client, parameters)?;
     let prompt = prompt(parameters)?;
     let max_age = max_age(parameters)?;
     let expected_subject = id_token_hint(app, client, parameters)?;
+    let claims = claims(client, parameters)?;
     let (scope, audiences) = scope(app, client, parameters)?;
     let request = AuthorizationRequest {
         client_id: client.client_id().to_owned(),
@@ -198,9 +207,10 @@ fn validate(
         audiences,
         prompt,
         max_age,
-        expected_subject,
+        expected_subject: one_subject(expected_subject, claims.subject)?,
+        claims: claims.requested,
         // Optional preferences: values that are not understood are ignored, never an error.
-        acr_values: acr_values(parameters),
+        acr_values: [acr_values(parameters), claims.acr_values].concat(),
         login_hint: login_hint(parameters),
         ui_locales: ui_locales(parameters),
     };
@@ -262,10 +272,24 @@ fn response_type(parameters: CheckedParameters<'_>) -> Result<(), AuthorizationE
     }
 }
 
-/// OAuth 2.0 Multiple Response Type Encoding Practices section 2.1.
-fn response_mode(parameters: CheckedParameters<'_>) -> Result<ResponseMode, AuthorizationError> {
+/// OAuth 2.0 Multiple Response Type Encoding Practices section 2.1, OAuth 2.0 Form Post Response Mode section 2.
+fn response_mode(
+    redirect_uri: &str,
+    parameters: CheckedParameters<'_>,
+) -> Result<ResponseMode, AuthorizationError> {
     let Some(word) = parameters.value(RESPONSE_MODE) else { return Ok(ResponseMode::default()) };
-    ResponseMode::from_word(word).ok_or(invalid("response_mode must be query"))
+    match ResponseMode::from_word(word) {
+        None => Err(invalid("response_mode must be query, fragment or form_post")),
+        Some(ResponseMode::FormPost) if !takes_a_form(redirect_uri) => {
+            Err(invalid("response_mode=form_post needs an http or https redirect_uri"))
+        }
+        Some(mode) => Ok(mode),
+    }
+}
+
+/// A browser cannot post a form to an app's own URI scheme.
+fn takes_a_form(redirect_uri: &str) -> bool {
+    redirect_uri.starts_with("https://") || redirect_uri.starts_with("http://")
 }
 
 fn limited_value(
@@ -343,6 +367,25 @@ fn id_token_hint(
         .filter(|claims| claims.client_id == client.client_id())
         .ok_or(invalid("id_token_hint is not an ID token that this client was given"))?;
     Ok(Some(claims.sub))
+}
+
+fn claims(client: &Client, parameters: CheckedParameters<'_>) -> Result<ClaimsParameter, AuthorizationError> {
+    parameters
+        .value(CLAIMS)
+        .map_or(Ok(ClaimsParameter::default()), |claims| claims_parameter::parse(client, claims))
+}
+
+/// The user of `id_token_hint` and of `claims`, who must be the same.
+fn one_subject(
+    hinted: Option<String>,
+    claimed: Option<String>,
+) -> Result<Option<String>, AuthorizationError> {
+    match (hinted, claimed) {
+        (Some(hinted), Some(claimed)) if hinted != claimed => {
+            Err(invalid("id_token_hint and claims name different users"))
+        }
+        (hinted, claimed) => Ok(hinted.or(claimed)),
+    }
 }
 
 /// RFC 6749 section 3.3, RFC 8707 section 2.

@@ -42,9 +42,13 @@ parameter_table! {
         "ui_locales",
         "Languages for the pages, best first, separated by spaces (BCP 47).",
     ),
-    RESPONSE_MODE = Parameter::optional("response_mode", "`query`."),
+    RESPONSE_MODE = Parameter::optional("response_mode", "`query` (the default), `fragment` or `form_post`."),
     DISPLAY = Parameter::optional("display", "Ignored: the pages fit any window."),
-    CLAIMS = Parameter::optional("claims", "Ignored: the scopes name the claims."),
+    CLAIMS_LOCALES = Parameter::optional("claims_locales", "Ignored: claims are in one language."),
+    CLAIMS = Parameter::optional(
+        "claims",
+        "Single claims, as JSON (OpenID Connect Core section 5.5). Only those whose scope the client may have are released.",
+    ),
     REQUEST = Parameter::optional("request", "Refused with `request_not_supported`."),
     REQUEST_URI = Parameter::optional("request_uri", "Refused with `request_uri_not_supported`."),
 }

@@ -11,6 +11,7 @@ use postern_service::database::StatementResult;
 use sea_orm::StatementBuilder;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
+use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::{
@@ -36,12 +37,27 @@ pub enum ResponseMode {
     /// In the query of the redirect URI: the default of the response type `code`.
     #[default]
     Query,
+    /// In the fragment of the redirect URI, which browsers do not send to servers.
+    Fragment,
+    /// In a form that the browser posts to the redirect URI (OAuth 2.0 Form Post Response Mode section 2).
+    FormPost,
 }
 
 impl ResponseMode {
+    /// In the order of the metadata.
+    pub const ALL: [Self; 3] = [Self::Query, Self::Fragment, Self::FormPost];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Fragment => "fragment",
+            Self::FormPost => "form_post",
+        }
+    }
+
     /// The mode that `response_mode` names; none if it is not supported.
     pub(super) fn from_word(word: &str) -> Option<Self> {
-        (word == "query").then_some(Self::Query)
+        Self::ALL.into_iter().find(|mode| mode.as_str() == word)
     }
 }
 
@@ -96,13 +112,29 @@ impl AuthorizationResponse {
         Self { redirect_uri: target.redirect_uri, mode: target.mode, parameters }
     }
 
-    /// The URI to which the browser is redirected.
-    pub fn render(&self) -> String {
+    /// What the browser gets.
+    pub fn render(&self) -> RenderedResponse<'_> {
         let parameters = self.parameters.iter().map(|(name, value)| (*name, Cow::from(value.as_ref())));
         match self.mode {
-            ResponseMode::Query => append_query(&self.redirect_uri, parameters),
+            ResponseMode::Query => RenderedResponse::Redirect(append_query(&self.redirect_uri, parameters)),
+            ResponseMode::Fragment => {
+                let fragment =
+                    form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+                RenderedResponse::Redirect(format!("{}#{fragment}", self.redirect_uri))
+            }
+            ResponseMode::FormPost => {
+                RenderedResponse::Form { action: &self.redirect_uri, fields: &self.parameters }
+            }
         }
     }
+}
+
+/// A response in the form of its mode.
+pub enum RenderedResponse<'a> {
+    /// A redirect to this URI.
+    Redirect(String),
+    /// A page with a form that the browser posts to `action`.
+    Form { action: &'a str, fields: &'a [(&'static str, Cow<'static, str>)] },
 }
 
 /// Without the values, because a code is a secret.
@@ -132,6 +164,8 @@ pub(super) async fn respond_with_code(
         client_id: request.client_id.clone(),
         sid: Some(signed_in.session.sid),
         scope: request.scope.clone(),
+        userinfo_claims: request.claims.userinfo.clone(),
+        id_token_claims: request.claims.id_token.clone(),
         resources: request.audiences.clone(),
         auth_time: Some(signed_in.session.auth_time),
         acr: Some(signed_in.session.acr),

@@ -251,8 +251,9 @@ pub fn changeable_texts() -> impl Iterator<Item = &'static str> {
 pub enum ClaimReader<'a> {
     /// The user, who gets all of them.
     User,
-    /// A client, which gets the claims that the scopes of its token cover.
-    Client { scopes: &'a [String] },
+    /// A client, which gets the claims that the scopes of its token cover, and those that it requested by name
+    /// (OpenID Connect Core section 5.5).
+    Client { scopes: &'a [String], requested: &'a [String] },
 }
 
 /// The claims of a user that have a value, as far as the reader may have them. `sub` is always among them.
@@ -260,8 +261,10 @@ pub fn released(user: &users::Model, reader: ClaimReader<'_>) -> Result<Map<Stri
     let mut profile = Profile::from_column(user.profile.clone())?;
     let released = CLAIMS.iter().filter(|claim| match reader {
         ClaimReader::User => true,
-        ClaimReader::Client { scopes } => {
-            matches!(claim.source, ClaimSource::Subject) || scopes.iter().any(|scope| scope == claim.scope)
+        ClaimReader::Client { scopes, requested } => {
+            matches!(claim.source, ClaimSource::Subject)
+                || scopes.iter().any(|scope| scope == claim.scope)
+                || requested.iter().any(|name| name == claim.name)
         }
     });
     let mut claims = Map::new();

@@ -48,6 +48,10 @@ pub struct NewGrant {
     pub scope: Scope,
     /// Audiences that tokens may have: `GrantTarget::audiences`.
     pub resources: Vec<String>,
+    /// Claims that userinfo releases beside those of the scope.
+    pub userinfo_claims: Vec<String>,
+    /// Claims about the user that ID tokens have.
+    pub id_token_claims: Vec<String>,
     pub auth_time: Option<Timestamp>,
     pub acr: Option<Acr>,
     /// The authentication methods of the sign-in (RFC 8176).
@@ -64,6 +68,8 @@ pub fn new(core: &Core, new: NewGrant, now: Timestamp) -> Grant {
         sid: new.sid,
         scope: new.scope,
         resources: new.resources.into(),
+        userinfo_claims: new.userinfo_claims.into(),
+        id_token_claims: new.id_token_claims.into(),
         auth_time: new.auth_time,
         acr: new.acr,
         amr: new.amr,
@@ -175,6 +181,8 @@ pub(crate) async fn ensure_own_grant(write: &Write<'_>, client_id: &str) -> Resu
         sid: Set(None),
         scope: Set(Scope::default()),
         resources: Set(StringList::default()),
+        userinfo_claims: Set(StringList::default()),
+        id_token_claims: Set(StringList::default()),
         auth_time: Set(None),
         acr: Set(None),
         amr: Set(StringList::default()),

@@ -66,9 +66,12 @@ pub enum AccessTokenError {
 }
 
 impl UserToken {
-    /// The claims about the user that the scope of the token releases (OpenID Connect Core section 5.4).
+    /// The claims about the user that the scope of the token and the request for its grant release (OpenID Connect
+    /// Core sections 5.4 and 5.5).
     pub fn released_claims(&self) -> Result<Map<String, Value>, DatabaseError> {
-        claims::released(&self.user, ClaimReader::Client { scopes: &self.token.scope })
+        let reader =
+            ClaimReader::Client { scopes: &self.token.scope, requested: &self.grant.userinfo_claims };
+        claims::released(&self.user, reader)
     }
 }
 

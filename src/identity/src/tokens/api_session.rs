@@ -66,6 +66,7 @@ impl Completion for NewApiSession<'_> {
             auth_time: Some(session.auth_time),
             acr: Some(session.acr),
             amr: session.amr.clone(),
+            ..NewGrant::default()
         };
         let grant = grants::new(app, new, now);
         write.defer(&grants::insert_statement(&grant));

@@ -8,16 +8,18 @@
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use postern_service::clock::Timestamp;
+use postern_service::{clock::Timestamp, database::DatabaseError};
 use postern_token_verifier::{Algorithm, TokenScheme};
 use secrecy::SecretString;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{scope::TokenTarget, token_value};
 use crate::{
     App,
     acr::Acr,
+    claims::{self, ClaimReader},
     clients::Client,
     grants::Grant,
     keys::{SignError, TokenType},
@@ -48,11 +50,20 @@ pub struct GrantClaims<'a> {
     pub auth_time: Option<Timestamp>,
     pub acr: Option<Acr>,
     pub amr: &'a [String],
+    /// Claims about the user for the ID token.
+    pub id_token_claims: &'a [String],
 }
 
 impl<'a> From<&'a Grant> for GrantClaims<'a> {
     fn from(grant: &'a Grant) -> Self {
-        Self { id: grant.id, sid: grant.sid, auth_time: grant.auth_time, acr: grant.acr, amr: &grant.amr }
+        Self {
+            id: grant.id,
+            sid: grant.sid,
+            auth_time: grant.auth_time,
+            acr: grant.acr,
+            amr: &grant.amr,
+            id_token_claims: &grant.id_token_claims,
+        }
     }
 }
 
@@ -79,6 +90,10 @@ impl fmt::Debug for TokenResponse {
 
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
+    /// The stored profile of the user does not read.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+
     /// The signature failed, or no key is active.
     #[error(transparent)]
     Sign(#[from] SignError),
@@ -124,7 +139,9 @@ pub(super) async fn sign_tokens(app: &App, request: IssueRequest<'_>) -> Result<
             .await?
     };
     let id_token = match request.user {
-        Some(_) if request.target.id_token => Some(id_token(app, &request, &sub, &access_token, now).await?),
+        Some(user) if request.target.id_token => {
+            Some(id_token(app, &request, user, &access_token, now).await?)
+        }
         _ => None,
     };
     Ok(TokenResponse {
@@ -140,14 +157,14 @@ pub(super) async fn sign_tokens(app: &App, request: IssueRequest<'_>) -> Result<
 async fn id_token(
     app: &App,
     request: &IssueRequest<'_>,
-    sub: &str,
+    user: &User,
     access_token: &str,
     now: Timestamp,
 ) -> Result<String, IssueError> {
     let algorithm = app.config.keys.algorithm;
     let claims = IdTokenClaims {
         iss: &app.config.issuer,
-        sub,
+        user: user_claims(user, request.grant.id_token_claims)?,
         aud: request.client.client_id(),
         exp: expires_at(now, app.config.tokens.id_token_lifetime.seconds()),
         iat: now.seconds(),
@@ -159,6 +176,13 @@ async fn id_token(
         at_hash: at_hash(algorithm, access_token),
     };
     Ok(app.signing_keys.sign(algorithm, TokenType::IdToken, &claims).await?)
+}
+
+fn user_claims(user: &User, requested: &[String]) -> Result<Map<String, Value>, DatabaseError> {
+    if requested.is_empty() {
+        return Ok(Map::from_iter([("sub".to_owned(), user.subject.to_string().into())]));
+    }
+    claims::released(user, ClaimReader::Client { scopes: &[], requested })
 }
 
 /// The claims of ID tokens and access tokens that are not [about the user](crate::claims).
@@ -190,7 +214,9 @@ struct AccessTokenClaims<'a> {
 #[derive(Serialize)]
 struct IdTokenClaims<'a> {
     iss: &'a str,
-    sub: &'a str,
+    /// `sub`, and the claims about the user that the client requested by name.
+    #[serde(flatten)]
+    user: Map<String, Value>,
     aud: &'a str,
     exp: i64,
     iat: i64,

@@ -221,6 +221,7 @@ async fn a_grant_from_before_the_upgrade_goes_on_under_the_rule() {
         auth_time: Some(now),
         acr: Some(Acr::Aal1),
         amr: vec!["otp".to_owned()].into(),
+        ..NewGrant::default()
     };
     let grant = grants::new(app, new, now);
     app.db.write_batch(&[&grants::insert_statement(&grant)], |_| true).await.unwrap();

@@ -126,6 +126,7 @@ impl Seeds {
             auth_time: Some(now),
             acr: Some(Acr::Aal1),
             amr: vec!["otp".to_owned()].into(),
+            ..NewGrant::default()
         };
         let grant = grants::new(app, new, now);
         let row = grants::insert_statement(&grant);

@@ -172,6 +172,7 @@ impl Matrix {
             auth_time: Some(now),
             acr: Some(Acr::Aal1),
             amr: vec!["otp".to_owned()].into(),
+            ..NewGrant::default()
         };
         let grant = grants::new(app, new, now);
         app.db.write_batch(&[&grants::insert_statement(&grant)], |_| true).await.unwrap();

@@ -6,6 +6,7 @@
 //! the issuer an open redirector (RFC 9700 section 4.11). Leaves the choice of the next step to
 //! `authorization`.
 
+use minijinja::context;
 use poem::{
     Request, Response,
     http::{
@@ -21,7 +22,8 @@ use crate::{
     App,
     authorization::{
         self, AuthorizationPageError, AuthorizationResponse, Browser, BrowserDestination,
-        MalformedParameters, Parameters, PostOutcome, RequestHandle, RequestNotPending, UntrustedRequest,
+        MalformedParameters, Parameters, PostOutcome, RenderedResponse, RequestHandle, RequestNotPending,
+        UntrustedRequest,
     },
     http::{
         pages::{Page, PageError, PageErrorKind, PageResult, error, see_other},
@@ -45,7 +47,7 @@ pub async fn show(app: App, request: Request) -> PageResult {
         None => authorization::begin(&app, &parameters, browser, &context).await?,
     };
     let mut response = match destination {
-        BrowserDestination::Client(response) => return answer_client(&response),
+        BrowserDestination::Client(response) => return answer_client(&app, &request, &response),
         BrowserDestination::Login(handle) | BrowserDestination::StepUp(handle) => {
             see_other(&format!("/login?request={handle}"))
         }
@@ -61,7 +63,7 @@ pub async fn submit(app: App, mut request: Request) -> PageResult {
     let context = request_context(&app, &request);
     match authorization::begin_from_post(&app, &parameters, &context) {
         Ok(PostOutcome::Sealed(handle)) => Ok(see_other(&format!("{PATH}?resume={handle}"))),
-        Ok(PostOutcome::Rejected(response)) => answer_client(&response),
+        Ok(PostOutcome::Rejected(response)) => answer_client(&app, &request, &response),
         // In the languages that the form asks for: the address of this page does not say.
         Err(cause) => {
             let page = Page::from_request(&app, &request, parameters.single("ui_locales").ok().flatten());
@@ -85,8 +87,16 @@ pub(super) async fn read_form(request: &mut Request) -> Result<Parameters, PageE
     Ok(Parameters::parse(&form::read_body(request.headers(), body).await?)?)
 }
 
-fn answer_client(response: &AuthorizationResponse) -> PageResult {
-    redirect_to_client(&response.render())
+fn answer_client(app: &App, request: &Request, response: &AuthorizationResponse) -> PageResult {
+    match response.render() {
+        RenderedResponse::Redirect(location) => redirect_to_client(&location),
+        RenderedResponse::Form { action, fields } => {
+            let fields: Vec<_> =
+                fields.iter().map(|(name, value)| vec![(*name).to_owned(), value.to_string()]).collect();
+            let page = Page::from_ui_locales_query(app, request);
+            page.show("pages/form-post.html", context! { action, fields })
+        }
+    }
 }
 
 /// A redirect to a URI that is registered for a client.

@@ -15,7 +15,10 @@ use super::{
     cached_document::{CachedDocument, DocumentResponse, public_cache_control},
     end_session,
 };
-use crate::{App, acr::Acr, claims::CLAIMS, crypto, login, resources::ISSUER_SCOPES, tokens::TOKEN_CLAIMS};
+use crate::{
+    App, acr::Acr, authorization::ResponseMode, claims::CLAIMS, crypto, login, resources::ISSUER_SCOPES,
+    tokens::TOKEN_CLAIMS,
+};
 
 /// How long the documents may be cached.
 const MAX_AGE: Duration = Duration::from_mins(5);
@@ -83,7 +86,7 @@ struct Metadata {
     claims_supported: Vec<&'static str>,
     /// All claims are said by the issuer itself.
     claim_types_supported: Vec<&'static str>,
-    /// False: the parameter is not supported.
+    /// Clients can request single claims (OpenID Connect Core section 5.5).
     claims_parameter_supported: bool,
     /// False: the parameter is not supported.
     request_parameter_supported: bool,
@@ -105,7 +108,7 @@ impl Metadata {
             revocation_endpoint: at("/oauth2/revoke"),
             scopes_supported: ISSUER_SCOPES.iter().map(|scope| scope.name).collect(),
             response_types_supported: vec!["code"],
-            response_modes_supported: vec!["query"],
+            response_modes_supported: ResponseMode::ALL.map(ResponseMode::as_str).to_vec(),
             grant_types_supported: vec!["authorization_code", "refresh_token", "client_credentials"],
             subject_types_supported: vec!["public"],
             id_token_signing_alg_values_supported: vec![app.config.keys.algorithm.name()],
@@ -123,7 +126,7 @@ impl Metadata {
             ui_locales_supported: app.templates.languages(),
             claims_supported: TOKEN_CLAIMS.into_iter().chain(CLAIMS.iter().map(|claim| claim.name)).collect(),
             claim_types_supported: vec!["normal"],
-            claims_parameter_supported: false,
+            claims_parameter_supported: true,
             request_parameter_supported: false,
             request_uri_parameter_supported: false,
         }

@@ -70,7 +70,7 @@ async fn load(
 fn values(app: &App, page: &Page, pending: &PendingRequest, signed_in: &SignedInUser) -> Value {
     let request = pending.handle.to_string();
     let permissions: Vec<_> =
-        pending.request.scope.iter().map(|scope| scope_values(app, page, scope)).collect();
+        pending.request.consent_scope().iter().map(|scope| scope_values(app, page, scope)).collect();
     context! {
         asker => requesting_client(app, &pending.client, Some(&pending.request.redirect_uri)),
         user => signed_in.user.email.as_str(),
