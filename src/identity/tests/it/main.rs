@@ -37,6 +37,7 @@ mod discovery;
 mod document;
 mod endings;
 mod error_references;
+mod fixtures;
 mod flow;
 mod hashing_busy;
 mod imported_users;

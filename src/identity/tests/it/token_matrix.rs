@@ -4,8 +4,6 @@
 use poem::{Request, http::Method};
 use postern_identity::{
     acr::Acr,
-    administration::metadata::ClientMetadataChange,
-    clients::{ClientAuthMethod, GrantType},
     grants::{self, Grant, NewGrant},
     http::serve,
     tokens::{
@@ -21,7 +19,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::{
-    flow::list,
+    fixtures::SIGNED_OUT,
     seeds::{CHALLENGE, REDIRECT_URI, Seeds, TASKS, VERIFIER},
     support::{Answer, ISSUER, TestApp, form_request, json_request},
 };
@@ -29,7 +27,6 @@ use crate::{
 mod seeded;
 
 /// Where `own` returns to after sign-out.
-const SIGNED_OUT: &str = "https://app.example.test/bye";
 
 /// How a token comes to be.
 #[derive(Clone, Copy, Debug)]
@@ -62,14 +59,14 @@ use Revocation::{Ends, Nothing, Refused};
 type Row = (Kind, u16, u16, u16, bool, bool, Revocation, bool);
 
 const TABLE: [Row; 16] = [
-    (Kind::Access("own", "openid account"), 200, 200, 200, false, false, Ends, false),
-    (Kind::Access("own", "account"), 403, 200, 200, false, false, Ends, false),
-    (Kind::Access("own", "openid profile"), 200, 403, 200, false, false, Ends, false),
-    (Kind::Access("own", "profile"), 403, 403, 200, false, false, Ends, false),
-    (Kind::Access("own", "openid account tasks:read"), 200, 401, 401, false, true, Nothing, true),
-    (Kind::Access("own", "account tasks:read"), 403, 401, 401, false, true, Nothing, true),
-    (Kind::Access("own", "openid tasks:read notes:read"), 200, 401, 401, false, true, Nothing, true),
-    (Kind::Access("own", "tasks:read notes:read"), 403, 401, 401, false, true, Nothing, true),
+    (Kind::Access("trusted", "openid account"), 200, 200, 200, false, false, Ends, false),
+    (Kind::Access("trusted", "account"), 403, 200, 200, false, false, Ends, false),
+    (Kind::Access("trusted", "openid profile"), 200, 403, 200, false, false, Ends, false),
+    (Kind::Access("trusted", "profile"), 403, 403, 200, false, false, Ends, false),
+    (Kind::Access("trusted", "openid account tasks:read"), 200, 401, 401, false, true, Nothing, true),
+    (Kind::Access("trusted", "account tasks:read"), 403, 401, 401, false, true, Nothing, true),
+    (Kind::Access("trusted", "openid tasks:read notes:read"), 200, 401, 401, false, true, Nothing, true),
+    (Kind::Access("trusted", "tasks:read notes:read"), 403, 401, 401, false, true, Nothing, true),
     (Kind::Access("mobile", "openid email"), 200, 403, 403, false, false, Ends, false),
     (Kind::Access("mobile", "openid tasks:read"), 200, 401, 401, false, true, Nothing, true),
     (Kind::IdToken, 401, 401, 401, true, false, Nothing, false),
@@ -96,17 +93,6 @@ struct Matrix {
 impl Matrix {
     async fn new() -> Self {
         let seeds = Seeds::new().await;
-        let scopes = "openid profile email account offline_access tasks:read tasks:write notes:read";
-        let own = ClientMetadataChange {
-            first_party: Some(true),
-            token_endpoint_auth_method: Some(ClientAuthMethod::None),
-            redirect_uris: list(&[REDIRECT_URI]),
-            post_logout_redirect_uris: list(&[SIGNED_OUT]),
-            grant_types: Some(vec![GrantType::AuthorizationCode, GrantType::RefreshToken]),
-            scopes: list(&scopes.split(' ').collect::<Vec<_>>()),
-            ..ClientMetadataChange::default()
-        };
-        seeds.app.client("own", own).await;
         let elsewhere = seeds.app.another_node_with(&[("POSTERN_ISSUER", "http://localhost:7999")]).await;
         Self { seeds, elsewhere }
     }
@@ -120,8 +106,8 @@ impl Matrix {
         };
         let (client_id, scope) = match kind {
             Kind::Access(client_id, scope) => (client_id, scope),
-            Kind::BeforeUpgrade => ("own", "openid account tasks:read"),
-            _ => ("own", "openid account"),
+            Kind::BeforeUpgrade => ("trusted", "openid account tasks:read"),
+            _ => ("trusted", "openid account"),
         };
         let user = self.user().await;
         let grant = self.grant(client_id, scope, &user).await;
@@ -141,7 +127,7 @@ impl Matrix {
             Kind::Own => {
                 let form = [("grant_type", "client_credentials"), ("scope", "tasks:read")];
                 let answer = self.seeds.post_as("service", &self.seeds.service, "/oauth2/token", &form).await;
-                of(&answer.json::<Value>()["access_token"], "own", grant.id)
+                of(&answer.json::<Value>()["access_token"], "trusted", grant.id)
             }
             Kind::BeforeUpgrade => {
                 let text = issue(&self.seeds.app, &grant, &user, &[TASKS, ISSUER]).await;
@@ -378,10 +364,10 @@ async fn every_kind_of_token_opens_what_the_table_says_and_nothing_else() {
 async fn what_changes_how_one_signs_in_needs_a_recent_sign_in_and_nothing_else_does() {
     let matrix = Matrix::new().await;
     let user = matrix.user().await;
-    let grant = matrix.grant("own", "openid account", &user).await;
+    let grant = matrix.grant("trusted", "openid account", &user).await;
     matrix.seeds.app.clock.advance(std::time::Duration::from_secs(16 * 60));
-    let text = matrix.redeem("own", &grant).await["access_token"].as_str().unwrap().to_owned();
-    let token = Token { text, client_id: "own", grant_id: grant.id };
+    let text = matrix.redeem("trusted", &grant).await["access_token"].as_str().unwrap().to_owned();
+    let token = Token { text, client_id: "trusted", grant_id: grant.id };
     let mut refused = Vec::new();
     for operation in Operation::all().iter().filter(|operation| operation.needs() == Needs::Account) {
         let answer = operation.call(&matrix.seeds.app, &token).await;
@@ -447,7 +433,7 @@ fn every_parameter_that_takes_a_token_is_known() {
 #[tokio::test]
 async fn a_token_of_a_resource_never_manages_the_account_whatever_was_granted_with_it() {
     let matrix = Matrix::new().await;
-    let token = matrix.token(Kind::Access("own", "openid account tasks:read")).await;
+    let token = matrix.token(Kind::Access("trusted", "openid account tasks:read")).await;
     let scopes = matrix.seeds.app.app.verifier.verify(&token.text).await.unwrap();
     assert_eq!(
         (scopes.aud.join(" "), scopes.scope.join(" ")),
