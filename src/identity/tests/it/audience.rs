@@ -157,7 +157,7 @@ async fn words_that_are_not_understood_are_left_out_until_none_is_left() {
     for scope in ["tasks:read email", "tasks:read nothing", "profile offline_access"] {
         let refused = refresh(&seeds, &always.json(), &[("scope", scope)]).await;
         assert_eq!(error(&refused), "invalid_scope", "{scope}");
-        assert!(refused.body.contains("client own"), "{}", refused.body);
+        assert!(refused.body.contains("client trusted"), "{}", refused.body);
     }
 }
 
