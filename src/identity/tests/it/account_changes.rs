@@ -125,7 +125,7 @@ async fn another_account_and_another_hour_have_a_count_of_their_own() {
     assert_eq!((change(&token).await, change(&token).await), (200, 429));
     let bob = sign_in.app.bob();
     let browser = sign_in.app.browser();
-    browser.sign_in(&bob).await;
+    browser.sign_in(bob).await;
     let page = open(&browser, "/account/profile").await;
     assert_eq!(page.press("#profile-submit", &[("nickname", "Bo")]).await.answer.status, 200);
     sign_in.app.clock.advance(Duration::from_hours(1));
@@ -141,7 +141,7 @@ async fn every_form_of_the_account_counts_and_a_page_says_so() {
     assert_eq!(posted.collect::<BTreeSet<_>>(), known, "name each form in FORMS or in UNCOUNTED_FORMS");
     let alice = app.alice();
     let browser = app.browser();
-    browser.sign_in(&alice).await;
+    browser.sign_in(alice).await;
     let page = open(&browser, "/account/profile").await;
     let token = page.attribute("[name=form_token]", "value");
     let fields = [("form_token", token.as_str()), ("nickname", "Al")];

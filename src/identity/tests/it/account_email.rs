@@ -235,7 +235,7 @@ async fn a_person_changes_the_address_and_a_program_that_follows_links_does_not(
     let app = TestApp::new().await;
     let alice = app.alice();
     let browser = app.browser();
-    browser.sign_in(&alice).await;
+    browser.sign_in(alice).await;
     let page = open(&browser, "/account").await.click("#account-email").await;
     let wrong = page.press("#email-submit", &[("email", ALICE)]).await;
     assert_eq!(wrong.text("#email-error"), "This is your address already.");
@@ -268,7 +268,7 @@ async fn a_press_in_the_session_of_another_account_gives_nobody_an_address() {
     let path = link(app, NEW).await.strip_prefix(ISSUER).unwrap().to_owned();
     let mailed = &path["/confirm-email?token=".len()..];
     let browser = app.browser();
-    browser.sign_in(&victim).await;
+    browser.sign_in(victim).await;
     let page = open(&browser, &path).await;
     assert!(!page.has("#confirm-submit"), "{}", page.answer.body);
     assert_eq!(page.title(), "This link is for another account");

@@ -21,12 +21,13 @@ use uuid::Uuid;
 use crate::{
     fixtures::SIGNED_OUT,
     seeds::{CHALLENGE, REDIRECT_URI, Seeds, TASKS, VERIFIER},
-    support::{Answer, ISSUER, TestApp, form_request, json_request},
+    support::{ISSUER, TestApp, form_request, json_request},
 };
 
+mod operation;
 mod seeded;
 
-/// Where `own` returns to after sign-out.
+use self::operation::{Needs, Operation, judged};
 
 /// How a token comes to be.
 #[derive(Clone, Copy, Debug)]
@@ -233,88 +234,6 @@ async fn issue(app: &TestApp, grant: &Grant, user: &User, audiences: &[&str]) ->
         refresh_token: None,
     };
     tokens::issue(&app.app, what).await.unwrap().access_token
-}
-
-/// An operation that takes a bearer token, as the document has it.
-struct Operation {
-    method: Method,
-    path: String,
-    body: Option<Value>,
-    scopes: Vec<String>,
-}
-
-/// What an operation asks of a token.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Needs {
-    OpenId,
-    Account,
-    Issuer,
-}
-
-impl Operation {
-    /// Every operation whose document names the scheme of access tokens.
-    fn all() -> Vec<Self> {
-        let document = serve::document();
-        let mut all = Vec::new();
-        for (path, methods) in document["paths"].as_object().unwrap() {
-            for (method, operation) in methods.as_object().unwrap() {
-                let mut security = operation["security"].as_array().into_iter().flatten();
-                let Some(scopes) = security.find_map(|one| one["oauth2"].as_array()) else {
-                    continue;
-                };
-                let scopes = scopes.iter().map(|scope| scope.as_str().unwrap().to_owned()).collect();
-                let schema = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
-                let body = schema.as_str().map(|name| {
-                    let example = document.pointer(&format!("{}/example", &name[1..]));
-                    example.unwrap_or_else(|| panic!("{name} has no example")).clone()
-                });
-                let path = path.replace("{id}", &Uuid::nil().to_string());
-                let path = path.replace("{sid}", &Uuid::nil().to_string()).replace("{client_id}", "nobody");
-                all.push(Self { method: method.to_uppercase().parse().unwrap(), path, body, scopes });
-            }
-        }
-        all
-    }
-
-    /// The class of each operation. A new one must be put into one of them.
-    fn needs(&self) -> Needs {
-        let (needs, scope) = match self.path.as_str() {
-            "/oauth2/userinfo" | "/api/auth/me" => (Needs::OpenId, Some("openid")),
-            "/api/auth/logout" => (Needs::Issuer, None),
-            path if path == "/api/account" || path.starts_with("/api/account/") => {
-                (Needs::Account, Some("account"))
-            }
-            path => panic!("{} {path} takes a bearer token: say in the table what it needs", self.method),
-        };
-        assert_eq!(self.scopes.first().map(String::as_str), scope, "{} {}", self.method, self.path);
-        needs
-    }
-
-    async fn call(&self, app: &TestApp, token: &Token) -> Answer {
-        let mut request = match &self.body {
-            Some(body) => json_request(&self.path, body),
-            None => Request::builder().uri(self.path.parse().unwrap()).finish(),
-        };
-        if self.path == "/api/auth/logout" {
-            request = json_request(&self.path, &json!({ "client_id": token.client_id }));
-        }
-        request.set_method(self.method.clone());
-        request.headers_mut().insert("authorization", format!("Bearer {}", token.text).parse().unwrap());
-        app.send(request).await
-    }
-}
-
-/// The status of a refusal because of the token; 200 for whatever else happened.
-fn judged(answer: &Answer) -> u16 {
-    let refusals = [
-        "invalid_token",
-        "insufficient_scope",
-        "not_first_party",
-        "unauthenticated",
-        "insufficient_user_authentication",
-    ];
-    let of_token = refusals.iter().any(|kind| answer.body.contains(kind));
-    if of_token { answer.status.as_u16() } else { 200 }
 }
 
 #[tokio::test]

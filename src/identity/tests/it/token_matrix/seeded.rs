@@ -9,7 +9,10 @@ use std::{
 use postern_identity::users::{self, Email};
 use serde_json::Value;
 
-use super::{Needs, Operation, Token, judged};
+use super::{
+    Token,
+    operation::{Needs, Operation, judged},
+};
 use crate::{
     flow::{CHALLENGE, VERIFIER},
     seeds::basic,
