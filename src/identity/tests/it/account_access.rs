@@ -62,9 +62,9 @@ async fn sessions_are_listed_and_ended_one_by_one_or_all_others() {
 async fn nobody_ends_the_session_of_somebody_else() {
     let sign_in = SignIn::new().await;
     let token = sign_in.tokens().await;
-    let bob = sign_in.app.user("bob@example.test").await;
+    let bob = sign_in.app.bob();
     let browser = sign_in.app.browser();
-    let his = browser.sign_in(&bob).await;
+    let his = browser.sign_in(bob).await;
     assert_eq!(delete(&sign_in, &token, &format!("/api/account/sessions/{}", his.sid)).await.status, 404);
     assert_eq!(delete(&sign_in, &token, "/api/account/sessions/x").await.status, 400);
     assert_eq!(browser.get("/account").await.status, 200);

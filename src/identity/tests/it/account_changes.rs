@@ -132,9 +132,9 @@ async fn another_account_and_another_hour_have_a_count_of_their_own() {
     };
     let token = sign_in.tokens().await;
     assert_eq!((change(&token).await, change(&token).await), (200, 429));
-    let bob = sign_in.app.user("bob@example.test").await;
+    let bob = sign_in.app.bob();
     let browser = sign_in.app.browser();
-    browser.sign_in(&bob).await;
+    browser.sign_in(bob).await;
     let page = open(&browser, "/account/profile").await;
     assert_eq!(page.press("#profile-submit", &[("nickname", "Bo")]).await.answer.status, 200);
     sign_in.app.clock.advance(Duration::from_hours(1));
@@ -148,9 +148,9 @@ async fn every_form_of_the_account_counts_and_a_page_says_so() {
     let posted = http::form_paths(&app.app).into_iter().filter(|path| path.starts_with("/account/"));
     let known: BTreeSet<_> = FORMS.into_iter().chain(UNCOUNTED_FORMS).map(str::to_owned).collect();
     assert_eq!(posted.collect::<BTreeSet<_>>(), known, "name each form in FORMS or in UNCOUNTED_FORMS");
-    let alice = app.user("alice@example.test").await;
+    let alice = app.alice();
     let browser = app.browser();
-    browser.sign_in(&alice).await;
+    browser.sign_in(alice).await;
     let page = open(&browser, "/account/profile").await;
     let token = page.attribute("[name=form_token]", "value");
     let fields = [("form_token", token.as_str()), ("nickname", "Al")];

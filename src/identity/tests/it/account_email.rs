@@ -11,12 +11,11 @@ use serde_json::{Value, json};
 
 use crate::{
     person::open,
-    sign_in::{ALICE, SignIn, problem},
+    sign_in::{ALICE, BOB, SignIn, problem},
     support::{Answer, Browser, ISSUER, TestApp, from_peer, json_request},
 };
 
 const NEW: &str = "alice@new.example.test";
-const BOB: &str = "bob@example.test";
 
 async fn ask(app: &TestApp, token: &Value, email: &str) -> Answer {
     ask_from(app, token, email, "192.0.2.1").await
@@ -98,7 +97,6 @@ async fn the_address_changes_when_the_link_is_used_and_not_before() {
 async fn an_address_of_somebody_else_gets_the_same_answer_and_its_owner_a_letter() {
     let sign_in = SignIn::new().await;
     let token = sign_in.tokens().await;
-    sign_in.app.user(BOB).await;
     let (free, taken) = (ask(&sign_in.app, &token, NEW).await, ask(&sign_in.app, &token, BOB).await);
     assert_eq!((free.status, &free.body), (taken.status, &taken.body));
     assert_eq!(subjects(&sign_in.app, BOB).await, ["This address has an account already"]);
@@ -235,9 +233,9 @@ async fn a_link_ends_with_its_time_and_with_the_account() {
 #[tokio::test]
 async fn a_person_changes_the_address_and_a_program_that_follows_links_does_not() {
     let app = TestApp::new().await;
-    let alice = app.user(ALICE).await;
+    let alice = app.alice();
     let browser = app.browser();
-    browser.sign_in(&alice).await;
+    browser.sign_in(alice).await;
     let page = open(&browser, "/account").await.click("#account-email").await;
     let wrong = page.press("#email-submit", &[("email", ALICE)]).await;
     assert_eq!(wrong.text("#email-error"), "This is your address already.");
@@ -264,13 +262,13 @@ async fn a_person_changes_the_address_and_a_program_that_follows_links_does_not(
 async fn a_press_in_the_session_of_another_account_gives_nobody_an_address() {
     let sign_in = SignIn::new().await;
     let app = &sign_in.app;
-    let victim = app.user(BOB).await;
+    let victim = app.bob();
     // Alice wants the address that Bob reads too.
     ask(app, &sign_in.tokens().await, NEW).await;
     let path = link(app, NEW).await.strip_prefix(ISSUER).unwrap().to_owned();
     let mailed = &path["/confirm-email?token=".len()..];
     let browser = app.browser();
-    browser.sign_in(&victim).await;
+    browser.sign_in(victim).await;
     let page = open(&browser, &path).await;
     assert!(!page.has("#confirm-submit"), "{}", page.answer.body);
     assert_eq!(page.title(), "This link is for another account");
@@ -348,7 +346,6 @@ async fn through_the_api_only_the_account_itself_confirms() {
     let mailed = token_in_link(app, NEW).await;
     let without = verify(app, &mailed).await;
     assert_eq!((without.status.as_u16(), problem(&without).as_str()), (403, "other_account"));
-    app.user(BOB).await;
     let attempt = sign_in.attempt("email-otp", BOB).await;
     let bob: Value = sign_in.verify("email-otp", &attempt, &app.code_for(BOB).await).await.json();
     let other = confirm(app, &bob, &mailed).await;

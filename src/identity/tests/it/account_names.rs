@@ -36,7 +36,7 @@ fn field(refused: Result<impl Sized, ChangeError>) -> String {
 
 #[tokio::test]
 async fn names_of_every_kind_are_refused_by_one_rule() {
-    let app = TestApp::new().await;
+    let app = TestApp::empty().await;
     let context = RequestContext::of_command(&app.app);
     for name in [
         TURNED,
@@ -152,7 +152,7 @@ async fn web_pages_of_a_profile_are_stored_as_they_were_parsed() {
     let pages = |page: &str| profile_of(&json!({ "profile": page, "picture": page, "website": page }));
     let user = users::add_without_password(
         &app.app,
-        "ada@example.test",
+        "eve@example.test",
         true,
         pages("HTTPS://Ada.Example.Test:443/a/../b"),
         &context,
@@ -169,7 +169,7 @@ async fn web_pages_of_a_profile_are_stored_as_they_were_parsed() {
         "https://",
     ] {
         let user =
-            users::add_without_password(&app.app, "bob@example.test", true, pages(page), &context).await;
+            users::add_without_password(&app.app, "mia@example.test", true, pages(page), &context).await;
         assert!(field(user).starts_with("website: must "), "{page}");
     }
     let browser = app.browser();

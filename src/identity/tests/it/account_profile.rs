@@ -84,7 +84,7 @@ async fn userinfo_tells_what_was_changed_and_a_new_number_is_not_verified() {
     let before: Value = seeds.userinfo(tokens["access_token"].as_str().unwrap()).await.json();
     assert_eq!(before["phone_number_verified"], true);
     let browser = seeds.app.browser();
-    browser.sign_in(&seeds.alice).await;
+    browser.sign_in(&seeds.ada).await;
     let page = open(&browser, "/account/profile").await;
     assert_eq!(page.attribute("#phone_number", "value"), "+491701234567");
     let done = page.press("#profile-submit", &[("given_name", "Alicia")]).await;

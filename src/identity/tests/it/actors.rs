@@ -49,7 +49,7 @@ async fn a_client_redeems_and_a_command_is_an_operators() {
     let grant = seeds.grant("mobile", "openid tasks:read").await;
     let _: Value = seeds.redeem(&seeds.code(&grant).await, &[]).await.json();
     assert_eq!(actor(&seeds.app, "code.redeemed").await, ("client".to_owned(), Some("mobile".to_owned())));
-    users::disable(&seeds.app.app, &seeds.alice, &RequestContext::of_command(&seeds.app.app)).await.unwrap();
+    users::disable(&seeds.app.app, &seeds.ada, &RequestContext::of_command(&seeds.app.app)).await.unwrap();
     assert_eq!(actor(&seeds.app, "user.disabled").await.0, "operator");
 }
 
@@ -91,7 +91,7 @@ async fn who_signs_out_is_the_actor_and_nobody_takes_it_for_an_operators_act() {
     assert_eq!(actor(&sign_in.app, "session.ended").await, alice);
     assert_eq!(actor(&sign_in.app, "grant.ended").await, alice);
     // Another user signs in in the same browser: the event is about alice, and no operator did it.
-    let bob = sign_in.app.user("bob@example.test").await;
+    let bob = sign_in.app.bob();
     let context = RequestContext::of_command(&sign_in.app.app).by(Actor::User(bob.id));
     let event = Event::new("session.ended").user(sign_in.alice.id);
     let recorded = sign_in.app.app.write(&context, async |write| event.record(write).await);

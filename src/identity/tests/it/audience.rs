@@ -6,7 +6,6 @@ use poem::{Request, http::Method};
 use postern_identity::{
     acr::Acr,
     administration::metadata::ClientMetadataChange,
-    clients::{ClientAuthMethod, GrantType},
     grants::{self, NewGrant},
     scope::Scope,
     tokens::{self, TokenTarget, issue::GrantClaims},
@@ -14,37 +13,26 @@ use postern_identity::{
 use serde_json::{Value, json};
 
 use crate::{
-    flow::list,
     seeds::{CHALLENGE, NOTES, REDIRECT_URI, Seeds, TASKS, error},
     sign_in::{ALICE, SignIn, problem},
     support::{Answer, ISSUER, json_request},
 };
 
-const ALL: &str = "openid profile email account offline_access tasks:read tasks:write notes:read";
-
-/// A provider with `own`, which is first party and may ask for everything.
-async fn seeds() -> Seeds {
-    let seeds = Seeds::new().await;
-    let own = ClientMetadataChange {
-        first_party: Some(true),
-        token_endpoint_auth_method: Some(ClientAuthMethod::None),
-        redirect_uris: list(&[REDIRECT_URI]),
-        grant_types: Some(vec![GrantType::AuthorizationCode, GrantType::RefreshToken]),
-        scopes: list(&ALL.split(' ').collect::<Vec<_>>()),
-        default_scopes: list(&["openid", "account", "tasks:read"]),
-        ..ClientMetadataChange::default()
-    };
-    seeds.app.client("own", own).await;
-    seeds
+/// The answer to an authorization request of `trusted` by ada's browser: a code or an error.
+async fn authorize(seeds: &Seeds, more: &[(&str, &str)]) -> Result<String, (String, String)> {
+    authorize_client(seeds, "trusted", more).await
 }
 
-/// The answer to an authorization request of `own` by alice's browser: a code or an error.
-async fn authorize(seeds: &Seeds, more: &[(&str, &str)]) -> Result<String, (String, String)> {
+async fn authorize_client(
+    seeds: &Seeds,
+    client_id: &str,
+    more: &[(&str, &str)],
+) -> Result<String, (String, String)> {
     let browser = seeds.app.browser();
-    browser.sign_in(&seeds.alice).await;
+    browser.sign_in(&seeds.ada).await;
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.extend_pairs([
-        ("client_id", "own"),
+        ("client_id", client_id),
         ("redirect_uri", REDIRECT_URI),
         ("response_type", "code"),
         ("code_challenge", CHALLENGE),
@@ -62,14 +50,14 @@ async fn authorize(seeds: &Seeds, more: &[(&str, &str)]) -> Result<String, (Stri
 }
 
 async fn redeem(seeds: &Seeds, code: &str, more: &[(&str, &str)]) -> Answer {
-    let own = [("client_id", "own")];
+    let own = [("client_id", "trusted")];
     seeds.redeem(code, &own.iter().chain(more).copied().collect::<Vec<_>>()).await
 }
 
 async fn refresh(seeds: &Seeds, tokens: &Value, more: &[(&str, &str)]) -> Answer {
     let form = [
         ("grant_type", "refresh_token"),
-        ("client_id", "own"),
+        ("client_id", "trusted"),
         ("refresh_token", tokens["refresh_token"].as_str().unwrap()),
     ];
     let form: Vec<_> = form.iter().chain(more).copied().collect();
@@ -91,7 +79,7 @@ fn expected(aud: &str, scope: &str, id_token: bool) -> (String, String, bool) {
 
 #[tokio::test]
 async fn the_scopes_asked_for_decide_whom_a_token_is_for() {
-    let seeds = seeds().await;
+    let seeds = Seeds::new().await;
     let code = authorize(&seeds, &[("scope", "openid account tasks:read notes:read")]).await.unwrap();
     let first = redeem(&seeds, &code, &[]).await;
     let both = format!("{TASKS} {NOTES}");
@@ -122,7 +110,7 @@ async fn the_scopes_asked_for_decide_whom_a_token_is_for() {
 
 #[tokio::test]
 async fn the_scope_of_a_code_narrows_the_access_token_and_leaves_the_id_token() {
-    let seeds = seeds().await;
+    let seeds = Seeds::new().await;
     let code = authorize(&seeds, &[("scope", "openid account tasks:read")]).await.unwrap();
     // As libraries send it: with words that the provider does not know.
     let answer = redeem(&seeds, &code, &[("scope", "tasks:read nothing")]).await;
@@ -131,7 +119,7 @@ async fn the_scope_of_a_code_narrows_the_access_token_and_leaves_the_id_token() 
 
 #[tokio::test]
 async fn resources_bound_the_grant_and_a_token_request_names_one_of_them() {
-    let seeds = seeds().await;
+    let seeds = Seeds::new().await;
     let scope = ("scope", "openid account tasks:read notes:read");
     let bounded = authorize(&seeds, &[scope, ("resource", ISSUER), ("resource", TASKS)]).await.unwrap();
     let answer = redeem(&seeds, &bounded, &[]).await;
@@ -150,34 +138,34 @@ async fn resources_bound_the_grant_and_a_token_request_names_one_of_them() {
     for (scope, resource) in [("openid notes:read", TASKS), ("tasks:read", ISSUER)] {
         let refused = authorize(&seeds, &[("scope", scope), ("resource", resource)]).await.unwrap_err();
         assert_eq!(refused.0, "invalid_target", "{refused:?}");
-        assert!(refused.1.contains(resource) && refused.1.contains("own"), "{refused:?}");
+        assert!(refused.1.contains(resource) && refused.1.contains("trusted"), "{refused:?}");
     }
 }
 
 #[tokio::test]
 async fn words_that_are_not_understood_are_left_out_until_none_is_left() {
-    let seeds = seeds().await;
+    let seeds = Seeds::new().await;
     let code = authorize(&seeds, &[("scope", "openid phone nothing tasks:read")]).await.unwrap();
     let tokens: Value = redeem(&seeds, &code, &[]).await.json();
     assert_eq!(tokens["scope"], "openid tasks:read");
     let refused = authorize(&seeds, &[("scope", "phone nothing")]).await.unwrap_err();
     assert_eq!(refused.0, "invalid_scope");
-    assert_eq!(refused.1, "the scope phone nothing is not available to the client own");
+    assert_eq!(refused.1, "the scope phone nothing is not available to the client trusted");
     // A refresh leaves out what some libraries always send, and nothing else.
     let always = refresh(&seeds, &tokens, &[("scope", "openid profile offline_access tasks:read")]).await;
     assert_eq!(always.json::<Value>()["scope"], "openid tasks:read");
     for scope in ["tasks:read email", "tasks:read nothing", "profile offline_access"] {
         let refused = refresh(&seeds, &always.json(), &[("scope", scope)]).await;
         assert_eq!(error(&refused), "invalid_scope", "{scope}");
-        assert!(refused.body.contains("client own"), "{}", refused.body);
+        assert!(refused.body.contains("client trusted"), "{}", refused.body);
     }
 }
 
 #[tokio::test]
 async fn a_scope_longer_than_any_that_is_meant_costs_nothing() {
-    let seeds = seeds().await;
+    let seeds = Seeds::new().await;
     let long = (0..9000).map(|n| format!("{n:x}")).collect::<Vec<_>>().join(" ");
-    let form = [("grant_type", "refresh_token"), ("client_id", "own"), ("refresh_token", "x")];
+    let form = [("grant_type", "refresh_token"), ("client_id", "trusted"), ("refresh_token", "x")];
     for scope in [&long[..40_000], &"a".repeat(2049)] {
         let answer = seeds
             .post_as(
@@ -199,7 +187,7 @@ async fn a_scope_longer_than_any_that_is_meant_costs_nothing() {
 
 #[tokio::test]
 async fn a_client_in_its_own_right_has_no_scope_about_people() {
-    let seeds = seeds().await;
+    let seeds = Seeds::new().await;
     for scope in ["account", "openid tasks:read", "tasks:read account"] {
         let form = [("grant_type", "client_credentials"), ("scope", scope)];
         let answer = seeds.post_as("service", &seeds.service, "/oauth2/token", &form).await;
@@ -209,12 +197,12 @@ async fn a_client_in_its_own_right_has_no_scope_about_people() {
 
 #[tokio::test]
 async fn a_grant_from_before_the_upgrade_goes_on_under_the_rule() {
-    let seeds = seeds().await;
+    let seeds = Seeds::new().await;
     let app = &seeds.app.app;
     let now = app.clock.now();
     let new = NewGrant {
-        user_id: Some(seeds.alice.id),
-        client_id: "own".to_owned(),
+        user_id: Some(seeds.ada.id),
+        client_id: "trusted".to_owned(),
         sid: Some(app.random.uuid()),
         scope: Scope::from_stored("openid email tasks:read"),
         resources: vec![TASKS.to_owned(), ISSUER.to_owned()],
@@ -236,21 +224,21 @@ async fn a_grant_from_before_the_upgrade_goes_on_under_the_rule() {
 
 #[tokio::test]
 async fn the_account_api_believes_the_token_and_not_its_grant() {
-    let seeds = seeds().await;
+    let seeds = Seeds::new().await;
     let app = &seeds.app.app;
-    let grant = seeds.grant("own", "account").await;
+    let grant = seeds.grant("trusted", "account").await;
     let token = async |auth_time| {
         let target = TokenTarget {
             scope: Scope::from_stored("account"),
             audiences: vec![ISSUER.to_owned()],
             id_token: false,
         };
-        let client = seeds.client("own");
+        let client = seeds.client("trusted");
         let facts = GrantClaims { auth_time: Some(auth_time), ..GrantClaims::from(&grant) };
         let what = tokens::IssueRequest {
             client: &client,
             grant: facts,
-            user: Some(&seeds.alice),
+            user: Some(&seeds.ada),
             target: &target,
             nonce: None,
             refresh_token: None,
@@ -271,15 +259,8 @@ async fn the_account_api_believes_the_token_and_not_its_grant() {
 #[tokio::test]
 async fn the_refusal_for_want_of_the_scope_account_names_the_command() {
     let seeds = Seeds::new().await;
-    let own = ClientMetadataChange {
-        first_party: Some(true),
-        token_endpoint_auth_method: Some(ClientAuthMethod::None),
-        redirect_uris: list(&[REDIRECT_URI]),
-        ..ClientMetadataChange::default()
-    };
-    seeds.app.client("own", own).await;
-    let code = authorize(&seeds, &[("scope", "openid account")]).await.unwrap();
-    let tokens: Value = redeem(&seeds, &code, &[]).await.json();
+    let code = authorize_client(&seeds, "own", &[("scope", "openid account")]).await.unwrap();
+    let tokens: Value = seeds.redeem(&code, &[("client_id", "own")]).await.json();
     assert_eq!(tokens["scope"], "openid");
     let answer = seeds.app.get_as(tokens["access_token"].as_str().unwrap(), "/api/account/totp").await;
     assert_eq!((answer.status.as_u16(), problem(&answer).as_str()), (403, "insufficient_scope"));
@@ -299,13 +280,7 @@ async fn the_refusal_for_want_of_the_scope_account_names_the_command() {
 async fn the_api_takes_scope_and_resource_anew_each_time() {
     let sign_in = SignIn::new().await;
     let app = &sign_in.app;
-    let scopes = [("tasks:read".to_owned(), "See".to_owned())].into();
-    let change = postern_identity::administration::resources::ResourceChange {
-        scopes: Some(scopes),
-        ..Default::default()
-    };
     let context = postern_identity::core::RequestContext::of_command(&app.app);
-    postern_identity::administration::resources::add(&app.app, TASKS, change, &context).await.unwrap();
     let more =
         ClientMetadataChange { add_scopes: vec!["tasks:read".to_owned()], ..ClientMetadataChange::default() };
     postern_identity::administration::clients::update(&app.app, "app", more, &context).await.unwrap();

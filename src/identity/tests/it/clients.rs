@@ -35,7 +35,7 @@ fn machine() -> ClientMetadataChange {
 
 #[tokio::test]
 async fn a_new_client_knows_its_secret_and_has_its_own_grant_only_if_it_needs_one() {
-    let test = TestApp::new().await;
+    let test = TestApp::empty().await;
     let secret = add(&test.app, "web", web(), &RequestContext::of_command(&test.app)).await.unwrap().unwrap();
     add(&test.app, "machine", machine(), &RequestContext::of_command(&test.app)).await.unwrap();
     let clients = test.app.clients();
@@ -55,7 +55,7 @@ async fn a_new_client_knows_its_secret_and_has_its_own_grant_only_if_it_needs_on
 
 #[tokio::test]
 async fn a_replaced_secret_works_until_the_end_of_the_overlap() {
-    let test = TestApp::new().await;
+    let test = TestApp::empty().await;
     let old = add(&test.app, "web", web(), &RequestContext::of_command(&test.app))
         .await
         .unwrap()
@@ -82,7 +82,7 @@ async fn a_replaced_secret_works_until_the_end_of_the_overlap() {
 
 #[tokio::test]
 async fn each_rule_names_its_field() {
-    let test = TestApp::new().await;
+    let test = TestApp::empty().await;
     let public = Some(ClientAuthMethod::None);
     let cases = [
         ("grant_types", ClientMetadataChange { grant_types: Some(vec![]), ..web() }),
@@ -137,7 +137,7 @@ async fn each_rule_names_its_field() {
 
 #[tokio::test]
 async fn a_name_is_taken_once_and_an_unknown_one_is_said_so() {
-    let test = TestApp::new().await;
+    let test = TestApp::empty().await;
     add(&test.app, "web", web(), &RequestContext::of_command(&test.app)).await.unwrap();
     let taken = add(&test.app, "web", web(), &RequestContext::of_command(&test.app)).await;
     assert!(matches!(taken, Err(ChangeError::Taken { kind: "client", .. })), "{taken:?}");
@@ -152,7 +152,7 @@ async fn a_name_is_taken_once_and_an_unknown_one_is_said_so() {
 
 #[tokio::test]
 async fn a_refused_change_leaves_the_client_as_it_was() {
-    let test = TestApp::new().await;
+    let test = TestApp::empty().await;
     add(&test.app, "web", web(), &RequestContext::of_command(&test.app)).await.unwrap();
     let before = test.app.clients().find("web").unwrap().row.clone();
     let change = ClientMetadataChange { name: Some("New".to_owned()), origins: texts(&["nowhere"]), ..web() };
@@ -163,7 +163,7 @@ async fn a_refused_change_leaves_the_client_as_it_was() {
 
 #[tokio::test]
 async fn narrowing_the_scopes_narrows_the_default_ones() {
-    let test = TestApp::new().await;
+    let test = TestApp::empty().await;
     let scopes = [("read".to_owned(), "Read".to_owned())].into();
     let change = ResourceChange { scopes: Some(scopes), ..ResourceChange::default() };
     resources::add(&test.app, "https://api.test", change, &RequestContext::of_command(&test.app))

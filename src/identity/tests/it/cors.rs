@@ -108,7 +108,7 @@ async fn nobody_reads_the_authorization_endpoint_or_introspection() {
 
 #[tokio::test]
 async fn a_redirect_uri_of_a_public_client_makes_its_origin_known() {
-    let app = TestApp::new().await;
+    let app = TestApp::empty().await;
     let public = |uris: &[&str]| ClientMetadataChange {
         redirect_uris: list(uris),
         token_endpoint_auth_method: Some(ClientAuthMethod::None),
@@ -156,7 +156,7 @@ async fn a_redirect_uri_of_a_public_client_makes_its_origin_known() {
 
 #[tokio::test]
 async fn first_party_origins_alone_call_the_first_party_api_with_credentials() {
-    let app = TestApp::new().await;
+    let app = TestApp::empty().await;
     let public = |uri: &str, origins: &[&str], first_party| ClientMetadataChange {
         redirect_uris: list(&[uri]),
         origins: list(origins),

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 
 use crate::{
     accounts::{ANOTHER, PASSWORD, login, with_password},
+    fixtures::{ADA, BOB},
     person::{self, open},
     sign_in::{ALICE, SignIn, problem},
     support::{Answer, Browser, TestApp, json_request},
@@ -280,8 +281,12 @@ async fn of_a_removed_user_nothing_is_left_but_what_happened() {
     assert!(left.is_empty(), "{left:?}");
     let recorded = audit_events::Entity::find().all(db).await.unwrap();
     assert!(recorded.iter().any(|event| event.kind == "user.removed"));
+    let others = [ADA, BOB].map(|email| app.fixtures.user(email).id);
     let named = |event: &&audit_events::Model| {
-        event.user_id.is_some() || event.sid.is_some() || format!("{event:?}").contains("alice")
+        // The fixtures' other users have not been removed.
+        event.user_id.is_some_and(|id| !others.contains(&id))
+            || event.sid.is_some()
+            || format!("{event:?}").contains("alice")
     };
     let named: Vec<_> = recorded.iter().filter(named).collect();
     assert!(named.is_empty(), "{named:?}");
@@ -292,7 +297,7 @@ async fn of_a_removed_user_nothing_is_left_but_what_happened() {
 async fn what_an_account_holds_opens_for_no_other_account() {
     let sign_in = with_password().await;
     let app = &sign_in.app;
-    let bob = app.user("bob@example.test").await;
+    let bob = app.bob();
     let all = credentials::Entity::find().all(app.app.db.reader()).await.unwrap();
     let moved = credentials::ActiveModel { id: Set(all[0].id), user_id: Set(bob.id), ..Default::default() };
     let moving = app.app.db.write(async |tx| -> Result<(), DatabaseError> {

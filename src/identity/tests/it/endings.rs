@@ -68,7 +68,7 @@ async fn removing_a_client_ends_its_grants_before_it_deletes_them() {
             (&event.details["because"], &*event.actor_kind.unwrap()),
             (&json!("client_removed"), "operator")
         );
-        assert_eq!((event.client_id.as_deref(), event.user_id), (Some("mobile"), Some(seeds.alice.id)));
+        assert_eq!((event.client_id.as_deref(), event.user_id), (Some("mobile"), Some(seeds.ada.id)));
     }
 }
 
@@ -98,7 +98,7 @@ async fn removing_a_user_ends_sessions_and_grants_before_it_deletes_them() {
     seeds.grant("mobile", "openid").await;
     seeds.grant("mobile", "openid offline_access").await;
     let app = &seeds.app.app;
-    users::remove(app, &seeds.alice, &RequestContext::of_command(app)).await.unwrap();
+    users::remove(app, &seeds.ada, &RequestContext::of_command(app)).await.unwrap();
     assert!(grants(&seeds.app).await.iter().all(|grant| grant.user_id.is_none()));
     assert_eq!(causes(&seeds.app).await, BTreeSet::from(["user_removed".to_owned()]));
 }
@@ -140,8 +140,8 @@ async fn a_disabled_user_who_is_enabled_again_has_no_session_and_no_grant() {
     let seeds = Seeds::new().await;
     let grant = seeds.grant("mobile", "openid offline_access").await;
     let app = &seeds.app.app;
-    users::disable(app, &seeds.alice, &RequestContext::of_command(app)).await.unwrap();
-    users::enable(app, &seeds.alice, &RequestContext::of_command(app)).await.unwrap();
+    users::disable(app, &seeds.ada, &RequestContext::of_command(app)).await.unwrap();
+    users::enable(app, &seeds.ada, &RequestContext::of_command(app)).await.unwrap();
     let after = grants(&seeds.app).await.into_iter().find(|row| row.id == grant.id).unwrap();
     assert_eq!(after.revoked_because.as_deref(), Some("user_disabled"));
     assert_ne!(seeds.redeem(&seeds.code(&grant).await, &[]).await.status, 200);

@@ -1,31 +1,22 @@
-//! Defines an authorization request as a client sends it, and the users and clients of these tests.
+//! Defines `World`, the view of tests of the authorization endpoint, and a request as a client sends it.
 
 use std::collections::BTreeMap;
 
 use postern_identity::{
-    administration::metadata::ClientMetadataChange,
     authorization::{self, LoginStepRecorder, RequestNotPending},
-    clients::{ClientAuthMethod, GrantType},
     core::RequestContext,
     login::attempt::Completion as _,
     sessions::Session,
     users::User,
 };
 
+pub(crate) use crate::fixtures::{CALLBACK, SIGNED_OUT, list};
 use crate::support::{Answer, ISSUER, TestApp};
 
-/// Where `rp` and `own` are answered.
-pub(crate) const CALLBACK: &str = "https://rp.test/cb";
-/// Where `native` is answered, on whatever port.
-pub(crate) const LOOPBACK: &str = "http://127.0.0.1/cb";
-/// Where `rp` returns to after sign-out.
-pub(crate) const SIGNED_OUT: &str = "https://rp.test/bye";
 /// The example of RFC 7636 appendix B.
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 /// The example of RFC 7636 appendix B.
 pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-
-const SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
 /// A provider with its people and clients: `rp` (confidential), `spa` (public, https), `native` (public,
 /// loopback), `own` (public, first party), `machine` (no browser flow).
@@ -43,38 +34,10 @@ impl World {
 
     pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
         let app = TestApp::with(settings).await;
-        let alice = app.user("alice@example.test").await;
-        let bob = app.user("bob@example.test").await;
-        let rp_secret = app.client("rp", rp()).await;
-        let public =
-            || ClientMetadataChange { token_endpoint_auth_method: Some(ClientAuthMethod::None), ..rp() };
-        app.client("spa", ClientMetadataChange { redirect_uris: list(&["https://spa.test/cb"]), ..public() })
-            .await;
-        app.client("native", ClientMetadataChange { redirect_uris: list(&[LOOPBACK]), ..public() }).await;
-        app.client("own", ClientMetadataChange { first_party: Some(true), ..public() }).await;
-        let machine = ClientMetadataChange {
-            grant_types: Some(vec![GrantType::ClientCredentials]),
-            scopes: list(&["openid"]),
-            ..rp()
-        };
-        app.client("machine", machine).await;
+        let (alice, bob) = (app.alice().clone(), app.bob().clone());
+        let rp_secret = app.fixtures.secret("rp").to_owned();
         Self { app, alice, bob, rp_secret }
     }
-}
-
-fn rp() -> ClientMetadataChange {
-    ClientMetadataChange {
-        redirect_uris: list(&[CALLBACK, "https://rp.test/cb2?x=%7e"]),
-        post_logout_redirect_uris: list(&[SIGNED_OUT]),
-        grant_types: Some(vec![GrantType::AuthorizationCode, GrantType::RefreshToken]),
-        scopes: list(&SCOPES),
-        default_scopes: list(&["openid"]),
-        ..ClientMetadataChange::default()
-    }
-}
-
-pub(crate) fn list(texts: &[&str]) -> Option<Vec<String>> {
-    Some(texts.iter().map(|text| (*text).to_owned()).collect())
 }
 
 #[derive(Clone, Debug)]

@@ -37,7 +37,7 @@ async fn a_client_is_told_of_its_own_tokens() {
     let now = START.seconds();
     let sid = told["sid"].take();
     assert!(sid.is_string() && told["jti"].take().is_string());
-    let sub = seeds.alice.subject.to_string();
+    let sub = seeds.ada.subject.to_string();
     assert_eq!(
         told,
         json!({

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use postern_entities::{attempts, audit_events, jobs, rate_limits};
+use postern_entities::{attempts, audit_events, grants, jobs, rate_limits, refresh_tokens};
 use postern_identity::jobs::{housekeeping, runner};
-use sea_orm::{EntityTrait as _, sea_query::Expr};
+use postern_service::database::DatabaseError;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, sea_query::Expr};
 use tokio_util::sync::CancellationToken;
 
 use crate::sign_in::{ALICE, SignIn};
@@ -17,7 +18,7 @@ async fn rows(sign_in: &SignIn) -> Vec<jobs::Model> {
 async fn killed(sign_in: &SignIn) {
     let leased_until = sign_in.app.clock.now() + Duration::from_secs(90);
     let db = &sign_in.app.app.db;
-    db.write(async |tx| -> Result<(), postern_service::database::DatabaseError> {
+    db.write(async |tx| -> Result<(), DatabaseError> {
         jobs::Entity::update_many()
             .col_expr(jobs::Column::LeasedUntil, Expr::value(leased_until))
             .exec(tx)
@@ -59,14 +60,14 @@ async fn what_a_killed_node_held_is_run_once_more_and_never_a_third_time() {
         }
         interrupted(&sign_in).await;
     }
-    assert_eq!(sign_in.app.run_jobs().await, 0);
+    assert_eq!(sign_in.app.run_failing_jobs().await, 0);
     assert!(rows(&sign_in).await.iter().all(|row| row.finished_at.is_some() && row.payload_sealed.is_none()));
 }
 
 /// The mark that a second run of a job carries.
 async fn interrupted(sign_in: &SignIn) {
     let db = &sign_in.app.app.db;
-    db.write(async |tx| -> Result<(), postern_service::database::DatabaseError> {
+    db.write(async |tx| -> Result<(), DatabaseError> {
         jobs::Entity::update_many()
             .col_expr(jobs::Column::LastError, Expr::value("interrupted"))
             .exec(tx)
@@ -75,6 +76,39 @@ async fn interrupted(sign_in: &SignIn) {
     })
     .await
     .unwrap();
+}
+
+/// Spoils the payloads of the jobs that wait.
+async fn spoil(sign_in: &SignIn) {
+    let spoilt =
+        jobs::Entity::update_many().col_expr(jobs::Column::PayloadSealed, Expr::value(vec![0_u8; 40]));
+    let written = sign_in.app.app.db.write(async |tx| spoilt.exec(tx).await.map_err(DatabaseError::from));
+    assert_eq!(written.await.unwrap().rows_affected, 1);
+}
+
+#[tokio::test]
+#[should_panic(expected = "the test left jobs that failed")]
+async fn a_left_over_job_that_fails_makes_its_test_fail() {
+    let sign_in = SignIn::new().await;
+    sign_in.attempt("email-otp", ALICE).await;
+    spoil(&sign_in).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "jobs failed")]
+async fn a_job_that_fails_although_nobody_asked_for_it_makes_its_test_fail() {
+    let sign_in = SignIn::new().await;
+    sign_in.attempt("email-otp", ALICE).await;
+    spoil(&sign_in).await;
+    sign_in.app.run_jobs().await;
+}
+
+#[tokio::test]
+async fn a_job_that_fails_as_its_test_wants_fails_no_test() {
+    let sign_in = SignIn::new().await;
+    sign_in.attempt("email-otp", ALICE).await;
+    spoil(&sign_in).await;
+    assert_eq!(sign_in.app.run_failing_jobs().await, 1);
 }
 
 #[tokio::test]
@@ -120,7 +154,9 @@ async fn what_has_expired_is_removed() {
     assert!(rate_limits::Entity::find().all(db).await.unwrap().is_empty());
     sign_in.app.clock.advance(Duration::from_secs(40 * 24 * 3600));
     housekeeping::remove_expired(&sign_in.app.app).await.unwrap();
-    assert!(sign_in.app.everything_stored().await.ends_with("[] []"), "no grant, no token");
+    let of_users = grants::Entity::find().filter(grants::Column::UserId.is_not_null()).all(db).await.unwrap();
+    let tokens = refresh_tokens::Entity::find().all(db).await.unwrap();
+    assert!(of_users.is_empty() && tokens.is_empty(), "{of_users:?} {tokens:?}");
     assert!(rows(&sign_in).await.is_empty());
 }
 

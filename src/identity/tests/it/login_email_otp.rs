@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use postern_identity::{administration::users, claims::Profile, core::RequestContext};
+use postern_identity::{administration::users, core::RequestContext};
 use serde_json::Value;
 
 use crate::{
     person::open,
-    sign_in::{ALICE, NOBODY, SignIn, problem},
+    sign_in::{ALICE, BOB, NOBODY, SignIn, problem},
     support::Answer,
 };
 
@@ -64,12 +64,9 @@ async fn the_countdown_of_a_code_ends_alike_whoever_is_mailed_and_whenever() {
 async fn known_unknown_and_disabled_look_alike() {
     let sign_in = SignIn::new().await;
     let context = RequestContext::of_command(&sign_in.app.app);
-    let bob = "bob@example.test";
-    let bob =
-        users::add_without_password(&sign_in.app.app, bob, true, Profile::default(), &context).await.unwrap();
-    users::disable(&sign_in.app.app, &bob, &RequestContext::of_command(&sign_in.app.app)).await.unwrap();
+    users::disable(&sign_in.app.app, sign_in.app.bob(), &context).await.unwrap();
     let mut seen: Vec<(Vec<String>, usize)> = Vec::new();
-    for identifier in [ALICE, NOBODY, "bob@example.test"] {
+    for identifier in [ALICE, NOBODY, BOB] {
         let begun = sign_in.request("email-otp", identifier).await;
         let attempt = crate::sign_in::attempt(&begun);
         let runs = sign_in.app.run_jobs().await;

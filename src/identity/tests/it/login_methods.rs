@@ -55,7 +55,7 @@ impl LoginMethod for Backwards {
 
 #[tokio::test]
 async fn a_method_of_ones_own_has_its_calls_and_is_offered() {
-    let sign_in = SignIn::on(TestApp::built(&[], |builder| builder.login_method(Backwards)).await).await;
+    let sign_in = SignIn::on(TestApp::built(&[], |builder| builder.login_method(Backwards)).await);
     let methods: Value = sign_in.app.get("/api/auth/methods?client_id=app").await.json();
     assert_eq!(methods["methods"], json!(["email-otp", "code", "password", "passkey", "backwards"]));
     for (identifier, status) in [(ALICE, 200), (NOBODY, 401)] {
@@ -111,7 +111,7 @@ impl LoginMethod for Waits {
 async fn a_second_factor_set_up_while_an_answer_is_judged_is_not_passed_by() {
     let waits = Waits::default();
     let method = || waits.clone();
-    let sign_in = SignIn::on(TestApp::built(&[], |builder| builder.login_method(method())).await).await;
+    let sign_in = SignIn::on(TestApp::built(&[], |builder| builder.login_method(method())).await);
     let attempt = sign_in.attempt("waits", ALICE).await;
     let body = json!({ "client_id": "app", "attempt": attempt, "answer": {} });
     let enrols = async {

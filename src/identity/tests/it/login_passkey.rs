@@ -234,6 +234,7 @@ async fn who_has_a_passkey_shows_it_after_every_other_method() {
     assert_eq!(told["methods"], json!(["passkey"]), "{told}");
     let asked = sign_in.again("passkey", &attempt).await.json::<Value>()["challenge"]["publicKey"].take();
     assert_eq!(asked["allowCredentials"].as_array().unwrap().len(), 1);
+    sign_in.app.clock.advance(Duration::from_secs(1));
     let answer = prove(&sign_in.app, &attempt, &passkey.answer(&asked)).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     let started = sign_in.app.audited("session.started").await;
@@ -254,7 +255,7 @@ async fn a_challenge_tells_nobody_what_an_account_has() {
     };
     assert_eq!(masked(ALICE).await, masked(NOBODY).await);
     // For a name that is another's, her passkey proves nothing.
-    let bob = sign_in.app.user("bob@example.test").await;
+    let bob = sign_in.app.bob();
     for identifier in [bob.email.as_str(), NOBODY] {
         let begun = sign_in.request("passkey", identifier).await;
         let asked = begun.json::<Value>()["challenge"]["publicKey"].take();
@@ -319,7 +320,7 @@ async fn setting_one_up_needs_a_recent_sign_in_and_happens_once() {
     assert_eq!(options["excludeCredentials"].as_array().unwrap().len(), 1);
     let again = confirm(&sign_in, strong, &passkey.attest(&options), "").await;
     assert_eq!((again.status.as_u16(), problem(&again).as_str()), (409, "conflict"), "the same key");
-    let bob = sign_in.app.user("bob@example.test").await;
+    let bob = sign_in.app.bob();
     let theirs = tokens_of(&sign_in, &bob.email).await;
     let again = confirm(&sign_in, &theirs, &passkey.attest(&begun(&sign_in, &theirs).await), "").await;
     assert_eq!((again.status.as_u16(), problem(&again).as_str()), (409, "conflict"), "somebody else's key");
@@ -345,7 +346,7 @@ async fn one_is_renamed_and_removed_by_its_owner_only() {
     assert_eq!(rename(&"x".repeat(65)).await.status, 400);
     assert_eq!(rename("Work laptop").await.json::<Value>()["passkeys"][0]["name"], "Work laptop");
 
-    let bob = sign_in.app.user("bob@example.test").await;
+    let bob = sign_in.app.bob();
     let theirs = tokens_of(&sign_in, &bob.email).await;
     assert_eq!(call(&sign_in.app, Method::DELETE, &path, &theirs, None).await.status, 404);
     assert_eq!(

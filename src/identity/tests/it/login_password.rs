@@ -250,7 +250,7 @@ impl LoginMethod for Key {
 
 #[tokio::test]
 async fn what_cannot_be_guessed_never_waits() {
-    let sign_in = SignIn::on(TestApp::built(&[], |builder| builder.login_method(Key)).await).await;
+    let sign_in = SignIn::on(TestApp::built(&[], |builder| builder.login_method(Key)).await);
     for number in 1..20 {
         let attempt = sign_in.attempt("key", ALICE).await;
         let body = json!({ "client_id": "app", "attempt": attempt, "answer": {} });

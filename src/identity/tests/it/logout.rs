@@ -77,15 +77,6 @@ async fn a_client_signs_its_session_out_and_gets_its_state_back() {
 #[tokio::test]
 async fn what_is_not_proven_asks_the_person_and_never_redirects() {
     let world = World::new().await;
-    let other = world.app.client(
-        "other",
-        postern_identity::administration::metadata::ClientMetadataChange {
-            redirect_uris: crate::flow::list(&["https://other.test/cb"]),
-            post_logout_redirect_uris: crate::flow::list(&["https://other.test/bye"]),
-            ..Default::default()
-        },
-    );
-    other.await;
     let browser = world.app.browser();
     let session = browser.sign_in(&world.alice).await;
     let hint = world.app.id_token("rp", &world.alice, session.sid).await;
@@ -101,18 +92,18 @@ async fn what_is_not_proven_asks_the_person_and_never_redirects() {
         vec![bye],
         vec![bye, ("client_id", "nobody")],
         vec![bye, ("client_id", "rp"), ("id_token_hint", forged.as_str())],
-        vec![("client_id", "rp"), ("post_logout_redirect_uri", "https://other.test/bye")],
+        vec![("client_id", "rp"), ("post_logout_redirect_uri", "https://notes.test/bye")],
         vec![bye, ("id_token_hint", unsigned.as_str())],
         vec![bye, ("id_token_hint", forged.as_str())],
         vec![bye, ("id_token_hint", "x")],
-        vec![bye, ("id_token_hint", hint.as_str()), ("client_id", "other")],
+        vec![bye, ("id_token_hint", hint.as_str()), ("client_id", "notes")],
         vec![("id_token_hint", elsewhere.as_str()), ("post_logout_redirect_uri", "https://rp.test/bye/")],
         vec![
             ("id_token_hint", elsewhere.as_str()),
             ("post_logout_redirect_uri", "https://rp.test/bye?foo=bar"),
         ],
         vec![("id_token_hint", elsewhere.as_str()), ("post_logout_redirect_uri", "https://rp.test/by")],
-        vec![("id_token_hint", elsewhere.as_str()), ("post_logout_redirect_uri", "https://other.test/bye")],
+        vec![("id_token_hint", elsewhere.as_str()), ("post_logout_redirect_uri", "https://notes.test/bye")],
         vec![("id_token_hint", elsewhere.as_str()), ("post_logout_redirect_uri", "https://rp.test/cb")],
         vec![("id_token_hint", elsewhere.as_str()), ("post_logout_redirect_uri", "javascript:alert(1)")],
     ] {

@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::default_trait_access,
     clippy::unnecessary_wraps,
     unreachable_pub,
     reason = "a test panics where it fails, is short, and nobody else uses its helpers"
@@ -37,6 +36,7 @@ mod discovery;
 mod document;
 mod endings;
 mod error_references;
+mod fixtures;
 mod flow;
 mod hashing_busy;
 mod imported_users;

@@ -134,8 +134,8 @@ async fn pages_of_the_record_neither_repeat_nor_leave_out() {
 #[tokio::test]
 async fn the_record_of_others_stays_theirs_and_wrong_questions_are_named() {
     let sign_in = SignIn::new().await;
-    let bob = sign_in.app.user("bob@example.test").await;
-    sign_in.app.browser().sign_in(&bob).await;
+    let bob = sign_in.app.bob();
+    sign_in.app.browser().sign_in(bob).await;
     let token = sign_in.tokens().await;
     let told = activity(&sign_in, &token, "").await;
     assert_eq!(kinds(&told).iter().filter(|kind| *kind == "session.started").count(), 1, "{told}");
@@ -246,8 +246,8 @@ async fn only_who_shows_every_factor_learns_that_an_account_is_closed() {
     let authenticator = sign_in.enrol().await;
     let token: Value = strong(&sign_in, &authenticator, 0).await.json();
     assert_eq!(delete(&sign_in, &token).await.status, 200);
-    let disabled = sign_in.app.user("bob@example.test").await;
-    users::disable(&sign_in.app.app, &disabled, &RequestContext::of_command(&sign_in.app.app)).await.unwrap();
+    let disabled = sign_in.app.bob();
+    users::disable(&sign_in.app.app, disabled, &RequestContext::of_command(&sign_in.app.app)).await.unwrap();
     let plain = |answer: &Answer| {
         let mut told: Value = answer.json();
         for member in ["instance", "attempt"] {
@@ -314,8 +314,8 @@ where
 async fn when_its_time_is_over_nothing_of_the_account_is_left() {
     let sign_in = SignIn::new().await;
     let authenticator = sign_in.enrol().await;
-    let bob = sign_in.app.user("bob@example.test").await;
-    sign_in.app.browser().sign_in(&bob).await;
+    let bob = sign_in.app.bob();
+    sign_in.app.browser().sign_in(bob).await;
     let token: Value = strong(&sign_in, &authenticator, 0).await.json();
     call(&sign_in, Method::POST, &token, "/api/account/recovery-codes").await;
     assert_eq!(delete(&sign_in, &token).await.status, 200);

@@ -116,10 +116,10 @@ async fn a_person_ends_other_sessions_and_shows_applications_out() {
 #[tokio::test]
 async fn a_password_is_changed_by_who_signed_in_lately() {
     let app = TestApp::new().await;
-    let user = app.user("alice@example.test").await;
+    let user = app.alice();
     let (browser, other) = (app.browser(), app.browser());
-    browser.sign_in(&user).await;
-    other.sign_in(&user).await;
+    browser.sign_in(user).await;
+    other.sign_in(user).await;
     let page = open(&browser, "/account").await.click("#account-password").await;
     let weak = page.press("#password-submit", &[("password", "too short")]).await;
     assert!(weak.has("#password-error"));

@@ -113,7 +113,6 @@ async fn a_wrong_method_is_a_page_that_names_the_right_ones() {
 #[tokio::test]
 async fn cookies_of_an_https_issuer_are_pinned_to_its_host() {
     let test = TestApp::with(&[("POSTERN_ISSUER", "https://id.example.test")]).await;
-    test.user("alice@example.test").await;
     let browser = test.browser();
     let login = open(&browser, "/login").await;
     let mut lines: Vec<String> = Vec::new();

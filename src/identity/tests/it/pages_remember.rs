@@ -45,7 +45,6 @@ async fn signed_in(browser: &Browser<'_>) -> bool {
 #[tokio::test]
 async fn a_cookie_outlives_the_browser_only_when_the_person_asks_for_it() {
     let app = TestApp::new().await;
-    app.user(ALICE).await;
     let browser = app.browser();
     assert_eq!(open(&browser, "/login?to=account").await.attribute("#remember", "checked"), "");
     assert!(!open(&browser, "/login?to=account").await.has("#remember[checked]"), "a choice, not a default");
@@ -60,7 +59,6 @@ async fn a_cookie_outlives_the_browser_only_when_the_person_asks_for_it() {
 #[tokio::test]
 async fn a_session_ends_at_its_absolute_limit_however_steadily_it_is_used() {
     let app = TestApp::new().await;
-    app.user(ALICE).await;
     let (kept, other) = (app.browser(), app.browser());
     sign_in(&kept, &[("remember", "yes")]).await;
     sign_in(&other, &[]).await;
@@ -86,7 +84,6 @@ async fn a_session_ends_at_its_absolute_limit_however_steadily_it_is_used() {
 #[tokio::test]
 async fn the_choice_lasts_through_mistakes_and_a_second_factor() {
     let app = TestApp::new().await;
-    app.user(ALICE).await;
     let browser = app.browser();
     sign_in(&browser, &[]).await;
     let key = enrol(&browser).await;

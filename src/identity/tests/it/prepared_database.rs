@@ -1,4 +1,6 @@
-//! Prepares the databases that tests copy: migrations and a signing key take longer than most tests.
+//! Prepares the databases that tests copy: migrations, a signing key and the fixtures take longer than most tests.
+
+use std::sync::{Arc, OnceLock};
 
 use postern_identity::{App, config::Config};
 use postern_migrations::identity::Migrator;
@@ -9,12 +11,17 @@ use postern_service::{
     testing::{DatabaseTemplate, TestDatabase},
 };
 
-use crate::support::START;
+use crate::{fixtures::Fixtures, support::START};
 
 /// An empty database of this version. Tests copy it, because migrations take longer than most tests.
 static MIGRATED: DatabaseTemplate = DatabaseTemplate::new();
 /// The same with the signing key of a provider that has started once, because a key takes long to generate.
 static WITH_KEYS: DatabaseTemplate = DatabaseTemplate::new();
+
+/// The same with the people, resources and clients of [`Fixtures`].
+static WITH_FIXTURES: DatabaseTemplate = DatabaseTemplate::new();
+/// What the rows of [`WITH_FIXTURES`] do not tell.
+static FIXTURES: OnceLock<Arc<Fixtures>> = OnceLock::new();
 
 /// An empty database of this version.
 pub async fn migrated() -> TestDatabase {
@@ -26,6 +33,12 @@ pub async fn with_keys() -> TestDatabase {
     WITH_KEYS.copy(add_keys).await.unwrap()
 }
 
+/// A database with the fixtures, as a provider that has started once has stored them.
+pub async fn with_fixtures() -> (TestDatabase, Arc<Fixtures>) {
+    let database = WITH_FIXTURES.copy(add_fixtures).await.unwrap();
+    (database, Arc::clone(FIXTURES.get().unwrap()))
+}
+
 async fn migrate(database: &TestDatabase) {
     let db = database.open().await.unwrap();
     up::<Migrator>(&db).await.unwrap();
@@ -33,13 +46,28 @@ async fn migrate(database: &TestDatabase) {
 }
 
 async fn add_keys(database: &TestDatabase) {
+    run_once(database, async |_| {}).await;
+}
+
+async fn add_fixtures(database: &TestDatabase) {
+    run_once(database, async |app| {
+        let stored = Arc::new(Fixtures::store(app).await);
+        assert!(FIXTURES.set(stored).is_ok(), "the fixtures are stored once");
+    })
+    .await;
+}
+
+/// Migrates the database and starts a provider on it, which makes its signing key.
+async fn run_once(database: &TestDatabase, work: impl AsyncFnOnce(&App)) {
     migrate(database).await;
     let variables = environment(database).into_iter().map(|(key, value)| (key.into(), value.into()));
     let config = Config::load(None, variables).unwrap().settings;
     let db = database.open().await.unwrap();
     // No test has this seed, so the template has no identifier that a test makes again.
     let builder = App::builder(config, db.clone(), Clock::manual(START), Random::seeded(0));
-    drop(builder.build().await.unwrap());
+    let app = builder.build().await.unwrap();
+    work(&app).await;
+    drop(app);
     db.close().await;
 }
 

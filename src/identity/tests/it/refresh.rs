@@ -158,12 +158,12 @@ async fn no_altered_refresh_token_is_accepted() {
 async fn each_refresh_asks_whether_the_user_may_still_have_tokens() {
     let seeds = Seeds::new().await;
     let token = first(&seeds).await;
-    users::disable(&seeds.app.app, &seeds.alice, &RequestContext::of_command(&seeds.app.app)).await.unwrap();
+    users::disable(&seeds.app.app, &seeds.ada, &RequestContext::of_command(&seeds.app.app)).await.unwrap();
     assert_eq!(error(&seeds.refresh(&token, &[]).await), "invalid_grant");
 
     let seeds = Seeds::new().await;
     let token = first(&seeds).await;
-    users::remove(&seeds.app.app, &seeds.alice, &RequestContext::of_command(&seeds.app.app)).await.unwrap();
+    users::remove(&seeds.app.app, &seeds.ada, &RequestContext::of_command(&seeds.app.app)).await.unwrap();
     assert_eq!(error(&seeds.refresh(&token, &[]).await), "invalid_grant");
 }
 

@@ -4,13 +4,7 @@ use std::time::Duration;
 
 use minijinja::context;
 use poem::http::header;
-use postern_identity::{
-    accounts::invitations,
-    administration::metadata::ClientMetadataChange,
-    clients::{ClientAuthMethod, GrantType},
-    core::RequestContext,
-    mail,
-};
+use postern_identity::{accounts::invitations, core::RequestContext, mail};
 use serde_json::{Value, json};
 
 use crate::{
@@ -267,20 +261,13 @@ async fn a_newer_invitation_a_withdrawal_and_time_end_an_invitation() {
 #[tokio::test]
 async fn a_server_of_the_operator_invites_and_learns_nothing_about_accounts() {
     let SignIn { app, .. } = SignIn::with(&[INVITATION]).await;
-    let change = |first_party, method| ClientMetadataChange {
-        first_party: Some(first_party),
-        token_endpoint_auth_method: Some(method),
-        grant_types: Some(vec![GrantType::ClientCredentials]),
-        scopes: Some(vec!["openid".to_owned()]),
-        ..ClientMetadataChange::default()
-    };
-    let secret = app.client("office", change(true, ClientAuthMethod::ClientSecretPost)).await;
-    let stranger = app.client("outsider", change(false, ClientAuthMethod::ClientSecretPost)).await;
+    let secret = app.fixtures.secret("office");
+    let stranger = app.fixtures.secret("outsider");
     let invite = async |client_id: &str, secret: &str, email: &str| {
         let body = json!({ "client_id": client_id, "client_secret": secret, "email": email });
         app.post_json("/api/auth/invitations", &body).await
     };
-    let (free, taken) = (invite("office", &secret, CAROL).await, invite("office", &secret, ALICE).await);
+    let (free, taken) = (invite("office", secret, CAROL).await, invite("office", secret, ALICE).await);
     assert_eq!((free.status.as_u16(), taken.status.as_u16()), (200, 200), "{}", free.body);
     assert_eq!(free.body.replace(CAROL, ""), taken.body.replace(ALICE, ""));
     assert_eq!(mailed(&app, ALICE).await, ["/account"]);
@@ -288,15 +275,15 @@ async fn a_server_of_the_operator_invites_and_learns_nothing_about_accounts() {
     assert_eq!(app.audited("user.invited").await.len(), 2);
 
     assert_eq!(invite("office", "wrong", CAROL).await.status, 401);
-    assert_eq!(problem(&invite("outsider", &stranger, CAROL).await), "not_first_party");
+    assert_eq!(problem(&invite("outsider", stranger, CAROL).await), "not_first_party");
     let public = app.post_json("/api/auth/invitations", &json!({ "client_id": "app", "email": CAROL })).await;
     assert_eq!((public.status.as_u16(), problem(&public).as_str()), (403, "public_client"));
-    let malformed = invite("office", &secret, "carol").await;
+    let malformed = invite("office", secret, "carol").await;
     assert_eq!((malformed.status.as_u16(), &malformed.json::<Value>()["field"]), (400, &json!("email")));
     for _ in 0..4 {
-        assert_eq!(invite("office", &secret, CAROL).await.status, 200);
+        assert_eq!(invite("office", secret, CAROL).await.status, 200);
     }
-    let limited = invite("office", &secret, CAROL).await;
+    let limited = invite("office", secret, CAROL).await;
     assert_eq!(limited.status, 429);
     assert!(!limited.header(header::RETRY_AFTER.as_str()).is_empty());
     let closed = app.another_node_with(&[("POSTERN_REGISTRATION__MODE", "closed")]).await;

@@ -25,7 +25,7 @@ fn with_scope(scope: &str) -> ResourceChange {
 
 #[tokio::test]
 async fn a_scope_belongs_to_one_resource() {
-    let test = TestApp::new().await;
+    let test = TestApp::empty().await;
     add(&test.app, "https://a.test", with_scope("read"), &RequestContext::of_command(&test.app))
         .await
         .unwrap();
@@ -50,7 +50,7 @@ async fn a_scope_belongs_to_one_resource() {
 
 #[tokio::test]
 async fn the_issuers_own_scopes_are_no_rows() {
-    let test = TestApp::new().await;
+    let test = TestApp::empty().await;
     let context = RequestContext::of_command(&test.app);
     for scope in ["openid", "account", "admin:users"] {
         let refused = add(&test.app, "https://a.test", with_scope(scope), &context).await;
@@ -84,7 +84,7 @@ fn each_scope_says_who_may_have_it() {
 
 #[tokio::test]
 async fn each_rule_names_its_field() {
-    let test = TestApp::new().await;
+    let test = TestApp::empty().await;
     let context = RequestContext::of_command(&test.app);
     let on_own_origin = [
         ISSUER,

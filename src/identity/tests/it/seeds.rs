@@ -1,15 +1,12 @@
-//! Defines what most tests begin with: a resource, clients, a user, and grants as the authorization endpoint makes them.
+//! Defines `Seeds`, the view of tests of tokens: resources, clients, and grants as the authorization endpoint makes them.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use poem::http::header;
 use postern_entities::{sessions, values::SessionKind};
 use postern_identity::{
     acr::Acr,
-    administration::{self, metadata::ClientMetadataChange, resources::ResourceChange},
-    claims::Profile,
-    clients::{Client, ClientAuthMethod, GrantType},
-    core::RequestContext,
+    clients::Client,
     grants::{self, Grant, NewGrant},
     tokens::{
         self,
@@ -21,29 +18,25 @@ use postern_service::database::DatabaseError;
 use postern_token_verifier::{AccessToken, KeySet, jws::Compact};
 use sea_orm::{ActiveModelTrait as _, EntityTrait as _};
 use secrecy::ExposeSecret as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
-use crate::support::{Answer, TestApp, form_request};
+pub use crate::fixtures::{FULL_SCOPE, NOTES, REDIRECT_URI, TASKS, profile_of};
+use crate::{
+    fixtures::ADA,
+    support::{Answer, TestApp, form_request},
+};
 
-/// The resource of every test.
-pub const TASKS: &str = "http://localhost:7118";
-pub const NOTES: &str = "https://notes.example.test";
-/// Where codes go to.
-pub const REDIRECT_URI: &str = "https://app.example.test/callback";
 /// RFC 7636 appendix B.
 pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 /// The challenge made from it.
 pub const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-/// Every scope that `web` and `mobile` may ask for.
-pub const FULL_SCOPE: &str = "openid profile email address phone tasks:read tasks:write";
-
 /// Clients, resources and a user, ready to issue tokens.
 pub struct Seeds {
     pub app: TestApp,
-    /// Alice, with every claim.
-    pub alice: User,
+    /// Has every claim of a profile.
+    pub ada: User,
     /// Secret of `web`, confidential, by header.
     pub web: String,
     /// Secret of `post`, confidential, by form.
@@ -63,48 +56,10 @@ impl Seeds {
     /// With some settings changed.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
         let app = TestApp::with(settings).await;
-        for (identifier, scopes) in [(TASKS, &["tasks:read", "tasks:write"][..]), (NOTES, &["notes:read"])] {
-            let scopes: BTreeMap<_, _> =
-                scopes.iter().map(|name| ((*name).to_owned(), (*name).to_owned())).collect();
-            let change = ResourceChange { scopes: Some(scopes), ..ResourceChange::default() };
-            administration::resources::add(
-                &app.app,
-                identifier,
-                change,
-                &RequestContext::of_command(&app.app),
-            )
-            .await
-            .unwrap();
-        }
-        let context = RequestContext::of_command(&app.app);
-        let alice = administration::users::add_without_password(
-            &app.app,
-            "alice@example.test",
-            true,
-            profile(),
-            &context,
-        );
-        let alice = alice.await.unwrap();
-        let secret = async |id: &str, method, grant_types: &[GrantType], scopes: &str| {
-            add_client(&app, id, method, grant_types, scopes).await
-        };
-        let browser = [GrantType::AuthorizationCode, GrantType::RefreshToken];
-        let scopes = format!("{FULL_SCOPE} notes:read offline_access");
-        let web = secret("web", ClientAuthMethod::ClientSecretBasic, &browser, &scopes).await;
-        let post = secret("post", ClientAuthMethod::ClientSecretPost, &browser, &scopes).await;
-        secret("mobile", ClientAuthMethod::None, &browser, &scopes).await;
-        secret("no-refresh", ClientAuthMethod::None, &[GrantType::AuthorizationCode], "openid").await;
-        let service = secret(
-            "service",
-            ClientAuthMethod::ClientSecretBasic,
-            &[GrantType::ClientCredentials],
-            "openid tasks:read notes:read",
-        )
-        .await;
-        let tasks =
-            secret(TASKS, ClientAuthMethod::ClientSecretBasic, &[GrantType::ClientCredentials], "tasks:read")
-                .await;
-        Self { app, alice, web, post, service, tasks }
+        let ada = app.fixtures.user(ADA).clone();
+        let secret = |client_id: &str| app.fixtures.secret(client_id).to_owned();
+        let (web, post, service, tasks) = (secret("web"), secret("post"), secret("service"), secret(TASKS));
+        Self { app, ada, web, post, service, tasks }
     }
 
     /// The client as the provider knows it.
@@ -112,13 +67,13 @@ impl Seeds {
         Arc::clone(self.app.app.clients().find(client_id).unwrap())
     }
 
-    /// A grant of alice to a client, as the authorization endpoint makes it.
+    /// A grant of ada to a client, as the authorization endpoint makes it.
     pub async fn grant(&self, client_id: &str, scope: &str) -> Grant {
         let app = &self.app.app;
         let resolved = tokens::resolve_grant_target(app, &self.client(client_id), Some(scope), &[]).unwrap();
         let now = app.clock.now();
         let new = NewGrant {
-            user_id: Some(self.alice.id),
+            user_id: Some(self.ada.id),
             client_id: client_id.to_owned(),
             sid: Some(app.random.uuid()),
             scope: resolved.scope,
@@ -140,7 +95,7 @@ impl Seeds {
         let row = sessions::Model {
             sid,
             cookie_hash: None,
-            user_id: self.alice.id,
+            user_id: self.ada.id,
             kind: SessionKind::Browser,
             client_id: None,
             auth_time: now,
@@ -262,56 +217,4 @@ pub fn error(answer: &Answer) -> String {
     assert_eq!(answer.header("content-type"), "application/json", "{}", answer.body);
     assert_eq!(answer.header("cache-control"), "no-store");
     answer.json::<Value>()["error"].as_str().unwrap().to_owned()
-}
-
-async fn add_client(
-    app: &TestApp,
-    client_id: &str,
-    method: ClientAuthMethod,
-    grant_types: &[GrantType],
-    scopes: &str,
-) -> String {
-    let code = grant_types.contains(&GrantType::AuthorizationCode);
-    let scopes: Vec<String> = scopes.split(' ').map(str::to_owned).collect();
-    let change = ClientMetadataChange {
-        token_endpoint_auth_method: Some(method),
-        redirect_uris: Some(if code { vec![REDIRECT_URI.to_owned()] } else { Vec::new() }),
-        origins: Some(if code { vec![format!("https://{client_id}.example.test")] } else { Vec::new() }),
-        grant_types: Some(grant_types.to_vec()),
-        default_scopes: Some(scopes.iter().take(2).cloned().collect()),
-        scopes: Some(scopes),
-        ..ClientMetadataChange::default()
-    };
-    let added =
-        administration::clients::add(&app.app, client_id, change, &RequestContext::of_command(&app.app))
-            .await
-            .unwrap();
-    added.map(|added| added.client_secret.expose_secret().to_owned()).unwrap_or_default()
-}
-
-fn profile() -> Profile {
-    let claims = json!({
-        "name": "Alice Adams",
-        "given_name": "Alice",
-        "family_name": "Adams",
-        "middle_name": "Ada",
-        "nickname": "Al",
-        "preferred_username": "alice",
-        "profile": "https://example.test/alice",
-        "picture": "https://example.test/alice.png",
-        "website": "https://alice.example.test",
-        "gender": "female",
-        "birthdate": "1990-01-31",
-        "zoneinfo": "Europe/Berlin",
-        "locale": "en-GB",
-        "phone_number": "+491701234567",
-        "phone_number_verified": true,
-        "address": { "locality": "Berlin", "country": "DE" },
-    });
-    profile_of(&claims)
-}
-
-/// The profile with these claims.
-pub fn profile_of(claims: &Value) -> Profile {
-    serde_json::from_value(claims.clone()).unwrap()
 }

@@ -18,7 +18,7 @@ use postern_identity::{
 };
 use secrecy::ExposeSecret as _;
 
-use crate::sign_in::{ALICE, SignIn};
+use crate::sign_in::{ALICE, BOB, SignIn};
 
 const BROWSER: &str = "the cookie of a browser";
 
@@ -142,19 +142,9 @@ async fn signing_in_again_keeps_the_session_and_kills_the_old_cookie() {
 #[tokio::test]
 async fn another_users_sign_in_ends_the_session_that_was_there() {
     let sign_in = SignIn::new().await;
-    let bob = "bob@example.test";
-    users::add_without_password(
-        &sign_in.app.app,
-        bob,
-        true,
-        Default::default(),
-        &RequestContext::of_command(&sign_in.app.app),
-    )
-    .await
-    .unwrap();
     let alices = browser(&sign_in, ALICE, None).await;
     let before = find(&sign_in, &alices).await.unwrap();
-    let bobs = browser(&sign_in, bob, Some(&before)).await;
+    let bobs = browser(&sign_in, BOB, Some(&before)).await;
     assert!(find(&sign_in, &alices).await.is_none());
     assert_ne!(find(&sign_in, &bobs).await.unwrap().session.sid, before.session.sid);
 }

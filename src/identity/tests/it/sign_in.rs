@@ -1,4 +1,4 @@
-//! Defines what tests of sign-in begin with: alice, first-party clients, and the two calls of the API.
+//! Defines `SignIn`, the view of tests of sign-in: alice, first-party clients, and the two calls of the API.
 
 use std::{
     net::Ipv4Addr,
@@ -9,9 +9,6 @@ use std::{
 use poem::http::header;
 use postern_identity::{
     accounts::password,
-    administration::{clients, metadata::ClientMetadataChange, users},
-    claims::Profile,
-    clients::{ClientAuthMethod, GrantType},
     core::RequestContext,
     login::totp::{self, Enrolment},
     users::User,
@@ -19,15 +16,15 @@ use postern_identity::{
 use serde_json::{Value, json};
 use totp_rs::{Builder, Secret};
 
+pub use crate::fixtures::{ALICE, BOB};
 use crate::support::{Answer, TestApp, credential_change, from_peer, json_request};
 
-pub const ALICE: &str = "alice@example.test";
 /// An address that nobody has.
 pub const NOBODY: &str = "nobody@example.test";
 /// The page of `app`.
 pub const APP_ORIGIN: &str = "https://app.example.test";
 
-/// A provider with alice and three clients: `app` (first party), `other` (first party) and `stranger` (not).
+/// A provider with alice and four clients: `app`, `other` and `strong` (first party), and `stranger` (not).
 pub struct SignIn {
     pub app: TestApp,
     pub alice: User,
@@ -39,36 +36,11 @@ impl SignIn {
     }
 
     pub async fn with(settings: &[(&str, &str)]) -> Self {
-        Self::on(TestApp::with(settings).await).await
+        Self::on(TestApp::with(settings).await)
     }
 
-    pub async fn on(app: TestApp) -> Self {
-        let context = RequestContext::of_command(&app.app);
-        let alice =
-            users::add_without_password(&app.app, ALICE, true, Profile::default(), &context).await.unwrap();
-        for (client_id, first_party, acr) in [
-            ("app", true, None),
-            ("other", true, None),
-            ("strong", true, Some("aal2")),
-            ("stranger", false, None),
-        ] {
-            let mut scopes = ["openid", "email", "profile", "offline_access"].map(str::to_owned).to_vec();
-            if first_party {
-                scopes.insert(2, "account".to_owned());
-            }
-            let change = ClientMetadataChange {
-                first_party: Some(first_party),
-                token_endpoint_auth_method: Some(ClientAuthMethod::None),
-                redirect_uris: Some(vec![format!("https://{client_id}.example.test/callback")]),
-                origins: Some(vec![format!("https://{client_id}.example.test")]),
-                grant_types: Some(vec![GrantType::AuthorizationCode, GrantType::RefreshToken]),
-                default_scopes: Some(scopes[..if first_party { 3 } else { 2 }].to_vec()),
-                scopes: Some(scopes),
-                required_acr: acr.map(str::to_owned),
-                ..ClientMetadataChange::default()
-            };
-            clients::add(&app.app, client_id, change, &context).await.unwrap();
-        }
+    pub fn on(app: TestApp) -> Self {
+        let alice = app.alice().clone();
         Self { app, alice }
     }
 

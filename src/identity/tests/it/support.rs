@@ -1,15 +1,14 @@
 //! Defines `TestApp`: the real router on a fresh database, with a manual clock and seeded randomness.
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-};
+mod browser;
+mod store;
+
+use std::{net::SocketAddr, sync::Arc};
 
 use poem::{
     Addr, Endpoint, Request, Response,
     endpoint::BoxEndpoint,
-    http::{HeaderMap, Method, StatusCode, header, uri::Scheme},
+    http::{Method, header, uri::Scheme},
     web::{LocalAddr, RemoteAddr},
 };
 use postern_entities::audit_events;
@@ -23,7 +22,7 @@ use postern_identity::{
     http, jobs,
     login::credential_change::CredentialChange,
     mail::Inbox,
-    sessions::{self, AuthenticationContext, NewSession, OpenedSession, Session, SessionKind, SignedInUser},
+    sessions::{self, AuthenticationContext, NewSession, OpenedSession, SessionKind, SignedInUser},
     tokens::{self, issue::GrantClaims},
     users::User,
 };
@@ -36,11 +35,15 @@ use postern_service::{
 };
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 use secrecy::ExposeSecret as _;
-use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::prepared_database;
+pub use self::browser::{Answer, Browser};
+use self::store::Store;
+use crate::{
+    fixtures::{ALICE, BOB, Fixtures},
+    prepared_database,
+};
 
 /// Where every test's clock begins: 2026-01-01T00:00:00Z.
 pub const START: Timestamp = Timestamp::from_seconds(1_767_225_600);
@@ -54,9 +57,12 @@ pub struct TestApp {
     pub clock: Clock,
     /// What was sent, once the jobs have run; empty when the settings name a mail server.
     pub inbox: Inbox,
+    /// The people, resources and clients that the test began with.
+    pub fixtures: Arc<Fixtures>,
     endpoint: BoxEndpoint<'static, Response>,
     env: Vec<(String, String)>,
-    database: Arc<TestDatabase>,
+    // The last field, because the database goes after everything that uses it.
+    store: Arc<Store>,
 }
 
 impl TestApp {
@@ -71,20 +77,40 @@ impl TestApp {
     }
 
     /// A provider with some settings changed and more built into it.
-    pub async fn built(settings: &[(&str, &str)], add: impl Fn(Builder) -> Builder) -> Self {
-        let own_keys = settings.iter().any(|(name, _)| name.starts_with("POSTERN_KEYS__"));
-        let database =
-            if own_keys { prepared_database::migrated().await } else { prepared_database::with_keys().await };
-        let database = Arc::new(database);
+    pub async fn built(settings: &[(&str, &str)], add: impl FnOnce(Builder) -> Builder) -> Self {
+        if settings.iter().any(|(name, _)| name.starts_with("POSTERN_KEYS__")) {
+            let database = prepared_database::migrated().await;
+            let mut test = Self::first_node(database, Fixtures::default(), settings, add).await;
+            test.fixtures = Arc::new(Fixtures::store(&test.app).await);
+            return test;
+        }
+        let (database, fixtures) = prepared_database::with_fixtures().await;
+        Self::first_node(database, fixtures, settings, add).await
+    }
+
+    /// A provider that has no users, resources and clients yet.
+    pub async fn empty() -> Self {
+        let database = prepared_database::with_keys().await;
+        Self::first_node(database, Fixtures::default(), &[], |builder| builder).await
+    }
+
+    async fn first_node(
+        database: TestDatabase,
+        fixtures: impl Into<Arc<Fixtures>>,
+        settings: &[(&str, &str)],
+        add: impl FnOnce(Builder) -> Builder,
+    ) -> Self {
         let mut env = prepared_database::environment(&database);
         env.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-        Self::node(database, env, Clock::manual(START), 1, add).await
+        let clock = Clock::manual(START);
+        let store = Arc::new(Store::new(database, env.clone(), clock.clone()));
+        Self::node(store, fixtures.into(), env, 1, add).await
     }
 
     /// Another node on the same database, with the same settings and the same clock.
     pub async fn another_node(&self) -> Self {
-        let (database, env) = (Arc::clone(&self.database), self.env.clone());
-        Self::node(database, env, self.clock.clone(), 2, |builder| builder).await
+        let (store, fixtures) = (Arc::clone(&self.store), Arc::clone(&self.fixtures));
+        Self::node(store, fixtures, self.env.clone(), 2, |builder| builder).await
     }
 
     /// Another node on the same database whose settings differ.
@@ -92,27 +118,28 @@ impl TestApp {
         let mut env = self.env.clone();
         env.retain(|(known, _)| settings.iter().all(|(key, _)| key != known));
         env.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-        Self::node(Arc::clone(&self.database), env, self.clock.clone(), 3, |builder| builder).await
+        let (store, fixtures) = (Arc::clone(&self.store), Arc::clone(&self.fixtures));
+        Self::node(store, fixtures, env, 3, |builder| builder).await
     }
 
     async fn node(
-        database: Arc<TestDatabase>,
+        store: Arc<Store>,
+        fixtures: Arc<Fixtures>,
         env: Vec<(String, String)>,
-        clock: Clock,
         seed: u64,
-        add: impl Fn(Builder) -> Builder,
+        add: impl FnOnce(Builder) -> Builder,
     ) -> Self {
         let variables = env.iter().map(|(key, value)| (key.into(), value.into()));
         let config = Config::load(None, variables).unwrap().settings;
         let mail_server = config.mail.smtp_host.is_some();
         let db = Database::open(&config.database).await.unwrap();
         migrate::up::<Migrator>(&db).await.unwrap();
-        let inbox = Inbox::default();
+        let (clock, inbox) = (store.clock(), Inbox::default());
         let builder = add(App::builder(config, db, clock.clone(), Random::seeded(seed)));
         let builder = if mail_server { builder } else { builder.inbox(inbox.clone()) };
         let app = builder.build().await.unwrap();
         let endpoint = http::serve::endpoint(&app, CancellationToken::new()).unwrap();
-        Self { app, clock, inbox, endpoint, env, database }
+        Self { app, clock, inbox, fixtures, endpoint, env, store }
     }
 
     /// The binary on the same database, as an operator runs it beside the server.
@@ -127,9 +154,19 @@ impl TestApp {
         http::serve::endpoint(&self.app, CancellationToken::new()).unwrap()
     }
 
-    /// Runs every job that is due. How many runs there were.
+    /// Runs every job that is due, none of which may fail. Answers how many runs there were.
     pub async fn run_jobs(&self) -> usize {
-        jobs::runner::run_due(&self.app).await.unwrap()
+        let runs = jobs::runner::run_due(&self.app).await.unwrap();
+        let failed = self.store.failed_jobs(&self.app.db).await;
+        assert!(failed.is_empty(), "jobs failed: {failed:#?}");
+        runs
+    }
+
+    /// Runs every job that is due, of which some may fail. Answers how many runs there were.
+    pub async fn run_failing_jobs(&self) -> usize {
+        let runs = jobs::runner::run_due(&self.app).await.unwrap();
+        self.store.expect_failed_jobs(&self.app.db).await;
+        runs
     }
 
     /// The newest code that was sent to this address.
@@ -142,17 +179,18 @@ impl TestApp {
             .unwrap_or_else(|| panic!("no code for {email} in {messages:?}"))
     }
 
-    /// A user with this address.
+    pub fn alice(&self) -> &User {
+        self.fixtures.user(ALICE)
+    }
+
+    pub fn bob(&self) -> &User {
+        self.fixtures.user(BOB)
+    }
+
+    /// A new user with this email.
     pub async fn user(&self, email: &str) -> User {
-        users::add_without_password(
-            &self.app,
-            email,
-            true,
-            Profile::default(),
-            &RequestContext::of_command(&self.app),
-        )
-        .await
-        .unwrap()
+        let context = RequestContext::of_command(&self.app);
+        users::add_without_password(&self.app, email, true, Profile::default(), &context).await.unwrap()
     }
 
     /// A session of a browser, at this level.
@@ -180,7 +218,7 @@ impl TestApp {
         SignedInUser { session: self.open_session(user, "aal1").await.session, user: user.clone() }
     }
 
-    /// A client; answers its secret, or nothing for a public one.
+    /// A new client; answers its secret, or nothing for a public one.
     pub async fn client(&self, client_id: &str, metadata: ClientMetadataChange) -> String {
         let secret = clients::add(&self.app, client_id, metadata, &RequestContext::of_command(&self.app))
             .await
@@ -219,7 +257,7 @@ impl TestApp {
 
     /// A browser without cookies.
     pub fn browser(&self) -> Browser<'_> {
-        Browser { app: self, cookies: Mutex::default(), languages: Mutex::default() }
+        Browser::new(self)
     }
 
     /// Sends one request through the router, without cookies.
@@ -318,132 +356,4 @@ pub fn form_request(path: &str, form: &[(&str, &str)]) -> Request {
         .uri(path.parse().unwrap())
         .content_type("application/x-www-form-urlencoded")
         .body(body)
-}
-
-/// A browser: it keeps cookies, and follows redirects only when told to.
-pub struct Browser<'a> {
-    pub app: &'a TestApp,
-    cookies: Mutex<BTreeMap<String, String>>,
-    languages: Mutex<Option<String>>,
-}
-
-impl Browser<'_> {
-    /// Signs the user in without the pages: a session of one factor, as old as this moment.
-    pub async fn sign_in(&self, user: &User) -> Session {
-        self.sign_in_at(user, "aal1").await
-    }
-
-    /// Signs the user in without the pages, at this level.
-    pub async fn sign_in_at(&self, user: &User, acr: &str) -> Session {
-        let opened = self.app.open_session(user, acr).await;
-        self.set_cookie("postern-session", opened.cookie_secret.unwrap().expose_secret());
-        opened.session
-    }
-
-    /// Puts a cookie into the browser.
-    pub fn set_cookie(&self, name: &str, value: &str) {
-        self.cookies.lock().unwrap().insert(self.full_name(name), value.to_owned());
-    }
-
-    /// Takes a cookie out of the browser.
-    pub fn clear_cookie(&self, name: &str) {
-        self.cookies.lock().unwrap().remove(&self.full_name(name));
-    }
-
-    /// An https issuer's cookies are pinned to its host.
-    fn full_name(&self, name: &str) -> String {
-        http::security::cookie_name(&self.app.app, name)
-    }
-
-    /// Another tab's view of the same browser, on another node.
-    pub fn on<'b>(&self, node: &'b TestApp) -> Browser<'b> {
-        Browser {
-            app: node,
-            cookies: Mutex::new(self.cookies.lock().unwrap().clone()),
-            languages: Mutex::default(),
-        }
-    }
-
-    /// Asks for these languages from now on, as `Accept-Language` has them.
-    pub fn speaks(&self, languages: &str) {
-        *self.languages.lock().unwrap() = Some(languages.to_owned());
-    }
-
-    /// GET with the cookies so far.
-    pub async fn get(&self, path: &str) -> Answer {
-        self.send(Request::builder().uri(path.parse().unwrap()).finish()).await
-    }
-
-    /// POST of a form with the cookies so far, as a page of ours would send it.
-    pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
-        let mut request = form_request(path, form);
-        let issuer = self.app.app.config.issuer.parse().unwrap();
-        request.headers_mut().insert(header::ORIGIN, issuer);
-        request.headers_mut().insert("sec-fetch-site", "same-origin".parse().unwrap());
-        self.send(request).await
-    }
-
-    /// Sends with the cookies so far and keeps those that come back.
-    pub async fn send(&self, mut request: Request) -> Answer {
-        let cookies = self.cookie_header();
-        if !cookies.is_empty() {
-            request.headers_mut().insert(header::COOKIE, cookies.parse().unwrap());
-        }
-        if let Some(languages) = &*self.languages.lock().unwrap() {
-            request.headers_mut().insert(header::ACCEPT_LANGUAGE, languages.parse().unwrap());
-        }
-        let answer = self.app.send(request).await;
-        self.keep(&answer.headers);
-        answer
-    }
-
-    /// The value of a cookie.
-    pub fn cookie(&self, name: &str) -> Option<String> {
-        self.cookies.lock().unwrap().get(&self.full_name(name)).cloned()
-    }
-
-    fn cookie_header(&self) -> String {
-        let cookies = self.cookies.lock().unwrap();
-        cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
-    }
-
-    fn keep(&self, headers: &HeaderMap) {
-        let mut cookies = self.cookies.lock().unwrap();
-        for line in headers.get_all(header::SET_COOKIE) {
-            let line = line.to_str().unwrap();
-            let (name, rest) = line.split_once('=').unwrap();
-            let value = rest.split(';').next().unwrap();
-            if value.is_empty() || line.to_ascii_lowercase().contains("max-age=0") {
-                cookies.remove(name);
-            } else {
-                cookies.insert(name.to_owned(), value.to_owned());
-            }
-        }
-    }
-}
-
-/// What came back, read whole.
-#[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: String,
-}
-
-impl Answer {
-    async fn read(response: Response) -> Self {
-        let (parts, body) = response.into_parts();
-        let body = body.into_string().await.unwrap();
-        Self { status: parts.status, headers: parts.headers, body }
-    }
-
-    /// The body as JSON.
-    pub fn json<T: DeserializeOwned>(&self) -> T {
-        serde_json::from_str(&self.body).unwrap_or_else(|cause| panic!("{cause} in {:?}", self.body))
-    }
-
-    /// A header as text; empty when it is not there.
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
-    }
 }

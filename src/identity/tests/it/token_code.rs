@@ -28,7 +28,7 @@ async fn a_code_gives_tokens_that_say_who_and_for_what() {
     let jti = access["jti"].take();
     assert_eq!(jti.as_str().unwrap().len(), 43);
     let now = START.seconds();
-    let subject = seeds.alice.subject.to_string();
+    let subject = seeds.ada.subject.to_string();
     assert_eq!(
         access,
         json!({

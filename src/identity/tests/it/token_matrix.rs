@@ -4,8 +4,6 @@
 use poem::{Request, http::Method};
 use postern_identity::{
     acr::Acr,
-    administration::metadata::ClientMetadataChange,
-    clients::{ClientAuthMethod, GrantType},
     grants::{self, Grant, NewGrant},
     http::serve,
     tokens::{
@@ -21,15 +19,15 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::{
-    flow::list,
+    fixtures::SIGNED_OUT,
     seeds::{CHALLENGE, REDIRECT_URI, Seeds, TASKS, VERIFIER},
-    support::{Answer, ISSUER, TestApp, form_request, json_request},
+    support::{ISSUER, TestApp, form_request, json_request},
 };
 
+mod operation;
 mod seeded;
 
-/// Where `own` returns to after sign-out.
-const SIGNED_OUT: &str = "https://app.example.test/bye";
+use self::operation::{Needs, Operation, judged};
 
 /// How a token comes to be.
 #[derive(Clone, Copy, Debug)]
@@ -62,14 +60,14 @@ use Revocation::{Ends, Nothing, Refused};
 type Row = (Kind, u16, u16, u16, bool, bool, Revocation, bool);
 
 const TABLE: [Row; 16] = [
-    (Kind::Access("own", "openid account"), 200, 200, 200, false, false, Ends, false),
-    (Kind::Access("own", "account"), 403, 200, 200, false, false, Ends, false),
-    (Kind::Access("own", "openid profile"), 200, 403, 200, false, false, Ends, false),
-    (Kind::Access("own", "profile"), 403, 403, 200, false, false, Ends, false),
-    (Kind::Access("own", "openid account tasks:read"), 200, 401, 401, false, true, Nothing, true),
-    (Kind::Access("own", "account tasks:read"), 403, 401, 401, false, true, Nothing, true),
-    (Kind::Access("own", "openid tasks:read notes:read"), 200, 401, 401, false, true, Nothing, true),
-    (Kind::Access("own", "tasks:read notes:read"), 403, 401, 401, false, true, Nothing, true),
+    (Kind::Access("trusted", "openid account"), 200, 200, 200, false, false, Ends, false),
+    (Kind::Access("trusted", "account"), 403, 200, 200, false, false, Ends, false),
+    (Kind::Access("trusted", "openid profile"), 200, 403, 200, false, false, Ends, false),
+    (Kind::Access("trusted", "profile"), 403, 403, 200, false, false, Ends, false),
+    (Kind::Access("trusted", "openid account tasks:read"), 200, 401, 401, false, true, Nothing, true),
+    (Kind::Access("trusted", "account tasks:read"), 403, 401, 401, false, true, Nothing, true),
+    (Kind::Access("trusted", "openid tasks:read notes:read"), 200, 401, 401, false, true, Nothing, true),
+    (Kind::Access("trusted", "tasks:read notes:read"), 403, 401, 401, false, true, Nothing, true),
     (Kind::Access("mobile", "openid email"), 200, 403, 403, false, false, Ends, false),
     (Kind::Access("mobile", "openid tasks:read"), 200, 401, 401, false, true, Nothing, true),
     (Kind::IdToken, 401, 401, 401, true, false, Nothing, false),
@@ -96,17 +94,6 @@ struct Matrix {
 impl Matrix {
     async fn new() -> Self {
         let seeds = Seeds::new().await;
-        let scopes = "openid profile email account offline_access tasks:read tasks:write notes:read";
-        let own = ClientMetadataChange {
-            first_party: Some(true),
-            token_endpoint_auth_method: Some(ClientAuthMethod::None),
-            redirect_uris: list(&[REDIRECT_URI]),
-            post_logout_redirect_uris: list(&[SIGNED_OUT]),
-            grant_types: Some(vec![GrantType::AuthorizationCode, GrantType::RefreshToken]),
-            scopes: list(&scopes.split(' ').collect::<Vec<_>>()),
-            ..ClientMetadataChange::default()
-        };
-        seeds.app.client("own", own).await;
         let elsewhere = seeds.app.another_node_with(&[("POSTERN_ISSUER", "http://localhost:7999")]).await;
         Self { seeds, elsewhere }
     }
@@ -120,8 +107,8 @@ impl Matrix {
         };
         let (client_id, scope) = match kind {
             Kind::Access(client_id, scope) => (client_id, scope),
-            Kind::BeforeUpgrade => ("own", "openid account tasks:read"),
-            _ => ("own", "openid account"),
+            Kind::BeforeUpgrade => ("trusted", "openid account tasks:read"),
+            _ => ("trusted", "openid account"),
         };
         let user = self.user().await;
         let grant = self.grant(client_id, scope, &user).await;
@@ -141,7 +128,7 @@ impl Matrix {
             Kind::Own => {
                 let form = [("grant_type", "client_credentials"), ("scope", "tasks:read")];
                 let answer = self.seeds.post_as("service", &self.seeds.service, "/oauth2/token", &form).await;
-                of(&answer.json::<Value>()["access_token"], "own", grant.id)
+                of(&answer.json::<Value>()["access_token"], "trusted", grant.id)
             }
             Kind::BeforeUpgrade => {
                 let text = issue(&self.seeds.app, &grant, &user, &[TASKS, ISSUER]).await;
@@ -250,88 +237,6 @@ async fn issue(app: &TestApp, grant: &Grant, user: &User, audiences: &[&str]) ->
     tokens::issue(&app.app, what).await.unwrap().access_token
 }
 
-/// An operation that takes a bearer token, as the document has it.
-struct Operation {
-    method: Method,
-    path: String,
-    body: Option<Value>,
-    scopes: Vec<String>,
-}
-
-/// What an operation asks of a token.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Needs {
-    OpenId,
-    Account,
-    Issuer,
-}
-
-impl Operation {
-    /// Every operation whose document names the scheme of access tokens.
-    fn all() -> Vec<Self> {
-        let document = serve::document();
-        let mut all = Vec::new();
-        for (path, methods) in document["paths"].as_object().unwrap() {
-            for (method, operation) in methods.as_object().unwrap() {
-                let mut security = operation["security"].as_array().into_iter().flatten();
-                let Some(scopes) = security.find_map(|one| one["oauth2"].as_array()) else {
-                    continue;
-                };
-                let scopes = scopes.iter().map(|scope| scope.as_str().unwrap().to_owned()).collect();
-                let schema = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
-                let body = schema.as_str().map(|name| {
-                    let example = document.pointer(&format!("{}/example", &name[1..]));
-                    example.unwrap_or_else(|| panic!("{name} has no example")).clone()
-                });
-                let path = path.replace("{id}", &Uuid::nil().to_string());
-                let path = path.replace("{sid}", &Uuid::nil().to_string()).replace("{client_id}", "nobody");
-                all.push(Self { method: method.to_uppercase().parse().unwrap(), path, body, scopes });
-            }
-        }
-        all
-    }
-
-    /// The class of each operation. A new one must be put into one of them.
-    fn needs(&self) -> Needs {
-        let (needs, scope) = match self.path.as_str() {
-            "/oauth2/userinfo" | "/api/auth/me" => (Needs::OpenId, Some("openid")),
-            "/api/auth/logout" => (Needs::Issuer, None),
-            path if path == "/api/account" || path.starts_with("/api/account/") => {
-                (Needs::Account, Some("account"))
-            }
-            path => panic!("{} {path} takes a bearer token: say in the table what it needs", self.method),
-        };
-        assert_eq!(self.scopes.first().map(String::as_str), scope, "{} {}", self.method, self.path);
-        needs
-    }
-
-    async fn call(&self, app: &TestApp, token: &Token) -> Answer {
-        let mut request = match &self.body {
-            Some(body) => json_request(&self.path, body),
-            None => Request::builder().uri(self.path.parse().unwrap()).finish(),
-        };
-        if self.path == "/api/auth/logout" {
-            request = json_request(&self.path, &json!({ "client_id": token.client_id }));
-        }
-        request.set_method(self.method.clone());
-        request.headers_mut().insert("authorization", format!("Bearer {}", token.text).parse().unwrap());
-        app.send(request).await
-    }
-}
-
-/// The status of a refusal because of the token; 200 for whatever else happened.
-fn judged(answer: &Answer) -> u16 {
-    let refusals = [
-        "invalid_token",
-        "insufficient_scope",
-        "not_first_party",
-        "unauthenticated",
-        "insufficient_user_authentication",
-    ];
-    let of_token = refusals.iter().any(|kind| answer.body.contains(kind));
-    if of_token { answer.status.as_u16() } else { 200 }
-}
-
 #[tokio::test]
 async fn every_kind_of_token_opens_what_the_table_says_and_nothing_else() {
     let matrix = Matrix::new().await;
@@ -379,10 +284,10 @@ async fn every_kind_of_token_opens_what_the_table_says_and_nothing_else() {
 async fn what_changes_how_one_signs_in_needs_a_recent_sign_in_and_nothing_else_does() {
     let matrix = Matrix::new().await;
     let user = matrix.user().await;
-    let grant = matrix.grant("own", "openid account", &user).await;
+    let grant = matrix.grant("trusted", "openid account", &user).await;
     matrix.seeds.app.clock.advance(std::time::Duration::from_secs(16 * 60));
-    let text = matrix.redeem("own", &grant).await["access_token"].as_str().unwrap().to_owned();
-    let token = Token { text, client_id: "own", grant_id: grant.id };
+    let text = matrix.redeem("trusted", &grant).await["access_token"].as_str().unwrap().to_owned();
+    let token = Token { text, client_id: "trusted", grant_id: grant.id };
     let mut refused = Vec::new();
     for operation in Operation::all().iter().filter(|operation| operation.needs() == Needs::Account) {
         let answer = operation.call(&matrix.seeds.app, &token).await;
@@ -448,7 +353,7 @@ fn every_parameter_that_takes_a_token_is_known() {
 #[tokio::test]
 async fn a_token_of_a_resource_never_manages_the_account_whatever_was_granted_with_it() {
     let matrix = Matrix::new().await;
-    let token = matrix.token(Kind::Access("own", "openid account tasks:read")).await;
+    let token = matrix.token(Kind::Access("trusted", "openid account tasks:read")).await;
     let scopes = matrix.seeds.app.app.verifier.verify(&token.text).await.unwrap();
     assert_eq!(
         (scopes.aud.join(" "), scopes.scope.join(" ")),

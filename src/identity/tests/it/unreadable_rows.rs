@@ -66,7 +66,7 @@ async fn what_does_not_read_can_still_be_ended() {
         browser.sign_in(&world.alice).await;
         let seeds = Seeds::new().await;
         let _grant = seeds.grant("mobile", "openid offline_access").await;
-        for (app, user) in [(app, &world.alice), (&seeds.app, &seeds.alice)] {
+        for (app, user) in [(app, &world.alice), (&seeds.app, &seeds.ada)] {
             overwrite(app, table, column, value).await;
             let context = RequestContext::of_command(&app.app);
             administration::users::disable(&app.app, user, &context).await.unwrap();

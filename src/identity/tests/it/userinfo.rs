@@ -6,6 +6,7 @@ use poem::{Request, http::Method};
 use serde_json::{Value, json};
 
 use crate::{
+    fixtures::ADA,
     seeds::{FULL_SCOPE, Seeds},
     support::{START, form_request},
 };
@@ -23,12 +24,9 @@ async fn each_scope_releases_its_claims_and_no_others() {
         assert_eq!(answer.header("cache-control"), "no-store");
         answer.json()
     };
-    let sub = json!(seeds.alice.subject);
+    let sub = json!(seeds.ada.subject);
     assert_eq!(told("openid").await, json!({ "sub": sub }));
-    assert_eq!(
-        told("openid email").await,
-        json!({ "sub": sub, "email": "alice@example.test", "email_verified": true })
-    );
+    assert_eq!(told("openid email").await, json!({ "sub": sub, "email": ADA, "email_verified": true }));
     assert_eq!(
         told("openid phone").await,
         json!({ "sub": sub, "phone_number": "+491701234567", "phone_number_verified": true })
@@ -39,7 +37,7 @@ async fn each_scope_releases_its_claims_and_no_others() {
     );
     let profile = told("openid profile").await;
     assert_eq!(profile.as_object().unwrap().len(), 15, "sub and 14 claims: {profile}");
-    assert_eq!((&profile["name"], &profile["updated_at"]), (&json!("Alice Adams"), &json!(START.seconds())));
+    assert_eq!((&profile["name"], &profile["updated_at"]), (&json!("Ada Adams"), &json!(START.seconds())));
     assert_eq!(told(FULL_SCOPE).await.as_object().unwrap().len(), 20);
 }
 

@@ -11,7 +11,7 @@ pub mod chromium;
 mod proxy;
 mod template;
 
-use std::env;
+use std::{env, fs, path::Path};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
@@ -87,6 +87,27 @@ impl TestDatabase {
     /// Settings with this URL and the defaults of all other settings.
     pub fn settings(&self) -> DatabaseSettings {
         DatabaseSettings::from_url(&self.url)
+    }
+
+    /// A copy of a SQLite database with what is committed now; `None` on PostgreSQL. Work on the copy does not wait
+    /// for transactions that a stopped runtime left open.
+    pub fn snapshot(&self) -> Result<Option<Self>, Failure> {
+        if matches!(self.home, Home::Postgres { .. }) {
+            return Ok(None);
+        }
+        let copy = Self::sqlite()?;
+        // The log goes first: if it is copied into the file meanwhile, applying it once more changes nothing.
+        let log = |database: &Self| format!("{}-wal", database.file().display());
+        if Path::new(&log(self)).exists() {
+            fs::copy(log(self), log(&copy))?;
+        }
+        fs::copy(self.file(), copy.file())?;
+        Ok(Some(copy))
+    }
+
+    /// The path of a SQLite file.
+    fn file(&self) -> &Path {
+        Path::new(self.url.trim_start_matches("sqlite://"))
     }
 
     pub async fn open(&self) -> Result<Database, DatabaseError> {

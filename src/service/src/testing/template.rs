@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -69,11 +68,6 @@ where
 }
 
 impl TestDatabase {
-    /// The path of a SQLite file.
-    fn file(&self) -> &Path {
-        Path::new(self.url.trim_start_matches("sqlite://"))
-    }
-
     /// Leaves a PostgreSQL database on its server, and answers its name.
     fn keep(self) -> String {
         match &self.home {

@@ -4,9 +4,8 @@ use postern_identity::users;
 use postern_service::testing::chromium::in_chromium;
 
 use super::site::Site;
+use crate::fixtures::{ALICE, BOB};
 
-const ALICE: &str = "alice@example.test";
-const BOB: &str = "bob@example.test";
 const NEW: &str = "alice@new.example.test";
 
 /// The newest link to this email that leads to this page.
@@ -23,7 +22,6 @@ async fn mailed(site: &Site, email: &str, page: &str) -> String {
 fn an_address_change_is_confirmed_only_in_the_right_browser_and_undone_from_the_old_mailbox() {
     in_chromium(async |tab| {
         let site = Site::new().await;
-        site.test.user(BOB).await;
         tab.goto(&site.at("/account/email")).await;
         site.sign_in(tab, ALICE).await;
         tab.type_into("#email", NEW).await;

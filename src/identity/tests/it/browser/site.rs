@@ -7,16 +7,13 @@ use std::{
 
 use poem::{EndpointExt as _, IntoResponse as _, Request, Response, endpoint::make_sync, web};
 use postern_identity::{
-    administration::metadata::ClientMetadataChange,
-    clients::{ClientAuthMethod, GrantType},
+    administration::{clients, metadata::ClientMetadataChange},
+    core::RequestContext,
 };
 use postern_service::{listener::Listener, testing::chromium::Tab};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    flow::{Ask, list},
-    support::TestApp,
-};
+use crate::{flow::Ask, support::TestApp};
 
 /// A provider that listens, with a client app that listens too.
 pub struct Site {
@@ -42,22 +39,17 @@ impl Site {
             serve(&test, (ip, client_port), client.map_to_response().boxed(), &stop).await;
         }
         let site = Self { test, origin, client_origin, stop };
-        site.test.user("alice@example.test").await;
         let uris = ["/cb", "/onward", "/popup"].map(|path| site.at_client(path)).to_vec();
         let ipv6 = format!("http://[::1]:{client_port}/cb");
-        let metadata = || ClientMetadataChange {
-            redirect_uris: Some([uris.clone(), vec![ipv6.clone()]].concat()),
-            post_logout_redirect_uris: Some(uris.clone()),
-            token_endpoint_auth_method: Some(ClientAuthMethod::None),
-            grant_types: Some(vec![GrantType::AuthorizationCode, GrantType::RefreshToken]),
-            scopes: list(&["openid", "profile", "email", "offline_access"]),
-            default_scopes: list(&["openid"]),
-            ..ClientMetadataChange::default()
-        };
-        let notes = ClientMetadataChange { name: Some("Acme Notes".to_owned()), ..metadata() };
-        site.test.client("notes", notes).await;
-        let own = ClientMetadataChange { first_party: Some(true), ..metadata() };
-        site.test.client("own", own).await;
+        let context = RequestContext::of_command(&site.test.app);
+        for client_id in ["notes", "own"] {
+            let at_this_port = ClientMetadataChange {
+                redirect_uris: Some([uris.clone(), vec![ipv6.clone()]].concat()),
+                post_logout_redirect_uris: Some(uris.clone()),
+                ..ClientMetadataChange::default()
+            };
+            clients::update(&site.test.app, client_id, at_this_port, &context).await.unwrap();
+        }
         site
     }
 

@@ -9,7 +9,10 @@ use std::{
 use postern_identity::users::{self, Email};
 use serde_json::Value;
 
-use super::{Needs, Operation, Token, judged};
+use super::{
+    Token,
+    operation::{Needs, Operation, judged},
+};
 use crate::{
     flow::{CHALLENGE, VERIFIER},
     seeds::basic,
@@ -31,7 +34,7 @@ fn seed(app: &TestApp) -> Value {
 
 #[tokio::test]
 async fn a_code_without_a_press_manages_the_account_only_at_the_issuers_own_pages() {
-    let app = TestApp::new().await;
+    let app = TestApp::empty().await;
     let secrets = seed(&app);
     for topic in ["clients", "resources"] {
         app.app.reload(topic).await.unwrap();
