@@ -27,7 +27,7 @@ use sea_orm::{
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
-use super::{AccountError, registration::password_enabled};
+use super::AccountError;
 use crate::{
     App,
     audit::Event,
@@ -35,7 +35,7 @@ use crate::{
     crypto::{self, CryptoError},
     grants::EndCause,
     links::{LinkRecipient, NewLink, Purpose},
-    login::credential_change::AccessTermination,
+    login::{self, credential_change::AccessTermination},
     mail::{self, MailTemplate},
     rate_limit::{self, Limit, TakeOutcome},
     users::{self, Email, User},
@@ -126,7 +126,7 @@ pub async fn undo(app: &App, token: &str, context: &RequestContext) -> Result<St
         find_undoable(app, token).await?.ok_or(AccountError::InvalidLink)?;
     let now = context.now;
     count_undo_try(app, context).await?;
-    let reset = match password_enabled(app) {
+    let reset = match login::password_enabled(app) {
         true => Some(NewLink::new(
             app,
             Purpose::Reset,

@@ -9,7 +9,7 @@ use secrecy::ExposeSecret as _;
 
 use super::{
     AccountError, context_words,
-    registration::{VerifiedAccount, count_registration_try, password_enabled},
+    registration::{VerifiedAccount, count_registration_try},
 };
 use crate::{
     App,
@@ -18,6 +18,7 @@ use crate::{
     config::RegistrationMode,
     core::RequestContext,
     links::{self, LinkRecipient, NewLink, Purpose},
+    login,
     mail::{
         self, MailTemplate,
         allowance::{self, Allowance, MailRequester},
@@ -44,7 +45,7 @@ pub struct NewInvitation {
 }
 
 fn invitations_allowed(app: &App) -> bool {
-    app.config.registration.mode != RegistrationMode::Closed && password_enabled(app)
+    app.config.registration.mode != RegistrationMode::Closed && login::password_enabled(app)
 }
 
 /// Invites an email for an operator: without a rate limit, and with a link to pass on if no mail can be sent.

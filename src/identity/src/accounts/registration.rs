@@ -23,6 +23,7 @@ use crate::{
     config::RegistrationMode,
     core::{RequestContext, Write},
     links::{self, LinkRecipient, NewLink, Purpose},
+    login::self_registration_allowed,
     mail::{
         self, MailTemplate,
         allowance::{self, Allowance, MailRequester},
@@ -67,16 +68,6 @@ pub(super) async fn count_registration_try(app: &App, context: &RequestContext) 
         TakeOutcome::Within(_) => Ok(()),
         TakeOutcome::Limited { retry_after, .. } => Err(AccountError::RateLimited { retry_after }),
     }
-}
-
-pub(super) fn password_enabled(app: &App) -> bool {
-    app.config.login.methods.iter().any(|method| method == "password")
-}
-
-/// Whether anyone may register: the mode is open, passwords are enabled and the confirmation mail can be
-/// sent.
-pub fn self_registration_allowed(app: &App) -> bool {
-    app.config.registration.mode == RegistrationMode::Open && password_enabled(app) && app.mailer.delivers()
 }
 
 /// Refuses unless [`self_registration_allowed`]; tells a missing invitation from closed registration.

@@ -187,14 +187,15 @@ fn subject_mismatch(situation: &InteractionContext<'_>) -> bool {
     }
 }
 
-/// OpenID Connect Core section 3.1.2.1, `prompt=login` and `max_age`. A sign-in for this very request fulfils
-/// both; otherwise the browser would loop between this check and the sign-in page. `max_age=0` equals
+/// OpenID Connect Core section 3.1.2.1, `prompt=login`, `prompt=create` and `max_age`. A sign-in for this very request fulfils
+/// each; otherwise the browser would loop between this check and the sign-in page. `max_age=0` equals
 /// `prompt=login`.
 fn reauthentication_required(situation: &InteractionContext<'_>) -> bool {
     let Some(signed_in) = situation.signed_in else { return true };
     let age = situation.now - signed_in.session.auth_time;
     let too_old = situation.progress.request.max_age.is_some_and(|most| most.is_zero() || age > most);
-    (situation.progress.request.prompt.login || too_old) && !authenticated_for_request(situation)
+    let prompt = situation.progress.request.prompt;
+    (prompt.login || prompt.create || too_old) && !authenticated_for_request(situation)
 }
 
 /// Whether the user authenticated for this request. The recorded steps and `auth_time` of the session must

@@ -63,6 +63,8 @@ pub struct Browser<'a> {
 pub enum BrowserDestination {
     /// To the login page, for the request with this handle.
     Login(RequestHandle),
+    /// To the registration page, from which the login page can be reached.
+    Register(RequestHandle),
     /// To the step-up page.
     StepUp(RequestHandle),
     /// To the consent page.
@@ -185,6 +187,7 @@ async fn advance(
         }
         (AuthorizationStep::StepUp, _) => BrowserDestination::StepUp,
         (AuthorizationStep::Consent, _) => BrowserDestination::Consent,
+        (AuthorizationStep::Login, _) if progress.request.prompt.create => BrowserDestination::Register,
         // Defence in depth: no code is issued without a session, whatever the checks decide.
         (AuthorizationStep::Login | AuthorizationStep::Respond(Ok(())), _) => BrowserDestination::Login,
     };

@@ -95,6 +95,10 @@ pub struct Prompt {
     /// this too.
     pub login: bool,
     pub consent: bool,
+    /// Create an account (Initiating User Registration via OpenID Connect 1.0 section 4). A sign-in to an account that
+    /// exists will do too.
+    #[serde(default)]
+    pub create: bool,
 }
 
 impl AuthorizationRequest {
@@ -191,7 +195,7 @@ fn validate(
     let state = limited_value(parameters, STATE, MAX_STATE_LENGTH, "the state is too long")?;
     let nonce = limited_value(parameters, NONCE, MAX_NONCE_LENGTH, "the nonce is too long")?;
     let code_challenge = code_challenge(client, parameters)?;
-    let prompt = prompt(parameters)?;
+    let prompt = prompt(app, parameters)?;
     let max_age = max_age(parameters)?;
     let expected_subject = id_token_hint(app, client, parameters)?;
     let claims = claims(client, parameters)?;
@@ -330,7 +334,7 @@ fn code_challenge(
 }
 
 /// OpenID Connect Core section 3.1.2.1; unknown values are refused as Prompt Create 1.0 section 4 asks.
-fn prompt(parameters: CheckedParameters<'_>) -> Result<Prompt, AuthorizationError> {
+fn prompt(app: &App, parameters: CheckedParameters<'_>) -> Result<Prompt, AuthorizationError> {
     let mut prompt = Prompt::default();
     let values = parameters.value(PROMPT).unwrap_or_default();
     for value in space_separated(values) {
@@ -338,10 +342,12 @@ fn prompt(parameters: CheckedParameters<'_>) -> Result<Prompt, AuthorizationErro
             "none" => prompt.none = true,
             "login" | "select_account" => prompt.login = true,
             "consent" => prompt.consent = true,
+            "create" if login::self_registration_allowed(app) => prompt.create = true,
+            "create" => return Err(invalid("prompt=create: nobody can register here")),
             _ => return Err(invalid("prompt has an unknown value")),
         }
     }
-    if prompt.none && (prompt.login || prompt.consent) {
+    if prompt.none && (prompt.login || prompt.consent || prompt.create) {
         return Err(invalid("prompt=none cannot be combined"));
     }
     Ok(prompt)

@@ -26,7 +26,7 @@ parameter_table! {
     ),
     PROMPT = Parameter::optional(
         "prompt",
-        "`none`, or some of `login`, `consent` and `select_account`, separated by spaces.",
+        "`none`, or some of `login`, `consent`, `select_account` and, where anyone may register, `create`, separated by spaces.",
     ),
     MAX_AGE = Parameter::optional("max_age", "How many seconds ago the person may have signed in."),
     ACR_VALUES = Parameter::optional(

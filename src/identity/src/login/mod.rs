@@ -34,6 +34,7 @@ use crate::{
     acr::Acr,
     app::App,
     clients::Client,
+    config::RegistrationMode,
     login::policy::{AuthenticationRequirement, Candidate, Factor, NextStep, VerifiedFactor},
     users::User,
 };
@@ -56,6 +57,16 @@ pub fn first_factor_methods(app: &App, requirement: &AuthenticationRequirement) 
         NextStep::FactorRequired(names) => names,
         NextStep::Complete(_) | NextStep::InsufficientAcr(_) => Vec::new(),
     }
+}
+
+pub fn password_enabled(app: &App) -> bool {
+    app.config.login.methods.iter().any(|method| method == "password")
+}
+
+/// Whether anyone may register: the mode is open, passwords are enabled and the confirmation mail can be
+/// sent.
+pub fn self_registration_allowed(app: &App) -> bool {
+    app.config.registration.mode == RegistrationMode::Open && password_enabled(app) && app.mailer.delivers()
 }
 
 /// Levels that a user can reach with the available methods, lowest first: `acr_values_supported`.

@@ -42,6 +42,31 @@ async fn without_a_session_the_person_signs_in_and_returns() {
 }
 
 #[tokio::test]
+async fn prompt_create_begins_at_the_registration_where_anyone_may_register() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    let create = Ask::of("own").with("prompt", "create");
+    let prompts = async |world: &World| -> Vec<String> {
+        let metadata = world.app.get("/.well-known/openid-configuration").await.json::<serde_json::Value>();
+        serde_json::from_value(metadata["prompt_values_supported"].clone()).unwrap()
+    };
+    assert!(prompts(&world).await.contains(&"create".to_owned()));
+    // Also for somebody who is signed in, and until somebody signs in for this request.
+    browser.sign_in(&world.bob).await;
+    world.app.clock.advance(Duration::from_secs(1));
+    let id = waits_on(&browser.get(&create.path()).await, "/register");
+    assert_eq!(waits_on(&browser.get(&resume(&id)).await, "/register"), id);
+    let id = log_in_for(&browser, &id, &world.alice, "aal1").await;
+    code(&browser.get(&resume(&id)).await);
+    let silent = create.clone().with("prompt", "none create");
+    assert_eq!(error(&browser.get(&silent.path()).await), "invalid_request");
+
+    let closed = World::with(&[("POSTERN_REGISTRATION__MODE", "closed")]).await;
+    assert_eq!(error(&closed.app.get(&create.path()).await), "invalid_request");
+    assert!(!prompts(&closed).await.contains(&"create".to_owned()));
+}
+
+#[tokio::test]
 async fn prompt_none_never_shows_a_page() {
     let world = World::new().await;
     let browser = world.app.browser();

@@ -51,6 +51,7 @@ pub async fn show(app: App, request: Request) -> PageResult {
         BrowserDestination::Login(handle) | BrowserDestination::StepUp(handle) => {
             see_other(&format!("/login?request={handle}"))
         }
+        BrowserDestination::Register(handle) => see_other(&format!("/register?request={handle}")),
         BrowserDestination::Consent(handle) => see_other(&format!("/consent?request={handle}")),
     };
     security::set_browser_cookie(&app, &mut response, browser_secret.expose_secret());

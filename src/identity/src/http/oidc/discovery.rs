@@ -121,7 +121,7 @@ impl Metadata {
             ],
             code_challenge_methods_supported: vec!["S256"],
             authorization_response_iss_parameter_supported: true,
-            prompt_values_supported: vec!["none", "login", "consent", "select_account"],
+            prompt_values_supported: prompt_values(app),
             acr_values_supported: login::supported_acrs(app).into_iter().map(Acr::as_str).collect(),
             ui_locales_supported: app.templates.languages(),
             claims_supported: TOKEN_CLAIMS.into_iter().chain(CLAIMS.iter().map(|claim| claim.name)).collect(),
@@ -131,6 +131,11 @@ impl Metadata {
             request_uri_parameter_supported: false,
         }
     }
+}
+
+fn prompt_values(app: &App) -> Vec<&'static str> {
+    let create = login::self_registration_allowed(app).then_some("create");
+    ["none", "login", "consent", "select_account"].into_iter().chain(create).collect()
 }
 
 #[expect(clippy::unused_async, reason = "poem-openapi wants every operation to be async")]

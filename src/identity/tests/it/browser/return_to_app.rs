@@ -144,3 +144,21 @@ fn a_native_app_is_answered_at_the_loopback_address_of_ipv6() {
         assert!(tab.url().await.starts_with(&callback), "{}", tab.url().await);
     });
 }
+
+#[test]
+fn a_form_post_reaches_the_app_by_itself_and_without_scripts_by_its_button() {
+    in_chromium(async |tab| {
+        let site = Site::new().await;
+        let asks = site.asks("own", &[("response_mode", "form_post")]);
+        tab.goto(&asks).await;
+        site.sign_in(tab, ALICE).await;
+        tab.sees("#client").await;
+        assert_eq!(tab.text("#posted").await, "code iss state");
+        assert_eq!(tab.url().await, site.at_client("/cb"));
+
+        tab.without_scripts().await;
+        tab.goto(&asks).await;
+        tab.follow("#back-to-app").await;
+        assert_eq!(tab.text("#posted").await, "code iss state");
+    });
+}

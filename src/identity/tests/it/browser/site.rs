@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
 };
 
-use poem::{EndpointExt as _, IntoResponse as _, Request, Response, endpoint::make_sync, web};
+use poem::{EndpointExt as _, IntoResponse as _, Request, Response, endpoint::make, web};
 use postern_identity::{
     administration::{clients, metadata::ClientMetadataChange},
     core::RequestContext,
@@ -35,7 +35,10 @@ impl Site {
         let elsewhere = format!("http://127.0.0.1:{client_port}/landed");
         for ip in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
             let (login, elsewhere) = (login.clone(), elsewhere.clone());
-            let client = make_sync(move |request: Request| client_page(&request, &login, &elsewhere));
+            let client = make(move |request: Request| {
+                let (login, elsewhere) = (login.clone(), elsewhere.clone());
+                async move { client_page(request, &login, &elsewhere).await }
+            });
             serve(&test, (ip, client_port), client.map_to_response().boxed(), &stop).await;
         }
         let site = Self { test, origin, client_origin, stop };
@@ -90,8 +93,11 @@ impl Drop for Site {
 }
 
 /// What the client answers: `/frame` shows the provider's login page in a frame, `/onward` redirects on to another origin,
-/// `/opener?ask=URL` asks in a popup, and `/popup` tells it what the answer was. All other pages say that one is back.
-fn client_page(request: &Request, login: &str, elsewhere: &str) -> Response {
+/// `/opener?ask=URL` asks in a popup, and `/popup` tells it what the answer was. All other pages say that one is back, and which parameters were posted.
+async fn client_page(mut request: Request, login: &str, elsewhere: &str) -> Response {
+    let posted = request.take_body().into_string().await.unwrap_or_default();
+    let posted: BTreeMap<_, _> = url::form_urlencoded::parse(posted.as_bytes()).into_owned().collect();
+    let posted = posted.into_keys().collect::<Vec<_>>().join(" ");
     let query = request.uri().query().unwrap_or_default();
     let shown = match request.uri().path() {
         "/frame" => format!("<iframe id=framed src={login}></iframe>"),
@@ -105,7 +111,7 @@ fn client_page(request: &Request, login: &str, elsewhere: &str) -> Response {
         "/popup" => {
             "<h1 id=client>Back</h1><script>opener?.postMessage(location.search, '*')</script>".to_owned()
         }
-        _ => "<h1 id=client>Back</h1>".to_owned(),
+        _ => format!("<h1 id=client>Back</h1><p id=posted>{posted}</p>"),
     };
     web::Html(format!("<link rel=icon href=data:,><title>Client</title>{shown}")).into_response()
 }

@@ -11,7 +11,6 @@ use super::{
 };
 use crate::{
     App,
-    accounts::registration,
     acr::Acr,
     config::CodeDelivery,
     login::{self, attempt::AttemptStatus},
@@ -54,7 +53,7 @@ pub(super) fn show_identifier_form(
         remember,
         error => form_error.key.and_then(|key| flow.page.message(key)),
         passkeys => login::first_factor_methods(&flow.app, &flow.requirement).iter().any(|name| name == PASSKEY),
-        registers => registration::self_registration_allowed(&flow.app),
+        registers => login::self_registration_allowed(&flow.app),
     };
     show(flow, "pages/login.html", values, form_error.key)
 }
