@@ -24,6 +24,10 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<Report, Comman
         Command::Check => {
             let key = loaded.settings.secrets.encryption_key.as_ref().ok_or(StartError::NoEncryptionKey)?;
             Vault::from_key(key).map_err(StartError::from)?;
+            loaded
+                .settings
+                .check_certificates()
+                .map_err(|cause| loaded.invalid_setting(cause.setting, cause.rule))?;
             code::check_webhook(&loaded.settings).map_err(StartError::CodeWebhook)?;
             let warnings = loaded.settings.warnings();
             let lines = warnings.iter().map(|warning| format!("Warning: {warning}"));

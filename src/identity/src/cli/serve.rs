@@ -18,7 +18,12 @@ use crate::{App, http, jobs};
 /// Migrates the schema under a lock, so that several nodes may start at once; then serves.
 pub(super) async fn run(context: &Context) -> Result<Report, CommandError> {
     process::keep_memory_private();
-    let config = context.settings()?.settings;
+    let loaded = context.settings()?;
+    loaded
+        .settings
+        .check_certificates()
+        .map_err(|cause| loaded.invalid_setting(cause.setting, cause.rule))?;
+    let config = loaded.settings;
     let _log = telemetry::init(&config.telemetry)?;
     Metrics::install();
     for warning in config.warnings() {

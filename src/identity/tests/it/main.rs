@@ -26,6 +26,7 @@ mod authorize;
 mod authorize_errors;
 mod breached_passwords;
 mod browser;
+mod certificates;
 mod client_profiles;
 mod clients;
 mod commands;

@@ -1,6 +1,6 @@
 //! Terminates TLS 1.2 and 1.3 (RFC 8446), and takes over a renewed certificate without a restart.
 //!
-//! The files are looked at every few seconds. What changed is read once it has stayed the same for one
+//! The files are looked at every second. What changed is read once it has stayed the same for one
 //! interval, because a renewal replaces two files, one after the other. A pair that cannot be used is logged
 //! once, and the former pair stays in use. Connections that are open keep the certificate they began with.
 
@@ -24,7 +24,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use crate::tls::{InvalidTlsFile, TlsFiles};
 
 /// How often the files are looked at.
-const INTERVAL: Duration = Duration::from_secs(2);
+const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Application protocols in the server's order of preference (RFC 7301).
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];

@@ -4,6 +4,8 @@
 //! Every error names the setting that must change, because one file may be fine only until it meets the
 //! other.
 
+mod local;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -16,6 +18,7 @@ use rustls::{
     sign::CertifiedKey,
 };
 
+pub use self::local::{LocalCertificate, LocalCertificateError, remains_valid};
 use crate::settings::HttpSettings;
 
 const CERTIFICATE: &str = "http.tls_certificate";
@@ -70,6 +73,14 @@ impl TlsFiles {
             // The key is of a kind or size that the library does not use.
             other => invalid(KEY, format!("must be an RSA, ECDSA or Ed25519 key that TLS can use ({other})")),
         })
+    }
+}
+
+/// Checks the files of the listener as its start does. Settings without TLS are fine.
+pub fn check_listener(settings: &HttpSettings) -> Result<(), InvalidTlsFile> {
+    match TlsFiles::from_settings(settings)? {
+        Some(files) => files.load().map(drop),
+        None => Ok(()),
     }
 }
 
