@@ -230,12 +230,11 @@ impl TlsReport {
     }
 
     fn text(&self) -> String {
-        let (authority, tasks) = (self.authority.display(), self.tasks_settings.display());
+        let authority = self.authority.display();
         format!(
             "  Certificate  trust {authority}, once:\n               \
              browsers import it as an authority; curl --cacert, NODE_EXTRA_CA_CERTS, REQUESTS_CA_BUNDLE\n               \
-             (its key was not kept, so it vouches for this one certificate only)\n  \
-             Tasks        postern-tasks serve --config {tasks}\n"
+             (its key was not kept, so it vouches for this one certificate only)\n"
         )
     }
 }
@@ -256,11 +255,13 @@ fn welcome_report(
          Codes        {issuer}/dev/inbox\n  \
          Account      {issuer}/account\n  \
          API          {issuer}/docs\n  \
-         Tasks        {tasks} (when postern-tasks runs)\n  \
+         Tasks        {tasks} (when postern-tasks runs{})\n  \
          Clients      tasks-web, docs and tasks-docs (public)\n               {}\n  \
          Secrets      {}\n  \
          Commands     postern keys list --config {}\n{}",
         users.join(", "),
+        tls.map(|tls| format!(": postern-tasks serve --config {}", tls.tasks_settings.display()))
+            .unwrap_or_default(),
         demo.map(|(client, secret)| format!("{client} with secret {secret}")).join("\n               "),
         secrets.path().display(),
         settings.display(),
