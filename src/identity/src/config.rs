@@ -406,9 +406,11 @@ impl Config {
 
     /// Checks the files with certificates. Only `serve` needs them, so [`Config::load`] does not read them:
     /// the user who runs other commands may not be allowed to.
-    pub fn check_certificates(&self) -> Result<(), InvalidTlsFile> {
-        tls::check_listener(&self.http)?;
-        self.outbound.trust_anchors().map(drop)
+    pub fn check_certificates(loaded: &LoadedSettings<Self>) -> Result<(), SettingsError> {
+        let Self { http, outbound, .. } = &loaded.settings;
+        tls::check_listener(http)
+            .and_then(|()| outbound.trust_anchors().map(drop))
+            .map_err(|cause| loaded.invalid_setting(cause.setting, cause.rule))
     }
 
     /// Warnings about settings that are valid but rarely intended.
