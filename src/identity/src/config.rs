@@ -14,6 +14,7 @@ use postern_service::{
         HttpSettings, Lifetime, LoadedSettings, Rate, Secret, SettingsError, SettingsSources,
         TelemetrySettings,
     },
+    tls::{self, InvalidTlsFile, TlsFiles},
 };
 use postern_token_verifier::Algorithm;
 use serde::Deserialize;
@@ -256,6 +257,8 @@ pub struct AuditSettings {
 pub struct OutboundSettings {
     /// Hosts on private networks that may be called. All others are refused, against SSRF.
     pub allow_hosts: BTreeSet<String>,
+    /// A PEM file of certificates that are trusted beside those of the system.
+    pub trust_anchors: Option<PathBuf>,
     /// The longest wait for a response.
     pub timeout: Lifetime,
 }
@@ -277,7 +280,7 @@ const MAX_MEMORY_KIB: u32 = 256 * 1024;
 const MAX_ITERATIONS: u32 = 16;
 const MAX_WORK_KIB: u64 = 1024 * 1024;
 
-/// The listener has no TLS, so with an https issuer a reverse proxy must be in front.
+/// With an https issuer and a listener without TLS, a reverse proxy must be in front.
 const UNNAMED_PROXY: &str = "http.trusted_proxies is empty although the issuer is https: behind a proxy all people are \
     one source then, and a few wrong passwords of one keep everybody out; name the proxy's address or network, such as \
     trusted_proxies = ['127.0.0.1']";
@@ -288,6 +291,14 @@ impl PasswordSettings {
     pub fn within_work_limit(memory_kib: u32, iterations: u32) -> bool {
         let work = u64::from(memory_kib) * u64::from(iterations);
         memory_kib <= MAX_MEMORY_KIB && iterations <= MAX_ITERATIONS && work <= MAX_WORK_KIB
+    }
+}
+
+impl OutboundSettings {
+    /// The extra trust anchors in PEM; empty if there are none.
+    pub fn trust_anchors(&self) -> Result<Vec<u8>, InvalidTlsFile> {
+        let read = |path: &PathBuf| tls::read_trust_anchors("outbound.trust_anchors", path);
+        self.trust_anchors.as_ref().map_or_else(|| Ok(Vec::new()), read)
     }
 }
 
@@ -308,11 +319,16 @@ impl Config {
         }
         .load()?;
         loaded.settings.check().map_err(|(key, rule)| loaded.invalid_setting(key, rule))?;
+        TlsFiles::from_settings(&loaded.settings.http)
+            .map_err(|cause| loaded.invalid_setting(cause.setting, cause.rule))?;
         Ok(loaded)
     }
 
     fn check(&self) -> Result<(), (&'static str, &'static str)> {
         check_issuer(&self.issuer).map_err(|rule| ("issuer", rule))?;
+        if self.http.tls_certificate.is_some() && !self.secure_cookies() {
+            return Err(("issuer", "must begin with https://, because http.tls_certificate is set"));
+        }
         if ![2048, 3072, 4096].contains(&self.keys.rsa_bits) {
             return Err(("keys.rsa_bits", "must be 2048, 3072 or 4096"));
         }
@@ -388,9 +404,19 @@ impl Config {
         Ok(())
     }
 
+    /// Checks the files with certificates. Only `serve` needs them, so [`Config::load`] does not read them:
+    /// the user who runs other commands may not be allowed to.
+    pub fn check_certificates(loaded: &LoadedSettings<Self>) -> Result<(), SettingsError> {
+        let Self { http, outbound, .. } = &loaded.settings;
+        tls::check_listener(http)
+            .and_then(|()| outbound.trust_anchors().map(drop))
+            .map_err(|cause| loaded.invalid_setting(cause.setting, cause.rule))
+    }
+
     /// Warnings about settings that are valid but rarely intended.
     pub fn warnings(&self) -> Vec<&'static str> {
-        let unnamed_proxy = self.secure_cookies() && self.http.trusted_proxies.is_empty();
+        let proxy = self.secure_cookies() && self.http.tls_certificate.is_none();
+        let unnamed_proxy = proxy && self.http.trusted_proxies.is_empty();
         unnamed_proxy.then_some(UNNAMED_PROXY).into_iter().collect()
     }
 

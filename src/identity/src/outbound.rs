@@ -16,9 +16,9 @@ use std::{
 use aws_lc_rs::hmac;
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
-use postern_service::{clock::Timestamp, settings::Secret};
+use postern_service::{clock::Timestamp, settings::Secret, tls::InvalidTlsFile};
 use reqwest::{
-    Client,
+    Certificate, Client,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect::Policy,
 };
@@ -34,6 +34,8 @@ const MAX_RESPONSE_LENGTH: usize = 1 << 20;
 pub enum OutboundError {
     #[error("the HTTP client cannot be built")]
     ClientBuild(#[source] reqwest::Error),
+    #[error(transparent)]
+    TrustAnchors(#[from] InvalidTlsFile),
     /// The scheme is not https, and the host is not in `outbound.allow_hosts`.
     #[error("only https is called, except for hosts in `outbound.allow_hosts`")]
     ForbiddenScheme,
@@ -63,7 +65,9 @@ pub struct Outbound {
 impl Outbound {
     pub fn from_settings(settings: &OutboundSettings) -> Result<Self, OutboundError> {
         let allowed_hosts = Arc::new(settings.allow_hosts.clone());
+        let trust_anchors = Certificate::from_pem_bundle(&settings.trust_anchors()?);
         let client = Client::builder()
+            .tls_certs_merge(trust_anchors.map_err(OutboundError::ClientBuild)?)
             .dns_resolver(Arc::new(PublicIpResolver { allowed_hosts: Arc::clone(&allowed_hosts) }))
             .redirect(Policy::none())
             .no_proxy()
@@ -226,7 +230,8 @@ mod tests {
 
     fn outbound(allow: &[&str]) -> Outbound {
         let timeout = "5s".parse().unwrap();
-        Outbound::from_settings(&OutboundSettings { allow_hosts: allowed(allow), timeout }).unwrap()
+        let settings = OutboundSettings { allow_hosts: allowed(allow), trust_anchors: None, timeout };
+        Outbound::from_settings(&settings).unwrap()
     }
 
     #[test]

@@ -19,9 +19,9 @@ use postern_service::{
     random::Random,
     server::{self, Shutdown},
     settings::LoadedSettings,
-    telemetry,
+    telemetry, tls,
 };
-use postern_token_verifier::RemoteKeys;
+use postern_token_verifier::{RemoteKeys, RemoteKeysSettings};
 use serde_json::{Value, json};
 
 use crate::{App, config::Config, http};
@@ -151,11 +151,15 @@ fn step_report(what: &str, steps: &[String]) -> (String, Value) {
 /// Starts even when the provider cannot be reached: its keys are fetched in the background.
 async fn serve(loaded: LoadedSettings<Config>) -> Result<()> {
     let config = loaded.settings.clone();
+    let unusable = |cause: tls::InvalidTlsFile| loaded.invalid_setting(cause.setting, cause.rule);
+    tls::check_listener(&config.http).map_err(unusable)?;
+    let trust_anchors = config.tokens.trust_anchors().map_err(unusable)?;
     let _log = telemetry::init(&config.telemetry)?;
     telemetry::Metrics::install();
     let db = Database::open(&config.database).await.context("the database cannot be opened")?;
     migrate::up::<Migrator>(&db).await.context("the schema cannot be brought up to date")?;
-    let keys = RemoteKeys::start(config.tokens.jwks_url())
+    let keys = RemoteKeysSettings { trust_anchors, ..RemoteKeysSettings::new(config.tokens.jwks_url()) };
+    let keys = RemoteKeys::with_settings(keys)
         .map_err(|cause| loaded.invalid_setting("tokens.jwks_url", cause.to_string()))?;
     let app = App::new(config, db, Clock::system(), Random::system(), keys)?;
     let http = &app.config.http;

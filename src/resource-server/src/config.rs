@@ -6,6 +6,7 @@ use std::{ffi::OsString, path::PathBuf};
 use postern_service::{
     database::DatabaseSettings,
     settings::{HttpSettings, LoadedSettings, SettingsError, SettingsSources, TelemetrySettings},
+    tls::{self, InvalidTlsFile, TlsFiles},
 };
 use postern_token_verifier::Algorithm;
 use serde::Deserialize;
@@ -31,6 +32,8 @@ pub struct TokenSettings {
     pub issuer: HttpUrl,
     /// Where the keys are.
     pub jwks_url: Option<HttpUrl>,
+    /// A PEM file of certificates that are trusted beside those of the system.
+    pub trust_anchors: Option<PathBuf>,
     /// `aud` must contain it. It is also the URL of this service.
     pub audience: HttpUrl,
     pub algorithms: Vec<Algorithm>,
@@ -91,6 +94,12 @@ impl TokenSettings {
             None => format!("{}/.well-known/jwks.json", self.issuer.text.trim_end_matches('/')),
         }
     }
+
+    /// The extra trust anchors in PEM; empty if there are none.
+    pub fn trust_anchors(&self) -> Result<Vec<u8>, InvalidTlsFile> {
+        let read = |path: &PathBuf| tls::read_trust_anchors("tokens.trust_anchors", path);
+        self.trust_anchors.as_ref().map_or_else(|| Ok(Vec::new()), read)
+    }
 }
 
 impl Config {
@@ -112,6 +121,8 @@ impl Config {
         if loaded.settings.tokens.algorithms.is_empty() {
             return Err(loaded.invalid_setting("tokens.algorithms", "must name at least one algorithm"));
         }
+        TlsFiles::from_settings(&loaded.settings.http)
+            .map_err(|cause| loaded.invalid_setting(cause.setting, cause.rule))?;
         Ok(loaded)
     }
 }

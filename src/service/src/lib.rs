@@ -8,7 +8,7 @@
 //! | [`database`] | SQLite and PostgreSQL behind one interface |
 //! | [`server`] | a whole service: its routes, health, metrics and documents, and its shutdown |
 //! | [`pipeline`] | what happens to every request before and after its endpoint |
-//! | [`listener`] | connections |
+//! | [`listener`], [`tls`] | connections, certificates |
 //! | [`body`], [`form`] | request bodies and forms |
 //! | [`problem`], [`routing`] | error responses, methods of a path |
 //! | [`conditional`], [`paging`] | entity tags, pages of a list |
@@ -34,3 +34,4 @@ pub mod settings;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod tls;

@@ -112,7 +112,7 @@ pub async fn serve(
     let listener = Listener::bind(settings.listen, settings).await?;
     if let Some(address) = settings.metrics_listen {
         let metrics = Route::new().at("/metrics", routing::get(Metrics::install()));
-        let listener = Listener::bind(address, settings).await?;
+        let listener = Listener::bind_plain(address, settings).await?;
         tokio::spawn(listener.serve(metrics.map_to_response().boxed(), stop.stop_serving.clone()));
     }
     ready(listener.address());

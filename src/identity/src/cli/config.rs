@@ -7,7 +7,7 @@ use super::{
     error::CommandError,
     output::{Report, table},
 };
-use crate::{composition::StartError, crypto::Vault, login::code};
+use crate::{composition::StartError, config::Config, crypto::Vault, login::code};
 
 /// What to do with the settings.
 #[derive(Debug, clap::Subcommand)]
@@ -24,6 +24,7 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<Report, Comman
         Command::Check => {
             let key = loaded.settings.secrets.encryption_key.as_ref().ok_or(StartError::NoEncryptionKey)?;
             Vault::from_key(key).map_err(StartError::from)?;
+            Config::check_certificates(&loaded)?;
             code::check_webhook(&loaded.settings).map_err(StartError::CodeWebhook)?;
             let warnings = loaded.settings.warnings();
             let lines = warnings.iter().map(|warning| format!("Warning: {warning}"));

@@ -13,12 +13,14 @@ use postern_service::{
 };
 
 use super::{context::Context, error::CommandError, output::Report};
-use crate::{App, http, jobs};
+use crate::{App, config::Config, http, jobs};
 
 /// Migrates the schema under a lock, so that several nodes may start at once; then serves.
 pub(super) async fn run(context: &Context) -> Result<Report, CommandError> {
     process::keep_memory_private();
-    let config = context.settings()?.settings;
+    let loaded = context.settings()?;
+    Config::check_certificates(&loaded)?;
+    let config = loaded.settings;
     let _log = telemetry::init(&config.telemetry)?;
     Metrics::install();
     for warning in config.warnings() {

@@ -93,7 +93,9 @@ where
     E: Endpoint + 'static,
 {
     let mut always = HeaderMap::from_iter(HEADERS);
-    if app.config.secure_cookies() {
+    // The header holds for every port of its host, so it would end plain http for all other services that people
+    // run on this machine.
+    if app.config.secure_cookies() && !app.config.issuer_is_loopback() {
         // A year and every subdomain (ASVS 3.4.1). Browsers ignore the header over http (RFC 6797 section
         // 7.2).
         let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");

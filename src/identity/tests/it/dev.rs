@@ -126,6 +126,47 @@ async fn dev_seeds_once_keeps_its_secrets_and_shows_every_code() {
     assert_eq!(fresh.own_token("demo-service", &secret).await, 401);
 }
 
+#[tokio::test]
+async fn dev_with_tls_keeps_one_certificate_that_programs_can_trust() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, data) = (free_port(), folder.path().join("data"));
+    let mut authorities = Vec::new();
+    for more in [&[][..], &["--fresh"]] {
+        let arguments = [&["dev", "--tls", "--json"], more].concat();
+        let mut command = postern(&arguments, folder.path(), port);
+        let process = command.env_remove("POSTERN_ISSUER").stdout(Stdio::piped()).spawn().unwrap();
+        let mut server = Server { process, url: format!("https://localhost:{port}") };
+        let lines = BufReader::new(server.process.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let text = lines.take_while(|line| line != "}").collect::<Vec<_>>().join("\n") + "}";
+        let welcome: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(welcome["issuer"], server.url);
+        let authority = std::fs::read(welcome["certificate_authority"].as_str().unwrap()).unwrap();
+        let client = reqwest::Client::builder()
+            .tls_certs_merge([reqwest::Certificate::from_pem(&authority).unwrap()])
+            .build()
+            .unwrap();
+        let get = async |path: &str| client.get(format!("{}{path}", server.url)).send().await.unwrap();
+        let metadata = get("/.well-known/openid-configuration").await;
+        assert_eq!(metadata.version(), reqwest::Version::HTTP_2);
+        assert!(!metadata.headers().contains_key("strict-transport-security"));
+        assert_eq!(metadata.json::<Value>().await.unwrap()["issuer"], server.url);
+        assert_eq!(get("/dev/inbox").await.status(), 200);
+        authorities.push(authority);
+
+        let tasks = std::fs::read_to_string(data.join("dev-tasks.toml")).unwrap();
+        assert!(tasks.contains(&server.url) && tasks.contains("dev-tls-ca.pem"), "{tasks}");
+        let kept = postern(&["config", "check", "--config", "data/dev.toml"], folder.path(), port)
+            .env_remove("POSTERN_ISSUER")
+            .output()
+            .unwrap();
+        assert!(kept.status.success(), "commands beside the server take its settings: {kept:?}");
+        assert_eq!(server.stop(), Some(0));
+    }
+    assert_eq!(authorities[0], authorities[1]);
+    let key = std::fs::metadata(data.join("dev-tls-key.pem")).unwrap();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&key.permissions()) & 0o777, 0o600);
+}
+
 #[test]
 fn dev_refuses_the_world() {
     let folder = tempfile::tempdir().unwrap();

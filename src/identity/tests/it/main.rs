@@ -25,6 +25,7 @@ mod authorize;
 mod authorize_errors;
 mod breached_passwords;
 mod browser;
+mod certificates;
 mod claims_parameter;
 mod client_profiles;
 mod clients;

@@ -135,6 +135,15 @@ async fn a_loopback_issuer_over_http_promises_no_https() {
     assert_eq!(test.get("/nothing").await.header("strict-transport-security"), "");
 }
 
+/// The promise would hold for every port of `localhost`.
+#[tokio::test]
+async fn a_loopback_issuer_over_https_promises_no_https() {
+    for issuer in ["https://localhost:7117", "https://127.0.0.1:7117"] {
+        let test = TestApp::with(&[("POSTERN_ISSUER", issuer)]).await;
+        assert_eq!(test.get("/nothing").await.header("strict-transport-security"), "", "{issuer}");
+    }
+}
+
 #[tokio::test]
 async fn an_asset_is_kept_for_ever_under_the_hash_of_its_content() {
     let test = TestApp::new().await;

@@ -3,11 +3,20 @@
 use std::{
     io::{BufRead as _, BufReader},
     process::{Command, Output, Stdio},
+    sync::Arc,
+    time::Duration,
 };
 
+use poem::{EndpointExt as _, endpoint::make_sync};
 use postern_resource_server::http;
-use postern_service::testing::TestDatabase;
+use postern_service::{
+    listener::Listener, settings::HttpSettings, testing::TestDatabase, tls::LocalCertificate,
+};
 use serde_json::{Value, json};
+use tokio::{sync::Notify, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::config;
 
 struct Shell {
     database: TestDatabase,
@@ -83,6 +92,8 @@ async fn wrong_use_and_wrong_settings_are_told_apart() {
         ("TASKS_TOKENS__AUDIENCE", "tasks", "tokens.audience"),
         ("TASKS_TOKENS__ALGORITHMS", "HS256", "tokens.algorithms"),
         ("TASKS_HTTP__LISTEN", "nowhere", "http.listen"),
+        ("TASKS_HTTP__TLS_KEY", "/nowhere", "http.tls_certificate"),
+        ("TASKS_TOKENS__TRUST_ANCHORS", "/nowhere", "tokens.trust_anchors"),
         ("TASKS_TOKENS__JWKS_URL", "http://keys.example.test/jwks.json", "tokens.jwks_url"),
         (
             "TASKS_DATABASE__URL",
@@ -125,4 +136,43 @@ async fn serve_makes_its_schema_answers_and_stops_when_asked() {
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     assert!(serving.wait().unwrap().success(), "a stop that was asked for is a success");
     assert_eq!(shell.json(&["migrate", "status"])[0]["applied"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_fetches_keys_from_a_provider_whose_authority_a_setting_names() {
+    let shell = Shell::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let made = LocalCertificate::create().unwrap();
+    let path = |name: &str, contents: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, contents).unwrap();
+        path
+    };
+    let settings = HttpSettings {
+        tls_certificate: Some(path("certificate.pem", &made.certificate)),
+        tls_key: Some(path("key.pem", &made.key)),
+        ..config(&[]).http
+    };
+    let fetched = Arc::new(Notify::new());
+    let told = Arc::clone(&fetched);
+    let keys = make_sync(move |_| told.notify_one()).map_to_response().boxed();
+    let provider = Listener::bind("127.0.0.1:0".parse().unwrap(), &settings).await.unwrap();
+    let issuer = format!("https://localhost:{}", provider.address().port());
+    let stop = CancellationToken::new();
+    let _stop = stop.clone().drop_guard();
+    tokio::spawn(provider.serve(keys, stop));
+
+    let mut serving = shell
+        .command(&["serve"])
+        .env("TASKS_HTTP__LISTEN", "127.0.0.1:0")
+        .env("TASKS_HTTP__METRICS_LISTEN", "127.0.0.1:0")
+        .env("TASKS_TOKENS__ISSUER", issuer)
+        .env("TASKS_TOKENS__TRUST_ANCHORS", path("ca.pem", &made.authority))
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let request = timeout(Duration::from_secs(20), fetched.notified()).await;
+    serving.kill().unwrap();
+    serving.wait().unwrap();
+    assert!(request.is_ok(), "the keys were not fetched");
 }

@@ -26,9 +26,14 @@ use tokio::{
     net::TcpStream,
     time::{Instant, Sleep, sleep_until},
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::activity::{Activity, ObservedStream, RequestInProgress, Timeouts};
+use super::{
+    activity::{Activity, ObservedStream, RequestInProgress, Timeouts},
+    tls,
+    transport::Transport,
+};
 use crate::settings::HttpSettings;
 
 /// Longest head of a request, its URL included (RFC 9110 section 4.1 recommends to support URLs of at least
@@ -73,6 +78,7 @@ pub(super) struct ConnectionHandler {
     endpoint: BoxEndpoint<'static, Response>,
     address: LocalAddr,
     limits: ConnectionLimits,
+    tls: Option<TlsAcceptor>,
     stop: CancellationToken,
     http: auto::Builder<TokioExecutor>,
 }
@@ -82,10 +88,11 @@ impl ConnectionHandler {
         endpoint: BoxEndpoint<'static, Response>,
         address: SocketAddr,
         limits: ConnectionLimits,
+        tls: Option<TlsAcceptor>,
         stop: CancellationToken,
     ) -> Self {
         let address = LocalAddr(Addr::SocketAddr(address));
-        Self { endpoint, address, limits, stop, http: http() }
+        Self { endpoint, address, limits, tls, stop, http: http() }
     }
 
     /// Serves one connection to its end.
@@ -94,6 +101,11 @@ impl ConnectionHandler {
         // the socket is closed already.
         let _ = stream.set_nodelay(true);
         let activity = Activity::new();
+        let ConnectionLimits { timeouts, shutdown_grace, .. } = self.limits;
+        // The handshake and the first head share one time-out, so that an unknown client holds a connection no
+        // longer with TLS than without.
+        let first_head = Instant::now() + timeouts.header;
+        let Some(stream) = self.transport(stream, first_head).await else { return };
         let io = TokioIo::new(ObservedStream { stream, activity: Arc::clone(&activity) });
         let peer = RemoteAddr(Addr::SocketAddr(peer));
         let service = service_fn(|request| {
@@ -107,10 +119,9 @@ impl ConnectionHandler {
             }
         });
 
-        let ConnectionLimits { timeouts, shutdown_grace, .. } = self.limits;
         let mut connection = pin!(self.http.serve_connection(io, service));
         let mut stop = pin!(self.stop.cancelled());
-        let mut timer = pin!(sleep_until(Instant::now() + timeouts.header));
+        let mut timer = pin!(sleep_until(first_head));
         // Set when no further request is accepted. From then on the timer limits the requests in progress.
         let mut closing = false;
         poll_fn(|context| {
@@ -139,13 +150,35 @@ impl ConnectionHandler {
         .await;
     }
 
+    /// Completes the TLS handshake, if the listener has TLS. A shutdown does not wait for handshakes.
+    async fn transport(&self, stream: TcpStream, deadline: Instant) -> Option<Transport> {
+        let Some(acceptor) = &self.tls else { return Some(Transport::Plain(stream)) };
+        let accepted = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return None,
+            accepted = tls::accept(acceptor, stream, deadline) => accepted,
+        };
+        match accepted {
+            Ok(stream) => Some(Transport::Tls(stream)),
+            Err(cause) => {
+                // Scanners and health checks cause these all the time.
+                tracing::debug!(%cause, "a TLS handshake was not completed");
+                None
+            }
+        }
+    }
+
     async fn answer(
         &self,
         request: hyper::Request<Incoming>,
         peer: RemoteAddr,
     ) -> hyper::Response<ResponseBody> {
-        let request = Request::from((request, self.address.clone(), peer, Scheme::HTTP));
+        let request = Request::from((request, self.address.clone(), peer, self.scheme()));
         self.endpoint.get_response(request).await.into()
+    }
+
+    fn scheme(&self) -> Scheme {
+        if self.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP }
     }
 }
 

@@ -6,7 +6,8 @@
 //!   bounded queue;
 //! - closes connections that send their head too slowly or stay idle too long ([`connection`]);
 //! - waits before it accepts again when the process has no file descriptor or memory left;
-//! - speaks HTTP/1.1 and HTTP/2 without TLS (a proxy in front terminates TLS);
+//! - speaks HTTP/1.1 and HTTP/2, with TLS if `http.tls_certificate` is set ([`tls`]), and otherwise without (a
+//!   proxy in front terminates TLS);
 //! - shuts down gracefully: no new connections, idle ones closed at once, requests finished within
 //!   `shutdown_grace`.
 //!
@@ -14,6 +15,8 @@
 
 mod activity;
 mod connection;
+mod tls;
+mod transport;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -22,20 +25,31 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 
-use self::connection::{ConnectionHandler, ConnectionLimits};
-use crate::settings::HttpSettings;
+use self::{
+    connection::{ConnectionHandler, ConnectionLimits},
+    tls::Tls,
+};
+use crate::{
+    settings::HttpSettings,
+    tls::{InvalidTlsFile, TlsFiles},
+};
 
 /// How long to wait after `accept` failed for lack of file descriptors or memory.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
-/// The socket address is in use, or does not belong to this machine.
+/// Why the service cannot listen.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}")]
-pub struct ListenError {
-    address: SocketAddr,
-    source: io::Error,
+pub enum ListenError {
+    /// The socket address is in use, or does not belong to this machine.
+    #[error("cannot listen on {address}")]
+    Address { address: SocketAddr, source: io::Error },
+    #[error(transparent)]
+    Tls(#[from] InvalidTlsFile),
 }
 
 /// A listening socket. Connections wait in the kernel until [`Listener::serve`] accepts them.
@@ -43,15 +57,22 @@ pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
     limits: ConnectionLimits,
+    tls: Option<Tls>,
 }
 
 impl Listener {
-    /// Listens on `address`; port 0 takes any free one.
+    /// Listens on `address`; port 0 takes any free one. Speaks TLS if the settings contain a certificate.
     pub async fn bind(address: SocketAddr, settings: &HttpSettings) -> Result<Self, ListenError> {
-        let failed = |source| ListenError { address, source };
+        let tls = TlsFiles::from_settings(settings)?.map(Tls::load).transpose()?;
+        Ok(Self { tls, ..Self::bind_plain(address, settings).await? })
+    }
+
+    /// Listens without TLS, whatever the settings say.
+    pub async fn bind_plain(address: SocketAddr, settings: &HttpSettings) -> Result<Self, ListenError> {
+        let failed = |source| ListenError::Address { address, source };
         let socket = TcpListener::bind(address).await.map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
-        Ok(Self { socket, address, limits: ConnectionLimits::from_settings(settings) })
+        Ok(Self { socket, address, limits: ConnectionLimits::from_settings(settings), tls: None })
     }
 
     /// The socket address, with the port that the kernel chose for port 0.
@@ -62,9 +83,11 @@ impl Listener {
     /// Serves `endpoint` until `stop` is cancelled and the last request is answered, or `shutdown_grace` is
     /// over.
     pub async fn serve(self, endpoint: BoxEndpoint<'static, Response>, stop: CancellationToken) {
-        let Self { socket, address, limits } = self;
+        let Self { socket, address, limits, tls } = self;
         let room = Arc::new(Semaphore::new(limits.max_connections));
-        let connections = Arc::new(ConnectionHandler::new(endpoint, address, limits, stop.clone()));
+        let acceptor = tls.as_ref().map(Tls::acceptor);
+        let _reload = tls.map(|tls| AbortOnDropHandle::new(tokio::spawn(tls.reload_when_changed())));
+        let connections = Arc::new(ConnectionHandler::new(endpoint, address, limits, acceptor, stop.clone()));
         let tasks = TaskTracker::new();
         loop {
             let next = async {

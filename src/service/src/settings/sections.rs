@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     num::NonZeroU32,
+    path::PathBuf,
 };
 
 use ipnet::IpNet;
@@ -15,7 +16,13 @@ use super::{ByteSize, Lifetime};
 pub struct HttpSettings {
     #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
-    /// Another socket address for `/metrics`; `None` serves the metrics on `listen`.
+    /// The PEM file of the certificate and its chain; with `tls_key` it switches TLS on for `listen`.
+    #[serde(default)]
+    pub tls_certificate: Option<PathBuf>,
+    /// The PEM file of the certificate's private key.
+    #[serde(default)]
+    pub tls_key: Option<PathBuf>,
+    /// Another socket address for `/metrics`; never with TLS. `None` serves the metrics on `listen`.
     #[serde(default, deserialize_with = "optional_address")]
     pub metrics_listen: Option<SocketAddr>,
     /// Whether `/docs` and `/openapi.json` are served.

@@ -12,4 +12,5 @@ mod problem;
 mod settings;
 mod support;
 mod telemetry;
+mod tls;
 mod version;

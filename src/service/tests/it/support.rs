@@ -23,6 +23,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) fn http_settings() -> HttpSettings {
     HttpSettings {
         listen: "127.0.0.1:0".parse().unwrap(),
+        tls_certificate: None,
+        tls_key: None,
         metrics_listen: None,
         docs: true,
         trusted_proxies: Vec::new(),

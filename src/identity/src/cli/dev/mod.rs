@@ -3,6 +3,7 @@
 //! Runs the same server as `serve`, on loopback addresses only. Its settings override the built-in defaults;
 //! a file or the environment overrides both. `serve` uses nothing of this module.
 
+mod certificate;
 mod secrets;
 mod seeds;
 
@@ -23,7 +24,7 @@ use postern_service::{
 };
 use serde_json::json;
 
-use self::secrets::Secrets;
+use self::{certificate::DevCertificate, secrets::Secrets};
 use super::{context::Context, error::CommandError, output, output::Report, serve};
 use crate::{App, config::Config, mail::Inbox};
 
@@ -33,12 +34,15 @@ pub(super) struct Arguments {
     /// Where database and secrets are kept between runs.
     #[arg(long, value_name = "DIR", default_value = "data")]
     data: PathBuf,
-    /// Forget what is kept there and start over.
+    /// Forget what is kept there and start over; only the certificate of --tls stays.
     #[arg(long)]
     fresh: bool,
     /// Where postern-tasks runs: its resource and its client `tasks-web` are seeded for this origin.
     #[arg(long, value_name = "URL", default_value = "http://localhost:7118")]
     tasks: String,
+    /// Serve https with a certificate of its own, which is kept in DIR.
+    #[arg(long)]
+    tls: bool,
 }
 
 pub(super) async fn run(
@@ -55,12 +59,16 @@ pub(super) async fn run(
     }
     fs::create_dir_all(&arguments.data)?;
     let mut secrets = Secrets::load_or_create(secrets_file)?;
-    let dev_settings = default_dev_settings(&configured, &arguments.data, &secrets);
-    let settings_file = arguments.data.join("dev.toml");
-    secrets::write_for_owner(&settings_file, &settings_file_text(&configured.settings, &dev_settings)?)?;
+    let certificate = arguments.tls.then(|| DevCertificate::load_or_create(&arguments.data)).transpose()?;
+    let mut dev_settings = default_dev_settings(&configured, &arguments.data, &secrets);
+    dev_settings.extend(certificate.iter().flat_map(|certificate| tls_settings(&configured, certificate)));
     let environment =
         dev_settings.iter().map(|(key, value)| (environment_variable(key).into(), value.into())).collect();
     let config = context.settings_with_environment(environment)?.settings;
+    let settings_file = arguments.data.join("dev.toml");
+    write_settings(&settings_file, &settings_table(&config, &dev_settings))?;
+    let tls =
+        certificate.map(|certificate| TlsReport::prepare(certificate, &arguments, &config)).transpose()?;
     let _log = telemetry::init(&config.telemetry)?;
     Metrics::install();
     let db = Database::open(&config.database).await?;
@@ -70,7 +78,7 @@ pub(super) async fn run(
     seeds::seed(&app, &arguments.tasks, &mut secrets).await?;
     serve::serve_until_stopped(&app, |_| {
         output::print(
-            &welcome_report(&app.config.issuer, &arguments.tasks, &secrets, &settings_file),
+            &welcome_report(&app.config.issuer, &arguments.tasks, &secrets, &settings_file, tls.as_ref()),
             as_json,
         );
     })
@@ -147,25 +155,44 @@ fn default_dev_settings(
     unset.map(|(key, value)| (key, value.to_owned())).collect()
 }
 
-/// The settings file for commands that run beside the server: `postern keys rotate --config data/dev.toml`.
-fn settings_file_text(
-    config: &Config,
-    dev_settings: &[(&'static str, String)],
-) -> Result<String, CommandError> {
+/// The settings of dev with TLS that neither a file nor the environment sets.
+fn tls_settings(
+    configured: &LoadedSettings<Config>,
+    certificate: &DevCertificate,
+) -> Vec<(&'static str, String)> {
+    let text = |path: &Path| path.display().to_string();
+    let settings = [
+        ("issuer", format!("https://localhost:{}", configured.settings.http.listen.port())),
+        ("http.tls_certificate", text(&certificate.files.certificate)),
+        ("http.tls_key", text(&certificate.files.key)),
+        // Apps on this machine may use the same certificate.
+        ("outbound.trust_anchors", text(&certificate.authority)),
+    ];
+    settings.into_iter().filter(|(key, _)| setting_is_default(configured, key)).collect()
+}
+
+/// The settings for commands that run beside the server: `postern keys rotate --config data/dev.toml`.
+fn settings_table(config: &Config, dev_settings: &[(&'static str, String)]) -> toml::Table {
     let listen = ("http.listen", config.http.listen.to_string());
     let mut file = toml::Table::new();
     file.insert("issuer".to_owned(), config.issuer.clone().into());
     for (key, value) in dev_settings.iter().chain([&listen]) {
-        let (section, key) = key.split_once('.').unwrap_or(("", key));
+        // Only the issuer is in no section.
+        let Some((section, key)) = key.split_once('.') else { continue };
         let section = file.entry(section).or_insert_with(|| toml::Table::new().into());
         if let Some(section) = section.as_table_mut() {
             section.insert(key.to_owned(), value.clone().into());
         }
     }
-    let text = toml::to_string(&file).map_err(io::Error::other)?;
-    Ok(format!(
-        "# Written by `postern dev` for commands beside it, such as `postern keys list --config FILE`.\n{text}"
-    ))
+    file
+}
+
+fn write_settings(path: &Path, settings: &toml::Table) -> Result<(), CommandError> {
+    let text = toml::to_string(settings).map_err(io::Error::other)?;
+    let text = format!(
+        "# Written by `postern dev` for programs beside it, such as `postern keys list --config data/dev.toml`.\n{text}"
+    );
+    Ok(secrets::write_for_owner(path, text.as_bytes())?)
 }
 
 fn setting_is_default(configured: &LoadedSettings<Config>, key: &str) -> bool {
@@ -176,8 +203,50 @@ fn environment_variable(key: &str) -> String {
     format!("POSTERN_{}", key.replace('.', "__").to_uppercase())
 }
 
+/// The files that other programs need to trust the certificate.
+struct TlsReport {
+    authority: PathBuf,
+    /// The settings of `postern-tasks`.
+    tasks_settings: PathBuf,
+}
+
+impl TlsReport {
+    fn prepare(
+        certificate: DevCertificate,
+        arguments: &Arguments,
+        config: &Config,
+    ) -> Result<Self, CommandError> {
+        let DevCertificate { authority, .. } = certificate;
+        let tokens = [
+            ("issuer", config.issuer.clone()),
+            ("audience", arguments.tasks.trim_end_matches('/').to_owned()),
+            ("trust_anchors", authority.display().to_string()),
+        ];
+        let tokens: toml::Table =
+            tokens.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
+        let tasks_settings = arguments.data.join("dev-tasks.toml");
+        write_settings(&tasks_settings, &toml::Table::from_iter([("tokens".to_owned(), tokens.into())]))?;
+        Ok(Self { authority, tasks_settings })
+    }
+
+    fn text(&self) -> String {
+        let authority = self.authority.display();
+        format!(
+            "  Certificate  trust {authority}, once:\n               \
+             browsers import it as an authority; curl --cacert, NODE_EXTRA_CA_CERTS, REQUESTS_CA_BUNDLE\n               \
+             (its key was not kept, so it vouches for this one certificate only)\n"
+        )
+    }
+}
+
 /// Reports the URLs to open and the seeded accounts and clients.
-fn welcome_report(issuer: &str, tasks: &str, secrets: &Secrets, settings: &Path) -> Report {
+fn welcome_report(
+    issuer: &str,
+    tasks: &str,
+    secrets: &Secrets,
+    settings: &Path,
+    tls: Option<&TlsReport>,
+) -> Report {
     let users: Vec<_> = seeds::users().into_iter().map(|user| user.email).collect();
     let demo = [("demo-web", secrets.demo_web()), ("demo-service", secrets.demo_service())];
     let text = format!(
@@ -186,14 +255,17 @@ fn welcome_report(issuer: &str, tasks: &str, secrets: &Secrets, settings: &Path)
          Codes        {issuer}/dev/inbox\n  \
          Account      {issuer}/account\n  \
          API          {issuer}/docs\n  \
-         Tasks        {tasks} (when postern-tasks runs)\n  \
+         Tasks        {tasks} (when postern-tasks runs{})\n  \
          Clients      tasks-web, docs and tasks-docs (public)\n               {}\n  \
          Secrets      {}\n  \
-         Commands     postern keys list --config {}\n",
+         Commands     postern keys list --config {}\n{}",
         users.join(", "),
+        tls.map(|tls| format!(": postern-tasks serve --config {}", tls.tasks_settings.display()))
+            .unwrap_or_default(),
         demo.map(|(client, secret)| format!("{client} with secret {secret}")).join("\n               "),
         secrets.path().display(),
         settings.display(),
+        tls.map(TlsReport::text).unwrap_or_default(),
     );
     let value = json!({
         "issuer": issuer,
@@ -204,6 +276,8 @@ fn welcome_report(issuer: &str, tasks: &str, secrets: &Secrets, settings: &Path)
         "clients": { "tasks-web": null, "docs": null, "tasks-docs": null, "demo-web": demo[0].1, "demo-service": demo[1].1 },
         "secrets_file": secrets.path(),
         "settings_file": settings,
+        "certificate_authority": tls.map(|tls| &tls.authority),
+        "tasks_settings_file": tls.map(|tls| &tls.tasks_settings),
     });
     Report::new(text, value)
 }

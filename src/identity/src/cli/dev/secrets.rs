@@ -95,16 +95,16 @@ impl Secrets {
 
     fn write(&self) -> Result<(), CommandError> {
         let text = toml::to_string(&self.contents).map_err(io::Error::other)?;
-        Ok(write_for_owner(&self.path, &format!("{HEADER}{text}"))?)
+        Ok(write_for_owner(&self.path, format!("{HEADER}{text}").as_bytes())?)
     }
 }
 
 /// Replaces a file atomically. Only its owner can read the file, from the first byte on.
-pub(super) fn write_for_owner(path: &Path, text: &str) -> io::Result<()> {
-    let new = path.with_extension("toml.new");
+pub(super) fn write_for_owner(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let new = path.with_added_extension("new");
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.set_permissions(fs::Permissions::from_mode(0o600))?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(contents)?;
     file.sync_all()?;
     fs::rename(&new, path)
 }

@@ -65,8 +65,20 @@ pub(super) async fn seed(app: &App, tasks: &str, secrets: &mut Secrets) -> Resul
     for (client_id, change) in public {
         ignore_existing(clients::add(app, client_id, change, &RequestContext::of_command(app)).await)?;
     }
+    follow_issuer(app).await?;
     for (client_id, change) in [("demo-web", demo_web()), ("demo-service", demo_service())] {
         seed_confidential_client(app, client_id, change, secrets).await?;
+    }
+    Ok(())
+}
+
+/// Lets the page `/docs` sign in at the present issuer: `--tls` changes the issuer of kept data.
+async fn follow_issuer(app: &App) -> Result<(), ChangeError> {
+    let redirect_uris = clients::docs_client_metadata(app).redirect_uris;
+    let docs = app.clients().all().find(|client| client.client_id() == DOCS_CLIENT).cloned();
+    if docs.is_some_and(|docs| docs.row.redirect_uris.iter().ne(redirect_uris.iter().flatten())) {
+        let change = ClientMetadataChange { redirect_uris, ..ClientMetadataChange::default() };
+        clients::update(app, DOCS_CLIENT, change, &RequestContext::of_command(app)).await?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::header::{AGE, CACHE_CONTROL, ETAG, HeaderMap, IF_NONE_MATCH};
 use reqwest::redirect::Policy as Redirects;
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Certificate, Client, Response, StatusCode, Url};
 
 use super::{RemoteKeysError, RemoteKeysSettings};
 use crate::key::KeySetError;
@@ -48,7 +48,9 @@ impl JwksEndpoint {
         if !safe {
             return Err(RemoteKeysError::Insecure(settings.url.clone()));
         }
+        let trust_anchors = Certificate::from_pem_bundle(&settings.trust_anchors);
         let client = Client::builder()
+            .tls_certs_merge(trust_anchors.map_err(RemoteKeysError::Client)?)
             .timeout(settings.timeout)
             // A redirect would move the trust to a URL that nobody configured.
             .redirect(Redirects::none())

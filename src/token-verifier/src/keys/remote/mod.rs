@@ -40,6 +40,8 @@ pub struct RemoteKeysSettings {
     /// Allows `http` to another machine too. Whoever can change that traffic can then forge tokens, so use
     /// this only in a private network that is trusted like the machine itself.
     pub plain_http: bool,
+    /// Certificates in PEM that are trusted beside those of the system, such as that of a private authority.
+    pub trust_anchors: Vec<u8>,
     /// Time limit of one fetch. The default is 5 seconds.
     pub timeout: Duration,
     /// The shortest time between two regular fetches. Keys are fetched again when the issuer's
@@ -58,6 +60,7 @@ impl RemoteKeysSettings {
         Self {
             url: url.into(),
             plain_http: false,
+            trust_anchors: Vec::new(),
             timeout: Duration::from_secs(5),
             min_refresh: Duration::from_secs(30),
             max_refresh: Duration::from_mins(15),
@@ -75,7 +78,8 @@ pub enum RemoteKeysError {
     /// Neither `https` nor `http` on this machine.
     #[error("{0:?} is neither https nor on this machine: whoever can change the traffic could make tokens")]
     Insecure(String),
-    /// The HTTP client could not be built, for example for lack of root certificates.
+    /// The HTTP client could not be built, for example for lack of root certificates, or because of
+    /// [`RemoteKeysSettings::trust_anchors`].
     #[error("the HTTP client cannot be built")]
     Client(#[source] reqwest::Error),
     /// There is no tokio runtime to fetch in.
