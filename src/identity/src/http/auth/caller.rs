@@ -12,7 +12,9 @@ use secrecy::ExposeSecret as _;
 
 use super::{
     super::{
-        oidc::client_authentication::{AuthenticatedClient, HeaderCredentials, authenticate},
+        oidc::client_authentication::{
+            AuthenticatedClient, FormCredentials, HeaderCredentials, authenticate,
+        },
         problem,
         security::well_formed_secret,
     },
@@ -41,8 +43,10 @@ impl Caller {
         client_secret: Option<&str>,
     ) -> Result<Self, Problem> {
         let context = request_context(app, request);
+        let credentials =
+            FormCredentials { client_id: Some(client_id), client_secret, ..FormCredentials::default() };
         let AuthenticatedClient { client, context } =
-            authenticate(app, header, Some(client_id), client_secret, context).await?;
+            authenticate(app, header, credentials, request.original_uri().path(), context).await?;
         require_first_party(&client)?;
         Ok(Self { client, context })
     }
