@@ -50,9 +50,12 @@ pub async fn rotate(
             let row = lock_client(write, client_id).await?;
             let method = ClientMetadata::from_row(&row)?.token_endpoint_auth_method;
             if !method.has_secret() {
-                let word = method.word();
-                let why = format!("{client_id} authenticates by {word} and has no secret");
-                return Err(ChangeError::Refused(why));
+                let kind = if method == ClientAuthMethod::None {
+                    "is a public client"
+                } else {
+                    "signs with its keys"
+                };
+                return Err(ChangeError::Refused(format!("{client_id} {kind} and has no secret")));
             }
             let previous_expires_at = end_valid(write, client_id, overlap).await?;
             let client_secret = write.core.random.token();

@@ -26,6 +26,8 @@ mod authorize;
 mod authorize_errors;
 mod breached_passwords;
 mod browser;
+mod client_assertions;
+mod client_policies;
 mod client_profiles;
 mod clients;
 mod commands;

@@ -39,12 +39,9 @@ impl Caller {
         app: &App,
         request: &Request,
         header: &HeaderCredentials,
-        client_id: &str,
-        client_secret: Option<&str>,
+        credentials: FormCredentials<'_>,
     ) -> Result<Self, Problem> {
         let context = request_context(app, request);
-        let credentials =
-            FormCredentials { client_id: Some(client_id), client_secret, ..FormCredentials::default() };
         let AuthenticatedClient { client, context } =
             authenticate(app, header, credentials, request.original_uri().path(), context).await?;
         require_first_party(&client)?;
