@@ -83,7 +83,7 @@ async function load() {
   const query = new URLSearchParams({ limit: 50, ...(next && { cursor: next }) });
   const page = await call(`/api/tasks?${query}`);
   next = page.next_cursor;
-  at("list").append(...page.tasks.map(row));
+  at("list").append(...page.items.map(row));
   count();
 }
 

@@ -10,7 +10,8 @@
 //! | [`pipeline`] | what happens to every request before and after its endpoint |
 //! | [`listener`] | connections |
 //! | [`body`], [`form`] | request bodies and forms |
-//! | [`problem`], [`routing`], [`conditional`] | error responses, methods of a path, entity tags |
+//! | [`problem`], [`routing`] | error responses, methods of a path |
+//! | [`conditional`], [`paging`] | entity tags, pages of a list |
 //! | [`health`], [`docs`], [`asset`] | health checks, the documentation page, static files |
 
 pub mod asset;
@@ -22,6 +23,7 @@ pub mod docs;
 pub mod form;
 pub mod health;
 pub mod listener;
+pub mod paging;
 pub mod pipeline;
 pub mod problem;
 pub mod process;

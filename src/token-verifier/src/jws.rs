@@ -25,8 +25,8 @@ use openssl::memcmp;
 use serde_json::{Map, Value};
 
 use crate::claims::Claims;
-use crate::json;
 use crate::key::{Key, KeySet};
+use crate::strict_json;
 
 /// The longest accepted token, in bytes (RFC 8725 section 3.4 asks for limits).
 pub const MAX_LENGTH: usize = 8 * 1024;
@@ -111,7 +111,7 @@ impl Header {
     }
 
     fn parse(text: &[u8]) -> Result<Self, JwsError> {
-        let mut members = json::object(text).ok_or(JwsError::Json("header"))?;
+        let mut members = strict_json::object(text).ok_or(JwsError::Json("header"))?;
         if let Some(refused) = REFUSED_PARAMETERS.into_iter().find(|name| members.contains_key(*name)) {
             return Err(JwsError::HeaderParameter(refused));
         }
@@ -174,7 +174,7 @@ impl<'token> Compact<'token> {
 
     /// The unverified claims: use them to find out whose key verifies the token, and for nothing else.
     pub fn unverified_claims(&self) -> Result<Claims, JwsError> {
-        json::object(&self.payload).map(Claims::new).ok_or(JwsError::Json("payload"))
+        strict_json::object(&self.payload).map(Claims::new).ok_or(JwsError::Json("payload"))
     }
 
     /// Verifies the signature with the one key that `kid` names, by the algorithm of that key.
@@ -221,7 +221,7 @@ impl<'token> Compact<'token> {
 impl VerifiedJws {
     /// Parses the payload as claims: one JSON object (RFC 7519 section 7.2, step 10).
     pub fn claims(&self) -> Result<Claims, JwsError> {
-        json::object(&self.payload).map(Claims::new).ok_or(JwsError::Json("payload"))
+        strict_json::object(&self.payload).map(Claims::new).ok_or(JwsError::Json("payload"))
     }
 }
 

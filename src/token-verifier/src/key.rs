@@ -15,7 +15,7 @@ use josekit::jws::{ES256, EdDSA, JwsVerifier, PS256, RS256};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{json, rsa};
+use crate::{rsa, strict_json};
 
 /// Most keys of a set. An issuer has two or three, and each costs a parse.
 const MAX_KEYS: usize = 64;
@@ -128,7 +128,7 @@ impl KeySet {
     }
 
     fn read(jwks: &[u8]) -> Result<Self, KeySetError> {
-        let mut set = json::object(jwks).ok_or(KeySetError::Malformed)?;
+        let mut set = strict_json::object(jwks).ok_or(KeySetError::Malformed)?;
         let Some(Value::Array(jwks)) = set.remove("keys") else { return Err(KeySetError::Malformed) };
         if jwks.len() > MAX_KEYS {
             return Err(KeySetError::TooManyKeys(jwks.len()));

@@ -10,7 +10,6 @@
 mod access_token;
 mod cache;
 mod claims;
-mod json;
 pub mod jws;
 mod key;
 mod keys;
@@ -20,6 +19,7 @@ mod policy;
 mod presented;
 mod refusal;
 mod rsa;
+pub mod strict_json;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod verifier;

@@ -3,13 +3,16 @@
 //! Leaves out events that do not concern the account, and every detail that [`ActivityEvent`] has no field
 //! for. Where an operator acted, nothing identifies the operator.
 
-use std::{fmt, str::FromStr};
-
 use postern_entities::audit_events::{self as rows, Column};
-use postern_service::{clock::Timestamp, database::DatabaseError};
+use postern_service::{
+    clock::Timestamp,
+    database::DatabaseError,
+    paging::{Page, rows_to_select},
+};
 use sea_orm::{
     ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
@@ -42,48 +45,20 @@ pub struct ActivityEvent {
 }
 
 /// The position of an event: a page lists the events that are older.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ActivityCursor {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActivityPosition {
     at: Timestamp,
     id: Uuid,
 }
 
-/// The text is no [`ActivityCursor`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is not the `before` of an earlier answer")]
-pub struct ParseCursorError;
-
-impl fmt::Display for ActivityCursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.at.micros(), self.id.simple())
-    }
-}
-
-impl FromStr for ActivityCursor {
-    type Err = ParseCursorError;
-
-    fn from_str(text: &str) -> Result<Self, ParseCursorError> {
-        let (at, id) = text.split_once('.').ok_or(ParseCursorError)?;
-        Ok(Self {
-            at: at.parse().map(Timestamp::from_micros).map_err(|_| ParseCursorError)?,
-            id: id.parse().map_err(|_| ParseCursorError)?,
-        })
-    }
-}
-
-/// One page of the record.
-#[derive(Clone, Debug)]
-pub struct ActivityPage {
-    pub events: Vec<ActivityEvent>,
-    /// The position after which older events follow; none on the last page.
-    pub next_cursor: Option<ActivityCursor>,
-}
+/// The newest first.
+pub type ActivityPage = Page<ActivityEvent, ActivityPosition>;
 
 /// At most `limit` events that are older than `before`.
 pub async fn list(
     app: &App,
     user: &User,
-    before: Option<ActivityCursor>,
+    before: Option<ActivityPosition>,
     limit: u64,
 ) -> Result<ActivityPage, DatabaseError> {
     let mut query = rows::Entity::find()
@@ -91,22 +66,17 @@ pub async fn list(
         .filter(Column::Kind.is_not_in(HIDDEN_KINDS))
         .order_by_desc(Column::At)
         .order_by_desc(Column::Id)
-        .limit(limit + 1);
-    if let Some(ActivityCursor { at, id }) = before {
+        .limit(rows_to_select(limit));
+    if let Some(ActivityPosition { at, id }) = before {
         let same_instant = Condition::all().add(Column::At.eq(at)).add(Column::Id.lt(id));
         // The index serves the first condition.
         query = query
             .filter(Column::At.lte(at))
             .filter(Condition::any().add(Column::At.lt(at)).add(same_instant));
     }
-    let mut found = query.all(app.db.reader()).await?;
-    let has_more = found.len() as u64 > limit;
-    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let older = found.last().filter(|_| has_more).map(|last| ActivityCursor { at: last.at, id: last.id });
-    Ok(ActivityPage {
-        events: found.into_iter().map(|row| event_from_row(app, row)).collect(),
-        next_cursor: older,
-    })
+    let rows = query.all(app.db.reader()).await?;
+    let page = Page::from_rows(rows, limit, |last| ActivityPosition { at: last.at, id: last.id });
+    Ok(page.map(|row| event_from_row(app, row)))
 }
 
 /// Whether an operator did it, or another user.

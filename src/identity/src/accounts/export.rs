@@ -51,8 +51,8 @@ pub async fn document(
         "consents": consents_json(app, user).await?,
         "activity": {
             "most": MAX_EVENTS,
-            "complete": activity.next_cursor.is_none(),
-            "events": activity.events.iter().map(event_json).collect::<Vec<_>>(),
+            "complete": activity.next.is_none(),
+            "events": activity.rows.iter().map(event_json).collect::<Vec<_>>(),
         },
     });
     let event = Event::new("account.exported").user(user.id);

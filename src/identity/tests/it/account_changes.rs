@@ -53,18 +53,11 @@ const UNCOUNTED_FORMS: [&str; 7] = [
 ];
 
 async fn call(app: &TestApp, method: &str, path: &str, token: &Value) -> Answer {
+    let body = (!["get", "delete"].contains(&method)).then(|| body_of(method, path));
     let path = ["{id}", "{sid}"]
         .iter()
         .fold(path.to_owned(), |path, name| path.replace(name, "0d5f3d0e-8b36-4c45-a5ae-04fd8f7a76de"));
     let path = path.replace("{client_id}", "app");
-    let body = match (method, path.as_str()) {
-        ("get" | "delete", _) => None,
-        (_, "/api/account/profile") => Some(json!({ "nickname": "Al" })),
-        _ => Some(json!({
-            "email": "alice@new.example.test", "password": "seven brass lamps upstream",
-            "code": "123456", "name": "Phone", "credential": {}, "token": "of-a-mailed-link",
-        })),
-    };
     let mut request = match body {
         Some(body) => json_request(&path, &body),
         None => Request::builder().uri(path.parse().unwrap()).finish(),
@@ -73,6 +66,22 @@ async fn call(app: &TestApp, method: &str, path: &str, token: &Value) -> Answer 
     let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
     request.headers_mut().insert(header::AUTHORIZATION, bearer.parse().unwrap());
     app.send(request).await
+}
+
+/// A body with the members that the operation has.
+fn body_of(method: &str, path: &str) -> Value {
+    let document = http::serve::document();
+    let schema = &document["paths"][path][method]["requestBody"]["content"]["application/json"]["schema"];
+    let Some(name) = schema["$ref"].as_str().and_then(|name| name.rsplit('/').next()) else {
+        return json!({});
+    };
+    let mut body = json!({
+        "email": "alice@new.example.test", "password": "seven brass lamps upstream", "name": "Phone",
+        "code": "123456", "credential": {}, "token": "of-a-mailed-link",
+    });
+    let members = &document["components"]["schemas"][name]["properties"];
+    body.as_object_mut().unwrap().retain(|member, _| members.get(member).is_some());
+    body
 }
 
 /// Every operation of the account API that writes, such as `put /api/account/password`.

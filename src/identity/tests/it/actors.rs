@@ -72,7 +72,7 @@ async fn an_administrator_does_not_show_up_in_somebody_elses_activity_with_their
     }
     let access_token = tokens["access_token"].as_str().unwrap();
     let page: Value = sign_in.app.get_as(access_token, "/api/account/activity?limit=2").await.json();
-    let seen: Vec<_> = page["events"].as_array().unwrap().iter().map(|event| &event["ip"]).collect();
+    let seen: Vec<_> = page["items"].as_array().unwrap().iter().map(|event| &event["ip"]).collect();
     assert_eq!(seen, [&Value::Null, &Value::from("203.0.113.7")], "{page}");
 }
 
@@ -99,6 +99,6 @@ async fn who_signs_out_is_the_actor_and_nobody_takes_it_for_an_operators_act() {
     let tokens = sign_in.tokens().await;
     let access_token = tokens["access_token"].as_str().unwrap();
     let page: Value = sign_in.app.get_as(access_token, "/api/account/activity?limit=50").await.json();
-    let events = page["events"].as_array().unwrap();
+    let events = page["items"].as_array().unwrap();
     assert!(events.iter().all(|event| event["by_operator"] == (event["kind"] == "user.added")), "{page}");
 }

@@ -48,7 +48,7 @@ async fn delete(sign_in: &SignIn, token: &Value) -> Answer {
 }
 
 fn kinds(page: &Value) -> Vec<String> {
-    let events = page["events"].as_array().unwrap();
+    let events = page["items"].as_array().unwrap();
     events.iter().map(|event| event["kind"].as_str().unwrap().to_owned()).collect()
 }
 
@@ -77,7 +77,7 @@ async fn the_record_of_the_account_is_read_in_plain_words_from_the_newest_on() {
         .unwrap();
     let token = sign_in.tokens().await;
     let told = activity(&sign_in, &token, "").await;
-    let events = told["events"].as_array().unwrap();
+    let events = told["items"].as_array().unwrap();
     let text_of = |kind: &str| {
         let event = events.iter().find(|event| event["kind"] == kind);
         event.unwrap_or_else(|| panic!("no {kind} in {told}"))["text"].as_str().unwrap().to_owned()
@@ -122,12 +122,12 @@ async fn pages_of_the_record_neither_repeat_nor_leave_out() {
     let (mut parts, mut query) = (Vec::new(), "?limit=7".to_owned());
     loop {
         let part = activity(&sign_in, &token, &query).await;
-        assert!(part["events"].as_array().unwrap().len() <= 7);
-        parts.extend(part["events"].as_array().unwrap().clone());
-        let Some(before) = part["before"].as_str() else { break };
-        query = format!("?limit=7&before={before}");
+        assert!(part["items"].as_array().unwrap().len() <= 7);
+        parts.extend(part["items"].as_array().unwrap().clone());
+        let Some(cursor) = part["next_cursor"].as_str() else { break };
+        query = format!("?limit=7&cursor={cursor}");
     }
-    assert_eq!(json!(parts), whole["events"]);
+    assert_eq!(json!(parts), whole["items"]);
     assert!(parts.len() > 25 && whole.get("before").is_none());
 }
 
@@ -139,7 +139,7 @@ async fn the_record_of_others_stays_theirs_and_wrong_questions_are_named() {
     let token = sign_in.tokens().await;
     let told = activity(&sign_in, &token, "").await;
     assert_eq!(kinds(&told).iter().filter(|kind| *kind == "session.started").count(), 1, "{told}");
-    for (query, field) in [("?limit=0", "limit"), ("?limit=101", "limit"), ("?before=x", "before")] {
+    for (query, field) in [("?limit=0", "limit"), ("?limit=101", "limit"), ("?cursor=x", "cursor")] {
         let answer = call(&sign_in, Method::GET, &token, &format!("/api/account/activity{query}")).await;
         assert_eq!(
             (answer.status.as_u16(), &answer.json::<Value>()["field"]),

@@ -45,7 +45,7 @@ async fn a_person_looks_at_what_happened_page_by_page() {
     assert!(!older.has("#activity-older"));
     browser.speaks("de");
     assert!(open(&browser, "/account/activity").await.text("#activity").starts_with("Abgemeldet"));
-    assert_eq!(browser.get("/account/activity?before=x").await.status, 400);
+    assert_eq!(browser.get("/account/activity?cursor=x").await.status, 400);
 }
 
 #[tokio::test]

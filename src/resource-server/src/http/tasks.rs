@@ -7,6 +7,7 @@ use poem_openapi::{
 };
 use postern_service::{
     body::Json,
+    paging::PageResponse,
     problem::{self, Problem, Problems},
 };
 use postern_token_verifier::poem::Authorized;
@@ -71,7 +72,7 @@ impl From<tasks::Task> for Task {
 
 /// A task as it shall be.
 #[derive(Object)]
-#[oai(example, deny_unknown_fields)]
+#[oai(example)]
 struct TaskContent {
     /// What to do: not blank, without control characters. White space around it is dropped.
     #[oai(validator(min_length = 1, max_length = 200))]
@@ -101,7 +102,7 @@ impl TryFrom<TaskContent> for Content {
 
 /// What of a task changes; what is left out or null stays.
 #[derive(Object)]
-#[oai(example, deny_unknown_fields)]
+#[oai(example)]
 struct TaskChange {
     /// What to do: not blank, without control characters. White space around it is dropped.
     #[oai(validator(min_length = 1, max_length = 200))]
@@ -139,22 +140,6 @@ fn parse_notes(text: String) -> Result<Notes, Problem> {
 
 fn bad_text(field: &str, cause: TextError) -> Problem {
     Problem::new(problem::MALFORMED).field(field).detail(format!("`{field}` {cause}"))
-}
-
-/// One page of tasks.
-#[derive(Object)]
-#[oai(example)]
-struct TaskPage {
-    /// The tasks, in the order that was asked for.
-    tasks: Vec<Task>,
-    /// Pass it as `cursor` for the next page; null on the last.
-    next_cursor: Option<String>,
-}
-
-impl Example for TaskPage {
-    fn example() -> Self {
-        Self { tasks: vec![Task::example()], next_cursor: None }
-    }
 }
 
 /// The order of a list; a minus turns it around. Titles are compared in lower case, by code point.
@@ -220,9 +205,7 @@ impl TryFrom<ListParameters> for tasks::Query {
 
     fn try_from(listing: ListParameters) -> Result<Self, Problem> {
         let order = listing.sort.map_or_else(Order::default, Order::from);
-        let cursor = listing.cursor.map(|text| Cursor::decode(&text, order)).transpose();
-        let cursor = cursor
-            .map_err(|cause| Problem::new(problem::MALFORMED).field("cursor").detail(cause.to_string()))?;
+        let cursor = listing.cursor.map(|cursor| Cursor::decode(&cursor, order)).transpose()?;
         let containing = listing.q.as_deref().map(FoldedTitle::parse).transpose();
         Ok(Self {
             done: listing.done,
@@ -235,12 +218,9 @@ impl TryFrom<ListParameters> for tasks::Query {
 }
 
 impl TasksApi {
-    async fn page(&self, owner: &str, listing: ListParameters) -> Result<Json<TaskPage>, Problem> {
-        let (tasks, next) = tasks::list(&self.app.db, owner, &listing.try_into()?).await?;
-        Ok(Json(TaskPage {
-            tasks: tasks.into_iter().map(Task::from).collect(),
-            next_cursor: next.map(|cursor| cursor.encode()),
-        }))
+    async fn page(&self, owner: &str, listing: ListParameters) -> Result<Json<PageResponse<Task>>, Problem> {
+        let page = tasks::list(&self.app.db, owner, &listing.try_into()?).await?;
+        Ok(Json(page.map(Task::from).into()))
     }
 }
 
@@ -268,7 +248,7 @@ impl TasksApi {
         /// `next_cursor` of the page before.
         #[oai(validator(max_length = 2000))]
         cursor: Query<Option<String>>,
-    ) -> Result<Json<TaskPage>, Problems<400, 401, 403, 503>> {
+    ) -> Result<Json<PageResponse<Task>>, Problems<400, 401, 403, 503>> {
         let listing = ListParameters { done: done.0, q: q.0, sort: sort.0, limit: limit.0, cursor: cursor.0 };
         Ok(self.page(&token.sub, listing).await?)
     }
@@ -360,7 +340,7 @@ impl TasksApi {
         /// `next_cursor` of the page before.
         #[oai(validator(max_length = 2000))]
         cursor: Query<Option<String>>,
-    ) -> Result<Json<TaskPage>, Problems<400, 401, 403, 503>> {
+    ) -> Result<Json<PageResponse<Task>>, Problems<400, 401, 403, 503>> {
         // The same response for every other ID, so that it does not reveal which users exist.
         if user_id.0 != token.sub {
             return Err(Problem::new(problem::FORBIDDEN).detail("you may list your own tasks only").into());

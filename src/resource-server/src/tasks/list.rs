@@ -1,13 +1,12 @@
-//! Lists tasks page by page along an index, so that the cost of a page does not grow with the number of pages
-//! before it.
+//! Lists tasks page by page along an index.
 //!
 //! A page ends at the sort key and the ID of its last row, and the next page begins after them. A task whose
 //! sort key changes between two pages may be missed or listed twice; no other task is.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use postern_service::{
     clock::Timestamp,
     database::{Database, DatabaseError},
+    paging::{CursorError, Page, decode_cursor, rows_to_select},
 };
 use sea_orm::{
     ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -96,22 +95,11 @@ enum SortKey {
     Title(String),
 }
 
-/// The cursor was not made by this service, or for another order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the cursor does not belong to this list; leave it out to begin again")]
-pub struct CursorError;
-
 impl Cursor {
-    /// Reads what [`Cursor::encode`] wrote, for a list in `order`.
-    pub fn decode(text: &str, order: Order) -> Result<Self, CursorError> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError)?;
-        let cursor: Self = serde_json::from_slice(&bytes).map_err(|_| CursorError)?;
+    /// Reads a cursor for a list in `order`.
+    pub fn decode(cursor: &str, order: Order) -> Result<Self, CursorError> {
+        let cursor: Self = decode_cursor(cursor)?;
         if cursor.order == order && order.accepts(&cursor.after) { Ok(cursor) } else { Err(CursorError) }
-    }
-
-    /// An opaque text for the caller. It contains only data that the caller has already seen.
-    pub fn encode(&self) -> String {
-        URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
     }
 
     /// The condition that a row follows the cursor in the order.
@@ -129,19 +117,14 @@ impl Cursor {
     }
 }
 
-/// One page of the owner's tasks, and the cursor of the next page. Runs one statement.
-pub async fn list(
-    db: &Database,
-    owner: &str,
-    query: &Query,
-) -> Result<(Vec<Task>, Option<Cursor>), DatabaseError> {
+/// One page of the owner's tasks. Runs one statement.
+pub async fn list(db: &Database, owner: &str, query: &Query) -> Result<Page<Task, Cursor>, DatabaseError> {
     let Query { done, containing, order, limit, cursor } = query;
     let mut select = Entity::find()
         .filter(Column::Owner.eq(owner))
         .order_by(order.column(), order.direction())
         .order_by(Column::Id, order.direction())
-        // One more row than requested shows whether there is another page.
-        .limit(limit + 1);
+        .limit(rows_to_select(*limit));
     if let Some(done) = done {
         select = select.filter(Column::Done.eq(*done));
     }
@@ -151,13 +134,12 @@ pub async fn list(
     if let Some(cursor) = cursor {
         select = select.filter(cursor.row_follows());
     }
-    let mut tasks = select.all(db.reader()).await?;
-    let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
-    let more = tasks.len() > limit;
-    tasks.truncate(limit);
-    let last = tasks.last().filter(|_| more);
-    let next = last.map(|last| Cursor { order: *order, after: order.sort_key(last), id: last.id });
-    Ok((tasks, next))
+    let tasks = select.all(db.reader()).await?;
+    Ok(Page::from_rows(tasks, *limit, |last| Cursor {
+        order: *order,
+        after: order.sort_key(last),
+        id: last.id,
+    }))
 }
 
 /// A `LIKE` pattern that finds the text literally: its wildcards are escaped.

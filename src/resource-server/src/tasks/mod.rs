@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 pub use self::{
     content::{FoldedTitle, Notes, TextError, Title},
-    list::{Cursor, CursorError, Order, Query, list},
+    list::{Cursor, Order, Query, list},
 };
 use crate::{App, entity};
 

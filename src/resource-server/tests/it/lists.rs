@@ -22,7 +22,7 @@ async fn walk(person: &Person<'_>, query: &str) -> Vec<String> {
     let mut path = format!("/api/tasks?limit=3&{query}");
     loop {
         let page = person.get(&path).await.json();
-        assert!(page["tasks"].as_array().unwrap().len() <= 3);
+        assert!(page["items"].as_array().unwrap().len() <= 3);
         all.extend(titles(&page));
         match page["next_cursor"].as_str() {
             Some(cursor) => path = format!("/api/tasks?limit=3&{query}&cursor={cursor}"),
@@ -106,7 +106,7 @@ async fn a_page_has_one_to_a_hundred_tasks_and_fifty_unless_asked() {
         alice.add(&format!("task {number}")).await;
     }
     let page = alice.get("/api/tasks").await.json();
-    assert_eq!(page["tasks"].as_array().unwrap().len(), 50);
+    assert_eq!(page["items"].as_array().unwrap().len(), 50);
     assert!(page["next_cursor"].is_string());
     assert_eq!(alice.titles("limit=1").await, ["task 50"]);
     let all = alice.get("/api/tasks?limit=100").await.json();
@@ -121,7 +121,7 @@ async fn a_page_has_one_to_a_hundred_tasks_and_fifty_unless_asked() {
 async fn an_empty_list_is_a_list() {
     let service = TestService::new().await;
     let answer = service.person(ALICE).get("/api/tasks").await;
-    assert_eq!(answer.json(), json!({ "tasks": [], "next_cursor": null }));
+    assert_eq!(answer.json(), json!({ "items": [], "next_cursor": null }));
 }
 
 #[tokio::test]

@@ -152,7 +152,7 @@ impl Person<'_> {
 
 /// The titles on a page.
 pub(crate) fn titles(page: &Value) -> Vec<String> {
-    let tasks = page["tasks"].as_array().unwrap();
+    let tasks = page["items"].as_array().unwrap();
     tasks.iter().map(|task| task["title"].as_str().unwrap().to_owned()).collect()
 }
 

@@ -8,14 +8,18 @@ use poem_openapi::{
     registry::{MetaMediaType, MetaRequest, MetaResponse, MetaResponses, MetaSchemaRef, Registry},
     types::{ParseFromJSON, ToJSON, Type},
 };
+use postern_token_verifier::strict_json::{self, JsonError};
 
-use super::{expect_media_type, mismatch, read, strict};
-use crate::problem::{MALFORMED, Problem, member_in, rule_in};
+use super::{
+    expect_media_type, read,
+    schema::{self, Mismatch},
+};
+use crate::problem::{MALFORMED, Problem};
 
 const MEDIA_TYPE: &str = "application/json";
 
 /// A JSON body of a request or a response. Use it instead of `poem_openapi::payload::Json`, which accepts
-/// duplicate members, does not name the wrong member, and answers as plain text.
+/// duplicate and unknown members, does not name the wrong member, and answers as plain text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Json<T>(pub T);
 
@@ -31,7 +35,7 @@ impl<T: Type> Payload for Json<T> {
     }
 }
 
-impl<T: ParseFromJSON> ParsePayload for Json<T> {
+impl<T: ParseFromJSON + 'static> ParsePayload for Json<T> {
     const IS_REQUIRED: bool = T::IS_REQUIRED;
 
     async fn from_request(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
@@ -41,7 +45,7 @@ impl<T: ParseFromJSON> ParsePayload for Json<T> {
     }
 }
 
-impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Json<T> {
+impl<'a, T: ParseFromJSON + 'static> ApiExtractor<'a> for Json<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
 
     type ParamType = ();
@@ -90,35 +94,34 @@ impl<T: ToJSON> ApiResponse for Json<T> {
     }
 }
 
-fn parse<T: ParseFromJSON>(bytes: &[u8]) -> Result<T, Problem> {
-    let value = strict::parse(bytes).map_err(|cause| not_json(&cause))?;
-    T::parse_from_json(Some(value)).map_err(|cause| {
-        let reason = cause.into_message();
-        let named = member_in(&reason).map(|member| (member, rule_in(&reason)));
-        // poem-openapi names the member that breaks a rule such as `max_length`, but not the member of a
-        // wrong type.
-        let found = named.or_else(|| mismatch::find::<T>(&strict::parse(bytes).ok()?, &reason));
-        match found {
-            Some((member, rule)) if member.is_empty() => {
-                Problem::new(MALFORMED).detail(format!("the body {rule}"))
-            }
-            Some((member, rule)) => {
-                Problem::new(MALFORMED).detail(format!("`{member}` {rule}")).field(member)
-            }
-            None => Problem::new(MALFORMED).detail(format!("the body {}", rule_in(&reason))),
-        }
-    })
+fn parse<T: ParseFromJSON + 'static>(bytes: &[u8]) -> Result<T, Problem> {
+    let value = strict_json::parse(bytes)?;
+    schema::check::<T>(&value)?;
+    // What the schema cannot say, such as the range of a number.
+    T::parse_from_json(Some(value)).map_err(|_| Problem::new(MALFORMED).detail("the body is not valid"))
 }
 
-fn not_json(cause: &serde_json::Error) -> Problem {
-    let message = cause.to_string();
-    let problem = Problem::new(MALFORMED);
-    match member_in(&message) {
-        Some(member) => problem.detail("a member is given twice").field(member),
-        None => problem.detail(format!(
-            "the body is not valid JSON at line {}, column {}",
-            cause.line(),
-            cause.column()
-        )),
+impl From<JsonError> for Problem {
+    fn from(cause: JsonError) -> Self {
+        let problem = Self::new(MALFORMED);
+        match cause {
+            JsonError::DuplicateMember(name) => {
+                problem.detail(format!("`{name}` is given twice")).field(name)
+            }
+            JsonError::Syntax { line, column } => {
+                problem.detail(format!("the body is not valid JSON at line {line}, column {column}"))
+            }
+        }
+    }
+}
+
+impl From<Mismatch> for Problem {
+    fn from(Mismatch { member, rule }: Mismatch) -> Self {
+        let problem = Self::new(MALFORMED);
+        if member.is_empty() {
+            problem.detail(format!("the body {rule}"))
+        } else {
+            problem.detail(format!("`{member}` {rule}")).field(member)
+        }
     }
 }

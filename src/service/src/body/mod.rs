@@ -7,8 +7,7 @@
 
 mod json;
 mod limits;
-mod mismatch;
-mod strict;
+mod schema;
 
 use std::io;
 

@@ -25,7 +25,6 @@ use poem::{
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 
-pub(crate) use self::framework::{member_in, rule_in};
 pub use self::{
     document::Problems,
     framework::respond,

@@ -3,11 +3,14 @@
 
 use poem::Request;
 use poem_openapi::{Object, OpenApi, param::Query, types::Example};
-use postern_service::problem::{MALFORMED, Problem, Problems};
+use postern_service::{
+    paging::{PageResponse, decode_cursor},
+    problem::{Problem, Problems},
+};
 
 use crate::{
     App,
-    accounts::activity::{self, ActivityCursor, ActivityEvent},
+    accounts::activity::{self, ActivityEvent},
     core::RequestContext,
     http::{no_store_json::NoStoreJson, presented_token::AccountToken, request_context},
     readable,
@@ -78,23 +81,6 @@ impl Example for OwnEvent {
     }
 }
 
-/// One page of the account's events.
-#[derive(Object)]
-#[oai(example, skip_serializing_if_is_none, read_only_all)]
-struct OwnActivity {
-    /// The events, the newest first.
-    events: Vec<OwnEvent>,
-    /// What to send as `before` for older ones; absent when there are none.
-    before: Option<String>,
-}
-
-impl Example for OwnActivity {
-    fn example() -> Self {
-        let before = "1795186636000250.019f1e2d3c4b7a6988776655443322aa".to_owned();
-        Self { events: vec![OwnEvent::example()], before: Some(before) }
-    }
-}
-
 #[OpenApi(prefix_path = "/api/account", tag = "super::super::Tag::Account")]
 impl ActivityApi {
     /// What happened to the account
@@ -105,25 +91,19 @@ impl ActivityApi {
         &self,
         request: &Request,
         token: AccountToken,
-        /// `before` of the answer that came before this one.
-        #[oai(validator(max_length = 100))]
-        before: Query<Option<String>>,
+        /// `next_cursor` of the page before.
+        #[oai(validator(max_length = 200))]
+        cursor: Query<Option<String>>,
         /// How many at most, 50 unless given.
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
         limit: Query<Option<u32>>,
-    ) -> Result<NoStoreJson<OwnActivity>, Problems<400, 401, 403, 503>> {
-        let before = before.0.as_deref().map(parse_cursor).transpose()?;
+    ) -> Result<NoStoreJson<PageResponse<OwnEvent>>, Problems<400, 401, 403, 503>> {
+        let before = cursor.0.as_deref().map(decode_cursor).transpose().map_err(Problem::from)?;
         let limit = u64::from(limit.0.unwrap_or(DEFAULT_LIMIT));
-        let found = activity::list(&self.app, &token.user, before, limit).await?;
+        let page = activity::list(&self.app, &token.user, before, limit).await?;
         let context = request_context(&self.app, request);
-        let events =
-            found.events.into_iter().map(|act| OwnEvent::from_event(&self.app, &context, act)).collect();
-        Ok(NoStoreJson(OwnActivity { events, before: found.next_cursor.map(|before| before.to_string()) }))
+        Ok(NoStoreJson(page.map(|act| OwnEvent::from_event(&self.app, &context, act)).into()))
     }
-}
-
-fn parse_cursor(before: &str) -> Result<ActivityCursor, Problem> {
-    before.parse().map_err(|rule| Problem::new(MALFORMED).field("before").detail(format!("`before` {rule}")))
 }
 
 /// What to say of an act. One without words of its own is told by its kind.

@@ -2,6 +2,7 @@
 
 use minijinja::{Value, context};
 use poem::Request;
+use postern_service::paging::{decode_cursor, encode_cursor};
 
 use super::{Form, Page, PageErrorKind, PageResult, account::require_sign_in, login::Destination};
 use crate::{
@@ -18,11 +19,11 @@ const PAGE_SIZE: u64 = 30;
 pub async fn show(app: App, request: Request) -> PageResult {
     let signed_in = require_sign_in(&app, &request, Destination::Activity).await?;
     let query = Form::from_query(&request)?;
-    let before = query.get("before").map(str::parse).transpose().map_err(|_| PageErrorKind::Malformed)?;
+    let before = query.get("cursor").map(decode_cursor).transpose().map_err(|_| PageErrorKind::Malformed)?;
     let page = Page::from_request(&app, &request, None);
     let found = activity::list(&app, &signed_in.user, before, PAGE_SIZE).await?;
-    let acts: Vec<_> = found.events.iter().map(|act| event_values(&app, page.context(), act)).collect();
-    let older = found.next_cursor.map(|before| before.to_string());
+    let acts: Vec<_> = found.rows.iter().map(|act| event_values(&app, page.context(), act)).collect();
+    let older = found.next.as_ref().map(encode_cursor);
     page.show("pages/activity.html", context! { here => "activity", acts, older })
 }
 
