@@ -26,6 +26,7 @@ mod authorize;
 mod authorize_errors;
 mod breached_passwords;
 mod browser;
+mod client_assertion_keys;
 mod client_assertions;
 mod client_policies;
 mod client_profiles;
