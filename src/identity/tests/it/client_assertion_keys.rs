@@ -19,7 +19,9 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use crate::{
-    client_assertions::{assertion, change, claims, header, post, present, refused, signing_client},
+    client_assertions::{
+        assertion, change, claims, header, post, present, refused, signing_client, under_secret,
+    },
     seeds::{Seeds, error},
 };
 
@@ -61,12 +63,6 @@ async fn a_client_with_a_secret_may_use_its_keys_too_unless_its_rules_say_otherw
     };
     change(&seeds, "service", ClientMetadataChange { policy, ..ClientMetadataChange::default() }).await;
     refused(&present(&seeds.app, &own("two")).await, "the secret is registered");
-}
-
-/// An assertion under a secret.
-fn under_secret(seeds: &Seeds, client_id: &str, secret: &str, jti: &str) -> String {
-    let header = json!({ "alg": "HS256", "typ": "JWT" });
-    Issuer::new("client").sign_hs256(secret.as_bytes(), &header, &claims(seeds, client_id, jti))
 }
 
 #[tokio::test]

@@ -65,6 +65,12 @@ pub fn assertion(seeds: &Seeds, keys: &Issuer, jti: &str) -> String {
     keys.sign_with(&header(keys), &claims(seeds, "signer", jti))
 }
 
+/// An assertion under a secret.
+pub fn under_secret(seeds: &Seeds, client_id: &str, secret: &str, jti: &str) -> String {
+    let header = json!({ "alg": "HS256", "typ": "JWT" });
+    Issuer::new("client").sign_hs256(secret.as_bytes(), &header, &claims(seeds, client_id, jti))
+}
+
 /// Posts to an endpoint with what that endpoint needs, and these credentials.
 pub async fn post(node: &TestApp, path: &str, credentials: &[(&str, &str)]) -> Answer {
     let form = [("grant_type", "client_credentials"), ("token", "unknown")];

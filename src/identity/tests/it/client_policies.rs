@@ -11,6 +11,7 @@ use postern_identity::{
 use serde_json::{Value, json};
 
 use crate::{
+    client_assertions,
     flow::{Ask, CALLBACK, World, code, error, list, refused_on_page, told, told_at},
     seeds::{self, NOTES, Seeds, TASKS},
     support::TestApp,
@@ -248,6 +249,10 @@ async fn commands_set_the_rules_towards_stricter_only_and_say_what_they_mean() {
         let (code, said) = run(&app, &[&update[..], &[flag, value]].concat());
         assert!(code == 2 && said.contains("must not be laxer than the profile strict"), "{flag}: {said}");
     }
+    let add = ["client", "add", "spa", "--redirect-uri", "https://spa.test/", "--response-mode", "fragment"];
+    json_of(&app, &add);
+    let (code, said) = run(&app, &["client", "update", "spa", "--profile", "strict"]);
+    assert!(code == 2 && said.contains("must include one that the profile strict allows"), "{said}");
     for (arguments, rule) in [
         (["--profile", "fapi2"], "pushed authorization requests"),
         (["--profile", "lenient"], "must be standard, strict or fapi2"),
@@ -298,8 +303,14 @@ async fn a_client_brings_its_secret_or_its_keys_in_a_file() {
     let (code, said) = add("other", &["--auth-method", "private_key_jwt"]);
     assert!(code == 2 && said.contains("jwks must hold the public keys"), "{said}");
 
+    let (code, said) =
+        add("hmac", &["--auth-method", "client_secret_jwt", "--secret-file", &file("secret", secret)]);
+    assert!(code == 0 && !said.contains(secret), "{said}");
+
     seeds.app.app.reload(postern_identity::clients::TOPIC).await.unwrap();
     let form = [("grant_type", "client_credentials")];
     assert_eq!(seeds.post_as("old", secret, "/oauth2/token", &form).await.status, 200);
     assert_eq!(seeds.post_as("old", &secret[1..], "/oauth2/token", &form).await.status, 401);
+    let signed = client_assertions::under_secret(&seeds, "hmac", secret, "one");
+    assert_eq!(client_assertions::present(&seeds.app, &signed).await.status, 200);
 }

@@ -34,6 +34,7 @@ impl ClientMetadata {
         check_values("name", [&self.name], field_rules::name)?;
         self.check_grant_types()?;
         self.check_keys(context)?;
+        self.check_response_modes()?;
         let native = self.public();
         check_list("redirect_uris", &self.redirect_uris, |uri| field_rules::redirect_uri(uri, native))?;
         check_list("post_logout_redirect_uris", &self.post_logout_redirect_uris, |uri| {
@@ -72,6 +73,19 @@ impl ClientMetadata {
                 "redirect_uris",
                 "must name at least one for the grant type authorization_code",
             ));
+        }
+        Ok(())
+    }
+
+    /// The client's own modes may be none of those of a profile that it gets later.
+    fn check_response_modes(&self) -> Result<(), ChangeError> {
+        let policy = self.profile.policy().tightened(self.require_pkce, &self.stricter_rules);
+        if policy.response_modes.is_empty() {
+            let word = self.profile.word();
+            let rule = format!(
+                "must include one that the profile {word} allows: give them anew, or one empty value"
+            );
+            return Err(ChangeError::invalid("response_modes", rule));
         }
         Ok(())
     }

@@ -41,7 +41,8 @@ pub(in crate::cli) struct MetadataFlags {
     /// How it authenticates at the token endpoint.
     #[arg(long, value_parser = words::<ClientAuthMethod>(&AUTH_METHODS))]
     auth_method: Option<ClientAuthMethod>,
-    /// A file with its public keys, a JWK set. They replace the keys before; an empty value removes them.
+    /// A file with its public keys, a JWK set; an RSA key without `alg` is for RS256. They replace the keys before;
+    /// an empty value removes them.
     #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
     jwks: Option<PathBuf>,
     /// Where it publishes its public keys. They replace the keys before; an empty value removes them.
