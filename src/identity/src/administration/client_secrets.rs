@@ -80,7 +80,9 @@ pub(super) async fn reconcile(
     let of_client = Column::ClientId.eq(client_id);
     let all = || Entity::delete_many().filter(of_client.clone());
     match method {
-        ClientAuthMethod::None | ClientAuthMethod::PrivateKeyJwt => drop(all().exec(write).await?),
+        ClientAuthMethod::None | ClientAuthMethod::PrivateKeyJwt => {
+            all().exec(write).await?;
+        }
         // A secret that is stored as a hash alone verifies no signature.
         ClientAuthMethod::ClientSecretJwt => {
             all().filter(Column::SecretSealed.is_null()).exec(write).await?;

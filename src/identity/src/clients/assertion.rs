@@ -95,15 +95,14 @@ impl AssertionVerifier<'_> {
     ) -> Result<(), AssertionError> {
         let jws = Compact::parse(assertion)?;
         check_type(jws.unverified_header())?;
-        let verified = match method(client, jws.unverified_header())? {
-            ClientAuthMethod::ClientSecretJwt => self.verify_hmac(client, assertion, now)?,
-            _ => {
-                let keys = self.keys(client, jws.unverified_header(), now).await?;
-                let only = keys.only_key().filter(|_| jws.unverified_header().kid.is_none());
-                match only {
-                    Some(key) => jws.verify_with(key)?,
-                    None => jws.verify(&keys)?,
-                }
+        let header = jws.unverified_header();
+        let verified = if method(client, header)? == ClientAuthMethod::ClientSecretJwt {
+            self.verify_hmac(client, assertion, now)?
+        } else {
+            let keys = self.keys(client, header, now).await?;
+            match keys.only_key().filter(|_| header.kid.is_none()) {
+                Some(key) => jws.verify_with(key)?,
+                None => jws.verify(&keys)?,
             }
         };
         let (jti, exp) = self.check_claims(client, verified.claims()?, now.seconds())?;

@@ -86,7 +86,7 @@ impl ClientKeySets {
             return usable(&state).ok_or(KeySetFetchError::TooEarly(not_before - now));
         }
         let fetched = fetch(outbound, jwks_uri).await;
-        if fetched.as_ref().is_ok_and(|keys| has_key(keys)) {
+        if fetched.as_ref().is_ok_and(has_key) {
             (state.fruitless, state.not_before) = (0, None);
         } else {
             let pause = FIRST_PAUSE * 2_u32.saturating_pow(state.fruitless.min(10));
@@ -114,7 +114,8 @@ impl ClientKeySets {
         match sources.get(client_id) {
             Some(known) if known.jwks_uri == jwks_uri => Arc::clone(known),
             _ => {
-                let source = Arc::new(Source { jwks_uri: jwks_uri.to_owned(), state: Default::default() });
+                let source =
+                    Arc::new(Source { jwks_uri: jwks_uri.to_owned(), state: tokio::sync::Mutex::default() });
                 sources.insert(client_id.to_owned(), Arc::clone(&source));
                 source
             }

@@ -49,17 +49,17 @@ impl PolicyChange {
         let policy = profile.policy();
         let field = |name| Field { name, profile };
         let rule = field("client_authentication");
-        rule.set(&mut own.client_authentication, self.client_authentication, policy.client_authentication)?;
+        rule.set(&mut own.client_authentication, self.client_authentication, &policy.client_authentication)?;
         let rule = field("assertion_audience");
-        rule.set(&mut own.assertion_audience, self.assertion_audience, policy.assertion_audience)?;
-        field("unknown_scopes").set(&mut own.unknown_scopes, self.unknown_scopes, policy.unknown_scopes)?;
+        rule.set(&mut own.assertion_audience, self.assertion_audience, &policy.assertion_audience)?;
+        field("unknown_scopes").set(&mut own.unknown_scopes, self.unknown_scopes, &policy.unknown_scopes)?;
         field("redirect_uri_match").set(
             &mut own.redirect_uris,
             self.redirect_uri_match,
-            policy.redirect_uris,
+            &policy.redirect_uris,
         )?;
         let rule = field("resources_per_token");
-        rule.set(&mut own.resources_per_token, self.resources_per_token, policy.resources_per_token)?;
+        rule.set(&mut own.resources_per_token, self.resources_per_token, &policy.resources_per_token)?;
         if let Some(text) = self.assertion_lifetime {
             own.assertion_lifetime = assertion_lifetime(&text, &field("assertion_lifetime"), &policy)?;
         }
@@ -79,7 +79,7 @@ struct Field {
 impl Field {
     /// Sets the rule to the value of this word, unless that is laxer than the profile's. The order of the
     /// values is that of their strictness.
-    fn set<T>(&self, own: &mut Option<T>, change: Option<String>, of_profile: T) -> Result<(), ChangeError>
+    fn set<T>(&self, own: &mut Option<T>, change: Option<String>, of_profile: &T) -> Result<(), ChangeError>
     where
         T: DeserializeOwned + Serialize + Ord,
     {
@@ -89,7 +89,7 @@ impl Field {
             return Ok(());
         }
         let value: T = self.parse(&word)?;
-        if value < of_profile {
+        if value < *of_profile {
             return Err(self.laxer(&json!(of_profile)));
         }
         *own = Some(value);
