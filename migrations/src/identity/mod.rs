@@ -21,6 +21,7 @@ mod m20261128_000006_owner_notices;
 mod m20261128_000007_actors;
 mod m20261128_000008_end_causes;
 mod m20261128_000009_client_profiles;
+mod m20261128_000010_client_policies;
 mod m20261128_000011_requested_claims;
 
 use sea_orm_migration::prelude::*;
@@ -49,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000007_actors::Migration),
             Box::new(m20261128_000008_end_causes::Migration),
             Box::new(m20261128_000009_client_profiles::Migration),
+            Box::new(m20261128_000010_client_policies::Migration),
             Box::new(m20261128_000011_requested_claims::Migration),
         ]
     }

@@ -17,9 +17,17 @@ pub struct Model {
     pub profile: String,
     /// Demands PKCE also where the profile does not.
     pub require_pkce: bool,
+    /// The other rules by which the client is stricter than its profile: an object.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub stricter_rules: Json,
     /// May use the first-party API and skips consent; set by operators only.
     pub first_party: bool,
     pub token_endpoint_auth_method: String,
+    /// The public keys of the client by value (RFC 7591 section 2): a JWK set.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub jwks: Option<Json>,
+    /// Where the client publishes its public keys instead.
+    pub jwks_uri: Option<String>,
     /// Compared exactly (RFC 9700 section 2.1).
     #[sea_orm(column_type = "JsonBinary")]
     pub redirect_uris: StringList,

@@ -10,6 +10,7 @@ pub mod audit_events;
 pub mod authorization_codes;
 pub mod authorization_requests;
 pub mod change_versions;
+pub mod client_assertions;
 pub mod client_secrets;
 pub mod clients;
 mod columns;

@@ -2,20 +2,24 @@
 //!
 //! All clients are held in memory, so a look-up costs no statement. Changes are made in
 //! `administration::clients`, which announces [`TOPIC`]; each node then calls [`crate::App::reload`].
-//! The protocol rules that differ between clients are asked of a [`ClientProfile`].
+//! The protocol rules that differ between clients are asked of a [`ClientPolicy`].
 
+mod assertion;
+mod key_sets;
+pub mod policy;
 mod profile;
+mod secrets;
 
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
 };
 
-use postern_entities::values::Hash256;
 use postern_entities::{client_secrets, clients, grants};
 use postern_service::{clock::Timestamp, database::DatabaseError};
+use postern_token_verifier::KeySet;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter, QuerySelect as _,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult as _, QueryFilter, QuerySelect as _,
     QueryTrait as _,
 };
 use serde::{Deserialize, Serialize};
@@ -24,8 +28,17 @@ use uuid::Uuid;
 
 pub use postern_entities::values::GrantType;
 
-pub use self::profile::ClientProfile;
-use crate::{core::read_json_column, crypto, jobs::error_chain};
+pub use self::{
+    assertion::{AssertionError, AssertionVerifier, asserted_client_id},
+    key_sets::ClientKeySets,
+    profile::ClientProfile,
+    secrets::seal as seal_secret,
+};
+use self::{
+    policy::{ClientAuthenticationRule, ClientPolicy},
+    secrets::ClientSecret,
+};
+use crate::{core::read_json_column, jobs::error_chain};
 
 /// The topic of the change announcement for clients.
 pub const TOPIC: &str = "clients";
@@ -38,6 +51,10 @@ pub enum ClientAuthMethod {
     None,
     ClientSecretBasic,
     ClientSecretPost,
+    /// A JWT that is authenticated with the secret (HS256).
+    ClientSecretJwt,
+    /// A JWT that is signed with a key of the client.
+    PrivateKeyJwt,
 }
 
 impl ClientAuthMethod {
@@ -47,7 +64,14 @@ impl ClientAuthMethod {
             Self::None => "none",
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::ClientSecretJwt => "client_secret_jwt",
+            Self::PrivateKeyJwt => "private_key_jwt",
         }
+    }
+
+    /// Whether a client that is registered for the method has a secret.
+    pub const fn has_secret(self) -> bool {
+        matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost | Self::ClientSecretJwt)
     }
 }
 
@@ -56,9 +80,12 @@ impl ClientAuthMethod {
 pub struct Client {
     pub row: clients::Model,
     pub profile: ClientProfile,
+    /// The rules of the profile, made stricter by those of the client.
+    pub policy: ClientPolicy,
     pub auth_method: ClientAuthMethod,
-    /// Hashes of the client's secrets, each with its expiry.
-    secrets: Vec<(Hash256, Option<Timestamp>)>,
+    secrets: Vec<ClientSecret>,
+    /// The public keys that were registered by value.
+    keys: Option<Arc<KeySet>>,
     /// The client's own grant (client credentials); none until its first such token.
     pub own_grant: Option<Uuid>,
 }
@@ -68,14 +95,14 @@ impl Client {
         &self.row.client_id
     }
 
-    /// Whether the client is public: it has no secret (RFC 6749 section 2.1).
+    /// Whether the client is public: it has neither secret nor keys (RFC 6749 section 2.1).
     pub fn public(&self) -> bool {
         self.auth_method == ClientAuthMethod::None
     }
 
     /// Whether every authorization request of the client must use PKCE (RFC 7636).
     pub fn pkce_required(&self) -> bool {
-        self.row.require_pkce || self.profile.pkce_required(self.public())
+        self.policy.pkce_required(self.public())
     }
 
     /// The web origins of the client: the registered ones, and those of its redirect URIs.
@@ -95,11 +122,25 @@ impl Client {
 
     /// Whether `secret` is a valid secret of the client. All secrets are compared, each in constant time.
     pub fn secret_matches(&self, secret: &str, now: Timestamp) -> bool {
-        let hash = crypto::token_hash(secret);
-        self.secrets.iter().fold(false, |known, (stored, expires_at)| {
-            let live = expires_at.is_none_or(|end| now < end);
-            known | (crypto::constant_time_equal(stored, &hash) & live)
-        })
+        secrets::any_matches(&self.secrets, secret, now)
+    }
+
+    /// Whether the client may authenticate by this method: by the registered one, or where its policy allows it
+    /// by another for which the client has a secret or keys.
+    pub fn may_authenticate_by(&self, method: ClientAuthMethod) -> bool {
+        if method == self.auth_method {
+            return true;
+        }
+        if self.public() || self.policy.client_authentication == ClientAuthenticationRule::RegisteredMethod {
+            return false;
+        }
+        match method {
+            ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost => {
+                self.auth_method.has_secret()
+            }
+            ClientAuthMethod::PrivateKeyJwt => self.keys.is_some() || self.row.jwks_uri.is_some(),
+            ClientAuthMethod::None | ClientAuthMethod::ClientSecretJwt => false,
+        }
     }
 }
 
@@ -146,7 +187,7 @@ pub async fn load(db: &impl ConnectionTrait) -> Result<Clients, DatabaseError> {
     let mut secrets: HashMap<String, Vec<_>> = HashMap::new();
     let mut unreadable = HashMap::new();
     for secret in readable_rows::<client_secrets::Entity>(db, &mut unreadable).await? {
-        secrets.entry(secret.client_id).or_default().push((secret.secret_hash, secret.expires_at));
+        secrets.entry(secret.client_id.clone()).or_default().push(ClientSecret::from(secret));
     }
     let own_grants: Vec<(String, Uuid)> = grants::Entity::find()
         .select_only()
@@ -217,13 +258,19 @@ fn loopback_origin_pattern(origin: &str) -> Option<String> {
 
 fn from_row(
     row: clients::Model,
-    secrets: Vec<(Hash256, Option<Timestamp>)>,
+    secrets: Vec<ClientSecret>,
     own_grant: Option<Uuid>,
 ) -> Result<Client, DatabaseError> {
+    let profile: ClientProfile = read_json_column(row.profile.clone().into())?;
+    let keys = row.jwks.as_ref().map(|jwks| KeySet::parse_of_client(jwks.to_string().as_bytes()));
+    let keys = keys.transpose().map_err(|cause| DbErr::Type(format!("jwks: {cause}")))?;
+    let stricter_rules = read_json_column(row.stricter_rules.clone())?;
     Ok(Client {
-        profile: read_json_column(row.profile.clone().into())?,
+        profile,
+        policy: profile.policy().tightened(row.require_pkce, &stricter_rules),
         auth_method: read_json_column(row.token_endpoint_auth_method.clone().into())?,
         secrets,
+        keys: keys.map(Arc::new),
         own_grant,
         row,
     })

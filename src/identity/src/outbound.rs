@@ -18,7 +18,7 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use postern_service::{clock::Timestamp, settings::Secret, tls::InvalidTlsFile};
 use reqwest::{
-    Certificate, Client,
+    Certificate, Client, RequestBuilder,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect::Policy,
 };
@@ -89,16 +89,26 @@ impl Outbound {
         for (name, value) in headers {
             request = request.header(*name, value);
         }
-        let mut response = request.send().await.map_err(without_url)?;
-        let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(without_url)? {
-            if body.len() + chunk.len() > MAX_RESPONSE_LENGTH {
-                return Err(OutboundError::ResponseTooLong);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(OutboundResponse { status: response.status(), body: body.freeze() })
+        read(request).await
     }
+
+    pub async fn get_json(&self, url: &Url) -> Result<OutboundResponse, OutboundError> {
+        check_url(url, &self.allowed_hosts)?;
+        read(self.client.get(url.clone()).header("accept", "application/json")).await
+    }
+}
+
+/// Sends a request and reads the response up to [`MAX_RESPONSE_LENGTH`].
+async fn read(request: RequestBuilder) -> Result<OutboundResponse, OutboundError> {
+    let mut response = request.send().await.map_err(without_url)?;
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(without_url)? {
+        if body.len() + chunk.len() > MAX_RESPONSE_LENGTH {
+            return Err(OutboundError::ResponseTooLong);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(OutboundResponse { status: response.status(), body: body.freeze() })
 }
 
 /// Checks whether a URL may be called, without resolving its name. An IP address in a URL never reaches the

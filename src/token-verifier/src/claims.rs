@@ -32,6 +32,11 @@ impl Claims {
         self.0.contains_key(name)
     }
 
+    /// Whether the claim is an array, as `aud` may be (RFC 7519 section 4.1.3).
+    pub fn is_array(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(Value::is_array)
+    }
+
     /// Takes a string; `None` when the claim is absent.
     pub fn take_string(&mut self, name: &'static str) -> Result<Option<String>, ClaimError> {
         match self.0.remove(name) {

@@ -20,10 +20,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use josekit::jws::{HS256, JwsSigner as _};
+use openssl::memcmp;
 use serde_json::{Map, Value};
 
 use crate::claims::Claims;
-use crate::key::KeySet;
+use crate::key::{Key, KeySet};
 use crate::strict_json;
 
 /// The longest accepted token, in bytes (RFC 8725 section 3.4 asks for limits).
@@ -124,7 +126,7 @@ impl Header {
     }
 }
 
-/// A well-formed compact JWS whose signature has not been checked: only its header can be seen.
+/// A well-formed compact JWS whose signature has not been checked.
 ///
 /// It has no `Debug`: header, payload and signature together are a credential.
 pub struct Compact<'token> {
@@ -170,6 +172,11 @@ impl<'token> Compact<'token> {
         &self.header
     }
 
+    /// The unverified claims: use them to find out whose key verifies the token, and for nothing else.
+    pub fn unverified_claims(&self) -> Result<Claims, JwsError> {
+        strict_json::object(&self.payload).map(Claims::new).ok_or(JwsError::Json("payload"))
+    }
+
     /// Verifies the signature with the one key that `kid` names, by the algorithm of that key.
     ///
     /// A token without `kid` is refused: trying one key after the other would let the token choose (RFC 8725
@@ -178,6 +185,11 @@ impl<'token> Compact<'token> {
         let kid = self.header.kid.as_deref();
         let key =
             kid.and_then(|kid| keys.get(kid)).ok_or_else(|| JwsError::UnknownKey(kid.map(str::to_owned)))?;
+        self.verify_with(key)
+    }
+
+    /// Verifies the signature with a key that the caller chose, by the algorithm of that key.
+    pub fn verify_with(self, key: &Key) -> Result<VerifiedJws, JwsError> {
         if self.header.alg != key.algorithm().name() {
             return Err(JwsError::Algorithm { token: self.header.alg, key: key.algorithm().name() });
         }
@@ -185,6 +197,24 @@ impl<'token> Compact<'token> {
             return Err(JwsError::Signature);
         }
         Ok(VerifiedJws { header: self.header, payload: self.payload })
+    }
+
+    /// Verifies an HMAC with SHA-256 (HS256, RFC 7518 section 3.2) under a secret that the caller shares with the
+    /// sender. A token of any other algorithm is refused.
+    pub fn verify_hs256(self, secret: &[u8]) -> Result<VerifiedJws, JwsError> {
+        const HS256_NAME: &str = "HS256";
+        if self.header.alg != HS256_NAME {
+            return Err(JwsError::Algorithm { token: self.header.alg, key: HS256_NAME });
+        }
+        // A secret shorter than the hash is refused (RFC 7518 section 3.2). The verifier of josekit does not compare in
+        // constant time, so the expected value is computed and compared here.
+        let signer = HS256.signer_from_bytes(secret).map_err(|_| JwsError::Signature)?;
+        let expected = signer.sign(self.signing_input).map_err(|_| JwsError::Signature)?;
+        if expected.len() == self.signature.len() && memcmp::eq(&expected, &self.signature) {
+            Ok(VerifiedJws { header: self.header, payload: self.payload })
+        } else {
+            Err(JwsError::Signature)
+        }
     }
 }
 

@@ -82,6 +82,8 @@ impl Key {
 /// The public keys of an issuer, by `kid`.
 pub struct KeySet {
     keys: HashMap<String, Key>,
+    /// Keys without a `kid`, of a client's set only.
+    unnamed: Vec<Key>,
     generation: u64,
 }
 
@@ -108,33 +110,58 @@ pub enum KeySetError {
 impl KeySet {
     /// Reads a JWK set (RFC 7517 section 5), such as an issuer's `jwks.json`.
     pub fn parse(jwks: &[u8]) -> Result<Self, KeySetError> {
+        let set = Self::read(jwks)?;
+        if set.keys.is_empty() {
+            return Err(KeySetError::NoUsableKey);
+        }
+        Ok(Self { unnamed: Vec::new(), ..set })
+    }
+
+    /// Reads the JWK set of a client, whose keys may lack a `kid`: OpenID Connect Core section 10.1 demands one
+    /// only where the set has several keys. See [`only_key`](Self::only_key).
+    pub fn parse_of_client(jwks: &[u8]) -> Result<Self, KeySetError> {
+        let set = Self::read(jwks)?;
+        if set.keys.is_empty() && set.unnamed.is_empty() {
+            return Err(KeySetError::NoUsableKey);
+        }
+        Ok(set)
+    }
+
+    fn read(jwks: &[u8]) -> Result<Self, KeySetError> {
         let mut set = strict_json::object(jwks).ok_or(KeySetError::Malformed)?;
         let Some(Value::Array(jwks)) = set.remove("keys") else { return Err(KeySetError::Malformed) };
         if jwks.len() > MAX_KEYS {
             return Err(KeySetError::TooManyKeys(jwks.len()));
         }
-        let mut keys = HashMap::new();
+        let (mut keys, mut unnamed) = (HashMap::new(), Vec::new());
         for jwk in jwks {
             let Value::Object(jwk) = jwk else { return Err(KeySetError::Malformed) };
             if is_private(&jwk) {
                 return Err(KeySetError::PrivateKey);
             }
-            let Some(kid) = jwk.get("kid").and_then(Value::as_str).map(str::to_owned) else { continue };
+            let Some(kid) = jwk.get("kid").and_then(Value::as_str).map(str::to_owned) else {
+                unnamed.extend(usable_key(jwk));
+                continue;
+            };
             let key = usable_key(jwk);
             if keys.insert(kid.clone(), key).is_some() {
                 return Err(KeySetError::DuplicateKid(kid));
             }
         }
         let keys: HashMap<_, _> = keys.into_iter().filter_map(|(kid, key)| Some((kid, key?))).collect();
-        if keys.is_empty() {
-            return Err(KeySetError::NoUsableKey);
-        }
-        Ok(Self { keys, generation: next_generation() })
+        Ok(Self { keys, unnamed, generation: next_generation() })
     }
 
     /// The key with exactly this `kid`.
     pub fn get(&self, kid: &str) -> Option<&Key> {
         self.keys.get(kid)
+    }
+
+    /// The key of a set that holds no other, for a token that names none. There is no choice then that the token
+    /// could influence (RFC 8725 section 3.1).
+    pub fn only_key(&self) -> Option<&Key> {
+        let mut all = self.keys.values().chain(&self.unnamed);
+        all.next().filter(|_| all.next().is_none())
     }
 
     /// A number that no other set of this process has, so that a cached result of one set is not used with

@@ -1,29 +1,27 @@
-//! Adds, changes and removes clients, and issues client secrets.
+//! Adds, changes and removes clients.
 //!
-//! A secret is 256 random bits; it is shown once and stored hashed. During a rotation two secrets are valid
-//! until the overlap ends. A client with the grant type `client_credentials` has a grant of its own, so that
+//! Leaves secrets to `client_secrets`. A client with the grant type `client_credentials` has a grant of its own, so that
 //! its tokens can be revoked like the tokens of users.
 
-use std::time::Duration;
-
 use postern_entities::{
-    client_secrets,
     clients::{self as rows, Model},
     values::JsonList,
 };
 use postern_service::{
     clock::Timestamp,
-    database::{DatabaseError, Transaction, changes},
+    database::{Transaction, changes},
 };
 use sea_orm::{
-    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, sea_query::Expr,
+    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _,
+    QuerySelect as _, sea_query::Expr,
 };
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde_json::json;
 
+pub use super::client_secrets::{NewSecret, rotate as rotate_secret};
+
 use super::{
-    ChangeError,
+    ChangeError, client_secrets,
     metadata::{ClientMetadata, ClientMetadataChange, RuleContext},
 };
 use crate::{
@@ -31,18 +29,9 @@ use crate::{
     audit::Event,
     clients::{ClientAuthMethod, GrantType, TOPIC},
     core::{RequestContext, Write},
-    crypto, field_rules,
+    field_rules,
     grants::{self, EndCause, GrantSelection},
 };
-
-/// A new client secret, and when the previous secret expires.
-#[derive(Debug)]
-pub struct NewSecret {
-    /// Shown once: only its hash is stored.
-    pub client_secret: SecretString,
-    /// When the previous secret expires; none if there was none.
-    pub previous_expires_at: Option<Timestamp>,
-}
 
 /// The client of the pages at `/docs`. It is a first-party client that may request every scope that a person
 /// may use, and its only redirect URI is on the issuer's origin.
@@ -60,11 +49,22 @@ pub fn docs_client_metadata(app: &App) -> ClientMetadataChange {
     }
 }
 
-/// Adds a client. A confidential client gets a secret.
+/// Adds a client. A client that has a secret gets a random one, which is returned.
 pub async fn add(
     app: &App,
     client_id: &str,
     change: ClientMetadataChange,
+    context: &RequestContext,
+) -> Result<Option<NewSecret>, ChangeError> {
+    add_with_secret(app, client_id, change, None, context).await
+}
+
+/// Adds a client with a secret that it already has elsewhere.
+pub async fn add_with_secret(
+    app: &App,
+    client_id: &str,
+    change: ClientMetadataChange,
+    brought: Option<SecretString>,
     context: &RequestContext,
 ) -> Result<Option<NewSecret>, ChangeError> {
     // A resource server authenticates at the introspection endpoint as the client whose `client_id` is the
@@ -76,6 +76,14 @@ pub async fn add(
     let mut metadata = ClientMetadata::new(client_id);
     metadata.apply_to_new(change)?;
     check_metadata(app, &metadata)?;
+    let method = metadata.token_endpoint_auth_method;
+    if let Some(secret) = &brought {
+        client_secrets::check_brought(secret)?;
+        if !method.has_secret() {
+            let rule = format!("must not be given for a client that authenticates by {}", method.word());
+            return Err(ChangeError::invalid("client_secret", rule));
+        }
+    }
     let now = context.now;
     let added = app
         .write(context, async |write| {
@@ -83,6 +91,9 @@ pub async fn add(
             rows::Entity::insert(row).exec_without_returning(write).await.map_err(|cause| {
                 ChangeError::from_insert_error(cause, "clients.client_id", "client", client_id)
             })?;
+            if let Some(secret) = &brought {
+                client_secrets::insert(write, client_id, method, secret).await?;
+            }
             let secret = reconcile_secret_and_grant(write, client_id, &metadata).await?;
             let details = json!({ "first_party": metadata.first_party });
             Event::new("client.added").client(client_id).details(details).record(write).await?;
@@ -169,40 +180,17 @@ pub async fn remove(app: &App, client_id: &str, context: &RequestContext) -> Res
     Ok(app.reload(TOPIC).await?)
 }
 
-/// Issues another secret to a confidential client. The previous secret stays valid for `overlap`, so that the
-/// client can switch without an interruption; zero ends it at once.
-pub async fn rotate_secret(
-    app: &App,
-    client_id: &str,
-    overlap: Duration,
-    context: &RequestContext,
-) -> Result<NewSecret, ChangeError> {
-    let made = app
-        .write(context, async |write| {
-            let row = lock_client(write, client_id).await?;
-            if ClientMetadata::from_row(&row)?.token_endpoint_auth_method == ClientAuthMethod::None {
-                let why = format!("{client_id} is a public client and has no secret");
-                return Err(ChangeError::Refused(why));
-            }
-            let previous_expires_at = end_secrets(write, client_id, overlap).await?;
-            let client_secret = insert_secret(write, client_id).await?;
-            let details = json!({ "previous_expires_at": previous_expires_at.map(Timestamp::rfc3339) });
-            Event::new("client.secret_rotated").client(client_id).details(details).record(write).await?;
-            changes::announce(write, TOPIC).await?;
-            Ok(NewSecret { client_secret, previous_expires_at })
-        })
-        .await?;
-    app.reload(TOPIC).await?;
-    Ok(made)
-}
-
 fn check_metadata(app: &App, metadata: &ClientMetadata) -> Result<(), ChangeError> {
     let resources = app.resources();
-    metadata.check(&RuleContext { resources: &resources, login_methods: &app.config.login.methods })
+    metadata.check(&RuleContext {
+        resources: &resources,
+        login_methods: &app.config.login.methods,
+        allowed_hosts: &app.config.outbound.allow_hosts,
+    })
 }
 
 /// Reads the row and locks it until the write ends. SQLite needs no lock, because it has one writer.
-async fn lock_client(tx: &Transaction, client_id: &str) -> Result<Model, ChangeError> {
+pub(super) async fn lock_client(tx: &Transaction, client_id: &str) -> Result<Model, ChangeError> {
     let row = rows::Entity::find_by_id(client_id).lock_exclusive().one(tx).await?;
     row.ok_or_else(|| unknown_client(client_id))
 }
@@ -222,61 +210,7 @@ async fn reconcile_secret_and_grant(
     } else {
         grants::end(write, GrantSelection::OwnOfClient(client_id), EndCause::GrantTypeRemoved).await?;
     }
-    let of_client = client_secrets::Column::ClientId.eq(client_id);
-    if metadata.token_endpoint_auth_method == ClientAuthMethod::None {
-        client_secrets::Entity::delete_many().filter(of_client).exec(write).await?;
-        return Ok(None);
-    }
-    if client_secrets::Entity::find().filter(of_client).one(write).await?.is_some() {
-        return Ok(None);
-    }
-    let client_secret = insert_secret(write, client_id).await?;
-    Ok(Some(NewSecret { client_secret, previous_expires_at: None }))
-}
-
-async fn insert_secret(write: &Write<'_>, client_id: &str) -> Result<SecretString, DatabaseError> {
-    let secret = write.core.random.token();
-    let row = client_secrets::ActiveModel {
-        id: Set(write.core.random.row_id(write.now())),
-        client_id: Set(client_id.to_owned()),
-        secret_hash: Set(crypto::token_hash(secret.expose_secret())),
-        created_at: Set(write.now()),
-        expires_at: Set(None),
-    };
-    client_secrets::Entity::insert(row).exec_without_returning(write).await?;
-    Ok(secret)
-}
-
-/// Sets the end of the valid secret and deletes the expired ones. Refuses if two secrets are valid.
-async fn end_secrets(
-    write: &Write<'_>,
-    client_id: &str,
-    overlap: Duration,
-) -> Result<Option<Timestamp>, ChangeError> {
-    let of_client = client_secrets::Column::ClientId.eq(client_id);
-    // Without an overlap all secrets end; with an overlap only the expired ones are deleted.
-    let ended = if overlap.is_zero() {
-        Condition::all()
-    } else {
-        Condition::all().add(client_secrets::Column::ExpiresAt.lte(write.now()))
-    };
-    client_secrets::Entity::delete_many().filter(of_client.clone()).filter(ended).exec(write).await?;
-    let live = client_secrets::Entity::find()
-        .filter(of_client)
-        .order_by_asc(client_secrets::Column::CreatedAt)
-        .all(write)
-        .await?;
-    if let Some(end) = live.iter().find_map(|secret| secret.expires_at) {
-        return Err(ChangeError::Refused(format!(
-            "{client_id} has two live secrets until {end}: wait until then, or end both now with an overlap of 0s"
-        )));
-    }
-    let Some(last) = live.into_iter().next_back() else { return Ok(None) };
-    let end = write.now() + overlap;
-    let mut last = client_secrets::ActiveModel::from(last);
-    last.expires_at = Set(Some(end));
-    last.update(write).await?;
-    Ok(Some(end))
+    client_secrets::reconcile(write, client_id, metadata.token_endpoint_auth_method).await
 }
 
 fn empty_row(client_id: &str, now: Timestamp) -> Model {
@@ -284,9 +218,12 @@ fn empty_row(client_id: &str, now: Timestamp) -> Model {
         client_id: client_id.to_owned(),
         name: String::new(),
         profile: String::new(),
-        require_pkce: true,
+        require_pkce: false,
+        stricter_rules: json!({}),
         first_party: false,
         token_endpoint_auth_method: String::new(),
+        jwks: None,
+        jwks_uri: None,
         redirect_uris: JsonList::default(),
         post_logout_redirect_uris: JsonList::default(),
         origins: JsonList::default(),

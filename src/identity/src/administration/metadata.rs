@@ -1,7 +1,10 @@
 //! Defines the metadata of a client and its rules (names of RFC 7591 section 2).
 //!
 //! [`ClientMetadata`] is the typed form of a row of `clients`; [`ClientMetadataChange`] is what a command
-//! changes. The rules are pure: what they need to know of the provider is passed in `RuleContext`.
+//! changes. Leaves the rules to `rules`, and those of the policy to `policy_change`.
+
+mod policy_change;
+mod rules;
 
 use std::collections::BTreeSet;
 
@@ -11,13 +14,15 @@ use sea_orm::{ActiveValue::Set, IntoActiveModel as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use self::policy_change::PolicyChange;
+pub(super) use self::rules::RuleContext;
+
+use self::policy_change::parse_profile;
 use super::ChangeError;
 use crate::{
     acr::{Acr, ParseAcrError},
-    clients::{ClientAuthMethod, ClientProfile, GrantType},
+    clients::{ClientAuthMethod, ClientProfile, GrantType, policy::StricterRules},
     core::read_json_column,
-    field_rules,
-    resources::{ACCOUNT, Resources},
 };
 
 const OFFLINE_ACCESS: &str = "offline_access";
@@ -29,9 +34,15 @@ pub struct ClientMetadata {
     pub profile: ClientProfile,
     /// Demands PKCE (RFC 7636) also where the profile does not.
     pub require_pkce: bool,
+    /// The other rules by which the client is stricter than its profile.
+    pub stricter_rules: StricterRules,
     /// A first-party client may use the first-party API, and its users are not asked for consent.
     pub first_party: bool,
     pub token_endpoint_auth_method: ClientAuthMethod,
+    /// The public keys of the client by value: a JWK set (RFC 7517 section 5).
+    pub jwks: Option<Value>,
+    /// Where the client publishes its public keys instead.
+    pub jwks_uri: Option<String>,
     /// Compared exactly, except the port of a loopback address (RFC 8252 section 7.3).
     pub redirect_uris: Vec<String>,
     /// Compared exactly (OpenID Connect RP-Initiated Logout 1.0).
@@ -61,8 +72,16 @@ pub struct ClientMetadata {
 #[serde(default, deny_unknown_fields)]
 pub struct ClientMetadataChange {
     pub name: Option<String>,
+    /// `standard`, `strict` or `fapi2`; the last is refused with the reason.
+    pub profile: Option<String>,
+    pub require_pkce: Option<bool>,
+    pub policy: PolicyChange,
     pub first_party: Option<bool>,
     pub token_endpoint_auth_method: Option<ClientAuthMethod>,
+    /// Replaces `jwks_uri`; `null` removes the keys.
+    pub jwks: Option<Value>,
+    /// Replaces `jwks`.
+    pub jwks_uri: Option<String>,
     pub redirect_uris: Option<Vec<String>>,
     pub post_logout_redirect_uris: Option<Vec<String>>,
     pub origins: Option<Vec<String>>,
@@ -78,13 +97,6 @@ pub struct ClientMetadataChange {
     pub tos_uri: Option<String>,
 }
 
-pub(super) struct RuleContext<'a> {
-    /// Defines which scopes exist.
-    pub(super) resources: &'a Resources,
-    /// The enabled login methods.
-    pub(super) login_methods: &'a [String],
-}
-
 impl ClientMetadata {
     /// The defaults of a new client: confidential, with the code flow and the scopes that client libraries
     /// request by default.
@@ -93,9 +105,12 @@ impl ClientMetadata {
         Self {
             name: client_id.to_owned(),
             profile: ClientProfile::Standard,
-            require_pkce: true,
+            require_pkce: false,
+            stricter_rules: StricterRules::default(),
             first_party: false,
             token_endpoint_auth_method: ClientAuthMethod::ClientSecretBasic,
+            jwks: None,
+            jwks_uri: None,
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             origins: Vec::new(),
@@ -115,8 +130,11 @@ impl ClientMetadata {
             name: row.name.clone(),
             profile: read_json_column(row.profile.clone().into())?,
             require_pkce: row.require_pkce,
+            stricter_rules: read_json_column(row.stricter_rules.clone())?,
             first_party: row.first_party,
             token_endpoint_auth_method: read_json_column(row.token_endpoint_auth_method.clone().into())?,
+            jwks: row.jwks.clone(),
+            jwks_uri: row.jwks_uri.clone(),
             redirect_uris: row.redirect_uris.to_vec(),
             post_logout_redirect_uris: row.post_logout_redirect_uris.to_vec(),
             origins: row.origins.to_vec(),
@@ -138,8 +156,11 @@ impl ClientMetadata {
         row.name = Set(self.name);
         row.profile = Set(self.profile.word().to_owned());
         row.require_pkce = Set(self.require_pkce);
+        row.stricter_rules = Set(json!(self.stricter_rules));
         row.first_party = Set(self.first_party);
         row.token_endpoint_auth_method = Set(method.to_owned());
+        row.jwks = Set(self.jwks);
+        row.jwks_uri = Set(self.jwks_uri);
         row.redirect_uris = Set(self.redirect_uris.into());
         row.post_logout_redirect_uris = Set(self.post_logout_redirect_uris.into());
         row.origins = Set(self.origins.into());
@@ -182,6 +203,12 @@ impl ClientMetadata {
             self.default_scopes.retain(|scope| allowed.contains(scope));
         }
         replace(&mut self.name, change.name);
+        if let Some(word) = change.profile {
+            self.profile = parse_profile(&word)?;
+        }
+        replace(&mut self.require_pkce, change.require_pkce);
+        change.policy.apply_to(&mut self.stricter_rules, self.profile)?;
+        self.replace_keys(change.jwks, change.jwks_uri);
         replace(&mut self.first_party, change.first_party);
         replace(&mut self.token_endpoint_auth_method, change.token_endpoint_auth_method);
         replace(&mut self.redirect_uris, change.redirect_uris);
@@ -203,6 +230,14 @@ impl ClientMetadata {
         Ok(())
     }
 
+    /// Keys of one kind replace those of the other, unless both are given, which the rules refuse.
+    fn replace_keys(&mut self, jwks: Option<Value>, jwks_uri: Option<String>) {
+        if jwks.is_some() || jwks_uri.is_some() {
+            self.jwks = jwks.filter(|jwks| !jwks.is_null());
+            self.jwks_uri = jwks_uri.filter(|uri| !uri.is_empty());
+        }
+    }
+
     /// The names of the fields that differ, for the audit event.
     pub(super) fn changed_fields(&self, other: &Self) -> Vec<String> {
         let (Value::Object(after), Value::Object(before)) = (json!(self), json!(other)) else {
@@ -214,98 +249,6 @@ impl ClientMetadata {
             .map(|(field, _)| field)
             .collect()
     }
-
-    fn public(&self) -> bool {
-        self.token_endpoint_auth_method == ClientAuthMethod::None
-    }
-
-    /// Checks every rule, in the order in which a person would fix the faults.
-    pub(super) fn check(&self, context: &RuleContext<'_>) -> Result<(), ChangeError> {
-        check_values("name", [&self.name], field_rules::name)?;
-        self.check_grant_types()?;
-        let native = self.public();
-        check_list("redirect_uris", &self.redirect_uris, |uri| field_rules::redirect_uri(uri, native))?;
-        check_list("post_logout_redirect_uris", &self.post_logout_redirect_uris, |uri| {
-            field_rules::redirect_uri(uri, native)
-        })?;
-        check_list("origins", &self.origins, field_rules::origin)?;
-        self.check_scopes(context)?;
-        self.check_login(context)?;
-        let web_page = |uri: &str| field_rules::web_url(uri).map(drop);
-        check_values("logo_uri", self.logo_uri.as_ref(), web_page)?;
-        check_values("policy_uri", self.policy_uri.as_ref(), web_page)?;
-        check_values("tos_uri", self.tos_uri.as_ref(), web_page)
-    }
-
-    fn check_grant_types(&self) -> Result<(), ChangeError> {
-        let uses = |grant_type| self.grant_types.contains(&grant_type);
-        let refuse = |rule: &str| Err(ChangeError::invalid("grant_types", rule));
-        let distinct = self.grant_types.iter().collect::<std::collections::HashSet<_>>().len();
-        if distinct != self.grant_types.len() {
-            return refuse("must not name one twice");
-        }
-        if self.grant_types.is_empty() && !self.first_party {
-            return refuse("must name at least one, unless the client is first_party");
-        }
-        // RFC 6749 section 4.4: only confidential clients may use the client credentials grant.
-        if uses(GrantType::ClientCredentials) && self.public() {
-            return refuse(
-                "must not include client_credentials for a public client: it has nothing to prove itself by",
-            );
-        }
-        if uses(GrantType::RefreshToken) && !uses(GrantType::AuthorizationCode) && !self.first_party {
-            return refuse("must include authorization_code beside refresh_token: nothing else begins one");
-        }
-        if uses(GrantType::AuthorizationCode) && self.redirect_uris.is_empty() {
-            return Err(ChangeError::invalid(
-                "redirect_uris",
-                "must name at least one for the grant type authorization_code",
-            ));
-        }
-        Ok(())
-    }
-
-    fn check_scopes(&self, context: &RuleContext<'_>) -> Result<(), ChangeError> {
-        let exists = |scope: &str| {
-            if context.resources.scope_exists(scope) { Ok(()) } else { Err("must be scopes that exist") }
-        };
-        check_list("scopes", &self.scopes, field_rules::scope)?;
-        check_list("scopes", &self.scopes, exists)?;
-        let allowed = |scope: &str| {
-            if self.scopes.iter().any(|known| known == scope) {
-                Ok(())
-            } else {
-                Err("must be among the scopes")
-            }
-        };
-        check_list("default_scopes", &self.default_scopes, allowed)?;
-        // The scope `account` manages people's accounts. Only first-party clients may have it.
-        if self.scopes.iter().any(|scope| scope == ACCOUNT.name) && !self.first_party {
-            return Err(ChangeError::invalid(
-                "scopes",
-                "must not include account unless the client is first_party: it manages people's accounts",
-            ));
-        }
-        let offline = self.scopes.iter().any(|scope| scope == OFFLINE_ACCESS);
-        if offline && !self.grant_types.contains(&GrantType::RefreshToken) {
-            return Err(ChangeError::invalid(
-                "scopes",
-                "must not include offline_access without the grant type refresh_token",
-            ));
-        }
-        Ok(())
-    }
-
-    fn check_login(&self, context: &RuleContext<'_>) -> Result<(), ChangeError> {
-        let enabled = |method: &str| {
-            if context.login_methods.iter().any(|known| known == method) {
-                Ok(())
-            } else {
-                Err("must be login methods that are switched on (login.methods)")
-            }
-        };
-        check_list("login_methods", &self.login_methods, enabled)
-    }
 }
 
 /// None for the empty text, which removes the requirement.
@@ -313,29 +256,4 @@ fn parse_required_acr(word: &str) -> Result<Option<Acr>, ChangeError> {
     let invalid =
         |rule: ParseAcrError| ChangeError::invalid("required_acr", format!("{rule} (found {word:?})"));
     if word.is_empty() { Ok(None) } else { word.parse().map(Some).map_err(invalid) }
-}
-
-/// Checks each value; the error names the value that breaks the rule.
-fn check_values<'v>(
-    field: &'static str,
-    values: impl IntoIterator<Item = &'v String>,
-    rule: impl Fn(&str) -> Result<(), &'static str>,
-) -> Result<(), ChangeError> {
-    for value in values {
-        rule(value).map_err(|rule| ChangeError::invalid(field, format!("{rule} (found {value:?})")))?;
-    }
-    Ok(())
-}
-
-/// Checks each value of a list, and that no value occurs twice.
-fn check_list(
-    field: &'static str,
-    values: &[String],
-    rule: impl Fn(&str) -> Result<(), &'static str>,
-) -> Result<(), ChangeError> {
-    let mut seen = BTreeSet::new();
-    if let Some(twice) = values.iter().find(|value| !seen.insert(*value)) {
-        return Err(ChangeError::invalid(field, format!("must not name one twice (found {twice:?})")));
-    }
-    check_values(field, values, rule)
 }

@@ -17,7 +17,7 @@ use webauthn_rs::Webauthn;
 
 use self::login_method::LoginMethods;
 use crate::{
-    clients::{self, Clients},
+    clients::{self, ClientKeySets, Clients},
     core::Core,
     jobs::{JobKinds, JobState},
     keys::{self, KeyError, SigningKeys},
@@ -52,6 +52,8 @@ pub struct AppParts {
     pub verifier: Verifier,
     /// The templates of pages and mails.
     pub templates: Templates,
+    /// The keys that clients publish.
+    pub(crate) client_key_sets: ClientKeySets,
     pub(crate) clients: ArcSwap<Clients>,
     pub(crate) resources: ArcSwap<Resources>,
 }

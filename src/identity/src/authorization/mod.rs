@@ -39,7 +39,7 @@ pub use self::{
         find_pending, record_consent, record_unreachable_acr,
     },
     request::AuthorizationRequest,
-    response::{AuthorizationResponse, RenderedResponse, ResponseMode},
+    response::{AuthorizationResponse, RenderedResponse},
     sealed::RequestHandle,
 };
 use crate::{

@@ -1,18 +1,34 @@
 //! Answers whether a redirect URI is registered for a client (RFC 9700 section 2.1).
 //!
 //! URIs are compared as strings: no decoding, no case folding, no default port. The one exception is the port
-//! of a native app's loopback URI (RFC 8252 section 7.3), which the app learns only when it starts. The
-//! issuer's own pages have no such exception, even when the issuer runs on a loopback address.
+//! of a native app's loopback URI (RFC 8252 section 7.3), which the app learns only when it starts. The client's
+//! policy says whether `localhost` counts as such. The issuer's own pages have no such exception, even when the
+//! issuer runs on a loopback address.
 
 use url::{Host, Url};
 
-use crate::{App, clients::Client, config::url_is_loopback, resources::same_origin};
+use crate::{
+    App,
+    clients::{Client, policy::RedirectUriRule},
+    config::url_is_loopback,
+    resources::same_origin,
+};
+
+const LOOPBACK_IPS: &[&str] = &["127.0.0.1", "[::1]"];
+/// The name may resolve to another machine (RFC 8252 section 8.3). Browsers resolve it to this one, and many
+/// native apps use no other.
+const LOOPBACK_HOSTS: &[&str] = &["127.0.0.1", "[::1]", "localhost"];
 
 pub(super) fn registered(app: &App, client: &Client, asked: &str) -> bool {
     // A page of the issuer is no native app: another program may listen at another port.
     let native = |registered: &str| client.public() && !same_origin(registered, &app.config.issuer);
+    let hosts = match client.policy.redirect_uris {
+        RedirectUriRule::LocalhostPort => LOOPBACK_HOSTS,
+        RedirectUriRule::LoopbackPort => LOOPBACK_IPS,
+        RedirectUriRule::Exact => &[],
+    };
     client.row.redirect_uris.iter().any(|registered| {
-        registered == asked || (same_but_for_loopback_port(registered, asked) && native(registered))
+        registered == asked || (same_but_for_port_of(hosts, registered, asked) && native(registered))
     })
 }
 
@@ -34,18 +50,17 @@ fn names_remote_https_host(redirect_uri: &str) -> bool {
     })
 }
 
-fn same_but_for_loopback_port(registered: &str, asked: &str) -> bool {
-    match (without_loopback_port(registered), without_loopback_port(asked)) {
+fn same_but_for_port_of(hosts: &[&str], registered: &str, asked: &str) -> bool {
+    match (without_port_of(hosts, registered), without_port_of(hosts, asked)) {
         (Some(registered), Some(asked)) => registered == asked,
         _ => false,
     }
 }
 
-/// The host and the part after the port, of an `http` URI whose host is a loopback IP literal. Names such as
-/// `localhost` may resolve to another machine and do not count (RFC 8252 section 8.3).
-fn without_loopback_port(uri: &str) -> Option<(&str, &str)> {
+/// The host and the part after the port, of an `http` URI with one of these hosts.
+fn without_port_of<'u>(hosts: &[&'u str], uri: &'u str) -> Option<(&'u str, &'u str)> {
     let after_scheme = uri.strip_prefix("http://")?;
-    let host = ["127.0.0.1", "[::1]"].into_iter().find(|host| after_scheme.starts_with(host))?;
+    let host = hosts.iter().copied().find(|host| after_scheme.starts_with(host))?;
     let rest = &after_scheme[host.len()..];
     let rest = match rest.strip_prefix(':') {
         Some(rest) => {
@@ -74,7 +89,7 @@ mod tests {
             ("http://[::1]/cb", "http://[::1]:8080/cb"),
             ("http://127.0.0.1", "http://127.0.0.1:80"),
         ] {
-            assert!(same_but_for_loopback_port(registered, asked), "{registered} {asked}");
+            assert!(same_but_for_port_of(LOOPBACK_IPS, registered, asked), "{registered} {asked}");
         }
         for (registered, asked) in [
             ("http://127.0.0.1/cb", "http://127.0.0.1:1/other"),
@@ -95,7 +110,26 @@ mod tests {
             ("http://127.0.0.1/cb", "http://127.1:1/cb"),
             ("http://localhost/cb", "http://localhost:1/cb"),
         ] {
-            assert!(!same_but_for_loopback_port(registered, asked), "{registered} {asked}");
+            assert!(!same_but_for_port_of(LOOPBACK_IPS, registered, asked), "{registered} {asked}");
+        }
+    }
+
+    #[test]
+    fn the_port_of_localhost_may_differ_where_the_name_counts() {
+        for (registered, asked, same) in [
+            ("http://localhost/cb", "http://localhost:1/cb", true),
+            ("http://localhost:3000/cb", "http://localhost:49152/cb", true),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:1/cb", true),
+            ("http://localhost/cb", "http://127.0.0.1:1/cb", false),
+            ("http://localhost/cb", "http://localhost:1/other", false),
+            ("http://localhost/cb", "http://localhost.evil.test/cb", false),
+            ("http://localhost/cb", "http://localhost:1.evil.test/cb", false),
+            ("http://localhost/cb", "http://localhost:1@evil.test/cb", false),
+            ("http://localhost/cb", "http://app.localhost:1/cb", false),
+            ("http://localhost/cb", "http://LOCALHOST:1/cb", false),
+            ("https://localhost/cb", "https://localhost:1/cb", false),
+        ] {
+            assert_eq!(same_but_for_port_of(LOOPBACK_HOSTS, registered, asked), same, "{registered} {asked}");
         }
     }
 
@@ -121,13 +155,13 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_compared_without_a_panic(asked in "\\PC{0,60}") {
-            let _ = same_but_for_loopback_port("http://127.0.0.1/cb", &asked);
+            let _ = same_but_for_port_of(LOOPBACK_IPS, "http://127.0.0.1/cb", &asked);
         }
 
         #[test]
         fn what_matches_still_points_to_the_loopback_address(tail in "[-:/?#@.a-z0-9\\\\%\\[\\]]{0,20}") {
             let asked = format!("http://127.0.0.1{tail}");
-            if same_but_for_loopback_port("http://127.0.0.1/cb", &asked) {
+            if same_but_for_port_of(LOOPBACK_IPS, "http://127.0.0.1/cb", &asked) {
                 let url = url::Url::parse(&asked).unwrap();
                 prop_assert_eq!((url.host_str(), url.path(), url.username()), (Some("127.0.0.1"), "/cb", ""));
             }

@@ -19,13 +19,13 @@ use super::{
         MAX_AGE, NONCE, PARAMETERS, PROMPT, REDIRECT_URI, REQUEST, REQUEST_URI, RESOURCE, RESPONSE_MODE,
         RESPONSE_TYPE, SCOPE, STATE, UI_LOCALES,
     },
-    response::{ResponseMode, ResponseTarget},
+    response::ResponseTarget,
     sealed,
 };
 use crate::{
     App,
     acr::Acr,
-    clients::{Client, GrantType},
+    clients::{Client, GrantType, policy::ResponseMode},
     login::{self, policy::AuthenticationRequirement},
     scope::Scope,
     tokens::{self, scope::printable_excerpt},
@@ -151,17 +151,17 @@ pub fn parse(
     let request = validate(app, &client, &redirect_uri, parameters);
     let request = request.map_err(|refusal| {
         tracing::info!(client_id = client.client_id(), error = refusal.error.word(), %refusal, "authorization refused");
-        RequestError::Redirectable { target: error_target(redirect_uri, parameters), error: refusal }
+        RequestError::Redirectable { target: error_target(&client, redirect_uri, parameters), error: refusal }
     })?;
     Ok((client, request))
 }
 
 /// Where the error of an invalid request goes. `state` is returned even when it is itself invalid, but of two
 /// none is. A response mode that is invalid gives way to the default.
-fn error_target(redirect_uri: String, parameters: &Parameters) -> ResponseTarget {
+fn error_target(client: &Client, redirect_uri: String, parameters: &Parameters) -> ResponseTarget {
     let given = |parameter: Parameter| parameters.single(parameter.name).ok().flatten();
     let mode = given(RESPONSE_MODE).and_then(ResponseMode::from_word);
-    let mode = mode.filter(|mode| *mode != ResponseMode::FormPost || takes_a_form(&redirect_uri));
+    let mode = mode.filter(|mode| check_response_mode(client, &redirect_uri, *mode).is_ok());
     ResponseTarget { redirect_uri, mode: mode.unwrap_or_default(), state: given(STATE).map(str::to_owned) }
 }
 
@@ -191,7 +191,7 @@ fn validate(
     reject_request_object(parameters)?;
     require_grant_type(client)?;
     response_type(parameters)?;
-    let response_mode = response_mode(redirect_uri, parameters)?;
+    let response_mode = response_mode(client, redirect_uri, parameters)?;
     let state = limited_value(parameters, STATE, MAX_STATE_LENGTH, "the state is too long")?;
     let nonce = limited_value(parameters, NONCE, MAX_NONCE_LENGTH, "the nonce is too long")?;
     let code_challenge = code_challenge(client, parameters)?;
@@ -278,17 +278,28 @@ fn response_type(parameters: CheckedParameters<'_>) -> Result<(), AuthorizationE
 
 /// OAuth 2.0 Multiple Response Type Encoding Practices section 2.1, OAuth 2.0 Form Post Response Mode section 2.
 fn response_mode(
+    client: &Client,
     redirect_uri: &str,
     parameters: CheckedParameters<'_>,
 ) -> Result<ResponseMode, AuthorizationError> {
-    let Some(word) = parameters.value(RESPONSE_MODE) else { return Ok(ResponseMode::default()) };
-    match ResponseMode::from_word(word) {
-        None => Err(invalid("response_mode must be query, fragment or form_post")),
-        Some(ResponseMode::FormPost) if !takes_a_form(redirect_uri) => {
-            Err(invalid("response_mode=form_post needs an http or https redirect_uri"))
-        }
-        Some(mode) => Ok(mode),
+    let mode = parameters.value(RESPONSE_MODE).map_or(Some(ResponseMode::default()), ResponseMode::from_word);
+    let mode = mode.ok_or(invalid("response_mode must be query, fragment or form_post"))?;
+    check_response_mode(client, redirect_uri, mode)?;
+    Ok(mode)
+}
+
+fn check_response_mode(
+    client: &Client,
+    redirect_uri: &str,
+    mode: ResponseMode,
+) -> Result<(), AuthorizationError> {
+    if !client.policy.response_modes.contains(&mode) {
+        return Err(invalid("the client may not have its responses in this response_mode"));
     }
+    if mode == ResponseMode::FormPost && !takes_a_form(redirect_uri) {
+        return Err(invalid("response_mode=form_post needs an http or https redirect_uri"));
+    }
+    Ok(())
 }
 
 /// A browser cannot post a form to an app's own URI scheme.

@@ -10,7 +10,6 @@ use std::{borrow::Cow, fmt};
 use postern_service::database::StatementResult;
 use sea_orm::StatementBuilder;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 use uuid::Uuid;
 
@@ -24,42 +23,12 @@ use super::{
 use crate::{
     App,
     audit::Event,
+    clients::policy::ResponseMode,
     core::{Actor, RequestContext},
     grants::{self, NewGrant},
     sessions::{self, RowLocks, SignedInUser},
     tokens::authorization_code::{self, NewAuthorizationCode},
 };
-
-/// How a response reaches the client (OAuth 2.0 Multiple Response Type Encoding Practices section 2.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ResponseMode {
-    /// In the query of the redirect URI: the default of the response type `code`.
-    #[default]
-    Query,
-    /// In the fragment of the redirect URI, which browsers do not send to servers.
-    Fragment,
-    /// In a form that the browser posts to the redirect URI (OAuth 2.0 Form Post Response Mode section 2).
-    FormPost,
-}
-
-impl ResponseMode {
-    /// In the order of the metadata.
-    pub const ALL: [Self; 3] = [Self::Query, Self::Fragment, Self::FormPost];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Query => "query",
-            Self::Fragment => "fragment",
-            Self::FormPost => "form_post",
-        }
-    }
-
-    /// The mode that `response_mode` names; none if it is not supported.
-    pub(super) fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|mode| mode.as_str() == word)
-    }
-}
 
 /// Where a response goes. Exists only once the redirect URI is validated.
 #[derive(Clone, Debug, PartialEq, Eq)]

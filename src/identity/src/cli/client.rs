@@ -1,13 +1,20 @@
 //! Defines `postern client`: the clients that request tokens.
 
-use std::fmt::Write as _;
+mod flags;
+mod policy;
 
-use clap::{Args, Subcommand, builder::PossibleValuesParser, builder::TypedValueParser as _};
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::Subcommand;
 use postern_service::settings::Lifetime;
-use secrecy::ExposeSecret as _;
-use serde::de::DeserializeOwned;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
+use self::flags::{MetadataFlags, split_scopes};
 use super::{
     context::Context,
     error::CommandError,
@@ -20,7 +27,7 @@ use crate::{
         clients::{self, NewSecret},
         metadata::{ClientMetadata, ClientMetadataChange},
     },
-    clients::{Client, ClientAuthMethod, GrantType},
+    clients::Client,
     core::RequestContext,
     http::serve::DOCS_CLIENT,
 };
@@ -36,6 +43,9 @@ pub(super) enum Command {
         /// Add the client `docs`, by which people sign in on the provider's own page /docs.
         #[arg(long, conflicts_with = "client_id")]
         docs: bool,
+        /// A file with the secret that it already has elsewhere: at least 32 characters.
+        #[arg(long, value_name = "FILE", conflicts_with = "docs")]
+        secret_file: Option<PathBuf>,
         #[command(flatten)]
         metadata: Box<MetadataFlags>,
     },
@@ -74,114 +84,26 @@ pub(super) enum Command {
     },
 }
 
-/// What a client says of itself. A list is given by repeating the flag and replaces the list before; one
-/// empty value empties it.
-#[derive(Debug, Args)]
-pub(super) struct MetadataFlags {
-    /// What people call it.
-    #[arg(long)]
-    name: Option<String>,
-    /// A public client: it has no secret (the same as `--auth-method none`).
-    #[arg(long, conflicts_with = "auth_method")]
-    public: bool,
-    /// How it authenticates at the token endpoint.
-    #[arg(long, value_parser = words::<ClientAuthMethod>(&["none", "client_secret_basic", "client_secret_post"]))]
-    auth_method: Option<ClientAuthMethod>,
-    /// Whether it may use the first-party API and skips consent.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
-    first_party: Option<bool>,
-    /// An exact URI to send people back to.
-    #[arg(long, value_name = "URI")]
-    redirect_uri: Option<Vec<String>>,
-    /// An exact URI to send people to after sign-out.
-    #[arg(long, value_name = "URI")]
-    post_logout_redirect_uri: Option<Vec<String>>,
-    /// A browser origin that may call the APIs.
-    #[arg(long, value_name = "ORIGIN")]
-    origin: Option<Vec<String>>,
-    /// What the token endpoint accepts from it.
-    #[arg(long, value_parser = words::<GrantType>(&["authorization_code", "refresh_token", "client_credentials"]))]
-    grant_type: Option<Vec<GrantType>>,
-    /// A scope it may ask for; a new client may ask for openid, profile, email and `offline_access` unless
-    /// this says otherwise.
-    #[arg(long)]
-    scope: Option<Vec<String>>,
-    /// A scope it gets when it names none.
-    #[arg(long, value_name = "SCOPE")]
-    default_scope: Option<Vec<String>>,
-    /// A login method by which people may sign in for it; none means all that are switched on. Whoever is
-    /// signed in by another one signs in again. Methods of the same `amr` (codes that are sent) count as one.
-    /// A second factor that an account has is asked for all the same.
-    #[arg(long, value_name = "METHOD")]
-    login_method: Option<Vec<String>>,
-    /// Least level of every sign-in for it: aal1, aal2 or phr.
-    #[arg(long, value_name = "ACR")]
-    required_acr: Option<String>,
-    /// Logo for the sign-in page.
-    #[arg(long, value_name = "URL")]
-    logo_uri: Option<String>,
-    /// The URL of its privacy policy.
-    #[arg(long, value_name = "URL")]
-    policy_uri: Option<String>,
-    /// The URL of its terms of service.
-    #[arg(long, value_name = "URL")]
-    tos_uri: Option<String>,
-}
-
-/// Parses one of a fixed list of values by the type's own deserializer.
-fn words<T: DeserializeOwned + Clone + Send + Sync + 'static>(
-    list: &'static [&'static str],
-) -> impl clap::builder::TypedValueParser<Value = T> {
-    PossibleValuesParser::new(list).try_map(|word| serde_json::from_value(Value::String(word)))
-}
-
-impl From<MetadataFlags> for ClientMetadataChange {
-    fn from(flags: MetadataFlags) -> Self {
-        let values = |list: Option<Vec<String>>| {
-            list.map(|values| values.into_iter().filter(|value| !value.is_empty()).collect::<Vec<_>>())
-        };
-        Self {
-            name: flags.name,
-            first_party: flags.first_party,
-            token_endpoint_auth_method: flags.auth_method.or(flags.public.then_some(ClientAuthMethod::None)),
-            redirect_uris: values(flags.redirect_uri),
-            post_logout_redirect_uris: values(flags.post_logout_redirect_uri),
-            origins: values(flags.origin),
-            grant_types: flags.grant_type,
-            scopes: flags.scope.as_deref().map(split_scopes),
-            add_scopes: Vec::new(),
-            default_scopes: flags.default_scope.as_deref().map(split_scopes),
-            login_methods: values(flags.login_method),
-            required_acr: flags.required_acr,
-            logo_uri: flags.logo_uri,
-            policy_uri: flags.policy_uri,
-            tos_uri: flags.tos_uri,
-        }
-    }
-}
-
-/// Scopes may also come as one space-separated value (RFC 6749 section 3.3).
-fn split_scopes(values: &[String]) -> Vec<String> {
-    values.iter().flat_map(|value| value.split_whitespace()).map(str::to_owned).collect()
-}
-
 pub(super) async fn run(context: &Context, command: Command) -> Result<Report, CommandError> {
     let app = context.app().await?;
     let context = RequestContext::of_command(&app);
     let report = match command {
-        Command::Add { client_id: Some(client_id), metadata, .. } => {
-            let secret = clients::add(&app, &client_id, (*metadata).into(), &context).await?;
-            report_with_secret(&client_id, "added", secret.as_ref())
+        Command::Add { client_id: Some(client_id), metadata, secret_file, .. } => {
+            let brought = secret_file.as_deref().map(read_secret).transpose()?;
+            let change = metadata.into_change()?;
+            let secret = clients::add_with_secret(&app, &client_id, change, brought, &context).await?;
+            report_with_secret(&client_id, "added", secret.as_ref()).with_policy(&app, &client_id)
         }
         // Clap requires `--docs` if there is no `client_id`.
         Command::Add { client_id: None, .. } => {
             clients::add(&app, DOCS_CLIENT, clients::docs_client_metadata(&app), &context).await?;
-            report_with_secret(DOCS_CLIENT, "added", None)
+            report_with_secret(DOCS_CLIENT, "added", None).with_policy(&app, DOCS_CLIENT)
         }
         Command::List => list(&app)?,
         Command::Show { client_id } => show(&find_client(&app, &client_id)?)?,
         Command::Update { client_id, metadata, add_scope, enabled } => {
-            let change = ClientMetadataChange { add_scopes: split_scopes(&add_scope), ..(*metadata).into() };
+            let change =
+                ClientMetadataChange { add_scopes: split_scopes(&add_scope), ..metadata.into_change()? };
             update(&app, &client_id, change, enabled, &context).await?
         }
         Command::Remove { client_id } => {
@@ -217,7 +139,25 @@ async fn update(
     if let Some(enabled) = enabled {
         clients::set_enabled(app, client_id, enabled, context).await?;
     }
-    Ok(report_with_secret(client_id, "changed", secret.as_ref()))
+    Ok(report_with_secret(client_id, "changed", secret.as_ref()).with_policy(app, client_id))
+}
+
+impl Report {
+    /// Adds the rules that hold for the client now.
+    fn with_policy(self, app: &App, client_id: &str) -> Self {
+        match find_client(app, client_id) {
+            Ok(client) => self.section("policy", &policy::text(&client), policy::value(&client)),
+            Err(_) => self,
+        }
+    }
+}
+
+/// The secret in a file, without the newline at its end.
+fn read_secret(file: &Path) -> Result<SecretString, CommandError> {
+    let text = fs::read_to_string(file);
+    let text =
+        text.map_err(|cause| CommandError::Usage(format!("{} cannot be read: {cause}", file.display())))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned().into())
 }
 
 /// Reports what was done, and the secret, which is shown only now.
@@ -286,6 +226,8 @@ fn show(client: &Client) -> Result<Report, CommandError> {
         "require_pkce",
         "first_party",
         "token_endpoint_auth_method",
+        "jwks",
+        "jwks_uri",
         "grant_types",
         "redirect_uris",
         "post_logout_redirect_uris",
@@ -299,7 +241,11 @@ fn show(client: &Client) -> Result<Report, CommandError> {
         "tos_uri",
         "created_at",
     ];
-    Ok(Report::new(fields(&names.map(field)), &value))
+    Ok(Report::new(fields(&names.map(field)), &value).section(
+        "policy",
+        &policy::text(client),
+        policy::value(client),
+    ))
 }
 
 /// A JSON value as text for people.

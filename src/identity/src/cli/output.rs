@@ -25,6 +25,13 @@ impl Report {
         Self { text: text.into(), json: json!(value), note: None, failed: false }
     }
 
+    /// Adds a member to the JSON, and its text below that of the report.
+    pub(super) fn section(mut self, name: &str, text: &str, value: Value) -> Self {
+        self.text = format!("{}\n\n{text}", self.text.trim_end());
+        self.json[name] = value;
+        self
+    }
+
     /// Adds advice for people. It goes to stderr.
     pub(super) fn note(mut self, note: &'static str) -> Self {
         self.note = Some(note);

@@ -3,7 +3,13 @@
 //! A check asks the profile a question and never compares its name, so that a further profile changes this
 //! file alone. A client may be stricter than its profile by settings of its own, never laxer.
 
+use postern_service::settings::Lifetime;
 use serde::{Deserialize, Serialize};
+
+use super::policy::{
+    AssertionAudienceRule, ClientAuthenticationRule, ClientPolicy, PkceRule, RedirectUriRule, ResourceRule,
+    ResponseMode, UnknownScopeRule,
+};
 
 /// The set of protocol rules for a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub enum ClientProfile {
     /// OpenID Connect Core, as the common client libraries speak it.
     Standard,
-    /// Confidential clients must use PKCE too, which RFC 9700 section 2.1.1 only recommends.
+    /// OAuth 2.1 and RFC 9700 to the letter, also where they only recommend.
     Strict,
 }
 
@@ -24,11 +30,28 @@ impl ClientProfile {
         }
     }
 
-    /// RFC 9700 section 2.1.1: public clients must use PKCE, and confidential clients should.
-    pub const fn pkce_required(self, public: bool) -> bool {
+    pub fn policy(self) -> ClientPolicy {
         match self {
-            Self::Standard => public,
-            Self::Strict => true,
+            Self::Standard => ClientPolicy {
+                pkce: PkceRule::PublicClients,
+                client_authentication: ClientAuthenticationRule::AnyMethod,
+                assertion_lifetime: Lifetime::from_secs(3600),
+                assertion_audience: AssertionAudienceRule::IssuerOrEndpoint,
+                unknown_scopes: UnknownScopeRule::LeftOut,
+                response_modes: ResponseMode::ALL.to_vec(),
+                redirect_uris: RedirectUriRule::LocalhostPort,
+                resources_per_token: ResourceRule::Several,
+            },
+            Self::Strict => ClientPolicy {
+                pkce: PkceRule::EveryClient,
+                client_authentication: ClientAuthenticationRule::RegisteredMethod,
+                assertion_lifetime: Lifetime::from_secs(300),
+                assertion_audience: AssertionAudienceRule::IssuerOrEndpoint,
+                unknown_scopes: UnknownScopeRule::Refused,
+                response_modes: vec![ResponseMode::Query, ResponseMode::FormPost],
+                redirect_uris: RedirectUriRule::LoopbackPort,
+                resources_per_token: ResourceRule::One,
+            },
         }
     }
 }
@@ -49,9 +72,10 @@ mod tests {
 
     #[test]
     fn only_a_confidential_client_of_the_standard_profile_may_do_without_pkce() {
-        assert!(!ClientProfile::Standard.pkce_required(false));
-        assert!(ClientProfile::Standard.pkce_required(true));
-        assert!(ClientProfile::Strict.pkce_required(false));
-        assert!(ClientProfile::Strict.pkce_required(true));
+        let pkce_required = |profile: ClientProfile, public| profile.policy().pkce_required(public);
+        assert!(!pkce_required(ClientProfile::Standard, false));
+        assert!(pkce_required(ClientProfile::Standard, true));
+        assert!(pkce_required(ClientProfile::Strict, false));
+        assert!(pkce_required(ClientProfile::Strict, true));
     }
 }

@@ -216,7 +216,9 @@ impl From<ClientAuthenticationError> for OAuthError {
     fn from(cause: ClientAuthenticationError) -> Self {
         use ClientAuthenticationError as E;
         match cause {
-            E::SeveralMethods | E::OtherClientId => Self::invalid_request(cause.to_string()),
+            E::SeveralMethods | E::OtherClientId | E::MalformedAssertion(_) => {
+                Self::invalid_request(cause.to_string())
+            }
             E::Rejected { by_header } => Self::invalid_client(by_header),
             E::TooManyFailures { retry_after } => Self::too_many_requests(retry_after),
             E::Database(cause) => cause.into(),

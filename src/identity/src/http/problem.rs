@@ -174,7 +174,7 @@ impl From<ClientAuthenticationError> for Problem {
     fn from(cause: ClientAuthenticationError) -> Self {
         use ClientAuthenticationError as E;
         match cause {
-            E::SeveralMethods | E::OtherClientId => {
+            E::SeveralMethods | E::OtherClientId | E::MalformedAssertion(_) => {
                 Self::new(problem::MALFORMED).detail("the client must authenticate in one way")
             }
             E::Rejected { .. } => invalid_client(),

@@ -51,7 +51,7 @@ const fn retention_rule(
 
 /// Children come before their parents; authorization codes are deleted by the foreign key of their grant. The
 /// audit record has [`expired_audit_events`]; signing keys have their own rules.
-const RETENTION_RULES: [RetentionRule; 13] = [
+const RETENTION_RULES: [RetentionRule; 14] = [
     retention_rule("rate_limits", "bucket", "window_ends_at", Duration::ZERO),
     retention_rule("guesses", "account, device", "forget_at", Duration::ZERO),
     // A device that has expired still shows that somebody signed in before.
@@ -61,6 +61,7 @@ const RETENTION_RULES: [RetentionRule; 13] = [
     retention_rule("attempts", "attempt_hash", "expires_at", Duration::ZERO),
     retention_rule("operator_codes", "id", "expires_at", Duration::ZERO),
     retention_rule("authorization_requests", "id", "expires_at", Duration::ZERO),
+    retention_rule("client_assertions", "assertion_hash", "expires_at", Duration::ZERO),
     // A rotated refresh token stays until it would have expired, so that its reuse is detected (RFC 9700
     // section 4.14.2).
     retention_rule("refresh_tokens", "grant_id, token_hash", "expires_at", Duration::ZERO),

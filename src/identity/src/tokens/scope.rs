@@ -15,13 +15,17 @@
 //! ```
 //!
 //! An authorization request loses the scopes that the client may not have, and the log names them (OpenID
-//! Connect Core section 3.1.2.1). A token request with such a scope is refused.
+//! Connect Core section 3.1.2.1), unless the client's policy has it refused. A token request with such a scope is
+//! refused.
 
 use std::collections::BTreeSet;
 
 use crate::{
     App,
-    clients::Client,
+    clients::{
+        Client,
+        policy::{ResourceRule, UnknownScopeRule},
+    },
     grants::Grant,
     resources::{ACCOUNT, Resources, ScopeHolder, scope_is_issuer_only},
     scope::{OPENID, ParseScopeError, Scope, scope_character},
@@ -254,10 +258,15 @@ fn token_target(
         None => !scope_is_issuer_only(word),
     });
     let audiences = owning_resources(&known, &scope);
+    if audiences.len() > 1 && client.policy.resources_per_token == ResourceRule::One {
+        let rule = "resource must name one of the resources: the client gets tokens for one resource each";
+        return Err(ScopeError::target(client, &audiences.join(" "), rule));
+    }
     Ok(TokenTarget { scope, audiences, id_token })
 }
 
-/// The requested scopes that the client may have. The others are logged; an empty result is an error.
+/// The requested scopes that the client may have. The others are logged, or an error where the client's policy says
+/// so; an empty result is an error.
 fn available_scope(client: &Client, known: &Resources, requested: Option<&str>) -> Result<Scope, ScopeError> {
     let mut scope = match requested {
         Some(text) => Scope::parse(text)?,
@@ -268,6 +277,11 @@ fn available_scope(client: &Client, known: &Resources, requested: Option<&str>) 
         (true, true) => Err(ScopeError::Empty { client_id: client.client_id().to_owned() }),
         (true, false) => Err(ScopeError::not_allowed(client, left_out.iter().map(String::as_str))),
         (false, true) => Ok(scope),
+        (false, false)
+            if requested.is_some() && client.policy.unknown_scopes == UnknownScopeRule::Refused =>
+        {
+            Err(ScopeError::not_allowed(client, left_out.iter().map(String::as_str)))
+        }
         (false, false) => {
             let left_out = printable_excerpt(left_out.iter().map(String::as_str));
             tracing::info!(client_id = client.client_id(), scope = left_out, "scopes were left out");

@@ -277,13 +277,15 @@ async fn the_metadata_announces_what_is_here() {
     assert_eq!(metadata["end_session_endpoint"], format!("{ISSUER}/oauth2/logout"));
     assert_eq!(metadata["authorization_response_iss_parameter_supported"], true);
     assert_eq!(metadata["response_types_supported"], json!(["code"]));
-    assert_eq!(metadata["response_modes_supported"], json!(["query"]));
+    assert_eq!(metadata["response_modes_supported"], json!(["query", "fragment", "form_post"]));
     assert_eq!(metadata["code_challenge_methods_supported"], json!(["S256"]));
-    assert_eq!(metadata["prompt_values_supported"], json!(["none", "login", "consent", "select_account"]));
+    assert_eq!(
+        metadata["prompt_values_supported"],
+        json!(["none", "login", "consent", "select_account", "create"])
+    );
     assert_eq!(metadata["acr_values_supported"], json!(["aal1", "aal2", "phr"]));
-    for unsupported in
-        ["request_parameter_supported", "request_uri_parameter_supported", "claims_parameter_supported"]
-    {
+    assert_eq!(metadata["claims_parameter_supported"], true);
+    for unsupported in ["request_parameter_supported", "request_uri_parameter_supported"] {
         assert_eq!(metadata[unsupported], false, "{unsupported}");
     }
 }

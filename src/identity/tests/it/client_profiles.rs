@@ -64,10 +64,10 @@ async fn a_client_of_before_becomes_standard_and_pkce_stays_required() {
 }
 
 #[tokio::test]
-async fn a_new_client_is_standard_and_must_use_pkce() {
+async fn a_new_client_is_standard_and_has_no_rule_of_its_own() {
     let world = World::new().await;
     let stored = profiles(&world).await;
-    assert_eq!(stored, vec![("standard".to_owned(), true); stored.len()]);
+    assert_eq!(stored, vec![("standard".to_owned(), false); stored.len()]);
 }
 
 #[tokio::test]

@@ -198,7 +198,7 @@ async fn a_client_is_allowed_what_libraries_ask_for_by_default() {
     let shown = shell.json(&["client", "show", "web"]);
     assert_eq!(shown["scopes"], json!(["openid", "profile", "email", "offline_access"]));
     assert_eq!(shown["default_scopes"], json!(["openid"]));
-    assert_eq!((&shown["profile"], &shown["require_pkce"]), (&json!("standard"), &json!(true)));
+    assert_eq!((&shown["profile"], &shown["require_pkce"]), (&json!("standard"), &json!(false)));
     assert_eq!(shown["grant_types"], json!(["authorization_code", "refresh_token"]));
     let code = ["client", "add", "code", "--redirect-uri", "https://web.test/", "--grant-type"];
     shell.run(&[&code[..], &["authorization_code"]].concat()).succeeded();

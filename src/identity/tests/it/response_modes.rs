@@ -3,7 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use postern_identity::{administration::metadata::ClientMetadataChange, clients::ClientAuthMethod};
+use postern_identity::{
+    administration::{clients, metadata::ClientMetadataChange},
+    clients::ClientAuthMethod,
+    core::RequestContext,
+};
 
 use crate::{
     flow::{Ask, CALLBACK, World, error, list, told, told_at},
@@ -102,4 +106,20 @@ async fn a_browser_posts_no_form_to_the_scheme_of_an_app() {
     let told = told_at(&world.app.get(&ask.path()).await, "com.example.app:/cb");
     assert_eq!(told["error"], "invalid_request");
     assert!(told["error_description"].contains("form_post"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_client_has_no_mode_that_its_policy_does_not_allow() {
+    let world = World::new().await;
+    let strict =
+        ClientMetadataChange { profile: Some("strict".to_owned()), ..ClientMetadataChange::default() };
+    let context = RequestContext::of_command(&world.app.app);
+    clients::update(&world.app.app, "own", strict, &context).await.unwrap();
+    let browser = world.app.browser();
+    browser.sign_in(&world.alice).await;
+    told(&browser.get(&Ask::of("own").path()).await);
+    let ask = |mode: &str| Ask::of("own").with("response_mode", mode).path();
+    assert!(form(&browser, &ask("form_post")).await.fields.contains_key("code"));
+    // The error must not come in the mode that is not allowed.
+    assert_eq!(error(&browser.get(&ask("fragment")).await), "invalid_request");
 }

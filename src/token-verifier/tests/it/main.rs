@@ -7,6 +7,7 @@ mod algorithms;
 mod bearer;
 mod cache;
 mod claims;
+mod client_tokens;
 mod form;
 mod policy;
 mod remote_keys;

@@ -8,7 +8,29 @@ use poem_openapi::{
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
-use crate::login::{ChallengeResponse, attempt};
+use crate::{
+    http::oidc::client_authentication::FormCredentials,
+    login::{ChallengeResponse, attempt},
+};
+
+/// Gives a body the members by which its client says who it is.
+macro_rules! client_credentials {
+    ($($body:ty),+) => {
+        $(impl $body {
+            pub(super) fn credentials(&self) -> FormCredentials<'_> {
+                FormCredentials {
+                    client_id: Some(&self.client_id),
+                    client_secret: self.client_secret.as_deref(),
+                    client_assertion_type: self.client_assertion_type.as_deref(),
+                    client_assertion: self.client_assertion.as_deref(),
+                }
+            }
+        })+
+    };
+}
+pub(super) use client_credentials;
+
+client_credentials!(BeginRequest, VerifyRequest, LoginRequest, RefreshRequest);
 
 /// Begins an attempt with `identifier`, or goes on with `attempt`; neither begins one by passkey.
 #[derive(Default, Object)]
@@ -17,7 +39,11 @@ pub(super) struct BeginRequest {
     /// The `client_id` of the app that calls.
     pub(super) client_id: String,
     /// Its secret, if the header has none.
-    pub(super) client_secret: Option<String>,
+    client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, beside an assertion.
+    client_assertion_type: Option<String>,
+    /// A JWT that the client signed, instead of a secret (RFC 7523 section 2.2).
+    client_assertion: Option<String>,
     /// The address of whoever signs in.
     #[oai(validator(max_length = 320))]
     pub(super) identifier: Option<String>,
@@ -81,7 +107,11 @@ pub(super) struct VerifyRequest {
     /// The `client_id` of the app that calls.
     pub(super) client_id: String,
     /// Its secret, if the header has none.
-    pub(super) client_secret: Option<String>,
+    client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, beside an assertion.
+    client_assertion_type: Option<String>,
+    /// A JWT that the client signed, instead of a secret (RFC 7523 section 2.2).
+    client_assertion: Option<String>,
     /// The secret of the attempt, from `request`.
     #[oai(validator(max_length = 64))]
     pub(super) attempt: String,
@@ -126,7 +156,11 @@ pub(super) struct LoginRequest {
     /// The `client_id` of the app that calls.
     pub(super) client_id: String,
     /// Its secret, if the header has none.
-    pub(super) client_secret: Option<String>,
+    client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, beside an assertion.
+    client_assertion_type: Option<String>,
+    /// A JWT that the client signed, instead of a secret (RFC 7523 section 2.2).
+    client_assertion: Option<String>,
     /// The address of whoever signs in.
     #[oai(validator(max_length = 320))]
     pub(super) email: String,
@@ -181,7 +215,11 @@ pub(super) struct RefreshRequest {
     /// The `client_id` of the app that calls.
     pub(super) client_id: String,
     /// Its secret, if the header has none.
-    pub(super) client_secret: Option<String>,
+    client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, beside an assertion.
+    client_assertion_type: Option<String>,
+    /// A JWT that the client signed, instead of a secret (RFC 7523 section 2.2).
+    client_assertion: Option<String>,
     /// The refresh token; without it the cookie is taken.
     #[oai(validator(max_length = 256))]
     pub(super) refresh_token: Option<String>,

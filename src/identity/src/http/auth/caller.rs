@@ -12,7 +12,9 @@ use secrecy::ExposeSecret as _;
 
 use super::{
     super::{
-        oidc::client_authentication::{AuthenticatedClient, HeaderCredentials, authenticate},
+        oidc::client_authentication::{
+            AuthenticatedClient, FormCredentials, HeaderCredentials, authenticate,
+        },
         problem,
         security::well_formed_secret,
     },
@@ -37,12 +39,11 @@ impl Caller {
         app: &App,
         request: &Request,
         header: &HeaderCredentials,
-        client_id: &str,
-        client_secret: Option<&str>,
+        credentials: FormCredentials<'_>,
     ) -> Result<Self, Problem> {
         let context = request_context(app, request);
         let AuthenticatedClient { client, context } =
-            authenticate(app, header, Some(client_id), client_secret, context).await?;
+            authenticate(app, header, credentials, request.original_uri().path(), context).await?;
         require_first_party(&client)?;
         Ok(Self { client, context })
     }

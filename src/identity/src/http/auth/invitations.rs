@@ -9,7 +9,11 @@ use postern_service::{
 };
 
 use super::{
-    super::{no_store_json::NoStoreJson, oidc::client_authentication::HeaderCredentials},
+    super::{
+        no_store_json::NoStoreJson,
+        oidc::client_authentication::{FormCredentials, HeaderCredentials},
+    },
+    bodies::client_credentials,
     caller::Caller,
 };
 use crate::{App, accounts::invitations};
@@ -28,24 +32,30 @@ impl InvitationsApi {
 }
 
 /// Invites a person to register.
-#[derive(Object)]
+#[derive(Default, Object)]
 #[oai(example)]
 struct InvitationRequest {
     /// The `client_id` of the app that calls.
     client_id: String,
     /// Its secret, if the header has none.
     client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, beside an assertion.
+    client_assertion_type: Option<String>,
+    /// A JWT that the client signed, instead of a secret (RFC 7523 section 2.2).
+    client_assertion: Option<String>,
     /// The email of the invited person.
     #[oai(validator(max_length = 320))]
     email: String,
 }
 
+client_credentials!(InvitationRequest);
+
 impl Example for InvitationRequest {
     fn example() -> Self {
         Self {
             client_id: "back-office".to_owned(),
-            client_secret: None,
             email: "carol@example.test".to_owned(),
+            ..Self::default()
         }
     }
 }
@@ -80,9 +90,7 @@ impl InvitationsApi {
         body: Json<InvitationRequest>,
     ) -> Result<NoStoreJson<Invitation>, Problems<400, 401, 403, 429, 503>> {
         let body = body.0;
-        let caller =
-            Caller::authenticate(&self.app, request, &header, &body.client_id, body.client_secret.as_deref())
-                .await?;
+        let caller = Caller::authenticate(&self.app, request, &header, body.credentials()).await?;
         if caller.client.public() {
             return Err(Problem::new(PUBLIC_CLIENT).into());
         }

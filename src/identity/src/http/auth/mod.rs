@@ -87,9 +87,7 @@ impl AuthApi {
         body: Json<BeginRequest>,
     ) -> Result<NoStoreJson<Challenge>, Problems<400, 401, 403, 404, 429, 503>> {
         let body = body.0;
-        let caller =
-            Caller::authenticate(&self.app, request, &header, &body.client_id, body.client_secret.as_deref())
-                .await?;
+        let caller = Caller::authenticate(&self.app, request, &header, body.credentials()).await?;
         let cookies = ClientCookies::new(&self.app, jar, &caller);
         let start = match (&body.identifier, &body.attempt) {
             (Some(identifier), None) => AttemptStart::WithIdentifier { identifier, remembered: false },
@@ -137,9 +135,7 @@ impl AuthApi {
         body: Json<VerifyRequest>,
     ) -> Result<NoStoreJson<Tokens>, Problems<400, 401, 403, 404, 429, 503>> {
         let body = body.0;
-        let caller =
-            Caller::authenticate(&self.app, request, &header, &body.client_id, body.client_secret.as_deref())
-                .await?;
+        let caller = Caller::authenticate(&self.app, request, &header, body.credentials()).await?;
         let cookies = ClientCookies::new(&self.app, jar, &caller);
         let in_cookies = body.cookies.unwrap_or_default();
         if in_cookies {
@@ -178,9 +174,7 @@ impl AuthApi {
         body: Json<LoginRequest>,
     ) -> Result<NoStoreJson<Tokens>, Problems<400, 401, 403, 404, 429, 503>> {
         let body = body.0;
-        let caller =
-            Caller::authenticate(&self.app, request, &header, &body.client_id, body.client_secret.as_deref())
-                .await?;
+        let caller = Caller::authenticate(&self.app, request, &header, body.credentials()).await?;
         let cookies = ClientCookies::new(&self.app, jar, &caller);
         let in_cookies = body.cookies.unwrap_or_default();
         if in_cookies {
@@ -224,9 +218,7 @@ impl AuthApi {
         body: Json<RefreshRequest>,
     ) -> Result<NoStoreJson<Tokens>, Problems<400, 401, 403, 429, 503>> {
         let body = body.0;
-        let caller =
-            Caller::authenticate(&self.app, request, &header, &body.client_id, body.client_secret.as_deref())
-                .await?;
+        let caller = Caller::authenticate(&self.app, request, &header, body.credentials()).await?;
         let cookies = ClientCookies::new(&self.app, jar, &caller);
         let (token, in_cookies) = find_refresh_token(&caller, request, &cookies, body.refresh_token)?;
         let token = token.ok_or_else(problem::invalid_grant)?;

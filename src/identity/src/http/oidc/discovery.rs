@@ -13,15 +13,19 @@ use postern_service::conditional::EntityTag;
 use super::{
     authorize,
     cached_document::{CachedDocument, DocumentResponse, public_cache_control},
-    end_session,
+    end_session, introspection, revocation, token,
 };
 use crate::{
-    App, acr::Acr, authorization::ResponseMode, claims::CLAIMS, crypto, login, resources::ISSUER_SCOPES,
+    App, acr::Acr, claims::CLAIMS, clients::policy::ResponseMode, crypto, login, resources::ISSUER_SCOPES,
     tokens::TOKEN_CLAIMS,
 };
 
 /// How long the documents may be cached.
 const MAX_AGE: Duration = Duration::from_mins(5);
+
+/// How a confidential client authenticates.
+const AUTH_METHODS: [&str; 4] =
+    ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"];
 
 pub struct DiscoveryApi(CachedDocument);
 
@@ -68,10 +72,16 @@ struct Metadata {
     id_token_signing_alg_values_supported: Vec<&'static str>,
     /// How clients authenticate at the token endpoint.
     token_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// How assertions of clients are signed there: by a key, or by the secret (HS256).
+    token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     /// How they authenticate to introspect.
     introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// How assertions of clients are signed there.
+    introspection_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     /// How they authenticate to revoke.
     revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// How assertions of clients are signed there.
+    revocation_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     /// How PKCE challenges are made (RFC 7636).
     code_challenge_methods_supported: Vec<&'static str>,
     /// Every authorization response names the issuer (RFC 9207).
@@ -96,29 +106,30 @@ struct Metadata {
 
 impl Metadata {
     fn from_app(app: &App) -> Self {
+        let assertion_algorithms = vec!["RS256", "PS256", "ES256", "EdDSA", "HS256"];
+        let with_none = [&AUTH_METHODS[..], &["none"]].concat();
         let at = |path: &str| format!("{}{path}", app.config.issuer);
         Self {
             issuer: app.config.issuer.clone(),
             authorization_endpoint: at(authorize::PATH),
             end_session_endpoint: at(end_session::PATH),
-            token_endpoint: at("/oauth2/token"),
+            token_endpoint: at(token::PATH),
             userinfo_endpoint: at("/oauth2/userinfo"),
             jwks_uri: at("/.well-known/jwks.json"),
-            introspection_endpoint: at("/oauth2/introspect"),
-            revocation_endpoint: at("/oauth2/revoke"),
+            introspection_endpoint: at(introspection::PATH),
+            revocation_endpoint: at(revocation::PATH),
             scopes_supported: ISSUER_SCOPES.iter().map(|scope| scope.name).collect(),
             response_types_supported: vec!["code"],
             response_modes_supported: ResponseMode::ALL.map(ResponseMode::as_str).to_vec(),
             grant_types_supported: vec!["authorization_code", "refresh_token", "client_credentials"],
             subject_types_supported: vec!["public"],
             id_token_signing_alg_values_supported: vec![app.config.keys.algorithm.name()],
-            token_endpoint_auth_methods_supported: vec!["client_secret_basic", "client_secret_post", "none"],
-            introspection_endpoint_auth_methods_supported: vec!["client_secret_basic", "client_secret_post"],
-            revocation_endpoint_auth_methods_supported: vec![
-                "client_secret_basic",
-                "client_secret_post",
-                "none",
-            ],
+            token_endpoint_auth_methods_supported: with_none.clone(),
+            token_endpoint_auth_signing_alg_values_supported: assertion_algorithms.clone(),
+            introspection_endpoint_auth_methods_supported: AUTH_METHODS.to_vec(),
+            introspection_endpoint_auth_signing_alg_values_supported: assertion_algorithms.clone(),
+            revocation_endpoint_auth_methods_supported: with_none,
+            revocation_endpoint_auth_signing_alg_values_supported: assertion_algorithms,
             code_challenge_methods_supported: vec!["S256"],
             authorization_response_iss_parameter_supported: true,
             prompt_values_supported: prompt_values(app),

@@ -7,7 +7,7 @@ use postern_token_verifier::TokenScheme;
 use serde::Deserialize;
 
 use super::{
-    client_authentication::{HeaderCredentials, authenticate},
+    client_authentication::{FormCredentials, HeaderCredentials, authenticate},
     request_context,
 };
 use crate::{
@@ -19,6 +19,8 @@ use crate::{
     },
     tokens::introspection::{self, ActiveToken},
 };
+
+pub const PATH: &str = "/oauth2/introspect";
 
 pub struct IntrospectionApi {
     app: App,
@@ -42,6 +44,10 @@ struct IntrospectionRequest {
     client_id: Option<String>,
     /// Its secret, if the header has none.
     client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, beside an assertion.
+    client_assertion_type: Option<String>,
+    /// A JWT that the client signed, instead of a secret (RFC 7523 section 2.2).
+    client_assertion: Option<String>,
 }
 
 impl OAuthFormParameters for IntrospectionRequest {}
@@ -147,9 +153,14 @@ impl IntrospectionApi {
         form: OAuthForm<IntrospectionRequest>,
     ) -> Result<NoStoreJson<Introspection>, OAuthError> {
         let form = form.0;
-        let (client_id, secret) = (form.client_id.as_deref(), form.client_secret.as_deref());
+        let credentials = FormCredentials {
+            client_id: form.client_id.as_deref(),
+            client_secret: form.client_secret.as_deref(),
+            client_assertion_type: form.client_assertion_type.as_deref(),
+            client_assertion: form.client_assertion.as_deref(),
+        };
         let context = request_context(&self.app, request);
-        let caller = authenticate(&self.app, &header, client_id, secret, context).await?.client;
+        let caller = authenticate(&self.app, &header, credentials, PATH, context).await?.client;
         // RFC 7662 section 2.1: a caller without a secret could scan for valid tokens.
         if caller.public() {
             return Err(OAuthError::invalid_client(false));

@@ -5,7 +5,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 use serde::Deserialize;
 
 use super::{
-    client_authentication::{AuthenticatedClient, HeaderCredentials, authenticate},
+    client_authentication::{AuthenticatedClient, FormCredentials, HeaderCredentials, authenticate},
     request_context,
 };
 use crate::{
@@ -16,6 +16,8 @@ use crate::{
     },
     tokens::revocation,
 };
+
+pub const PATH: &str = "/oauth2/revoke";
 
 pub struct RevocationApi {
     app: App,
@@ -39,6 +41,10 @@ struct RevocationRequest {
     client_id: Option<String>,
     /// Its secret, if the header has none.
     client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, beside an assertion.
+    client_assertion_type: Option<String>,
+    /// A JWT that the client signed, instead of a secret (RFC 7523 section 2.2).
+    client_assertion: Option<String>,
 }
 
 impl OAuthFormParameters for RevocationRequest {}
@@ -65,10 +71,15 @@ impl RevocationApi {
         form: OAuthForm<RevocationRequest>,
     ) -> Result<RevocationResponse, OAuthError> {
         let form = form.0;
-        let (client_id, secret) = (form.client_id.as_deref(), form.client_secret.as_deref());
+        let credentials = FormCredentials {
+            client_id: form.client_id.as_deref(),
+            client_secret: form.client_secret.as_deref(),
+            client_assertion_type: form.client_assertion_type.as_deref(),
+            client_assertion: form.client_assertion.as_deref(),
+        };
         let context = request_context(&self.app, request);
         let AuthenticatedClient { client, context } =
-            authenticate(&self.app, &header, client_id, secret, context).await?;
+            authenticate(&self.app, &header, credentials, PATH, context).await?;
         if form.token.is_empty() {
             return Err(OAuthError::invalid_request("token is missing"));
         }

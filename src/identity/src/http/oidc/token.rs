@@ -6,7 +6,7 @@ use poem_openapi::{Object, OpenApi, types::Example};
 use serde::Deserialize;
 
 use super::{
-    client_authentication::{AuthenticatedClient, HeaderCredentials, authenticate},
+    client_authentication::{AuthenticatedClient, FormCredentials, HeaderCredentials, authenticate},
     request_context,
 };
 use crate::{
@@ -24,6 +24,8 @@ use crate::{
         refresh_token::{self, RefreshTokenRequest},
     },
 };
+
+pub const PATH: &str = "/oauth2/token";
 
 pub struct TokenApi {
     app: App,
@@ -59,6 +61,10 @@ struct TokenRequest {
     client_id: Option<String>,
     /// Its secret, if the header has none.
     client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, beside an assertion.
+    client_assertion_type: Option<String>,
+    /// A JWT that the client signed, instead of a secret (RFC 7523 section 2.2).
+    client_assertion: Option<String>,
 }
 
 impl OAuthFormParameters for TokenRequest {
@@ -92,10 +98,15 @@ impl TokenApi {
         form: OAuthForm<TokenRequest>,
     ) -> Result<NoStoreJson<Tokens>, OAuthError> {
         let form = form.0;
-        let (client_id, secret) = (form.client_id.as_deref(), form.client_secret.as_deref());
+        let credentials = FormCredentials {
+            client_id: form.client_id.as_deref(),
+            client_secret: form.client_secret.as_deref(),
+            client_assertion_type: form.client_assertion_type.as_deref(),
+            client_assertion: form.client_assertion.as_deref(),
+        };
         let context = request_context(&self.app, request);
         let AuthenticatedClient { client, context } =
-            authenticate(&self.app, &header, client_id, secret, context).await?;
+            authenticate(&self.app, &header, credentials, PATH, context).await?;
         let target = RequestedTarget { scope: form.scope.as_deref(), resources: &form.resource };
         let issued = match form.grant_type.as_str() {
             "authorization_code" => {

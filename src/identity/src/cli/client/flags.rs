@@ -1,0 +1,178 @@
+//! Defines the flags of a client's metadata.
+
+use std::{
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, builder::PossibleValuesParser, builder::TypedValueParser as _};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{
+    administration::metadata::{ClientMetadataChange, PolicyChange},
+    cli::error::CommandError,
+    clients::{ClientAuthMethod, GrantType},
+};
+
+const AUTH_METHODS: [&str; 5] =
+    ["none", "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"];
+
+/// What a client says of itself. A list is given by repeating the flag and replaces the list before; one
+/// empty value empties it.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct MetadataFlags {
+    /// What people call it.
+    #[arg(long)]
+    name: Option<String>,
+    /// The set of protocol rules: `standard` (what common libraries send) or `strict` (OAuth 2.1 and RFC 9700 to
+    /// the letter). Single rules can be stricter than the profile; an empty value takes the profile's again.
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<String>,
+    /// Whether it must use PKCE also where the profile does not demand it.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    require_pkce: Option<bool>,
+    #[command(flatten)]
+    policy: PolicyFlags,
+    /// A public client: it has no secret (the same as `--auth-method none`).
+    #[arg(long, conflicts_with = "auth_method")]
+    public: bool,
+    /// How it authenticates at the token endpoint.
+    #[arg(long, value_parser = words::<ClientAuthMethod>(&AUTH_METHODS))]
+    auth_method: Option<ClientAuthMethod>,
+    /// A file with its public keys, a JWK set; an RSA key without `alg` is for RS256. They replace the keys before;
+    /// an empty value removes them.
+    #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
+    jwks: Option<PathBuf>,
+    /// Where it publishes its public keys. They replace the keys before; an empty value removes them.
+    #[arg(long, value_name = "URL")]
+    jwks_uri: Option<String>,
+    /// Whether it may use the first-party API and skips consent.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    first_party: Option<bool>,
+    /// An exact URI to send people back to.
+    #[arg(long, value_name = "URI")]
+    redirect_uri: Option<Vec<String>>,
+    /// An exact URI to send people to after sign-out.
+    #[arg(long, value_name = "URI")]
+    post_logout_redirect_uri: Option<Vec<String>>,
+    /// A browser origin that may call the APIs.
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Option<Vec<String>>,
+    /// What the token endpoint accepts from it.
+    #[arg(long, value_parser = words::<GrantType>(&["authorization_code", "refresh_token", "client_credentials"]))]
+    grant_type: Option<Vec<GrantType>>,
+    /// A scope it may ask for; a new client may ask for openid, profile, email and `offline_access` unless
+    /// this says otherwise.
+    #[arg(long)]
+    scope: Option<Vec<String>>,
+    /// A scope it gets when it names none.
+    #[arg(long, value_name = "SCOPE")]
+    default_scope: Option<Vec<String>>,
+    /// A login method by which people may sign in for it; none means all that are switched on. Whoever is
+    /// signed in by another one signs in again. Methods of the same `amr` (codes that are sent) count as one.
+    /// A second factor that an account has is asked for all the same.
+    #[arg(long, value_name = "METHOD")]
+    login_method: Option<Vec<String>>,
+    /// Least level of every sign-in for it: aal1, aal2 or phr.
+    #[arg(long, value_name = "ACR")]
+    required_acr: Option<String>,
+    /// Logo for the sign-in page.
+    #[arg(long, value_name = "URL")]
+    logo_uri: Option<String>,
+    /// The URL of its privacy policy.
+    #[arg(long, value_name = "URL")]
+    policy_uri: Option<String>,
+    /// The URL of its terms of service.
+    #[arg(long, value_name = "URL")]
+    tos_uri: Option<String>,
+}
+
+/// Rules by which a client is stricter than its profile.
+#[derive(Debug, Args)]
+struct PolicyFlags {
+    /// `registered_method`: it may authenticate by the registered method only.
+    #[arg(long, value_name = "RULE")]
+    client_authentication: Option<String>,
+    /// The longest lifetime of an assertion (`private_key_jwt`, `client_secret_jwt`), such as 5m.
+    #[arg(long, value_name = "TIME")]
+    assertion_lifetime: Option<String>,
+    /// `issuer`: the audience of an assertion must be the issuer alone.
+    #[arg(long, value_name = "RULE")]
+    assertion_audience: Option<String>,
+    /// `refused`: an authorization request with a scope that it may not have is refused.
+    #[arg(long, value_name = "RULE")]
+    unknown_scopes: Option<String>,
+    /// A response mode that it may use: query, fragment or `form_post`.
+    #[arg(long, value_name = "MODE")]
+    response_mode: Option<Vec<String>>,
+    /// `loopback_port` (only the port of a loopback IP address may differ) or `exact`.
+    #[arg(long, value_name = "RULE")]
+    redirect_uri_match: Option<String>,
+    /// `one`: an access token is for one resource.
+    #[arg(long, value_name = "RULE")]
+    resources_per_token: Option<String>,
+}
+
+/// Parses one of a fixed list of values by the type's own deserializer.
+fn words<T: DeserializeOwned + Clone + Send + Sync + 'static>(
+    list: &'static [&'static str],
+) -> impl clap::builder::TypedValueParser<Value = T> {
+    PossibleValuesParser::new(list).try_map(|word| serde_json::from_value(Value::String(word)))
+}
+
+impl MetadataFlags {
+    /// The change that the flags ask for. Reads the file of keys.
+    pub(super) fn into_change(self) -> Result<ClientMetadataChange, CommandError> {
+        let values = |list: Option<Vec<String>>| {
+            list.map(|values| values.into_iter().filter(|value| !value.is_empty()).collect::<Vec<_>>())
+        };
+        Ok(ClientMetadataChange {
+            name: self.name,
+            profile: self.profile,
+            require_pkce: self.require_pkce,
+            policy: PolicyChange {
+                client_authentication: self.policy.client_authentication,
+                assertion_lifetime: self.policy.assertion_lifetime,
+                assertion_audience: self.policy.assertion_audience,
+                unknown_scopes: self.policy.unknown_scopes,
+                response_modes: values(self.policy.response_mode),
+                redirect_uri_match: self.policy.redirect_uri_match,
+                resources_per_token: self.policy.resources_per_token,
+            },
+            first_party: self.first_party,
+            token_endpoint_auth_method: self.auth_method.or(self.public.then_some(ClientAuthMethod::None)),
+            jwks: self.jwks.as_deref().map(read_jwks).transpose()?,
+            jwks_uri: self.jwks_uri,
+            redirect_uris: values(self.redirect_uri),
+            post_logout_redirect_uris: values(self.post_logout_redirect_uri),
+            origins: values(self.origin),
+            grant_types: self.grant_type,
+            scopes: self.scope.as_deref().map(split_scopes),
+            add_scopes: Vec::new(),
+            default_scopes: self.default_scope.as_deref().map(split_scopes),
+            login_methods: values(self.login_method),
+            required_acr: self.required_acr,
+            logo_uri: self.logo_uri,
+            policy_uri: self.policy_uri,
+            tos_uri: self.tos_uri,
+        })
+    }
+}
+
+/// The keys in a file; `null` for an empty path.
+fn read_jwks(file: &Path) -> Result<Value, CommandError> {
+    if file.as_os_str().is_empty() {
+        return Ok(Value::Null);
+    }
+    let usage =
+        |cause: &dyn Error| CommandError::Usage(format!("{} cannot be read: {cause}", file.display()));
+    let text = fs::read(file).map_err(|cause| usage(&cause))?;
+    serde_json::from_slice(&text).map_err(|cause| usage(&cause))
+}
+
+/// Scopes may also come as one space-separated value (RFC 6749 section 3.3).
+pub(super) fn split_scopes(values: &[String]) -> Vec<String> {
+    values.iter().flat_map(|value| value.split_whitespace()).map(str::to_owned).collect()
+}
