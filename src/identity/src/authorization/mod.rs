@@ -20,6 +20,7 @@ pub mod interaction;
 pub mod logout;
 pub mod parameters;
 mod pending;
+mod preferences;
 mod redirect_uri;
 pub mod request;
 pub mod request_parameters;

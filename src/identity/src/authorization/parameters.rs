@@ -134,6 +134,11 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Parameters {
     }
 }
 
+/// The words of a value that is a list (RFC 6749 section 3.3).
+pub(super) fn space_separated(list: &str) -> impl Iterator<Item = &str> {
+    list.split(' ').filter(|word| !word.is_empty())
+}
+
 /// Appends query parameters to a URI that must not change otherwise, because it is registered byte by byte.
 ///
 /// An existing query is kept (RFC 6749 section 3.1.2). The URI has no fragment.

@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use super::{
     claims_parameter::{self, ClaimsParameter, RequestedClaims},
     error::{AuthorizationError, ErrorCode, UntrustedRequest},
-    parameters::{CheckedParameters, Parameter, Parameters, RepeatedParameter},
+    parameters::{CheckedParameters, Parameter, Parameters, RepeatedParameter, space_separated},
+    preferences::{acr_values, login_hint, ui_locales},
     redirect_uri,
     request_parameters::{
-        ACR_VALUES, CLAIMS, CLIENT_ID, CODE_CHALLENGE, CODE_CHALLENGE_METHOD, ID_TOKEN_HINT, LOGIN_HINT,
-        MAX_AGE, NONCE, PARAMETERS, PROMPT, REDIRECT_URI, REQUEST, REQUEST_URI, RESOURCE, RESPONSE_MODE,
-        RESPONSE_TYPE, SCOPE, STATE, UI_LOCALES,
+        CLAIMS, CLIENT_ID, CODE_CHALLENGE, CODE_CHALLENGE_METHOD, ID_TOKEN_HINT, MAX_AGE, NONCE, PARAMETERS,
+        PROMPT, REDIRECT_URI, REQUEST, REQUEST_URI, RESOURCE, RESPONSE_MODE, RESPONSE_TYPE, SCOPE, STATE,
     },
     response::ResponseTarget,
     sealed,
@@ -36,13 +36,6 @@ const MAX_STATE_LENGTH: usize = 2048;
 
 /// In bytes. `nonce` is stored with the code, and becomes a claim of the ID token.
 const MAX_NONCE_LENGTH: usize = 512;
-
-/// In bytes: the longest email address (RFC 5321 section 4.5.3.1). A longer hint is ignored.
-const MAX_LOGIN_HINT_LENGTH: usize = 320;
-
-/// Further values of `ui_locales`, and longer tags (BCP 47), are ignored.
-const MAX_UI_LOCALES: usize = 8;
-const MAX_UI_LOCALE_LENGTH: usize = 35;
 
 /// A validated authorization request, stored as JSON in `authorization_requests.parameters`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -414,32 +407,4 @@ fn scope(
     let resources: Vec<String> = parameters.values(RESOURCE).map(str::to_owned).collect();
     let resolved = tokens::resolve_grant_target(app, client, parameters.value(SCOPE), &resources)?;
     Ok((resolved.scope, resolved.audiences))
-}
-
-fn acr_values(parameters: CheckedParameters<'_>) -> Vec<Acr> {
-    space_separated(parameters.value(ACR_VALUES).unwrap_or_default())
-        .filter_map(|word| word.parse().ok())
-        .take(Acr::ALL.len())
-        .collect()
-}
-
-fn login_hint(parameters: CheckedParameters<'_>) -> Option<String> {
-    let hint = parameters.value(LOGIN_HINT).unwrap_or_default();
-    (!hint.is_empty() && hint.len() <= MAX_LOGIN_HINT_LENGTH).then(|| hint.to_owned())
-}
-
-fn ui_locales(parameters: CheckedParameters<'_>) -> Vec<String> {
-    let tag = |word: &&str| {
-        word.len() <= MAX_UI_LOCALE_LENGTH
-            && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    space_separated(parameters.value(UI_LOCALES).unwrap_or_default())
-        .filter(tag)
-        .take(MAX_UI_LOCALES)
-        .map(str::to_owned)
-        .collect()
-}
-
-fn space_separated(list: &str) -> impl Iterator<Item = &str> {
-    list.split(' ').filter(|word| !word.is_empty())
 }

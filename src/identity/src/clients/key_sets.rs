@@ -7,7 +7,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -47,7 +47,9 @@ pub struct ClientKeySets(Mutex<HashMap<String, Arc<Source>>>);
 /// The key set of one client.
 struct Source {
     jwks_uri: String,
-    state: tokio::sync::Mutex<State>,
+    state: Mutex<State>,
+    /// Held during a fetch, so that waiting requests share it. Requests that need no fetch do not wait.
+    fetching: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -69,24 +71,66 @@ impl ClientKeySets {
         now: Timestamp,
     ) -> Result<Arc<KeySet>, KeySetFetchError> {
         let source = self.source(client_id, jwks_uri);
-        // Waiting requests share the fetch of the one that holds the lock.
-        let mut state = source.state.lock().await;
-        let has_key = |keys: &KeySet| kid.map_or(keys.only_key(), |kid| keys.get(kid)).is_some();
-        if let Some((keys, fetched_at)) = &state.cached
-            && now - *fetched_at < FRESH_FOR
-            && has_key(keys)
-        {
-            return Ok(Arc::clone(keys));
+        if let Some(answer) = source.without_fetch(kid, now) {
+            return answer;
         }
-        let usable = |state: &State| {
-            let cached = state.cached.as_ref().filter(|(_, fetched_at)| now - *fetched_at < MAX_AGE);
-            cached.map(|(keys, _)| Arc::clone(keys))
-        };
-        if let Some(not_before) = state.not_before.filter(|not_before| now < *not_before) {
-            return usable(&state).ok_or(KeySetFetchError::TooEarly(not_before - now));
+        let _turn = source.fetching.lock().await;
+        // The request that had the turn before may have fetched what this one needs.
+        if let Some(answer) = source.without_fetch(kid, now) {
+            return answer;
         }
-        let fetched = fetch(outbound, jwks_uri).await;
-        if fetched.as_ref().is_ok_and(has_key) {
+        let fetched = fetch(outbound, jwks_uri).await.map(Arc::new);
+        if fetched.is_err() {
+            tracing::warn!(client_id, jwks_uri, "the keys of a client cannot be fetched");
+        }
+        source.record(fetched, kid, now)
+    }
+
+    fn source(&self, client_id: &str, jwks_uri: &str) -> Arc<Source> {
+        let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match sources.get(client_id) {
+            Some(known) if known.jwks_uri == jwks_uri => Arc::clone(known),
+            _ => {
+                let source = Arc::new(Source {
+                    jwks_uri: jwks_uri.to_owned(),
+                    state: Mutex::default(),
+                    fetching: tokio::sync::Mutex::default(),
+                });
+                sources.insert(client_id.to_owned(), Arc::clone(&source));
+                source
+            }
+        }
+    }
+}
+
+impl Source {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answer, if it needs no fetch: the keys are fresh and have the wanted one, or it is too early to fetch again.
+    fn without_fetch(
+        &self,
+        kid: Option<&str>,
+        now: Timestamp,
+    ) -> Option<Result<Arc<KeySet>, KeySetFetchError>> {
+        let state = self.state();
+        if let Some(keys) = state.keys_within(FRESH_FOR, now).filter(|keys| has_key(keys, kid)) {
+            return Some(Ok(keys));
+        }
+        let not_before = state.not_before.filter(|not_before| now < *not_before)?;
+        Some(state.keys_within(MAX_AGE, now).ok_or(KeySetFetchError::TooEarly(not_before - now)))
+    }
+
+    /// Keeps what a fetch brought. Answers with the former keys where it failed.
+    fn record(
+        &self,
+        fetched: Result<Arc<KeySet>, KeySetFetchError>,
+        kid: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Arc<KeySet>, KeySetFetchError> {
+        let mut state = self.state();
+        if fetched.as_ref().is_ok_and(|keys| has_key(keys, kid)) {
             (state.fruitless, state.not_before) = (0, None);
         } else {
             let pause = FIRST_PAUSE * 2_u32.saturating_pow(state.fruitless.min(10));
@@ -95,32 +139,24 @@ impl ClientKeySets {
         }
         match fetched {
             Ok(keys) => {
-                let keys = Arc::new(keys);
                 state.cached = Some((Arc::clone(&keys), now));
                 Ok(keys)
             }
-            Err(cause) => usable(&state).map_or_else(
-                || Err(cause),
-                |keys| {
-                    tracing::warn!(client_id, jwks_uri, "the keys of a client cannot be fetched again");
-                    Ok(keys)
-                },
-            ),
+            Err(cause) => state.keys_within(MAX_AGE, now).ok_or(cause),
         }
     }
+}
 
-    fn source(&self, client_id: &str, jwks_uri: &str) -> Arc<Source> {
-        let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match sources.get(client_id) {
-            Some(known) if known.jwks_uri == jwks_uri => Arc::clone(known),
-            _ => {
-                let source =
-                    Arc::new(Source { jwks_uri: jwks_uri.to_owned(), state: tokio::sync::Mutex::default() });
-                sources.insert(client_id.to_owned(), Arc::clone(&source));
-                source
-            }
-        }
+impl State {
+    fn keys_within(&self, age: Duration, now: Timestamp) -> Option<Arc<KeySet>> {
+        let (keys, fetched_at) = self.cached.as_ref()?;
+        (now - *fetched_at < age).then(|| Arc::clone(keys))
     }
+}
+
+/// Whether the set has the key of `kid`, or without a `kid` its only key.
+fn has_key(keys: &KeySet, kid: Option<&str>) -> bool {
+    kid.map_or(keys.only_key(), |kid| keys.get(kid)).is_some()
 }
 
 async fn fetch(outbound: &Outbound, jwks_uri: &str) -> Result<KeySet, KeySetFetchError> {

@@ -28,8 +28,6 @@ async fn a_fault_is_told_to_the_client_with_state_and_issuer() {
         (good().with("response_type", "CODE"), "unsupported_response_type"),
         (good().with("response_type", "code code"), "unsupported_response_type"),
         (good().with("response_type", "none"), "unsupported_response_type"),
-        (good().with("response_mode", "fragment"), "invalid_request"),
-        (good().with("response_mode", "form_post"), "invalid_request"),
         (good().with("response_mode", "query.jwt"), "invalid_request"),
         // PX-01, PX-03
         (good().without("code_challenge"), "invalid_request"),
@@ -57,7 +55,8 @@ async fn a_fault_is_told_to_the_client_with_state_and_issuer() {
         // Prompts and ages
         (good().with("prompt", "none login"), "invalid_request"),
         (good().with("prompt", "consent none"), "invalid_request"),
-        (good().with("prompt", "create"), "invalid_request"),
+        (good().with("prompt", "create none"), "invalid_request"),
+        (good().with("prompt", "created"), "invalid_request"),
         (good().with("prompt", "None"), "invalid_request"),
         (good().with("max_age", "-1"), "invalid_request"),
         (good().with("max_age", "+1"), "invalid_request"),

@@ -232,9 +232,9 @@ async fn an_assertion_works_once_on_all_nodes_and_is_forgotten_when_it_is_over()
     // Another client's jti is another one.
     let other = Issuer::with_algorithm("other", Algorithm::Es256);
     let metadata = ClientMetadataChange { jwks: Some(other.jwks()), ..signing_client() };
-    seeds.app.client("other", metadata).await;
+    seeds.app.client("third", metadata).await;
     node.app.reload(postern_identity::clients::TOPIC).await.unwrap();
-    let others = other.sign_with(&header(&other), &claims(&seeds, "other", "once"));
+    let others = other.sign_with(&header(&other), &claims(&seeds, "third", "once"));
     assert_eq!(present(&node, &others).await.status, 200);
 
     let db = seeds.app.app.db.reader();

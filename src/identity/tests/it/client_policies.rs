@@ -182,8 +182,8 @@ fn json_of(app: &TestApp, arguments: &[&str]) -> Value {
 
 #[tokio::test]
 async fn commands_set_the_rules_towards_stricter_only_and_say_what_they_mean() {
-    let app = TestApp::new().await;
-    let added = json_of(&app, &["client", "add", "web", "--redirect-uri", "https://web.test/"]);
+    let app = TestApp::empty().await;
+    let added = json_of(&app, &["client", "add", "shop", "--redirect-uri", "https://web.test/"]);
     let policy = &added["policy"];
     assert_eq!(policy["pkce"]["value"], "optional");
     assert_eq!(policy["client_authentication"]["value"], "any_method");
@@ -192,7 +192,7 @@ async fn commands_set_the_rules_towards_stricter_only_and_say_what_they_mean() {
     assert_eq!(policy["response_modes"]["value"], json!(["query", "fragment", "form_post"]));
     assert!(policy.as_object().unwrap().values().all(|rule| rule["set_by"] == "profile"));
 
-    let update = ["client", "update", "web"];
+    let update = ["client", "update", "shop"];
     let own = [
         ("--require-pkce", None, "pkce", json!("required")),
         (
@@ -216,7 +216,7 @@ async fn commands_set_the_rules_towards_stricter_only_and_say_what_they_mean() {
             (&shown, &json!("client"))
         );
     }
-    let (_, text) = run(&app, &["client", "show", "web"]);
+    let (_, text) = run(&app, &["client", "show", "shop"]);
     for said in
         ["RULE", "every authorization request must have a code_challenge", "refused with invalid_scope"]
     {
@@ -226,7 +226,7 @@ async fn commands_set_the_rules_towards_stricter_only_and_say_what_they_mean() {
     let changed = json_of(&app, &[&update[..], &["--unknown-scopes", "", "--response-mode", ""]].concat());
     assert_eq!(
         changed["policy"]["unknown_scopes"],
-        json_of(&app, &["client", "show", "web"])["policy"]["unknown_scopes"]
+        json_of(&app, &["client", "show", "shop"])["policy"]["unknown_scopes"]
     );
     assert_eq!(changed["policy"]["unknown_scopes"]["value"], "left_out");
     assert_eq!(changed["policy"]["response_modes"]["set_by"], "profile");

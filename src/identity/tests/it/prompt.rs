@@ -201,7 +201,6 @@ async fn wishes_are_never_an_error() {
         ("display", "popup"),
         ("display", "hologram"),
         ("claims", "{\"userinfo\":{\"name\":{\"essential\":true}}}"),
-        ("claims", "not json"),
         ("extra", "foobar"),
         ("resume", "x"),
         ("acr_values", "  "),
