@@ -80,6 +80,7 @@ pub struct AuthorizationRequest {
 }
 
 /// `prompt` (OpenID Connect Core section 3.1.2.1).
+#[expect(clippy::struct_excessive_bools, reason = "one for each value of the parameter")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prompt {
     /// No page may be shown.

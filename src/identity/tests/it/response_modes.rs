@@ -15,7 +15,7 @@ use crate::{
     support::{Browser, ISSUER},
 };
 
-/// The form of a response by form_post: a page that no script has to run on.
+/// The form of a response by `form_post`: a page that no script has to run on.
 async fn form(browser: &Browser<'_>, path: &str) -> Filled {
     let page = open(browser, path).await;
     assert_eq!(page.answer.status, 200, "{}", page.answer.body);
