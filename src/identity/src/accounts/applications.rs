@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::{
     App,
     audit::Event,
-    consents,
+    claims, consents,
     core::RequestContext,
     grants::{self, EndCause, GrantSelection},
     scope::Scope,
@@ -58,7 +58,9 @@ pub async fn list(app: &App, user: &User) -> Result<Vec<Application>, DatabaseEr
             first_granted_at: at,
             last_granted_at: at,
         });
-        application.scope = application.scope.iter().chain(grant.scope.iter()).map(str::to_owned).collect();
+        let of_claims = claims::scopes_of(grant.userinfo_claims.iter().chain(grant.id_token_claims.iter()));
+        let of_grant = grant.scope.iter().map(str::to_owned).chain(of_claims.map(str::to_owned));
+        application.scope = application.scope.iter().map(str::to_owned).chain(of_grant).collect();
         application.first_granted_at = at;
     }
     let mut found: Vec<_> = found.into_values().collect();

@@ -35,8 +35,7 @@ impl RequestedClaims {
 
     /// The scopes that cover the claims: the user consents to these.
     pub fn scopes(&self) -> impl Iterator<Item = &'static str> {
-        let names = self.userinfo.iter().chain(&self.id_token);
-        names.filter_map(|name| claims::find(name)).map(|claim| claim.scope)
+        claims::scopes_of(self.userinfo.iter().chain(&self.id_token))
     }
 }
 

@@ -28,6 +28,7 @@ mod response;
 mod sealed;
 
 use postern_service::database::DatabaseError;
+use uuid::Uuid;
 
 use self::request::RequestError;
 pub use self::{
@@ -188,7 +189,9 @@ async fn advance(
         }
         (AuthorizationStep::StepUp, _) => BrowserDestination::StepUp,
         (AuthorizationStep::Consent, _) => BrowserDestination::Consent,
-        (AuthorizationStep::Login, _) if progress.request.prompt.create => BrowserDestination::Register,
+        (AuthorizationStep::Login, _) if begins_with_registration(app, progress, pending_id) => {
+            BrowserDestination::Register
+        }
         // Defence in depth: no code is issued without a session, whatever the checks decide.
         (AuthorizationStep::Login | AuthorizationStep::Respond(Ok(())), _) => BrowserDestination::Login,
     };
@@ -196,6 +199,12 @@ async fn advance(
         Some(handle) => handle.clone(),
         None => sealed::seal(app, progress.request, Some(browser.browser_secret), progress.received_at)?,
     }))
+}
+
+/// Whether `prompt=create` leads to the registration page. A request that is stored has had a form posted for it,
+/// such as that of a registration: then the person has an account and signs in.
+fn begins_with_registration(app: &App, progress: RequestProgress<'_>, pending_id: Option<Uuid>) -> bool {
+    progress.request.prompt.create && pending_id.is_none() && login::self_registration_allowed(app)
 }
 
 /// Gathers the input of the checks and runs them.

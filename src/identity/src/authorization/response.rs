@@ -147,7 +147,7 @@ pub(super) async fn respond_with_code(
         .client(&request.client_id)
         .session(signed_in.session.sid)
         .grant(grant.id)
-        .details(serde_json::json!({ "scope": grant.scope }));
+        .details(granted_details(request));
     let new_code = NewAuthorizationCode {
         grant: &grant,
         redirect_uri: &request.redirect_uri,
@@ -173,6 +173,14 @@ pub(super) async fn respond_with_code(
         return Ok(None);
     }
     Ok(Some(AuthorizationResponse::with_code(app, request.response_target(), &code)))
+}
+
+/// What the client was granted, for the audit record.
+fn granted_details(request: &AuthorizationRequest) -> serde_json::Value {
+    if request.claims.is_empty() {
+        return serde_json::json!({ "scope": request.scope });
+    }
+    serde_json::json!({ "scope": request.scope, "claims": request.claims })
 }
 
 /// Whether the conditions of the write held: the session had not ended, and a pending request was not

@@ -246,6 +246,18 @@ pub fn changeable_texts() -> impl Iterator<Item = &'static str> {
     CLAIMS.iter().filter(|claim| claim.text_field().is_some()).map(|claim| claim.name)
 }
 
+/// The claims of `names` that these scopes cover: a client that lost a scope has lost its claims too.
+pub fn covered_by(scopes: &[String], names: &[String]) -> Vec<String> {
+    let covered =
+        |name: &&String| find(name).is_some_and(|claim| scopes.iter().any(|scope| scope == claim.scope));
+    names.iter().filter(covered).cloned().collect()
+}
+
+/// The scopes that cover these claims.
+pub fn scopes_of<'a>(names: impl IntoIterator<Item = &'a String>) -> impl Iterator<Item = &'static str> {
+    names.into_iter().filter_map(|name| find(name)).map(|claim| claim.scope)
+}
+
 /// Who gets the claims.
 #[derive(Clone, Copy, Debug)]
 pub enum ClaimReader<'a> {

@@ -15,7 +15,10 @@ use postern_service::clock::Timestamp;
 use postern_token_verifier::{KeySet, KeySetError};
 use url::Url;
 
-use crate::outbound::{Outbound, OutboundError};
+use crate::{
+    jobs::error_chain,
+    outbound::{Outbound, OutboundError},
+};
 
 /// A set of this age is fetched again.
 const FRESH_FOR: Duration = Duration::from_mins(10);
@@ -80,8 +83,9 @@ impl ClientKeySets {
             return answer;
         }
         let fetched = fetch(outbound, jwks_uri).await.map(Arc::new);
-        if fetched.is_err() {
-            tracing::warn!(client_id, jwks_uri, "the keys of a client cannot be fetched");
+        if let Err(cause) = &fetched {
+            let cause = error_chain(cause);
+            tracing::warn!(client_id, jwks_uri, cause, "the keys of a client cannot be fetched");
         }
         source.record(fetched, kid, now)
     }

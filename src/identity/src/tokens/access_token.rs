@@ -27,6 +27,8 @@ pub struct UserToken {
     /// The active grant under which the token was issued.
     pub grant: Grant,
     pub user: User,
+    /// Claims that the client requested by name and may still have.
+    requested_claims: Vec<String>,
 }
 
 impl UserToken {
@@ -69,8 +71,7 @@ impl UserToken {
     /// The claims about the user that the scope of the token and the request for its grant release (OpenID Connect
     /// Core sections 5.4 and 5.5).
     pub fn released_claims(&self) -> Result<Map<String, Value>, DatabaseError> {
-        let reader =
-            ClaimReader::Client { scopes: &self.token.scope, requested: &self.grant.userinfo_claims };
+        let reader = ClaimReader::Client { scopes: &self.token.scope, requested: &self.requested_claims };
         claims::released(&self.user, reader)
     }
 }
@@ -89,7 +90,11 @@ pub async fn verify_for_userinfo(
     let ActiveGrant { grant, user } =
         active_grant.ok_or_else(|| AccessTokenError::GrantEnded { client_id: client_id() })?;
     let user = user.ok_or_else(|| AccessTokenError::NoUser { client_id: client_id() })?;
-    Ok(UserToken { token, grant, user })
+    let requested_claims = match app.clients().find(&grant.client_id) {
+        Some(client) => claims::covered_by(&client.row.scopes, &grant.userinfo_claims),
+        None => Vec::new(),
+    };
+    Ok(UserToken { token, grant, user, requested_claims })
 }
 
 /// Verifies a token for the issuer's own APIs: its grant is active and its audience is the issuer alone (RFC

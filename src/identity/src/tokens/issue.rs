@@ -164,7 +164,7 @@ async fn id_token(
     let algorithm = app.config.keys.algorithm;
     let claims = IdTokenClaims {
         iss: &app.config.issuer,
-        user: user_claims(user, request.grant.id_token_claims)?,
+        user: user_claims(request.client, user, request.grant.id_token_claims)?,
         aud: request.client.client_id(),
         exp: expires_at(now, app.config.tokens.id_token_lifetime.seconds()),
         iat: now.seconds(),
@@ -178,11 +178,16 @@ async fn id_token(
     Ok(app.signing_keys.sign(algorithm, TokenType::IdToken, &claims).await?)
 }
 
-fn user_claims(user: &User, requested: &[String]) -> Result<Map<String, Value>, DatabaseError> {
+fn user_claims(
+    client: &Client,
+    user: &User,
+    requested: &[String],
+) -> Result<Map<String, Value>, DatabaseError> {
     if requested.is_empty() {
         return Ok(Map::from_iter([("sub".to_owned(), user.subject.to_string().into())]));
     }
-    claims::released(user, ClaimReader::Client { scopes: &[], requested })
+    let requested = claims::covered_by(&client.row.scopes, requested);
+    claims::released(user, ClaimReader::Client { scopes: &[], requested: &requested })
 }
 
 /// The claims of ID tokens and access tokens that are not [about the user](crate::claims).

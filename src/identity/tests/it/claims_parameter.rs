@@ -1,9 +1,14 @@
 //! Claims that a client requests by name (OpenID Connect Core section 5.5).
 
+use postern_identity::{
+    accounts::applications,
+    administration::{clients, metadata::ClientMetadataChange},
+    core::RequestContext,
+};
 use serde_json::{Value, json};
 
 use crate::{
-    fixtures::{ADA, CALLBACK},
+    fixtures::{ADA, CALLBACK, list},
     flow::{Ask, VERIFIER, World, code, error, told, waits_on},
     person::open,
     seeds::basic,
@@ -109,6 +114,28 @@ async fn what_the_client_may_not_have_and_what_nobody_knows_is_left_out() {
     });
     let tokens = tokens_for(&world, &browser, &ask("rp", &claims)).await;
     assert_eq!(userinfo(&world, &tokens).await.as_object().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_loses_a_scope_loses_its_claims_and_the_person_sees_what_it_has() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    browser.sign_in(&world.alice).await;
+    let claims = json!({ "userinfo": { "email": null }, "id_token": { "email": null } });
+    let tokens = tokens_for(&world, &browser, &ask("rp", &claims)).await;
+    assert_eq!(payload(&tokens["id_token"])["email"], json!(world.alice.email));
+    let listed = applications::list(&world.app.app, &world.alice).await.unwrap();
+    assert_eq!(listed[0].scope.to_string(), "openid email");
+    let granted = world.app.audited("authorization.granted").await;
+    assert_eq!(granted[0]["claims"]["userinfo"], json!(["email"]));
+
+    let change = ClientMetadataChange { scopes: list(&["openid"]), ..ClientMetadataChange::default() };
+    clients::update(&world.app.app, "rp", change, &RequestContext::of_command(&world.app.app)).await.unwrap();
+    let refresh =
+        [("grant_type", "refresh_token"), ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
+    let refreshed = token_request(&world, &refresh).await;
+    assert!(payload(&refreshed["id_token"]).get("email").is_none());
+    assert_eq!(userinfo(&world, &refreshed).await.as_object().unwrap().len(), 1);
 }
 
 #[tokio::test]

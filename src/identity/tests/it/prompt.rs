@@ -58,6 +58,11 @@ async fn prompt_create_begins_at_the_registration_where_anyone_may_register() {
     assert_eq!(waits_on(&browser.get(&resume(&id)).await, "/register"), id);
     let id = log_in_for(&browser, &id, &world.alice, "aal1").await;
     code(&browser.get(&resume(&id)).await);
+    // Who registered comes back to sign in, not to register again.
+    let begun = waits_on(&browser.get(&create.path()).await, "/register");
+    let stored = log_in_for(&browser, &begun, &world.bob, "aal1").await;
+    browser.clear_cookie("postern-session");
+    assert_eq!(waits_on(&browser.get(&resume(&stored)).await, "/login"), stored);
     let silent = create.clone().with("prompt", "none create");
     assert_eq!(error(&browser.get(&silent.path()).await), "invalid_request");
 

@@ -38,7 +38,7 @@ const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain
 const MAX_PLAIN_BYTES: u64 = 64 << 10;
 
 /// What a file looked like. A file that cannot be looked at is `None`.
-type FileVersion = Option<(u64, u64, u64, i64, i64)>;
+type FileVersion = Option<(u64, u64, u64, [i64; 4])>;
 
 /// TLS of one listener.
 pub(super) struct Tls {
@@ -118,7 +118,9 @@ fn versions(files: &TlsFiles) -> [FileVersion; 2] {
 /// Follows links: ACME clients and Kubernetes renew by pointing a link elsewhere.
 fn version(path: &Path) -> FileVersion {
     let file = fs::metadata(path).ok()?;
-    Some((file.dev(), file.ino(), file.size(), file.mtime(), file.mtime_nsec()))
+    // The change time tells of a file whose owner or mode was changed, so that it can be read now.
+    let times = [file.mtime(), file.mtime_nsec(), file.ctime(), file.ctime_nsec()];
+    Some((file.dev(), file.ino(), file.size(), times))
 }
 
 /// Completes the handshake by `deadline`. Tells a client that speaks plain HTTP so.

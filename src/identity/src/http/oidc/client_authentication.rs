@@ -121,7 +121,13 @@ pub async fn authenticate(
         }
         Ok(None) => FailedAuthentication::from_credentials(&clients, header, &form),
         Err(AssertionFailure { cause: AssertionError::Database(cause), .. }) => return Err(cause.into()),
-        Err(failure) => failure.into(),
+        Err(failure) => {
+            if let AssertionError::Crypto(cause) = &failure.cause {
+                // A fault of this provider, which an operator must see.
+                tracing::error!(client_id = failure.client_id, %cause, "a secret of a client cannot be opened");
+            }
+            failure.into()
+        }
     };
     Err(reject(app, &failed, &context).await)
 }
