@@ -4,6 +4,8 @@
 //! environment to `postern_service::settings`. A setting that would weaken security (mail without TLS, codes
 //! on the terminal) is refused unless it stays on this machine.
 
+mod issuer;
+
 use std::{
     collections::BTreeSet, ffi::OsString, fmt::Display, num::NonZeroU16, path::PathBuf, time::Duration,
 };
@@ -18,8 +20,11 @@ use postern_service::{
 };
 use postern_token_verifier::Algorithm;
 use serde::Deserialize;
-use url::{Host, Url};
+use url::Url;
 
+use self::issuer::check_issuer;
+pub(crate) use self::issuer::host_is_loopback;
+pub use self::issuer::url_is_loopback;
 use crate::acr::Acr;
 
 /// The defaults. The file also defines the set of valid keys.
@@ -433,31 +438,5 @@ impl Config {
 
     pub fn issuer_is_loopback(&self) -> bool {
         Url::parse(&self.issuer).is_ok_and(|issuer| url_is_loopback(&issuer))
-    }
-}
-
-pub fn url_is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    }
-}
-
-pub(crate) fn host_is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
-}
-
-/// The issuer must be an origin (RFC 8414 section 2), over https unless its host is this machine.
-fn check_issuer(issuer: &str) -> Result<(), &'static str> {
-    let url = Url::parse(issuer).map_err(|_| "must be an absolute URL, such as https://id.example.com")?;
-    if url.origin().ascii_serialization() != issuer {
-        return Err("must be an origin in its shortest form: no path, query or trailing slash");
-    }
-    match url.scheme() {
-        "https" => Ok(()),
-        "http" if url_is_loopback(&url) => Ok(()),
-        _ => Err("must begin with https:// (http:// is allowed for this machine only)"),
     }
 }

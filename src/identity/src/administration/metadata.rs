@@ -78,9 +78,9 @@ pub struct ClientMetadataChange {
     pub policy: PolicyChange,
     pub first_party: Option<bool>,
     pub token_endpoint_auth_method: Option<ClientAuthMethod>,
-    /// Replaces `jwks_uri`; `null` removes the keys.
+    /// The client's public keys by value, instead of those at `jwks_uri`; JSON null removes them.
     pub jwks: Option<Value>,
-    /// Replaces `jwks`.
+    /// Where the client publishes its keys, instead of `jwks`.
     pub jwks_uri: Option<String>,
     pub redirect_uris: Option<Vec<String>>,
     pub post_logout_redirect_uris: Option<Vec<String>>,

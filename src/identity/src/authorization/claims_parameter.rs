@@ -10,12 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::error::{AuthorizationError, ErrorCode};
-use crate::{
-    acr::Acr,
-    claims::{self, Claim},
-    clients::Client,
-    scope::OPENID,
-};
+use crate::{acr::Acr, claims, clients::Client};
 
 /// The claims that a request names, of those that the client may have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,20 +44,18 @@ pub(super) struct ClaimsParameter {
     pub(super) acr_values: Vec<Acr>,
 }
 
-const fn invalid(description: &'static str) -> AuthorizationError {
-    AuthorizationError::new(ErrorCode::InvalidRequest, description)
-}
-
 /// Reads the parameter. Members that this issuer does not know are ignored (section 5.5).
 pub(super) fn parse(client: &Client, parameter: &str) -> Result<ClaimsParameter, AuthorizationError> {
     let Ok(Value::Object(mut parameter)) = strict_json::parse(parameter.as_bytes()) else {
-        return Err(invalid("claims must be a JSON object without duplicate members"));
+        return Err(AuthorizationError::invalid_request(
+            "claims must be a JSON object without duplicate members",
+        ));
     };
     let userinfo = take_section(&mut parameter, "userinfo")?;
     let id_token = take_section(&mut parameter, "id_token")?;
     for members in [&userinfo, &id_token] {
         if !members.values().all(|member| member.is_null() || member.is_object()) {
-            return Err(invalid("a member of claims must be null or an object"));
+            return Err(AuthorizationError::invalid_request("a member of claims must be null or an object"));
         }
     }
     let requested = RequestedClaims {
@@ -83,16 +76,15 @@ fn take_section(
     match parameter.remove(name) {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(members)) => Ok(members),
-        Some(_) => Err(invalid("userinfo and id_token of claims must be objects")),
+        Some(_) => {
+            Err(AuthorizationError::invalid_request("userinfo and id_token of claims must be objects"))
+        }
     }
 }
 
 /// The claims about the user, other than `sub`, that the client may have.
 fn known_names(client: &Client, members: &Map<String, Value>) -> Vec<String> {
-    let may_have =
-        |claim: &&Claim| claim.scope != OPENID && client.row.scopes.iter().any(|own| own == claim.scope);
-    let known = members.keys().filter_map(|name| claims::find(name)).filter(may_have);
-    known.map(|claim| claim.name.to_owned()).collect()
+    claims::covered_by(&client.row.scopes, members.keys().filter(|name| *name != "sub"))
 }
 
 /// Section 5.5.1: another user than the one of `value` must not be answered.
@@ -104,7 +96,7 @@ fn subject(
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
         (Some(Value::String(subject)), None) => Ok(Some(subject.clone())),
-        _ => Err(invalid("claims can name one value of sub")),
+        _ => Err(AuthorizationError::invalid_request("claims can name one value of sub")),
     }
 }
 

@@ -39,6 +39,11 @@ impl AuthorizationError {
     pub const fn new(error: ErrorCode, description: &'static str) -> Self {
         Self { error, description: Cow::Borrowed(description) }
     }
+
+    /// `invalid_request` (RFC 6749 section 4.1.2.1).
+    pub const fn invalid_request(description: &'static str) -> Self {
+        Self::new(ErrorCode::InvalidRequest, description)
+    }
 }
 
 /// The description names the scope or the resource at fault.

@@ -137,7 +137,7 @@ const ACR_UNREACHABLE: AuthorizationError = AuthorizationError::new(
     "the user cannot reach the acr asked for",
 );
 const SUBJECT_MISMATCH: AuthorizationError =
-    AuthorizationError::new(ErrorCode::LoginRequired, "another user signed in than the id_token_hint names");
+    AuthorizationError::new(ErrorCode::LoginRequired, "another user signed in than the request names");
 const LOGIN_REQUIRED: AuthorizationError =
     AuthorizationError::new(ErrorCode::LoginRequired, "the user must sign in");
 const LOGIN_METHOD_REQUIRED: AuthorizationError = AuthorizationError::new(

@@ -33,7 +33,7 @@ use super::{
     error::UntrustedRequest,
     interaction::{AuthorizationStep, RecordedStep, RequestProgress},
     redirect_uri,
-    request::AuthorizationRequest,
+    request::{AuthorizationRequest, check_response_mode},
     sealed::{self, RequestHandle},
 };
 use crate::{
@@ -390,6 +390,10 @@ fn pending_from_request(
     let client = client.ok_or(RequestNotPending::Untrusted(UntrustedRequest::UnknownClient))?;
     if !redirect_uri::registered(app, &client, &request.redirect_uri) {
         return Err(RequestNotPending::Untrusted(UntrustedRequest::UnregisteredRedirectUri));
+    }
+    // The client's policy may have become stricter meanwhile. An answer in this mode could expose the code.
+    if check_response_mode(&client, &request.redirect_uri, request.response_mode).is_err() {
+        return Err(RequestNotPending::Unknown);
     }
     let requirement = request.requirement(app, &client);
     Ok(PendingRequest { handle, request, client, requirement, recorded_steps, received_at })

@@ -208,7 +208,7 @@ fn validate(
         expected_subject: one_subject(expected_subject, claims.subject)?,
         claims: claims.requested,
         // Optional preferences: values that are not understood are ignored, never an error.
-        acr_values: [acr_values(parameters), claims.acr_values].concat(),
+        acr_values: stricter_acrs(acr_values(parameters), claims.acr_values),
         login_hint: login_hint(parameters),
         ui_locales: ui_locales(parameters),
     };
@@ -217,16 +217,13 @@ fn validate(
 }
 
 /// See [`sealed::MAX_SEALED_LENGTH`].
-const TOO_LONG: AuthorizationError =
-    invalid("the request is too long: it may have 4096 bytes when it is sealed in a URL");
-
-const fn invalid(description: &'static str) -> AuthorizationError {
-    AuthorizationError::new(ErrorCode::InvalidRequest, description)
-}
+const TOO_LONG: AuthorizationError = AuthorizationError::invalid_request(
+    "the request is too long: it may have 4096 bytes when it is sealed in a URL",
+);
 
 impl From<RepeatedParameter> for AuthorizationError {
     fn from(_: RepeatedParameter) -> Self {
-        invalid("a parameter is repeated")
+        AuthorizationError::invalid_request("a parameter is repeated")
     }
 }
 
@@ -263,7 +260,7 @@ fn require_grant_type(client: &Client) -> Result<(), AuthorizationError> {
 fn response_type(parameters: CheckedParameters<'_>) -> Result<(), AuthorizationError> {
     match parameters.value(RESPONSE_TYPE) {
         Some("code") => Ok(()),
-        None => Err(invalid("response_type is missing")),
+        None => Err(AuthorizationError::invalid_request("response_type is missing")),
         Some(_) => {
             Err(AuthorizationError::new(ErrorCode::UnsupportedResponseType, "response_type must be code"))
         }
@@ -277,21 +274,26 @@ fn response_mode(
     parameters: CheckedParameters<'_>,
 ) -> Result<ResponseMode, AuthorizationError> {
     let mode = parameters.value(RESPONSE_MODE).map_or(Some(ResponseMode::default()), ResponseMode::from_word);
-    let mode = mode.ok_or(invalid("response_mode must be query, fragment or form_post"))?;
+    let mode = mode
+        .ok_or(AuthorizationError::invalid_request("response_mode must be query, fragment or form_post"))?;
     check_response_mode(client, redirect_uri, mode)?;
     Ok(mode)
 }
 
-fn check_response_mode(
+pub(super) fn check_response_mode(
     client: &Client,
     redirect_uri: &str,
     mode: ResponseMode,
 ) -> Result<(), AuthorizationError> {
     if !client.policy.response_modes.contains(&mode) {
-        return Err(invalid("the client may not have its responses in this response_mode"));
+        return Err(AuthorizationError::invalid_request(
+            "the client may not have its responses in this response_mode",
+        ));
     }
     if mode == ResponseMode::FormPost && !takes_a_form(redirect_uri) {
-        return Err(invalid("response_mode=form_post needs an http or https redirect_uri"));
+        return Err(AuthorizationError::invalid_request(
+            "response_mode=form_post needs an http or https redirect_uri",
+        ));
     }
     Ok(())
 }
@@ -308,7 +310,7 @@ fn limited_value(
     too_long: &'static str,
 ) -> Result<Option<String>, AuthorizationError> {
     match parameters.value(parameter) {
-        Some(value) if value.len() > longest => Err(invalid(too_long)),
+        Some(value) if value.len() > longest => Err(AuthorizationError::invalid_request(too_long)),
         value => Ok(value.map(str::to_owned)),
     }
 }
@@ -321,19 +323,19 @@ fn code_challenge(
     let Some(challenge) = parameters.value(CODE_CHALLENGE) else {
         // A method without a challenge is a client that means to use PKCE.
         if client.pkce_required() || parameters.value(CODE_CHALLENGE_METHOD).is_some() {
-            return Err(invalid("code_challenge is missing: use PKCE"));
+            return Err(AuthorizationError::invalid_request("code_challenge is missing: use PKCE"));
         }
         return Ok(None);
     };
     // Without `code_challenge_method` the method would be `plain` (section 4.3), which does not protect
     // against an attacker who sees the request.
     if parameters.value(CODE_CHALLENGE_METHOD) != Some("S256") {
-        return Err(invalid("code_challenge_method must be S256"));
+        return Err(AuthorizationError::invalid_request("code_challenge_method must be S256"));
     }
     // Section 4.2: the unpadded base64url of a SHA-256.
     let base64url = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if challenge.len() != 43 || !challenge.bytes().all(base64url) {
-        return Err(invalid("code_challenge must be 43 characters of base64url"));
+        return Err(AuthorizationError::invalid_request("code_challenge must be 43 characters of base64url"));
     }
     Ok(Some(challenge.to_owned()))
 }
@@ -348,12 +350,14 @@ fn prompt(app: &App, parameters: CheckedParameters<'_>) -> Result<Prompt, Author
             "login" | "select_account" => prompt.login = true,
             "consent" => prompt.consent = true,
             "create" if login::self_registration_allowed(app) => prompt.create = true,
-            "create" => return Err(invalid("prompt=create: nobody can register here")),
-            _ => return Err(invalid("prompt has an unknown value")),
+            "create" => {
+                return Err(AuthorizationError::invalid_request("prompt=create: nobody can register here"));
+            }
+            _ => return Err(AuthorizationError::invalid_request("prompt has an unknown value")),
         }
     }
     if prompt.none && (prompt.login || prompt.consent || prompt.create) {
-        return Err(invalid("prompt=none cannot be combined"));
+        return Err(AuthorizationError::invalid_request("prompt=none cannot be combined"));
     }
     Ok(prompt)
 }
@@ -364,7 +368,9 @@ fn max_age(parameters: CheckedParameters<'_>) -> Result<Option<Duration>, Author
     // `parse` alone would accept a sign.
     let digits = seconds.bytes().all(|byte| byte.is_ascii_digit());
     let seconds = seconds.parse::<u64>().ok().filter(|_| digits);
-    Ok(Some(Duration::from_secs(seconds.ok_or(invalid("max_age must be a number of seconds"))?)))
+    Ok(Some(Duration::from_secs(
+        seconds.ok_or(AuthorizationError::invalid_request("max_age must be a number of seconds"))?,
+    )))
 }
 
 /// OpenID Connect Core section 3.1.2.1: an ID token of this issuer for this client, expired or not.
@@ -376,7 +382,9 @@ fn id_token_hint(
     let Some(hint) = parameters.value(ID_TOKEN_HINT) else { return Ok(None) };
     let claims = tokens::id_token::verify_hint(app, hint)
         .filter(|claims| claims.client_id == client.client_id())
-        .ok_or(invalid("id_token_hint is not an ID token that this client was given"))?;
+        .ok_or(AuthorizationError::invalid_request(
+            "id_token_hint is not an ID token that this client was given",
+        ))?;
     Ok(Some(claims.sub))
 }
 
@@ -393,10 +401,16 @@ fn one_subject(
 ) -> Result<Option<String>, AuthorizationError> {
     match (hinted, claimed) {
         (Some(hinted), Some(claimed)) if hinted != claimed => {
-            Err(invalid("id_token_hint and claims name different users"))
+            Err(AuthorizationError::invalid_request("id_token_hint and claims name different users"))
         }
         (hinted, claimed) => Ok(hinted.or(claimed)),
     }
+}
+
+/// Any level of a list will do. Of the lists of `acr_values` and of `claims` the one whose lowest level is higher
+/// counts, so that neither weakens the other.
+fn stricter_acrs(one: Vec<Acr>, other: Vec<Acr>) -> Vec<Acr> {
+    if one.iter().min() < other.iter().min() { other } else { one }
 }
 
 /// RFC 6749 section 3.3, RFC 8707 section 2.

@@ -247,10 +247,10 @@ pub fn changeable_texts() -> impl Iterator<Item = &'static str> {
 }
 
 /// The claims of `names` that these scopes cover: a client that lost a scope has lost its claims too.
-pub fn covered_by(scopes: &[String], names: &[String]) -> Vec<String> {
+pub fn covered_by<'a>(scopes: &[String], names: impl IntoIterator<Item = &'a String>) -> Vec<String> {
     let covered =
         |name: &&String| find(name).is_some_and(|claim| scopes.iter().any(|scope| scope == claim.scope));
-    names.iter().filter(covered).cloned().collect()
+    names.into_iter().filter(covered).cloned().collect()
 }
 
 /// The scopes that cover these claims.

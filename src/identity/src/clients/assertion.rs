@@ -99,7 +99,7 @@ impl AssertionVerifier<'_> {
         let verified = if method(client, header)? == ClientAuthMethod::ClientSecretJwt {
             self.verify_hmac(client, assertion, now)?
         } else {
-            let keys = self.keys(client, header, now).await?;
+            let keys = self.keys(client, header).await?;
             match keys.only_key().filter(|_| header.kid.is_none()) {
                 Some(key) => jws.verify_with(key)?,
                 None => jws.verify(&keys)?,
@@ -125,17 +125,13 @@ impl AssertionVerifier<'_> {
         outcome
     }
 
-    async fn keys(
-        &self,
-        client: &Client,
-        header: &Header,
-        now: Timestamp,
-    ) -> Result<Arc<KeySet>, AssertionError> {
+    async fn keys(&self, client: &Client, header: &Header) -> Result<Arc<KeySet>, AssertionError> {
         match (&client.keys, &client.row.jwks_uri) {
             (Some(keys), _) => Ok(Arc::clone(keys)),
             (None, Some(uri)) => {
                 let of_client = (client.client_id(), uri.as_str());
-                Ok(self.key_sets.find(self.outbound, of_client, header.kid.as_deref(), now).await?)
+                let by = (self.outbound, &self.core.clock);
+                Ok(self.key_sets.find(by, of_client, header.kid.as_deref()).await?)
             }
             (None, None) => Err(JwsError::UnknownKey(header.kid.clone()).into()),
         }

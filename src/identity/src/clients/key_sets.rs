@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use postern_service::clock::Timestamp;
+use postern_service::clock::{Clock, Timestamp};
 use postern_token_verifier::{KeySet, KeySetError};
 use url::Url;
 
@@ -68,18 +68,17 @@ impl ClientKeySets {
     /// The keys of a client, with that of `kid` if the client publishes it.
     pub(super) async fn find(
         &self,
-        outbound: &Outbound,
+        (outbound, clock): (&Outbound, &Clock),
         (client_id, jwks_uri): (&str, &str),
         kid: Option<&str>,
-        now: Timestamp,
     ) -> Result<Arc<KeySet>, KeySetFetchError> {
         let source = self.source(client_id, jwks_uri);
-        if let Some(answer) = source.without_fetch(kid, now) {
+        if let Some(answer) = source.without_fetch(kid, clock.now()) {
             return answer;
         }
         let _turn = source.fetching.lock().await;
         // The request that had the turn before may have fetched what this one needs.
-        if let Some(answer) = source.without_fetch(kid, now) {
+        if let Some(answer) = source.without_fetch(kid, clock.now()) {
             return answer;
         }
         let fetched = fetch(outbound, jwks_uri).await.map(Arc::new);
@@ -87,7 +86,7 @@ impl ClientKeySets {
             let cause = error_chain(cause);
             tracing::warn!(client_id, jwks_uri, cause, "the keys of a client cannot be fetched");
         }
-        source.record(fetched, kid, now)
+        source.record(fetched, kid, clock.now())
     }
 
     fn source(&self, client_id: &str, jwks_uri: &str) -> Arc<Source> {

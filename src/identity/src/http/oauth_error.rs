@@ -220,6 +220,7 @@ impl From<ClientAuthenticationError> for OAuthError {
                 Self::invalid_request(cause.to_string())
             }
             E::Rejected { by_header } => Self::invalid_client(by_header),
+            E::Vault(_) => Self::internal(&cause),
             E::TooManyFailures { retry_after } => Self::too_many_requests(retry_after),
             E::Database(cause) => cause.into(),
         }

@@ -175,9 +175,10 @@ impl From<ClientAuthenticationError> for Problem {
         use ClientAuthenticationError as E;
         match cause {
             E::SeveralMethods | E::OtherClientId | E::MalformedAssertion(_) => {
-                Self::new(problem::MALFORMED).detail("the client must authenticate in one way")
+                Self::new(problem::MALFORMED).detail(cause.to_string())
             }
             E::Rejected { .. } => invalid_client(),
+            E::Vault(_) => Self::internal(&cause),
             E::TooManyFailures { retry_after } => {
                 Self::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)
             }

@@ -91,7 +91,7 @@ pub async fn verify_for_userinfo(
         active_grant.ok_or_else(|| AccessTokenError::GrantEnded { client_id: client_id() })?;
     let user = user.ok_or_else(|| AccessTokenError::NoUser { client_id: client_id() })?;
     let requested_claims = match app.clients().find(&grant.client_id) {
-        Some(client) => claims::covered_by(&client.row.scopes, &grant.userinfo_claims),
+        Some(client) => claims::covered_by(&client.row.scopes, grant.userinfo_claims.iter()),
         None => Vec::new(),
     };
     Ok(UserToken { token, grant, user, requested_claims })

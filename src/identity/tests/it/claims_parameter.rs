@@ -154,6 +154,11 @@ async fn a_subject_or_a_level_can_be_asked_for() {
         told_error(id_token(json!({ "acr": { "essential": true, "values": ["aal2"] } }))).await,
         "interaction_required"
     );
+    // Neither parameter weakens the other.
+    for (acr_values, acr) in [("aal1", "aal2"), ("aal2", "aal1")] {
+        let both = id_token(json!({ "acr": { "values": [acr] } })).with("acr_values", acr_values);
+        assert_eq!(told_error(both).await, "interaction_required", "{acr_values} {acr}");
+    }
     let unknown = json!({ "acr": { "essential": true, "values": ["urn:mace:gold"] } });
     assert_eq!(told_error(id_token(unknown)).await, "unmet_authentication_requirements");
     code(&browser.get(&id_token(json!({ "acr": { "values": ["urn:mace:gold"] } })).path()).await);

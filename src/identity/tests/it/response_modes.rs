@@ -4,13 +4,16 @@
 use std::collections::BTreeMap;
 
 use postern_identity::{
-    administration::{clients, metadata::ClientMetadataChange},
+    administration::{
+        clients,
+        metadata::{ClientMetadataChange, PolicyChange},
+    },
     clients::ClientAuthMethod,
     core::RequestContext,
 };
 
 use crate::{
-    flow::{Ask, CALLBACK, World, error, list, told, told_at},
+    flow::{Ask, CALLBACK, World, error, list, resume, told, told_at, waits_on},
     person::{Filled, open},
     support::{Browser, ISSUER},
 };
@@ -122,4 +125,20 @@ async fn a_client_has_no_mode_that_its_policy_does_not_allow() {
     assert!(form(&browser, &ask("form_post")).await.fields.contains_key("code"));
     // The error must not come in the mode that is not allowed.
     assert_eq!(error(&browser.get(&ask("fragment")).await), "invalid_request");
+}
+
+#[tokio::test]
+async fn a_waiting_request_is_not_answered_in_a_mode_that_was_taken_away() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    let begun = waits_on(&browser.get(&Ask::of("own").path()).await, "/login");
+    browser.sign_in(&world.alice).await;
+    let policy =
+        PolicyChange { response_modes: Some(vec!["form_post".to_owned()]), ..PolicyChange::default() };
+    let change = ClientMetadataChange { policy, ..ClientMetadataChange::default() };
+    let context = RequestContext::of_command(&world.app.app);
+    clients::update(&world.app.app, "own", change, &context).await.unwrap();
+    let answer = browser.get(&resume(&begun)).await;
+    assert_eq!(answer.status, 400, "{answer:?}");
+    assert!(answer.headers.get("location").is_none(), "{answer:?}");
 }

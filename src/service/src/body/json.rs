@@ -12,7 +12,7 @@ use postern_token_verifier::strict_json::{self, JsonError};
 
 use super::{
     expect_media_type, read,
-    schema::{self, Mismatch},
+    schema::{self, SchemaMismatch},
 };
 use crate::problem::{MALFORMED, Problem};
 
@@ -115,8 +115,8 @@ impl From<JsonError> for Problem {
     }
 }
 
-impl From<Mismatch> for Problem {
-    fn from(Mismatch { member, rule }: Mismatch) -> Self {
+impl From<SchemaMismatch> for Problem {
+    fn from(SchemaMismatch { member, rule }: SchemaMismatch) -> Self {
         let problem = Self::new(MALFORMED);
         if member.is_empty() {
             problem.detail(format!("the body {rule}"))

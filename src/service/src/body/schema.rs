@@ -23,7 +23,7 @@ static REGISTRIES: LazyLock<RwLock<HashMap<TypeId, Arc<Registry>>>> = LazyLock::
 
 /// The first place where a body differs from its schema.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Mismatch {
+pub(super) struct SchemaMismatch {
     /// The path of the member, such as `address.country` or `tags[1]`; empty for the body itself.
     pub(super) member: String,
     /// The rule that the value breaks. Never quotes the value, which may be a secret.
@@ -31,7 +31,7 @@ pub(super) struct Mismatch {
 }
 
 /// Checks that `body` has the schema of `T`: every member is known and has its type and length.
-pub(super) fn check<T: Type + 'static>(body: &Value) -> Result<(), Mismatch> {
+pub(super) fn check<T: Type + 'static>(body: &Value) -> Result<(), SchemaMismatch> {
     let registry = registry_of::<T>();
     Checker { registry: &registry }.check_value(&T::schema_ref(), body, "")
 }
@@ -53,7 +53,12 @@ struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    fn check_value(&self, schema: &'a MetaSchemaRef, value: &Value, path: &str) -> Result<(), Mismatch> {
+    fn check_value(
+        &self,
+        schema: &'a MetaSchemaRef,
+        value: &Value,
+        path: &str,
+    ) -> Result<(), SchemaMismatch> {
         // A schema without a name that the registry has is one of a type that accepts any value.
         let Some(schema) = self.resolve(schema) else { return Ok(()) };
         if !schema.any_of.is_empty() {
@@ -79,7 +84,7 @@ impl<'a> Checker<'a> {
         alternatives: &'a [MetaSchemaRef],
         value: &Value,
         path: &str,
-    ) -> Result<(), Mismatch> {
+    ) -> Result<(), SchemaMismatch> {
         if alternatives.iter().any(|schema| self.check_value(schema, value, path).is_ok()) {
             return Ok(());
         }
@@ -93,7 +98,7 @@ impl<'a> Checker<'a> {
         schema: &'a MetaSchema,
         members: &Map<String, Value>,
         path: &str,
-    ) -> Result<(), Mismatch> {
+    ) -> Result<(), SchemaMismatch> {
         // A schema without properties is one of an object with any members.
         if schema.properties.is_empty() {
             return Ok(());
@@ -104,8 +109,9 @@ impl<'a> Checker<'a> {
                 None | Some(Value::Null) if schema.required.contains(name) => {
                     return mismatch(&below(name), "is required");
                 }
-                // To leave out an optional member and to send null is the same.
-                None | Some(Value::Null) => {}
+                None => {}
+                // To leave out an optional member and to send null is the same. One with a default has no null.
+                Some(Value::Null) if !has_default(property) => {}
                 Some(value) => self.check_value(property, value, &below(name))?,
             }
         }
@@ -116,7 +122,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn check_items(&self, schema: &'a MetaSchema, items: &[Value], path: &str) -> Result<(), Mismatch> {
+    fn check_items(&self, schema: &'a MetaSchema, items: &[Value], path: &str) -> Result<(), SchemaMismatch> {
         let Some(schema) = schema.items.as_deref() else { return Ok(()) };
         let mut items = items.iter().enumerate();
         items.try_for_each(|(index, item)| self.check_value(schema, item, &format!("{path}[{index}]")))
@@ -134,7 +140,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-fn check_text(schema: &MetaSchema, text: &str, path: &str) -> Result<(), Mismatch> {
+fn check_text(schema: &MetaSchema, text: &str, path: &str) -> Result<(), SchemaMismatch> {
     let length = text.chars().count();
     if let Some(least) = schema.min_length.filter(|least| length < *least) {
         return mismatch(path, format_args!("must have at least {}", characters(least)));
@@ -148,12 +154,16 @@ fn check_text(schema: &MetaSchema, text: &str, path: &str) -> Result<(), Mismatc
     Ok(())
 }
 
-fn mismatch(member: &str, rule: impl Display) -> Result<(), Mismatch> {
-    Err(Mismatch { member: member.to_owned(), rule: rule.to_string() })
+fn mismatch(member: &str, rule: impl Display) -> Result<(), SchemaMismatch> {
+    Err(SchemaMismatch { member: member.to_owned(), rule: rule.to_string() })
 }
 
 fn characters(number: usize) -> String {
     if number == 1 { "1 character".to_owned() } else { format!("{number} characters") }
+}
+
+fn has_default(property: &MetaSchemaRef) -> bool {
+    matches!(property, MetaSchemaRef::Inline(inline) if inline.default.is_some())
 }
 
 fn has_type(schema: &MetaSchema, value: &Value) -> bool {

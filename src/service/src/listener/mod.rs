@@ -32,7 +32,7 @@ use tokio_util::{
 
 use self::{
     connection::{ConnectionHandler, ConnectionLimits},
-    tls::Tls,
+    tls::TlsTermination,
 };
 use crate::{
     settings::HttpSettings,
@@ -57,13 +57,13 @@ pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
     limits: ConnectionLimits,
-    tls: Option<Tls>,
+    tls: Option<TlsTermination>,
 }
 
 impl Listener {
     /// Listens on `address`; port 0 takes any free one. Speaks TLS if the settings contain a certificate.
     pub async fn bind(address: SocketAddr, settings: &HttpSettings) -> Result<Self, ListenError> {
-        let tls = TlsFiles::from_settings(settings)?.map(Tls::load).transpose()?;
+        let tls = TlsFiles::from_settings(settings)?.map(TlsTermination::load).transpose()?;
         Ok(Self { tls, ..Self::bind_plain(address, settings).await? })
     }
 
@@ -85,7 +85,7 @@ impl Listener {
     pub async fn serve(self, endpoint: BoxEndpoint<'static, Response>, stop: CancellationToken) {
         let Self { socket, address, limits, tls } = self;
         let room = Arc::new(Semaphore::new(limits.max_connections));
-        let acceptor = tls.as_ref().map(Tls::acceptor);
+        let acceptor = tls.as_ref().map(TlsTermination::acceptor);
         let _reload = tls.map(|tls| AbortOnDropHandle::new(tokio::spawn(tls.reload_when_changed())));
         let connections = Arc::new(ConnectionHandler::new(endpoint, address, limits, acceptor, stop.clone()));
         let tasks = TaskTracker::new();

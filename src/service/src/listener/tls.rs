@@ -41,7 +41,7 @@ const MAX_PLAIN_BYTES: u64 = 64 << 10;
 type FileVersion = Option<(u64, u64, u64, [i64; 4])>;
 
 /// TLS of one listener.
-pub(super) struct Tls {
+pub(super) struct TlsTermination {
     files: TlsFiles,
     current: Arc<CurrentCertificate>,
     acceptor: TlsAcceptor,
@@ -49,7 +49,7 @@ pub(super) struct Tls {
     versions: [FileVersion; 2],
 }
 
-impl Tls {
+impl TlsTermination {
     pub(super) fn load(files: TlsFiles) -> Result<Self, InvalidTlsFile> {
         let versions = versions(&files);
         let current = Arc::new(CurrentCertificate(ArcSwap::from_pointee(files.load()?)));

@@ -118,6 +118,7 @@ async fn a_malformed_body_is_refused_with_the_member_that_is_wrong() {
         (r#"{"title":{}}"#, "title", "`title` must be a string"),
         (r#"{"title":5}"#, "title", "`title` must be a string"),
         (r#"{"title":""}"#, "title", "`title` must have at least 1 character"),
+        (r#"{"title":"x","tags":null}"#, "tags", "`tags` must be an array"),
         (r#"{"title":"x","dome":true}"#, "dome", "`dome` is not a member of this body"),
         (r#"{"title":"much too long"}"#, "title", "`title` must have at most 10 characters"),
         (r#"{"title":"x","colour":"blue"}"#, "colour", "`colour` must be one of \"red\", \"green\""),

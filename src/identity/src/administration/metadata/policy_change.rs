@@ -39,9 +39,8 @@ pub(super) fn parse_profile(word: &str) -> Result<ClientProfile, ChangeError> {
              which this version does not have",
         ));
     }
-    serde_json::from_value(json!(word)).map_err(|_| {
-        ChangeError::invalid("profile", format!("must be standard, strict or fapi2 (found {word:?})"))
-    })
+    serde_json::from_value(json!(word))
+        .map_err(|_| ChangeError::invalid("profile", format!("must be standard or strict (found {word:?})")))
 }
 
 impl PolicyChange {

@@ -4,8 +4,8 @@
 //! assertion in the form (`private_key_jwt`, `client_secret_jwt`). The secret is the same in both places and
 //! libraries differ in their default, so both are accepted, unless the client's policy demands the registered
 //! method. A public client sends its `client_id` alone (`none`); a confidential client never does. Two methods in
-//! one request are refused. Every other failure is one error without a reason, and counts against the IP of the
-//! request. Leaves the header to `header`, assertions to `clients`, and the wire errors to `http::oauth_error` and
+//! one request, and half an assertion, are refused with the reason. A failed proof is one error without a reason, and
+//! counts against the IP of the request. Leaves the header to `header`, assertions to `clients`, and the wire errors to `http::oauth_error` and
 //! `http::problem`.
 
 mod header;
@@ -24,6 +24,7 @@ use crate::{
         policy::ClientAuthenticationRule,
     },
     core::{Actor, RequestContext},
+    crypto::CryptoError,
     jobs::error_chain,
     rate_limit::{self, Limit, TakeOutcome},
     tokens::scope::printable_excerpt,
@@ -59,6 +60,9 @@ pub enum ClientAuthenticationError {
     /// Too many attempts from the same source failed.
     #[error("too many failures of client authentication")]
     TooManyFailures { retry_after: Duration },
+    /// A secret that the client signs with cannot be opened: a fault of this provider.
+    #[error("a secret of the client cannot be opened")]
+    Vault(#[from] CryptoError),
     /// A database operation failed.
     #[error("the database did not answer")]
     Database(#[from] DatabaseError),
@@ -69,7 +73,7 @@ pub enum ClientAuthenticationError {
 pub struct FormCredentials<'a> {
     pub client_id: Option<&'a str>,
     pub client_secret: Option<&'a str>,
-    /// Must be [`ASSERTION_TYPE`].
+    /// The kind of the assertion; [`ASSERTION_TYPE`] is the one that is accepted.
     pub client_assertion_type: Option<&'a str>,
     pub client_assertion: Option<&'a str>,
 }
@@ -121,13 +125,8 @@ pub async fn authenticate(
         }
         Ok(None) => FailedAuthentication::from_credentials(&clients, header, &form),
         Err(AssertionFailure { cause: AssertionError::Database(cause), .. }) => return Err(cause.into()),
-        Err(failure) => {
-            if let AssertionError::Crypto(cause) = &failure.cause {
-                // A fault of this provider, which an operator must see.
-                tracing::error!(client_id = failure.client_id, %cause, "a secret of a client cannot be opened");
-            }
-            failure.into()
-        }
+        Err(AssertionFailure { cause: AssertionError::Crypto(cause), .. }) => return Err(cause.into()),
+        Err(failure) => failure.into(),
     };
     Err(reject(app, &failed, &context).await)
 }
