@@ -255,7 +255,7 @@ async fn commands_set_the_rules_towards_stricter_only_and_say_what_they_mean() {
     assert!(code == 2 && said.contains("must include one that the profile strict allows"), "{said}");
     for (arguments, rule) in [
         (["--profile", "fapi2"], "pushed authorization requests"),
-        (["--profile", "lenient"], "must be standard, strict or fapi2"),
+        (["--profile", "lenient"], "must be standard or strict"),
         (["--unknown-scopes", "reported"], "left_out"),
         (["--assertion-lifetime", "soon"], "a length of time"),
         (["--assertion-lifetime", "1s"], "at least 30s"),
