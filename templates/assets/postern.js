@@ -20,9 +20,6 @@ for (const form of document.forms) {
   });
 }
 
-// The response to an app goes on at once; without this file by its button.
-document.querySelector("form[data-submits-itself]")?.requestSubmit();
-
 // Back from the next page, the form may be sent again.
 addEventListener("pageshow", () => {
   for (const form of document.forms) {

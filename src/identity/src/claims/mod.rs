@@ -61,7 +61,7 @@ pub enum ClaimSource {
     /// A text of the profile, which the user may change.
     Text(TextField),
     /// A boolean of the profile: whether the provider has verified another claim. Removed when that claim
-    /// changes, and released only beside it.
+    /// changes. Released beside that claim alone, and false until it is known to be true.
     VerificationOf(&'static str),
     /// The members of [`POSTAL_ADDRESS`], which the user may change.
     PostalAddress,
@@ -288,7 +288,7 @@ pub fn released(user: &users::Model, reader: ClaimReader<'_>) -> Result<Map<Stri
             ClaimSource::UpdatedAt => Some(json!(user.updated_at.seconds())),
             ClaimSource::Text(_) | ClaimSource::PostalAddress => profile.take(claim.name),
             ClaimSource::VerificationOf(other) => {
-                profile.take(claim.name).filter(|_| claims.contains_key(other))
+                claims.contains_key(other).then(|| profile.take(claim.name).unwrap_or(json!(false)))
             }
         };
         claims.extend(value.map(|value| (claim.name.to_owned(), value)));

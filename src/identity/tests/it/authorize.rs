@@ -64,6 +64,7 @@ async fn a_state_comes_back_byte_by_byte() {
     assert!(!without.contains_key("state"));
 }
 
+#[doc(alias = "oidcc-ensure-post-request-succeeds")]
 #[tokio::test]
 async fn a_form_goes_on_as_a_get_even_from_another_site() {
     let world = World::new().await;
@@ -221,13 +222,35 @@ async fn a_request_begun_on_one_node_ends_on_another() {
     code(&browser.on(&node).get(&resume(&id)).await);
 }
 
+#[doc(alias("oidcc-server", "oidcc-ensure-request-with-valid-pkce-succeeds",))]
 #[tokio::test]
 async fn a_code_becomes_tokens_that_say_what_was_proven() {
     let world = World::new().await;
     let browser = world.app.browser();
     let session = browser.sign_in_at(&world.alice, "aal2").await;
     world.app.clock.advance(Duration::from_secs(30));
-    let code = code(&browser.get(&Ask::of("own").with("scope", "openid email").path()).await);
+    let claims = id_token(&world, &browser, &Ask::of("own").with("scope", "openid email")).await;
+    assert_eq!(claims["sub"], world.alice.subject.to_string());
+    assert_eq!(claims["sid"], session.sid.to_string());
+    assert_eq!(claims["auth_time"], session.auth_time.seconds());
+    assert_eq!((&claims["acr"], &claims["nonce"]), (&"aal2".into(), &"n-0S6_WzA2Mj".into()));
+}
+
+#[doc(alias("oidcc-ensure-request-without-nonce-succeeds-for-code-flow", "oidcc-alternate-happy-flow",))]
+#[tokio::test]
+async fn without_a_nonce_and_with_its_scopes_in_any_order_a_request_gets_an_id_token_all_the_same() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    browser.sign_in(&world.alice).await;
+    let claims =
+        id_token(&world, &browser, &Ask::of("own").without("nonce").with("scope", "email openid")).await;
+    assert_eq!(claims["sub"], world.alice.subject.to_string());
+    assert!(claims.get("nonce").is_none() && claims.get("email").is_none(), "{claims}");
+}
+
+/// The claims of the ID token that the request leads to.
+async fn id_token(world: &World, browser: &Browser<'_>, ask: &Ask) -> serde_json::Value {
+    let code = code(&browser.get(&ask.path()).await);
     let form = [
         ("grant_type", "authorization_code"),
         ("client_id", "own"),
@@ -239,11 +262,7 @@ async fn a_code_becomes_tokens_that_say_what_was_proven() {
     assert_eq!(answer.status, 200, "{answer:?}");
     let tokens: serde_json::Value = answer.json();
     let claims = tokens["id_token"].as_str().unwrap().split('.').nth(1).unwrap();
-    let claims: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
-    assert_eq!(claims["sub"], world.alice.subject.to_string());
-    assert_eq!(claims["sid"], session.sid.to_string());
-    assert_eq!(claims["auth_time"], session.auth_time.seconds());
-    assert_eq!((&claims["acr"], &claims["nonce"]), (&"aal2".into(), &"n-0S6_WzA2Mj".into()));
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
 }
 
 #[tokio::test]

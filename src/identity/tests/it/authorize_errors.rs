@@ -10,6 +10,7 @@ use sea_orm::{EntityTrait, PaginatorTrait};
 
 use crate::flow::{Ask, CHALLENGE, World, error, refused_on_page, told};
 
+#[doc(alias = "oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported")]
 #[tokio::test]
 async fn a_fault_is_told_to_the_client_with_state_and_issuer() {
     let world = World::new().await;
@@ -107,6 +108,7 @@ async fn a_parameter_comes_once_unless_it_may_be_repeated() {
     nothing_is_kept(&world).await;
 }
 
+#[doc(alias = "oidcc-response-type-missing")]
 #[tokio::test]
 async fn a_request_without_a_required_parameter_is_refused_and_without_another_is_not() {
     let world = World::new().await;

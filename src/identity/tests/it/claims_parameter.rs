@@ -55,6 +55,7 @@ async fn userinfo(world: &World, tokens: &Value) -> Value {
     world.app.get_as(tokens["access_token"].as_str().unwrap(), "/oauth2/userinfo").await.json()
 }
 
+#[doc(alias = "oidcc-claims-essential")]
 #[tokio::test]
 async fn a_claim_is_released_where_it_is_asked_for_and_nowhere_else() {
     let world = World::new().await;

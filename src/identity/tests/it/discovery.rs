@@ -11,6 +11,7 @@ const DOCUMENTS: [&str; 3] = [
     "/.well-known/jwks.json",
 ];
 
+#[doc(alias = "oidcc-discovery-endpoint-verification")]
 #[tokio::test]
 async fn the_metadata_says_the_same_at_both_addresses_and_points_to_this_issuer() {
     let app = TestApp::new().await;

@@ -33,6 +33,7 @@ mod client_policies;
 mod client_profiles;
 mod clients;
 mod commands;
+mod conformance;
 mod consent;
 mod cors;
 mod credential_changes;

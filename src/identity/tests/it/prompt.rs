@@ -71,6 +71,7 @@ async fn prompt_create_begins_at_the_registration_where_anyone_may_register() {
     assert!(!prompts(&closed).await.contains(&"create".to_owned()));
 }
 
+#[doc(alias("oidcc-prompt-none-not-logged-in", "oidcc-prompt-none-logged-in", "oidcc-max-age-10000",))]
 #[tokio::test]
 async fn prompt_none_never_shows_a_page() {
     let world = World::new().await;
@@ -91,6 +92,7 @@ async fn prompt_none_never_shows_a_page() {
 }
 
 /// AZ-13.
+#[doc(alias("oidcc-prompt-login", "oidcc-max-age-1",))]
 #[tokio::test]
 async fn prompt_login_and_max_age_ask_once_for_a_fresh_sign_in() {
     let world = World::new().await;
@@ -167,6 +169,7 @@ async fn a_level_that_is_not_reached_leads_to_another_factor() {
     }
 }
 
+#[doc(alias = "oidcc-ensure-request-with-acr-values-succeeds")]
 #[tokio::test]
 async fn any_of_the_levels_asked_for_will_do_and_unknown_ones_are_ignored() {
     let world = World::new().await;
@@ -190,6 +193,14 @@ async fn a_person_who_cannot_reach_the_level_leads_to_an_error() {
     assert_eq!(error(&browser.get(&resume(&id.to_string())).await), "unmet_authentication_requirements");
 }
 
+#[doc(alias(
+    "oidcc-display-page",
+    "oidcc-display-popup",
+    "oidcc-login-hint",
+    "oidcc-ui-locales",
+    "oidcc-claims-locales",
+    "oidcc-ensure-request-with-unknown-parameter-succeeds",
+))]
 #[tokio::test]
 async fn wishes_are_never_an_error() {
     let world = World::new().await;
@@ -215,6 +226,7 @@ async fn wishes_are_never_an_error() {
     code(&browser.get(&Ask::of("own").without("nonce").without("state").without("scope").path()).await);
 }
 
+#[doc(alias = "oidcc-id-token-hint")]
 #[tokio::test]
 async fn an_id_token_hint_names_who_is_expected() {
     let world = World::new().await;

@@ -20,6 +20,7 @@ async fn nothing_is_kept(world: &World) {
     assert_eq!(authorization_requests::Entity::find().count(db).await.unwrap(), 0);
 }
 
+#[doc(alias = "oidcc-ensure-registered-redirect-uri")]
 #[tokio::test]
 async fn a_redirect_uri_is_the_registered_one_byte_by_byte() {
     let world = World::new().await;
@@ -64,6 +65,18 @@ async fn a_redirect_uri_is_the_registered_one_byte_by_byte() {
     let answer = browser.get(&Ask::of("rp").with("redirect_uri", "https://spa.test/cb").path()).await;
     refused_on_page(&answer, "Invalid redirect URI");
     nothing_is_kept(&world).await;
+}
+
+#[doc(alias = "oidcc-ensure-request-object-with-redirect-uri")]
+#[tokio::test]
+async fn a_request_object_makes_no_other_redirect_uri_right() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    browser.sign_in(&world.alice).await;
+    // {"alg":"none"} and {"redirect_uri":"https://rp.test/cb"}
+    let object = "eyJhbGciOiJub25lIn0.eyJyZWRpcmVjdF91cmkiOiJodHRwczovL3JwLnRlc3QvY2IifQ.";
+    let ask = Ask::of("rp").with("redirect_uri", "https://rp.test/cb_invalid").and("request", object);
+    refused_on_page(&browser.get(&ask.path()).await, "Invalid redirect URI");
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ async fn first(seeds: &Seeds) -> String {
     seeds.tokens("openid tasks:read notes:read").await["refresh_token"].as_str().unwrap().to_owned()
 }
 
+#[doc(alias = "oidcc-refresh-token")]
 #[tokio::test]
 async fn a_refresh_gives_new_tokens_of_the_same_sign_in() {
     let seeds = Seeds::new().await;
@@ -130,6 +131,7 @@ async fn scope_and_resource_may_shrink_and_never_grow() {
     assert_eq!(seeds.refresh(&token, &[]).await.status, 200);
 }
 
+#[doc(alias = "oidcc-refresh-token")]
 #[tokio::test]
 async fn another_client_can_neither_use_nor_burn_a_refresh_token() {
     let seeds = Seeds::new().await;

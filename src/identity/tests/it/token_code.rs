@@ -74,6 +74,7 @@ async fn a_client_without_the_refresh_grant_gets_no_refresh_token() {
     assert!(answer.json::<Value>().get("refresh_token").is_none());
 }
 
+#[doc(alias("oidcc-codereuse", "oidcc-codereuse-30seconds",))]
 #[tokio::test]
 async fn a_replayed_code_revokes_its_grant_however_late() {
     for late in [1, 61, 3_600] {

@@ -159,6 +159,7 @@ async fn a_client_that_does_not_prove_itself_is_401_and_challenged_if_it_tried_t
 }
 
 /// The method that a client is registered with says what its developer meant to use; libraries send the other one as well.
+#[doc(alias = "oidcc-server-client-secret-post")]
 #[tokio::test]
 async fn a_secret_counts_in_the_header_and_in_the_form_alike() {
     let seeds = Seeds::new().await;

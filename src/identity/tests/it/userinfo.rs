@@ -13,6 +13,14 @@ use crate::{
 
 const USERINFO: &str = "/oauth2/userinfo";
 
+#[doc(alias(
+    "oidcc-userinfo-get",
+    "oidcc-scope-profile",
+    "oidcc-scope-email",
+    "oidcc-scope-address",
+    "oidcc-scope-phone",
+    "oidcc-scope-all",
+))]
 #[tokio::test]
 async fn each_scope_releases_its_claims_and_no_others() {
     let seeds = Seeds::new().await;
@@ -41,6 +49,7 @@ async fn each_scope_releases_its_claims_and_no_others() {
     assert_eq!(told(FULL_SCOPE).await.as_object().unwrap().len(), 20);
 }
 
+#[doc(alias("oidcc-userinfo-post-header", "oidcc-userinfo-post-body",))]
 #[tokio::test]
 async fn the_token_comes_by_header_or_form_and_once() {
     let seeds = Seeds::new().await;
