@@ -400,6 +400,7 @@ end = Beenden
 end-others = Alle anderen beenden
 applications = Anwendungen
 applications-text = Was Sie eingelassen haben, und was es darf.
+open-application = Öffnen
 applications-let-in = Eingelassen
 application-removed = Entfernt. Sie muss neu fragen.
 no-applications = Sie haben nichts eingelassen.

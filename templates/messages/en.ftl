@@ -400,6 +400,7 @@ end = End
 end-others = End all others
 applications = Applications
 applications-text = What you have let in, and what it may do.
+open-application = Open
 applications-let-in = Let in
 application-removed = Removed. It must ask again.
 no-applications = You have let in nothing.

@@ -105,7 +105,7 @@ impl Builder {
         code::check_webhook(&config).map_err(StartError::CodeWebhook)?;
         let core = Core { config, db, clock, random, vault, job_wakeup: Notify::new() };
         let templates = Templates::load(core.config.pages.templates.as_deref())?;
-        let clients = clients::load(core.db.reader()).await?;
+        let clients = clients::load(core.db.reader(), &core.config.issuer).await?;
         let resources = resources::load(core.db.reader()).await?;
         let signing_keys = SigningKeys::load_or_create(&core).await?;
         let verifier = own_verifier(&core, signing_keys.verifier_source(&core))?;

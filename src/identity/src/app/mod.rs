@@ -101,7 +101,9 @@ impl App {
     /// it right after its write.
     pub async fn reload(&self, topic: &str) -> Result<(), DatabaseError> {
         match topic {
-            clients::TOPIC => self.clients.store(Arc::new(clients::load(self.db.reader()).await?)),
+            clients::TOPIC => {
+                self.clients.store(Arc::new(clients::load(self.db.reader(), &self.config.issuer).await?))
+            }
             resources::TOPIC => self.resources.store(Arc::new(resources::load(self.db.reader()).await?)),
             keys::TOPIC => self.reload_keys().await?,
             _ => {}

@@ -26,6 +26,7 @@ pub mod request;
 pub mod request_parameters;
 mod response;
 mod sealed;
+mod third_party_login;
 
 use postern_service::database::DatabaseError;
 use uuid::Uuid;
@@ -43,6 +44,7 @@ pub use self::{
     request::AuthorizationRequest,
     response::{AuthorizationResponse, RenderedResponse},
     sealed::RequestHandle,
+    third_party_login::third_party_login_uri,
 };
 use crate::{
     App, consents,

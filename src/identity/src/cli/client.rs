@@ -65,6 +65,12 @@ pub(super) enum Command {
         /// A scope it may ask for, beside those it may ask for already.
         #[arg(long, value_name = "SCOPE", conflicts_with = "scope")]
         add_scope: Vec<String>,
+        /// A URI to send people back to, beside those that it has.
+        #[arg(long, value_name = "URI", conflicts_with = "redirect_uri")]
+        add_redirect_uri: Vec<String>,
+        /// A browser origin that may call the APIs, beside those that it has.
+        #[arg(long, value_name = "ORIGIN", conflicts_with = "origin")]
+        add_origin: Vec<String>,
         /// Whether it may ask for tokens at all.
         #[arg(long, value_name = "BOOL")]
         enabled: Option<bool>,
@@ -101,9 +107,13 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
         }
         Command::List => list(&app)?,
         Command::Show { client_id } => show(&find_client(&app, &client_id)?)?,
-        Command::Update { client_id, metadata, add_scope, enabled } => {
-            let change =
-                ClientMetadataChange { add_scopes: split_scopes(&add_scope), ..metadata.into_change()? };
+        Command::Update { client_id, metadata, add_scope, add_redirect_uri, add_origin, enabled } => {
+            let change = ClientMetadataChange {
+                add_scopes: split_scopes(&add_scope),
+                add_redirect_uris: add_redirect_uri,
+                add_origins: add_origin,
+                ..metadata.into_change()?
+            };
             update(&app, &client_id, change, enabled, &context).await?
         }
         Command::Remove { client_id } => {
@@ -232,6 +242,7 @@ fn show(client: &Client) -> Result<Report, CommandError> {
         "redirect_uris",
         "post_logout_redirect_uris",
         "origins",
+        "private_schemes",
         "scopes",
         "default_scopes",
         "login_methods",
@@ -239,6 +250,7 @@ fn show(client: &Client) -> Result<Report, CommandError> {
         "logo_uri",
         "policy_uri",
         "tos_uri",
+        "initiate_login_uri",
         "created_at",
     ];
     Ok(Report::new(fields(&names.map(field)), &value).section(

@@ -47,7 +47,8 @@ async fn a_fault_is_told_to_the_client_with_state_and_issuer() {
         // Scopes and resources
         (good().with("scope", "admin nothing"), "invalid_scope"),
         (good().with("scope", &"a ".repeat(101)), "invalid_scope"),
-        (good().with("scope", "openid  email"), "invalid_scope"),
+        (good().with("scope", "openid\u{a0}email"), "invalid_scope"),
+        (good().with("scope", "  "), "invalid_scope"),
         (good().with("scope", "openid \u{e9}"), "invalid_scope"),
         (good().and("resource", "https://elsewhere.test/"), "invalid_target"),
         (good().and("resource", "not a uri"), "invalid_target"),

@@ -85,11 +85,9 @@ impl FormCredentials<'_> {
             return Err(ClientAuthenticationError::SeveralMethods);
         }
         match (self.client_assertion_type, self.client_assertion) {
-            (None, None) | (Some(ASSERTION_TYPE), Some(_)) => Ok(()),
+            (None, None) | (Some(_), Some(_)) => Ok(()),
             (Some(_), None) => Err(E::MalformedAssertion("client_assertion is missing")),
-            (_, Some(_)) => Err(E::MalformedAssertion(
-                "client_assertion_type must be urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            )),
+            (None, Some(_)) => Err(E::MalformedAssertion("client_assertion_type is missing")),
         }
     }
 }
@@ -176,6 +174,10 @@ async fn verify_assertion(
 ) -> Result<Arc<Client>, AssertionFailure> {
     let named = form.client_id.map(str::to_owned).or_else(|| asserted_client_id(assertion));
     let client_id = named.unwrap_or_default();
+    // RFC 7521 section 4.2.1: an assertion that cannot be validated is `invalid_client`.
+    if form.client_assertion_type != Some(ASSERTION_TYPE) {
+        return Err(AssertionFailure { client_id, cause: AssertionError::UnknownType });
+    }
     let Some(client) = clients.find(&client_id) else {
         return Err(AssertionFailure { client_id, cause: AssertionError::UnknownClient });
     };
