@@ -18,7 +18,7 @@ use crate::{
     accounts::deletion,
     acr::Acr,
     app::{
-        App, AppParts, InFlightTries,
+        App, AppParts, InFlightTries, RecentExplanations,
         login_method::{LoginMethod, LoginMethods},
     },
     clients::{self, ClientKeySets},
@@ -127,6 +127,7 @@ impl Builder {
             client_key_sets: ClientKeySets::default(),
             clients: ArcSwap::from_pointee(clients),
             resources: ArcSwap::from_pointee(resources),
+            explanations: RecentExplanations::default(),
             core,
         });
         match app.config.login.required_acr.filter(|least| !login::supported_acrs(&app).contains(least)) {

@@ -42,6 +42,9 @@ impl Scope {
 
     /// Parses a `scope` parameter that may have extra spaces around its words.
     pub fn parse_with_extra_spaces(text: &str) -> Result<Self, ParseScopeError> {
+        if let Ok(scope) = Self::parse(text) {
+            return Ok(scope);
+        }
         if text.len() > MAX_LENGTH {
             return Err(ParseScopeError::TooLong);
         }

@@ -16,6 +16,7 @@
 
 mod claims_parameter;
 pub mod error;
+mod explanations;
 pub mod interaction;
 pub mod logout;
 pub mod parameters;

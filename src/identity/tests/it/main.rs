@@ -42,6 +42,7 @@ mod discovery;
 mod document;
 mod endings;
 mod error_references;
+mod explanations;
 mod fixtures;
 mod flow;
 mod hashing_busy;

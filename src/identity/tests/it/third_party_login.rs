@@ -6,7 +6,7 @@ use postern_identity::{
 };
 
 use crate::{
-    flow::{Ask, World, code},
+    flow::{Ask, World, code, refused_on_page},
     support::ISSUER,
 };
 
@@ -42,6 +42,22 @@ async fn the_list_of_apps_leads_to_where_a_sign_in_begins_with_the_issuer() {
     clients::set_enabled(app, "own", true, &RequestContext::of_command(app)).await.unwrap();
     set(&world, "own", "").await.unwrap();
     assert!(!browser.get("/account/applications").await.body.contains("rp.test"));
+}
+
+#[tokio::test]
+async fn an_error_page_leads_back_to_the_client_and_nowhere_that_the_request_names() {
+    let world = World::new().await;
+    set(&world, "rp", "https://rp.test/start").await.unwrap();
+    let wrong = Ask::of("rp").with("redirect_uri", "https://evil.test/cb");
+    let back = "id=\"error-way-on\" href=\"https:&#x2f;&#x2f;rp.test&#x2f;start?iss=";
+    for page in
+        [world.app.get(&wrong.path()).await, world.app.post_form("/oauth2/authorize", &wrong.form()).await]
+    {
+        refused_on_page(&page, "Invalid redirect URI");
+        assert!(page.body.contains(back), "{}", page.body);
+    }
+    let page = world.app.get(&wrong.with("client_id", "own").path()).await;
+    assert!(page.body.contains("id=\"error-way-on\" href=\"&#x2f;account\""), "{}", page.body);
 }
 
 #[tokio::test]
