@@ -78,6 +78,7 @@ mod pages_security;
 mod pages_strength;
 mod person;
 mod prepared_database;
+mod presets;
 mod prompt;
 mod redirect_uris;
 mod refresh;

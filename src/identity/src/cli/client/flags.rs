@@ -60,7 +60,7 @@ pub(in crate::cli) struct MetadataFlags {
     /// A browser origin that may call the APIs.
     #[arg(long, value_name = "ORIGIN")]
     origin: Option<Vec<String>>,
-    /// Whether its redirect URIs and origins may have a private scheme without a dot, such as myapp:/callback and
+    /// Whether its redirect URIs and origins may have a private scheme without a dot, such as `myapp:/callback` and
     /// `capacitor://localhost`. Another app on the same device can choose the same scheme.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     private_schemes: Option<bool>,
