@@ -1,9 +1,19 @@
-//! Why a request was refused, as the developer of the app reads it where the issuer runs on a loopback address.
+//! Why a request was refused, as the operator reads it in the log, and the developer of the app on a page where the issuer
+//! runs on a loopback address.
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+};
 
 use poem::http::header;
 use postern_identity::{
     administration::{clients, metadata::ClientMetadataChange},
     core::RequestContext,
+};
+use postern_service::{
+    settings::{LogFormat, TelemetrySettings},
+    telemetry::{self, LogWriter},
 };
 use serde_json::Value;
 
@@ -64,7 +74,7 @@ async fn a_page_says_what_came_what_was_expected_and_the_command_that_allows_it(
 
     // The command does what it says.
     let arguments = ["client", "update", "rp", "--add-redirect-uri", "https://rp.test/callback?x=1&y=2"];
-    assert!(world.app.command(&arguments).status().unwrap().success());
+    assert!(world.app.command(&arguments).output().unwrap().status.success());
     world.app.app.reload(postern_identity::clients::TOPIC).await.unwrap();
     waits_on(&world.app.get(&ask.path()).await, "/login");
     waits_on(&world.app.get(&Ask::of("rp").path()).await, "/login");
@@ -283,4 +293,65 @@ async fn the_page_explains_in_german_too() {
     browser.speaks("de");
     let page = browser.get(&Ask::of("nobody").path()).await;
     says(&explanation(&page.body), &["Was ankam", "Was erwartet wurde", "Befehl"]);
+}
+
+/// The log of a test.
+#[derive(Clone, Default)]
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_has_one_line_with_all_of_it_whoever_reaches_the_issuer() {
+    let world = World::with(&[("POSTERN_ISSUER", "https://id.example.test")]).await;
+    let sink = Sink::default();
+    let writer = LogWriter::start(Box::new(sink.clone()));
+    let settings = TelemetrySettings { log: "info".to_owned(), format: LogFormat::Json };
+    let logging = tracing::subscriber::set_default(telemetry::subscriber(&settings, &writer, false).unwrap());
+    let uri = format!("https://rp.test/\u{202e}{}", "x".repeat(4000));
+    let wrong =
+        [Ask::of("rp").with("redirect_uri", &uri), Ask::of("rp").with("redirect_uri", "https://rp.test/new")];
+    let token =
+        [("grant_type", "client_credentials"), ("client_id", "rp"), ("client_secret", "a-wrong-secret")];
+    // Other tests reach the same call sites without a subscriber, which would keep them disabled.
+    world.app.get(&wrong[0].path()).await;
+    world.app.post_form("/oauth2/token", &token).await;
+    tracing::callsite::rebuild_interest_cache();
+    let mut ids = Vec::new();
+    for ask in &wrong {
+        ids.push(world.app.get(&ask.path()).await.header("x-request-id").to_owned());
+    }
+    ids.push(world.app.post_form("/oauth2/token", &token).await.header("x-request-id").to_owned());
+    drop((logging, writer));
+
+    let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+    assert!(!text.contains("a-wrong-secret") && !text.contains('\u{202e}'), "{text}");
+    let line = |id: &str| {
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut found: Vec<_> =
+            lines.filter(|line| line["request_id"] == id && line.get("expected").is_some()).collect();
+        assert_eq!(found.len(), 1, "{text}");
+        found.remove(0)
+    };
+    let [long, new, secret] = [&ids[0], &ids[1], &ids[2]].map(|id| line(id));
+    assert_eq!((&long["check"], &long["client_id"]), (&"redirect_uri".into(), &"rp".into()));
+    assert_eq!(long["came"].as_str().unwrap().chars().count(), 201);
+    assert!(long.get("remedy").is_none(), "{long}");
+    assert_eq!(new["came"], "https://rp.test/new");
+    assert_eq!(new["expected"], "one that is registered: https://rp.test/cb https://rp.test/cb2?x=%7e");
+    assert_eq!(new["remedy"], "postern client update rp --add-redirect-uri https://rp.test/new");
+    assert_eq!(
+        (&secret["message"], &secret["client_id"]),
+        (&"client authentication failed".into(), &"rp".into())
+    );
+    assert_eq!(secret["remedy"], "postern client rotate-secret rp");
 }
