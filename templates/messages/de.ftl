@@ -198,6 +198,13 @@ try-again-in = { $minutes ->
     [one] Versuchen Sie es in etwa 1 Minute noch einmal.
    *[other] Versuchen Sie es in etwa { $minutes } Minuten noch einmal.
 }
+explanation-title = Für die Entwicklung der App
+explanation-check = Geprüft
+explanation-came = Was ankam
+explanation-expected = Was erwartet wurde
+explanation-remedy = Befehl, der es erlaubt
+explanation-note = Zu sehen, weil dieser Anbieter auf diesem Rechner läuft.
+explanation-caution = Den Befehl nur ausführen, wenn klar ist, was ankam.
 error-reference = Was diese Referenz bedeutet
 error-reference-text = Eine Anfrage an diesen Server wurde abgelehnt oder ist fehlgeschlagen. Die Referenz steht für diese eine Anfrage. Über Sie oder Ihr Konto sagt sie nichts.
 error-reference-person = Wenn Sie eine App benutzt haben: Gehen Sie zu ihr zurück und versuchen Sie es noch einmal. Wenn das nicht hilft, schicken Sie die Referenz an die Betreiber der App.
@@ -400,6 +407,7 @@ end = Beenden
 end-others = Alle anderen beenden
 applications = Anwendungen
 applications-text = Was Sie eingelassen haben, und was es darf.
+open-application = Öffnen
 applications-let-in = Eingelassen
 application-removed = Entfernt. Sie muss neu fragen.
 no-applications = Sie haben nichts eingelassen.

@@ -198,6 +198,13 @@ try-again-in = { $minutes ->
     [one] Try again in about 1 minute.
    *[other] Try again in about { $minutes } minutes.
 }
+explanation-title = For the developer of the app
+explanation-check = Checked
+explanation-came = What came
+explanation-expected = What was expected
+explanation-remedy = Command that allows it
+explanation-note = Shown because this provider runs on this machine.
+explanation-caution = Run the command only if you know what came.
 error-reference = What this reference means
 error-reference-text = A request to this server was refused or failed. The reference stands for that one request. It says nothing about you or your account.
 error-reference-person = If you were using an app: go back to it and try again. If that does not help, send the reference to the people who run the app.
@@ -400,6 +407,7 @@ end = End
 end-others = End all others
 applications = Applications
 applications-text = What you have let in, and what it may do.
+open-application = Open
 applications-let-in = Let in
 application-removed = Removed. It must ask again.
 no-applications = You have let in nothing.

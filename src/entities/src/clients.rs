@@ -37,6 +37,8 @@ pub struct Model {
     /// Browser origins that may call the APIs (CORS).
     #[sea_orm(column_type = "JsonBinary")]
     pub origins: StringList,
+    /// May have redirect URIs and origins with a private URI scheme without a dot; set by operators only.
+    pub private_schemes: bool,
     /// Grant types that the token endpoint accepts from the client.
     #[sea_orm(column_type = "JsonBinary")]
     pub grant_types: JsonList<GrantType>,
@@ -55,6 +57,8 @@ pub struct Model {
     pub logo_uri: Option<String>,
     pub policy_uri: Option<String>,
     pub tos_uri: Option<String>,
+    /// Where a sign-in that another party begins starts (OpenID Connect Core section 4).
+    pub initiate_login_uri: Option<String>,
     /// Set while the client may not request anything.
     pub disabled_at: Option<Timestamp>,
     pub created_at: Timestamp,

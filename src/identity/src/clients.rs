@@ -6,6 +6,7 @@
 
 mod assertion;
 mod key_sets;
+mod origins;
 pub mod policy;
 mod profile;
 mod secrets;
@@ -23,7 +24,6 @@ use sea_orm::{
     QueryTrait as _,
 };
 use serde::{Deserialize, Serialize};
-use url::Url;
 use uuid::Uuid;
 
 pub use postern_entities::values::GrantType;
@@ -105,17 +105,6 @@ impl Client {
         self.policy.pkce_required(self.public())
     }
 
-    /// The web origins of the client: the registered ones, and those of its redirect URIs.
-    fn web_origins(&self) -> Vec<String> {
-        let of_redirect_uris = self.row.redirect_uris.iter().filter_map(|uri| {
-            let origin = Url::parse(uri).ok()?.origin();
-            // A private-use URI scheme belongs to a native app, which has no web origin.
-            let origin = origin.is_tuple().then(|| origin.ascii_serialization())?;
-            Some(loopback_origin_pattern(&origin).unwrap_or(origin))
-        });
-        self.row.origins.iter().cloned().chain(of_redirect_uris).collect()
-    }
-
     pub fn may_use(&self, grant_type: GrantType) -> bool {
         self.row.grant_types.contains(&grant_type)
     }
@@ -123,6 +112,12 @@ impl Client {
     /// Whether `secret` is a valid secret of the client. All secrets are compared, each in constant time.
     pub fn secret_matches(&self, secret: &str, now: Timestamp) -> bool {
         secrets::any_matches(&self.secrets, secret, now)
+    }
+
+    /// Whether the client has registered this origin as one of its web pages, which may use cookies. A private scheme
+    /// proves no page: any app can claim it.
+    pub fn has_cookie_origin(&self, origin: &str) -> bool {
+        origins::of_web_page(origin) && self.row.origins.iter().any(|own| own == origin)
     }
 
     /// Whether the client may authenticate by this method: by the registered one, or where its policy allows it
@@ -163,7 +158,7 @@ impl Clients {
     /// Whether an enabled public client has this origin: a registered one, or that of a redirect URI.
     pub fn has_public_origin(&self, origin: &str) -> bool {
         let known = |origin: &str| self.public_origins.contains(origin);
-        known(origin) || loopback_origin_pattern(origin).is_some_and(|any| known(&any))
+        known(origin) || origins::patterns_of(origin).iter().any(|pattern| known(pattern))
     }
 
     /// Whether an enabled first-party client has registered this origin.
@@ -182,8 +177,8 @@ impl Clients {
     }
 }
 
-/// Loads all clients in three statements, whatever their number.
-pub async fn load(db: &impl ConnectionTrait) -> Result<Clients, DatabaseError> {
+/// Loads all clients in three statements, whatever their number. `issuer` is an origin of which no native app is.
+pub async fn load(db: &impl ConnectionTrait, issuer: &str) -> Result<Clients, DatabaseError> {
     let mut secrets: HashMap<String, Vec<_>> = HashMap::new();
     let mut unreadable = HashMap::new();
     for secret in readable_rows::<client_secrets::Entity>(db, &mut unreadable).await? {
@@ -206,9 +201,11 @@ pub async fn load(db: &impl ConnectionTrait) -> Result<Clients, DatabaseError> {
             Err(cause) => leave_out(&mut unreadable, id, &cause),
         }
     }
-    let public_origins = origins(&by_name, Client::public, Client::web_origins);
-    let first_party_origins =
-        origins(&by_name, |client| client.row.first_party, |client| client.row.origins.to_vec());
+    let enabled = || by_name.values().filter(|client| client.row.disabled_at.is_none());
+    let public = enabled().filter(|client| client.public());
+    let public_origins = public.flat_map(|client| origins::public(client, issuer)).collect();
+    let first_party = enabled().filter(|client| client.row.first_party);
+    let first_party_origins = first_party.flat_map(|client| origins::first_party(client)).collect();
     Ok(Clients { by_client_id: by_name, public_origins, first_party_origins, unreadable })
 }
 
@@ -235,25 +232,6 @@ fn leave_out(unreadable: &mut HashMap<String, String>, client_id: String, cause:
     let cause = error_chain(cause);
     tracing::error!(client_id, cause, "a client is left out, because its row cannot be read");
     unreadable.insert(client_id, cause);
-}
-
-/// The origins of the enabled clients that `chosen` selects.
-fn origins(
-    clients: &HashMap<String, Arc<Client>>,
-    chosen: fn(&Client) -> bool,
-    origins: fn(&Client) -> Vec<String>,
-) -> HashSet<String> {
-    let chosen = clients.values().filter(|client| client.row.disabled_at.is_none() && chosen(client));
-    chosen.flat_map(|client| origins(client)).collect()
-}
-
-/// A native app's loopback URI may have any port (RFC 8252 section 7.3), so such an origin is stored as a
-/// pattern without its port.
-fn loopback_origin_pattern(origin: &str) -> Option<String> {
-    let on =
-        |host: &&str| origin.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
-    let host = ["http://127.0.0.1", "http://[::1]"].into_iter().find(on)?;
-    Some(format!("{host}:*"))
 }
 
 fn from_row(

@@ -18,7 +18,7 @@ use crate::{
     accounts::deletion,
     acr::Acr,
     app::{
-        App, AppParts, InFlightTries,
+        App, AppParts, InFlightTries, RecentExplanations,
         login_method::{LoginMethod, LoginMethods},
     },
     clients::{self, ClientKeySets},
@@ -105,7 +105,7 @@ impl Builder {
         code::check_webhook(&config).map_err(StartError::CodeWebhook)?;
         let core = Core { config, db, clock, random, vault, job_wakeup: Notify::new() };
         let templates = Templates::load(core.config.pages.templates.as_deref())?;
-        let clients = clients::load(core.db.reader()).await?;
+        let clients = clients::load(core.db.reader(), &core.config.issuer).await?;
         let resources = resources::load(core.db.reader()).await?;
         let signing_keys = SigningKeys::load_or_create(&core).await?;
         let verifier = own_verifier(&core, signing_keys.verifier_source(&core))?;
@@ -127,6 +127,7 @@ impl Builder {
             client_key_sets: ClientKeySets::default(),
             clients: ArcSwap::from_pointee(clients),
             resources: ArcSwap::from_pointee(resources),
+            explanations: RecentExplanations::default(),
             core,
         });
         match app.config.login.required_acr.filter(|least| !login::supported_acrs(&app).contains(least)) {

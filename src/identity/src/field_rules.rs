@@ -14,6 +14,24 @@ type RuleResult = Result<(), &'static str>;
 const FORBIDDEN_SCHEMES: [&str; 8] =
     ["javascript", "data", "vbscript", "file", "blob", "about", "filesystem", "view-source"];
 
+/// Schemes that belong to other programs of a device, so that no app may claim them without a dot.
+const FOREIGN_SCHEMES: [&str; 16] = [
+    "ftp", "ws", "wss", "mailto", "tel", "sms", "intent", "market", "ssh", "ldap", "urn", "chrome", "edge",
+    "resource", "content", "jar",
+];
+
+/// Which URI schemes a client may have in its redirect URIs and origins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AllowedSchemes {
+    /// https, and http on a loopback address.
+    Web,
+    /// Private schemes too, if they are a reverse domain name (RFC 8252 section 7.1). Any app can claim such a scheme,
+    /// so only public clients may register one.
+    ReverseDomainName,
+    /// Any private scheme, on the operator's word.
+    Private,
+}
+
 /// A display name, or any other single line of text.
 pub(crate) fn name(text: &str) -> RuleResult {
     let fits = (1..=100).contains(&text.chars().count()) && !text.chars().any(char::is_control);
@@ -58,10 +76,7 @@ pub(crate) fn resource_identifier(text: &str) -> RuleResult {
 }
 
 /// A redirect URI (RFC 6749 section 3.1.2, RFC 8252 section 7, RFC 9700 section 4.1.1).
-///
-/// `native` allows a private-use scheme. Any app can claim such a scheme, so only public clients may register
-/// one.
-pub(crate) fn redirect_uri(text: &str, native: bool) -> RuleResult {
+pub(crate) fn redirect_uri(text: &str, schemes: AllowedSchemes) -> RuleResult {
     let url =
         parse_unambiguous(text).ok_or("must be an absolute URI in ASCII without spaces or backslashes")?;
     if url.fragment().is_some() || text.ends_with('#') {
@@ -77,20 +92,49 @@ pub(crate) fn redirect_uri(text: &str, native: bool) -> RuleResult {
         "https" => require_exact_host(&url),
         "http" if url_is_loopback(&url) => Ok(()),
         "http" => Err("must use https; http is for loopback addresses only"),
-        // RFC 8252 section 7.1: a reverse domain name, so that two apps do not collide by chance.
-        scheme if native && scheme.contains('.') => Ok(()),
-        _ if native => {
-            Err("must use https, http on a loopback address, or a private scheme with a dot in its name")
-        }
-        _ => Err("must use https, or http on a loopback address; private schemes are for public clients"),
+        scheme => private_scheme(scheme, schemes),
     }
 }
 
+fn private_scheme(scheme: &str, schemes: AllowedSchemes) -> RuleResult {
+    match schemes {
+        AllowedSchemes::Web => {
+            Err("must use https, or http on a loopback address; private schemes are for public clients")
+        }
+        // RFC 8252 section 7.1: a reverse domain name, so that two apps do not collide by chance.
+        AllowedSchemes::ReverseDomainName | AllowedSchemes::Private if scheme.contains('.') => Ok(()),
+        AllowedSchemes::ReverseDomainName => Err(
+            "must use https, http on a loopback address, or a private scheme with a dot in its name, unless \
+             --private-schemes allows others: two apps can choose the same one",
+        ),
+        AllowedSchemes::Private if FOREIGN_SCHEMES.contains(&scheme) => {
+            Err("must not use a scheme that belongs to other programs")
+        }
+        AllowedSchemes::Private => Ok(()),
+    }
+}
+
+/// Where a sign-in that another party begins starts (OpenID Connect Core section 4): https, or http on a loopback
+/// address for development.
+pub(crate) fn initiate_login_uri(text: &str) -> RuleResult {
+    web_url(text)?;
+    if text.contains('#') { Err("must have no fragment") } else { Ok(()) }
+}
+
 /// A browser origin in its serialized form (RFC 6454 section 6.2).
-pub(crate) fn origin(text: &str) -> RuleResult {
+///
+/// A private scheme has no origin in that section; the web views of apps send `scheme://host` for it.
+pub(crate) fn origin(text: &str, schemes: AllowedSchemes) -> RuleResult {
     let rule =
         "must be an origin such as https://app.example.com: https (or http on a loopback address), no path";
     let url = parse_unambiguous(text).ok_or(rule)?;
+    if !matches!(url.scheme(), "http" | "https") && !FORBIDDEN_SCHEMES.contains(&url.scheme()) {
+        private_scheme(url.scheme(), schemes)?;
+        let host =
+            url.host_str().filter(|host| !host.is_empty() && !host.contains(['*', '@'])).ok_or(rule)?;
+        let exact = text == format!("{}://{}", url.scheme(), host.to_ascii_lowercase());
+        return if exact { Ok(()) } else { Err("must be an origin such as capacitor://localhost") };
+    }
     let exact = url.origin().ascii_serialization() == text;
     let safe = url.scheme() == "https" || (url.scheme() == "http" && url_is_loopback(&url));
     if exact && safe { require_exact_host(&url) } else { Err(rule) }
@@ -225,11 +269,11 @@ mod tests {
             "http://127.0.0.1/callback",
             "http://[::1]:8080/",
         ] {
-            assert_eq!(redirect_uri(uri, false), Ok(()), "{uri}");
+            assert_eq!(redirect_uri(uri, AllowedSchemes::Web), Ok(()), "{uri}");
         }
         for uri in ["com.example.app:/callback", "com.example.app://callback"] {
-            assert_eq!(redirect_uri(uri, true), Ok(()), "{uri}");
-            assert!(redirect_uri(uri, false).is_err(), "{uri}");
+            assert_eq!(redirect_uri(uri, AllowedSchemes::ReverseDomainName), Ok(()), "{uri}");
+            assert!(redirect_uri(uri, AllowedSchemes::Web).is_err(), "{uri}");
         }
         for uri in [
             "",
@@ -255,7 +299,7 @@ mod tests {
             "blob:https://app.example.com/1",
             "http://127.0.0.1.example.com/",
         ] {
-            assert!(redirect_uri(uri, true).is_err(), "{uri}");
+            assert!(redirect_uri(uri, AllowedSchemes::ReverseDomainName).is_err(), "{uri}");
         }
     }
 
@@ -294,7 +338,7 @@ mod tests {
     #[test]
     fn an_origin_has_one_form() {
         for text in ["https://app.example.com", "http://localhost:7118", "https://app.example.com:8443"] {
-            assert_eq!(origin(text), Ok(()), "{text}");
+            assert_eq!(origin(text, AllowedSchemes::Web), Ok(()), "{text}");
         }
         for text in [
             "https://app.example.com/",
@@ -307,7 +351,7 @@ mod tests {
             "https://user@app.example.com",
             "com.example.app:",
         ] {
-            assert!(origin(text).is_err(), "{text}");
+            assert!(origin(text, AllowedSchemes::Private).is_err(), "{text}");
         }
     }
 

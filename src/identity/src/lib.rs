@@ -21,7 +21,7 @@
 //! | [`mail`] | which mails are sent, and how many |
 //! | [`audit`], [`jobs`], [`outbound`], [`pool`], [`rate_limit`], [`templates`] | what is recorded, done later, called, computed, limited and rendered |
 //! | [`claims`] | which claims about users exist, where they come from, and who gets them |
-//! | `field_rules`, [`messages`] | what a field may hold, which words people read |
+//! | `explanation`, `field_rules`, [`messages`] | why a request was refused, what a field may hold, which words people read |
 //! | [`core`], [`readable`] | what everything below the use cases runs on; how times and devices read |
 //! | [`config`] | which settings exist |
 //! | [`crypto`] | how secrets are sealed and hashed |
@@ -41,6 +41,7 @@ pub mod config;
 pub mod consents;
 pub mod core;
 pub mod crypto;
+mod explanation;
 mod field_rules;
 pub mod grants;
 pub mod http;

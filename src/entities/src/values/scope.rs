@@ -40,6 +40,18 @@ impl Scope {
         Ok(words.map(str::to_owned).collect())
     }
 
+    /// Parses a `scope` parameter that may have extra spaces around its words.
+    pub fn parse_with_extra_spaces(text: &str) -> Result<Self, ParseScopeError> {
+        if let Ok(scope) = Self::parse(text) {
+            return Ok(scope);
+        }
+        if text.len() > MAX_LENGTH {
+            return Err(ParseScopeError::TooLong);
+        }
+        let words: Vec<_> = text.split(' ').filter(|word| !word.is_empty()).collect();
+        if words.is_empty() { Ok(Self::default()) } else { Self::parse(&words.join(" ")) }
+    }
+
     /// Reads a stored scope, as [`fmt::Display`] wrote it.
     pub fn from_stored(text: &str) -> Self {
         text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::{
     App,
     audit::Event,
+    authorization::third_party_login_uri,
     claims, consents,
     core::RequestContext,
     grants::{self, EndCause, GrantSelection},
@@ -27,6 +28,9 @@ pub struct Application {
     pub client_id: String,
     /// Display name; the `client_id` if the client was removed.
     pub name: String,
+    /// Where a sign-in for it begins (OpenID Connect Core section 4), with the issuer as parameter; none for a client that
+    /// has no such place, or is disabled or removed.
+    pub start_uri: Option<String>,
     /// The union of the scopes of its live grants.
     pub scope: Scope,
     /// Creation time of the oldest live grant.
@@ -53,6 +57,7 @@ pub async fn list(app: &App, user: &User) -> Result<Vec<Application>, DatabaseEr
             name: clients
                 .find(&grant.client_id)
                 .map_or(grant.client_id.clone(), |client| client.row.name.clone()),
+            start_uri: clients.find(&grant.client_id).and_then(|client| third_party_login_uri(app, client)),
             client_id: grant.client_id.clone(),
             scope: Scope::default(),
             first_granted_at: at,

@@ -49,6 +49,8 @@ pub struct ClientMetadata {
     pub post_logout_redirect_uris: Vec<String>,
     /// Browser origins that may call the APIs (CORS).
     pub origins: Vec<String>,
+    /// Allows redirect URIs and origins with a private URI scheme without a dot.
+    pub private_schemes: bool,
     /// The grant types that the token endpoint accepts from the client.
     pub grant_types: Vec<GrantType>,
     /// The scopes that the client may request.
@@ -65,6 +67,8 @@ pub struct ClientMetadata {
     pub policy_uri: Option<String>,
     /// URL of the terms of service.
     pub tos_uri: Option<String>,
+    /// Where a sign-in that another party begins starts (OpenID Connect Core section 4).
+    pub initiate_login_uri: Option<String>,
 }
 
 /// A change of client metadata: fields that are none stay. An empty text removes an optional value.
@@ -83,8 +87,13 @@ pub struct ClientMetadataChange {
     /// Where the client publishes its keys, instead of `jwks`.
     pub jwks_uri: Option<String>,
     pub redirect_uris: Option<Vec<String>>,
+    /// Added to the present redirect URIs, or to `redirect_uris` if that is given.
+    pub add_redirect_uris: Vec<String>,
     pub post_logout_redirect_uris: Option<Vec<String>>,
     pub origins: Option<Vec<String>>,
+    /// Added to the present origins, or to `origins` if that is given.
+    pub add_origins: Vec<String>,
+    pub private_schemes: Option<bool>,
     pub grant_types: Option<Vec<GrantType>>,
     pub scopes: Option<Vec<String>>,
     /// Added to the present scopes, or to `scopes` if that is given.
@@ -95,6 +104,7 @@ pub struct ClientMetadataChange {
     pub logo_uri: Option<String>,
     pub policy_uri: Option<String>,
     pub tos_uri: Option<String>,
+    pub initiate_login_uri: Option<String>,
 }
 
 impl ClientMetadata {
@@ -114,6 +124,7 @@ impl ClientMetadata {
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             origins: Vec::new(),
+            private_schemes: false,
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             scopes: texts(&["openid", "profile", "email", OFFLINE_ACCESS]),
             default_scopes: texts(&["openid"]),
@@ -122,6 +133,7 @@ impl ClientMetadata {
             logo_uri: None,
             policy_uri: None,
             tos_uri: None,
+            initiate_login_uri: None,
         }
     }
 
@@ -138,6 +150,7 @@ impl ClientMetadata {
             redirect_uris: row.redirect_uris.to_vec(),
             post_logout_redirect_uris: row.post_logout_redirect_uris.to_vec(),
             origins: row.origins.to_vec(),
+            private_schemes: row.private_schemes,
             grant_types: row.grant_types.to_vec(),
             scopes: row.scopes.to_vec(),
             default_scopes: row.default_scopes.to_vec(),
@@ -146,6 +159,7 @@ impl ClientMetadata {
             logo_uri: row.logo_uri.clone(),
             policy_uri: row.policy_uri.clone(),
             tos_uri: row.tos_uri.clone(),
+            initiate_login_uri: row.initiate_login_uri.clone(),
         })
     }
 
@@ -164,6 +178,7 @@ impl ClientMetadata {
         row.redirect_uris = Set(self.redirect_uris.into());
         row.post_logout_redirect_uris = Set(self.post_logout_redirect_uris.into());
         row.origins = Set(self.origins.into());
+        row.private_schemes = Set(self.private_schemes);
         row.grant_types = Set(self.grant_types.into());
         row.scopes = Set(self.scopes.into());
         row.default_scopes = Set(self.default_scopes.into());
@@ -172,6 +187,7 @@ impl ClientMetadata {
         row.logo_uri = Set(self.logo_uri);
         row.policy_uri = Set(self.policy_uri);
         row.tos_uri = Set(self.tos_uri);
+        row.initiate_login_uri = Set(self.initiate_login_uri);
         row
     }
 
@@ -193,6 +209,10 @@ impl ClientMetadata {
                 *field = value;
             }
         }
+        fn add(field: &mut Vec<String>, added: Vec<String>) {
+            let missing: Vec<_> = added.into_iter().filter(|value| !field.contains(value)).collect();
+            field.extend(missing);
+        }
         fn replace_optional(field: &mut Option<String>, change: Option<String>) {
             if let Some(value) = change {
                 *field = Some(value).filter(|value| !value.is_empty());
@@ -212,13 +232,14 @@ impl ClientMetadata {
         replace(&mut self.first_party, change.first_party);
         replace(&mut self.token_endpoint_auth_method, change.token_endpoint_auth_method);
         replace(&mut self.redirect_uris, change.redirect_uris);
+        add(&mut self.redirect_uris, change.add_redirect_uris);
         replace(&mut self.post_logout_redirect_uris, change.post_logout_redirect_uris);
         replace(&mut self.origins, change.origins);
+        add(&mut self.origins, change.add_origins);
+        replace(&mut self.private_schemes, change.private_schemes);
         replace(&mut self.grant_types, change.grant_types);
         replace(&mut self.scopes, change.scopes);
-        let missing: Vec<_> =
-            change.add_scopes.into_iter().filter(|add| !self.scopes.contains(add)).collect();
-        self.scopes.extend(missing);
+        add(&mut self.scopes, change.add_scopes);
         replace(&mut self.default_scopes, change.default_scopes);
         replace(&mut self.login_methods, change.login_methods);
         if let Some(word) = change.required_acr {
@@ -227,6 +248,7 @@ impl ClientMetadata {
         replace_optional(&mut self.logo_uri, change.logo_uri);
         replace_optional(&mut self.policy_uri, change.policy_uri);
         replace_optional(&mut self.tos_uri, change.tos_uri);
+        replace_optional(&mut self.initiate_login_uri, change.initiate_login_uri);
         Ok(())
     }
 

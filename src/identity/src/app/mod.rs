@@ -5,6 +5,7 @@
 //! need of the registries.
 
 mod completion;
+mod explanations;
 mod in_flight;
 pub mod login_method;
 
@@ -29,6 +30,7 @@ use crate::{
 };
 
 pub use self::completion::Completion;
+pub(crate) use self::explanations::RecentExplanations;
 pub(crate) use self::in_flight::{InFlightTries, InFlightTry};
 
 /// The shared state; cheap to clone. Dereferences to [`Core`].
@@ -56,6 +58,7 @@ pub struct AppParts {
     pub(crate) client_key_sets: ClientKeySets,
     pub(crate) clients: ArcSwap<Clients>,
     pub(crate) resources: ArcSwap<Resources>,
+    pub(crate) explanations: RecentExplanations,
 }
 
 impl Deref for App {
@@ -101,7 +104,10 @@ impl App {
     /// it right after its write.
     pub async fn reload(&self, topic: &str) -> Result<(), DatabaseError> {
         match topic {
-            clients::TOPIC => self.clients.store(Arc::new(clients::load(self.db.reader()).await?)),
+            clients::TOPIC => {
+                let clients = clients::load(self.db.reader(), &self.config.issuer).await?;
+                self.clients.store(Arc::new(clients));
+            }
             resources::TOPIC => self.resources.store(Arc::new(resources::load(self.db.reader()).await?)),
             keys::TOPIC => self.reload_keys().await?,
             _ => {}

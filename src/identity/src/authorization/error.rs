@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use crate::tokens::ScopeError;
+use crate::{explanation::Explanation, tokens::ScopeError};
 
 /// Why the browser is not redirected: the client or its redirect URI is not validated, so a redirect could
 /// lead to an attacker (RFC 6749 section 4.1.2.1, RFC 9700 section 4.11.2).
@@ -33,16 +33,23 @@ pub struct AuthorizationError {
     pub error: ErrorCode,
     /// Sent as `error_description`: printable ASCII without `"` and `\`.
     pub description: Cow<'static, str>,
+    /// For the developer of the app; it never goes to the client.
+    pub explanation: Option<Box<Explanation>>,
 }
 
 impl AuthorizationError {
     pub const fn new(error: ErrorCode, description: &'static str) -> Self {
-        Self { error, description: Cow::Borrowed(description) }
+        Self { error, description: Cow::Borrowed(description), explanation: None }
     }
 
     /// `invalid_request` (RFC 6749 section 4.1.2.1).
     pub const fn invalid_request(description: &'static str) -> Self {
         Self::new(ErrorCode::InvalidRequest, description)
+    }
+
+    #[must_use]
+    pub fn explained(self, explanation: Explanation) -> Self {
+        Self { explanation: Some(Box::new(explanation)), ..self }
     }
 }
 
@@ -51,7 +58,7 @@ impl From<ScopeError> for AuthorizationError {
     fn from(cause: ScopeError) -> Self {
         let error =
             if cause.concerns_resource() { ErrorCode::InvalidTarget } else { ErrorCode::InvalidScope };
-        Self { error, description: Cow::Owned(cause.to_string()) }
+        Self { error, description: Cow::Owned(cause.to_string()), explanation: None }
     }
 }
 

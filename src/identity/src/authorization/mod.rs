@@ -16,6 +16,7 @@
 
 mod claims_parameter;
 pub mod error;
+mod explanations;
 pub mod interaction;
 pub mod logout;
 pub mod parameters;
@@ -26,6 +27,7 @@ pub mod request;
 pub mod request_parameters;
 mod response;
 mod sealed;
+mod third_party_login;
 
 use postern_service::database::DatabaseError;
 use uuid::Uuid;
@@ -43,6 +45,7 @@ pub use self::{
     request::AuthorizationRequest,
     response::{AuthorizationResponse, RenderedResponse},
     sealed::RequestHandle,
+    third_party_login::third_party_login_uri,
 };
 use crate::{
     App, consents,

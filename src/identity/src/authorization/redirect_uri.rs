@@ -2,8 +2,9 @@
 //!
 //! URIs are compared as strings: no decoding, no case folding, no default port. The one exception is the port
 //! of a native app's loopback URI (RFC 8252 section 7.3), which the app learns only when it starts. The client's
-//! policy says whether `localhost` counts as such. The issuer's own pages have no such exception, even when the
-//! issuer runs on a loopback address.
+//! policy says whether `localhost` counts as such; then the three names of this machine are one, because native apps
+//! register one and come with another. The issuer's own pages have no such exception, even when the issuer runs on a
+//! loopback address.
 
 use url::{Host, Url};
 
@@ -22,13 +23,9 @@ const LOOPBACK_HOSTS: &[&str] = &["127.0.0.1", "[::1]", "localhost"];
 pub(super) fn registered(app: &App, client: &Client, asked: &str) -> bool {
     // A page of the issuer is no native app: another program may listen at another port.
     let native = |registered: &str| client.public() && !same_origin(registered, &app.config.issuer);
-    let hosts = match client.policy.redirect_uris {
-        RedirectUriRule::LocalhostPort => LOOPBACK_HOSTS,
-        RedirectUriRule::LoopbackPort => LOOPBACK_IPS,
-        RedirectUriRule::Exact => &[],
-    };
     client.row.redirect_uris.iter().any(|registered| {
-        registered == asked || (same_but_for_port_of(hosts, registered, asked) && native(registered))
+        registered == asked
+            || (same_loopback_uri(client.policy.redirect_uris, registered, asked) && native(registered))
     })
 }
 
@@ -50,9 +47,17 @@ fn names_remote_https_host(redirect_uri: &str) -> bool {
     })
 }
 
-fn same_but_for_port_of(hosts: &[&str], registered: &str, asked: &str) -> bool {
+/// Whether both are loopback URIs that differ only in what the rule leaves to a native app.
+fn same_loopback_uri(rule: RedirectUriRule, registered: &str, asked: &str) -> bool {
+    let hosts = match rule {
+        RedirectUriRule::LocalhostPort => LOOPBACK_HOSTS,
+        RedirectUriRule::LoopbackPort => LOOPBACK_IPS,
+        RedirectUriRule::Exact => return false,
+    };
     match (without_port_of(hosts, registered), without_port_of(hosts, asked)) {
-        (Some(registered), Some(asked)) => registered == asked,
+        (Some((own_host, own_rest)), Some((host, rest))) => {
+            own_rest == rest && (own_host == host || rule == RedirectUriRule::LocalhostPort)
+        }
         _ => false,
     }
 }
@@ -89,7 +94,10 @@ mod tests {
             ("http://[::1]/cb", "http://[::1]:8080/cb"),
             ("http://127.0.0.1", "http://127.0.0.1:80"),
         ] {
-            assert!(same_but_for_port_of(LOOPBACK_IPS, registered, asked), "{registered} {asked}");
+            assert!(
+                same_loopback_uri(RedirectUriRule::LoopbackPort, registered, asked),
+                "{registered} {asked}"
+            );
         }
         for (registered, asked) in [
             ("http://127.0.0.1/cb", "http://127.0.0.1:1/other"),
@@ -110,7 +118,10 @@ mod tests {
             ("http://127.0.0.1/cb", "http://127.1:1/cb"),
             ("http://localhost/cb", "http://localhost:1/cb"),
         ] {
-            assert!(!same_but_for_port_of(LOOPBACK_IPS, registered, asked), "{registered} {asked}");
+            assert!(
+                !same_loopback_uri(RedirectUriRule::LoopbackPort, registered, asked),
+                "{registered} {asked}"
+            );
         }
     }
 
@@ -120,7 +131,11 @@ mod tests {
             ("http://localhost/cb", "http://localhost:1/cb", true),
             ("http://localhost:3000/cb", "http://localhost:49152/cb", true),
             ("http://127.0.0.1/cb", "http://127.0.0.1:1/cb", true),
-            ("http://localhost/cb", "http://127.0.0.1:1/cb", false),
+            ("http://localhost/cb", "http://127.0.0.1:1/cb", true),
+            ("http://127.0.0.1:9/cb", "http://[::1]:1/cb", true),
+            ("http://[::1]/cb", "http://localhost:1/cb", true),
+            ("http://localhost/cb", "http://127.0.0.1:1/other", false),
+            ("http://localhost/cb", "http://127.0.0.2:1/cb", false),
             ("http://localhost/cb", "http://localhost:1/other", false),
             ("http://localhost/cb", "http://localhost.evil.test/cb", false),
             ("http://localhost/cb", "http://localhost:1.evil.test/cb", false),
@@ -129,7 +144,11 @@ mod tests {
             ("http://localhost/cb", "http://LOCALHOST:1/cb", false),
             ("https://localhost/cb", "https://localhost:1/cb", false),
         ] {
-            assert_eq!(same_but_for_port_of(LOOPBACK_HOSTS, registered, asked), same, "{registered} {asked}");
+            assert_eq!(
+                same_loopback_uri(RedirectUriRule::LocalhostPort, registered, asked),
+                same,
+                "{registered} {asked}"
+            );
         }
     }
 
@@ -155,13 +174,13 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_compared_without_a_panic(asked in "\\PC{0,60}") {
-            let _ = same_but_for_port_of(LOOPBACK_IPS, "http://127.0.0.1/cb", &asked);
+            let _ = same_loopback_uri(RedirectUriRule::LoopbackPort, "http://127.0.0.1/cb", &asked);
         }
 
         #[test]
         fn what_matches_still_points_to_the_loopback_address(tail in "[-:/?#@.a-z0-9\\\\%\\[\\]]{0,20}") {
             let asked = format!("http://127.0.0.1{tail}");
-            if same_but_for_port_of(LOOPBACK_IPS, "http://127.0.0.1/cb", &asked) {
+            if same_loopback_uri(RedirectUriRule::LoopbackPort, "http://127.0.0.1/cb", &asked) {
                 let url = url::Url::parse(&asked).unwrap();
                 prop_assert_eq!((url.host_str(), url.path(), url.username()), (Some("127.0.0.1"), "/cb", ""));
             }

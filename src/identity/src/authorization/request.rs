@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     claims_parameter::{self, ClaimsParameter, RequestedClaims},
     error::{AuthorizationError, ErrorCode, UntrustedRequest},
+    explanations,
     parameters::{CheckedParameters, Parameter, Parameters, RepeatedParameter, space_separated},
     preferences::{acr_values, login_hint, ui_locales},
     redirect_uri,
@@ -137,14 +138,13 @@ pub fn parse(
     parameters: &Parameters,
 ) -> Result<(Arc<Client>, AuthorizationRequest), RequestError> {
     let (client, redirect_uri) = verify_client_and_redirect_uri(app, parameters).map_err(|cause| {
-        let came = |parameter: Parameter| printable_excerpt(parameters.single(parameter.name).ok().flatten());
-        let (client_id, redirect_uri) = (came(CLIENT_ID), came(REDIRECT_URI));
-        tracing::info!(client_id, redirect_uri, %cause, "authorization refused on a page");
+        let client_id = printable_excerpt(parameters.single(CLIENT_ID.name).ok().flatten());
+        app.explain(&client_id, explanations::untrusted(app, parameters, cause));
         RequestError::Untrusted(cause)
     })?;
     let request = validate(app, &client, &redirect_uri, parameters);
     let request = request.map_err(|refusal| {
-        tracing::info!(client_id = client.client_id(), error = refusal.error.word(), %refusal, "authorization refused");
+        app.explain(client.client_id(), explanations::of_error(&refusal));
         RequestError::Redirectable { target: error_target(&client, redirect_uri, parameters), error: refusal }
     })?;
     Ok((client, request))
@@ -253,16 +253,22 @@ fn require_grant_type(client: &Client) -> Result<(), AuthorizationError> {
     Err(AuthorizationError::new(
         ErrorCode::UnauthorizedClient,
         "the client may not use the grant type authorization_code",
-    ))
+    )
+    .explained(explanations::grant_type(client)))
 }
 
 /// RFC 9700 section 2.1.2: code flow only; no token is issued in the authorization response.
 fn response_type(parameters: CheckedParameters<'_>) -> Result<(), AuthorizationError> {
     match parameters.value(RESPONSE_TYPE) {
         Some("code") => Ok(()),
-        None => Err(AuthorizationError::invalid_request("response_type is missing")),
-        Some(_) => {
-            Err(AuthorizationError::new(ErrorCode::UnsupportedResponseType, "response_type must be code"))
+        came => {
+            let error = match came {
+                None => AuthorizationError::invalid_request("response_type is missing"),
+                Some(_) => {
+                    AuthorizationError::new(ErrorCode::UnsupportedResponseType, "response_type must be code")
+                }
+            };
+            Err(error.explained(explanations::response_type(came)))
         }
     }
 }
@@ -274,8 +280,11 @@ fn response_mode(
     parameters: CheckedParameters<'_>,
 ) -> Result<ResponseMode, AuthorizationError> {
     let mode = parameters.value(RESPONSE_MODE).map_or(Some(ResponseMode::default()), ResponseMode::from_word);
-    let mode = mode
-        .ok_or(AuthorizationError::invalid_request("response_mode must be query, fragment or form_post"))?;
+    let mode = mode.ok_or_else(|| {
+        let came = parameters.value(RESPONSE_MODE).unwrap_or_default();
+        AuthorizationError::invalid_request("response_mode must be query, fragment or form_post")
+            .explained(explanations::response_mode(client, came))
+    })?;
     check_response_mode(client, redirect_uri, mode)?;
     Ok(mode)
 }
@@ -288,7 +297,8 @@ pub(super) fn check_response_mode(
     if !client.policy.response_modes.contains(&mode) {
         return Err(AuthorizationError::invalid_request(
             "the client may not have its responses in this response_mode",
-        ));
+        )
+        .explained(explanations::response_mode(client, mode.as_str())));
     }
     if mode == ResponseMode::FormPost && !takes_a_form(redirect_uri) {
         return Err(AuthorizationError::invalid_request(
@@ -323,14 +333,16 @@ fn code_challenge(
     let Some(challenge) = parameters.value(CODE_CHALLENGE) else {
         // A method without a challenge is a client that means to use PKCE.
         if client.pkce_required() || parameters.value(CODE_CHALLENGE_METHOD).is_some() {
-            return Err(AuthorizationError::invalid_request("code_challenge is missing: use PKCE"));
+            return Err(AuthorizationError::invalid_request("code_challenge is missing: use PKCE")
+                .explained(explanations::pkce_missing(client)));
         }
         return Ok(None);
     };
     // Without `code_challenge_method` the method would be `plain` (section 4.3), which does not protect
     // against an attacker who sees the request.
     if parameters.value(CODE_CHALLENGE_METHOD) != Some("S256") {
-        return Err(AuthorizationError::invalid_request("code_challenge_method must be S256"));
+        return Err(AuthorizationError::invalid_request("code_challenge_method must be S256")
+            .explained(explanations::pkce_method(parameters)));
     }
     // Section 4.2: the unpadded base64url of a SHA-256.
     let base64url = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
@@ -420,6 +432,10 @@ fn scope(
     parameters: CheckedParameters<'_>,
 ) -> Result<(Scope, Vec<String>), AuthorizationError> {
     let resources: Vec<String> = parameters.values(RESOURCE).map(str::to_owned).collect();
-    let resolved = tokens::resolve_grant_target(app, client, parameters.value(SCOPE), &resources)?;
+    let resolved = tokens::resolve_grant_target(app, client, parameters.value(SCOPE), &resources);
+    let resolved = resolved.map_err(|cause| {
+        let explanation = cause.explanation(client, &app.resources());
+        AuthorizationError::from(cause).explained(explanation)
+    })?;
     Ok((resolved.scope, resolved.audiences))
 }

@@ -9,7 +9,7 @@ parameter_table! {
     CLIENT_ID = Parameter::required("client_id", "Who asks."),
     REDIRECT_URI = Parameter::required(
         "redirect_uri",
-        "Where the answer goes: registered for the client, byte by byte. Native apps choose the port of `http://127.0.0.1`, `http://[::1]` and, under the profile `standard`, `http://localhost`.",
+        "Where the answer goes: registered for the client, byte by byte. Native apps choose the port of `http://127.0.0.1` and `http://[::1]`; under the profile `standard` these and `http://localhost` are one.",
     ),
     RESPONSE_TYPE = Parameter::required("response_type", "`code`."),
     CODE_CHALLENGE = Parameter::required(

@@ -2,6 +2,7 @@
 
 mod flags;
 mod policy;
+mod preset;
 
 use std::{
     fmt::Write as _,
@@ -14,7 +15,10 @@ use postern_service::settings::Lifetime;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use self::flags::{MetadataFlags, split_scopes};
+use self::{
+    flags::{MetadataFlags, split_scopes},
+    preset::PresetFlags,
+};
 use super::{
     context::Context,
     error::CommandError,
@@ -38,11 +42,13 @@ pub(super) enum Command {
     /// Add a client. A confidential one gets a secret, which is shown once.
     Add {
         /// Its public name: letters, digits and - . _ ~, not a UUID.
-        #[arg(required_unless_present = "docs")]
+        #[arg(required_unless_present_any = ["docs", "preset"])]
         client_id: Option<String>,
         /// Add the client `docs`, by which people sign in on the provider's own page /docs.
-        #[arg(long, conflicts_with = "client_id")]
+        #[arg(long, conflicts_with_all = ["client_id", "preset"])]
         docs: bool,
+        #[command(flatten)]
+        preset: PresetFlags,
         /// A file with the secret that it already has elsewhere: at least 32 characters.
         #[arg(long, value_name = "FILE", conflicts_with = "docs")]
         secret_file: Option<PathBuf>,
@@ -65,6 +71,12 @@ pub(super) enum Command {
         /// A scope it may ask for, beside those it may ask for already.
         #[arg(long, value_name = "SCOPE", conflicts_with = "scope")]
         add_scope: Vec<String>,
+        /// A URI to send people back to, beside those that it has.
+        #[arg(long, value_name = "URI", conflicts_with = "redirect_uri")]
+        add_redirect_uri: Vec<String>,
+        /// A browser origin that may call the APIs, beside those that it has.
+        #[arg(long, value_name = "ORIGIN", conflicts_with = "origin")]
+        add_origin: Vec<String>,
         /// Whether it may ask for tokens at all.
         #[arg(long, value_name = "BOOL")]
         enabled: Option<bool>,
@@ -85,14 +97,33 @@ pub(super) enum Command {
 }
 
 pub(super) async fn run(context: &Context, command: Command) -> Result<Report, CommandError> {
+    if let Command::Add { client_id, preset, .. } = &command {
+        if let Some(list) = preset.list() {
+            return Ok(list);
+        }
+        if client_id.is_none() && preset.given() {
+            return Err(CommandError::Usage(
+                "name the client: `postern client add CLIENT_ID --preset ...`".into(),
+            ));
+        }
+    }
     let app = context.app().await?;
     let context = RequestContext::of_command(&app);
     let report = match command {
-        Command::Add { client_id: Some(client_id), metadata, secret_file, .. } => {
+        Command::Add { client_id: Some(client_id), metadata, secret_file, preset, .. } => {
             let brought = secret_file.as_deref().map(read_secret).transpose()?;
-            let change = metadata.into_change()?;
+            let mut change = metadata.into_change()?;
+            let preset = preset.fill_in(&mut change)?;
             let secret = clients::add_with_secret(&app, &client_id, change, brought, &context).await?;
-            report_with_secret(&client_id, "added", secret.as_ref()).with_policy(&app, &client_id)
+            let report =
+                report_with_secret(&client_id, "added", secret.as_ref()).with_policy(&app, &client_id);
+            match preset {
+                Some(preset) => {
+                    let snippet = preset.snippet(&app, &find_client(&app, &client_id)?)?;
+                    report.section("snippet", &snippet, json!(snippet))
+                }
+                None => report,
+            }
         }
         // Clap requires `--docs` if there is no `client_id`.
         Command::Add { client_id: None, .. } => {
@@ -101,9 +132,13 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
         }
         Command::List => list(&app)?,
         Command::Show { client_id } => show(&find_client(&app, &client_id)?)?,
-        Command::Update { client_id, metadata, add_scope, enabled } => {
-            let change =
-                ClientMetadataChange { add_scopes: split_scopes(&add_scope), ..metadata.into_change()? };
+        Command::Update { client_id, metadata, add_scope, add_redirect_uri, add_origin, enabled } => {
+            let change = ClientMetadataChange {
+                add_scopes: split_scopes(&add_scope),
+                add_redirect_uris: add_redirect_uri,
+                add_origins: add_origin,
+                ..metadata.into_change()?
+            };
             update(&app, &client_id, change, enabled, &context).await?
         }
         Command::Remove { client_id } => {
@@ -232,6 +267,7 @@ fn show(client: &Client) -> Result<Report, CommandError> {
         "redirect_uris",
         "post_logout_redirect_uris",
         "origins",
+        "private_schemes",
         "scopes",
         "default_scopes",
         "login_methods",
@@ -239,6 +275,7 @@ fn show(client: &Client) -> Result<Report, CommandError> {
         "logo_uri",
         "policy_uri",
         "tos_uri",
+        "initiate_login_uri",
         "created_at",
     ];
     Ok(Report::new(fields(&names.map(field)), &value).section(

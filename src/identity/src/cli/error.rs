@@ -6,7 +6,7 @@ use postern_service::{database::DatabaseError, settings::SettingsError, telemetr
 
 use crate::{
     administration::ChangeError, composition::StartError, http::serve::ServeError, keys::KeyError,
-    passwords::breached::build::BuildError,
+    passwords::breached::build::BuildError, templates::TemplateError,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,8 @@ pub(super) enum CommandError {
     Telemetry(#[from] TelemetryError),
     #[error(transparent)]
     Breached(#[from] BuildError),
+    #[error(transparent)]
+    Template(#[from] TemplateError),
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }

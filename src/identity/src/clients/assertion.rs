@@ -38,6 +38,10 @@ const SHOWN: usize = 100;
 pub enum AssertionError {
     #[error("assertion: its client is not known, or not enabled")]
     UnknownClient,
+    #[error(
+        "assertion: client_assertion_type must be urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    )]
+    UnknownType,
     /// The form or the signature is wrong, or the key is unknown.
     #[error("assertion: {0}")]
     Jws(#[from] JwsError),

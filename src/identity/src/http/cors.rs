@@ -18,7 +18,10 @@ use poem::{
     },
 };
 
-use crate::App;
+use crate::{
+    App,
+    explanation::{Explanation, shell_word},
+};
 
 /// The origins whose pages may read the responses at a path.
 #[derive(Clone, Copy)]
@@ -64,7 +67,13 @@ impl<E> ProtocolCors<E> {
             AllowedOrigins::Any => Some(ANY_ORIGIN),
             AllowedOrigins::PublicClients => {
                 let origin = headers.get(ORIGIN)?;
-                self.app.clients().has_public_origin(origin.to_str().ok()?).then(|| origin.clone())
+                let origin_text = origin.to_str().ok()?;
+                let known = self.app.clients().has_public_origin(origin_text);
+                // The issuer's own pages need no header.
+                if !known && origin_text != self.app.config.issuer {
+                    self.app.explain("", explanation(origin_text));
+                }
+                known.then(|| origin.clone())
             }
         }
     }
@@ -91,6 +100,14 @@ impl<E: Endpoint> Endpoint for ProtocolCors<E> {
         };
         Ok(add_cors_headers(response, *readers, allowed))
     }
+}
+
+/// The browser hides the answer from the page, so only the log and the page about the reference say why.
+fn explanation(origin: &str) -> Explanation {
+    let expected = "an origin of a public client: a registered one, or that of a redirect URI";
+    let remedy =
+        shell_word(origin).map(|origin| format!("postern client update CLIENT_ID --add-origin {origin}"));
+    Explanation::new("cors_origin", origin, expected).with_remedy(remedy)
 }
 
 fn preflight(request: &Request) -> bool {

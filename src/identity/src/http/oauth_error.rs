@@ -30,6 +30,7 @@ use serde::{Serialize, ser::SerializeMap};
 use super::{oidc::client_authentication::ClientAuthenticationError, presented_token::PresentedTokenError};
 use crate::{
     App,
+    clients::Client,
     keys::SignError,
     login::LoginError,
     tokens::{
@@ -149,13 +150,19 @@ impl OAuthError {
 
 impl OAuthError {
     /// Why a client's token request gets nothing. The log learns what came and what was expected.
-    pub fn from_token_error(client_id: &str, grant_type: &str, cause: TokenError) -> Self {
+    pub fn from_token_error(app: &App, client: &Client, grant_type: &str, cause: TokenError) -> Self {
         use TokenError as E;
+        if let Some(explanation) = cause.explanation(client, grant_type, &app.resources()) {
+            app.explain(client.client_id(), explanation);
+        }
         match cause {
             E::Database(cause) => return cause.into(),
             E::Issue(IssueError::Sign(SignError::Busy(cause))) => return Self::unavailable(&cause),
             E::Issue(_) | E::Crypto(_) => return Self::internal(&cause),
-            _ => tracing::info!(client_id, grant_type, %cause, "token request refused"),
+            E::TooManyRequests { .. } => {
+                tracing::info!(client_id = client.client_id(), grant_type, %cause, "token request refused");
+            }
+            _ => {}
         }
         match cause {
             E::GrantTypeNotAllowed { .. } => {

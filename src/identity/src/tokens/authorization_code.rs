@@ -240,14 +240,25 @@ fn check_redemption(
     if request.redirect_uri != Some(code.redirect_uri.as_str()) {
         return Err(TokenError::redirect_uri_mismatch(request.redirect_uri, &code.redirect_uri));
     }
-    let proven = match (&code.code_challenge, request.code_verifier) {
+    check_code_verifier(code.code_challenge.as_deref(), request.code_verifier)
+}
+
+fn check_code_verifier(challenge: Option<&str>, verifier: Option<&str>) -> Result<(), TokenError> {
+    let found = match (challenge, verifier) {
         // RFC 7636 section 4.6.
-        (Some(expected), Some(verifier)) => s256(verifier)
-            .is_some_and(|shown| crypto::constant_time_equal(expected.as_bytes(), shown.as_bytes())),
+        (Some(expected), Some(verifier)) => match s256(verifier) {
+            Some(shown) if crypto::constant_time_equal(expected.as_bytes(), shown.as_bytes()) => {
+                return Ok(());
+            }
+            Some(_) => "of another code_challenge",
+            None => "not 43 to 128 letters, digits or the characters - . _ ~",
+        },
+        (None, None) => return Ok(()),
+        (Some(_), None) => "missing",
         // RFC 9700 section 4.8.2: a verifier without a challenge indicates a PKCE downgrade attack.
-        (challenge, verifier) => challenge.is_none() && verifier.is_none(),
+        (None, Some(_)) => "there, and the authorization request had no code_challenge",
     };
-    if proven { Ok(()) } else { Err(TokenError::CodeVerifier) }
+    Err(TokenError::CodeVerifier { found })
 }
 
 /// The S256 challenge of a well-formed verifier (RFC 7636 sections 4.1 and 4.2).

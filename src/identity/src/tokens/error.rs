@@ -33,8 +33,8 @@ pub enum TokenError {
     #[error("redirect_uri is {found}, in the authorization request it was {expected}")]
     RedirectUriMismatch { found: String, expected: String },
     /// `code_verifier` is missing, malformed, without a challenge, or does not match (RFC 7636 section 4.6).
-    #[error("code_verifier does not match the code_challenge")]
-    CodeVerifier,
+    #[error("code_verifier does not match the code_challenge: it is {found}")]
+    CodeVerifier { found: &'static str },
     /// Unknown, or the refresh token of another client.
     #[error("the refresh token is unknown")]
     UnknownRefreshToken,
@@ -80,7 +80,7 @@ impl TokenError {
             | Self::CodeReplayed
             | Self::CodeExpired
             | Self::RedirectUriMismatch { .. }
-            | Self::CodeVerifier
+            | Self::CodeVerifier { .. }
             | Self::Scope(_)
             | Self::TooManyRequests { .. }
             | Self::Issue(_)

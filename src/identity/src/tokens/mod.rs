@@ -16,6 +16,7 @@ pub mod api_session;
 pub mod authorization_code;
 pub mod client_credentials;
 mod error;
+mod explanations;
 pub mod id_token;
 pub mod introspection;
 pub mod issue;

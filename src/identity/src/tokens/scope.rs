@@ -148,6 +148,7 @@ pub fn resolve_grant_target(
 ) -> Result<GrantTarget, ScopeError> {
     let known = app.resources();
     let issuer = app.config.issuer.as_str();
+    let resources = &registered_forms(&known, issuer, resources);
     let mut scope = available_scope(client, &known, requested)?;
     require_scope_of_each_resource(&known, issuer, client, (&scope, resources))?;
     let names = |resource: &str| resources.is_empty() || resources.iter().any(|one| one == resource);
@@ -184,7 +185,7 @@ pub fn resolve_client_credentials(
     let known = app.resources();
     let may = |word: &str| scope_available(client, &known, word, ScopeHolder::Client);
     let scope = if let Some(text) = requested.scope {
-        let mut scope = Scope::parse(text)?;
+        let mut scope = parse_scope(client, text)?;
         let foreign = scope.remove_unless(may);
         if !foreign.is_empty() {
             return Err(ScopeError::not_allowed(client, foreign.iter().map(String::as_str)));
@@ -210,7 +211,7 @@ pub fn narrow(
 ) -> Result<TokenTarget, ScopeError> {
     let granted = &grant.scope;
     let mut scope = match requested.scope {
-        Some(text) => Scope::parse(text)?,
+        Some(text) => parse_scope(client, text)?,
         None => granted.clone(),
     };
     let lacking = scope.remove_unless(|word| granted.contains(word));
@@ -219,14 +220,15 @@ pub fn narrow(
     }
     let known = app.resources();
     let audiences = &grant.resources;
-    if let Some(other) = requested.resources.iter().find(|resource| !audiences.contains(resource)) {
+    let resources = registered_forms(&known, &app.config.issuer, requested.resources);
+    if let Some(other) = resources.iter().find(|resource| !audiences.contains(resource)) {
         return Err(ScopeError::target(client, other, "resource must be one that was granted"));
     }
     scope.retain(|word| {
         scope_available(client, &known, word, ScopeHolder::User)
             && known.find_by_scope(word).is_none_or(|resource| audiences.contains(&resource.row.identifier))
     });
-    token_target(app, client, scope, requested.resources)
+    token_target(app, client, scope, &resources)
 }
 
 /// Applies the rule of this module: the audience of an access token with these scopes, and the scopes that
@@ -239,6 +241,7 @@ fn token_target(
 ) -> Result<TokenTarget, ScopeError> {
     let known = app.resources();
     let issuer = app.config.issuer.as_str();
+    let named = &registered_forms(&known, issuer, named);
     if scope.is_empty() {
         return Err(ScopeError::Empty { client_id: client.client_id().to_owned() });
     }
@@ -265,11 +268,20 @@ fn token_target(
     Ok(TokenTarget { scope, audiences, id_token })
 }
 
+/// RFC 6749 section 3.3: words separated by single spaces. Libraries that join lists send more spaces, which a client
+/// that need not keep to the letter may.
+fn parse_scope(client: &Client, text: &str) -> Result<Scope, ParseScopeError> {
+    match client.policy.unknown_scopes {
+        UnknownScopeRule::LeftOut => Scope::parse_with_extra_spaces(text),
+        UnknownScopeRule::Refused => Scope::parse(text),
+    }
+}
+
 /// The requested scopes that the client may have. The others are logged, or an error where the client's policy says
 /// so; an empty result is an error.
 fn available_scope(client: &Client, known: &Resources, requested: Option<&str>) -> Result<Scope, ScopeError> {
     let mut scope = match requested {
-        Some(text) => Scope::parse(text)?,
+        Some(text) => parse_scope(client, text)?,
         None => client.row.default_scopes.iter().cloned().collect(),
     };
     let left_out = scope.remove_unless(|word| scope_available(client, known, word, ScopeHolder::User));
@@ -296,6 +308,27 @@ fn scope_available(client: &Client, known: &Resources, word: &str, holder: Scope
     client.row.scopes.iter().any(|own| own == word)
         && known.may_be_granted(word, holder)
         && (word != ACCOUNT.name || client.row.first_party)
+}
+
+/// The registered forms of the requested resources. RFC 3986 section 6.2.3: a URI with an empty path is the one with
+/// the path `/`, and libraries that parse a URL write the slash. An identifier that is unknown stays as it is.
+fn registered_forms(known: &Resources, issuer: &str, requested: &[String]) -> Vec<String> {
+    let registered = |name: &str| name == issuer || known.find(name).is_some();
+    let form = |name: &String| match other_slash_form(name) {
+        Some(other) if !registered(name) && registered(&other) => other,
+        _ => name.clone(),
+    };
+    requested.iter().map(form).collect()
+}
+
+/// The same URI with a slash after the host, or without that slash; none for a URI with a path or a query.
+fn other_slash_form(uri: &str) -> Option<String> {
+    let (_, after_scheme) = uri.split_once("://")?;
+    let host = after_scheme.strip_suffix('/').unwrap_or(after_scheme);
+    if host.is_empty() || host.contains(['/', '?', '#']) {
+        return None;
+    }
+    Some(uri.strip_suffix('/').map_or_else(|| format!("{uri}/"), str::to_owned))
 }
 
 /// RFC 8707 section 2: every requested resource must be registered and have one of the requested scopes.

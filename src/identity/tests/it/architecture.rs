@@ -24,7 +24,7 @@ const ORDER: [&[&str]; 21] = [
     &["mail"],
     &["audit", "jobs", "outbound", "pool", "rate_limit", "templates"],
     &["claims"],
-    &["field_rules", "messages"],
+    &["explanation", "field_rules", "messages"],
     &["core", "readable"],
     &["config"],
     &["crypto"],

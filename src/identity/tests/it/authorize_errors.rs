@@ -1,7 +1,11 @@
 //! What a client is told about a faulty request (RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6).
 
 use postern_entities::{authorization_codes, authorization_requests};
-use postern_identity::authorization::request_parameters::PARAMETERS;
+use postern_identity::{
+    administration::{clients, metadata::ClientMetadataChange},
+    authorization::request_parameters::PARAMETERS,
+    core::RequestContext,
+};
 use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::TestRunner,
@@ -48,7 +52,8 @@ async fn a_fault_is_told_to_the_client_with_state_and_issuer() {
         // Scopes and resources
         (good().with("scope", "admin nothing"), "invalid_scope"),
         (good().with("scope", &"a ".repeat(101)), "invalid_scope"),
-        (good().with("scope", "openid  email"), "invalid_scope"),
+        (good().with("scope", "openid\u{a0}email"), "invalid_scope"),
+        (good().with("scope", "  "), "invalid_scope"),
         (good().with("scope", "openid \u{e9}"), "invalid_scope"),
         (good().and("resource", "https://elsewhere.test/"), "invalid_target"),
         (good().and("resource", "not a uri"), "invalid_target"),
@@ -74,6 +79,30 @@ async fn a_fault_is_told_to_the_client_with_state_and_issuer() {
         // The same by POST.
         let answer = browser.post("/oauth2/authorize", &ask.form()).await;
         assert_eq!(error(&answer), expected, "{ask:?}");
+    }
+    nothing_is_kept(&world).await;
+}
+
+/// AZ-07, for a strict client.
+#[tokio::test]
+async fn a_strict_client_gets_no_other_response_type_either() {
+    let world = World::new().await;
+    let app = &world.app.app;
+    let change =
+        ClientMetadataChange { profile: Some("strict".to_owned()), ..ClientMetadataChange::default() };
+    clients::update(app, "own", change, &RequestContext::of_command(app)).await.unwrap();
+    let browser = world.app.browser();
+    browser.sign_in(&world.alice).await;
+    for (response_type, expected) in [
+        ("token", "unsupported_response_type"),
+        ("id_token token", "unsupported_response_type"),
+        ("code token", "unsupported_response_type"),
+        ("CODE", "unsupported_response_type"),
+        ("code code", "unsupported_response_type"),
+        ("", "invalid_request"),
+    ] {
+        let answer = browser.get(&Ask::of("own").with("response_type", response_type).path()).await;
+        assert_eq!(error(&answer), expected, "{response_type}");
     }
     nothing_is_kept(&world).await;
 }

@@ -1,6 +1,7 @@
 //! The pages in a real Chromium.
 
 mod change_of_email;
+mod explained;
 mod return_to_app;
 mod site;
 

@@ -257,10 +257,6 @@ async fn a_request_has_one_method_and_an_assertion_has_its_type() {
         vec![("client_assertion", &*good)],
         vec![("client_assertion_type", TYPE)],
         vec![("client_assertion_type", TYPE), ("client_id", "signer")],
-        vec![
-            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer"),
-            ("client_assertion", &*good),
-        ],
         vec![("client_assertion_type", TYPE), ("client_assertion", &*good), ("client_assertion", &*good)],
     ] {
         for path in ENDPOINTS {

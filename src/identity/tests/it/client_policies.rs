@@ -57,7 +57,7 @@ async fn the_port_of_localhost_is_free_for_a_native_app_unless_its_rules_say_oth
     let (name, ip) = ("http://localhost:49152/callback", "http://127.0.0.1:49152/cb");
     assert!(answered(name).await && answered(ip).await);
     for elsewhere in [
-        "http://localhost:49152/cb",
+        "http://localhost:49152/other",
         "http://localhost.evil.test/callback",
         "http://localhost:1@evil.test/callback",
         "https://localhost:49152/callback",

@@ -133,6 +133,8 @@ async fn a_redirect_uri_of_a_public_client_makes_its_origin_known() {
             "http://127.0.0.1",
             "http://127.0.0.1:49152",
             "http://[::1]:49152",
+            "http://localhost",
+            "http://localhost:5174",
         ] {
             assert_eq!(allowed(&app, path, origin).await, origin, "{path}");
         }
@@ -140,8 +142,9 @@ async fn a_redirect_uri_of_a_public_client_makes_its_origin_known() {
             "https://rp.test",
             "http://spa.example.test",
             "https://spa.example.test:444",
-            "http://localhost",
-            "http://localhost:5174",
+            "https://localhost:5173",
+            "http://localhost.evil.test",
+            "http://app.localhost:5173",
             "https://127.0.0.1",
             "http://127.0.0.1.evil.test",
             "com.example.app:",

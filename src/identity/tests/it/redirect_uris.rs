@@ -128,7 +128,13 @@ async fn only_native_apps_choose_their_port_and_only_on_a_loopback_address() {
     let browser = world.app.browser();
     browser.sign_in(&world.alice).await;
     let ask = |uri: &str| Ask::of("native").with("redirect_uri", uri).with("prompt", "none").path();
-    for uri in ["http://127.0.0.1/cb", "http://127.0.0.1:1/cb", "http://127.0.0.1:65535/cb"] {
+    for uri in [
+        "http://127.0.0.1/cb",
+        "http://127.0.0.1:1/cb",
+        "http://127.0.0.1:65535/cb",
+        "http://localhost:1/cb",
+        "http://[::1]:1/cb",
+    ] {
         assert_eq!(told_at(&browser.get(&ask(uri)).await, uri)["error"], "consent_required");
     }
     for uri in [
@@ -138,8 +144,9 @@ async fn only_native_apps_choose_their_port_and_only_on_a_loopback_address() {
         "http://127.0.0.1:1/cb/",
         "http://127.0.0.1:1@evil.test/cb",
         "http://127.0.0.1.evil.test/cb",
-        "http://localhost:1/cb",
-        "http://[::1]:1/cb",
+        "http://app.localhost:1/cb",
+        "http://localhost:1/cb/",
+        "http://[::2]:1/cb",
         "http://127.0.0.2:1/cb",
         "https://127.0.0.1:1/cb",
         "http://127.1:1/cb",

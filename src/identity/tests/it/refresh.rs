@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use postern_identity::{
-    administration::users,
+    administration::{clients, users},
     core::RequestContext,
     grants::{self, EndCause, GrantSelection},
 };
@@ -266,4 +266,18 @@ async fn refresh_and_revocation_at_once_leave_nothing_alive() {
             assert_eq!(error(&seeds.refresh(&token, &[]).await), "invalid_grant");
         }
     }
+}
+
+#[tokio::test]
+async fn a_client_that_is_disabled_or_removed_refreshes_nothing() {
+    let seeds = Seeds::new().await;
+    let token = first(&seeds).await;
+    let app = &seeds.app.app;
+    let context = RequestContext::of_command(app);
+    clients::set_enabled(app, "mobile", false, &context).await.unwrap();
+    assert_eq!(error(&seeds.refresh(&token, &[]).await), "invalid_client");
+    clients::set_enabled(app, "mobile", true, &context).await.unwrap();
+    assert_eq!(seeds.refresh(&token, &[]).await.status, 200, "it was suspended");
+    clients::remove(app, "mobile", &context).await.unwrap();
+    assert_eq!(error(&seeds.refresh(&token, &[]).await), "invalid_client");
 }

@@ -47,7 +47,7 @@ async fn scope_and_resource_say_what_it_is_for() {
         (&[("scope", "openid")][..], "invalid_scope"),
         (&[("scope", "tasks:write")], "invalid_scope"),
         (&[("scope", "nonsense")], "invalid_scope"),
-        (&[("scope", "tasks:read  notes:read")], "invalid_scope"),
+        (&[("scope", "tasks:read \u{e9}")], "invalid_scope"),
         (&[("scope", "tasks:read"), ("resource", NOTES)], "invalid_target"),
         (&[("resource", "https://unknown.example.test")], "invalid_target"),
         (&[("resource", "http://localhost:7117")], "invalid_target"),

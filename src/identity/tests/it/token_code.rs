@@ -197,9 +197,13 @@ async fn resource_narrows_the_access_token_and_not_the_grant() {
 async fn a_resource_that_was_not_granted_is_an_invalid_target_and_leaves_the_code() {
     let seeds = Seeds::new().await;
     let code = seeds.code(&seeds.grant("mobile", "openid tasks:read").await).await;
-    for resource in
-        [NOTES, "https://unknown.example.test", "no uri", "http://localhost:7118/", "http://localhost:7118#a"]
-    {
+    for resource in [
+        NOTES,
+        "https://unknown.example.test",
+        "no uri",
+        "http://localhost:7118//",
+        "http://localhost:7118#a",
+    ] {
         assert_eq!(
             error(&seeds.redeem(&code, &[("resource", resource)]).await),
             "invalid_target",

@@ -333,3 +333,25 @@ async fn every_error_is_a_sentence_of_plain_characters() {
         "{description}"
     );
 }
+
+/// CA-01: the same refusal wherever a client authenticates.
+#[tokio::test]
+async fn each_endpoint_refuses_a_client_that_does_not_prove_itself() {
+    let seeds = Seeds::new().await;
+    for path in [TOKEN, "/oauth2/introspect", "/oauth2/revoke"] {
+        let form = [("grant_type", "client_credentials"), ("token", "x")];
+        for secret in ["wrong", ""] {
+            let answer = seeds.post_as("service", secret, path, &form).await;
+            assert_eq!((answer.status.as_u16(), error(&answer).as_str()), (401, "invalid_client"), "{path}");
+            assert!(answer.header("www-authenticate").starts_with("Basic "), "{path}");
+            let named = [&form[..], &[("client_id", "service"), ("client_secret", secret)]].concat();
+            let answer = seeds.app.post_form(path, &named).await;
+            assert_eq!((answer.status.as_u16(), error(&answer).as_str()), (401, "invalid_client"), "{path}");
+            assert_eq!(answer.header("www-authenticate"), "", "{path}");
+        }
+        for unproven in [&form[..], &[&form[..], &[("client_id", "service")]].concat()] {
+            let answer = seeds.app.post_form(path, unproven).await;
+            assert_eq!((answer.status.as_u16(), error(&answer).as_str()), (401, "invalid_client"), "{path}");
+        }
+    }
+}

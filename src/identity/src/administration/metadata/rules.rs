@@ -11,7 +11,8 @@ use super::{ClientMetadata, OFFLINE_ACCESS};
 use crate::{
     administration::ChangeError,
     clients::{ClientAuthMethod, GrantType},
-    field_rules, outbound,
+    field_rules::{self, AllowedSchemes},
+    outbound,
     resources::{ACCOUNT, Resources},
 };
 
@@ -35,18 +36,33 @@ impl ClientMetadata {
         self.check_grant_types()?;
         self.check_keys(context)?;
         self.check_response_modes()?;
-        let native = self.public();
-        check_list("redirect_uris", &self.redirect_uris, |uri| field_rules::redirect_uri(uri, native))?;
+        let schemes = self.allowed_schemes()?;
+        check_list("redirect_uris", &self.redirect_uris, |uri| field_rules::redirect_uri(uri, schemes))?;
         check_list("post_logout_redirect_uris", &self.post_logout_redirect_uris, |uri| {
-            field_rules::redirect_uri(uri, native)
+            field_rules::redirect_uri(uri, schemes)
         })?;
-        check_list("origins", &self.origins, field_rules::origin)?;
+        check_list("origins", &self.origins, |origin| field_rules::origin(origin, schemes))?;
         self.check_scopes(context)?;
         self.check_login(context)?;
         let web_page = |uri: &str| field_rules::web_url(uri).map(drop);
         check_values("logo_uri", self.logo_uri.as_ref(), web_page)?;
         check_values("policy_uri", self.policy_uri.as_ref(), web_page)?;
-        check_values("tos_uri", self.tos_uri.as_ref(), web_page)
+        check_values("tos_uri", self.tos_uri.as_ref(), web_page)?;
+        check_values("initiate_login_uri", self.initiate_login_uri.as_ref(), field_rules::initiate_login_uri)
+    }
+
+    /// Which URI schemes the client may have beside http and https. Any app can claim a private one, so only public
+    /// clients may.
+    fn allowed_schemes(&self) -> Result<AllowedSchemes, ChangeError> {
+        match (self.public(), self.private_schemes) {
+            (true, true) => Ok(AllowedSchemes::Private),
+            (true, false) => Ok(AllowedSchemes::ReverseDomainName),
+            (false, false) => Ok(AllowedSchemes::Web),
+            (false, true) => Err(ChangeError::invalid(
+                "private_schemes",
+                "must not be true for a confidential client: private schemes are for public clients",
+            )),
+        }
     }
 
     fn check_grant_types(&self) -> Result<(), ChangeError> {

@@ -60,6 +60,10 @@ pub(in crate::cli) struct MetadataFlags {
     /// A browser origin that may call the APIs.
     #[arg(long, value_name = "ORIGIN")]
     origin: Option<Vec<String>>,
+    /// Whether its redirect URIs and origins may have a private scheme without a dot, such as `myapp:/callback` and
+    /// `capacitor://localhost`. Another app on the same device can choose the same scheme.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    private_schemes: Option<bool>,
     /// What the token endpoint accepts from it.
     #[arg(long, value_parser = words::<GrantType>(&["authorization_code", "refresh_token", "client_credentials"]))]
     grant_type: Option<Vec<GrantType>>,
@@ -87,6 +91,10 @@ pub(in crate::cli) struct MetadataFlags {
     /// The URL of its terms of service.
     #[arg(long, value_name = "URL")]
     tos_uri: Option<String>,
+    /// Where a sign-in for it begins when the person comes from elsewhere, such as the list of their apps; https, or
+    /// http on a loopback address.
+    #[arg(long, value_name = "URL")]
+    initiate_login_uri: Option<String>,
 }
 
 /// Rules by which a client is stricter than its profile.
@@ -146,8 +154,11 @@ impl MetadataFlags {
             jwks: self.jwks.as_deref().map(read_jwks).transpose()?,
             jwks_uri: self.jwks_uri,
             redirect_uris: values(self.redirect_uri),
+            add_redirect_uris: Vec::new(),
             post_logout_redirect_uris: values(self.post_logout_redirect_uri),
             origins: values(self.origin),
+            add_origins: Vec::new(),
+            private_schemes: self.private_schemes,
             grant_types: self.grant_type,
             scopes: self.scope.as_deref().map(split_scopes),
             add_scopes: Vec::new(),
@@ -157,6 +168,7 @@ impl MetadataFlags {
             logo_uri: self.logo_uri,
             policy_uri: self.policy_uri,
             tos_uri: self.tos_uri,
+            initiate_login_uri: self.initiate_login_uri,
         })
     }
 }

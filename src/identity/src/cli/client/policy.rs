@@ -99,10 +99,12 @@ fn rows(client: &Client) -> Vec<Row> {
             policy.unknown_scopes != profile.unknown_scopes,
             match policy.unknown_scopes {
                 UnknownScopeRule::LeftOut => {
-                    "scopes that it may not have are left out of an authorization request, and the log names them"
+                    "scopes that it may not have are left out of an authorization request, and the log names them; extra spaces \
+                     between scopes do no harm"
                 }
                 UnknownScopeRule::Refused => {
-                    "an authorization request with a scope that it may not have is refused with invalid_scope"
+                    "an authorization request with a scope that it may not have is refused with invalid_scope, and so is any scope \
+                     with extra spaces"
                 }
             },
         ),
@@ -168,7 +170,7 @@ fn redirect_uris(client: &Client) -> &'static str {
     }
     match client.policy.redirect_uris {
         RedirectUriRule::LocalhostPort => {
-            "a redirect URI must be a registered one; the port of http://localhost, 127.0.0.1 or [::1] may differ"
+            "a redirect URI must be a registered one; http://localhost, 127.0.0.1 and [::1] are one, and their port may differ"
         }
         RedirectUriRule::LoopbackPort => {
             "a redirect URI must be a registered one; the port of http://127.0.0.1 or [::1] may differ"

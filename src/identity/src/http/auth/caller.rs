@@ -65,7 +65,7 @@ impl Caller {
     pub(super) fn require_allowed_origin(&self, request: &Request) -> Result<(), Problem> {
         let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok());
         match origin {
-            Some(origin) if self.client.row.origins.iter().any(|own| own == origin) => Ok(()),
+            Some(origin) if self.client.has_cookie_origin(origin) => Ok(()),
             _ => Err(problem::origin_not_allowed()),
         }
     }

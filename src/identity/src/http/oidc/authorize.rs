@@ -44,7 +44,9 @@ pub async fn show(app: App, request: Request) -> PageResult {
     let context = request_context(&app, &request);
     let destination = match resumed_request_handle(&parameters) {
         Some(handle) => authorization::resume(&app, &handle?, browser, &context).await?,
-        None => authorization::begin(&app, &parameters, browser, &context).await?,
+        None => authorization::begin(&app, &parameters, browser, &context)
+            .await
+            .map_err(|cause| page_error(&app, &parameters, cause))?,
     };
     let mut response = match destination {
         BrowserDestination::Client(response) => return answer_client(&app, &request, &response),
@@ -68,7 +70,7 @@ pub async fn submit(app: App, mut request: Request) -> PageResult {
         // In the languages that the form asks for: the address of this page does not say.
         Err(cause) => {
             let page = Page::from_request(&app, &request, parameters.single("ui_locales").ok().flatten());
-            Ok(error::show(&page, &cause.into()))
+            Ok(error::show(&page, &page_error(&app, &parameters, cause)))
         }
     }
 }
@@ -110,6 +112,19 @@ pub(super) fn redirect_to_client(location: &str) -> PageResult {
         // The URL of this request holds `state`, which must not leak in `Referer` (RFC 9700 section 4.2.4).
         .header(REFERRER_POLICY, "no-referrer")
         .finish())
+}
+
+/// The page about a refused request. It leads back to the client where that is known and has said where a sign-in
+/// begins, which nothing in the request can change.
+fn page_error(app: &App, parameters: &Parameters, cause: AuthorizationPageError) -> PageError {
+    let untrusted = matches!(cause, AuthorizationPageError::Untrusted(_));
+    let error = PageError::from(cause);
+    let client_id = parameters.single("client_id").ok().flatten().filter(|_| untrusted);
+    let client = client_id.and_then(|client_id| app.clients().find(client_id).cloned());
+    match client.and_then(|client| authorization::third_party_login_uri(app, &client)) {
+        Some(uri) => error.next_link(uri, "error-sign-in-again"),
+        None => error,
+    }
 }
 
 impl From<MalformedParameters> for PageError {

@@ -25,6 +25,7 @@ use crate::{
     },
     core::{Actor, RequestContext},
     crypto::CryptoError,
+    explanation::{Explanation, shell_word, update_command},
     jobs::error_chain,
     rate_limit::{self, Limit, TakeOutcome},
     tokens::scope::printable_excerpt,
@@ -85,11 +86,9 @@ impl FormCredentials<'_> {
             return Err(ClientAuthenticationError::SeveralMethods);
         }
         match (self.client_assertion_type, self.client_assertion) {
-            (None, None) | (Some(ASSERTION_TYPE), Some(_)) => Ok(()),
+            (None, None) | (Some(_), Some(_)) => Ok(()),
             (Some(_), None) => Err(E::MalformedAssertion("client_assertion is missing")),
-            (_, Some(_)) => Err(E::MalformedAssertion(
-                "client_assertion_type must be urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            )),
+            (None, Some(_)) => Err(E::MalformedAssertion("client_assertion_type is missing")),
         }
     }
 }
@@ -176,6 +175,10 @@ async fn verify_assertion(
 ) -> Result<Arc<Client>, AssertionFailure> {
     let named = form.client_id.map(str::to_owned).or_else(|| asserted_client_id(assertion));
     let client_id = named.unwrap_or_default();
+    // RFC 7521 section 4.2.1: an assertion that cannot be validated is `invalid_client`.
+    if form.client_assertion_type != Some(ASSERTION_TYPE) {
+        return Err(AssertionFailure { client_id, cause: AssertionError::UnknownType });
+    }
     let Some(client) = clients.find(&client_id) else {
         return Err(AssertionFailure { client_id, cause: AssertionError::UnknownClient });
     };
@@ -198,6 +201,8 @@ struct FailedAuthentication {
     presented: &'static str,
     /// Which credentials would have been accepted.
     expected: String,
+    /// The command that accepts what came.
+    remedy: Option<String>,
     by_header: bool,
 }
 
@@ -212,6 +217,7 @@ impl FailedAuthentication {
             (HeaderCredentials::Absent, Some(_)) => (named, "a secret in the form", false),
             (HeaderCredentials::Absent, None) => (named, "no secret", false),
         };
+        let remedy = remedy(clients, &client_id, by_header, form.client_secret.is_some());
         let expected = match clients.find(&client_id).map(|client| (client.auth_method, &client.policy)) {
             None => "a client that is known and enabled".to_owned(),
             Some((ClientAuthMethod::None, _)) => "no secret, for the client is public".to_owned(),
@@ -223,14 +229,42 @@ impl FailedAuthentication {
             Some((ClientAuthMethod::PrivateKeyJwt, _)) => "a signed assertion (private_key_jwt)".to_owned(),
             Some(_) => "a live secret of the client".to_owned(),
         };
-        Self { client_id, presented, expected, by_header }
+        Self { client_id, presented, expected, remedy, by_header }
     }
 }
 
 impl From<AssertionFailure> for FailedAuthentication {
     fn from(AssertionFailure { client_id, cause }: AssertionFailure) -> Self {
-        Self { client_id, presented: "an assertion", expected: error_chain(&cause), by_header: false }
+        let expected = error_chain(&cause);
+        Self { client_id, presented: "an assertion", expected, remedy: None, by_header: false }
     }
+}
+
+/// The command that makes the client accept the kind of proof that came, or gives it another secret. None for an unknown
+/// client: a stranger chose that name.
+fn remedy(clients: &Clients, client_id: &str, by_header: bool, secret_in_form: bool) -> Option<String> {
+    let client = clients.find(client_id)?;
+    let sent = match (by_header, secret_in_form) {
+        (true, _) => ClientAuthMethod::ClientSecretBasic,
+        (_, true) => ClientAuthMethod::ClientSecretPost,
+        _ => ClientAuthMethod::None,
+    };
+    let secret_expected = client.auth_method.has_secret();
+    match sent {
+        ClientAuthMethod::None if !secret_expected => None,
+        ClientAuthMethod::None => rotate_secret(client_id),
+        sent if client.may_authenticate_by(sent) => rotate_secret(client_id),
+        // Keys are not exchanged for a secret.
+        sent if secret_expected || client.public() => {
+            update_command(client_id, "--auth-method", [sent.word()])
+        }
+        _ => None,
+    }
+}
+
+/// The name of a resource server may be a URI.
+fn rotate_secret(client_id: &str) -> Option<String> {
+    shell_word(client_id).map(|id| format!("postern client rotate-secret {id}"))
 }
 
 /// Refuses without saying why, and counts it (RFC 6749 section 2.3.1).
@@ -242,7 +276,10 @@ async fn reject(
     let client_id = printable_excerpt([failed.client_id.as_str()]);
     let (found, expected) = (failed.presented, failed.expected.as_str());
     let ip = context.ip.map(tracing::field::display);
-    tracing::info!(client_id, found, expected, ip, "client authentication failed");
+    let remedy = failed.remedy.as_deref();
+    tracing::info!(client_id, found, expected, remedy, ip, "client authentication failed");
+    let explanation = Explanation::new("client_authentication", found, expected);
+    app.keep_explanation(explanation.with_remedy(failed.remedy.clone()));
     metrics::counter!("postern_client_authentication_failures_total").increment(1);
     let limit =
         Limit { name: "client_failures_per_source", rate: app.config.limits.client_failures_per_source };

@@ -132,7 +132,7 @@ impl TokenApi {
             "" => return Err(OAuthError::invalid_request("grant_type is missing")),
             _ => return Err(OAuthError::new("unsupported_grant_type", "this grant_type is not supported")),
         };
-        let refused = |cause| OAuthError::from_token_error(client.client_id(), &form.grant_type, cause);
+        let refused = |cause| OAuthError::from_token_error(&self.app, &client, &form.grant_type, cause);
         let issued = issued.map_err(refused)?;
         Ok(NoStoreJson(issued.into()))
     }

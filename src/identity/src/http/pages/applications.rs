@@ -20,7 +20,12 @@ pub async fn show(app: App, request: Request) -> PageResult {
         .map(|one| {
             let scopes: Vec<_> =
                 one.scope.iter().map(|scope| super::consent::scope_title(&app, &page, scope)).collect();
-            context! { client_id => one.client_id.as_str(), name => one.name.as_str(), scopes }
+            context! {
+                client_id => one.client_id.as_str(),
+                name => one.name.as_str(),
+                start_uri => one.start_uri.as_deref(),
+                scopes,
+            }
         })
         .collect();
     let notice = match Form::from_query(&request)?.get("done") {

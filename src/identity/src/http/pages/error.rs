@@ -1,8 +1,8 @@
 //! Defines the kinds of errors that a page can have, and the page of each kind.
 //!
 //! Every error page says what happened and what to do, and links to the next step. The page shows the
-//! request's reference. An operator finds the cause in the log by this reference; the page never shows the
-//! cause.
+//! request's reference. An operator finds the cause in the log by this reference. The page shows the cause only
+//! where the issuer runs on a loopback address: the reader is then the developer of the app.
 
 use std::time::Duration;
 
@@ -305,12 +305,14 @@ pub fn show(page: &Page, error: &PageError) -> Response {
 
 fn values(page: &Page, error: &ErrorPage, title: &str, text: &str) -> Value {
     let (href, label) = error.next_link.clone().unwrap_or(("/account".to_owned(), "error-to-account"));
+    let reference = CurrentRequest::current().map(|request| request.id);
     context! {
         title => page.message(title),
         text => page.message(text),
         wait_minutes => error.retry_after.map(whole_minutes),
         way_on => context! { href, label => page.message(label) },
-        reference => CurrentRequest::current().map(|context| context.id.to_string()),
+        reference => reference.map(|id| id.to_string()),
+        explanation => reference.and_then(|id| page.explanation(id)),
     }
 }
 

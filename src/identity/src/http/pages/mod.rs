@@ -46,6 +46,7 @@ use poem::{
         header::{ACCEPT, CACHE_CONTROL, LOCATION},
     },
 };
+use postern_service::telemetry::RequestId;
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use self::{
@@ -54,7 +55,7 @@ pub use self::{
     routes::PageRoutes,
 };
 use super::security;
-use crate::{App, core::RequestContext, http::context_in_language};
+use crate::{App, core::RequestContext, explanation::Explanation, http::context_in_language};
 
 /// What a page's handler answers.
 pub type PageResult = Result<Response, PageError>;
@@ -108,6 +109,12 @@ impl Page {
     /// [`Self::message`] with arguments, which are escaped.
     pub fn message_with(&self, key: &str, arguments: &[(&'static str, Value)]) -> Option<Value> {
         self.app.templates.text(&self.context.language, key, arguments).map(Value::from_safe_string)
+    }
+
+    /// Why a request of an app was refused, where its developer may know.
+    fn explanation(&self, reference: RequestId) -> Option<Value> {
+        let Explanation { check, came, expected, remedy } = self.app.find_explanation(reference)?;
+        Some(context! { check, came, expected, remedy })
     }
 
     /// Renders a template; the browser keeps its name.
