@@ -3,6 +3,7 @@
 //! [`ClientMetadata`] is the typed form of a row of `clients`; [`ClientMetadataChange`] is what a command
 //! changes. Leaves the rules to `rules`, and those of the policy to `policy_change`.
 
+mod logout;
 mod policy_change;
 mod rules;
 
@@ -14,8 +15,11 @@ use sea_orm::{ActiveValue::Set, IntoActiveModel as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub use self::policy_change::PolicyChange;
 pub(super) use self::rules::RuleContext;
+pub use self::{
+    logout::{LogoutChange, LogoutMetadata},
+    policy_change::PolicyChange,
+};
 
 use self::policy_change::parse_profile;
 use super::ChangeError;
@@ -47,6 +51,9 @@ pub struct ClientMetadata {
     pub redirect_uris: Vec<String>,
     /// Compared exactly (OpenID Connect RP-Initiated Logout 1.0).
     pub post_logout_redirect_uris: Vec<String>,
+    /// Where the client is told that a session ended.
+    #[serde(flatten)]
+    pub logout: LogoutMetadata,
     /// Browser origins that may call the APIs (CORS).
     pub origins: Vec<String>,
     /// The grant types that the token endpoint accepts from the client.
@@ -84,6 +91,7 @@ pub struct ClientMetadataChange {
     pub jwks_uri: Option<String>,
     pub redirect_uris: Option<Vec<String>>,
     pub post_logout_redirect_uris: Option<Vec<String>>,
+    pub logout: LogoutChange,
     pub origins: Option<Vec<String>>,
     pub grant_types: Option<Vec<GrantType>>,
     pub scopes: Option<Vec<String>>,
@@ -113,6 +121,7 @@ impl ClientMetadata {
             jwks_uri: None,
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
+            logout: LogoutMetadata::default(),
             origins: Vec::new(),
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             scopes: texts(&["openid", "profile", "email", OFFLINE_ACCESS]),
@@ -137,6 +146,7 @@ impl ClientMetadata {
             jwks_uri: row.jwks_uri.clone(),
             redirect_uris: row.redirect_uris.to_vec(),
             post_logout_redirect_uris: row.post_logout_redirect_uris.to_vec(),
+            logout: LogoutMetadata::from_row(row),
             origins: row.origins.to_vec(),
             grant_types: row.grant_types.to_vec(),
             scopes: row.scopes.to_vec(),
@@ -163,6 +173,7 @@ impl ClientMetadata {
         row.jwks_uri = Set(self.jwks_uri);
         row.redirect_uris = Set(self.redirect_uris.into());
         row.post_logout_redirect_uris = Set(self.post_logout_redirect_uris.into());
+        self.logout.write_to(&mut row);
         row.origins = Set(self.origins.into());
         row.grant_types = Set(self.grant_types.into());
         row.scopes = Set(self.scopes.into());
@@ -213,6 +224,7 @@ impl ClientMetadata {
         replace(&mut self.token_endpoint_auth_method, change.token_endpoint_auth_method);
         replace(&mut self.redirect_uris, change.redirect_uris);
         replace(&mut self.post_logout_redirect_uris, change.post_logout_redirect_uris);
+        self.logout.apply(change.logout);
         replace(&mut self.origins, change.origins);
         replace(&mut self.grant_types, change.grant_types);
         replace(&mut self.scopes, change.scopes);

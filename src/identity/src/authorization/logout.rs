@@ -12,8 +12,11 @@ use std::{borrow::Cow, sync::Arc};
 
 use postern_service::database::DatabaseError;
 
-use super::parameters::{
-    CheckedParameters, Parameter, Parameters, RepeatedParameter, append_query, parameter_table,
+use super::{
+    parameters::{
+        CheckedParameters, Parameter, Parameters, RepeatedParameter, append_query, parameter_table,
+    },
+    signed_out_apps::SignedOutApps,
 };
 use crate::{
     App,
@@ -77,6 +80,8 @@ pub enum LogoutStep {
     SignedOut {
         /// The client's registered URI; none for the issuer's own page.
         redirect_uri: Option<String>,
+        /// The apps of the session that ended now.
+        apps: SignedOutApps,
     },
 }
 
@@ -154,26 +159,43 @@ pub async fn begin(
 ) -> Result<LogoutStep, DatabaseError> {
     match find_session(app, session_secret).await? {
         Some(signed_in) if !request.client_may_end_session(&signed_in) => {
-            return Ok(LogoutStep::Confirm { request, signed_in: Box::new(signed_in) });
+            Ok(LogoutStep::Confirm { request, signed_in: Box::new(signed_in) })
         }
-        Some(signed_in) => sessions::sign_out(app, context, &signed_in, EndCause::ClientLogout).await?,
-        None => {}
+        Some(signed_in) => {
+            let apps = sign_out(app, context, &signed_in, EndCause::ClientLogout).await?;
+            Ok(LogoutStep::SignedOut { redirect_uri: request.into_redirect_uri(), apps })
+        }
+        None => {
+            let apps = SignedOutApps::default();
+            Ok(LogoutStep::SignedOut { redirect_uri: request.into_redirect_uri(), apps })
+        }
     }
-    Ok(LogoutStep::SignedOut { redirect_uri: request.into_redirect_uri() })
 }
 
 /// Ends the session after the user confirmed. The caller has checked the confirmation. Returns the client's
-/// redirect URI.
+/// redirect URI, and the apps of the session.
 pub async fn confirm(
     app: &App,
     request: LogoutRequest,
     session_secret: Option<&str>,
     context: &RequestContext,
-) -> Result<Option<String>, DatabaseError> {
-    if let Some(signed_in) = find_session(app, session_secret).await? {
-        sessions::sign_out(app, context, &signed_in, EndCause::SignedOut).await?;
-    }
-    Ok(request.into_redirect_uri())
+) -> Result<(Option<String>, SignedOutApps), DatabaseError> {
+    let apps = match find_session(app, session_secret).await? {
+        Some(signed_in) => sign_out(app, context, &signed_in, EndCause::SignedOut).await?,
+        None => SignedOutApps::default(),
+    };
+    Ok((request.into_redirect_uri(), apps))
+}
+
+/// Signs a browser out. Returns the apps of its session.
+pub async fn sign_out(
+    app: &App,
+    context: &RequestContext,
+    signed_in: &SignedInUser,
+    cause: EndCause,
+) -> Result<SignedOutApps, DatabaseError> {
+    sessions::sign_out(app, context, signed_in, cause).await?;
+    SignedOutApps::of_session(app, signed_in.session.sid).await
 }
 
 async fn find_session(

@@ -40,6 +40,7 @@ impl ClientMetadata {
         check_list("post_logout_redirect_uris", &self.post_logout_redirect_uris, |uri| {
             field_rules::redirect_uri(uri, native)
         })?;
+        self.logout.check(&self.redirect_uris, context.allowed_hosts)?;
         check_list("origins", &self.origins, field_rules::origin)?;
         self.check_scopes(context)?;
         self.check_login(context)?;

@@ -17,10 +17,12 @@ use crate::{
         Parameters,
         logout::{self, LogoutRequest, LogoutStep},
         parameters::RepeatedParameter,
+        signed_out_apps::SignedOutApps,
     },
     http::{
         pages::{
-            Page, PageError, PageErrorKind, PageResult, requesting_client::requesting_client, see_other,
+            Page, PageError, PageErrorKind, PageResult, logged_out, requesting_client::requesting_client,
+            see_other,
         },
         security,
     },
@@ -36,8 +38,8 @@ pub async fn show(app: App, request: Request) -> PageResult {
     let context = request_context(&app, &request);
     let secret = security::session_secret(&app, &request);
     match logout::begin(&app, logout, secret, &context).await? {
-        LogoutStep::SignedOut { redirect_uri: return_to } => {
-            signed_out_response(&app, &request, &parameters, return_to)
+        LogoutStep::SignedOut { redirect_uri: return_to, apps } => {
+            signed_out_response(&app, &request, &parameters, (return_to, apps))
         }
         LogoutStep::Confirm { request: logout, signed_in } => {
             confirmation_page(&app, &request, &parameters, &logout, &signed_in)
@@ -54,25 +56,29 @@ pub async fn submit(app: App, mut request: Request) -> PageResult {
     security::verify_own_form(&app, &request, Some(token))?;
     let logout = LogoutRequest::parse(&app, &parameters)?;
     let context = request_context(&app, &request);
-    let return_to = logout::confirm(&app, logout, security::session_secret(&app, &request), &context).await?;
-    signed_out_response(&app, &request, &parameters, return_to)
+    let signed_out =
+        logout::confirm(&app, logout, security::session_secret(&app, &request), &context).await?;
+    signed_out_response(&app, &request, &parameters, signed_out)
 }
 
 fn signed_out_response(
     app: &App,
     request: &Request,
     parameters: &Parameters,
-    return_to: Option<String>,
+    (return_to, apps): (Option<String>, SignedOutApps),
 ) -> PageResult {
-    let mut response: Response = match (return_to, parameters.single("ui_locales")?) {
+    let asked = parameters.single("ui_locales")?;
+    let page = Page::from_request(app, request, asked);
+    let mut response: Response = match (return_to, asked) {
+        // The page is the response itself, so that nobody but this browser can read it.
+        (return_to, _) if !apps.frames.is_empty() || return_to.is_none() && !apps.is_empty() => {
+            logged_out::show_apps(&page, &apps, return_to.as_deref())?
+        }
         (Some(uri), _) => redirect_to_client(&uri)?,
         (None, None) => see_other("/logged-out"),
         // Only the negotiated language is passed on, so that the URL cannot carry text of the client's
         // choice.
-        (None, asked) => {
-            let page = Page::from_request(app, request, asked);
-            see_other(&format!("/logged-out?ui_locales={}", page.language()))
-        }
+        (None, Some(_)) => see_other(&format!("/logged-out?ui_locales={}", page.language())),
     };
     // A request without a session cookie gets no `Set-Cookie`: it may be an image on another site, which must
     // not sign the user out.
