@@ -5,6 +5,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::values::{Acr, GrantType, JsonList, StringList};
 
+#[expect(clippy::struct_excessive_bools, reason = "one for each column")]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "clients")]
 pub struct Model {

@@ -44,8 +44,11 @@ impl SignedOutApps {
         for client_id in grants::clients_of_session(app.db.reader(), sid, MAX_APPS).await? {
             match clients.find(&client_id) {
                 Some(client) => apps.add(client, &app.config.issuer, sid),
-                // A disabled client is not told anything.
-                None => apps.add_disabled(clients.all().find(|client| client.client_id() == client_id)),
+                // Nobody calls a disabled client.
+                None => {
+                    let disabled = clients.all().find(|client| client.client_id() == client_id);
+                    apps.not_told.extend(disabled.map(|client| client.row.name.clone()));
+                }
             }
         }
         Ok(apps)
@@ -58,10 +61,6 @@ impl SignedOutApps {
         self.frames.extend(frame);
         let names = if told { &mut self.told } else { &mut self.not_told };
         names.push(client.row.name.clone());
-    }
-
-    fn add_disabled(&mut self, client: Option<&std::sync::Arc<Client>>) {
-        self.not_told.extend(client.map(|client| client.row.name.clone()));
     }
 
     pub fn is_empty(&self) -> bool {

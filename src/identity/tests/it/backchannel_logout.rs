@@ -10,6 +10,7 @@ use postern_identity::{
         users,
     },
     core::RequestContext,
+    grants::{self, EndCause, NewGrant},
     sessions::{self, Session, SessionSelection},
 };
 use postern_service::database::DatabaseError;
@@ -19,8 +20,8 @@ use serde_json::{Value, json};
 
 use crate::{
     fixtures::REDIRECT_URI,
-    flow::{Ask, World},
-    logout_app::{LOCAL_APPS, LogoutApp, change_logout},
+    flow::{Ask, CALLBACK, VERIFIER, World, code, error},
+    logout_app::{LOCAL_APPS, LogoutApp},
     support::{Browser, ISSUER, TestApp},
 };
 
@@ -53,14 +54,14 @@ async fn logout_jobs(test: &TestApp) -> Vec<jobs::Model> {
     kinds.all(test.app.db.reader()).await.unwrap()
 }
 
-async fn sign_out(browser: &Browser<'_>, world: &World, session: &Session) {
+pub async fn sign_out(browser: &Browser<'_>, world: &World, session: &Session) {
     let hint = world.app.id_token("rp", &world.alice, session.sid).await;
     let answer = browser.get(&format!("/oauth2/logout?id_token_hint={hint}")).await;
     assert!(answer.status == 200 && answer.body.contains("id=\"signed-out\""), "{answer:?}");
 }
 
 /// Header and claims of a logout token whose signature is good.
-async fn read(test: &TestApp, token: &str) -> (Value, Value) {
+pub async fn read(test: &TestApp, token: &str) -> (Value, Value) {
     let keys = test.app.signing_keys.public().current().unwrap();
     let jws = Compact::parse(token).unwrap().verify(&keys).unwrap();
     let part = |at: usize| {
@@ -227,7 +228,7 @@ async fn a_disabled_client_is_not_told_neither_before_nor_between_tries() {
     disable("rp").await;
     let context = RequestContext::of_command(&world.app.app);
     let ended = world.app.app.write(&context, async |write| {
-        sessions::lock_user_and_end(write, session.sid, postern_identity::grants::EndCause::SignedOut).await
+        sessions::lock_user_and_end(write, session.sid, EndCause::SignedOut).await
     });
     assert!(ended.await.unwrap());
     world.app.run_jobs().await;
@@ -315,8 +316,8 @@ async fn the_notice_exists_exactly_if_the_end_was_committed() {
         .app
         .app
         .write(&context, async |write| {
-            let cause = postern_identity::grants::EndCause::SignedOut;
-            let ended = sessions::end(write, SessionSelection::One(session.sid), cause).await?;
+            let one = SessionSelection::One(session.sid);
+            let ended = sessions::end(write, one, EndCause::SignedOut).await?;
             assert_eq!(ended.len(), 1);
             Err(sea_orm::DbErr::Custom("the write fails".to_owned()).into())
         })
@@ -328,7 +329,7 @@ async fn the_notice_exists_exactly_if_the_end_was_committed() {
     world.app.run_jobs().await;
     // A second end finds nothing to end.
     let again = world.app.app.write(&context, async |write| {
-        sessions::lock_user_and_end(write, session.sid, postern_identity::grants::EndCause::SignedOut).await
+        sessions::lock_user_and_end(write, session.sid, EndCause::SignedOut).await
     });
     assert!(!again.await.unwrap());
     world.app.run_jobs().await;
@@ -345,114 +346,97 @@ async fn a_session_without_an_app_to_tell_leaves_no_job() {
     assert!(logout_jobs(&world.app).await.is_empty());
 }
 
-/// SF-01: refused when it is saved, and when it is called.
+/// LO-05: what a sign-out ends, and what it leaves.
 #[tokio::test]
-async fn an_address_on_a_private_network_is_refused_when_it_is_saved_and_when_it_is_called() {
-    let world = World::new().await;
-    without_consent(&world.app, &["rp"]).await;
-    let canary = LogoutApp::new(&world.app).await;
-    let context = RequestContext::of_command(&world.app.app);
-    let save = async |uri: &str| {
-        let logout = LogoutChange { backchannel_logout_uri: Some(uri.to_owned()), ..LogoutChange::default() };
-        let change = ClientMetadataChange { logout, ..ClientMetadataChange::default() };
-        clients::update(&world.app.app, "rp", change, &context).await
-    };
-    for host in [
-        "127.0.0.1",
-        "0",
-        "[::1]",
-        "[::ffff:7f00:1]",
-        "169.254.169.254",
-        "10.0.0.1",
-        "0x7f.1",
-        "017700000001",
-        "localhost",
-        "localhost.",
-    ] {
-        for scheme in ["http", "https"] {
-            let cause = save(&format!("{scheme}://{host}/logout")).await.unwrap_err().to_string();
-            assert!(cause.contains("backchannel_logout_uri"), "{host}: {cause}");
-        }
-    }
-    for uri in [
-        "http://rp.test/",
-        "javascript:alert(1)",
-        "/logout",
-        "https://rp.test/#x",
-        "https://u:p@rp.test/",
-        "ftp://rp.test/",
-    ] {
-        assert!(save(uri).await.is_err(), "{uri}");
-    }
-    save("https://rp.test/logout").await.unwrap();
-
-    // Saved when the host was allowed.
-    use postern_entities::clients as stored;
-    let mut row: stored::ActiveModel =
-        stored::Entity::find_by_id("rp").one(world.app.app.db.reader()).await.unwrap().unwrap().into();
-    row.backchannel_logout_uri = sea_orm::ActiveValue::Set(Some(canary.uri.clone()));
-    let write = world.app.app.write(&context, async |write| {
-        stored::Entity::update(row).exec(write).await?;
-        Ok::<_, DatabaseError>(())
-    });
-    write.await.unwrap();
-    world.app.app.reload("clients").await.unwrap();
+async fn a_sign_out_ends_everything_but_offline_access() {
+    let world = world().await;
+    let app = LogoutApp::of(&world.app, "rp").await;
     let browser = world.app.browser();
     let session = browser.sign_in(&world.alice).await;
-    visit(&browser, "rp").await;
-    sign_out(&browser, &world, &session).await;
-    for _ in 0..60 {
-        world.app.run_jobs().await;
-        world.app.clock.advance(Duration::from_secs(10));
+    let credentials = [("client_id", "rp"), ("client_secret", world.rp_secret.as_str())];
+    let token = async |form: &[(&str, &str)]| {
+        let form: Vec<_> = form.iter().chain(&credentials).copied().collect();
+        world.app.post_form("/oauth2/token", &form).await
+    };
+    let redeem = async |scope: &str| {
+        let code = code(&browser.get(&Ask::of("rp").with("scope", scope).path()).await);
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code.as_str()),
+            ("redirect_uri", CALLBACK),
+            ("code_verifier", VERIFIER),
+        ];
+        token(&form).await.json::<Value>()
+    };
+    let refresh = async |tokens: &Value| {
+        let refresh_token = tokens["refresh_token"].as_str().unwrap();
+        token(&[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await
+    };
+    let sid = async |tokens: &Value| {
+        read(&world.app, tokens["id_token"].as_str().unwrap()).await.1["sid"].as_str().unwrap().to_owned()
+    };
+    let (online, offline) = (redeem("openid").await, redeem("openid offline_access").await);
+    let online: Value = refresh(&online).await.json();
+    for tokens in [&online, &offline] {
+        assert_eq!(sid(tokens).await, session.sid.to_string(), "every ID token names the session");
     }
-    assert!(canary.calls().is_empty());
-    let cause = world.app.audited("logout.undelivered").await.remove(0)["cause"].to_string();
-    assert!(cause.contains("https") && !cause.contains("127.0.0.1"), "{cause}");
+    let tab = browser.on(&world.app);
+    sign_out(&browser, &world, &session).await;
+
+    assert!(refresh(&online).await.body.contains("invalid_grant"));
+    let offline = refresh(&offline).await;
+    assert_eq!(sid(&offline.json()).await, session.sid.to_string());
+    for browser in [&browser, &tab] {
+        let answer = browser.get(&Ask::of("own").with("prompt", "none").path()).await;
+        assert_eq!(error(&answer), "login_required");
+        assert!(browser.get("/account").await.header("location").starts_with("/login"));
+    }
+    world.app.run_jobs().await;
+    assert_eq!(app.calls().len(), 1, "an app with two grants of the session is told once");
 }
 
 #[tokio::test]
-async fn the_settings_of_a_client_are_kept_shown_and_removed() {
-    let test = TestApp::new().await;
-    let run = |arguments: &[&str]| {
-        let output = test.command(arguments).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice::<Value>(&output.stdout).unwrap()
-    };
-    run(&[
-        "client",
-        "update",
-        "rp",
-        "--json",
-        "--backchannel-logout-uri",
-        "https://rp.test/backchannel",
-        "--backchannel-logout-session-required",
-        "--frontchannel-logout-uri",
-        "https://rp.test/frontchannel?a=b",
-        "--frontchannel-logout-session-required",
-    ]);
-    let shown = run(&["client", "show", "rp", "--json"]);
-    assert_eq!(
-        [&shown["backchannel_logout_uri"], &shown["frontchannel_logout_uri"]],
-        ["https://rp.test/backchannel", "https://rp.test/frontchannel?a=b"]
-    );
-    assert_eq!(shown["backchannel_logout_session_required"], true);
-    assert_eq!(shown["frontchannel_logout_session_required"], true);
-    for uri in ["https://elsewhere.test/", "http://rp.test/", "https://rp.test:8443/", "https://rp.test/#x"] {
-        let refused =
-            test.command(&["client", "update", "rp", "--frontchannel-logout-uri", uri]).output().unwrap();
-        assert!(!refused.status.success(), "{uri}");
+async fn a_session_of_many_apps_tells_all_of_them_by_jobs_of_bounded_size() {
+    let world = world().await;
+    let app = LogoutApp::new(&world.app).await;
+    let session = world.app.browser().sign_in(&world.alice).await;
+    let context = RequestContext::of_command(&world.app.app);
+    for number in 0..50 {
+        let client_id = format!("app-{number}");
+        let change = ClientMetadataChange {
+            redirect_uris: Some(vec![CALLBACK.to_owned()]),
+            logout: LogoutChange { backchannel_logout_uri: Some(app.uri.clone()), ..LogoutChange::default() },
+            ..ClientMetadataChange::default()
+        };
+        world.app.client(&client_id, change).await;
+        let new = NewGrant {
+            user_id: Some(world.alice.id),
+            client_id,
+            sid: Some(session.sid),
+            ..NewGrant::default()
+        };
+        let grant = grants::new(&world.app.app, new, context.now);
+        let write = world.app.app.write(&context, async |write| {
+            write.defer(&grants::insert_statement(&grant));
+            Ok::<_, DatabaseError>(())
+        });
+        write.await.unwrap();
     }
-    run(&[
-        "client",
-        "update",
-        "rp",
-        "--json",
-        "--backchannel-logout-uri",
-        "",
-        "--frontchannel-logout-uri",
-        "",
-    ]);
-    let shown = run(&["client", "show", "rp", "--json"]);
-    assert!(shown["backchannel_logout_uri"].is_null() && shown["frontchannel_logout_uri"].is_null());
-    change_logout(&test, "rp", LogoutChange::default()).await;
+    let ended = world
+        .app
+        .app
+        .write(&context, async |write| {
+            sessions::lock_user_and_end(write, session.sid, EndCause::SignedOut).await
+        })
+        .await;
+    assert!(ended.unwrap());
+    assert_eq!(logout_jobs(&world.app).await.len(), 2);
+    world.app.run_jobs().await;
+    let mut told = Vec::new();
+    for token in app.tokens() {
+        told.push(read(&world.app, &token).await.1["aud"].as_str().unwrap().to_owned());
+    }
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!(told.len(), 50);
 }

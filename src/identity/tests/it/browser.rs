@@ -2,6 +2,7 @@
 
 mod change_of_email;
 mod return_to_app;
+mod sign_out;
 mod site;
 
 use std::time::Duration;

@@ -25,6 +25,7 @@ pub const LOCAL_APPS: (&str, &str) = ("POSTERN_OUTBOUND__ALLOW_HOSTS", r#"["127.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub method: String,
+    pub uri: String,
     pub content_type: String,
     pub cookies: bool,
     pub form: Vec<(String, String)>,
@@ -73,6 +74,11 @@ impl LogoutApp {
         *self.answer.lock().unwrap() = Some(StatusCode::from_u16(status).unwrap());
     }
 
+    /// The origin of the app.
+    pub fn origin(&self) -> &str {
+        self.uri.split_once("/backchannel").unwrap().0
+    }
+
     pub fn hangs(&self) {
         *self.answer.lock().unwrap() = None;
     }
@@ -105,6 +111,7 @@ async fn respond(mut request: Request, calls: Arc<Mutex<Vec<Call>>>, answer: Ans
     let body = request.take_body().into_string().await.unwrap();
     calls.lock().unwrap().push(Call {
         method: request.method().to_string(),
+        uri: request.original_uri().to_string(),
         content_type: request.content_type().unwrap_or_default().to_owned(),
         cookies: request.headers().contains_key("cookie"),
         form: url::form_urlencoded::parse(body.as_bytes()).into_owned().collect(),

@@ -102,6 +102,11 @@ fn check_backchannel(uri: &str, allowed_hosts: &BTreeSet<String>) -> Result<(), 
 /// scheme but those of web pages makes sense.
 fn check_frontchannel(uri: &str, redirect_uris: &[String]) -> Result<(), &'static str> {
     field_rules::redirect_uri(uri, false)?;
+    let host = Url::parse(uri).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    // The origin becomes part of a Content-Security-Policy, where `;` and `,` begin something new.
+    if !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte)) {
+        return Err("must have a host of letters, digits, hyphens and dots");
+    }
     let origin = |uri: &str| Url::parse(uri).ok().map(|url| url.origin());
     let own = origin(uri);
     if redirect_uris.iter().any(|redirect_uri| origin(redirect_uri) == own) {

@@ -15,9 +15,8 @@ use crate::{
     App,
     authorization::{
         Parameters,
-        logout::{self, LogoutRequest, LogoutStep},
+        logout::{self, LogoutRequest, LogoutStep, SignedOut},
         parameters::RepeatedParameter,
-        signed_out_apps::SignedOutApps,
     },
     http::{
         pages::{
@@ -38,9 +37,7 @@ pub async fn show(app: App, request: Request) -> PageResult {
     let context = request_context(&app, &request);
     let secret = security::session_secret(&app, &request);
     match logout::begin(&app, logout, secret, &context).await? {
-        LogoutStep::SignedOut { redirect_uri: return_to, apps } => {
-            signed_out_response(&app, &request, &parameters, (return_to, apps))
-        }
+        LogoutStep::SignedOut(signed_out) => signed_out_response(&app, &request, &parameters, signed_out),
         LogoutStep::Confirm { request: logout, signed_in } => {
             confirmation_page(&app, &request, &parameters, &logout, &signed_in)
         }
@@ -65,20 +62,20 @@ fn signed_out_response(
     app: &App,
     request: &Request,
     parameters: &Parameters,
-    (return_to, apps): (Option<String>, SignedOutApps),
+    signed_out: SignedOut,
 ) -> PageResult {
+    let SignedOut { redirect_uri, apps } = signed_out;
     let asked = parameters.single("ui_locales")?;
     let page = Page::from_request(app, request, asked);
-    let mut response: Response = match (return_to, asked) {
+    let mut response: Response = match redirect_uri {
         // The page is the response itself, so that nobody but this browser can read it.
-        (return_to, _) if !apps.frames.is_empty() || return_to.is_none() && !apps.is_empty() => {
-            logged_out::show_apps(&page, &apps, return_to.as_deref())?
-        }
-        (Some(uri), _) => redirect_to_client(&uri)?,
-        (None, None) => see_other("/logged-out"),
+        Some(uri) if !apps.frames.is_empty() => logged_out::show_apps(&page, &apps, Some(&uri))?,
+        Some(uri) => redirect_to_client(&uri)?,
+        None if !apps.is_empty() => logged_out::show_apps(&page, &apps, None)?,
         // Only the negotiated language is passed on, so that the URL cannot carry text of the client's
         // choice.
-        (None, Some(_)) => see_other(&format!("/logged-out?ui_locales={}", page.language())),
+        None if asked.is_some() => see_other(&format!("/logged-out?ui_locales={}", page.language())),
+        None => see_other("/logged-out"),
     };
     // A request without a session cookie gets no `Set-Cookie`: it may be an image on another site, which must
     // not sign the user out.

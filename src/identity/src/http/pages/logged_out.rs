@@ -15,7 +15,7 @@ use crate::{App, authorization::signed_out_apps::SignedOutApps, http::security};
 const TEMPLATE: &str = "pages/logged-out.html";
 
 pub async fn show(app: App, request: Request) -> PageResult {
-    Page::from_ui_locales_query(&app, &request).show(TEMPLATE, context! {})
+    show_apps(&Page::from_ui_locales_query(&app, &request), &SignedOutApps::default(), None)
 }
 
 /// After a sign-out: the page with the apps of the session, or the page without where the session had none.
