@@ -42,13 +42,12 @@ impl SignedOutApps {
         let clients = app.clients();
         let mut apps = Self::default();
         for client_id in grants::clients_of_session(app.db.reader(), sid, MAX_APPS).await? {
-            match clients.find(&client_id) {
-                Some(client) => apps.add(client, &app.config.issuer, sid),
+            if let Some(client) = clients.find(&client_id) {
+                apps.add(client, &app.config.issuer, sid);
+            } else {
                 // Nobody calls a disabled client.
-                None => {
-                    let disabled = clients.all().find(|client| client.client_id() == client_id);
-                    apps.not_told.extend(disabled.map(|client| client.row.name.clone()));
-                }
+                let disabled = clients.all().find(|client| client.client_id() == client_id);
+                apps.not_told.extend(disabled.map(|client| client.row.name.clone()));
             }
         }
         Ok(apps)

@@ -2,7 +2,8 @@
 //!
 //! A POST from another site brings no `SameSite=Lax` cookie, so it is redirected to the GET. Only the
 //! issuer's own form, which carries the CSRF token, confirms a logout: otherwise any site could sign users
-//! out. Leaves the decision whether to ask the user to `authorization::logout`.
+//! out. Leaves the decision whether to ask the user to `authorization::logout`, and the page that names the
+//! session's apps to `pages::logged_out`.
 
 use minijinja::context;
 use poem::{Request, Response};
