@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use postern_entities::{jobs, sessions as rows};
+use postern_entities::jobs;
 use postern_identity::{
     administration::{
         clients,
         metadata::{ClientMetadataChange, LogoutChange},
-        users,
     },
     core::RequestContext,
     grants::{self, EndCause, NewGrant},
@@ -20,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::{
     fixtures::REDIRECT_URI,
-    flow::{Ask, CALLBACK, VERIFIER, World, code, error},
+    flow::{Ask, CALLBACK, World},
     logout_app::{LOCAL_APPS, LogoutApp},
     support::{Browser, ISSUER, TestApp},
 };
@@ -43,13 +42,13 @@ pub async fn without_consent(test: &TestApp, client_ids: &[&str]) {
     }
 }
 
-async fn world() -> World {
+pub async fn world() -> World {
     let world = World::with(&[LOCAL_APPS]).await;
     without_consent(&world.app, &["rp"]).await;
     world
 }
 
-async fn logout_jobs(test: &TestApp) -> Vec<jobs::Model> {
+pub async fn logout_jobs(test: &TestApp) -> Vec<jobs::Model> {
     let kinds = jobs::Entity::find().filter(jobs::Column::Kind.starts_with("backchannel_logout"));
     kinds.all(test.app.db.reader()).await.unwrap()
 }
@@ -259,52 +258,6 @@ async fn only_the_session_that_ended_is_named_and_only_to_its_clients() {
 }
 
 #[tokio::test]
-async fn a_session_tells_its_apps_whatever_ended_it() {
-    let world = world().await;
-    let app = LogoutApp::of(&world.app, "rp").await;
-    let context = RequestContext::of_command(&world.app.app);
-    let begin = async || {
-        let browser = world.app.browser();
-        let session = browser.sign_in(&world.alice).await;
-        visit(&browser, "rp").await;
-        (browser, session)
-    };
-    // From the account's list of sessions, which ends two others with one statement for all.
-    let (kept, keeping) = begin().await;
-    let others = [begin().await.1.sid, begin().await.1.sid];
-    let signed_in =
-        sessions::find(&world.app.app, &kept.cookie("postern-session").unwrap()).await.unwrap().unwrap();
-    assert_eq!(sessions::end_others(&world.app.app, signed_in.principal(), &context).await.unwrap(), 2);
-    assert_eq!(logout_jobs(&world.app).await.len(), 2, "one for each session");
-    world.app.run_jobs().await;
-    let sid = async |token: String| read(&world.app, &token).await.1["sid"].as_str().unwrap().to_owned();
-    let mut told = Vec::new();
-    for token in app.tokens() {
-        told.push(sid(token).await);
-    }
-    told.sort();
-    let mut others = others.map(|sid| sid.to_string());
-    others.sort();
-    assert_eq!(told, others);
-
-    // The operator disables the account.
-    users::disable(&world.app.app, &world.alice, &context).await.unwrap();
-    world.app.run_jobs().await;
-    assert_eq!(app.calls().len(), 3);
-    assert_eq!(sid(app.tokens().pop().unwrap()).await, keeping.sid.to_string());
-
-    // The operator removes an account: the rows are gone when the job runs.
-    let bob = world.app.browser();
-    let session = bob.sign_in(&world.bob).await;
-    visit(&bob, "rp").await;
-    users::remove(&world.app.app, &world.bob, &context).await.unwrap();
-    assert!(rows::Entity::find_by_id(session.sid).one(world.app.app.db.reader()).await.unwrap().is_none());
-    world.app.run_jobs().await;
-    assert_eq!(app.calls().len(), 4);
-    assert_eq!(read(&world.app, &app.tokens().pop().unwrap()).await.1["sub"], world.bob.subject.to_string());
-}
-
-#[tokio::test]
 async fn the_notice_exists_exactly_if_the_end_was_committed() {
     let world = world().await;
     let app = LogoutApp::of(&world.app, "rp").await;
@@ -344,55 +297,6 @@ async fn a_session_without_an_app_to_tell_leaves_no_job() {
     visit(&browser, "rp").await;
     sign_out(&browser, &world, &session).await;
     assert!(logout_jobs(&world.app).await.is_empty());
-}
-
-/// LO-05: what a sign-out ends, and what it leaves.
-#[tokio::test]
-async fn a_sign_out_ends_everything_but_offline_access() {
-    let world = world().await;
-    let app = LogoutApp::of(&world.app, "rp").await;
-    let browser = world.app.browser();
-    let session = browser.sign_in(&world.alice).await;
-    let credentials = [("client_id", "rp"), ("client_secret", world.rp_secret.as_str())];
-    let token = async |form: &[(&str, &str)]| {
-        let form: Vec<_> = form.iter().chain(&credentials).copied().collect();
-        world.app.post_form("/oauth2/token", &form).await
-    };
-    let redeem = async |scope: &str| {
-        let code = code(&browser.get(&Ask::of("rp").with("scope", scope).path()).await);
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("code", code.as_str()),
-            ("redirect_uri", CALLBACK),
-            ("code_verifier", VERIFIER),
-        ];
-        token(&form).await.json::<Value>()
-    };
-    let refresh = async |tokens: &Value| {
-        let refresh_token = tokens["refresh_token"].as_str().unwrap();
-        token(&[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await
-    };
-    let sid = async |tokens: &Value| {
-        read(&world.app, tokens["id_token"].as_str().unwrap()).await.1["sid"].as_str().unwrap().to_owned()
-    };
-    let (online, offline) = (redeem("openid").await, redeem("openid offline_access").await);
-    let online: Value = refresh(&online).await.json();
-    for tokens in [&online, &offline] {
-        assert_eq!(sid(tokens).await, session.sid.to_string(), "every ID token names the session");
-    }
-    let tab = browser.on(&world.app);
-    sign_out(&browser, &world, &session).await;
-
-    assert!(refresh(&online).await.body.contains("invalid_grant"));
-    let offline = refresh(&offline).await;
-    assert_eq!(sid(&offline.json()).await, session.sid.to_string());
-    for browser in [&browser, &tab] {
-        let answer = browser.get(&Ask::of("own").with("prompt", "none").path()).await;
-        assert_eq!(error(&answer), "login_required");
-        assert!(browser.get("/account").await.header("location").starts_with("/login"));
-    }
-    world.app.run_jobs().await;
-    assert_eq!(app.calls().len(), 1, "an app with two grants of the session is told once");
 }
 
 #[tokio::test]

@@ -62,6 +62,7 @@ mod login_recovery_code;
 mod login_totp;
 mod logout;
 mod logout_app;
+mod logout_causes;
 mod logout_settings;
 mod mail;
 mod mail_allowance;
