@@ -11,10 +11,11 @@
 //! that has been disabled, removed or lost its address meanwhile is not called. What a client answers beside the
 //! status is not read.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use http::StatusCode;
+use postern_service::database::DatabaseError;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -23,7 +24,8 @@ use crate::{
     audit::{self, Event},
     clients::Client,
     core::RequestContext,
-    jobs::{JobError, JobKind, JobPriority, error_chain},
+    jobs::{JobError, JobKind, JobPriority, SealedJob, error_chain},
+    keys::SignError,
     outbound::OutboundError,
     sessions::logout_notice::{self, LogoutNotice},
     tokens::logout_token,
@@ -56,6 +58,8 @@ enum CallError {
     Url(#[from] url::ParseError),
     #[error(transparent)]
     Outbound(#[from] OutboundError),
+    #[error("no logout token could be signed")]
+    Sign(#[from] SignError),
 }
 
 /// The kinds of job that send notices: for the first time, and again.
@@ -75,33 +79,26 @@ async fn run(app: &App, payload: Value) -> Result<(), JobError> {
     let clients = app.clients();
     let mut outcomes = Vec::new();
     for some in notice.client_ids.chunks(MAX_PARALLEL) {
-        let calls = some.iter().map(|client_id| {
-            let client = clients.find(client_id).map(|client| &**client);
-            tell(app, client, &notice)
-        });
-        let answers = join_all(calls).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-        outcomes.extend(some.iter().cloned().zip(answers));
+        let calls = some.iter().map(|client_id| tell(app, clients.find(client_id), &notice));
+        outcomes.extend(some.iter().cloned().zip(join_all(calls).await));
     }
     record(app, notice, outcomes).await
 }
 
-/// Sends a logout token (section 2.5).
-async fn tell(app: &App, client: Option<&Client>, notice: &LogoutNotice) -> Result<Outcome, JobError> {
-    let address = |client: &'_ Client| client.row.backchannel_logout_uri.clone();
-    let Some((client, uri)) = client.and_then(|client| Some((client, address(client)?))) else {
-        return Ok(Outcome::Unwanted);
-    };
-    let token = logout_token::sign(app, client, notice.subject, notice.sid).await;
-    let token = token.map_err(|cause| JobError::from_source(&cause))?;
-    Ok(match call(app, &uri, &token).await {
+async fn tell(app: &App, client: Option<&Arc<Client>>, notice: &LogoutNotice) -> Outcome {
+    let Some(client) = client else { return Outcome::Unwanted };
+    let Some(uri) = &client.row.backchannel_logout_uri else { return Outcome::Unwanted };
+    match call(app, client, uri, notice).await {
         Ok(StatusCode::OK | StatusCode::NO_CONTENT) => Outcome::Delivered,
         Ok(StatusCode::BAD_REQUEST) => Outcome::Refused,
         Ok(status) => Outcome::Failed(format!("answered with status {}", status.as_u16())),
         Err(cause) => Outcome::Failed(error_chain(&cause)),
-    })
+    }
 }
 
-async fn call(app: &App, uri: &str, token: &str) -> Result<StatusCode, CallError> {
+/// Sends a logout token (section 2.5).
+async fn call(app: &App, client: &Client, uri: &str, notice: &LogoutNotice) -> Result<StatusCode, CallError> {
+    let token = logout_token::sign(app, client, notice.subject, notice.sid).await?;
     // A JWT needs no percent-encoding.
     let form = format!("logout_token={token}");
     Ok(app.outbound.post_form(&Url::parse(uri)?, form, TIMEOUT).await?)
@@ -109,59 +106,68 @@ async fn call(app: &App, uri: &str, token: &str) -> Result<StatusCode, CallError
 
 /// Records the outcomes, and enqueues the next try for the clients that did not answer as they should.
 async fn record(app: &App, notice: LogoutNotice, outcomes: Vec<(String, Outcome)>) -> Result<(), JobError> {
-    let tries = notice.tries + 1;
-    let next_wait = WAITS.get(notice.tries);
+    let next_wait = WAITS.get(notice.tries).copied();
     let (mut events, mut left) = (Vec::new(), Vec::new());
     for (client_id, outcome) in outcomes {
-        let event = |kind| Event::new(kind).client(&client_id).session(notice.sid);
-        match outcome {
-            Outcome::Delivered => {
-                tracing::info!(client_id, tries, "a client was told that a session ended");
-                events.push(event("logout.delivered").details(json!({ "tries": tries })));
-            }
-            Outcome::Refused => {
-                tracing::warn!(client_id, tries, "a client refuses to be told that a session ended");
-                events.push(event("logout.refused").details(json!({ "tries": tries })));
-            }
-            Outcome::Failed(cause) => {
-                let again = next_wait.is_some();
-                tracing::warn!(
-                    client_id,
-                    tries,
-                    cause,
-                    again,
-                    "a client could not be told that a session ended"
-                );
-                if again {
-                    left.push(client_id);
-                } else {
-                    events
-                        .push(event("logout.undelivered").details(json!({ "tries": tries, "cause": cause })));
-                }
-            }
-            Outcome::Unwanted => {}
+        log(&client_id, &outcome, notice.tries + 1);
+        if next_wait.is_some() && matches!(outcome, Outcome::Failed(_)) {
+            left.push(client_id);
+        } else {
+            events.extend(event(&client_id, outcome, &notice));
         }
     }
-    let next = next_wait.filter(|_| !left.is_empty());
-    let next = next.map(|wait| {
-        let notice = LogoutNotice { client_ids: left, tries, ..notice };
-        Ok::<_, JobError>(
-            notice
-                .job(app)
-                .map_err(|cause| JobError::from_source(&cause))?
-                .not_before(app.clock.now() + *wait),
-        )
-    });
+    let next = next_wait.filter(|_| !left.is_empty()).map(|wait| next_job(app, &notice, left, wait));
     let next = next.transpose()?;
     if events.is_empty() && next.is_none() {
         return Ok(());
     }
     app.write(&RequestContext::of_job(app), async |write| {
         audit::record_all(write, events).await?;
-        if let Some(job) = next {
-            job.enqueue(write).await?;
+        match next {
+            Some(job) => job.enqueue(write).await,
+            None => Ok(()),
         }
-        Ok::<_, JobError>(())
     })
     .await
+    .map_err(|cause: DatabaseError| cause.into())
+}
+
+fn log(client_id: &str, outcome: &Outcome, tries: usize) {
+    match outcome {
+        Outcome::Delivered => tracing::info!(client_id, tries, "a client was told that a session ended"),
+        Outcome::Refused => {
+            tracing::warn!(client_id, tries, "a client refuses to be told that a session ended");
+        }
+        Outcome::Failed(cause) => {
+            tracing::warn!(client_id, tries, cause, "a client could not be told that a session ended");
+        }
+        Outcome::Unwanted => {}
+    }
+}
+
+/// The event of an outcome that is final.
+fn event(client_id: &str, outcome: Outcome, notice: &LogoutNotice) -> Option<Event> {
+    let mut details = json!({ "tries": notice.tries + 1 });
+    let kind = match outcome {
+        Outcome::Delivered => "logout.delivered",
+        Outcome::Refused => "logout.refused",
+        Outcome::Failed(cause) => {
+            details["cause"] = cause.into();
+            "logout.undelivered"
+        }
+        Outcome::Unwanted => return None,
+    };
+    // The user is not named: the account may have been erased meanwhile. `session.ended` names user and session.
+    Some(Event::new(kind).client(client_id).session(notice.sid).details(details))
+}
+
+fn next_job(
+    app: &App,
+    notice: &LogoutNotice,
+    client_ids: Vec<String>,
+    wait: Duration,
+) -> Result<SealedJob, JobError> {
+    let notice = LogoutNotice { client_ids, tries: notice.tries + 1, ..*notice };
+    let job = notice.job(app).map_err(|cause| JobError::from_source(&cause))?;
+    Ok(job.not_before(app.clock.now() + wait))
 }
