@@ -20,6 +20,15 @@ for (const form of document.forms) {
   });
 }
 
+// After a sign-out the way back to an app goes on when the other apps are told, or have had their time.
+const onward = document.querySelector("a[data-goes-on]");
+if (onward) {
+  const go = () => location.replace(onward.href);
+  if (document.readyState === "complete") go();
+  else addEventListener("load", go);
+  setTimeout(go, 5000);
+}
+
 // Back from the next page, the form may be sent again.
 addEventListener("pageshow", () => {
   for (const form of document.forms) {

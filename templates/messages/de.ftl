@@ -138,6 +138,9 @@ sign-out-stays = Diese Anfrage nennt eine Rücksprungadresse, die für die App n
 stay-signed-in = Angemeldet bleiben
 signed-out = Sie sind abgemeldet
 signed-out-text = Sie können diese Seite schließen. Apps, denen Sie das erlaubt haben, bleiben auch in Ihrer Abwesenheit verbunden.
+signed-out-told = Diese Apps erfahren davon, dass Sie abgemeldet sind:
+signed-out-not-told = Diese Apps erfahren nichts davon. Melden Sie sich dort selbst ab:
+signed-out-returns = Sie gelangen gleich zur App zurück.
 sign-in-again = Wieder anmelden
 
 # Home and account

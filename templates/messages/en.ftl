@@ -138,6 +138,9 @@ sign-out-stays = This request names a return address that is not registered for 
 stay-signed-in = Stay signed in
 signed-out = You are signed out
 signed-out-text = You can close this page. Apps that you allowed to stay connected when you are away still are.
+signed-out-told = These apps are being told that you signed out:
+signed-out-not-told = These apps cannot be told. Sign out of them yourself:
+signed-out-returns = You will be taken back to the app in a moment.
 sign-in-again = Sign in again
 
 # Home and account

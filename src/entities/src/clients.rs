@@ -5,6 +5,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::values::{Acr, GrantType, JsonList, StringList};
 
+#[expect(clippy::struct_excessive_bools, reason = "one for each column")]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "clients")]
 pub struct Model {
@@ -34,6 +35,12 @@ pub struct Model {
     /// Compared exactly, as redirect URIs are.
     #[sea_orm(column_type = "JsonBinary")]
     pub post_logout_redirect_uris: StringList,
+    /// Where the client is told of the end of a session (OpenID Connect Back-Channel Logout 1.0).
+    pub backchannel_logout_uri: Option<String>,
+    pub backchannel_logout_session_required: bool,
+    /// The page of the client that a browser loads when it signs out (OpenID Connect Front-Channel Logout 1.0).
+    pub frontchannel_logout_uri: Option<String>,
+    pub frontchannel_logout_session_required: bool,
     /// Browser origins that may call the APIs (CORS).
     #[sea_orm(column_type = "JsonBinary")]
     pub origins: StringList,

@@ -21,6 +21,7 @@ use crate::{
         App, AppParts, InFlightTries, RecentExplanations,
         login_method::{LoginMethod, LoginMethods},
     },
+    authorization::backchannel_logout,
     clients::{self, ClientKeySets},
     config::Config,
     core::Core,
@@ -149,6 +150,7 @@ impl App {
 
 /// The kinds of job. The owner of a kind defines it, except where the owner may not know [`App`].
 fn job_kinds() -> JobKinds<App> {
+    let [sends_notice, resends_notice] = backchannel_logout::job_kinds();
     JobKinds::from_kinds(vec![
         sent_code::job_kind(),
         JobKind::enqueued(mail::JOB, JobPriority::Normal, |app, payload| Box::pin(send_mail(app, payload))),
@@ -156,6 +158,8 @@ fn job_kinds() -> JobKinds<App> {
             Box::pin(send_mail(app, payload))
         }),
         housekeeping::job_kind(),
+        sends_notice,
+        resends_notice,
         deletion::job_kind(),
         JobKind::recurring(keys::JOB, housekeeping::INTERVAL, |app, _| {
             Box::pin(async move {

@@ -11,6 +11,7 @@ use std::{
     error::Error,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
 
 use aws_lc_rs::hmac;
@@ -60,6 +61,7 @@ pub struct OutboundResponse {
 pub struct Outbound {
     client: Client,
     allowed_hosts: Arc<BTreeSet<String>>,
+    timeout: Duration,
 }
 
 impl Outbound {
@@ -75,7 +77,7 @@ impl Outbound {
             .connect_timeout(settings.timeout.duration())
             .build()
             .map_err(OutboundError::ClientBuild)?;
-        Ok(Self { client, allowed_hosts })
+        Ok(Self { client, allowed_hosts, timeout: settings.timeout.duration() })
     }
 
     pub async fn post_json(
@@ -90,6 +92,19 @@ impl Outbound {
             request = request.header(*name, value);
         }
         read(request).await
+    }
+
+    /// Posts a form and returns the status of the response. The body is not read.
+    pub async fn post_form(
+        &self,
+        url: &Url,
+        form: String,
+        timeout: Duration,
+    ) -> Result<StatusCode, OutboundError> {
+        check_url(url, &self.allowed_hosts)?;
+        let request = self.client.post(url.clone()).timeout(timeout.min(self.timeout));
+        let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
+        Ok(request.send().await.map_err(without_url)?.status())
     }
 
     pub async fn get_json(&self, url: &Url) -> Result<OutboundResponse, OutboundError> {

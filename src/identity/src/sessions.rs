@@ -14,6 +14,7 @@
 //! Reading a session never writes. [`touch_session_statement`] moves the idle limit inside a write that
 //! happens anyway, at most once a minute. A write that a session authorises is made by its [`Principal`].
 
+pub mod logout_notice;
 mod principal;
 
 use std::{sync::LazyLock, time::Duration};
@@ -274,8 +275,8 @@ pub struct EndedSession {
     pub client_id: Option<String>,
 }
 
-/// Ends sessions and their grants, except grants with `offline_access`; records an audit event for each. This is the only
-/// code that ends a session. The write must hold the user's row exclusively ([`users::lock`]). Sessions that ended before
+/// Ends sessions and their grants, except grants with `offline_access`; records an audit event for each, and
+/// enqueues the notices for the clients that want to know. This is the only code that ends a session. The write must hold the user's row exclusively ([`users::lock`]). Sessions that ended before
 /// are not among the result.
 pub async fn end(
     write: &Write<'_>,
@@ -310,6 +311,7 @@ pub async fn end(
         event.details(because.clone())
     });
     audit::record_all(write, events.collect()).await?;
+    logout_notice::enqueue(write, &sids).await?;
     Ok(ended)
 }
 

@@ -3,6 +3,7 @@
 //! [`ClientMetadata`] is the typed form of a row of `clients`; [`ClientMetadataChange`] is what a command
 //! changes. Leaves the rules to `rules`, and those of the policy to `policy_change`.
 
+mod logout;
 mod policy_change;
 mod rules;
 
@@ -14,8 +15,11 @@ use sea_orm::{ActiveValue::Set, IntoActiveModel as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub use self::policy_change::PolicyChange;
 pub(super) use self::rules::RuleContext;
+pub use self::{
+    logout::{LogoutChange, LogoutMetadata},
+    policy_change::PolicyChange,
+};
 
 use self::policy_change::parse_profile;
 use super::ChangeError;
@@ -47,6 +51,9 @@ pub struct ClientMetadata {
     pub redirect_uris: Vec<String>,
     /// Compared exactly (OpenID Connect RP-Initiated Logout 1.0).
     pub post_logout_redirect_uris: Vec<String>,
+    /// Where the client is told that a session ended.
+    #[serde(flatten)]
+    pub logout: LogoutMetadata,
     /// Browser origins that may call the APIs (CORS).
     pub origins: Vec<String>,
     /// Allows redirect URIs and origins with a private URI scheme without a dot.
@@ -90,6 +97,7 @@ pub struct ClientMetadataChange {
     /// Added to the present redirect URIs, or to `redirect_uris` if that is given.
     pub add_redirect_uris: Vec<String>,
     pub post_logout_redirect_uris: Option<Vec<String>>,
+    pub logout: LogoutChange,
     pub origins: Option<Vec<String>>,
     /// Added to the present origins, or to `origins` if that is given.
     pub add_origins: Vec<String>,
@@ -123,6 +131,7 @@ impl ClientMetadata {
             jwks_uri: None,
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
+            logout: LogoutMetadata::default(),
             origins: Vec::new(),
             private_schemes: false,
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
@@ -149,6 +158,7 @@ impl ClientMetadata {
             jwks_uri: row.jwks_uri.clone(),
             redirect_uris: row.redirect_uris.to_vec(),
             post_logout_redirect_uris: row.post_logout_redirect_uris.to_vec(),
+            logout: LogoutMetadata::from_row(row),
             origins: row.origins.to_vec(),
             private_schemes: row.private_schemes,
             grant_types: row.grant_types.to_vec(),
@@ -177,6 +187,7 @@ impl ClientMetadata {
         row.jwks_uri = Set(self.jwks_uri);
         row.redirect_uris = Set(self.redirect_uris.into());
         row.post_logout_redirect_uris = Set(self.post_logout_redirect_uris.into());
+        self.logout.write_to(&mut row);
         row.origins = Set(self.origins.into());
         row.private_schemes = Set(self.private_schemes);
         row.grant_types = Set(self.grant_types.into());
@@ -234,6 +245,7 @@ impl ClientMetadata {
         replace(&mut self.redirect_uris, change.redirect_uris);
         add(&mut self.redirect_uris, change.add_redirect_uris);
         replace(&mut self.post_logout_redirect_uris, change.post_logout_redirect_uris);
+        self.logout.apply(change.logout);
         replace(&mut self.origins, change.origins);
         add(&mut self.origins, change.add_origins);
         replace(&mut self.private_schemes, change.private_schemes);

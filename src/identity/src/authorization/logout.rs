@@ -12,8 +12,11 @@ use std::{borrow::Cow, sync::Arc};
 
 use postern_service::database::DatabaseError;
 
-use super::parameters::{
-    CheckedParameters, Parameter, Parameters, RepeatedParameter, append_query, parameter_table,
+use super::{
+    parameters::{
+        CheckedParameters, Parameter, Parameters, RepeatedParameter, append_query, parameter_table,
+    },
+    signed_out_apps::SignedOutApps,
 };
 use crate::{
     App,
@@ -74,10 +77,16 @@ pub enum LogoutStep {
     /// The user must confirm.
     Confirm { request: LogoutRequest, signed_in: Box<SignedInUser> },
     /// No session is left in this browser, or there was none.
-    SignedOut {
-        /// The client's registered URI; none for the issuer's own page.
-        redirect_uri: Option<String>,
-    },
+    SignedOut(SignedOut),
+}
+
+/// A browser without a session.
+#[derive(Clone, Debug)]
+pub struct SignedOut {
+    /// The client's registered URI; none for the issuer's own page.
+    pub redirect_uri: Option<String>,
+    /// The apps of the session that ended now.
+    pub apps: SignedOutApps,
 }
 
 impl LogoutRequest {
@@ -152,28 +161,41 @@ pub async fn begin(
     session_secret: Option<&str>,
     context: &RequestContext,
 ) -> Result<LogoutStep, DatabaseError> {
-    match find_session(app, session_secret).await? {
+    let apps = match find_session(app, session_secret).await? {
         Some(signed_in) if !request.client_may_end_session(&signed_in) => {
             return Ok(LogoutStep::Confirm { request, signed_in: Box::new(signed_in) });
         }
-        Some(signed_in) => sessions::sign_out(app, context, &signed_in, EndCause::ClientLogout).await?,
-        None => {}
-    }
-    Ok(LogoutStep::SignedOut { redirect_uri: request.into_redirect_uri() })
+        Some(signed_in) => sign_out(app, context, &signed_in, EndCause::ClientLogout).await?,
+        None => SignedOutApps::default(),
+    };
+    Ok(LogoutStep::SignedOut(SignedOut { redirect_uri: request.into_redirect_uri(), apps }))
 }
 
-/// Ends the session after the user confirmed. The caller has checked the confirmation. Returns the client's
-/// redirect URI.
+/// Ends the session after the user confirmed. The caller has checked the confirmation.
 pub async fn confirm(
     app: &App,
     request: LogoutRequest,
     session_secret: Option<&str>,
     context: &RequestContext,
-) -> Result<Option<String>, DatabaseError> {
-    if let Some(signed_in) = find_session(app, session_secret).await? {
-        sessions::sign_out(app, context, &signed_in, EndCause::SignedOut).await?;
-    }
-    Ok(request.into_redirect_uri())
+) -> Result<SignedOut, DatabaseError> {
+    let apps = match find_session(app, session_secret).await? {
+        Some(signed_in) => sign_out(app, context, &signed_in, EndCause::SignedOut).await?,
+        None => SignedOutApps::default(),
+    };
+    Ok(SignedOut { redirect_uri: request.into_redirect_uri(), apps })
+}
+
+/// Signs a browser out. Returns the apps of its session.
+pub async fn sign_out(
+    app: &App,
+    context: &RequestContext,
+    signed_in: &SignedInUser,
+    cause: EndCause,
+) -> Result<SignedOutApps, DatabaseError> {
+    // Read first: if the read failed after the end, the person would be told that the sign-out failed.
+    let apps = SignedOutApps::of_session(app, signed_in.session.sid).await?;
+    sessions::sign_out(app, context, signed_in, cause).await?;
+    Ok(apps)
 }
 
 async fn find_session(

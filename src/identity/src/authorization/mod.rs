@@ -14,6 +14,7 @@
 //! the user did and redirects the browser to [`resume`]. A request is stored when one of the issuer's forms
 //! is posted for it. Opening a link stores nothing, so links cannot fill the database.
 
+pub mod backchannel_logout;
 mod claims_parameter;
 pub mod error;
 mod explanations;
@@ -27,6 +28,7 @@ pub mod request;
 pub mod request_parameters;
 mod response;
 mod sealed;
+pub mod signed_out_apps;
 mod third_party_login;
 
 use postern_service::database::DatabaseError;

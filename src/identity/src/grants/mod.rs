@@ -18,7 +18,8 @@ use postern_service::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter, QueryResult, Statement,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult as _, QueryFilter, QueryOrder as _,
+    QueryResult, QuerySelect as _, Statement,
     sea_query::{Expr, OnConflict, Query},
 };
 use uuid::Uuid;
@@ -87,6 +88,22 @@ pub fn insert_statement(grant: &Grant) -> Insertion {
 /// The grant with this id, active or not.
 pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Grant>, DatabaseError> {
     Ok(grants::Entity::find_by_id(id).one(db).await?)
+}
+
+/// The clients that have a grant of the session, ended or not: those that know its `sid`. At most `limit`.
+pub async fn clients_of_session(
+    db: &impl ConnectionTrait,
+    sid: Uuid,
+    limit: u64,
+) -> Result<Vec<String>, DatabaseError> {
+    let client_ids = grants::Entity::find()
+        .select_only()
+        .column(grants::Column::ClientId)
+        .distinct()
+        .filter(grants::Column::Sid.eq(sid))
+        .order_by_asc(grants::Column::ClientId)
+        .limit(limit);
+    Ok(client_ids.into_tuple().all(db).await?)
 }
 
 /// A grant under which tokens may be issued and used now, with its user.

@@ -10,7 +10,7 @@
 //! and if it has the CSRF token of that browser. In a current browser either check is sufficient; together
 //! they survive a bug in one of them. A request with neither header is refused, whatever its token.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use poem::{
@@ -337,6 +337,18 @@ pub fn html_response(text: String, path: &str) -> Response {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(CONTENT_SECURITY_POLICY, page_content_security_policy(path));
     response
+}
+
+/// Allows a page to frame pages of these origins, which are those of registered URIs.
+pub fn allow_frames(response: &mut Response, origins: &BTreeSet<&str>) {
+    let headers = response.headers_mut();
+    let policy = headers.get(CONTENT_SECURITY_POLICY).and_then(|policy| policy.to_str().ok());
+    if let (Some(policy), false) = (policy, origins.is_empty()) {
+        let origins = origins.iter().copied().collect::<Vec<_>>().join(" ");
+        if let Ok(policy) = HeaderValue::try_from(format!("{policy}; frame-src {origins}")) {
+            headers.insert(CONTENT_SECURITY_POLICY, policy);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -75,7 +75,30 @@ impl NewJob {
     }
 }
 
+/// Jobs that one statement inserts: SQLite allows 32,766 parameters.
+const BATCH_SIZE: usize = 500;
+
+/// Enqueues jobs in the open write, [`BATCH_SIZE`] of them with one statement.
+pub async fn enqueue_all(write: &Write<'_>, jobs: Vec<SealedJob>) -> Result<(), DatabaseError> {
+    let mut rows = jobs.into_iter().map(|job| jobs::ActiveModel::from(job.0));
+    loop {
+        let batch: Vec<_> = rows.by_ref().take(BATCH_SIZE).collect();
+        if batch.is_empty() {
+            return Ok(());
+        }
+        jobs::Entity::insert_many(batch).exec_without_returning(write).await?;
+        write.wake_runner();
+    }
+}
+
 impl SealedJob {
+    /// The job does not run before this time.
+    #[must_use]
+    pub fn not_before(mut self, at: Timestamp) -> Self {
+        self.0.run_at = at;
+        self
+    }
+
     /// Enqueues the job in the open write, after whose commit the runner is woken.
     pub async fn enqueue(self, write: &Write<'_>) -> Result<(), DatabaseError> {
         let row: jobs::ActiveModel = self.0.into();

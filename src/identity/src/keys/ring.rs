@@ -66,13 +66,14 @@ pub enum TokenType {
     /// `at+jwt` (RFC 9068 section 2.1).
     AccessToken,
     IdToken,
+    /// `logout+jwt` (OpenID Connect Back-Channel Logout 1.0 section 2.4).
+    LogoutToken,
 }
 
 struct SigningKey {
     signer: Box<dyn JwsSigner>,
-    /// Encoded headers of an access token and of an ID token, each with the dot that follows. Indexed by
-    /// [`TokenType`].
-    headers: [String; 2],
+    /// The encoded header of each type of token, with the dot that follows. Indexed by [`TokenType`].
+    headers: [String; 3],
     /// Whether a signature takes so long that it must not run on a worker thread.
     slow: bool,
 }
@@ -142,7 +143,7 @@ impl SigningKey {
         };
         // RFC 7518 section 6.3.1: `n` of a 2048 bit key is 256 bytes, 342 characters of base64url.
         let slow = row.public_jwk["n"].as_str().is_some_and(|n| n.len() > 342);
-        Ok(Self { signer, headers: [header("at+jwt"), header("JWT")], slow })
+        Ok(Self { signer, headers: [header("at+jwt"), header("JWT"), header("logout+jwt")], slow })
     }
 
     /// The JWS Signing Input (RFC 7515 section 5.1).

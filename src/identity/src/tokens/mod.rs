@@ -20,6 +20,7 @@ mod explanations;
 pub mod id_token;
 pub mod introspection;
 pub mod issue;
+pub mod logout_token;
 pub mod refresh_token;
 pub mod revocation;
 pub mod scope;

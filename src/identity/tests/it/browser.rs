@@ -3,6 +3,7 @@
 mod change_of_email;
 mod explained;
 mod return_to_app;
+mod sign_out;
 mod site;
 
 use std::time::Duration;

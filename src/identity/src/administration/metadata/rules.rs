@@ -41,6 +41,7 @@ impl ClientMetadata {
         check_list("post_logout_redirect_uris", &self.post_logout_redirect_uris, |uri| {
             field_rules::redirect_uri(uri, schemes)
         })?;
+        self.logout.check(&self.redirect_uris, context.allowed_hosts)?;
         check_list("origins", &self.origins, |origin| field_rules::origin(origin, schemes))?;
         self.check_scopes(context)?;
         self.check_login(context)?;

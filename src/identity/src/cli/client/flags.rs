@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    administration::metadata::{ClientMetadataChange, PolicyChange},
+    administration::metadata::{ClientMetadataChange, LogoutChange, PolicyChange},
     cli::error::CommandError,
     clients::{ClientAuthMethod, GrantType},
 };
@@ -57,6 +57,8 @@ pub(in crate::cli) struct MetadataFlags {
     /// An exact URI to send people to after sign-out.
     #[arg(long, value_name = "URI")]
     post_logout_redirect_uri: Option<Vec<String>>,
+    #[command(flatten)]
+    logout: LogoutFlags,
     /// A browser origin that may call the APIs.
     #[arg(long, value_name = "ORIGIN")]
     origin: Option<Vec<String>>,
@@ -95,6 +97,35 @@ pub(in crate::cli) struct MetadataFlags {
     /// http on a loopback address.
     #[arg(long, value_name = "URL")]
     initiate_login_uri: Option<String>,
+}
+
+/// Where a client is told that a session ended.
+#[derive(Debug, Args)]
+struct LogoutFlags {
+    /// Where the provider tells it that a session ended (Back-Channel Logout). An empty value removes it.
+    #[arg(long, value_name = "URL")]
+    backchannel_logout_uri: Option<String>,
+    /// Whether it needs the `sid` of the session that ended; every logout token has it.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    backchannel_logout_session_required: Option<bool>,
+    /// Its page that a browser loads in a frame when it signs out (Front-Channel Logout), on the origin of a redirect
+    /// URI. An empty value removes it.
+    #[arg(long, value_name = "URL")]
+    frontchannel_logout_uri: Option<String>,
+    /// Whether that page needs `iss` and `sid`; it always gets them.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    frontchannel_logout_session_required: Option<bool>,
+}
+
+impl LogoutFlags {
+    fn into_change(self) -> LogoutChange {
+        LogoutChange {
+            backchannel_logout_uri: self.backchannel_logout_uri,
+            backchannel_logout_session_required: self.backchannel_logout_session_required,
+            frontchannel_logout_uri: self.frontchannel_logout_uri,
+            frontchannel_logout_session_required: self.frontchannel_logout_session_required,
+        }
+    }
 }
 
 /// Rules by which a client is stricter than its profile.
@@ -156,6 +187,7 @@ impl MetadataFlags {
             redirect_uris: values(self.redirect_uri),
             add_redirect_uris: Vec::new(),
             post_logout_redirect_uris: values(self.post_logout_redirect_uri),
+            logout: self.logout.into_change(),
             origins: values(self.origin),
             add_origins: Vec::new(),
             private_schemes: self.private_schemes,

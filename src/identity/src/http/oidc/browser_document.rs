@@ -58,7 +58,9 @@ impl OpenApi for BrowserApi {
                     description: Some(
                         "The end session endpoint (OpenID Connect RP-Initiated Logout 1.0), visited by a browser. \
                          A valid `id_token_hint` of the browser's own session signs out at once; otherwise a page \
-                         asks the person, and returns to the client afterwards.",
+                         asks the person, and returns to the client afterwards. The page after the sign-out loads the \
+                         front-channel pages of the session's clients (OpenID Connect Front-Channel Logout 1.0), \
+                         then returns.",
                     ),
                     params: query_parameters(logout::PARAMETERS),
                     ..operation(Method::GET, logout_responses())
@@ -149,7 +151,7 @@ fn authorization_responses() -> Vec<MetaResponse> {
 
 fn logout_responses() -> Vec<MetaResponse> {
     vec![
-        page_response(200, "A page that asks the person"),
+        page_response(200, "A page that asks the person or, after the sign-out, tells the apps"),
         redirect_response("Signed out: back to the client, or to a page that says so"),
         page_response(400, "A page: the request is not well-formed"),
         page_response(503, "A page: try again in a moment"),

@@ -48,6 +48,14 @@ struct Metadata {
     authorization_endpoint: String,
     /// Where a person signs out (OpenID Connect RP-Initiated Logout 1.0).
     end_session_endpoint: String,
+    /// Clients are told by a logout token that a session ended (OpenID Connect Back-Channel Logout 1.0).
+    backchannel_logout_supported: bool,
+    /// Every logout token has `sid`.
+    backchannel_logout_session_supported: bool,
+    /// The page after a sign-out loads pages of clients (OpenID Connect Front-Channel Logout 1.0).
+    frontchannel_logout_supported: bool,
+    /// They get `iss` and `sid`.
+    frontchannel_logout_session_supported: bool,
     /// Where tokens come from.
     token_endpoint: String,
     /// Where the claims of a user come from.
@@ -113,6 +121,10 @@ impl Metadata {
             issuer: app.config.issuer.clone(),
             authorization_endpoint: at(authorize::PATH),
             end_session_endpoint: at(end_session::PATH),
+            backchannel_logout_supported: true,
+            backchannel_logout_session_supported: true,
+            frontchannel_logout_supported: true,
+            frontchannel_logout_session_supported: true,
             token_endpoint: at(token::PATH),
             userinfo_endpoint: at("/oauth2/userinfo"),
             jwks_uri: at("/.well-known/jwks.json"),

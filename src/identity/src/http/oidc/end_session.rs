@@ -2,7 +2,8 @@
 //!
 //! A POST from another site brings no `SameSite=Lax` cookie, so it is redirected to the GET. Only the
 //! issuer's own form, which carries the CSRF token, confirms a logout: otherwise any site could sign users
-//! out. Leaves the decision whether to ask the user to `authorization::logout`.
+//! out. Leaves the decision whether to ask the user to `authorization::logout`, and the page that names the
+//! session's apps to `pages::logged_out`.
 
 use minijinja::context;
 use poem::{Request, Response};
@@ -15,12 +16,13 @@ use crate::{
     App,
     authorization::{
         Parameters,
-        logout::{self, LogoutRequest, LogoutStep},
+        logout::{self, LogoutRequest, LogoutStep, SignedOut},
         parameters::RepeatedParameter,
     },
     http::{
         pages::{
-            Page, PageError, PageErrorKind, PageResult, requesting_client::requesting_client, see_other,
+            Page, PageError, PageErrorKind, PageResult, logged_out, requesting_client::requesting_client,
+            see_other,
         },
         security,
     },
@@ -36,9 +38,7 @@ pub async fn show(app: App, request: Request) -> PageResult {
     let context = request_context(&app, &request);
     let secret = security::session_secret(&app, &request);
     match logout::begin(&app, logout, secret, &context).await? {
-        LogoutStep::SignedOut { redirect_uri: return_to } => {
-            signed_out_response(&app, &request, &parameters, return_to)
-        }
+        LogoutStep::SignedOut(signed_out) => signed_out_response(&app, &request, &parameters, signed_out),
         LogoutStep::Confirm { request: logout, signed_in } => {
             confirmation_page(&app, &request, &parameters, &logout, &signed_in)
         }
@@ -54,25 +54,29 @@ pub async fn submit(app: App, mut request: Request) -> PageResult {
     security::verify_own_form(&app, &request, Some(token))?;
     let logout = LogoutRequest::parse(&app, &parameters)?;
     let context = request_context(&app, &request);
-    let return_to = logout::confirm(&app, logout, security::session_secret(&app, &request), &context).await?;
-    signed_out_response(&app, &request, &parameters, return_to)
+    let signed_out =
+        logout::confirm(&app, logout, security::session_secret(&app, &request), &context).await?;
+    signed_out_response(&app, &request, &parameters, signed_out)
 }
 
 fn signed_out_response(
     app: &App,
     request: &Request,
     parameters: &Parameters,
-    return_to: Option<String>,
+    signed_out: SignedOut,
 ) -> PageResult {
-    let mut response: Response = match (return_to, parameters.single("ui_locales")?) {
-        (Some(uri), _) => redirect_to_client(&uri)?,
-        (None, None) => see_other("/logged-out"),
+    let SignedOut { redirect_uri, apps } = signed_out;
+    let asked = parameters.single("ui_locales")?;
+    let page = Page::from_request(app, request, asked);
+    let mut response: Response = match redirect_uri {
+        // The page is the response itself, so that nobody but this browser can read it.
+        Some(uri) if !apps.frames.is_empty() => logged_out::show_apps(&page, &apps, Some(&uri))?,
+        Some(uri) => redirect_to_client(&uri)?,
+        None if !apps.is_empty() => logged_out::show_apps(&page, &apps, None)?,
         // Only the negotiated language is passed on, so that the URL cannot carry text of the client's
         // choice.
-        (None, asked) => {
-            let page = Page::from_request(app, request, asked);
-            see_other(&format!("/logged-out?ui_locales={}", page.language()))
-        }
+        None if asked.is_some() => see_other(&format!("/logged-out?ui_locales={}", page.language())),
+        None => see_other("/logged-out"),
     };
     // A request without a session cookie gets no `Set-Cookie`: it may be an image on another site, which must
     // not sign the user out.

@@ -7,13 +7,14 @@ use minijinja::{Value, context};
 use poem::Request;
 
 use super::{
-    Form, Page, PageError, PageResult,
+    Form, Page, PageError, PageResult, logged_out,
     login::{Destination, RequiredAction, required_action_for_page},
     see_other,
 };
 use crate::{
     App,
     accounts::{change_limit, password},
+    authorization::{logout, signed_out_apps::SignedOutApps},
     core::RequestContext,
     grants::EndCause,
     http::{request_context, security},
@@ -55,11 +56,12 @@ pub async fn show(app: App, request: Request) -> PageResult {
 }
 
 pub async fn sign_out(app: App, request: Request, _: Form) -> PageResult {
+    let mut apps = SignedOutApps::default();
     if let Some(signed_in) = signed_in_user(&app, &request).await? {
         let context = request_context(&app, &request);
-        sessions::sign_out(&app, &context, &signed_in, EndCause::SignedOut).await?;
+        apps = logout::sign_out(&app, &context, &signed_in, EndCause::SignedOut).await?;
     }
-    let mut response = see_other("/logged-out");
+    let mut response = logged_out::show_after_sign_out(&app, &request, &apps)?;
     security::clear_session_cookie(&app, &mut response);
     Ok(response)
 }
