@@ -17,6 +17,7 @@
 pub mod backchannel_logout;
 mod claims_parameter;
 pub mod error;
+mod error_target;
 mod explanations;
 pub mod interaction;
 pub mod logout;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     claims_parameter::{self, ClaimsParameter, RequestedClaims},
     error::{AuthorizationError, ErrorCode, UntrustedRequest},
-    explanations,
+    error_target, explanations,
     parameters::{CheckedParameters, Parameter, Parameters, RepeatedParameter, space_separated},
     preferences::{acr_values, login_hint, ui_locales},
     redirect_uri,
@@ -145,18 +145,12 @@ pub fn parse(
     let request = validate(app, &client, &redirect_uri, parameters);
     let request = request.map_err(|refusal| {
         app.explain(client.client_id(), explanations::of_error(&refusal));
-        RequestError::Redirectable { target: error_target(&client, redirect_uri, parameters), error: refusal }
+        RequestError::Redirectable {
+            target: error_target::of(&client, redirect_uri, parameters),
+            error: refusal,
+        }
     })?;
     Ok((client, request))
-}
-
-/// Where the error of an invalid request goes. `state` is returned even when it is itself invalid, but of two
-/// none is. A response mode that is invalid gives way to the default.
-fn error_target(client: &Client, redirect_uri: String, parameters: &Parameters) -> ResponseTarget {
-    let given = |parameter: Parameter| parameters.single(parameter.name).ok().flatten();
-    let mode = given(RESPONSE_MODE).and_then(ResponseMode::from_word);
-    let mode = mode.filter(|mode| check_response_mode(client, &redirect_uri, *mode).is_ok());
-    ResponseTarget { redirect_uri, mode: mode.unwrap_or_default(), state: given(STATE).map(str::to_owned) }
 }
 
 /// Validates the client and its redirect URI. These errors are shown on a page and never sent to the client.

@@ -190,9 +190,9 @@ fn user_claims(
     claims::released(user, ClaimReader::Client { scopes: &[], requested: &requested })
 }
 
-/// The claims of ID tokens and access tokens that are not [about the user](crate::claims).
-pub const TOKEN_CLAIMS: [&str; 11] =
-    ["iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash", "client_id"];
+/// The claims of ID tokens that are not [about the user](crate::claims).
+pub const ID_TOKEN_CLAIMS: [&str; 10] =
+    ["iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash"];
 
 /// RFC 9068 section 2.2.
 #[derive(Serialize)]

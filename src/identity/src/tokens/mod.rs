@@ -28,7 +28,7 @@ mod token_value;
 
 pub use self::{
     error::TokenError,
-    issue::{IssueError, IssueRequest, TOKEN_CLAIMS, TokenResponse, issue},
+    issue::{ID_TOKEN_CLAIMS, IssueError, IssueRequest, TokenResponse, issue},
     scope::{
         GrantTarget, RequestedTarget, ScopeError, SignInTargets, TokenTarget, narrow, resolve_grant_target,
     },

@@ -1,5 +1,6 @@
 //! What a client is told about a faulty request (RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6).
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use postern_entities::{authorization_codes, authorization_requests};
 use postern_identity::{
     administration::{clients, metadata::ClientMetadataChange},
@@ -11,6 +12,7 @@ use proptest::{
     test_runner::TestRunner,
 };
 use sea_orm::{EntityTrait, PaginatorTrait};
+use serde_json::{Value, json};
 
 use crate::flow::{Ask, CHALLENGE, World, error, refused_on_page, told};
 
@@ -161,6 +163,34 @@ async fn a_state_that_is_too_long_is_refused_and_still_told() {
     let answer = world.app.get(&Ask::of("own").with("state", &state).path()).await;
     assert_eq!(error(&answer), "invalid_request");
     assert_eq!(told(&answer)["state"], state);
+}
+
+#[tokio::test]
+async fn a_request_object_is_refused_where_its_app_looks_for_the_answer() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    let object =
+        |claims: Value| format!("eyJhbGciOiJub25lIn0.{}.", URL_SAFE_NO_PAD.encode(claims.to_string()));
+    let ask = |object: &str| Ask::of("own").without("state").and("request", object);
+    let inside = object(json!({ "state": "inside", "response_mode": "form_post" }));
+    let posted = browser.get(&ask(&inside).path()).await;
+    assert_eq!(posted.status, 200, "{posted:?}");
+    for field in ["value=\"request_not_supported\"", "value=\"inside\""] {
+        assert!(posted.body.contains(field), "{field}: {}", posted.body);
+    }
+    // What stands beside it comes first, and what makes no sense counts for nothing.
+    let outside =
+        browser.get(&ask(&inside).and("state", "outside").and("response_mode", "query").path()).await;
+    assert_eq!(told(&outside)["state"], "outside");
+    let repeated = ask(&inside).and("state", "one").and("state", "two").and("response_mode", "query");
+    assert!(!told(&browser.get(&repeated.path()).await).contains_key("state"));
+    for nonsense in
+        [object(json!({ "state": 1, "response_mode": "jwt" })), object(json!([])), "x.y.z".to_owned()]
+    {
+        let answer = browser.get(&ask(&nonsense).path()).await;
+        assert_eq!(error(&answer), "request_not_supported");
+        assert!(!told(&answer).contains_key("state"), "{nonsense}");
+    }
 }
 
 #[tokio::test]

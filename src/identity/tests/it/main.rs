@@ -18,6 +18,7 @@ mod account_totp;
 mod accounts;
 mod actors;
 mod address_proof;
+mod announced;
 mod api_auth;
 mod architecture;
 mod audience;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     App, acr::Acr, claims::CLAIMS, clients::policy::ResponseMode, crypto, login, resources::ISSUER_SCOPES,
-    tokens::TOKEN_CLAIMS,
+    tokens::ID_TOKEN_CLAIMS,
 };
 
 /// How long the documents may be cached.
@@ -147,7 +147,10 @@ impl Metadata {
             prompt_values_supported: prompt_values(app),
             acr_values_supported: login::supported_acrs(app).into_iter().map(Acr::as_str).collect(),
             ui_locales_supported: app.templates.languages(),
-            claims_supported: TOKEN_CLAIMS.into_iter().chain(CLAIMS.iter().map(|claim| claim.name)).collect(),
+            claims_supported: ID_TOKEN_CLAIMS
+                .into_iter()
+                .chain(CLAIMS.iter().map(|claim| claim.name))
+                .collect(),
             claim_types_supported: vec!["normal"],
             claims_parameter_supported: true,
             request_parameter_supported: false,
