@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::{
     drive::{Connection, Load, Operation, Round, drive},
@@ -16,6 +16,7 @@ pub(crate) enum HotPath {
     Discovery,
     Jwks,
     ClientCredentials,
+    ClientAssertion,
     AuthorizeAndToken,
     Refresh,
     Userinfo,
@@ -25,10 +26,11 @@ pub(crate) enum HotPath {
 
 impl HotPath {
     /// All paths, in the order of the tables.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Discovery,
         Self::Jwks,
         Self::ClientCredentials,
+        Self::ClientAssertion,
         Self::AuthorizeAndToken,
         Self::Refresh,
         Self::Userinfo,
@@ -42,6 +44,7 @@ impl HotPath {
             Self::Discovery => "discovery",
             Self::Jwks => "JWKS",
             Self::ClientCredentials => "token, client_credentials",
+            Self::ClientAssertion => "token, client_credentials by private_key_jwt",
             Self::AuthorizeAndToken => "authorize with a session + token(code)",
             Self::Refresh => "refresh with rotation",
             Self::Userinfo => "userinfo",
@@ -64,6 +67,10 @@ pub(crate) async fn drive_path(
         HotPath::Discovery => drive_one(Get::open("/.well-known/openid-configuration"), identity, load).await,
         HotPath::Jwks => drive_one(Get::open("/.well-known/jwks.json"), identity, load).await,
         HotPath::ClientCredentials => drive_one(ClientCredentials(setup.clone()), identity, load).await,
+        HotPath::ClientAssertion => {
+            let signer = services.signer.clone().context("this build knows no private_key_jwt")?;
+            drive_one(signer, identity, load).await
+        }
         HotPath::AuthorizeAndToken => drive_one(AuthorizeAndToken(setup.clone()), identity, load).await,
         HotPath::Refresh => drive_one(Refresh(setup.clone()), identity, load).await,
         HotPath::Userinfo => {

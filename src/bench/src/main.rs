@@ -7,6 +7,7 @@
 
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
 
+mod client_assertion;
 mod compare;
 mod drive;
 mod hello;

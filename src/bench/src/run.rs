@@ -175,6 +175,11 @@ fn rows() -> Vec<Row> {
             bound!("1.2 S", |l| 1.2 * l.sign),
         ),
         row(
+            HotPath::ClientAssertion.label(),
+            bound!("1.5 S + 2 V + W", |l| 1.5 * l.sign + 2.0 * l.verify + l.write),
+            bound!("1.2 S + V + W", |l| 1.2 * l.sign + l.verify + l.write),
+        ),
+        row(
             HotPath::AuthorizeAndToken.label(),
             bound!("2 S + 4 D + 2 W", |l| 2.0 * l.sign + 4.0 * l.read + 2.0 * l.write),
             bound!("2 S + 2 D + W", |l| 2.0 * l.sign + 2.0 * l.read + l.write),

@@ -10,7 +10,9 @@ use std::{
 use anyhow::{Context, Result};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::{drive::Connection, process::Server, scenarios::Setup, sign_in::sign_in};
+use crate::{
+    client_assertion::ClientAssertion, drive::Connection, process::Server, scenarios::Setup, sign_in::sign_in,
+};
 
 /// The audience of the tasks resource that `postern dev` creates.
 pub(crate) const AUDIENCE: &str = "http://localhost:7118";
@@ -24,6 +26,8 @@ pub(crate) struct Services {
     /// Start-up time of the provider with an empty database.
     pub(crate) first_start: Duration,
     pub(crate) directory: tempfile::TempDir,
+    /// None in a build without `private_key_jwt`.
+    pub(crate) signer: Option<ClientAssertion>,
 }
 
 impl Services {
@@ -39,7 +43,11 @@ impl Services {
         };
         let identity = start_identity(binaries, directory.path(), identity_at)?;
         let tasks = start_tasks(binaries, directory.path(), tasks_at, &issuer_at(identity_at))?;
-        Ok(Self { identity, tasks, first_start, directory })
+        let data = directory.path().join("identity");
+        let key = dev_secret(&data, "encryption_key")?;
+        let signer =
+            ClientAssertion::register(&binaries.join("postern"), &data, &key, issuer_at(identity_at))?;
+        Ok(Self { identity, tasks, first_start, directory, signer })
     }
 
     pub(crate) fn issuer(&self) -> String {
@@ -48,12 +56,8 @@ impl Services {
 
     /// Signs alice in, and reads the secret of the client that acts in its own right.
     pub(crate) async fn prepare(&self) -> Result<Setup> {
-        let secrets = std::fs::read_to_string(self.directory.path().join("identity/dev-secrets.toml"))?;
-        let secret = secrets
-            .lines()
-            .find_map(|line| line.strip_prefix("demo_service_client_secret = "))
-            .context("no secret of demo-service in dev-secrets.toml")?;
-        let basic = STANDARD.encode(format!("demo-service:{}", secret.trim_matches('"')));
+        let secret = dev_secret(&self.directory.path().join("identity"), "demo_service_client_secret")?;
+        let basic = STANDARD.encode(format!("demo-service:{secret}"));
         let mut setup = Setup {
             client_id: "tasks-web".to_owned(),
             redirect_uri: "http://localhost:7118/".to_owned(),
@@ -72,6 +76,14 @@ impl Services {
         self.identity.stop()?;
         self.tasks.stop()
     }
+}
+
+/// A secret that `postern dev` made.
+fn dev_secret(data: &Path, name: &str) -> Result<String> {
+    let secrets = std::fs::read_to_string(data.join("dev-secrets.toml"))?;
+    let line = secrets.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = "));
+    let secret = line.with_context(|| format!("no {name} in dev-secrets.toml"))?;
+    Ok(secret.trim_matches('"').to_owned())
 }
 
 fn issuer_at(address: SocketAddr) -> String {

@@ -59,6 +59,18 @@ pub struct LogoutRequest {
     pub client: Option<Arc<Client>>,
     redirect: PostLogoutRedirect,
     hint: Option<HintClaims>,
+    fault: Option<LogoutFault>,
+}
+
+/// Why the browser stays on the issuer's page after the sign-out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogoutFault {
+    /// `id_token_hint` is no ID token of this issuer, or is another client's than `client_id` says.
+    InvalidHint,
+    /// A return address without anything that says whose it is.
+    MissingHint,
+    /// A return address that is not registered for the client.
+    UnregisteredRedirectUri,
 }
 
 /// `post_logout_redirect_uri` as it was validated.
@@ -106,7 +118,13 @@ impl LogoutRequest {
         };
         let client = client_id.and_then(|client_id| app.clients().find(client_id).cloned());
         let redirect = post_logout_redirect(client.as_deref(), parameters);
-        Ok(Self { client, redirect, hint })
+        let fault = match (given, named) {
+            (Some(_), _) if hint.is_none() => Some(LogoutFault::InvalidHint),
+            _ if redirect != PostLogoutRedirect::Unregistered => None,
+            (None, None) => Some(LogoutFault::MissingHint),
+            _ => Some(LogoutFault::UnregisteredRedirectUri),
+        };
+        Ok(Self { client, redirect, hint, fault })
     }
 
     /// The registered URI; none for the issuer's own page.
@@ -117,16 +135,16 @@ impl LogoutRequest {
         }
     }
 
-    /// Whether the requested redirect URI is not registered, so that the browser stays on the issuer's page.
-    pub fn redirect_unregistered(&self) -> bool {
-        self.redirect == PostLogoutRedirect::Unregistered
+    /// Why the browser stays on the issuer's page, if the request is wrong.
+    pub fn fault(&self) -> Option<LogoutFault> {
+        self.fault
     }
 
     /// Whether the client may end this session without confirmation: the client is enabled, its hint names
-    /// this session, and the request has no unregistered redirect URI (section 3).
+    /// this session, and nothing about the request is wrong (section 3).
     fn client_may_end_session(&self, signed_in: &SignedInUser) -> bool {
         let named = self.hint.as_ref().is_some_and(|hint| hint.sid == Some(signed_in.session.sid));
-        named && self.client.is_some() && !self.redirect_unregistered()
+        named && self.client.is_some() && self.fault.is_none()
     }
 }
 

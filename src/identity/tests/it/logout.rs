@@ -136,6 +136,34 @@ async fn what_is_not_proven_asks_the_person_and_never_redirects() {
 }
 
 /// A valid hint proves the client. A return address that is not the client's makes the request doubtful all the same.
+#[tokio::test]
+async fn the_question_says_what_is_wrong_with_the_request() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    let session = browser.sign_in(&world.alice).await;
+    let hint = world.app.id_token("rp", &world.alice, session.sid).await;
+    let (signed, _) = hint.rsplit_once('.').unwrap();
+    let unsigned = format!("{signed}.");
+    let bye = ("post_logout_redirect_uri", SIGNED_OUT);
+    for (parameters, words) in [
+        (
+            vec![bye, ("id_token_hint", unsigned.as_str())],
+            "(id_token_hint) that came with this request is not valid",
+        ),
+        (vec![("id_token_hint", "x")], "(id_token_hint) that came with this request is not valid"),
+        (vec![bye, ("id_token_hint", &hint), ("client_id", "notes")], "is not valid"),
+        (vec![bye], "its id_token_hint is missing"),
+        (vec![bye, ("client_id", "nobody")], "not registered for the app"),
+    ] {
+        let answer = browser.get(&path(&parameters)).await;
+        asked(&answer);
+        assert!(answer.body.contains("id=\"logout-stays\"") && answer.body.contains(words), "{parameters:?}");
+    }
+    for parameters in [vec![], vec![("state", STATE)], vec![bye, ("client_id", "rp")]] {
+        assert!(!browser.get(&path(&parameters)).await.body.contains("logout-stays"), "{parameters:?}");
+    }
+}
+
 #[doc(alias(
     "oidcc-rp-initiated-logout-bad-post-logout-redirect-uri",
     "oidcc-rp-initiated-logout-query-added-to-post-logout-redirect-uri",

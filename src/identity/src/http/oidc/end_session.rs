@@ -16,7 +16,7 @@ use crate::{
     App,
     authorization::{
         Parameters,
-        logout::{self, LogoutRequest, LogoutStep, SignedOut},
+        logout::{self, LogoutFault, LogoutRequest, LogoutStep, SignedOut},
         parameters::RepeatedParameter,
     },
     http::{
@@ -98,8 +98,17 @@ fn confirmation_page(
     let fields = parameters.selected(logout::PARAMETERS);
     let fields: Vec<_> = fields.map(|(name, value)| vec![name.to_owned(), value.to_owned()]).collect();
     let user = &signed_in.user.email;
-    let stays = logout.redirect_unregistered();
+    let stays = logout.fault().map(stays_because);
     page.show("pages/logout.html", context! { asker, user, action => PATH, fields, stays })
+}
+
+/// The message that says why the browser stays here.
+const fn stays_because(fault: LogoutFault) -> &'static str {
+    match fault {
+        LogoutFault::InvalidHint => "sign-out-stays-invalid-hint",
+        LogoutFault::MissingHint => "sign-out-stays-missing-hint",
+        LogoutFault::UnregisteredRedirectUri => "sign-out-stays",
+    }
 }
 
 impl From<RepeatedParameter> for PageError {
