@@ -153,8 +153,8 @@ impl OAuthError {
         use TokenError as E;
         match cause {
             E::Database(cause) => return cause.into(),
-            E::Issue(IssueError::Sign(SignError::Busy(cause))) => return Self::unavailable(&cause),
-            E::Issue(_) | E::Crypto(_) => return Self::internal(&cause),
+            E::Issue(cause) => return cause.into(),
+            E::Crypto(_) => return Self::internal(&cause),
             _ => tracing::info!(client_id, grant_type, %cause, "token request refused"),
         }
         match cause {
@@ -236,6 +236,16 @@ impl From<RevocationError> for OAuthError {
             }
             RevocationError::KeysUnavailable => Self::unavailable(&cause),
             RevocationError::Database(cause) => cause.into(),
+        }
+    }
+}
+
+impl From<IssueError> for OAuthError {
+    fn from(cause: IssueError) -> Self {
+        match cause {
+            IssueError::Sign(SignError::Busy(cause)) => Self::unavailable(&cause),
+            IssueError::Database(cause) => cause.into(),
+            cause => Self::internal(&cause),
         }
     }
 }

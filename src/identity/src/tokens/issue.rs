@@ -15,14 +15,14 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{scope::TokenTarget, token_value};
+use super::{scope::TokenTarget, signing::sign, token_value};
 use crate::{
     App,
     acr::Acr,
     claims::{self, ClaimReader},
     clients::Client,
     grants::Grant,
-    keys::{SignError, TokenType},
+    keys::{KeyError, SignError, TokenType},
     users::User,
 };
 
@@ -94,9 +94,13 @@ pub enum IssueError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
 
-    /// The signature failed, or no key is active.
+    /// The signature failed.
     #[error(transparent)]
     Sign(#[from] SignError),
+
+    /// The key of the algorithm could not be made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
 }
 
 /// Signs the requested tokens and counts them: one signature, and a second one for an ID token.
@@ -134,9 +138,7 @@ pub(super) async fn sign_tokens(app: &App, request: IssueRequest<'_>) -> Result<
             acr: request.grant.acr,
             amr: request.grant.amr,
         };
-        app.signing_keys
-            .sign(algorithm_for(app, &request.target.audiences), TokenType::AccessToken, &claims)
-            .await?
+        sign(app, algorithm_for(app, &request.target.audiences), TokenType::AccessToken, &claims).await?
     };
     let id_token = match request.user {
         Some(user) if request.target.id_token => {
@@ -161,7 +163,7 @@ async fn id_token(
     access_token: &str,
     now: Timestamp,
 ) -> Result<String, IssueError> {
-    let algorithm = app.config.keys.algorithm;
+    let algorithm = request.client.response_signing.id_token.unwrap_or(app.config.keys.algorithm);
     let claims = IdTokenClaims {
         iss: &app.config.issuer,
         user: user_claims(request.client, user, request.grant.id_token_claims)?,
@@ -175,7 +177,7 @@ async fn id_token(
         sid: request.grant.sid,
         at_hash: at_hash(algorithm, access_token),
     };
-    Ok(app.signing_keys.sign(algorithm, TokenType::IdToken, &claims).await?)
+    sign(app, algorithm, TokenType::IdToken, &claims).await
 }
 
 fn user_claims(

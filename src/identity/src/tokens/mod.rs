@@ -8,6 +8,7 @@
 //!   authorization_code ─┐
 //!   refresh_token ──────┼──► scope ──► issue ──► keys
 //!   client_credentials ─┘
+//!   userinfo ───────────────────────► keys
 //!   access_token, introspection, revocation, id_token: verification and revocation afterwards
 //! ```
 
@@ -22,7 +23,9 @@ pub mod issue;
 pub mod refresh_token;
 pub mod revocation;
 pub mod scope;
+mod signing;
 mod token_value;
+mod userinfo;
 
 pub use self::{
     error::TokenError,
@@ -30,4 +33,5 @@ pub use self::{
     scope::{
         GrantTarget, RequestedTarget, ScopeError, SignInTargets, TokenTarget, narrow, resolve_grant_target,
     },
+    userinfo::{Userinfo, userinfo},
 };
