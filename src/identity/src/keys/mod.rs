@@ -131,18 +131,15 @@ impl SigningKeys {
     /// Loads the keys at start, and creates the missing active keys. On the first start they may sign at once, because
     /// no verifier has fetched the key set yet; see [`SigningKeys::ensure`] for later ones.
     pub(crate) async fn load_or_create(core: &Core) -> Result<Self, KeyError> {
-        let keys = Self::load(core).await?;
-        keys.ensure(core, algorithms_in_use(core).await?).await?;
-        Ok(keys)
-    }
-
-    async fn load(core: &Core) -> Result<Self, KeyError> {
+        let pool = ComputePool::default();
+        let stored = load(core.db.reader()).await?;
+        for algorithm in algorithms_in_use(core).await? {
+            if find(&stored, algorithm, KeyState::Active).is_none() {
+                create(core, &pool, algorithm, KeyState::Active).await?;
+            }
+        }
         let ring = KeyRing::from_rows(&core.vault, &load(core.db.reader()).await?)?;
-        Ok(Self {
-            public: LocalKeys::new(ring.key_set()?),
-            ring: ArcSwap::from_pointee(ring),
-            pool: ComputePool::default(),
-        })
+        Ok(Self { public: LocalKeys::new(ring.key_set()?), ring: ArcSwap::from_pointee(ring), pool })
     }
 
     /// Creates the missing active keys of algorithms that come into use.
@@ -357,10 +354,7 @@ impl SigningKeys {
         if find(&load(core.db.reader()).await?, algorithm, state).is_some() {
             return Ok(());
         }
-        let pair = generate(&self.pool, algorithm, core.config.keys.rsa_bits).await?;
-        let sealed = seal(&core.vault, &pair)?;
-        let context = RequestContext::of_job(core);
-        core.write(&context, async |write| insert(write, &pair, sealed, state).await).await?;
+        create(core, &self.pool, algorithm, state).await?;
         self.reload(core).await
     }
 }
@@ -369,6 +363,19 @@ impl SigningKeys {
 pub async fn list(core: &Core) -> Result<Vec<KeyInfo>, DatabaseError> {
     let rows = load(core.db.reader()).await?;
     Ok(rows.iter().filter_map(|row| info(core, row)).collect())
+}
+
+/// Creates a key, unless another node has created one of the same algorithm and state meanwhile.
+async fn create(
+    core: &Core,
+    pool: &ComputePool,
+    algorithm: Algorithm,
+    state: KeyState,
+) -> Result<(), KeyError> {
+    let pair = generate(pool, algorithm, core.config.keys.rsa_bits).await?;
+    let sealed = seal(&core.vault, &pair)?;
+    let context = RequestContext::of_job(core);
+    Ok(core.write(&context, async |write| insert(write, &pair, sealed, state).await).await?)
 }
 
 async fn generate(pool: &ComputePool, algorithm: Algorithm, rsa_bits: u32) -> Result<KeyPair, KeyError> {

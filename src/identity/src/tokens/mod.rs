@@ -18,6 +18,7 @@ pub mod authorization_code;
 pub mod client_credentials;
 mod error;
 pub mod id_token;
+mod id_token_size;
 pub mod introspection;
 pub mod issue;
 pub mod refresh_token;
