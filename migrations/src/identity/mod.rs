@@ -24,6 +24,7 @@ mod m20261128_000009_client_profiles;
 mod m20261128_000010_client_policies;
 mod m20261128_000011_requested_claims;
 mod m20261128_000012_client_logout;
+mod m20261128_000013_signed_responses;
 mod m20261128_000014_client_starting_points;
 
 use sea_orm_migration::prelude::*;
@@ -55,6 +56,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000010_client_policies::Migration),
             Box::new(m20261128_000011_requested_claims::Migration),
             Box::new(m20261128_000012_client_logout::Migration),
+            Box::new(m20261128_000013_signed_responses::Migration),
             Box::new(m20261128_000014_client_starting_points::Migration),
         ]
     }

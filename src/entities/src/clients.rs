@@ -29,6 +29,12 @@ pub struct Model {
     pub jwks: Option<Json>,
     /// Where the client publishes its public keys instead.
     pub jwks_uri: Option<String>,
+    /// The algorithm of its ID tokens; none means the issuer's own.
+    pub id_token_signed_response_alg: Option<String>,
+    /// The algorithm of its userinfo responses; none means that they are JSON.
+    pub userinfo_signed_response_alg: Option<String>,
+    /// Whether its ID tokens have the claims of the granted scopes too.
+    pub scope_claims_in_id_token: bool,
     /// Compared exactly (RFC 9700 section 2.1).
     #[sea_orm(column_type = "JsonBinary")]
     pub redirect_uris: StringList,

@@ -10,6 +10,7 @@ mod origins;
 pub mod policy;
 mod profile;
 mod secrets;
+mod signing;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -33,6 +34,7 @@ pub use self::{
     key_sets::ClientKeySets,
     profile::ClientProfile,
     secrets::seal as seal_secret,
+    signing::{ResponseSigning, read_algorithm},
 };
 use self::{
     policy::{ClientAuthenticationRule, ClientPolicy},
@@ -83,6 +85,7 @@ pub struct Client {
     /// The rules of the profile, made stricter by those of the client.
     pub policy: ClientPolicy,
     pub auth_method: ClientAuthMethod,
+    pub response_signing: ResponseSigning,
     secrets: Vec<ClientSecret>,
     /// The public keys that were registered by value.
     keys: Option<Arc<KeySet>>,
@@ -246,6 +249,7 @@ fn from_row(
     Ok(Client {
         profile,
         policy: profile.policy().tightened(row.require_pkce, &stricter_rules),
+        response_signing: ResponseSigning::from_row(&row)?,
         auth_method: read_json_column(row.token_endpoint_auth_method.clone().into())?,
         secrets,
         keys: keys.map(Arc::new),

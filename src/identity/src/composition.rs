@@ -163,7 +163,7 @@ fn job_kinds() -> JobKinds<App> {
         deletion::job_kind(),
         JobKind::recurring(keys::JOB, housekeeping::INTERVAL, |app, _| {
             Box::pin(async move {
-                let maintained = app.signing_keys.maintain(&app, &app.resources()).await;
+                let maintained = app.signing_keys.maintain(&app).await;
                 maintained.map_err(|cause| JobError::from_source(&cause))
             })
         }),
@@ -187,7 +187,7 @@ fn mailer(config: &Config, inbox: Option<Inbox>) -> Result<Mailer, MailError> {
 fn own_verifier(core: &Core, keys: impl KeySource + 'static) -> Result<Verifier, PolicyError> {
     let clock = core.clock.clone();
     let policy = Policy {
-        algorithms: vec![Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa],
+        algorithms: Algorithm::ALL.to_vec(),
         now: Arc::new(move || clock.now().seconds()),
         ..Policy::new(&core.config.issuer, Audience::CheckedByCaller)
     };

@@ -74,6 +74,7 @@ pub async fn add_with_secret(
             .map_err(|rule| ChangeError::invalid("client_id", format!("{rule} (found {client_id:?})")))?;
     }
     let mut metadata = ClientMetadata::new(client_id);
+    let algorithms = change.signing_algorithms()?;
     metadata.apply_to_new(change)?;
     check_metadata(app, &metadata)?;
     let method = metadata.token_endpoint_auth_method;
@@ -84,6 +85,7 @@ pub async fn add_with_secret(
             return Err(ChangeError::invalid("client_secret", rule));
         }
     }
+    app.signing_keys.ensure(app, algorithms).await?;
     let now = context.now;
     let added = app
         .write(context, async |write| {
@@ -113,6 +115,7 @@ pub async fn update(
     change: ClientMetadataChange,
     context: &RequestContext,
 ) -> Result<Option<NewSecret>, ChangeError> {
+    app.signing_keys.ensure(app, change.signing_algorithms()?).await?;
     let now = context.now;
     let made = app
         .write(context, async |write| {
@@ -224,6 +227,9 @@ fn empty_row(client_id: &str, now: Timestamp) -> Model {
         token_endpoint_auth_method: String::new(),
         jwks: None,
         jwks_uri: None,
+        id_token_signed_response_alg: None,
+        userinfo_signed_response_alg: None,
+        scope_claims_in_id_token: false,
         redirect_uris: JsonList::default(),
         post_logout_redirect_uris: JsonList::default(),
         backchannel_logout_uri: None,

@@ -6,11 +6,13 @@
 mod logout;
 mod policy_change;
 mod rules;
+mod signing;
 
 use std::collections::BTreeSet;
 
 use postern_entities::clients::Model;
 use postern_service::database::DatabaseError;
+use postern_token_verifier::Algorithm;
 use sea_orm::{ActiveValue::Set, IntoActiveModel as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -25,7 +27,7 @@ use self::policy_change::parse_profile;
 use super::ChangeError;
 use crate::{
     acr::{Acr, ParseAcrError},
-    clients::{ClientAuthMethod, ClientProfile, GrantType, policy::StricterRules},
+    clients::{ClientAuthMethod, ClientProfile, GrantType, policy::StricterRules, read_algorithm},
     core::read_json_column,
 };
 
@@ -47,6 +49,12 @@ pub struct ClientMetadata {
     pub jwks: Option<Value>,
     /// Where the client publishes its public keys instead.
     pub jwks_uri: Option<String>,
+    /// The algorithm of its ID tokens; none means the issuer's own.
+    pub id_token_signed_response_alg: Option<Algorithm>,
+    /// The algorithm of its userinfo responses; none means that they are JSON.
+    pub userinfo_signed_response_alg: Option<Algorithm>,
+    /// Whether its ID tokens have the claims of the granted scopes too.
+    pub scope_claims_in_id_token: bool,
     /// Compared exactly, except the port of a loopback address (RFC 8252 section 7.3).
     pub redirect_uris: Vec<String>,
     /// Compared exactly (OpenID Connect RP-Initiated Logout 1.0).
@@ -93,6 +101,9 @@ pub struct ClientMetadataChange {
     pub jwks: Option<Value>,
     /// Where the client publishes its keys, instead of `jwks`.
     pub jwks_uri: Option<String>,
+    pub id_token_signed_response_alg: Option<String>,
+    pub userinfo_signed_response_alg: Option<String>,
+    pub scope_claims_in_id_token: Option<bool>,
     pub redirect_uris: Option<Vec<String>>,
     /// Added to the present redirect URIs, or to `redirect_uris` if that is given.
     pub add_redirect_uris: Vec<String>,
@@ -129,6 +140,9 @@ impl ClientMetadata {
             token_endpoint_auth_method: ClientAuthMethod::ClientSecretBasic,
             jwks: None,
             jwks_uri: None,
+            id_token_signed_response_alg: None,
+            userinfo_signed_response_alg: None,
+            scope_claims_in_id_token: false,
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             logout: LogoutMetadata::default(),
@@ -156,6 +170,9 @@ impl ClientMetadata {
             token_endpoint_auth_method: read_json_column(row.token_endpoint_auth_method.clone().into())?,
             jwks: row.jwks.clone(),
             jwks_uri: row.jwks_uri.clone(),
+            id_token_signed_response_alg: read_algorithm(row.id_token_signed_response_alg.as_deref())?,
+            userinfo_signed_response_alg: read_algorithm(row.userinfo_signed_response_alg.as_deref())?,
+            scope_claims_in_id_token: row.scope_claims_in_id_token,
             redirect_uris: row.redirect_uris.to_vec(),
             post_logout_redirect_uris: row.post_logout_redirect_uris.to_vec(),
             logout: LogoutMetadata::from_row(row),
@@ -185,6 +202,10 @@ impl ClientMetadata {
         row.token_endpoint_auth_method = Set(method.to_owned());
         row.jwks = Set(self.jwks);
         row.jwks_uri = Set(self.jwks_uri);
+        let stored = |algorithm: Option<Algorithm>| algorithm.map(|one| one.name().to_owned());
+        row.id_token_signed_response_alg = Set(stored(self.id_token_signed_response_alg));
+        row.userinfo_signed_response_alg = Set(stored(self.userinfo_signed_response_alg));
+        row.scope_claims_in_id_token = Set(self.scope_claims_in_id_token);
         row.redirect_uris = Set(self.redirect_uris.into());
         row.post_logout_redirect_uris = Set(self.post_logout_redirect_uris.into());
         self.logout.write_to(&mut row);
@@ -240,6 +261,8 @@ impl ClientMetadata {
         replace(&mut self.require_pkce, change.require_pkce);
         change.policy.apply_to(&mut self.stricter_rules, self.profile)?;
         self.replace_keys(change.jwks, change.jwks_uri);
+        self.replace_algorithms(change.id_token_signed_response_alg, change.userinfo_signed_response_alg)?;
+        replace(&mut self.scope_claims_in_id_token, change.scope_claims_in_id_token);
         replace(&mut self.first_party, change.first_party);
         replace(&mut self.token_endpoint_auth_method, change.token_endpoint_auth_method);
         replace(&mut self.redirect_uris, change.redirect_uris);

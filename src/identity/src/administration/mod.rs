@@ -14,8 +14,9 @@ pub mod scope_rename;
 pub mod sign_in;
 pub mod users;
 
-use crate::claims::InvalidClaim;
+use crate::{claims::InvalidClaim, keys::KeyError};
 use postern_service::database::DatabaseError;
+use postern_token_verifier::Algorithm;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
@@ -42,6 +43,9 @@ pub enum ChangeError {
     /// The state of the row does not allow the change. The text tells the operator what to do.
     #[error("{0}")]
     Refused(String),
+    /// The key of an algorithm that the change names could not be made.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     /// A statement failed, or the database could not be reached.
     #[error("the database did not answer")]
     Database(#[from] DatabaseError),
@@ -71,4 +75,13 @@ impl ChangeError {
         }
         cause.into()
     }
+}
+
+/// An algorithm by which this issuer signs. `none` (RFC 8725 section 3.2) and HMAC are not among them.
+fn parse_signing_algorithm(field: &'static str, word: &str) -> Result<Algorithm, ChangeError> {
+    let known = Algorithm::ALL.into_iter().find(|algorithm| algorithm.name() == word);
+    known.ok_or_else(|| {
+        let names = Algorithm::ALL.map(Algorithm::name).join(", ");
+        ChangeError::invalid(field, format!("must be one of {names} (found {word:?})"))
+    })
 }

@@ -11,6 +11,7 @@ use postern_entities::{
     scopes,
 };
 use postern_service::database::{Transaction, changes};
+use postern_token_verifier::Algorithm;
 use sea_orm::{
     ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _,
     QuerySelect as _,
@@ -18,7 +19,7 @@ use sea_orm::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::ChangeError;
+use super::{ChangeError, parse_signing_algorithm};
 use crate::{
     App,
     audit::Event,
@@ -27,15 +28,12 @@ use crate::{
     resources::{TOPIC, same_origin, scope_is_reserved},
 };
 
-/// The algorithms for access tokens (RFC 7518 section 3.1): those that the provider has keys for.
-const SIGNING_ALGORITHMS: [&str; 1] = ["RS256"];
-
 /// A change of a resource: fields that are none stay.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResourceChange {
     pub name: Option<String>,
-    /// The JWS algorithm of its access tokens.
+    /// The JWS algorithm of its access tokens. A new resource has that of `keys.algorithm`.
     pub signing_algorithm: Option<String>,
     /// All its scopes, each with its description on the consent page. Replaces the present scopes.
     pub scopes: Option<BTreeMap<String, String>>,
@@ -55,15 +53,13 @@ pub async fn add(
             format!("must not be on the issuer's own origin {} (found {identifier:?})", app.config.issuer);
         return Err(ChangeError::invalid("identifier", rule));
     }
-    check_change(&change)?;
+    let algorithm = check_change(&change)?;
+    app.signing_keys.ensure(app, algorithm).await?;
     let now = context.now;
     let row = Model {
         identifier: identifier.to_owned(),
         name: change.name.clone().unwrap_or_else(|| identifier.to_owned()),
-        signing_algorithm: change
-            .signing_algorithm
-            .clone()
-            .unwrap_or_else(|| SIGNING_ALGORITHMS[0].to_owned()),
+        signing_algorithm: algorithm.unwrap_or(app.config.keys.algorithm).name().to_owned(),
         created_at: now,
         updated_at: now,
     };
@@ -86,7 +82,8 @@ pub async fn update(
     context: &RequestContext,
 ) -> Result<(), ChangeError> {
     refuse_issuer(app, identifier)?;
-    check_change(&change)?;
+    let algorithm = check_change(&change)?;
+    app.signing_keys.ensure(app, algorithm).await?;
     let now = context.now;
     app.write(context, async |write| {
         let row = rows::Entity::find_by_id(identifier).lock_exclusive().one(write).await?;
@@ -130,20 +127,13 @@ fn unknown_resource(identifier: &str) -> ChangeError {
     ChangeError::Unknown { kind: "resource", name: identifier.to_owned() }
 }
 
-fn check_change(change: &ResourceChange) -> Result<(), ChangeError> {
+/// Checks the fields, and returns the algorithm if one is given.
+fn check_change(change: &ResourceChange) -> Result<Option<Algorithm>, ChangeError> {
     if let Some(name) = &change.name {
         field_rules::name(name).map_err(|rule| ChangeError::invalid("name", rule))?;
     }
-    if change
-        .signing_algorithm
-        .as_ref()
-        .is_some_and(|algorithm| !SIGNING_ALGORITHMS.contains(&algorithm.as_str()))
-    {
-        return Err(ChangeError::invalid(
-            "signing_algorithm",
-            format!("must be one of {}", SIGNING_ALGORITHMS.join(", ")),
-        ));
-    }
+    let algorithm = change.signing_algorithm.as_deref();
+    let algorithm = algorithm.map(|word| parse_signing_algorithm("signing_algorithm", word)).transpose()?;
     for (scope, description) in change.scopes.iter().flatten() {
         field_rules::scope(scope)
             .map_err(|rule| ChangeError::invalid("scopes", format!("{rule} (found {scope:?})")))?;
@@ -156,7 +146,7 @@ fn check_change(change: &ResourceChange) -> Result<(), ChangeError> {
         field_rules::name(description)
             .map_err(|rule| ChangeError::invalid("scopes", format!("description of {scope} {rule}")))?;
     }
-    Ok(())
+    Ok(algorithm)
 }
 
 async fn replace_scopes(

@@ -1,6 +1,8 @@
 //! Defines `postern keys`: the keys that sign tokens, and the key that encrypts them at rest.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use postern_service::{clock::Timestamp, random::Random};
+use postern_token_verifier::Algorithm;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
@@ -24,6 +26,9 @@ pub(super) enum Command {
         /// Even if verifiers may not know the next key yet: some will refuse tokens for a while.
         #[arg(long)]
         now: bool,
+        /// The algorithm whose keys change; without it that of `keys.algorithm`.
+        #[arg(long, value_name = "ALG", value_parser = algorithms())]
+        algorithm: Option<Algorithm>,
     },
     /// Take a compromised key out of the published set at once: its tokens are refused from then on.
     Retire {
@@ -34,6 +39,11 @@ pub(super) enum Command {
     NewSecret,
 }
 
+fn algorithms() -> impl clap::builder::TypedValueParser<Value = Algorithm> {
+    let names = PossibleValuesParser::new(Algorithm::ALL.map(Algorithm::name));
+    names.try_map(|name| serde_json::from_value(json!(name)))
+}
+
 pub(super) async fn run(context: &Context, command: Command) -> Result<Report, CommandError> {
     if matches!(command, Command::NewSecret) {
         return Ok(new_secret());
@@ -42,8 +52,10 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
     let context = RequestContext::of_command(&app);
     let report = match command {
         Command::List => list(&keys::list(&app).await?),
-        Command::Rotate { now } => {
-            let rotated = app.signing_keys.rotate(&app, now, &context).await.map_err(with_advice)?;
+        Command::Rotate { now, algorithm } => {
+            let algorithm = algorithm.unwrap_or(app.config.keys.algorithm);
+            let rotated = app.signing_keys.rotate_algorithm(&app, algorithm, now, &context).await;
+            let rotated = rotated.map_err(with_advice)?;
             let text = format!(
                 "{} signs now; {} follows; {} retires.",
                 rotated.active, rotated.next, rotated.retiring

@@ -65,7 +65,7 @@ pub(super) struct ResourceFlags {
     /// What people call it.
     #[arg(long)]
     name: Option<String>,
-    /// Algorithm of its access tokens.
+    /// Algorithm of its access tokens: RS256, PS256, ES256 or `EdDSA`. Its resource server must accept it first.
     #[arg(long, value_name = "ALG")]
     signing_algorithm: Option<String>,
     /// A scope and what the consent page says of it. Repeat the flag for each; all of them replace those

@@ -52,7 +52,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         oidc::jwks::JwksApi::new(app),
         oidc::browser_document::BrowserApi,
         oidc::token::TokenApi::new(app),
-        oidc::userinfo::UserinfoApi,
+        oidc::userinfo::UserinfoApi::new(app),
         oidc::introspection::IntrospectionApi::new(app),
         oidc::revocation::RevocationApi::new(app),
         auth::AuthApi::new(app),

@@ -157,8 +157,8 @@ impl OAuthError {
         }
         match cause {
             E::Database(cause) => return cause.into(),
-            E::Issue(IssueError::Sign(SignError::Busy(cause))) => return Self::unavailable(&cause),
-            E::Issue(_) | E::Crypto(_) => return Self::internal(&cause),
+            E::Issue(cause) => return cause.into(),
+            E::Crypto(_) => return Self::internal(&cause),
             E::TooManyRequests { .. } => {
                 tracing::info!(client_id = client.client_id(), grant_type, %cause, "token request refused");
             }
@@ -243,6 +243,16 @@ impl From<RevocationError> for OAuthError {
             }
             RevocationError::KeysUnavailable => Self::unavailable(&cause),
             RevocationError::Database(cause) => cause.into(),
+        }
+    }
+}
+
+impl From<IssueError> for OAuthError {
+    fn from(cause: IssueError) -> Self {
+        match cause {
+            IssueError::Sign(SignError::Busy(cause)) => Self::unavailable(&cause),
+            IssueError::Database(cause) => cause.into(),
+            cause => Self::internal(&cause),
         }
     }
 }

@@ -27,6 +27,7 @@ mod issuer_key_source;
 mod pair;
 mod ring;
 mod store;
+mod usage;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -52,6 +53,7 @@ use self::{
     info::info,
     pair::KeyPair,
     store::{algorithm_of, associated_data, find, insert, load, transition},
+    usage::algorithms_in_use,
 };
 use crate::{
     audit::Event,
@@ -59,7 +61,6 @@ use crate::{
     core::{Core, RequestContext, Write},
     crypto::{CryptoError, Vault},
     pool::{Busy, ComputePool},
-    resources::Resources,
 };
 
 /// The recurring job that runs [`SigningKeys::maintain`].
@@ -92,6 +93,8 @@ pub enum KeyError {
     ConcurrentChange,
     #[error("there is no key {0}")]
     Unknown(String),
+    #[error("no key of {0} is active: no client, resource or setting uses it")]
+    NotInUse(Algorithm),
     #[error("a key pair could not be made")]
     Generate(#[from] JoseError),
     /// The queue of slow operations is full.
@@ -125,20 +128,33 @@ pub struct SigningKeys {
 }
 
 impl SigningKeys {
-    /// Loads the keys at start, and creates the first active key if there is none. That key may sign at once, because
-    /// no verifier has fetched the key set yet.
+    /// Loads the keys at start, and creates the missing active keys. On the first start they may sign at once, because
+    /// no verifier has fetched the key set yet; see [`SigningKeys::ensure`] for later ones.
     pub(crate) async fn load_or_create(core: &Core) -> Result<Self, KeyError> {
-        let (settings, pool) = (&core.config.keys, ComputePool::default());
-        let mut rows = load(core.db.reader()).await?;
-        if find(&rows, settings.algorithm, KeyState::Active).is_none() {
-            let pair = generate(&pool, settings.algorithm, settings.rsa_bits).await?;
-            let sealed = seal(&core.vault, &pair)?;
-            let context = RequestContext::of_job(core);
-            core.write(&context, async |write| insert(write, &pair, sealed, KeyState::Active).await).await?;
-            rows = load(core.db.reader()).await?;
+        let pool = ComputePool::default();
+        let stored = load(core.db.reader()).await?;
+        for algorithm in algorithms_in_use(core).await? {
+            if find(&stored, algorithm, KeyState::Active).is_none() {
+                create(core, &pool, algorithm, KeyState::Active).await?;
+            }
         }
-        let ring = KeyRing::from_rows(&core.vault, &rows)?;
+        let ring = KeyRing::from_rows(&core.vault, &load(core.db.reader()).await?)?;
         Ok(Self { public: LocalKeys::new(ring.key_set()?), ring: ArcSwap::from_pointee(ring), pool })
+    }
+
+    /// Creates the missing active keys of algorithms that come into use.
+    ///
+    /// Such a key signs as soon as it is published, because nothing was signed by its algorithm before. A verifier
+    /// with a cached key set fetches the set again for the unknown `kid`, as it does after an emergency.
+    pub async fn ensure(
+        &self,
+        core: &Core,
+        algorithms: impl IntoIterator<Item = Algorithm>,
+    ) -> Result<(), KeyError> {
+        for algorithm in algorithms {
+            self.ensure_key(core, algorithm, KeyState::Active).await?;
+        }
+        Ok(())
     }
 
     /// The keys in memory.
@@ -186,14 +202,18 @@ impl SigningKeys {
         self.rotate_algorithm(core, core.config.keys.algorithm, force, context).await
     }
 
-    async fn rotate_algorithm(
+    /// [`SigningKeys::rotate`] for the keys of one algorithm.
+    pub async fn rotate_algorithm(
         &self,
         core: &Core,
         algorithm: Algorithm,
         force: bool,
         context: &RequestContext,
     ) -> Result<Rotation, KeyError> {
-        self.ensure_next(core, algorithm).await?;
+        if find(&load(core.db.reader()).await?, algorithm, KeyState::Active).is_none() {
+            return Err(KeyError::NotInUse(algorithm));
+        }
+        self.ensure_key(core, algorithm, KeyState::Next).await?;
         let now = context.now;
         let rows = load(core.db.reader()).await?;
         let (Some(active), Some(next)) =
@@ -247,16 +267,21 @@ impl SigningKeys {
         })
         .await?;
         self.reload(core).await?;
-        self.ensure_next(core, algorithm).await?;
+        if self.ring().can_sign(algorithm) {
+            self.ensure_key(core, algorithm, KeyState::Next).await?;
+        }
         Ok(key)
     }
 
     /// The periodic job, which runs on any node: creates missing keys, rotates a key that has signed for
-    /// `keys.rotate_every`, and deletes retiring keys whose last token has expired.
-    pub async fn maintain(&self, core: &Core, resources: &Resources) -> Result<(), KeyError> {
-        for algorithm in algorithms(core, resources) {
+    /// `keys.rotate_every`, and deletes retiring keys whose last token has expired. Keys of an algorithm that nothing
+    /// uses any more retire.
+    pub async fn maintain(&self, core: &Core) -> Result<(), KeyError> {
+        let in_use = algorithms_in_use(core).await?;
+        self.retire_unused(core, &in_use).await?;
+        for algorithm in in_use {
             self.ensure_key(core, algorithm, KeyState::Active).await?;
-            self.ensure_next(core, algorithm).await?;
+            self.ensure_key(core, algorithm, KeyState::Next).await?;
             match self.rotate_if_due(core, algorithm).await {
                 // Another node rotated first, or the next key is not ready yet. A later run tries again.
                 Ok(()) | Err(KeyError::ConcurrentChange | KeyError::NextKeyNotReady { .. }) => {}
@@ -298,8 +323,29 @@ impl SigningKeys {
         self.reload(core).await
     }
 
-    async fn ensure_next(&self, core: &Core, algorithm: Algorithm) -> Result<(), KeyError> {
-        self.ensure_key(core, algorithm, KeyState::Next).await
+    /// The active key stays published until its last token has expired; the next key has signed nothing. If a client
+    /// takes up the algorithm at the same moment, the first signature makes a key again.
+    async fn retire_unused(&self, core: &Core, in_use: &HashSet<Algorithm>) -> Result<(), KeyError> {
+        let rows = load(core.db.reader()).await?;
+        let unused = |row: &&signing_keys::Model| {
+            row.state != KeyState::Retiring.name()
+                && algorithm_of(row).is_some_and(|algorithm| !in_use.contains(&algorithm))
+        };
+        let unused: Vec<_> = rows.iter().filter(unused).collect();
+        if unused.is_empty() {
+            return Ok(());
+        }
+        core.write(&RequestContext::of_job(core), async |write| {
+            for row in unused {
+                if !transition(write, &row.kid, KeyState::Retiring).await? {
+                    store::delete_next(write, &row.kid).await?;
+                }
+                Event::new("key.retired").details(json!({ "kid": row.kid })).record(write).await?;
+            }
+            Ok::<_, DatabaseError>(changes::announce(write, TOPIC).await?)
+        })
+        .await?;
+        self.reload(core).await
     }
 
     /// Creates the missing key of an algorithm. If another node creates it at the same time, one of the two is
@@ -308,10 +354,7 @@ impl SigningKeys {
         if find(&load(core.db.reader()).await?, algorithm, state).is_some() {
             return Ok(());
         }
-        let pair = generate(&self.pool, algorithm, core.config.keys.rsa_bits).await?;
-        let sealed = seal(&core.vault, &pair)?;
-        let context = RequestContext::of_job(core);
-        core.write(&context, async |write| insert(write, &pair, sealed, state).await).await?;
+        create(core, &self.pool, algorithm, state).await?;
         self.reload(core).await
     }
 }
@@ -322,9 +365,17 @@ pub async fn list(core: &Core) -> Result<Vec<KeyInfo>, DatabaseError> {
     Ok(rows.iter().filter_map(|row| info(core, row)).collect())
 }
 
-/// The algorithms in use: the issuer's own, and those of the resources.
-fn algorithms(core: &Core, resources: &Resources) -> HashSet<Algorithm> {
-    resources.all().map(|resource| resource.algorithm).chain([core.config.keys.algorithm]).collect()
+/// Creates a key, unless another node has created one of the same algorithm and state meanwhile.
+async fn create(
+    core: &Core,
+    pool: &ComputePool,
+    algorithm: Algorithm,
+    state: KeyState,
+) -> Result<(), KeyError> {
+    let pair = generate(pool, algorithm, core.config.keys.rsa_bits).await?;
+    let sealed = seal(&core.vault, &pair)?;
+    let context = RequestContext::of_job(core);
+    Ok(core.write(&context, async |write| insert(write, &pair, sealed, state).await).await?)
 }
 
 async fn generate(pool: &ComputePool, algorithm: Algorithm, rsa_bits: u32) -> Result<KeyPair, KeyError> {

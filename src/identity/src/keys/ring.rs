@@ -68,12 +68,14 @@ pub enum TokenType {
     IdToken,
     /// `logout+jwt` (OpenID Connect Back-Channel Logout 1.0 section 2.4).
     LogoutToken,
+    /// No `typ`: a signed userinfo response has no registered one, and must not pass for an ID token.
+    Userinfo,
 }
 
 struct SigningKey {
     signer: Box<dyn JwsSigner>,
-    /// The encoded header of each type of token, with the dot that follows. Indexed by [`TokenType`].
-    headers: [String; 3],
+    /// Encoded headers of each [`TokenType`], by which they are indexed, each with the dot that follows.
+    headers: [String; 4],
     /// Whether a signature takes so long that it must not run on a worker thread.
     slow: bool,
 }
@@ -96,6 +98,11 @@ impl KeyRing {
     /// Whether a signature with any active key must run on the signing pool.
     pub fn signs_slowly(&self) -> bool {
         self.active.values().any(|key| key.slow)
+    }
+
+    /// Whether a key of the algorithm is active.
+    pub fn can_sign(&self, algorithm: Algorithm) -> bool {
+        self.active.contains_key(&algorithm)
     }
 
     pub fn jwks(&self) -> &Jwks {
@@ -137,13 +144,13 @@ impl SigningKey {
             .map_err(|source| KeyRingError::Sealed { kid: kid.clone(), source })?;
         let signer = pair::signer(algorithm, &private)
             .map_err(|source| KeyRingError::Private { kid: kid.clone(), source })?;
-        let header = |typ: &str| {
-            let header = json!({ "typ": typ, "alg": algorithm, "kid": kid }).to_string();
-            URL_SAFE_NO_PAD.encode(header) + "."
-        };
+        let encode = |header: Value| URL_SAFE_NO_PAD.encode(header.to_string()) + ".";
+        let header = |typ: &str| encode(json!({ "typ": typ, "alg": algorithm, "kid": kid }));
+        let untyped = encode(json!({ "alg": algorithm, "kid": kid }));
         // RFC 7518 section 6.3.1: `n` of a 2048 bit key is 256 bytes, 342 characters of base64url.
         let slow = row.public_jwk["n"].as_str().is_some_and(|n| n.len() > 342);
-        Ok(Self { signer, headers: [header("at+jwt"), header("JWT"), header("logout+jwt")], slow })
+        let headers = [header("at+jwt"), header("JWT"), header("logout+jwt"), untyped];
+        Ok(Self { signer, headers, slow })
     }
 
     /// The JWS Signing Input (RFC 7515 section 5.1).

@@ -85,6 +85,16 @@ pub(super) async fn transition(write: &Write<'_>, kid: &str, to: KeyState) -> Re
     Ok(moved.rows_affected == 1)
 }
 
+/// Deletes a key that has signed nothing yet.
+pub(super) async fn delete_next(write: &Write<'_>, kid: &str) -> Result<(), DatabaseError> {
+    signing_keys::Entity::delete_many()
+        .filter(signing_keys::Column::Kid.eq(kid))
+        .filter(signing_keys::Column::State.eq(KeyState::Next.name()))
+        .exec(write)
+        .await?;
+    Ok(())
+}
+
 /// All keys, the oldest first.
 pub(super) async fn load(db: &impl ConnectionTrait) -> Result<Vec<signing_keys::Model>, DatabaseError> {
     let oldest_first = signing_keys::Entity::find().order_by_asc(signing_keys::Column::CreatedAt);

@@ -15,14 +15,19 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{scope::TokenTarget, token_value};
+use super::{
+    id_token_size::{self, UserClaims},
+    scope::TokenTarget,
+    signing::sign,
+    token_value,
+};
 use crate::{
     App,
     acr::Acr,
     claims::{self, ClaimReader},
     clients::Client,
     grants::Grant,
-    keys::{SignError, TokenType},
+    keys::{KeyError, SignError, TokenType},
     users::User,
 };
 
@@ -94,9 +99,13 @@ pub enum IssueError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
 
-    /// The signature failed, or no key is active.
+    /// The signature failed.
     #[error(transparent)]
     Sign(#[from] SignError),
+
+    /// The key of the algorithm could not be made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
 }
 
 /// Signs the requested tokens and counts them: one signature, and a second one for an ID token.
@@ -134,9 +143,7 @@ pub(super) async fn sign_tokens(app: &App, request: IssueRequest<'_>) -> Result<
             acr: request.grant.acr,
             amr: request.grant.amr,
         };
-        app.signing_keys
-            .sign(algorithm_for(app, &request.target.audiences), TokenType::AccessToken, &claims)
-            .await?
+        sign(app, algorithm_for(app, &request.target.audiences), TokenType::AccessToken, &claims).await?
     };
     let id_token = match request.user {
         Some(user) if request.target.id_token => {
@@ -161,10 +168,10 @@ async fn id_token(
     access_token: &str,
     now: Timestamp,
 ) -> Result<String, IssueError> {
-    let algorithm = app.config.keys.algorithm;
-    let claims = IdTokenClaims {
+    let algorithm = request.client.response_signing.id_token.unwrap_or(app.config.keys.algorithm);
+    let mut claims = IdTokenClaims {
         iss: &app.config.issuer,
-        user: user_claims(request.client, user, request.grant.id_token_claims)?,
+        user: user_claims(request, user)?,
         aud: request.client.client_id(),
         exp: expires_at(now, app.config.tokens.id_token_lifetime.seconds()),
         iat: now.seconds(),
@@ -175,19 +182,32 @@ async fn id_token(
         sid: request.grant.sid,
         at_hash: at_hash(algorithm, access_token),
     };
-    Ok(app.signing_keys.sign(algorithm, TokenType::IdToken, &claims).await?)
+    let left_out = id_token_size::fit(&mut claims).map_err(SignError::from)?;
+    if !left_out.is_empty() {
+        let client_id = request.client.client_id();
+        tracing::warn!(
+            client_id,
+            ?left_out,
+            "claims are left out of an ID token, because it would be too long"
+        );
+    }
+    sign(app, algorithm, TokenType::IdToken, &claims).await
 }
 
-fn user_claims(
-    client: &Client,
-    user: &User,
-    requested: &[String],
-) -> Result<Map<String, Value>, DatabaseError> {
-    if requested.is_empty() {
+/// `sub`, the claims that the client requested by name, and those of the granted scopes for a client that is set to
+/// get them.
+fn user_claims(request: &IssueRequest<'_>, user: &User) -> Result<Map<String, Value>, DatabaseError> {
+    let row = &request.client.row;
+    let scopes = if row.scope_claims_in_id_token {
+        request.target.scope.iter().map(str::to_owned).collect()
+    } else {
+        Vec::new()
+    };
+    if request.grant.id_token_claims.is_empty() && scopes.is_empty() {
         return Ok(Map::from_iter([("sub".to_owned(), user.subject.to_string().into())]));
     }
-    let requested = claims::covered_by(&client.row.scopes, requested);
-    claims::released(user, ClaimReader::Client { scopes: &[], requested: &requested })
+    let requested = claims::covered_by(&row.scopes, request.grant.id_token_claims);
+    claims::released(user, ClaimReader::Client { scopes: &scopes, requested: &requested })
 }
 
 /// The claims of ID tokens that are not [about the user](crate::claims).
@@ -219,7 +239,7 @@ struct AccessTokenClaims<'a> {
 #[derive(Serialize)]
 struct IdTokenClaims<'a> {
     iss: &'a str,
-    /// `sub`, and the claims about the user that the client requested by name.
+    /// `sub`, and other claims about the user.
     #[serde(flatten)]
     user: Map<String, Value>,
     aud: &'a str,
@@ -236,6 +256,12 @@ struct IdTokenClaims<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<Uuid>,
     at_hash: String,
+}
+
+impl UserClaims for IdTokenClaims<'_> {
+    fn user_claims(&mut self) -> &mut Map<String, Value> {
+        &mut self.user
+    }
 }
 
 #[derive(Serialize)]

@@ -8,6 +8,7 @@
 //!   authorization_code ─┐
 //!   refresh_token ──────┼──► scope ──► issue ──► keys
 //!   client_credentials ─┘
+//!   userinfo ───────────────────────► keys
 //!   access_token, introspection, revocation, id_token: verification and revocation afterwards
 //! ```
 
@@ -18,13 +19,16 @@ pub mod client_credentials;
 mod error;
 mod explanations;
 pub mod id_token;
+mod id_token_size;
 pub mod introspection;
 pub mod issue;
 pub mod logout_token;
 pub mod refresh_token;
 pub mod revocation;
 pub mod scope;
+mod signing;
 mod token_value;
+mod userinfo;
 
 pub use self::{
     error::TokenError,
@@ -32,4 +36,5 @@ pub use self::{
     scope::{
         GrantTarget, RequestedTarget, ScopeError, SignInTargets, TokenTarget, narrow, resolve_grant_target,
     },
+    userinfo::{Userinfo, userinfo},
 };

@@ -24,10 +24,11 @@ async fn the_metadata_says_the_same_at_both_addresses_and_points_to_this_issuer(
             assert_ne!(app.get(path).await.status, 404, "{member}: nothing is announced that is not there");
         }
     }
-    assert!(
-        !openid.to_string().contains("\"none\"]")
-            || openid["id_token_signing_alg_values_supported"] == serde_json::json!(["RS256"])
-    );
+    // `signing_algorithms` proves that each works and that no other does.
+    for signed in ["id_token", "userinfo"] {
+        let member = format!("{signed}_signing_alg_values_supported");
+        assert_eq!(openid[&member], serde_json::json!(["RS256", "PS256", "ES256", "EdDSA"]));
+    }
     assert_eq!(openid["code_challenge_methods_supported"], serde_json::json!(["S256"]));
 }
 

@@ -25,7 +25,7 @@ async fn states(app: &App) -> Vec<(KeyState, String)> {
 /// Makes the next key, a moment after the first.
 async fn next_key(app: &TestApp) {
     app.clock.advance(Duration::from_secs(1));
-    app.app.signing_keys.maintain(&app.app, &app.app.resources()).await.unwrap();
+    app.app.signing_keys.maintain(&app.app).await.unwrap();
 }
 
 async fn published(app: &TestApp) -> Vec<String> {
@@ -91,10 +91,10 @@ async fn a_key_is_published_until_its_last_token_is_dead() {
     let old = kid(&tokens["access_token"]);
     app.signing_keys.rotate(app, true, &RequestContext::of_command(app)).await.unwrap();
     seeds.app.clock.advance(Duration::from_secs(15 * 60));
-    app.signing_keys.maintain(app, &app.resources()).await.unwrap();
+    app.signing_keys.maintain(app).await.unwrap();
     assert!(published(&seeds.app).await.contains(&old));
     seeds.app.clock.advance(Duration::from_secs(5 * 60));
-    app.signing_keys.maintain(app, &app.resources()).await.unwrap();
+    app.signing_keys.maintain(app).await.unwrap();
     assert!(!published(&seeds.app).await.contains(&old));
 }
 
@@ -104,10 +104,10 @@ async fn keys_rotate_by_themselves_when_their_time_has_come() {
     next_key(&app).await;
     let before = states(&app.app).await;
     app.clock.advance(Duration::from_secs(90 * 24 * 60 * 60));
-    app.app.signing_keys.maintain(&app.app, &app.app.resources()).await.unwrap();
+    app.app.signing_keys.maintain(&app.app).await.unwrap();
     let after = states(&app.app).await;
     assert_eq!(after[1], (KeyState::Active, before[1].1.clone()));
-    app.app.signing_keys.maintain(&app.app, &app.app.resources()).await.unwrap();
+    app.app.signing_keys.maintain(&app.app).await.unwrap();
     assert_eq!(states(&app.app).await.iter().filter(|key| key.0 == KeyState::Active).count(), 1);
 }
 
@@ -115,7 +115,7 @@ async fn keys_rotate_by_themselves_when_their_time_has_come() {
 async fn a_compromised_key_goes_at_once_and_the_next_takes_over() {
     let seeds = Seeds::new().await;
     let app = &seeds.app.app;
-    app.signing_keys.maintain(app, &app.resources()).await.unwrap();
+    app.signing_keys.maintain(app).await.unwrap();
     let tokens = seeds.tokens("openid tasks:read").await;
     let token = tokens["access_token"].as_str().unwrap();
     assert_eq!(seeds.userinfo(token).await.status, 200);
@@ -137,11 +137,8 @@ async fn two_nodes_share_one_active_and_one_next_key() {
     let clock = app.clock.clone();
     let other = App::new(app.app.config.clone(), other_db, clock, Random::seeded(2)).await.unwrap();
     app.clock.advance(Duration::from_secs(1));
-    let (resources, others) = (app.app.resources(), other.resources());
-    let (one, two) = tokio::join!(
-        app.app.signing_keys.maintain(&app.app, &resources),
-        other.signing_keys.maintain(&other, &others)
-    );
+    let (one, two) =
+        tokio::join!(app.app.signing_keys.maintain(&app.app), other.signing_keys.maintain(&other));
     one.unwrap();
     two.unwrap();
     let both = states(&app.app).await;
@@ -180,7 +177,7 @@ async fn a_restart_signs_with_the_same_key_and_another_encryption_key_cannot() {
 async fn every_algorithm_that_settings_offer_signs_tokens_that_verify() {
     for algorithm in ["PS256", "ES256", "EdDSA"] {
         let seeds = Seeds::with(&[("POSTERN_KEYS__ALGORITHM", algorithm)]).await;
-        seeds.app.app.signing_keys.maintain(&seeds.app.app, &seeds.app.app.resources()).await.unwrap();
+        seeds.app.app.signing_keys.maintain(&seeds.app.app).await.unwrap();
         let tokens = seeds.tokens("openid").await;
         assert_eq!(
             Compact::parse(tokens["id_token"].as_str().unwrap()).unwrap().unverified_header().alg,

@@ -100,6 +100,7 @@ mod seeds;
 mod session_methods;
 mod sessions;
 mod sign_in;
+mod signing_algorithms;
 mod skeleton;
 mod smtp;
 mod soft_passkey;

@@ -48,6 +48,8 @@ pub(in crate::cli) struct MetadataFlags {
     /// Where it publishes its public keys. They replace the keys before; an empty value removes them.
     #[arg(long, value_name = "URL")]
     jwks_uri: Option<String>,
+    #[command(flatten)]
+    signing: SigningFlags,
     /// Whether it may use the first-party API and skips consent.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     first_party: Option<bool>,
@@ -128,6 +130,20 @@ impl LogoutFlags {
     }
 }
 
+/// How the responses to a client are signed.
+#[derive(Debug, Args)]
+struct SigningFlags {
+    /// Algorithm of its ID tokens: RS256, PS256, ES256 or `EdDSA`. An empty value takes the provider's again.
+    #[arg(long, value_name = "ALG")]
+    id_token_alg: Option<String>,
+    /// Algorithm of its userinfo responses, which are then JWTs. An empty value makes them JSON again.
+    #[arg(long, value_name = "ALG")]
+    userinfo_alg: Option<String>,
+    /// Whether ID tokens have the claims of the granted scopes too, for libraries that never call userinfo.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    scope_claims_in_id_token: Option<bool>,
+}
+
 /// Rules by which a client is stricter than its profile.
 #[derive(Debug, Args)]
 struct PolicyFlags {
@@ -184,6 +200,9 @@ impl MetadataFlags {
             token_endpoint_auth_method: self.auth_method.or(self.public.then_some(ClientAuthMethod::None)),
             jwks: self.jwks.as_deref().map(read_jwks).transpose()?,
             jwks_uri: self.jwks_uri,
+            id_token_signed_response_alg: self.signing.id_token_alg,
+            userinfo_signed_response_alg: self.signing.userinfo_alg,
+            scope_claims_in_id_token: self.signing.scope_claims_in_id_token,
             redirect_uris: values(self.redirect_uri),
             add_redirect_uris: Vec::new(),
             post_logout_redirect_uris: values(self.post_logout_redirect_uri),

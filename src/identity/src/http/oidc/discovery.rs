@@ -9,6 +9,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use poem::http::HeaderMap;
 use poem_openapi::{Object, OpenApi, types::ToJSON};
 use postern_service::conditional::EntityTag;
+use postern_token_verifier::Algorithm;
 
 use super::{
     authorize,
@@ -78,6 +79,8 @@ struct Metadata {
     subject_types_supported: Vec<&'static str>,
     /// How ID tokens are signed.
     id_token_signing_alg_values_supported: Vec<&'static str>,
+    /// How userinfo is signed for a client that is registered for it.
+    userinfo_signing_alg_values_supported: Vec<&'static str>,
     /// How clients authenticate at the token endpoint.
     token_endpoint_auth_methods_supported: Vec<&'static str>,
     /// How assertions of clients are signed there: by a key, or by the secret (HS256).
@@ -115,6 +118,7 @@ struct Metadata {
 impl Metadata {
     fn from_app(app: &App) -> Self {
         let assertion_algorithms = vec!["RS256", "PS256", "ES256", "EdDSA", "HS256"];
+        let signing_algorithms = Algorithm::ALL.map(Algorithm::name).to_vec();
         let with_none = [&AUTH_METHODS[..], &["none"]].concat();
         let at = |path: &str| format!("{}{path}", app.config.issuer);
         Self {
@@ -135,7 +139,8 @@ impl Metadata {
             response_modes_supported: ResponseMode::ALL.map(ResponseMode::as_str).to_vec(),
             grant_types_supported: vec!["authorization_code", "refresh_token", "client_credentials"],
             subject_types_supported: vec!["public"],
-            id_token_signing_alg_values_supported: vec![app.config.keys.algorithm.name()],
+            id_token_signing_alg_values_supported: signing_algorithms.clone(),
+            userinfo_signing_alg_values_supported: signing_algorithms,
             token_endpoint_auth_methods_supported: with_none.clone(),
             token_endpoint_auth_signing_alg_values_supported: assertion_algorithms.clone(),
             introspection_endpoint_auth_methods_supported: AUTH_METHODS.to_vec(),

@@ -12,5 +12,6 @@ pub mod jwks;
 pub mod revocation;
 pub mod token;
 pub mod userinfo;
+mod userinfo_response;
 
 use super::request_context;

@@ -12,15 +12,26 @@ use poem_openapi::{
 use postern_token_verifier::poem::{BearerCause, presented_by, token_in_header};
 use serde::Deserialize;
 
-use crate::http::{
-    claims::Claims,
-    no_store_json::NoStoreJson,
-    oauth_error::OAuthError,
-    oauth_form::{OAuthForm, OAuthFormParameters},
-    presented_token::UserinfoToken,
+use super::userinfo_response::UserinfoResponse;
+use crate::{
+    App,
+    http::{
+        oauth_error::OAuthError,
+        oauth_form::{OAuthForm, OAuthFormParameters},
+        presented_token::UserinfoToken,
+    },
+    tokens::userinfo,
 };
 
-pub struct UserinfoApi;
+pub struct UserinfoApi {
+    app: App,
+}
+
+impl UserinfoApi {
+    pub fn new(app: &App) -> Self {
+        Self { app: app.clone() }
+    }
+}
 
 /// The token, where it is not in the header (RFC 6750 section 2.2).
 #[derive(Default, Deserialize, Object)]
@@ -78,22 +89,22 @@ impl<'a> ApiExtractor<'a> for PostedToken {
     }
 }
 
-#[expect(clippy::unused_async, reason = "poem-openapi wants every operation to be async")]
 #[OpenApi(prefix_path = "/oauth2", tag = "super::super::Tag::Protocol")]
 impl UserinfoApi {
     /// Claims of the user
     ///
-    /// OpenID Connect Core section 5.3. Needs an access token with the scope `openid`, whomever it is for.
+    /// OpenID Connect Core section 5.3. Needs an access token with the scope `openid`, whomever it is for. A client that
+    /// is registered for signed responses gets a JWT with `iss` and `aud` (section 5.3.2).
     #[oai(path = "/userinfo", method = "get", operation_id = "userinfo")]
-    async fn get(&self, token: UserinfoToken<OAuthError>) -> Result<NoStoreJson<Claims>, OAuthError> {
-        Ok(NoStoreJson(Claims(token.released_claims()?)))
+    async fn get(&self, token: UserinfoToken<OAuthError>) -> Result<UserinfoResponse, OAuthError> {
+        Ok(UserinfoResponse(userinfo(&self.app, &token).await?))
     }
 
     /// Claims of the user, by POST
     ///
     /// The same, with the access token in the header or in the form.
     #[oai(path = "/userinfo", method = "post", operation_id = "userinfo_post")]
-    async fn post(&self, token: PostedToken) -> Result<NoStoreJson<Claims>, OAuthError> {
-        Ok(NoStoreJson(Claims(token.0.released_claims()?)))
+    async fn post(&self, token: PostedToken) -> Result<UserinfoResponse, OAuthError> {
+        Ok(UserinfoResponse(userinfo(&self.app, &token.0).await?))
     }
 }
