@@ -23,6 +23,7 @@ mod m20261128_000008_end_causes;
 mod m20261128_000009_client_profiles;
 mod m20261128_000010_client_policies;
 mod m20261128_000011_requested_claims;
+mod m20261128_000015_subject_types;
 
 use sea_orm_migration::prelude::*;
 
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000009_client_profiles::Migration),
             Box::new(m20261128_000010_client_policies::Migration),
             Box::new(m20261128_000011_requested_claims::Migration),
+            Box::new(m20261128_000015_subject_types::Migration),
         ]
     }
 

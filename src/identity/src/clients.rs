@@ -9,6 +9,7 @@ mod key_sets;
 pub mod policy;
 mod profile;
 mod secrets;
+mod subject;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -33,6 +34,7 @@ pub use self::{
     key_sets::ClientKeySets,
     profile::ClientProfile,
     secrets::seal as seal_secret,
+    subject::{SubjectType, check_sector, sector, subject_for},
 };
 use self::{
     policy::{ClientAuthenticationRule, ClientPolicy},
@@ -83,6 +85,8 @@ pub struct Client {
     /// The rules of the profile, made stricter by those of the client.
     pub policy: ClientPolicy,
     pub auth_method: ClientAuthMethod,
+    /// The sector of the client's subjects; none for public ones. See [`subject_for`].
+    pub pairwise_sector: Option<String>,
     secrets: Vec<ClientSecret>,
     /// The public keys that were registered by value.
     keys: Option<Arc<KeySet>>,
@@ -265,12 +269,21 @@ fn from_row(
     let keys = row.jwks.as_ref().map(|jwks| KeySet::parse_of_client(jwks.to_string().as_bytes()));
     let keys = keys.transpose().map_err(|cause| DbErr::Type(format!("jwks: {cause}")))?;
     let stricter_rules = read_json_column(row.stricter_rules.clone())?;
+    // A pairwise client without a sector is left out: it must not see public subjects instead.
+    let pairwise_sector = match read_json_column(row.subject_type.clone().into())? {
+        SubjectType::Public => None,
+        SubjectType::Pairwise => Some(
+            sector(row.sector.as_deref(), &row.redirect_uris)
+                .map_err(|rule| DbErr::Type(format!("sector {rule}")))?,
+        ),
+    };
     Ok(Client {
         profile,
         policy: profile.policy().tightened(row.require_pkce, &stricter_rules),
         auth_method: read_json_column(row.token_endpoint_auth_method.clone().into())?,
         secrets,
         keys: keys.map(Arc::new),
+        pairwise_sector,
         own_grant,
         row,
     })

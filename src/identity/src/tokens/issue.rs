@@ -20,7 +20,7 @@ use crate::{
     App,
     acr::Acr,
     claims::{self, ClaimReader},
-    clients::Client,
+    clients::{Client, subject_for},
     grants::Grant,
     keys::{SignError, TokenType},
     users::User,
@@ -114,7 +114,7 @@ pub(super) fn count_issued() {
 pub(super) async fn sign_tokens(app: &App, request: IssueRequest<'_>) -> Result<TokenResponse, IssueError> {
     let now = app.clock.now();
     let sub = match request.user {
-        Some(user) => user.subject.to_string(),
+        Some(user) => subject_for(&app.vault, request.client, user),
         None => request.client.client_id().to_owned(),
     };
     let scope = request.target.scope.to_string();
@@ -140,7 +140,7 @@ pub(super) async fn sign_tokens(app: &App, request: IssueRequest<'_>) -> Result<
     };
     let id_token = match request.user {
         Some(user) if request.target.id_token => {
-            Some(id_token(app, &request, user, &access_token, now).await?)
+            Some(id_token(app, &request, (user, &sub), &access_token, now).await?)
         }
         _ => None,
     };
@@ -157,14 +157,14 @@ pub(super) async fn sign_tokens(app: &App, request: IssueRequest<'_>) -> Result<
 async fn id_token(
     app: &App,
     request: &IssueRequest<'_>,
-    user: &User,
+    (user, sub): (&User, &str),
     access_token: &str,
     now: Timestamp,
 ) -> Result<String, IssueError> {
     let algorithm = app.config.keys.algorithm;
     let claims = IdTokenClaims {
         iss: &app.config.issuer,
-        user: user_claims(request.client, user, request.grant.id_token_claims)?,
+        user: user_claims(request.client, (user, sub), request.grant.id_token_claims)?,
         aud: request.client.client_id(),
         exp: expires_at(now, app.config.tokens.id_token_lifetime.seconds()),
         iat: now.seconds(),
@@ -180,14 +180,14 @@ async fn id_token(
 
 fn user_claims(
     client: &Client,
-    user: &User,
+    (user, sub): (&User, &str),
     requested: &[String],
 ) -> Result<Map<String, Value>, DatabaseError> {
     if requested.is_empty() {
-        return Ok(Map::from_iter([("sub".to_owned(), user.subject.to_string().into())]));
+        return Ok(Map::from_iter([("sub".to_owned(), sub.into())]));
     }
     let requested = claims::covered_by(&client.row.scopes, requested);
-    claims::released(user, ClaimReader::Client { scopes: &[], requested: &requested })
+    claims::released(user, ClaimReader::Client { subject: sub, scopes: &[], requested: &requested })
 }
 
 /// The claims of ID tokens and access tokens that are not [about the user](crate::claims).

@@ -16,7 +16,12 @@ use super::{
     end_session, introspection, revocation, token,
 };
 use crate::{
-    App, acr::Acr, claims::CLAIMS, clients::policy::ResponseMode, crypto, login, resources::ISSUER_SCOPES,
+    App,
+    acr::Acr,
+    claims::CLAIMS,
+    clients::{SubjectType, policy::ResponseMode},
+    crypto, login,
+    resources::ISSUER_SCOPES,
     tokens::TOKEN_CLAIMS,
 };
 
@@ -122,7 +127,7 @@ impl Metadata {
             response_types_supported: vec!["code"],
             response_modes_supported: ResponseMode::ALL.map(ResponseMode::as_str).to_vec(),
             grant_types_supported: vec!["authorization_code", "refresh_token", "client_credentials"],
-            subject_types_supported: vec!["public"],
+            subject_types_supported: SubjectType::ALL.map(SubjectType::as_str).to_vec(),
             id_token_signing_alg_values_supported: vec![app.config.keys.algorithm.name()],
             token_endpoint_auth_methods_supported: with_none.clone(),
             token_endpoint_auth_signing_alg_values_supported: assertion_algorithms.clone(),
