@@ -20,7 +20,10 @@ pub(super) async fn check_client(
     if metadata.subject_type != SubjectType::Pairwise {
         return Ok(());
     }
-    let scopes = scopes::Entity::find().filter(scopes::Column::Name.is_in(metadata.scopes.iter().map(String::as_str))).all(tx).await?;
+    let scopes = scopes::Entity::find()
+        .filter(scopes::Column::Name.is_in(metadata.scopes.iter().map(String::as_str)))
+        .all(tx)
+        .await?;
     let identifiers = scopes.iter().map(|scope| scope.resource.as_str());
     let resources = resources::Entity::find()
         .filter(resources::Column::Identifier.is_in(identifiers))
