@@ -23,7 +23,12 @@ for (const form of document.forms) {
 // After a sign-out the way back to an app goes on when the other apps are told, or have had their time.
 const onward = document.querySelector("a[data-goes-on]");
 if (onward) {
-  const go = () => location.replace(onward.href);
+  let gone = false;
+  const go = () => {
+    if (!gone) location.replace(onward.href);
+    gone = true;
+  };
+  onward.addEventListener("click", () => (gone = true));
   if (document.readyState === "complete") go();
   else addEventListener("load", go);
   setTimeout(go, 5000);

@@ -26,6 +26,7 @@ mod m20261128_000011_requested_claims;
 mod m20261128_000012_client_logout;
 mod m20261128_000013_signed_responses;
 mod m20261128_000014_client_starting_points;
+mod m20261128_000015_subject_types;
 
 use sea_orm_migration::prelude::*;
 
@@ -58,6 +59,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000012_client_logout::Migration),
             Box::new(m20261128_000013_signed_responses::Migration),
             Box::new(m20261128_000014_client_starting_points::Migration),
+            Box::new(m20261128_000015_subject_types::Migration),
         ]
     }
 

@@ -21,6 +21,10 @@ pub struct Model {
     /// The other rules by which the client is stricter than its profile: an object.
     #[sea_orm(column_type = "JsonBinary")]
     pub stricter_rules: Json,
+    /// Which `sub` the client sees (OpenID Connect Core section 8): `public` or `pairwise`.
+    pub subject_type: String,
+    /// The sector of pairwise subjects, if it is not the host of the redirect URIs.
+    pub sector: Option<String>,
     /// May use the first-party API and skips consent; set by operators only.
     pub first_party: bool,
     pub token_endpoint_auth_method: String,

@@ -13,6 +13,8 @@ pub struct Model {
     pub name: String,
     /// Algorithm of access tokens for the resource (RFC 7518).
     pub signing_algorithm: String,
+    /// Joins the data of a person from all clients by `sub`, so its clients cannot have pairwise subjects.
+    pub joins_users: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }

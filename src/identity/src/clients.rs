@@ -11,6 +11,7 @@ pub mod policy;
 mod profile;
 mod secrets;
 mod signing;
+mod subject;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -35,6 +36,7 @@ pub use self::{
     profile::ClientProfile,
     secrets::seal as seal_secret,
     signing::{ResponseSigning, read_algorithm},
+    subject::{SubjectType, check_sector, sector, subject_for},
 };
 use self::{
     policy::{ClientAuthenticationRule, ClientPolicy},
@@ -86,6 +88,8 @@ pub struct Client {
     pub policy: ClientPolicy,
     pub auth_method: ClientAuthMethod,
     pub response_signing: ResponseSigning,
+    /// The sector of the client's subjects; none for public ones. See [`subject_for`].
+    pub pairwise_sector: Option<String>,
     secrets: Vec<ClientSecret>,
     /// The public keys that were registered by value.
     keys: Option<Arc<KeySet>>,
@@ -246,6 +250,14 @@ fn from_row(
     let keys = row.jwks.as_ref().map(|jwks| KeySet::parse_of_client(jwks.to_string().as_bytes()));
     let keys = keys.transpose().map_err(|cause| DbErr::Type(format!("jwks: {cause}")))?;
     let stricter_rules = read_json_column(row.stricter_rules.clone())?;
+    // A pairwise client without a sector is left out: it must not see public subjects instead.
+    let pairwise_sector = match read_json_column(row.subject_type.clone().into())? {
+        SubjectType::Public => None,
+        SubjectType::Pairwise => Some(
+            sector(row.sector.as_deref(), &row.redirect_uris)
+                .map_err(|rule| DbErr::Type(format!("sector {rule}")))?,
+        ),
+    };
     Ok(Client {
         profile,
         policy: profile.policy().tightened(row.require_pkce, &stricter_rules),
@@ -253,6 +265,7 @@ fn from_row(
         auth_method: read_json_column(row.token_endpoint_auth_method.clone().into())?,
         secrets,
         keys: keys.map(Arc::new),
+        pairwise_sector,
         own_grant,
         row,
     })

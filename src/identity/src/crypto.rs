@@ -51,6 +51,7 @@ pub struct Vault {
     key_id: [u8; KEY_ID_LENGTH],
     sealing: RandomizedNonceKey,
     authenticating: hmac::Key,
+    pairwise: hmac::Key,
     sealing_in_urls: hkdf::Prk,
 }
 
@@ -73,6 +74,7 @@ impl Vault {
             key_id,
             sealing: RandomizedNonceKey::new(&AES_256_GCM, &derive(&key, b"postern seal")?)?,
             authenticating: hmac::Key::new(hmac::HMAC_SHA256, &derive(&key, b"postern mac")?),
+            pairwise: hmac::Key::new(hmac::HMAC_SHA256, &derive(&key, b"postern pairwise")?),
             sealing_in_urls: hkdf::Salt::new(hkdf::HKDF_SHA256, b"postern url").extract(&key),
         })
     }
@@ -166,6 +168,17 @@ impl Vault {
             context.update(part);
         }
         context.sign().as_ref().to_vec()
+    }
+
+    /// The pairwise identifier of a subject in a sector (OpenID Connect Core section 8.1): 43 characters, so never a
+    /// UUID. Depends on the encryption key alone, so it is the same on every node and after every rotation of
+    /// signing keys. A sector has no NUL.
+    pub fn pairwise_subject(&self, sector: &str, subject: &str) -> String {
+        let mut context = hmac::Context::with_key(&self.pairwise);
+        for part in [sector.as_bytes(), &[0], subject.as_bytes()] {
+            context.update(part);
+        }
+        URL_SAFE_NO_PAD.encode(context.sign())
     }
 }
 
@@ -276,6 +289,20 @@ mod tests {
         let sealed = seal_under_secret("old token", b"new token").unwrap();
         assert_eq!(open_under_secret("old token", &sealed).unwrap(), b"new token");
         assert!(open_under_secret("other token", &sealed).is_err());
+    }
+
+    #[test]
+    fn a_pairwise_subject_depends_on_the_key_the_sector_and_the_subject_and_on_nothing_else() {
+        let subject = vault(1).pairwise_subject("a.test", "x");
+        assert_eq!((subject.len(), &subject), (43, &vault(1).pairwise_subject("a.test", "x")));
+        assert!(subject.parse::<uuid::Uuid>().is_err());
+        for other in [
+            vault(2).pairwise_subject("a.test", "x"),
+            vault(1).pairwise_subject("b.test", "x"),
+            vault(1).pairwise_subject("a.test", "y"),
+        ] {
+            assert_ne!(subject, other);
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use serde_json::json;
 pub use super::client_secrets::{NewSecret, rotate as rotate_secret};
 
 use super::{
-    ChangeError, client_secrets,
+    ChangeError, client_secrets, joined_users,
     metadata::{ClientMetadata, ClientMetadataChange, RuleContext},
 };
 use crate::{
@@ -89,6 +89,7 @@ pub async fn add_with_secret(
     let now = context.now;
     let added = app
         .write(context, async |write| {
+            joined_users::check_client(write, client_id, &metadata).await?;
             let row = metadata.clone().write_to(empty_row(client_id, now));
             rows::Entity::insert(row).exec_without_returning(write).await.map_err(|cause| {
                 ChangeError::from_insert_error(cause, "clients.client_id", "client", client_id)
@@ -124,6 +125,7 @@ pub async fn update(
             let mut after = before.clone();
             after.apply(change)?;
             check_metadata(app, &after)?;
+            joined_users::check_client(write, client_id, &after).await?;
             let mut row = after.clone().write_to(row);
             row.updated_at = Set(now);
             row.update(write).await?;
@@ -223,6 +225,8 @@ fn empty_row(client_id: &str, now: Timestamp) -> Model {
         profile: String::new(),
         require_pkce: false,
         stricter_rules: json!({}),
+        subject_type: String::new(),
+        sector: None,
         first_party: false,
         token_endpoint_auth_method: String::new(),
         jwks: None,

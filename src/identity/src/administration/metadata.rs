@@ -27,7 +27,9 @@ use self::policy_change::parse_profile;
 use super::ChangeError;
 use crate::{
     acr::{Acr, ParseAcrError},
-    clients::{ClientAuthMethod, ClientProfile, GrantType, policy::StricterRules, read_algorithm},
+    clients::{
+        ClientAuthMethod, ClientProfile, GrantType, SubjectType, policy::StricterRules, read_algorithm,
+    },
     core::read_json_column,
 };
 
@@ -42,6 +44,10 @@ pub struct ClientMetadata {
     pub require_pkce: bool,
     /// The other rules by which the client is stricter than its profile.
     pub stricter_rules: StricterRules,
+    /// Which `sub` the client sees for a person (OpenID Connect Core section 8).
+    pub subject_type: SubjectType,
+    /// The sector of pairwise subjects, if it is not the host of the redirect URIs.
+    pub sector: Option<String>,
     /// A first-party client may use the first-party API, and its users are not asked for consent.
     pub first_party: bool,
     pub token_endpoint_auth_method: ClientAuthMethod,
@@ -95,6 +101,9 @@ pub struct ClientMetadataChange {
     pub profile: Option<String>,
     pub require_pkce: Option<bool>,
     pub policy: PolicyChange,
+    /// `public` also removes the sector.
+    pub subject_type: Option<SubjectType>,
+    pub sector: Option<String>,
     pub first_party: Option<bool>,
     pub token_endpoint_auth_method: Option<ClientAuthMethod>,
     /// The client's public keys by value, instead of those at `jwks_uri`; JSON null removes them.
@@ -136,6 +145,8 @@ impl ClientMetadata {
             profile: ClientProfile::Standard,
             require_pkce: false,
             stricter_rules: StricterRules::default(),
+            subject_type: SubjectType::Public,
+            sector: None,
             first_party: false,
             token_endpoint_auth_method: ClientAuthMethod::ClientSecretBasic,
             jwks: None,
@@ -166,6 +177,8 @@ impl ClientMetadata {
             profile: read_json_column(row.profile.clone().into())?,
             require_pkce: row.require_pkce,
             stricter_rules: read_json_column(row.stricter_rules.clone())?,
+            subject_type: read_json_column(row.subject_type.clone().into())?,
+            sector: row.sector.clone(),
             first_party: row.first_party,
             token_endpoint_auth_method: read_json_column(row.token_endpoint_auth_method.clone().into())?,
             jwks: row.jwks.clone(),
@@ -198,6 +211,8 @@ impl ClientMetadata {
         row.profile = Set(self.profile.word().to_owned());
         row.require_pkce = Set(self.require_pkce);
         row.stricter_rules = Set(json!(self.stricter_rules));
+        row.subject_type = Set(self.subject_type.as_str().to_owned());
+        row.sector = Set(self.sector);
         row.first_party = Set(self.first_party);
         row.token_endpoint_auth_method = Set(method.to_owned());
         row.jwks = Set(self.jwks);
@@ -263,6 +278,11 @@ impl ClientMetadata {
         self.replace_keys(change.jwks, change.jwks_uri);
         self.replace_algorithms(change.id_token_signed_response_alg, change.userinfo_signed_response_alg)?;
         replace(&mut self.scope_claims_in_id_token, change.scope_claims_in_id_token);
+        if change.subject_type == Some(SubjectType::Public) {
+            self.sector = None;
+        }
+        replace(&mut self.subject_type, change.subject_type);
+        replace_optional(&mut self.sector, change.sector);
         replace(&mut self.first_party, change.first_party);
         replace(&mut self.token_endpoint_auth_method, change.token_endpoint_auth_method);
         replace(&mut self.redirect_uris, change.redirect_uris);

@@ -8,6 +8,7 @@
 mod client_secrets;
 pub mod clients;
 pub mod import;
+mod joined_users;
 pub mod metadata;
 pub mod resources;
 pub mod scope_rename;

@@ -19,7 +19,7 @@ use sea_orm::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{ChangeError, parse_signing_algorithm};
+use super::{ChangeError, joined_users, parse_signing_algorithm};
 use crate::{
     App,
     audit::Event,
@@ -35,6 +35,8 @@ pub struct ResourceChange {
     pub name: Option<String>,
     /// The JWS algorithm of its access tokens. A new resource has that of `keys.algorithm`.
     pub signing_algorithm: Option<String>,
+    /// Whether it joins the data of a person from all clients by `sub`. Its clients cannot have pairwise subjects then.
+    pub joins_users: Option<bool>,
     /// All its scopes, each with its description on the consent page. Replaces the present scopes.
     pub scopes: Option<BTreeMap<String, String>>,
 }
@@ -60,14 +62,19 @@ pub async fn add(
         identifier: identifier.to_owned(),
         name: change.name.clone().unwrap_or_else(|| identifier.to_owned()),
         signing_algorithm: algorithm.unwrap_or(app.config.keys.algorithm).name().to_owned(),
+        joins_users: change.joins_users.unwrap_or(false),
         created_at: now,
         updated_at: now,
     };
+    let joins_users = row.joins_users;
     app.write(context, async |write| {
         rows::Entity::insert(rows::ActiveModel::from(row)).exec_without_returning(write).await.map_err(
             |cause| ChangeError::from_insert_error(cause, "resources.identifier", "resource", identifier),
         )?;
         replace_scopes(write, identifier, change.scopes.unwrap_or_default()).await?;
+        if joins_users {
+            joined_users::check_resource(write, identifier).await?;
+        }
         record_and_announce(write, "resource.added", identifier).await
     })
     .await?;
@@ -87,13 +94,19 @@ pub async fn update(
     let now = context.now;
     app.write(context, async |write| {
         let row = rows::Entity::find_by_id(identifier).lock_exclusive().one(write).await?;
-        let mut row = rows::ActiveModel::from(row.ok_or_else(|| unknown_resource(identifier))?);
+        let row = row.ok_or_else(|| unknown_resource(identifier))?;
+        let joins_users = change.joins_users.unwrap_or(row.joins_users);
+        let mut row = rows::ActiveModel::from(row);
+        row.joins_users = Set(joins_users);
         row.name = change.name.map_or(row.name, Set);
         row.signing_algorithm = change.signing_algorithm.map_or(row.signing_algorithm, Set);
         row.updated_at = Set(now);
         row.update(write).await?;
         if let Some(scopes) = change.scopes {
             replace_scopes(write, identifier, scopes).await?;
+        }
+        if joins_users {
+            joined_users::check_resource(write, identifier).await?;
         }
         record_and_announce(write, "resource.changed", identifier).await
     })

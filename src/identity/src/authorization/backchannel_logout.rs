@@ -7,7 +7,8 @@
 //!                       └── a later job for these clients only, until the fifth try
 //! ```
 //!
-//! One write records the outcomes and enqueues the later job, so no client that was told is told again. A client
+//! One write records the outcomes and enqueues the later job, so a client that was told is normally not told again: only if
+//! that write fails. A client
 //! that has been disabled, removed or lost its address meanwhile is not called. What a client answers beside the
 //! status is not read.
 
@@ -25,13 +26,12 @@ use crate::{
     clients::Client,
     core::RequestContext,
     jobs::{JobError, JobKind, JobPriority, SealedJob, error_chain},
-    keys::SignError,
     outbound::OutboundError,
     sessions::logout_notice::{self, LogoutNotice},
-    tokens::logout_token,
+    tokens::{IssueError, logout_token},
 };
 
-/// How long a client may take to answer. Jobs of other people wait meanwhile.
+/// How long a client may take to answer. Other notices wait meanwhile.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Clients that are called at once.
@@ -59,16 +59,16 @@ enum CallError {
     #[error(transparent)]
     Outbound(#[from] OutboundError),
     #[error("no logout token could be signed")]
-    Sign(#[from] SignError),
+    Sign(#[from] IssueError),
 }
 
 /// The kinds of job that send notices: for the first time, and again.
 pub fn job_kinds() -> [JobKind<App>; 2] {
     [
-        JobKind::enqueued(logout_notice::JOB, JobPriority::Normal, |app, payload| {
+        JobKind::enqueued(logout_notice::JOB, JobPriority::Notice, |app, payload| {
             Box::pin(async move { run(&app, payload).await })
         }),
-        JobKind::enqueued(logout_notice::RETRY_JOB, JobPriority::Low, |app, payload| {
+        JobKind::enqueued(logout_notice::RETRY_JOB, JobPriority::Notice, |app, payload| {
             Box::pin(async move { run(&app, payload).await })
         }),
     ]
@@ -98,7 +98,7 @@ async fn tell(app: &App, client: Option<&Arc<Client>>, notice: &LogoutNotice) ->
 
 /// Sends a logout token (section 2.5).
 async fn call(app: &App, client: &Client, uri: &str, notice: &LogoutNotice) -> Result<StatusCode, CallError> {
-    let token = logout_token::sign(app, client, notice.subject, notice.sid).await?;
+    let token = logout_token::sign_for(app, client, notice.subject, notice.sid).await?;
     // A JWT needs no percent-encoding.
     let form = format!("logout_token={token}");
     Ok(app.outbound.post_form(&Url::parse(uri)?, form, TIMEOUT).await?)

@@ -16,7 +16,8 @@ use crate::clients::{Client, policy::ResponseMode};
 pub(super) fn of(client: &Client, redirect_uri: String, parameters: &Parameters) -> ResponseTarget {
     let object = request_object(parameters);
     let given = |parameter: Parameter| match parameters.single(parameter.name) {
-        Ok(None) => object.get(parameter.name)?.as_str(),
+        // Parameters with control characters were refused before; these were not.
+        Ok(None) => object.get(parameter.name)?.as_str().filter(|text| !text.chars().any(char::is_control)),
         single => single.ok().flatten(),
     };
     let mode = given(RESPONSE_MODE).and_then(ResponseMode::from_word);

@@ -65,6 +65,8 @@ pub struct InteractionContext<'a> {
     pub client_identity_proven: bool,
     /// The session of this browser; none when nobody is signed in.
     pub signed_in: Option<&'a SignedInUser>,
+    /// Whether the signed-in user has another `sub` for the client than the request names.
+    pub subject_mismatch: bool,
     /// The scope to which this user consented before, for this client.
     pub stored_consent: Option<&'a Scope>,
     /// The lowest acr that the session must have.
@@ -181,10 +183,7 @@ fn subject_mismatch_after_login(situation: &InteractionContext<'_>) -> bool {
 
 /// OpenID Connect Core section 3.1.2.1, `id_token_hint`.
 fn subject_mismatch(situation: &InteractionContext<'_>) -> bool {
-    match (situation.signed_in, &situation.progress.request.expected_subject) {
-        (Some(signed_in), Some(expected)) => signed_in.user.subject.to_string() != *expected,
-        _ => false,
-    }
+    situation.subject_mismatch
 }
 
 /// OpenID Connect Core section 3.1.2.1, `prompt=login`, `prompt=create` and `max_age`. A sign-in for this very request fulfils

@@ -51,7 +51,9 @@ pub use self::{
     third_party_login::third_party_login_uri,
 };
 use crate::{
-    App, consents,
+    App,
+    clients::subject_for,
+    consents,
     core::RequestContext,
     crypto::CryptoError,
     login,
@@ -230,11 +232,18 @@ async fn decide(
     let login_method_allowed = signed_in
         .is_none_or(|signed_in| login::first_factor_allowed(app, progress.client, &signed_in.session.amr));
     let required_acr = progress.request.requirement(app, progress.client).min_acr;
+    let subject_mismatch = match (signed_in, &progress.request.expected_subject) {
+        (Some(signed_in), Some(expected)) => {
+            subject_for(&app.vault, progress.client, signed_in.user.subject) != *expected
+        }
+        _ => false,
+    };
     Ok(next_step(&InteractionContext {
         now: app.clock.now(),
         progress,
         client_identity_proven,
         signed_in,
+        subject_mismatch,
         stored_consent: stored_consent.as_ref(),
         required_acr,
         login_method_allowed,

@@ -112,7 +112,12 @@ pub const POSTAL_ADDRESS_CLAIM: &str = "address";
 /// Every claim about a user. The row of a verification stands after the row of the claim that it verifies:
 /// [`released`] relies on this order.
 pub const CLAIMS: &[Claim] = &[
-    claim("sub", OPENID, "Random, stable, the same as in the ID token.", ClaimSource::Subject),
+    claim(
+        "sub",
+        OPENID,
+        "Random, stable, the same as in the ID token. A client with pairwise subjects sees its own.",
+        ClaimSource::Subject,
+    ),
     claim("name", PROFILE, "Full name.", name_field("name")),
     claim("given_name", PROFILE, "Given name.", name_field("given-name")),
     claim("middle_name", PROFILE, "Middle name.", name_field("additional-name")),
@@ -263,9 +268,9 @@ pub fn scopes_of<'a>(names: impl IntoIterator<Item = &'a String>) -> impl Iterat
 pub enum ClaimReader<'a> {
     /// The user, who gets all of them.
     User,
-    /// A client, which gets the claims that the scopes of its token cover, and those that it requested by name
+    /// A client, which gets its own `subject` for the user, and the claims that the scopes of its token cover, and those that it requested by name
     /// (OpenID Connect Core section 5.5).
-    Client { scopes: &'a [String], requested: &'a [String] },
+    Client { subject: &'a str, scopes: &'a [String], requested: &'a [String] },
 }
 
 /// The claims of a user that have a value, as far as the reader may have them. `sub` is always among them.
@@ -273,7 +278,7 @@ pub fn released(user: &users::Model, reader: ClaimReader<'_>) -> Result<Map<Stri
     let mut profile = Profile::from_column(user.profile.clone())?;
     let released = CLAIMS.iter().filter(|claim| match reader {
         ClaimReader::User => true,
-        ClaimReader::Client { scopes, requested } => {
+        ClaimReader::Client { scopes, requested, .. } => {
             matches!(claim.source, ClaimSource::Subject)
                 || scopes.iter().any(|scope| scope == claim.scope)
                 || requested.iter().any(|name| name == claim.name)
@@ -282,7 +287,10 @@ pub fn released(user: &users::Model, reader: ClaimReader<'_>) -> Result<Map<Stri
     let mut claims = Map::new();
     for claim in released {
         let value = match claim.source {
-            ClaimSource::Subject => Some(json!(user.subject)),
+            ClaimSource::Subject => Some(match reader {
+                ClaimReader::User => json!(user.subject),
+                ClaimReader::Client { subject, .. } => json!(subject),
+            }),
             ClaimSource::Email => Some(json!(user.email)),
             ClaimSource::EmailVerified => Some(json!(user.email_verified)),
             ClaimSource::UpdatedAt => Some(json!(user.updated_at.seconds())),

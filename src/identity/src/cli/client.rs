@@ -157,6 +157,10 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
     Ok(report)
 }
 
+/// Nothing ends by this: the app still holds tokens and sessions of the people whom it knew by the `sub` before.
+const NEW_SUBJECTS: &str = "Warning: the app sees another sub for each person from now on, and takes them for \
+new people unless it is told. Tokens that it has keep the sub before until they expire.";
+
 async fn update(
     app: &App,
     client_id: &str,
@@ -167,6 +171,7 @@ async fn update(
     if change == ClientMetadataChange::default() && enabled.is_none() {
         return Err(CommandError::Usage("nothing to change: see `postern client update --help`".to_owned()));
     }
+    let sector_before = find_client(app, client_id).ok().map(|client| client.pairwise_sector);
     let mut secret = None;
     if change != ClientMetadataChange::default() {
         secret = clients::update(app, client_id, change, context).await?;
@@ -174,7 +179,14 @@ async fn update(
     if let Some(enabled) = enabled {
         clients::set_enabled(app, client_id, enabled, context).await?;
     }
-    Ok(report_with_secret(client_id, "changed", secret.as_ref()).with_policy(app, client_id))
+    let report = report_with_secret(client_id, "changed", secret.as_ref());
+    let sector_after = find_client(app, client_id).ok().map(|client| client.pairwise_sector);
+    let report = if sector_before.is_some() && sector_before != sector_after {
+        report.section("warning", NEW_SUBJECTS, json!(NEW_SUBJECTS))
+    } else {
+        report
+    };
+    Ok(report.with_policy(app, client_id))
 }
 
 impl Report {
@@ -259,6 +271,8 @@ fn show(client: &Client) -> Result<Report, CommandError> {
         "enabled",
         "profile",
         "require_pkce",
+        "subject_type",
+        "sector",
         "first_party",
         "token_endpoint_auth_method",
         "jwks",

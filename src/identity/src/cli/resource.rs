@@ -68,6 +68,10 @@ pub(super) struct ResourceFlags {
     /// Algorithm of its access tokens: RS256, PS256, ES256 or `EdDSA`. Its resource server must accept it first.
     #[arg(long, value_name = "ALG")]
     signing_algorithm: Option<String>,
+    /// Whether it joins the data of a person from all apps by `sub`, as tasks do. Apps with pairwise subjects cannot
+    /// have its scopes then.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    joins_users: Option<bool>,
     /// A scope and what the consent page says of it. Repeat the flag for each; all of them replace those
     /// before.
     #[arg(long, value_name = "SCOPE=DESCRIPTION", value_parser = scope)]
@@ -95,7 +99,12 @@ impl TryFrom<ResourceFlags> for ResourceChange {
                 Some(scopes)
             }
         };
-        Ok(Self { name: flags.name, signing_algorithm: flags.signing_algorithm, scopes })
+        Ok(Self {
+            name: flags.name,
+            signing_algorithm: flags.signing_algorithm,
+            joins_users: flags.joins_users,
+            scopes,
+        })
     }
 }
 
@@ -163,6 +172,7 @@ fn as_json(resource: &Resource) -> Value {
         "identifier": resource.row.identifier,
         "name": resource.row.name,
         "signing_algorithm": resource.row.signing_algorithm,
+        "joins_users": resource.row.joins_users,
         "scopes": resource.scopes,
     })
 }
@@ -172,6 +182,7 @@ fn show(resource: &Resource) -> Report {
         ("identifier", resource.row.identifier.clone()),
         ("name", resource.row.name.clone()),
         ("signing_algorithm", resource.row.signing_algorithm.clone()),
+        ("joins_users", resource.row.joins_users.to_string()),
     ];
     pairs.extend(
         resource.scopes.iter().map(|(scope, description)| ("scope", format!("{scope}: {description}"))),

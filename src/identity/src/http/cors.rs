@@ -21,6 +21,7 @@ use poem::{
 use crate::{
     App,
     explanation::{Explanation, shell_word},
+    field_rules::{self, AllowedSchemes},
 };
 
 /// The origins whose pages may read the responses at a path.
@@ -68,13 +69,18 @@ impl<E> ProtocolCors<E> {
             AllowedOrigins::PublicClients => {
                 let origin = headers.get(ORIGIN)?;
                 let origin_text = origin.to_str().ok()?;
-                let known = self.app.clients().has_public_origin(origin_text);
-                // The issuer's own pages need no header.
-                if !known && origin_text != self.app.config.issuer {
-                    self.app.explain("", explanation(origin_text));
-                }
-                known.then(|| origin.clone())
+                self.app.clients().has_public_origin(origin_text).then(|| origin.clone())
             }
+        }
+    }
+
+    /// The browser sends nothing after a preflight like this one. A request without preflight gets its answer, and
+    /// programs that are no browsers send an origin too.
+    fn explain_refusal(&self, headers: &HeaderMap) {
+        let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+        // The issuer's own pages need no header.
+        if let Some(origin) = origin.filter(|origin| *origin != self.app.config.issuer) {
+            self.app.explain("", explanation(origin));
         }
     }
 }
@@ -89,6 +95,9 @@ impl<E: Endpoint> Endpoint for ProtocolCors<E> {
         };
         let allowed = self.allowed_origin(*readers, request.headers());
         let response = if preflight(&request) {
+            if allowed.is_none() {
+                self.explain_refusal(request.headers());
+            }
             preflight_response(*readers, allowed.is_some())
         } else {
             match self.inner.call(request).await {
@@ -105,8 +114,8 @@ impl<E: Endpoint> Endpoint for ProtocolCors<E> {
 /// The browser hides the answer from the page, so only the log and the page about the reference say why.
 fn explanation(origin: &str) -> Explanation {
     let expected = "an origin of a public client: a registered one, or that of a redirect URI";
-    let remedy =
-        shell_word(origin).map(|origin| format!("postern client update CLIENT_ID --add-origin {origin}"));
+    let remedy = field_rules::origin(origin, AllowedSchemes::Web).ok().and_then(|()| shell_word(origin));
+    let remedy = remedy.map(|origin| format!("postern client update CLIENT_ID --add-origin {origin}"));
     Explanation::new("cors_origin", origin, expected).with_remedy(remedy)
 }
 

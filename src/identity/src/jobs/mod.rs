@@ -5,7 +5,8 @@
 //! module knows no kind of job: the application registers the kinds where it is composed.
 //!
 //! Jobs that strangers can cause in any number have low priority ([`JobPriority::Low`]): they wait for all
-//! other jobs and never occupy every slot of a node.
+//! other jobs and never occupy every slot of a node. Neither do jobs that call servers of others
+//! ([`JobPriority::Notice`]).
 //!
 //! ```text
 //!   enqueued ──► leased ──► done (payload erased)
@@ -155,6 +156,13 @@ pub enum JobPriority {
     /// Runs after all normal jobs, and few run at once, so that a flood that strangers cause delays no other
     /// job.
     Low,
+    /// Calls servers of others, which may hang. Has a few slots of its own, so that it delays only its like.
+    Notice,
+}
+
+impl JobPriority {
+    /// The priorities that are limited, each with the jobs that run at once on one node.
+    const LIMITED: [(Self, usize); 2] = [(Self::Low, 2), (Self::Notice, 4)];
 }
 
 /// All kinds of job of an application.
@@ -169,9 +177,9 @@ impl<S> JobKinds<S> {
         self.0.iter().find(|kind| kind.name == name)
     }
 
-    /// Names of the kinds that have low priority.
-    fn low_priority_kinds(&self) -> impl Iterator<Item = &'static str> {
-        self.0.iter().filter(|kind| kind.priority == JobPriority::Low).map(|kind| kind.name)
+    /// Names of the kinds that have this priority.
+    fn with_priority(&self, priority: JobPriority) -> impl Iterator<Item = &'static str> {
+        self.0.iter().filter(move |kind| kind.priority == priority).map(|kind| kind.name)
     }
 
     fn recurring_kinds(&self) -> impl Iterator<Item = (&JobKind<S>, Duration)> {

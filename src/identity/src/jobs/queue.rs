@@ -87,8 +87,11 @@ pub(super) async fn lease(
 /// A kind that this node does not know has normal priority.
 fn priority_condition<S>(kinds: &JobKinds<S>, priority: JobPriority) -> SimpleExpr {
     match priority {
-        JobPriority::Normal => jobs::Column::Kind.is_not_in(kinds.low_priority_kinds()),
-        JobPriority::Low => jobs::Column::Kind.is_in(kinds.low_priority_kinds()),
+        JobPriority::Normal => {
+            let limited = JobPriority::LIMITED.into_iter();
+            jobs::Column::Kind.is_not_in(limited.flat_map(|(priority, _)| kinds.with_priority(priority)))
+        }
+        limited => jobs::Column::Kind.is_in(kinds.with_priority(limited)),
     }
 }
 

@@ -22,9 +22,7 @@ use super::{
 use crate::core::Core;
 
 /// Jobs that run at once on one node.
-const MAX_RUNNING: usize = 8;
-/// How many of these may have low priority.
-const MAX_RUNNING_LOW_PRIORITY: usize = 2;
+const MAX_RUNNING: usize = 12;
 /// How often a node looks for jobs that other nodes enqueued, and for jobs whose time has come.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Shorter than a lease, so that no run outlives its lease.
@@ -36,20 +34,21 @@ pub async fn run(app: impl JobState, stop: CancellationToken) {
         tracing::error!(cause = %super::error_chain(&cause), "recurring jobs could not be written");
     }
     let mut running = JoinSet::new();
-    let low_priority_permits = Arc::new(Semaphore::new(MAX_RUNNING_LOW_PRIORITY));
+    let limited = JobPriority::LIMITED.map(|(priority, most)| (priority, Arc::new(Semaphore::new(most))));
     while !stop.is_cancelled() {
         while running.try_join_next().is_some() {}
         let free_slots = MAX_RUNNING - running.len();
         let normal = lease_or_log(&app, JobPriority::Normal, free_slots).await;
-        let free_low_priority_slots = low_priority_permits.available_permits().min(free_slots - normal.len());
-        let low_priority = lease_or_log(&app, JobPriority::Low, free_low_priority_slots).await;
         let all_slots_filled = free_slots > 0 && normal.len() == free_slots;
         for job in normal {
             running.spawn(run_job(app.clone(), job));
         }
-        for job in low_priority {
-            let permit = Arc::clone(&low_priority_permits).try_acquire_owned();
-            running.spawn(run_holding(permit, run_job(app.clone(), job)));
+        for (priority, permits) in &limited {
+            let free_slots = permits.available_permits().min(MAX_RUNNING - running.len());
+            for job in lease_or_log(&app, *priority, free_slots).await {
+                let permit = Arc::clone(permits).try_acquire_owned();
+                running.spawn(run_holding(permit, run_job(app.clone(), job)));
+            }
         }
         if all_slots_filled {
             continue;
@@ -86,8 +85,10 @@ pub async fn run_due(app: &impl JobState) -> Result<usize, DatabaseError> {
     let mut runs = 0;
     loop {
         let mut leased = queue::lease(app, JobPriority::Normal, MAX_RUNNING).await?;
-        if leased.is_empty() {
-            leased = queue::lease(app, JobPriority::Low, MAX_RUNNING).await?;
+        for (priority, _) in JobPriority::LIMITED {
+            if leased.is_empty() {
+                leased = queue::lease(app, priority, MAX_RUNNING).await?;
+            }
         }
         if leased.is_empty() {
             return Ok(runs);

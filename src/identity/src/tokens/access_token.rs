@@ -15,6 +15,7 @@ use super::token_value::grant_id_from_jti;
 use crate::{
     App,
     claims::{self, ClaimReader},
+    clients::subject_for,
     grants::{self, ActiveGrant, Grant},
     sessions::Principal,
     users::User,
@@ -27,6 +28,8 @@ pub struct UserToken {
     /// The active grant under which the token was issued.
     pub grant: Grant,
     pub user: User,
+    /// The `sub` that the client of the grant sees, whatever the token says.
+    subject: String,
     /// Claims that the client requested by name and may still have.
     requested_claims: Vec<String>,
 }
@@ -71,7 +74,11 @@ impl UserToken {
     /// The claims about the user that the scope of the token and the request for its grant release (OpenID Connect
     /// Core sections 5.4 and 5.5).
     pub fn released_claims(&self) -> Result<Map<String, Value>, DatabaseError> {
-        let reader = ClaimReader::Client { scopes: &self.token.scope, requested: &self.requested_claims };
+        let reader = ClaimReader::Client {
+            subject: &self.subject,
+            scopes: &self.token.scope,
+            requested: &self.requested_claims,
+        };
         claims::released(&self.user, reader)
     }
 }
@@ -90,11 +97,14 @@ pub async fn verify_for_userinfo(
     let ActiveGrant { grant, user } =
         active_grant.ok_or_else(|| AccessTokenError::GrantEnded { client_id: client_id() })?;
     let user = user.ok_or_else(|| AccessTokenError::NoUser { client_id: client_id() })?;
-    let requested_claims = match app.clients().find(&grant.client_id) {
-        Some(client) => claims::covered_by(&client.row.scopes, grant.userinfo_claims.iter()),
-        None => Vec::new(),
-    };
-    Ok(UserToken { token, grant, user, requested_claims })
+    // Disabled since the grant was read.
+    let clients = app.clients();
+    let client = clients
+        .find(&grant.client_id)
+        .ok_or_else(|| AccessTokenError::GrantEnded { client_id: client_id() })?;
+    let requested_claims = claims::covered_by(&client.row.scopes, grant.userinfo_claims.iter());
+    let subject = subject_for(&app.vault, client, user.subject);
+    Ok(UserToken { token, grant, user, subject, requested_claims })
 }
 
 /// Verifies a token for the issuer's own APIs: its grant is active and its audience is the issuer alone (RFC

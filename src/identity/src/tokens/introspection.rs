@@ -14,7 +14,7 @@ use postern_token_verifier::{AccessToken, Refusal};
 use super::{access_token, refresh_token};
 use crate::{
     App,
-    clients::Client,
+    clients::{Client, subject_for},
     grants::{self, ActiveGrant},
 };
 
@@ -28,6 +28,8 @@ pub enum ActiveToken {
 #[derive(Clone, Debug)]
 pub struct ActiveRefreshToken {
     pub active_grant: ActiveGrant,
+    /// The `sub` that the client sees; none for a token without a user.
+    pub subject: Option<String>,
     pub issued_at: Timestamp,
     /// The end of its idle lifetime, or of its grant if that is earlier.
     pub expires_at: Timestamp,
@@ -86,6 +88,8 @@ async fn refresh_token(
     else {
         return Ok(None);
     };
-    let active = ActiveRefreshToken { issued_at: row.issued_at, expires_at: row.expires_at, active_grant };
+    let subject = active_grant.user.as_ref().map(|user| subject_for(&app.vault, caller, user.subject));
+    let active =
+        ActiveRefreshToken { subject, issued_at: row.issued_at, expires_at: row.expires_at, active_grant };
     Ok(Some(ActiveToken::RefreshToken(Box::new(active))))
 }

@@ -25,7 +25,7 @@ use crate::{
     App,
     acr::Acr,
     claims::{self, ClaimReader},
-    clients::Client,
+    clients::{Client, subject_for},
     grants::Grant,
     keys::{KeyError, SignError, TokenType},
     users::User,
@@ -123,7 +123,7 @@ pub(super) fn count_issued() {
 pub(super) async fn sign_tokens(app: &App, request: IssueRequest<'_>) -> Result<TokenResponse, IssueError> {
     let now = app.clock.now();
     let sub = match request.user {
-        Some(user) => user.subject.to_string(),
+        Some(user) => subject_for(&app.vault, request.client, user.subject),
         None => request.client.client_id().to_owned(),
     };
     let scope = request.target.scope.to_string();
@@ -147,7 +147,7 @@ pub(super) async fn sign_tokens(app: &App, request: IssueRequest<'_>) -> Result<
     };
     let id_token = match request.user {
         Some(user) if request.target.id_token => {
-            Some(id_token(app, &request, user, &access_token, now).await?)
+            Some(id_token(app, &request, (user, &sub), &access_token, now).await?)
         }
         _ => None,
     };
@@ -161,17 +161,22 @@ pub(super) async fn sign_tokens(app: &App, request: IssueRequest<'_>) -> Result<
     })
 }
 
+/// How ID tokens, and what else is signed like them, are signed for a client.
+pub(super) fn id_token_algorithm(app: &App, client: &Client) -> Algorithm {
+    client.response_signing.id_token.unwrap_or(app.config.keys.algorithm)
+}
+
 async fn id_token(
     app: &App,
     request: &IssueRequest<'_>,
-    user: &User,
+    (user, sub): (&User, &str),
     access_token: &str,
     now: Timestamp,
 ) -> Result<String, IssueError> {
-    let algorithm = request.client.response_signing.id_token.unwrap_or(app.config.keys.algorithm);
+    let algorithm = id_token_algorithm(app, request.client);
     let mut claims = IdTokenClaims {
         iss: &app.config.issuer,
-        user: user_claims(request, user)?,
+        user: user_claims(request, user, sub)?,
         aud: request.client.client_id(),
         exp: expires_at(now, app.config.tokens.id_token_lifetime.seconds()),
         iat: now.seconds(),
@@ -196,7 +201,11 @@ async fn id_token(
 
 /// `sub`, the claims that the client requested by name, and those of the granted scopes for a client that is set to
 /// get them.
-fn user_claims(request: &IssueRequest<'_>, user: &User) -> Result<Map<String, Value>, DatabaseError> {
+fn user_claims(
+    request: &IssueRequest<'_>,
+    user: &User,
+    sub: &str,
+) -> Result<Map<String, Value>, DatabaseError> {
     let row = &request.client.row;
     let scopes = if row.scope_claims_in_id_token {
         request.target.scope.iter().map(str::to_owned).collect()
@@ -204,10 +213,10 @@ fn user_claims(request: &IssueRequest<'_>, user: &User) -> Result<Map<String, Va
         Vec::new()
     };
     if request.grant.id_token_claims.is_empty() && scopes.is_empty() {
-        return Ok(Map::from_iter([("sub".to_owned(), user.subject.to_string().into())]));
+        return Ok(Map::from_iter([("sub".to_owned(), sub.into())]));
     }
     let requested = claims::covered_by(&row.scopes, request.grant.id_token_claims);
-    claims::released(user, ClaimReader::Client { scopes: &scopes, requested: &requested })
+    claims::released(user, ClaimReader::Client { subject: sub, scopes: &scopes, requested: &requested })
 }
 
 /// The claims of ID tokens that are not [about the user](crate::claims).

@@ -3,12 +3,16 @@
 
 use std::time::Duration;
 
-use postern_token_verifier::Algorithm;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::{App, clients::Client, keys::SignError, keys::TokenType};
+use super::{IssueError, issue::id_token_algorithm, signing::sign};
+use crate::{
+    App,
+    clients::{Client, subject_for},
+    keys::TokenType,
+};
 
 /// Section 2.4 recommends at most two minutes.
 const LIFETIME: Duration = Duration::from_mins(2);
@@ -30,7 +34,7 @@ struct LogoutTokenClaims<'a> {
 }
 
 /// The logout token that tells a client of the end of a session.
-pub async fn sign(app: &App, client: &Client, subject: Uuid, sid: Uuid) -> Result<String, SignError> {
+pub async fn sign_for(app: &App, client: &Client, subject: Uuid, sid: Uuid) -> Result<String, IssueError> {
     let now = app.clock.now();
     let claims = LogoutTokenClaims {
         iss: &app.config.issuer,
@@ -39,13 +43,9 @@ pub async fn sign(app: &App, client: &Client, subject: Uuid, sid: Uuid) -> Resul
         exp: (now + LIFETIME).seconds(),
         jti: app.random.uuid(),
         events: Map::from_iter([(EVENT.to_owned(), json!({}))]),
-        sub: subject.to_string(),
+        sub: subject_for(&app.vault, client, subject),
         sid,
     };
-    app.signing_keys.sign(algorithm(app, client), TokenType::LogoutToken, &claims).await
-}
-
-/// Section 2.6 step 2: that of the client's ID tokens.
-fn algorithm(app: &App, _client: &Client) -> Algorithm {
-    app.config.keys.algorithm
+    // Section 2.6 step 2: the algorithm of the client's ID tokens.
+    sign(app, id_token_algorithm(app, client), TokenType::LogoutToken, &claims).await
 }

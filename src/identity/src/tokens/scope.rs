@@ -303,11 +303,14 @@ fn available_scope(client: &Client, known: &Resources, requested: Option<&str>) 
 }
 
 /// Whether the scope exists, is for such a holder, and the client may have it. `account` is for first-party
-/// clients only, whatever the row says.
+/// clients only, whatever the row says. A pairwise client has neither `account` nor scopes of a resource that joins people,
+/// even if its row has them.
 fn scope_available(client: &Client, known: &Resources, word: &str, holder: ScopeHolder) -> bool {
     client.row.scopes.iter().any(|own| own == word)
         && known.may_be_granted(word, holder)
-        && (word != ACCOUNT.name || client.row.first_party)
+        && (word != ACCOUNT.name || client.row.first_party && client.pairwise_sector.is_none())
+        && (client.pairwise_sector.is_none()
+            || known.find_by_scope(word).is_none_or(|resource| !resource.row.joins_users))
 }
 
 /// The registered forms of the requested resources. RFC 3986 section 6.2.3: a URI with an empty path is the one with

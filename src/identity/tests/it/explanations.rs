@@ -264,13 +264,13 @@ async fn a_client_that_fails_to_authenticate_is_explained_and_told_nothing_more(
 async fn an_origin_that_may_not_read_is_explained() {
     let seeds = Seeds::new().await;
     let mut request = form_request("/oauth2/token", &[("grant_type", "refresh_token")]);
-    request.headers_mut().insert(header::ORIGIN, "http://localhost.evil.test:5173".parse().unwrap());
+    request.headers_mut().insert(header::ORIGIN, "https://localhost.evil.test:5173".parse().unwrap());
     request.set_method(poem::http::Method::OPTIONS);
     request.headers_mut().insert(header::ACCESS_CONTROL_REQUEST_METHOD, "POST".parse().unwrap());
     let answer = seeds.app.send(request).await;
     let page = seeds.app.get(&format!("/errors/{}", answer.header("x-request-id"))).await;
-    let command = "postern client update CLIENT_ID --add-origin http://localhost.evil.test:5173";
-    says(&explanation(&page.body), &["cors_origin", "http://localhost.evil.test:5173", command]);
+    let command = "postern client update CLIENT_ID --add-origin https://localhost.evil.test:5173";
+    says(&explanation(&page.body), &["cors_origin", "https://localhost.evil.test:5173", command]);
 }
 
 #[tokio::test]

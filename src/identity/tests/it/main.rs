@@ -83,6 +83,7 @@ mod pages_own_data;
 mod pages_remember;
 mod pages_security;
 mod pages_strength;
+mod pairwise;
 mod person;
 mod prepared_database;
 mod presets;

@@ -10,7 +10,7 @@ use url::Url;
 use super::{ClientMetadata, OFFLINE_ACCESS};
 use crate::{
     administration::ChangeError,
-    clients::{ClientAuthMethod, GrantType},
+    clients::{self, ClientAuthMethod, GrantType, SubjectType},
     field_rules::{self, AllowedSchemes},
     outbound,
     resources::{ACCOUNT, Resources},
@@ -43,6 +43,7 @@ impl ClientMetadata {
         })?;
         self.logout.check(&self.redirect_uris, context.allowed_hosts)?;
         check_list("origins", &self.origins, |origin| field_rules::origin(origin, schemes))?;
+        self.check_subjects()?;
         self.check_scopes(context)?;
         self.check_login(context)?;
         let web_page = |uri: &str| field_rules::web_url(uri).map(drop);
@@ -137,6 +138,24 @@ impl ClientMetadata {
             }),
             None => Ok(()),
         }
+    }
+
+    /// OpenID Connect Core section 8.1.
+    fn check_subjects(&self) -> Result<(), ChangeError> {
+        check_values("sector", &self.sector, clients::check_sector)?;
+        if self.subject_type == SubjectType::Public {
+            let rule = "must not be given unless subject_type is pairwise";
+            return self.sector.as_ref().map_or(Ok(()), |_| Err(ChangeError::invalid("sector", rule)));
+        }
+        // The account APIs show the account itself, with its public `sub`.
+        if self.scopes.iter().any(|scope| scope == ACCOUNT.name) {
+            return Err(ChangeError::invalid(
+                "subject_type",
+                "must not be pairwise with the scope account, which shows people's accounts as they are",
+            ));
+        }
+        let sector = clients::sector(self.sector.as_deref(), &self.redirect_uris);
+        sector.map(drop).map_err(|rule| ChangeError::invalid("sector", rule))
     }
 
     fn check_scopes(&self, context: &RuleContext<'_>) -> Result<(), ChangeError> {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::{
     administration::metadata::{ClientMetadataChange, LogoutChange, PolicyChange},
     cli::error::CommandError,
-    clients::{ClientAuthMethod, GrantType},
+    clients::{ClientAuthMethod, GrantType, SubjectType},
 };
 
 const AUTH_METHODS: [&str; 5] =
@@ -50,6 +50,13 @@ pub(in crate::cli) struct MetadataFlags {
     jwks_uri: Option<String>,
     #[command(flatten)]
     signing: SigningFlags,
+    /// `pairwise`: it sees a `sub` of its own for each person, the same for all apps of its sector. A change gives
+    /// its people other ones.
+    #[arg(long, value_parser = words::<SubjectType>(&["public", "pairwise"]))]
+    subject_type: Option<SubjectType>,
+    /// The sector of pairwise subjects, if the redirect URIs do not have one host. An empty value removes it.
+    #[arg(long, value_name = "HOST")]
+    sector: Option<String>,
     /// Whether it may use the first-party API and skips consent.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     first_party: Option<bool>,
@@ -196,6 +203,8 @@ impl MetadataFlags {
                 redirect_uri_match: self.policy.redirect_uri_match,
                 resources_per_token: self.policy.resources_per_token,
             },
+            subject_type: self.subject_type,
+            sector: self.sector,
             first_party: self.first_party,
             token_endpoint_auth_method: self.auth_method.or(self.public.then_some(ClientAuthMethod::None)),
             jwks: self.jwks.as_deref().map(read_jwks).transpose()?,

@@ -135,6 +135,7 @@ fn tasks_resource() -> ResourceChange {
     ];
     ResourceChange {
         name: Some("Tasks".to_owned()),
+        joins_users: Some(true),
         scopes: Some(scopes.into()),
         ..ResourceChange::default()
     }

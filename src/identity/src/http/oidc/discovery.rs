@@ -17,7 +17,12 @@ use super::{
     end_session, introspection, revocation, token,
 };
 use crate::{
-    App, acr::Acr, claims::CLAIMS, clients::policy::ResponseMode, crypto, login, resources::ISSUER_SCOPES,
+    App,
+    acr::Acr,
+    claims::CLAIMS,
+    clients::{SubjectType, policy::ResponseMode},
+    crypto, login,
+    resources::ISSUER_SCOPES,
     tokens::ID_TOKEN_CLAIMS,
 };
 
@@ -138,7 +143,7 @@ impl Metadata {
             response_types_supported: vec!["code"],
             response_modes_supported: ResponseMode::ALL.map(ResponseMode::as_str).to_vec(),
             grant_types_supported: vec!["authorization_code", "refresh_token", "client_credentials"],
-            subject_types_supported: vec!["public"],
+            subject_types_supported: SubjectType::ALL.map(SubjectType::as_str).to_vec(),
             id_token_signing_alg_values_supported: signing_algorithms.clone(),
             userinfo_signing_alg_values_supported: signing_algorithms,
             token_endpoint_auth_methods_supported: with_none.clone(),

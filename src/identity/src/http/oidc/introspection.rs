@@ -127,7 +127,7 @@ impl Introspection {
             ActiveToken::RefreshToken(token) => Self {
                 active: true,
                 iss: Some(issuer.to_owned()),
-                sub: token.active_grant.user.as_ref().map(|user| user.subject.to_string()),
+                sub: token.subject,
                 client_id: Some(token.active_grant.grant.client_id),
                 scope: Some(token.active_grant.grant.scope.to_string()),
                 exp: Some(token.expires_at.seconds()),
