@@ -342,7 +342,7 @@ impl SigningKeys {
                 }
                 Event::new("key.retired").details(json!({ "kid": row.kid })).record(write).await?;
             }
-            Ok::<_, DatabaseError>(changes::announce(write, TOPIC).await?)
+            changes::announce(write, TOPIC).await
         })
         .await?;
         self.reload(core).await
