@@ -3,15 +3,17 @@
 use std::{
     path::Path,
     process::{Command, Stdio},
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use anyhow::{Context, Result, ensure};
 use http::StatusCode;
+use postern_service::clock::Clock;
 use postern_token_verifier::testing::Issuer;
 use serde_json::json;
-use uuid::Uuid;
 
 use crate::{
     drive::{Connection, Operation},
@@ -26,6 +28,8 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 pub(crate) struct ClientAssertion {
     keys: Arc<Issuer>,
     issuer: String,
+    /// Makes each `jti` another one.
+    made: Arc<AtomicU64>,
 }
 
 impl ClientAssertion {
@@ -54,7 +58,7 @@ impl ClientAssertion {
             .with_context(|| format!("{} does not run", program.display()))?;
         // 2: wrong use, by the words of that build.
         ensure!(matches!(output.status.code(), Some(0 | 2)), "{}", String::from_utf8_lossy(&output.stderr));
-        Ok(output.status.success().then(|| Self { keys: Arc::new(keys), issuer }))
+        Ok(output.status.success().then(|| Self { keys: Arc::new(keys), issuer, made: Arc::default() }))
     }
 }
 
@@ -66,9 +70,10 @@ impl Operation for ClientAssertion {
     }
 
     async fn run(&self, connection: &mut Connection, (): &mut ()) -> Result<()> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let now = Clock::system().now().seconds();
+        let jti = self.made.fetch_add(1, Ordering::Relaxed).to_string();
         let claims = json!({
-            "iss": CLIENT_ID, "sub": CLIENT_ID, "aud": self.issuer, "jti": Uuid::new_v4(), "iat": now, "exp": now + 60,
+            "iss": CLIENT_ID, "sub": CLIENT_ID, "aud": self.issuer, "jti": jti, "iat": now, "exp": now + 60,
         });
         let assertion = self.keys.sign_with(&self.keys.header(), &claims);
         let form = [

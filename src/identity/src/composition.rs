@@ -108,7 +108,8 @@ impl Builder {
         let templates = Templates::load(core.config.pages.templates.as_deref())?;
         let clients = clients::load(core.db.reader(), &core.config.issuer).await?;
         let resources = resources::load(core.db.reader()).await?;
-        let signing_keys = SigningKeys::load_or_create(&core).await?;
+        // Boxed, because it is large and most starts find all keys.
+        let signing_keys = Box::pin(SigningKeys::load_or_create(&core)).await?;
         let verifier = own_verifier(&core, signing_keys.verifier_source(&core))?;
         let app = App::from_parts(AppParts {
             login_methods: LoginMethods::from_settings(

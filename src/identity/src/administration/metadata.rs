@@ -35,6 +35,7 @@ use crate::{
 
 const OFFLINE_ACCESS: &str = "offline_access";
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of the client's metadata")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ClientMetadata {
     pub name: String,

@@ -71,7 +71,7 @@ async fn an_address_on_a_private_network_is_refused_when_it_is_saved_and_when_it
         stored::Entity::update(row).exec(write).await?;
         Ok::<_, DatabaseError>(())
     });
-    write.await.unwrap();
+    Box::pin(write).await.unwrap();
     world.app.app.reload("clients").await.unwrap();
     let browser = world.app.browser();
     let session = browser.sign_in(&world.alice).await;

@@ -61,7 +61,7 @@ async fn the_issuers_own_scopes_are_no_rows() {
     assert!(matches!(remove(&test.app, ISSUER, &context).await, Err(ChangeError::Unknown { .. })));
     // A row of an earlier version keeps the provider from starting until it is removed.
     let stored = test.app.db.write(async |tx| -> Result<(), DatabaseError> {
-        let insert = format!("INSERT INTO resources VALUES ('{ISSUER}', 'Own', 'RS256', 0, 0)");
+        let insert = format!("INSERT INTO resources VALUES ('{ISSUER}', 'Own', 'RS256', 0, 0, false)");
         tx.execute_unprepared(&insert).await?;
         Ok(())
     });
