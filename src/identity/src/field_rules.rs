@@ -15,9 +15,24 @@ const FORBIDDEN_SCHEMES: [&str; 8] =
     ["javascript", "data", "vbscript", "file", "blob", "about", "filesystem", "view-source"];
 
 /// Schemes that belong to other programs of a device, so that no app may claim them without a dot.
-const FOREIGN_SCHEMES: [&str; 16] = [
-    "ftp", "ws", "wss", "mailto", "tel", "sms", "intent", "market", "ssh", "ldap", "urn", "chrome", "edge",
-    "resource", "content", "jar",
+const FOREIGN_SCHEMES: [&str; 17] = [
+    "ftp",
+    "ws",
+    "wss",
+    "mailto",
+    "tel",
+    "sms",
+    "intent",
+    "market",
+    "ssh",
+    "ldap",
+    "urn",
+    "chrome",
+    "edge",
+    "resource",
+    "content",
+    "jar",
+    "search-ms",
 ];
 
 /// Which URI schemes a client may have in its redirect URIs and origins.
@@ -107,7 +122,11 @@ fn private_scheme(scheme: &str, schemes: AllowedSchemes) -> RuleResult {
             "must use https, http on a loopback address, or a private scheme with a dot in its name, unless \
              --private-schemes allows others: two apps can choose the same one",
         ),
-        AllowedSchemes::Private if FOREIGN_SCHEMES.contains(&scheme) => {
+        // `localhost:3000/cb`, where somebody forgot the first part.
+        AllowedSchemes::Private if scheme == "localhost" => {
+            Err("must begin with the scheme, such as http://localhost")
+        }
+        AllowedSchemes::Private if FOREIGN_SCHEMES.contains(&scheme) || scheme.starts_with("ms-") => {
             Err("must not use a scheme that belongs to other programs")
         }
         AllowedSchemes::Private => Ok(()),

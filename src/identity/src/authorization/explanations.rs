@@ -106,16 +106,13 @@ pub(super) fn response_mode(client: &Client, came: &str) -> Explanation {
         .with_remedy(remedy.map(|id| format!("postern client update {id} --response-mode ''")))
 }
 
-/// A public client must use PKCE always, so no command helps it.
+/// A public client must use PKCE always, and another profile would loosen more than this, so no command helps there.
 pub(super) fn pkce_missing(client: &Client) -> Explanation {
     let expected = "a code_challenge with code_challenge_method=S256: switch PKCE on in the library";
-    let remedy = if client.public() || !client.pkce_required() {
-        None
-    } else if client.profile.policy().pkce_required(false) {
-        update_command(client.client_id(), "--profile", ["standard"])
-    } else {
-        shell_word(client.client_id()).map(|id| format!("postern client update {id} --require-pkce=false"))
-    };
+    let by_own_rule =
+        !client.public() && client.pkce_required() && !client.profile.policy().pkce_required(false);
+    let remedy = by_own_rule.then(|| shell_word(client.client_id())).flatten();
+    let remedy = remedy.map(|id| format!("postern client update {id} --require-pkce=false"));
     Explanation::new("code_challenge", "no code_challenge", expected).with_remedy(remedy)
 }
 

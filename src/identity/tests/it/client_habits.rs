@@ -130,7 +130,15 @@ async fn a_private_scheme_without_a_dot_is_for_whom_the_operator_allows_it() {
     );
     // A confidential client has an address of its own, and some schemes belong to others.
     assert!(update(app, "rp", allowed).await.is_err());
-    for uri in ["javascript:alert(1)", "data:text/html,x", "mailto:a@b.test", "intent://x", "ftp://x/cb"] {
+    for uri in [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "mailto:a@b.test",
+        "intent://x",
+        "ftp://x/cb",
+        "ms-settings:x",
+        "localhost:3000/cb",
+    ] {
         assert!(update(app, "native", native(uri)).await.is_err(), "{uri}");
     }
     // Taken back while such addresses are registered: refused, so that none stays by accident.
