@@ -151,7 +151,6 @@ impl App {
 
 /// The kinds of job. The owner of a kind defines it, except where the owner may not know [`App`].
 fn job_kinds() -> JobKinds<App> {
-    let [sends_notice, resends_notice] = backchannel_logout::job_kinds();
     JobKinds::from_kinds(vec![
         sent_code::job_kind(),
         JobKind::enqueued(mail::JOB, JobPriority::Normal, |app, payload| Box::pin(send_mail(app, payload))),
@@ -159,8 +158,7 @@ fn job_kinds() -> JobKinds<App> {
             Box::pin(send_mail(app, payload))
         }),
         housekeeping::job_kind(),
-        sends_notice,
-        resends_notice,
+        backchannel_logout::job_kind(),
         deletion::job_kind(),
         JobKind::recurring(keys::JOB, housekeeping::INTERVAL, |app, _| {
             Box::pin(async move {

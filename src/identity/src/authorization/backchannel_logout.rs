@@ -7,10 +7,9 @@
 //!                       └── a later job for these clients only, until the fifth try
 //! ```
 //!
-//! One write records the outcomes and enqueues the later job, so a client that was told is normally not told again: only if
-//! that write fails. A client
-//! that has been disabled, removed or lost its address meanwhile is not called. What a client answers beside the
-//! status is not read.
+//! One write records the outcomes and enqueues the later job, so a client that was told is told again only if that
+//! write fails. A client that has been disabled, removed or lost its address meanwhile is not called. What a client
+//! answers beside the status is not read.
 
 use std::{sync::Arc, time::Duration};
 
@@ -62,16 +61,11 @@ enum CallError {
     Sign(#[from] IssueError),
 }
 
-/// The kinds of job that send notices: for the first time, and again.
-pub fn job_kinds() -> [JobKind<App>; 2] {
-    [
-        JobKind::enqueued(logout_notice::JOB, JobPriority::Notice, |app, payload| {
-            Box::pin(async move { run(&app, payload).await })
-        }),
-        JobKind::enqueued(logout_notice::RETRY_JOB, JobPriority::Notice, |app, payload| {
-            Box::pin(async move { run(&app, payload).await })
-        }),
-    ]
+/// The kind of job that sends notices.
+pub fn job_kind() -> JobKind<App> {
+    JobKind::enqueued(logout_notice::JOB, JobPriority::Notice, |app, payload| {
+        Box::pin(async move { run(&app, payload).await })
+    })
 }
 
 async fn run(app: &App, payload: Value) -> Result<(), JobError> {

@@ -17,13 +17,18 @@ pub struct NoStoreJson<T>(pub T);
 
 impl<T: ToJSON> IntoResponse for NoStoreJson<T> {
     fn into_response(self) -> Response {
-        let mut response = self.0.to_json_string().into_response();
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
-        response
+        no_store(self.0.to_json_string(), HeaderValue::from_static("application/json"))
     }
+}
+
+/// A response that no cache may store.
+pub fn no_store(body: String, content_type: HeaderValue) -> Response {
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    response
 }
 
 impl<T: ToJSON> ApiResponse for NoStoreJson<T> {

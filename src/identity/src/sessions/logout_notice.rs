@@ -22,12 +22,8 @@ use crate::{
     jobs::{self, NewJob, SealedJob},
 };
 
-/// The kind of the job that sends a notice for the first time.
+/// The kind of the job that sends a notice.
 pub const JOB: &str = "backchannel_logout";
-
-/// The kind of the job that sends a notice again to clients that did not answer. Such clients are often slow, so
-/// these jobs give way to all others.
-pub const RETRY_JOB: &str = "backchannel_logout.retry";
 
 /// The provider itself may have stood still: a late notice is better than none, until apps have ended their
 /// sessions by themselves.
@@ -50,11 +46,7 @@ pub struct LogoutNotice {
 impl LogoutNotice {
     /// The job that sends the notice.
     pub fn job(&self, core: &Core) -> Result<SealedJob, CryptoError> {
-        let job = NewJob {
-            kind: if self.tries == 0 { JOB } else { RETRY_JOB },
-            payload: json!(self),
-            give_up_at: self.ended_at + GIVE_UP_AFTER,
-        };
+        let job = NewJob { kind: JOB, payload: json!(self), give_up_at: self.ended_at + GIVE_UP_AFTER };
         job.seal(core)
     }
 }

@@ -1,13 +1,7 @@
 //! Defines the form of a userinfo response: JSON, or a JWT for a client that is registered for it (OpenID Connect
 //! Core section 5.3.2).
 
-use poem::{
-    IntoResponse, Response,
-    http::{
-        HeaderValue,
-        header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA},
-    },
-};
+use poem::{IntoResponse, Response, http::HeaderValue};
 use poem_openapi::{
     ApiResponse,
     registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
@@ -15,7 +9,10 @@ use poem_openapi::{
 };
 
 use crate::{
-    http::{claims::Claims, no_store_json::NoStoreJson},
+    http::{
+        claims::Claims,
+        no_store_json::{NoStoreJson, no_store},
+    },
     tokens::Userinfo,
 };
 
@@ -25,14 +22,7 @@ impl IntoResponse for UserinfoResponse {
     fn into_response(self) -> Response {
         match self.0 {
             Userinfo::Claims(claims) => NoStoreJson(Claims(claims)).into_response(),
-            Userinfo::Signed(jwt) => {
-                let mut response = jwt.into_response();
-                let headers = response.headers_mut();
-                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/jwt"));
-                headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-                headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
-                response
-            }
+            Userinfo::Signed(jwt) => no_store(jwt, HeaderValue::from_static("application/jwt")),
         }
     }
 }
