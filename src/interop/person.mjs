@@ -31,16 +31,18 @@ export class Person {
     return this.context.close()
   }
 
-  // Opens a page; whatever it leads to may follow.
+  // Opens a page and whatever it redirects to, and returns the status.
   async open(url) {
-    await this.page.goto(url, { waitUntil: 'load' })
+    const answer = await this.page.goto(url, { waitUntil: 'load' })
+    return answer?.status()
   }
 
   // Opens a page of an app and waits until it shows JSON, or an answer that is an error.
   async read(url) {
-    const answer = await this.page.goto(url, { waitUntil: 'load' })
-    if (answer && answer.status() >= 400) throw new Error(`${url} answers ${answer.status()}: ${await this.text()}`)
-    return until(`JSON at ${url}, instead of: ${await this.text()}`, () => this.json(), 15)
+    const status = await this.open(url)
+    if (status >= 400) throw new Error(`${url} answers ${status}: ${await this.text()}`)
+    await this.waitFor(`JSON at ${url}`, () => this.json())
+    return this.json()
   }
 
   async json() {
@@ -70,7 +72,7 @@ export class Person {
   async waitFor(what, ...signs) {
     const seen = async sign => (typeof sign === 'string' ? this.has(sign) : sign())
     const anySeen = async () => (await Promise.all(signs.map(seen))).some(Boolean)
-    await until(what, anySeen, 30).catch(async fault => {
+    await until(what, anySeen, 20).catch(async fault => {
       throw new Error(`${fault.message}, but came to ${this.page.url()}: ${await this.text()}`)
     })
   }
@@ -80,9 +82,14 @@ export class Person {
     return this.waitFor('the sign-in page', '#identifier')
   }
 
-  // Waits until the page has stopped loading and redirecting.
-  settle() {
-    return this.page.waitForNetworkIdle({ idleTime: 500, timeout: 15_000 })
+  // Waits until the page has shown the same for a second.
+  async settle() {
+    let [before, since] = ['', Date.now()]
+    await until('a page that stays', async () => {
+      const shown = this.page.url() + (await this.text())
+      if (shown !== before) [before, since] = [shown, Date.now()]
+      return Date.now() - since > 1000
+    })
   }
 
   async enterCode() {

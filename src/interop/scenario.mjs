@@ -1,4 +1,5 @@
 // What each client is tried with: one row of the matrix.
+import { until } from './provider.mjs'
 
 // A cell is what happened, or the reason why there is nothing to try.
 const green = text => ({ state: 'ok', text })
@@ -17,7 +18,7 @@ const CELLS = {
     return 'in Chromium'
   },
   claims: async ({ app, person, provider }) => {
-    const { claims } = await person.read(app.url('claims'))
+    const claims = await claimsShown(app, person)
     expect(claims, 'the app shows nobody signed in')
     expect(claims.email === provider.email, `the app got ${JSON.stringify(claims)}`)
     return Object.keys(claims).filter(claim => PROFILE.includes(claim)).join(' ')
@@ -30,16 +31,18 @@ const CELLS = {
     return 'asked'
   },
   refresh: async context => {
-    const { answers } = await visit(context, 'refresh')
-    expect(answers.includes('POST /oauth2/token 200'), `nothing was refreshed: ${answers}`)
+    // Some refresh by age: they are asked until they do.
+    const refreshed = async () => (await visit(context, 'refresh')).answers.includes('POST /oauth2/token 200')
+    await until('a refresh', refreshed, 10)
     return 'rotated'
   },
   logout: async ({ app, person }) => {
     await person.open(app.url('logout'))
+    // A page may go on by a script.
+    await person.settle()
     await person.confirmSignOut(app.origin)
     expect(!(await person.isSignedIn()), 'the session at the provider goes on')
-    const { claims } = await person.read(app.url('claims'))
-    expect(!claims, 'the app still shows somebody signed in')
+    expect(!(await claimsShown(app, person)), 'the app still shows somebody signed in')
     return 'both sides'
   },
   'wrong code': async ({ app, provider, stranger }) => {
@@ -51,8 +54,7 @@ const CELLS = {
     })
     const text = await stranger.text()
     expect(answers.includes('POST /oauth2/token 400'), `the forged code was not refused: ${answers}; ${text}`)
-    const { claims } = await stranger.read(app.url('claims')).catch(() => ({ claims: null }))
-    expect(!claims, 'the app signed somebody in with a forged code')
+    expect(!(await claimsShown(app, stranger)), 'the app signed somebody in with a forged code')
     return text.slice(0, 100)
   },
 }
@@ -89,6 +91,14 @@ async function tried(app, cell, attempt) {
   } catch (fault) {
     return red(fault.message)
   }
+}
+
+// The claims that the app shows; null if it shows nobody: by JSON, by 401 or 403, or by a new sign-in.
+async function claimsShown(app, person) {
+  const status = await person.open(app.url('claims'))
+  if (status === 401 || status === 403) return null
+  await person.waitFor('claims', () => person.json(), '#identifier')
+  return (await person.json())?.claims ?? null
 }
 
 const visit = ({ app, provider, person }, step) => provider.answersDuring(() => person.read(app.url(step)))
