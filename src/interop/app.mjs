@@ -2,7 +2,7 @@
 //
 // Each folder under apps/ is one. Its app.json names
 //   package   the client under test, as its registry names it
-//   client    the flags of `postern client add`
+//   client    the flags of `postern client add`; BASE_URL in them is where the app runs
 //   start     the shell command that serves the app; it finds in its environment PORT, BASE_URL, ISSUER, CLIENT_ID,
 //             CLIENT_SECRET (also as POSTERN_CLIENT_SECRET), and in the file SNIPPET the configuration that a preset
 //             printed
@@ -81,7 +81,8 @@ export class App {
   }
 
   async register(provider) {
-    const added = await provider.command('client', 'add', this.name, '--base-url', this.origin, ...this.settings.client)
+    const flags = this.settings.client.map(flag => flag.replace('BASE_URL', this.origin))
+    const added = await provider.command('client', 'add', this.name, '--base-url', this.origin, ...flags)
     // Servers that run read the clients once a second.
     await setTimeout(2000)
     this.snippet = join(this.folder, 'snippet.txt')
