@@ -49,15 +49,15 @@ export class App {
     return Promise.all(names.map((name, place) => App.read(name, PORT + 10 + place)))
   }
 
-  static async read(name, port) {
-    const settings = JSON.parse(await readFile(join(SOURCES, name, 'app.json'), 'utf8'))
-    return new App(name, port, { absent: {}, paths: {}, ...settings })
-  }
-
-  constructor(name, port, settings) {
-    this.name = name
-    this.origin = `http://localhost:${port}`
-    this.settings = settings
+  // Reads the app of the folder `source`, which may run more than once, under other names.
+  static async read(source, port, name = source) {
+    const settings = JSON.parse(await readFile(join(SOURCES, source, 'app.json'), 'utf8'))
+    return Object.assign(new App(), {
+      name,
+      source: join(SOURCES, source),
+      origin: `http://localhost:${port}`,
+      settings: { absent: {}, paths: {}, ...settings },
+    })
   }
 
   // Why the client cannot be tried with a cell of the matrix, if so.
@@ -68,7 +68,7 @@ export class App {
   // Installs the app in a copy of its folder, and returns the version of the client.
   async install(folder) {
     this.folder = join(folder, this.name)
-    await cp(join(SOURCES, this.name), this.folder, { recursive: true })
+    await cp(this.source, this.folder, { recursive: true })
     const { install, version } = this.settings
     const kind = KINDS[Object.keys(KINDS).find(file => existsSync(join(this.folder, file)))]
     await this.shell(install ?? kind.install())
@@ -80,8 +80,8 @@ export class App {
     return stdout
   }
 
-  async register(provider) {
-    const flags = this.settings.client.map(flag => flag.replace('BASE_URL', this.origin))
+  async register(provider, ...more) {
+    const flags = [...this.settings.client, ...more].map(flag => flag.replace('BASE_URL', this.origin))
     const added = await provider.command('client', 'add', this.name, '--base-url', this.origin, ...flags)
     // Servers that run read the clients once a second.
     await setTimeout(2000)

@@ -94,7 +94,7 @@ async function tried(app, cell, attempt) {
 }
 
 // The claims that the app shows; null if it shows nobody: by JSON, by 401 or 403, or by a new sign-in.
-async function claimsShown(app, person) {
+export async function claimsShown(app, person) {
   const status = await person.open(app.url('claims'))
   if (status === 401 || status === 403) return null
   await person.waitFor('claims', () => person.json(), '#identifier')
@@ -106,11 +106,12 @@ const visit = ({ app, provider, person }, step) => provider.answersDuring(() => 
 // The answer to the newest authorization request with a code that the provider never issued.
 function forgedCallback(person, provider) {
   const asked = person.authorizationRequests.at(-1).searchParams
-  const answer = new URLSearchParams({ code: 'forged', iss: provider.issuer, state: asked.get('state') })
+  const answer = new URLSearchParams({ code: 'forged', iss: provider.issuer })
+  if (asked.has('state')) answer.set('state', asked.get('state'))
   const mark = asked.get('response_mode') === 'fragment' ? '#' : '?'
   return asked.get('redirect_uri') + mark + answer
 }
 
-function expect(condition, otherwise) {
+export function expect(condition, otherwise) {
   if (!condition) throw new Error(otherwise)
 }

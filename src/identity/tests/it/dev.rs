@@ -160,11 +160,26 @@ async fn dev_with_tls_keeps_one_certificate_that_programs_can_trust() {
             .output()
             .unwrap();
         assert!(kept.status.success(), "commands beside the server take its settings: {kept:?}");
+        let told = ["--name", "App", "--public", "--backchannel-logout-uri", "http://localhost:3000/told"];
+        let arguments = [&["client", "add", "app", "--config", "data/dev.toml"], &told[..]].concat();
+        let added = postern(
+            &[&arguments[..], &["--redirect-uri", "http://localhost:3000/callback"]].concat(),
+            folder.path(),
+            port,
+        )
+        .env_remove("POSTERN_ISSUER")
+        .output()
+        .unwrap();
+        assert!(added.status.success(), "apps on this machine can be told of sign-outs: {added:?}");
         assert_eq!(server.stop(), Some(0));
     }
     assert_eq!(authorities[0], authorities[1]);
-    let key = std::fs::metadata(data.join("dev-tls-key.pem")).unwrap();
-    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&key.permissions()) & 0o777, 0o600);
+    let readable = |file: &str| {
+        let permissions = std::fs::metadata(data.join(file)).unwrap().permissions();
+        std::os::unix::fs::PermissionsExt::mode(&permissions) & 0o044 != 0
+    };
+    assert!(!readable("dev-tls-key.pem"));
+    assert!(readable("dev-tls-ca.pem"), "a web server of another user must trust it too");
 }
 
 #[test]

@@ -15,18 +15,14 @@ let started
 let tokens
 let person = null
 
-const userinfo = ({ sub }) => oidc.fetchUserInfo(config, tokens.access_token, sub)
-
 const steps = {
   '/': () => ({ claims: person }),
   '/login': async () => (started = await beginSignIn()).url,
   '/callback': async query => {
-    const signedIn = await finishSignIn(query, started)
-    tokens = signedIn.tokens
-    person = { ...signedIn.person, ...(await userinfo(signedIn.person)) }
+    ({ tokens, person } = await finishSignIn(query, started))
     return new URL(process.env.BASE_URL)
   },
-  '/userinfo': () => userinfo(person),
+  '/userinfo': () => oidc.fetchUserInfo(config, tokens.access_token, person.sub),
   '/refresh': async () => {
     tokens = await oidc.refreshTokenGrant(config, tokens.refresh_token)
     return { claims: tokens.claims() }

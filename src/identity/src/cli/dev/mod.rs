@@ -145,6 +145,8 @@ fn default_dev_settings(
         ("login.code_delivery", "console"),
         // Registration can be tried.
         ("registration.mode", "open"),
+        // Apps on this machine are told that a session ended.
+        ("outbound.allow_hosts", r#"["localhost", "127.0.0.1"]"#),
         // One person tries everything repeatedly.
         ("limits.failures_per_source", "1000 per 15m per ip"),
         ("limits.registrations_per_source", "1000 per 1h per ip"),
@@ -181,10 +183,15 @@ fn settings_table(config: &Config, dev_settings: &[(&'static str, String)]) -> t
         let Some((section, key)) = key.split_once('.') else { continue };
         let section = file.entry(section).or_insert_with(|| toml::Table::new().into());
         if let Some(section) = section.as_table_mut() {
-            section.insert(key.to_owned(), value.clone().into());
+            section.insert(key.to_owned(), as_toml(value));
         }
     }
     file
+}
+
+/// A list is written as one; all other settings are texts.
+fn as_toml(value: &str) -> toml::Value {
+    value.parse().ok().filter(toml::Value::is_array).unwrap_or_else(|| value.into())
 }
 
 fn write_settings(path: &Path, settings: &toml::Table) -> Result<(), CommandError> {
