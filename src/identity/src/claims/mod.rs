@@ -275,7 +275,6 @@ pub enum ClaimReader<'a> {
 
 /// The claims of a user that have a value, as far as the reader may have them. `sub` is always among them.
 pub fn released(user: &users::Model, reader: ClaimReader<'_>) -> Result<Map<String, Value>, DatabaseError> {
-    let mut profile = Profile::from_column(user.profile.clone())?;
     let released = CLAIMS.iter().filter(|claim| match reader {
         ClaimReader::User => true,
         ClaimReader::Client { scopes, requested, .. } => {
@@ -284,6 +283,10 @@ pub fn released(user: &users::Model, reader: ClaimReader<'_>) -> Result<Map<Stri
                 || requested.iter().any(|name| name == claim.name)
         }
     });
+    // A token that releases nothing of the profile does not have it read.
+    let in_profile = released.clone().any(Claim::in_profile);
+    let mut profile =
+        if in_profile { Profile::from_column(user.profile.clone())? } else { Profile::default() };
     let mut claims = Map::new();
     for claim in released {
         let value = match claim.source {

@@ -1,11 +1,12 @@
 //! Defines [`Profile`], the claims in the column `users.profile`.
 
 use postern_service::database::DatabaseError;
+use sea_orm::DbErr;
 use serde::{Deserialize, Serialize, de::Error as _};
 use serde_json::{Map, Value};
 
 use super::{CLAIMS, Claim, ClaimSource, POSTAL_ADDRESS, POSTAL_ADDRESS_CLAIM, TextInput};
-use crate::{core::read_json_column, field_rules};
+use crate::field_rules;
 
 /// Claims of the profile by name. Each is absent until it is known. The claims exist and have their types;
 /// only [`Profile::validate`] checks the rules of the values.
@@ -25,7 +26,22 @@ pub struct InvalidClaim {
 impl Profile {
     /// The stored profile. A profile that does not read is an error of the database.
     pub fn from_column(column: Value) -> Result<Self, DatabaseError> {
-        read_json_column(column)
+        let unreadable = |cause: String| DatabaseError::from(DbErr::Type(cause));
+        match column {
+            Value::Object(claims) => Self::checked(claims).map_err(unreadable),
+            _ => Err(unreadable("a profile must be an object".to_owned())),
+        }
+    }
+
+    /// The profile of these claims, if each exists and has its type.
+    fn checked(mut claims: Map<String, Value>) -> Result<Self, String> {
+        // A claim or a member that is null counts as absent.
+        claims.retain(|_, value| !value.is_null());
+        if let Some(Value::Object(address)) = claims.get_mut(POSTAL_ADDRESS_CLAIM) {
+            address.retain(|_, value| !value.is_null());
+        }
+        claims.iter().try_for_each(|(name, value)| check_type(name, value))?;
+        Ok(Self(claims))
     }
 
     /// A profile with this full name, or without claims.
@@ -84,16 +100,7 @@ impl Profile {
 
 impl<'de> Deserialize<'de> for Profile {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut claims = Map::deserialize(deserializer)?;
-        // A claim or a member that is null counts as absent.
-        claims.retain(|_, value| !value.is_null());
-        if let Some(Value::Object(address)) = claims.get_mut(POSTAL_ADDRESS_CLAIM) {
-            address.retain(|_, value| !value.is_null());
-        }
-        for (name, value) in &claims {
-            check_type(name, value).map_err(D::Error::custom)?;
-        }
-        Ok(Self(claims))
+        Self::checked(Map::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 
