@@ -177,8 +177,8 @@ impl AccountError {
 /// Completes a registration by the token of its link and returns the email. The link of a change of email is
 /// refused here, because only its signed-in account may use that link ([`email_change::confirm`]).
 pub async fn verify_email(app: &App, token: &str, context: &RequestContext) -> Result<String, AccountError> {
-    match registration::verify_email(app, token, None, context).await {
-        Ok(verified) => Ok(verified.user.email),
+    match registration::verify_email(app, token, context).await {
+        Ok(user) => Ok(user.email),
         Err(
             cause @ (AccountError::InvalidLink
             | AccountError::RegistrationClosed

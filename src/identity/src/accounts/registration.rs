@@ -7,7 +7,7 @@
 //!
 //! Leaves to `invitations` the accounts of invited people, and to `passwords` what a password must satisfy.
 
-use postern_entities::users as rows;
+use postern_entities::{users as rows, values::Hash256};
 use postern_service::{clock::Timestamp, database::DatabaseError};
 use sea_orm::EntityTrait as _;
 use secrecy::ExposeSecret as _;
@@ -19,11 +19,17 @@ use super::{AccountError, context_words};
 use crate::{
     App,
     audit::Event,
+    authorization::{LoginStepRecorder, RequestNotPending},
     claims::Profile,
     config::RegistrationMode,
     core::{RequestContext, Write},
-    links::{self, LinkRecipient, NewLink, Purpose},
-    login::self_registration_allowed,
+    crypto,
+    links::{self, Link, LinkRecipient, NewLink, Purpose},
+    login::{
+        attempt::CompletedLogin,
+        new_account::{self, NewAccountBrowser},
+        self_registration_allowed,
+    },
     mail::{
         self, MailTemplate,
         allowance::{self, Allowance, MailRequester},
@@ -42,6 +48,8 @@ pub struct RegistrationRequest<'a> {
     pub profile: Profile,
     /// The authorization request that continues after the registration.
     pub authorization_request_id: Option<Uuid>,
+    /// The secret of the browser cookie; none for an app.
+    pub browser_secret: Option<&'a str>,
 }
 
 /// The sealed payload of a registration link. The names of the fields are stored.
@@ -51,11 +59,17 @@ struct PendingRegistration {
     profile: Profile,
     #[serde(default)]
     request: Option<Uuid>,
+    /// Hash of the cookie of the browser in which the password was chosen.
+    #[serde(default)]
+    browser: Option<Hash256>,
 }
 
-/// The result of a completed registration.
+/// The first sign-in of a new account, which may belong to an authorization request.
+pub type FirstSignIn = CompletedLogin<Result<(), RequestNotPending>>;
+
+/// The result of a registration that was completed in a browser.
 pub struct CompletedRegistration {
-    pub user: User,
+    pub sign_in: FirstSignIn,
     /// The authorization request that continues after the registration.
     pub authorization_request_id: Option<Uuid>,
 }
@@ -100,7 +114,12 @@ pub async fn register(
     let words = context_words(app, email.as_str(), profile.text("name"));
     app.passwords.check(&password, false, &words).await??;
     let password_hash = app.passwords.hash(&app.random, &password).await?;
-    let registration = PendingRegistration { password_hash, profile, request: new.authorization_request_id };
+    let registration = PendingRegistration {
+        password_hash,
+        profile,
+        request: new.authorization_request_id,
+        browser: new.browser_secret.map(crypto::token_hash),
+    };
     let taken = users::find_by_email(app.db.reader(), &email).await?.is_some();
     let registration_mail =
         RegistrationMail { email: &email, registration: Some(&registration), email_taken: taken };
@@ -192,39 +211,99 @@ impl RegistrationMail<'_> {
     }
 }
 
-/// Completes a registration: creates the account with its email verified.
-///
-/// The confirmation page also asks for the password. A person who only reads the mailbox may press a button
-/// in a mail that a stranger requested, but does not know the password that the stranger chose.
-pub async fn verify_email(
+/// Completes a registration by the token of its link, and returns the account.
+pub async fn verify_email(app: &App, token: &str, context: &RequestContext) -> Result<User, AccountError> {
+    let link = find_registration(app, token, context).await?;
+    let account = account_of(app, &link, context.now)?;
+    let user = account.user.clone();
+    app.write(context, async |write| store_account(write, &link, account).await).await?;
+    Ok(user)
+}
+
+/// Completes the registration in the browser that began it, and signs its owner in there. None in another browser, which
+/// needs the password. A link that does not work is an error in any browser.
+pub async fn verify_in_same_browser(
     app: &App,
     token: &str,
-    password: Option<&str>,
+    browser: NewAccountBrowser<'_>,
+    context: &RequestContext,
+) -> Result<Option<CompletedRegistration>, AccountError> {
+    let link = find_registration(app, token, context).await?;
+    if link.payload.browser != Some(crypto::token_hash(browser.browser_secret)) {
+        return Ok(None);
+    }
+    Ok(Some(complete(app, &link, browser, context).await?))
+}
+
+/// Completes the registration in any browser, by the password, and signs its owner in there.
+///
+/// A person who only reads the mailbox may press a button in a mail that a stranger requested, but does not know the
+/// password that the stranger chose.
+pub async fn verify_by_password(
+    app: &App,
+    token: &str,
+    password: &str,
+    browser: NewAccountBrowser<'_>,
     context: &RequestContext,
 ) -> Result<CompletedRegistration, AccountError> {
-    require_self_registration(app)?;
-    let now = context.now;
-    let link = links::find::<PendingRegistration>(app, Purpose::Register, token, now).await?;
-    let link = link.ok_or(AccountError::InvalidLink)?;
-    if let Some(password) = password {
-        count_registration_try(app, context).await?;
-        let password = Password::from_typed(password).ok_or(AccountError::WrongPassword)?;
-        let verdict = app.passwords.hasher.verify(password.text(), Some(&link.payload.password_hash)).await?;
-        if verdict == PasswordVerification::Mismatch {
-            return Err(AccountError::WrongPassword);
-        }
+    let link = find_registration(app, token, context).await?;
+    count_registration_try(app, context).await?;
+    let password = Password::from_typed(password).ok_or(AccountError::WrongPassword)?;
+    let verdict = app.passwords.hasher.verify(password.text(), Some(&link.payload.password_hash)).await?;
+    if verdict == PasswordVerification::Mismatch {
+        return Err(AccountError::WrongPassword);
     }
-    let account =
-        VerifiedAccount::new(app, &link.email, &link.payload.profile, &link.payload.password_hash, now)?;
+    complete(app, &link, browser, context).await
+}
+
+async fn complete(
+    app: &App,
+    link: &Link<PendingRegistration>,
+    browser: NewAccountBrowser<'_>,
+    context: &RequestContext,
+) -> Result<CompletedRegistration, AccountError> {
+    let account = account_of(app, link, context.now)?;
     let user = account.user.clone();
-    app.write(context, async |write| {
-        if !link.consume(write).await? {
-            return Err(AccountError::InvalidLink);
-        }
-        account.store(write, "registration").await
-    })
-    .await?;
-    Ok(CompletedRegistration { user, authorization_request_id: link.payload.request })
+    let authorization_request_id = link.payload.request;
+    let recorder =
+        LoginStepRecorder { request_id: authorization_request_id, browser_secret: browser.browser_secret };
+    let sign_in = app
+        .write(context, async |write| {
+            store_account(write, link, account).await?;
+            Ok::<_, AccountError>(new_account::sign_in(app, write, &user, browser, &recorder).await?)
+        })
+        .await?;
+    Ok(CompletedRegistration { sign_in, authorization_request_id })
+}
+
+async fn find_registration(
+    app: &App,
+    token: &str,
+    context: &RequestContext,
+) -> Result<Link<PendingRegistration>, AccountError> {
+    require_self_registration(app)?;
+    let link = links::find(app, Purpose::Register, token, context.now).await?;
+    link.ok_or(AccountError::InvalidLink)
+}
+
+fn account_of(
+    app: &App,
+    link: &Link<PendingRegistration>,
+    now: Timestamp,
+) -> Result<VerifiedAccount, AccountError> {
+    VerifiedAccount::new(app, &link.email, &link.payload.profile, &link.payload.password_hash, now)
+}
+
+/// Consumes the link and stores the account.
+async fn store_account(
+    write: &Write<'_>,
+    link: &Link<PendingRegistration>,
+    account: VerifiedAccount,
+) -> Result<(), AccountError> {
+    if !link.consume(write).await? {
+        return Err(AccountError::InvalidLink);
+    }
+    account.store(write, "registration").await
 }
 
 /// A new account whose email is verified, sealed and ready to be stored.

@@ -10,6 +10,7 @@ pub mod credential_change;
 pub mod devices;
 pub mod email_otp;
 pub mod login_throttle;
+pub mod new_account;
 pub mod passkey;
 pub mod password;
 pub mod policy;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use minijinja::context;
-use poem::http::header;
+use poem::{Request, http::header};
 use postern_identity::{accounts::invitations, core::RequestContext, mail};
 use serde_json::{Value, json};
 
@@ -123,8 +123,7 @@ async fn a_person_has_the_mail_sent_again() {
     let again = wrong.press("#sent-again", &[("email", CAROL)]).await;
     assert!(again.text(".note").contains("on its way again"));
     let links = mailed(&app, CAROL).await;
-    let done = open(&browser, &links[0]).await.press("#verify-submit", &[("password", PASSWORD)]).await;
-    assert_eq!(done.text("h1"), "Your account is ready");
+    assert_eq!(open(&browser, &links[0]).await.path, "/account", "signed in at once");
     let sent = open(&browser, "/register?sent=yes").await;
     assert!(!sent.answer.body.contains(CAROL), "the browser forgets the address");
 }
@@ -141,16 +140,40 @@ async fn who_registers_on_the_way_to_an_app_arrives_there() {
     assert!(sent.attribute("#sent-sign-in", "href").starts_with("/login?request="));
     let link = mailed(app, CAROL).await.remove(0);
     assert!(!link.contains("request"), "{link}");
-    let done = open(&browser, &link).await.press("#verify-submit", &[("password", PASSWORD)]).await;
-    let login = done.click("#done-sign-in").await;
-    assert!(login.path.starts_with("/login?request="), "no session yet: {}", login.path);
-    let consent = login
-        .press("#login-password", &[("identifier", CAROL)])
-        .await
-        .press("#login-submit", &[("password", PASSWORD)])
-        .await;
+    let consent = open(&browser, &link).await;
     let back = consent.press("#consent-allow", &[]).await;
     assert!(back.answer.header("location").starts_with("https://rp.test/cb?"), "{:?}", back.answer);
+}
+
+#[tokio::test]
+async fn who_opens_the_link_in_the_browser_that_registered_is_signed_in_at_once() {
+    let SignIn { app, .. } = SignIn::new().await;
+    let browser = app.browser();
+    browser.sign_in(app.alice()).await;
+    let page = open(&browser, "/register").await;
+    page.press("#register-submit", &[("email", CAROL), ("password", PASSWORD)]).await;
+    let link = mailed(&app, CAROL).await.remove(0);
+
+    let stranger = app.browser();
+    let asked = open(&stranger, &link).await;
+    assert!(asked.has("#verify-submit") && asked.has("#password"), "another browser needs the password");
+    assert_eq!(stranger.cookie("postern-session"), None);
+    let prefetch = Request::builder().uri(link.parse().unwrap()).header("sec-purpose", "prefetch").finish();
+    assert_eq!(browser.send(prefetch).await.status, 200, "a page that nobody looked at yet changes nothing");
+    assert_eq!(app.audited("user.registered").await.len(), 0);
+
+    assert_eq!(open(&browser, &link).await.path, "/account");
+    let started = app.audited("session.started").await;
+    assert_eq!(started.last().unwrap(), &json!({ "kind": "browser", "acr": "aal1", "amr": ["pwd"] }));
+    assert_eq!(app.audited("session.ended").await.len(), 1, "the session of the other account is over");
+    assert!(browser.cookie("postern-device").is_some());
+    for browser in [&browser, &stranger] {
+        let over = open(browser, &link).await;
+        assert_eq!(
+            (over.answer.status.as_u16(), over.attribute("main a", "href").as_str()),
+            (400, "/login?to=account")
+        );
+    }
 }
 
 #[tokio::test]
@@ -178,7 +201,7 @@ async fn in_another_browser_or_too_late_a_page_says_where_to_go() {
     let link = mailed(app, CAROL).await.remove(0);
     let done = open(&elsewhere, &link).await.press("#verify-submit", &[("password", PASSWORD)]).await;
     assert!(done.text("main").contains("go back to the app that you came from"), "{}", done.answer.body);
-    assert_eq!(done.attribute("#done-sign-in", "href"), "/login?to=account");
+    assert_eq!(done.click("#done-sign-in").await.path, "/account", "signed in by the password");
 
     for id in ["x", "https://evil.example.test", "00000000-0000-4000-8000-000000000000"] {
         let page = open(&browser, &format!("/register?request={id}")).await;

@@ -6,8 +6,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 const [head, begin, finish] = readFileSync(process.env.SNIPPET, 'utf8').split(/^\/\/ (?:Sign in|At ).*$/m)
 writeFileSync('snippet.mjs', `${head}
 export { oidc, config }
-export async function begin() { ${begin}; return { verifier, state, url } }
-export async function finish(query, { verifier, state }) { ${finish}; return { tokens, person } }`)
+export async function begin() {
+${begin}
+return { verifier, state, url } }
+export async function finish(query, { verifier, state }) {
+${finish}
+return { tokens, person } }`)
 const { oidc, config, begin: beginSignIn, finish: finishSignIn } = await import('./snippet.mjs')
 
 // One browser at a time: what a session would keep.

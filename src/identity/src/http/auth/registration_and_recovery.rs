@@ -192,6 +192,7 @@ impl RegistrationAndRecoveryApi {
             password: &body.password,
             profile: body.profile.0,
             authorization_request_id: None,
+            browser_secret: None,
         };
         registration::register(&self.app, new, &caller.context).await?;
         Ok(NoStoreJson(SentMail { sent: true }))

@@ -14,6 +14,7 @@ use super::{
     DonePage, Page, PageError, PageErrorKind, PageResult,
     login::{Destination, find_pending, page_for_request, resume_path},
     requesting_client::requesting_client,
+    see_other,
 };
 use crate::{
     App,
@@ -110,6 +111,16 @@ impl Continuation {
     fn requesting_client(&self) -> Option<Value> {
         let pending = self.pending.as_ref()?;
         Some(requesting_client(&self.app, &pending.client, Some(&pending.request.redirect_uri)))
+    }
+
+    /// Goes on for a person who is signed in by now: to the request, which decides what comes next, or to the account.
+    /// Where the app waits in another browser, the page says so.
+    pub(super) fn go_on(&self, title: &str, text: &str) -> PageResult {
+        match &self.pending {
+            Some(pending) => Ok(see_other(&resume_path(&pending.handle))),
+            None if self.started_by_app => self.show_completed(title, text),
+            None => Ok(see_other(Destination::Account.path())),
+        }
     }
 
     /// The end of a mailed link's way: what was done, and how to go on. The request decides what comes next.

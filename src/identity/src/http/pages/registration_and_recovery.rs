@@ -3,14 +3,14 @@
 //! password.
 //!
 //! ```text
-//!   /register ────────► a mail ──► /verify-email ──► done: sign in
+//!   /register ────────► a mail ──► /verify-email ──► signed in
 //!       ▲  └─ /register/resend ─┘
 //!       └─ ?invitation=TOKEN ───────────────────────► done: sign in
 //!   /forgot-password ─► a mail ──► /reset-password ─► done: sign in
 //! ```
 //!
 //! The page of a mailed link has a button and changes nothing when it is loaded, because mail scanners follow
-//! links. A user who came from a client continues to that client afterwards, if the client's request is still
+//! links. Only the browser that registered needs no button: its cookie shows that no scanner is there. A user who came from a client continues to that client afterwards, if the client's request is still
 //! pending in this browser: see [`Continuation`]. Leaves the rules to `accounts`.
 
 use std::time::Duration;
@@ -20,10 +20,10 @@ use poem::{IntoResponse as _, Request, Response, http::StatusCode};
 
 use super::{
     Form, Page, PageError, PageErrorKind, PageResult,
-    account::{credential_change, require_sign_in, require_sign_in_for_change},
+    account::{credential_change, require_sign_in, require_sign_in_for_change, signed_in_user},
     continuation::Continuation,
     invitation,
-    login::Destination,
+    login::{Destination, set_sign_in_cookies},
     see_other,
 };
 use crate::{
@@ -31,10 +31,11 @@ use crate::{
     accounts::{
         AccountError, password,
         recovery::{self, ResetRequest},
-        registration::{self, RegistrationRequest},
+        registration::{self, CompletedRegistration, RegistrationRequest},
     },
     claims::{self, Profile},
     http::security,
+    login::new_account::NewAccountBrowser,
     passwords::{Weakness, rules::LONGEST},
 };
 
@@ -80,6 +81,7 @@ pub async fn submit_registration(app: App, request: Request, form: Form) -> Page
         password: form.value_or_empty("password"),
         profile,
         authorization_request_id: waits_in,
+        browser_secret: security::browser_secret(&app, &request),
     };
     match registration::register(&app, new, continuation.page.context()).await {
         Ok(()) => {
@@ -141,29 +143,66 @@ fn show_registration_sent(
     show_form(&continuation.page, "pages/letter-sent.html", values, form_error)
 }
 
-/// `GET /verify-email`: the mailed link.
+/// `GET /verify-email`: the mailed link. The browser that registered is signed in at once; another one is asked for the
+/// password.
 pub async fn show_email_verification(app: App, request: Request) -> PageResult {
     let query = Form::from_query(&request)?;
     let token = query.get("token").ok_or_else(invalid_registration_link)?;
-    show_verification_form(&Page::from_request(&app, &request, None), token, None)
+    let page = Page::from_request(&app, &request, None);
+    let current = signed_in_user(&app, &request).await?;
+    let browser = NewAccountBrowser {
+        // A page that is fetched before somebody wants it changes nothing.
+        browser_secret: security::browser_secret(&app, &request)
+            .filter(|_| !request.headers().contains_key("sec-purpose"))
+            .unwrap_or_default(),
+        device_secret: security::device_secret(&app, &request),
+        current_session: current.as_ref(),
+    };
+    match registration::verify_in_same_browser(&app, token, browser, page.context()).await {
+        Ok(Some(completed)) => registration_completed(&app, &request, completed).await,
+        Ok(None) => show_verification_form(&page, token, None),
+        Err(cause) => Err(link_error(cause)),
+    }
 }
 
 pub async fn submit_verification(app: App, request: Request, form: Form) -> PageResult {
     let page = Page::from_request(&app, &request, None);
     let (token, password) = (form.value_or_empty("token"), form.value_or_empty("password"));
-    match registration::verify_email(&app, token, Some(password), page.context()).await {
-        Ok(verified) => {
-            let continuation =
-                Continuation::from_request_id(&app, &request, verified.authorization_request_id).await?;
-            let mut response = continuation.show_completed("email-verified", "email-verified-text")?;
-            security::clear_pending_registration(&app, &mut response);
-            Ok(response)
-        }
-        Err(AccountError::InvalidLink) => Err(invalid_registration_link()),
+    let current = signed_in_user(&app, &request).await?;
+    let browser = NewAccountBrowser {
+        // Every form has been checked for it.
+        browser_secret: security::browser_secret(&app, &request).unwrap_or_default(),
+        device_secret: security::device_secret(&app, &request),
+        current_session: current.as_ref(),
+    };
+    match registration::verify_by_password(&app, token, password, browser, page.context()).await {
+        Ok(completed) => registration_completed(&app, &request, completed).await,
         Err(cause) => match form_error(&page, &cause) {
             Some(form_error) => show_verification_form(&page, token, Some(form_error)),
-            None => Err(cause.into()),
+            None => Err(link_error(cause)),
         },
+    }
+}
+
+/// The account exists and its owner is signed in: on to the app, if it waits in this browser.
+async fn registration_completed(
+    app: &App,
+    request: &Request,
+    completed: CompletedRegistration,
+) -> PageResult {
+    let CompletedRegistration { sign_in, authorization_request_id } = completed;
+    let continuation = Continuation::from_request_id(app, request, authorization_request_id).await?;
+    let mut response = continuation.go_on("email-verified", "email-verified-text")?;
+    set_sign_in_cookies(app, &mut response, &sign_in);
+    security::clear_pending_registration(app, &mut response);
+    Ok(response)
+}
+
+/// What becomes of a link of a registration that does not complete.
+fn link_error(cause: AccountError) -> PageError {
+    match cause {
+        AccountError::InvalidLink => invalid_registration_link(),
+        cause => cause.into(),
     }
 }
 
@@ -171,9 +210,10 @@ fn show_verification_form(page: &Page, token: &str, form_error: Option<FormError
     show_form(page, "pages/verify-email.html", context! { token }, form_error)
 }
 
-/// A link of a registration that does not work any more: it can be asked for again.
+/// A link of a registration that does not work any more was used, as a rule. The sign-in leads to the registration too.
 fn invalid_registration_link() -> PageError {
-    PageError::from(PageErrorKind::InvalidLink).next_link("/register".to_owned(), "make-an-account")
+    PageError::from(PageErrorKind::InvalidLink)
+        .next_link(Destination::Account.login_path(), "have-an-account")
 }
 
 pub async fn forgot_password(app: App, request: Request) -> PageResult {

@@ -288,13 +288,22 @@ fn login_completed(
         Ok(()) => see_other(&flow.next_path()),
         Err(cause) => error::show(&flow.page, &InteractionError::from(cause).into()),
     };
-    if let Some(secret) = &completed_login.cookie_secret {
-        let remembered = completed_login.session.remembered;
-        security::set_session_cookie(&flow.app, &mut response, secret.expose_secret(), remembered);
-    }
-    security::set_device_cookie(&flow.app, &mut response, completed_login.device_secret.expose_secret());
+    set_sign_in_cookies(&flow.app, &mut response, completed_login);
     flow.clear_attempt(&mut response);
     response
+}
+
+/// Gives the browser its session and its device secret.
+pub(super) fn set_sign_in_cookies<Output>(
+    app: &App,
+    response: &mut Response,
+    completed_login: &CompletedLogin<Output>,
+) {
+    if let Some(secret) = &completed_login.cookie_secret {
+        let remembered = completed_login.session.remembered;
+        security::set_session_cookie(app, response, secret.expose_secret(), remembered);
+    }
+    security::set_device_cookie(app, response, completed_login.device_secret.expose_secret());
 }
 
 /// `POST /login/give-up`: the client is told that what it asks for cannot be reached.
