@@ -5,21 +5,23 @@
 direction = ltr
 
 # Shared
-signed-in-by = Anmeldung mit Postern
 privacy = Datenschutz
 terms = Nutzungsbedingungen
+help = Hilfe
+privacy-of = Datenschutz bei { $name }
+terms-of = Nutzungsbedingungen von { $name }
+skip = Zum Inhalt springen
 email = E-Mail-Adresse
 code = Code
+code-of = { $digits }-stelliger Code
 name = Name
 continue = Weiter
 cancel = Abbrechen
-or = oder
 sign-in = Anmelden
+sign-in-to = Bei { $name } anmelden
+for-your-account = für Ihr Konto
+you-are = Sie sind <strong>{ $email }</strong>
 sign-out = Abmelden
-to-continue-to = weiter zu <strong>{ $name }</strong> auf { $place }
-to-your-account = weiter zu Ihrem Konto
-for-client = für <strong>{ $name }</strong>
-as-user = als <strong>{ $email }</strong>
 reference = Referenz:
 minutes = { $count ->
     [one] etwa 1 Minute
@@ -34,51 +36,50 @@ email-malformed = Geben Sie eine E-Mail-Adresse wie name@example.com ein.
 method-email-otp = Code per E-Mail senden
 method-email-otp-hint = Wir senden Ihnen einen Code per E-Mail.
 method-email-otp-title = Sehen Sie in Ihr Postfach
-method-email-otp-intro = Wenn es ein Konto mit <strong>{ $identifier }</strong> gibt, haben wir einen 8-stelligen Code dorthin gesendet. Er gilt einmal, { $lifetime ->
-    [one] eine Minute
-   *[other] { $lifetime } Minuten
-} lang und nur in diesem Browser.
+method-email-otp-intro = Wenn es ein Konto mit <strong>{ $identifier }</strong> gibt, haben wir einen Code dorthin gesendet.
 method-code = Code senden
 method-code-hint = Wir senden Ihnen einen Code.
 method-code-title = Geben Sie Ihren Code ein
-method-code-intro = Wenn es ein Konto mit <strong>{ $identifier }</strong> gibt, haben wir ihm einen 8-stelligen Code gesendet. Er gilt einmal, { $lifetime ->
-    [one] eine Minute
-   *[other] { $lifetime } Minuten
-} lang und nur in diesem Browser.
+method-code-intro = Wenn es ein Konto mit <strong>{ $identifier }</strong> gibt, haben wir ihm einen Code gesendet.
 method-code-operator = Ich habe einen Code erhalten
-method-code-operator-hint = Sie brauchen den Code, den Ihre Administration Ihnen gegeben hat.
+method-code-operator-hint = Sie brauchen den Code, den Sie erhalten haben.
 method-code-operator-title = Geben Sie Ihren Code ein
-method-code-operator-intro = Geben Sie den 8-stelligen Code ein, den Ihre Administration Ihnen für <strong>{ $identifier }</strong> gegeben hat.
+method-code-operator-intro = Geben Sie den 8-stelligen Code ein, den Sie für <strong>{ $identifier }</strong> erhalten haben.
 method-passkey = Passkey verwenden
 method-passkey-hint = Sie brauchen ein Gerät mit Ihrem Passkey.
 method-passkey-title = Verwenden Sie Ihren Passkey
-method-passkey-intro = Ihr Gerät fragt nach Ihrem Finger, Ihrem Gesicht oder seiner PIN. Nichts davon verlässt es.
+method-passkey-intro = Ihr Gerät fragt nach Ihrem Finger, Ihrem Gesicht oder seiner PIN. Davon verlässt nichts das Gerät.
 method-totp = Authenticator-App verwenden
 method-totp-hint = Sie brauchen Ihre Authenticator-App.
-method-totp-title = Noch ein Schritt
-method-totp-intro = Geben Sie den 6-stelligen Code ein, den Ihre Authenticator-App für <strong>{ $identifier }</strong> anzeigt.
+method-totp-title = Bestätigen Sie, dass Sie es sind
+method-totp-intro = Geben Sie den Code ein, den Ihre Authenticator-App für <strong>{ $identifier }</strong> anzeigt.
 method-recovery-code = Wiederherstellungscode verwenden
 method-recovery-code-hint = Sie brauchen einen Ihrer Wiederherstellungscodes.
 method-recovery-code-title = Wiederherstellungscode eingeben
-method-recovery-code-intro = Geben Sie einen der Wiederherstellungscodes ein, die Sie für <strong>{ $identifier }</strong> aufbewahrt haben. Jeder gilt einmal.
+method-recovery-code-intro = Geben Sie einen der Wiederherstellungscodes ein, die Sie für <strong>{ $identifier }</strong> aufbewahrt haben.
+recovery-code = Wiederherstellungscode
 method-password = Mein Passwort verwenden
 method-password-hint = Sie brauchen Ihr Passwort.
 method-password-title = Passwort eingeben
-method-password-intro = Geben Sie das Passwort für <strong>{ $identifier }</strong> ein.
-method-other-title = Noch ein Schritt
+method-password-intro = für <strong>{ $identifier }</strong>
+method-other-title = Bestätigen Sie, dass Sie es sind
 method-other-intro = Geben Sie Ihren Code für <strong>{ $identifier }</strong> ein.
 method-other-hint = Wir fragen Sie gleich noch etwas.
-send-another-code = Neuen Code senden
 remember-me = Auf diesem Gerät angemeldet bleiben
+new-here = Neu hier?
+passkeys-appear = Ihre Passkeys erscheinen auch hier.
 use-another-way = Anderen Weg wählen
 use-another-address = Andere Adresse verwenden
-time-left = Verbleibende Zeit:
-code-sent-again = Wenn es ein Konto mit dieser Adresse gibt, ist ein neuer Code unterwegs. Nur der neueste Code gilt.
+code-good-for = Er gilt einmal, nur in diesem Browser, noch
+look-in-spam = Nichts da? Sehen Sie im Spam-Ordner nach.
+code-over = Der Code ist abgelaufen. Sie sind noch nicht angemeldet.
+send-new-code = Neuen Code senden
+code-sent-again = Wenn es ein Konto mit dieser E-Mail-Adresse gibt, ist ein neuer Code unterwegs. Nur der neueste Code gilt.
 
 # Another way, and another factor
 another-way-title = Anderen Weg wählen
 another-way-intro = Wählen Sie, wie Sie sich als <strong>{ $identifier }</strong> anmelden möchten.
-another-factor-title = Noch ein Schritt
+another-factor-title = Bestätigen Sie, dass Sie es sind
 another-factor-intro = Wählen Sie, wie Sie bestätigen möchten, dass Sie <strong>{ $identifier }</strong> sind.
 no-way-title = Sie brauchen einen zweiten Schritt
 no-way-text = Für diese Anmeldung ist ein zweiter Schritt nötig, und für Ihr Konto ist noch keiner eingerichtet.
@@ -91,7 +92,7 @@ no-way-give-up = Zurück zu { $name }
 
 # Wrong answers, beside the field
 code-needed = Geben Sie den Code ein.
-code-wrong = Dieser Code stimmt nicht oder gilt nicht mehr. Prüfen Sie ihn oder fordern Sie einen neuen an.
+code-wrong = Das ist nicht der neueste Code, oder er gilt nicht mehr. Sehen Sie in unsere letzte Nachricht, oder senden Sie einen neuen Code.
 passkey-needed = Verwenden Sie die Schaltfläche: Ihr Browser fragt nach Ihrem Passkey.
 passkey-wrong = Dieser Passkey wurde nicht angenommen. Versuchen Sie es noch einmal oder auf andere Weise.
 passkey-failed = Das hat nicht geklappt oder wurde abgebrochen. Versuchen Sie es noch einmal oder auf andere Weise.
@@ -101,32 +102,34 @@ passkey-use = Passkey verwenden
 totp-wrong = Dieser Code stimmt nicht. Geben Sie den ein, den Ihre App jetzt anzeigt.
 recovery-code-wrong = Dieser Code stimmt nicht oder wurde schon benutzt. Prüfen Sie ihn, oder nehmen Sie einen anderen.
 password-needed = Geben Sie das Passwort ein.
-password-wrong = Adresse und Passwort gehören nicht zusammen. Prüfen Sie das Passwort, oder setzen Sie ein neues.
+password-wrong = Dieses Passwort stimmt nicht. Versuchen Sie es noch einmal, oder wählen Sie einen anderen Weg.
+show-password = Passwort anzeigen
+hide-password = Passwort verbergen
 
 # Consent
 allow-title = Zugriff für { $name } erlauben?
-not-you = nicht Sie?
-asks-to = { $name } ({ $place }) bittet um Folgendes:
+not-you = Nicht Sie?
+consent-gets = Die App kann dann
+consent-gets-not = Ihr Passwort bekommt sie nicht, und nicht die Namen anderer Apps, die Sie benutzen.
+consent-connected = Sie bleibt verbunden, { $lifetime }.
 allow = Erlauben
-deny = Ablehnen
-consent-lifetime = Die Verbindung bleibt ohne Nutzung { $idle ->
+consent-lifetime = bis sie { $idle ->
     [one] einen Tag
    *[other] { $idle } Tage
-} bestehen, insgesamt höchstens { $days ->
+} lang nicht benutzt wird, höchstens { $days ->
     [one] einen Tag
    *[other] { $days } Tage
-}.
-consent-after = In beiden Fällen kehren Sie zu { $place } zurück.
-at-resource = bei { $name }
-scope-openid = Wissen, wer Sie sind
-scope-openid-detail = eine Nummer, die für Ihr Konto steht
-scope-profile = Ihr Profil sehen
+}
+consent-after = Weiter geht es bei { $place }. Beenden können Sie das jederzeit unter „Apps“ in Ihrem Konto.
+at-resource = in { $name }
+scope-openid = Wissen, dass Sie es sind
+scope-openid-detail = ohne Ihren Namen und Ihre E-Mail-Adresse
+scope-profile = Ihren Namen und Ihr Profil sehen
 scope-profile-detail = Ihren Namen und was sonst in Ihrem Profil steht
 scope-email = Ihre E-Mail-Adresse sehen
 scope-address = Ihre Postanschrift sehen
 scope-phone = Ihre Telefonnummer sehen
 scope-offline_access = Auch in Ihrer Abwesenheit verbunden bleiben
-scope-offline_access-detail = auch nach dem Abmelden
 scope-account = Ihr Konto verwalten
 scope-account-detail = Ihr Profil, wie Sie sich anmelden und wo Sie angemeldet sind
 
@@ -149,22 +152,21 @@ sign-in-again = Wieder anmelden
 home-title = Das ist Postern
 home-text = Apps schicken Sie hierher, damit Sie sich anmelden. Sie können auch Ihr eigenes Konto ansehen.
 account = Konto
+overview = Übersicht
 your-account = Ihr Konto
-about-you = Über Sie
+on = An
+off = Aus
 signing-in = Anmeldung
-manage = Verwalten
+devices-and-apps = Geräte und Apps
+you-and-your-data = Sie und Ihre Daten
 set-up = Einrichten
 authenticator = Authenticator-App
-authenticator-text = Ein zweiter Schritt, wenn eine Anmeldung ihn verlangt.
+authenticator-text = Ein zweiter Schritt: Ihr Telefon zeigt alle 30 Sekunden einen neuen Code.
 authenticator-on-text = Eingerichtet. Sie brauchen die App, wo bei der Anmeldung ein zweiter Schritt verlangt wird.
 authenticator-off-text = Nicht eingerichtet. Die App auf Ihrem Telefon zeigt alle 30 Sekunden einen neuen 6-stelligen Code; mit ihr genügt Ihr Postfach allein nicht, um sich bei Ihrem Konto anzumelden.
 passkeys = Passkeys
 passkeys-text = Melden Sie sich mit Finger, Gesicht oder PIN an, ohne Passwort und ohne Code. Einen Passkey kann Ihnen niemand entlocken.
-passkeys-count = { $count ->
-    [0] Melden Sie sich mit Finger, Gesicht oder PIN an.
-    [one] Ein Passkey ist eingerichtet.
-   *[other] { $count } Passkeys sind eingerichtet.
-}
+passkeys-under = Finger, Gesicht oder PIN statt eines Codes
 passkeys-yours = Ihre Passkeys
 passkey-add = Passkey hinzufügen
 passkey-add-text = Einen Passkey bewahrt dieses Gerät auf, Ihr Passwortmanager oder ein Sicherheitsschlüssel.
@@ -383,11 +385,12 @@ birthdate-malformed = Geben Sie ein Datum wie 1990-04-01 ein.
 zoneinfo-malformed = Geben Sie den Namen einer Zeitzone wie Europe/Berlin ein.
 locale-malformed = Geben Sie eine Sprache wie en oder de-AT ein.
 phone-number-malformed = Geben Sie eine Nummer mit + und Ländervorwahl ein, zum Beispiel +49 30 123456.
-password-on-text = Es ist gesetzt. Sie können sich damit anmelden.
-password-off-text = Es ist nicht gesetzt. Mit einem Passwort melden Sie sich ohne E-Mail an.
+password-on-text = Sie können sich damit anmelden.
+password-off-text = Sie können sich auch ohne anmelden.
 password-set = Ihr Passwort ist gesetzt.
 recovery-codes = Wiederherstellungscodes
 recovery-codes-text = Jeder ersetzt einmal ein Gerät, das verloren ist. Bewahren Sie sie getrennt davon auf.
+recovery-codes-under = Für den Tag, an dem Ihr Telefon weg ist
 recovery-codes-left = { $count ->
     [0] Sie haben keine Codes.
     [one] 1 Code ist übrig.
@@ -410,8 +413,9 @@ session-times = seit { $since }, zuletzt gesehen { $seen }
 session-ended = Beendet.
 end = Beenden
 end-others = Alle anderen beenden
-applications = Anwendungen
-applications-text = Was Sie eingelassen haben, und was es darf.
+applications = Apps
+applications-title = Apps mit Zugriff
+applications-text = Apps, die auf Ihr Konto zugreifen dürfen
 open-application = Öffnen
 applications-let-in = Eingelassen
 application-removed = Entfernt. Sie muss neu fragen.

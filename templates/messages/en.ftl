@@ -5,21 +5,23 @@
 direction = ltr
 
 # Shared
-signed-in-by = Signed in by Postern
 privacy = Privacy
 terms = Terms
+help = Help
+privacy-of = Privacy at { $name }
+terms-of = Terms of { $name }
+skip = Skip to the content
 email = Email
 code = Code
+code-of = { $digits }-digit code
 name = Name
 continue = Continue
 cancel = Cancel
-or = or
 sign-in = Sign in
+sign-in-to = Sign in to { $name }
+for-your-account = for your account
+you-are = You are <strong>{ $email }</strong>
 sign-out = Sign out
-to-continue-to = to continue to <strong>{ $name }</strong> at { $place }
-to-your-account = to your account
-for-client = for <strong>{ $name }</strong>
-as-user = as <strong>{ $email }</strong>
 reference = Reference:
 minutes = { $count ->
     [one] about 1 minute
@@ -33,52 +35,51 @@ email-malformed = Enter an email address such as name@example.com.
 # Login methods: the button that begins, the hint under the address, the page that asks
 method-email-otp = Email me a code
 method-email-otp-hint = We will email you a code.
-method-email-otp-title = Check your mail
-method-email-otp-intro = If an account uses <strong>{ $identifier }</strong>, we sent an 8-digit code to it. It works once, for { $lifetime ->
-    [one] 1 minute
-   *[other] { $lifetime } minutes
-}, in this browser only.
+method-email-otp-title = Check your email
+method-email-otp-intro = We sent a code to <strong>{ $identifier }</strong>, if an account uses that email address.
 method-code = Send me a code
 method-code-hint = We will send you a code.
 method-code-title = Enter your code
-method-code-intro = If an account uses <strong>{ $identifier }</strong>, we sent it an 8-digit code. It works once, for { $lifetime ->
-    [one] 1 minute
-   *[other] { $lifetime } minutes
-}, in this browser only.
+method-code-intro = We sent a code to <strong>{ $identifier }</strong>, if there is such an account.
 method-code-operator = Use a code I was given
-method-code-operator-hint = You need the code that your administrator gave you.
+method-code-operator-hint = You need the code that you were given.
 method-code-operator-title = Enter your code
-method-code-operator-intro = Enter the 8-digit code that your administrator gave you for <strong>{ $identifier }</strong>.
+method-code-operator-intro = Enter the 8-digit code that you were given for <strong>{ $identifier }</strong>.
 method-passkey = Use a passkey
 method-passkey-hint = You need a device with your passkey.
 method-passkey-title = Use your passkey
-method-passkey-intro = Your device asks for your finger, your face or its PIN. Nothing of that leaves it.
+method-passkey-intro = Your device asks for your finger, your face or its PIN. They never leave it.
 method-totp = Use my authenticator app
 method-totp-hint = You need your authenticator app.
-method-totp-title = One more step
-method-totp-intro = Enter the 6-digit code that your authenticator app shows for <strong>{ $identifier }</strong>.
+method-totp-title = Confirm that it is you
+method-totp-intro = Enter the code that your authenticator app shows for <strong>{ $identifier }</strong>.
 method-recovery-code = Use a recovery code
 method-recovery-code-hint = You need one of your recovery codes.
 method-recovery-code-title = Enter a recovery code
-method-recovery-code-intro = Enter one of the recovery codes you kept for <strong>{ $identifier }</strong>. Each works once.
+method-recovery-code-intro = Enter one of the recovery codes that you kept for <strong>{ $identifier }</strong>.
+recovery-code = Recovery code
 method-password = Use my password
 method-password-hint = You need your password.
 method-password-title = Enter your password
-method-password-intro = Enter the password for <strong>{ $identifier }</strong>.
-method-other-title = One more step
+method-password-intro = for <strong>{ $identifier }</strong>
+method-other-title = Confirm that it is you
 method-other-intro = Enter your code for <strong>{ $identifier }</strong>.
 method-other-hint = You will be asked for one more thing.
-send-another-code = Send another code
 remember-me = Keep me signed in on this device
+new-here = New here?
+passkeys-appear = Your passkeys appear here too.
 use-another-way = Use another way
 use-another-address = Use another address
-time-left = Time left:
-code-sent-again = If an account uses this address, another code is on its way. Only the newest code works.
+code-good-for = It works once, in this browser, for
+look-in-spam = Nothing there? Look in your spam folder.
+code-over = The code has expired. You are not signed in yet.
+send-new-code = Send a new code
+code-sent-again = A new code is on its way, if an account uses this email address. Only the newest code works.
 
 # Another way, and another factor
 another-way-title = Use another way
 another-way-intro = Choose how to sign in as <strong>{ $identifier }</strong>.
-another-factor-title = One more step
+another-factor-title = Confirm that it is you
 another-factor-intro = Choose how to confirm that you are <strong>{ $identifier }</strong>.
 no-way-title = You need a second step
 no-way-text = What you are signing in to asks for a second step, and your account has none yet.
@@ -91,7 +92,7 @@ no-way-give-up = Go back to { $name }
 
 # Wrong answers, beside the field
 code-needed = Enter the code.
-code-wrong = That code is not right or no longer works. Check it, or ask for another one.
+code-wrong = That is not the newest code, or it no longer works. Check the last message from us, or send a new code.
 passkey-needed = Use the button: your browser asks for your passkey.
 passkey-wrong = This passkey was not accepted. Try again, or use another way.
 passkey-failed = That did not work, or it was cancelled. Try again, or use another way.
@@ -101,32 +102,34 @@ passkey-use = Use passkey
 totp-wrong = That code is not right. Enter the one that your app shows now.
 recovery-code-wrong = That code is not right or was used already. Check it, or use another one.
 password-needed = Enter the password.
-password-wrong = That address and password do not belong together. Check the password, or set a new one.
+password-wrong = That password is not right. Try again, or use another way.
+show-password = Show the password
+hide-password = Hide the password
 
 # Consent
 allow-title = Allow { $name }?
-not-you = not you?
-asks-to = { $name } ({ $place }) asks to:
+not-you = Not you?
+consent-gets = It will be able to
+consent-gets-not = It does not get your password, or the names of other apps that you use.
+consent-connected = It stays connected { $lifetime }.
 allow = Allow
-deny = Deny
-consent-lifetime = It stays connected for { $idle ->
+consent-lifetime = until it is unused for { $idle ->
     [one] 1 day
    *[other] { $idle } days
-} without use, { $days ->
+}, { $days ->
     [one] 1 day
    *[other] { $days } days
-} at most.
-consent-after = Either way you return to { $place }.
-at-resource = at { $name }
-scope-openid = Know who you are
-scope-openid-detail = a number that stands for your account
-scope-profile = See your profile
+} at most
+consent-after = Next: { $place }. You can end this any time under Apps in your account.
+at-resource = in { $name }
+scope-openid = Know that it is you
+scope-openid-detail = without your name or your email address
+scope-profile = See your name and profile
 scope-profile-detail = your name and what else your profile says
 scope-email = See your email address
 scope-address = See your postal address
 scope-phone = See your phone number
-scope-offline_access = Stay connected when you are away
-scope-offline_access-detail = also after you sign out
+scope-offline_access = Stay connected while you are away
 scope-account = Manage your account
 scope-account-detail = your profile, how you sign in, and where you are signed in
 
@@ -149,22 +152,21 @@ sign-in-again = Sign in again
 home-title = This is Postern
 home-text = Apps send you here to sign in. You can also look at your own account.
 account = Account
+overview = Overview
 your-account = Your account
-about-you = About you
+on = On
+off = Off
 signing-in = Signing in
-manage = Manage
+devices-and-apps = Devices and apps
+you-and-your-data = You and your data
 set-up = Set up
 authenticator = Authenticator app
-authenticator-text = A second step when you sign in to something that asks for it.
+authenticator-text = A second step: your phone shows a new code every 30 seconds.
 authenticator-on-text = It is set up. You need it to sign in where a second step is asked for.
 authenticator-off-text = It is not set up. An app on your phone shows a new 6-digit code every 30 seconds; with it, your mail alone is not enough to sign in as you.
 passkeys = Passkeys
 passkeys-text = Sign in with your finger, your face or a PIN, without a password or a code. Nobody can be tricked out of a passkey.
-passkeys-count = { $count ->
-    [0] Sign in with your finger, your face or a PIN.
-    [one] One passkey is set up.
-   *[other] { $count } passkeys are set up.
-}
+passkeys-under = Your finger, your face or a PIN instead of a code
 passkeys-yours = Your passkeys
 passkey-add = Add a passkey
 passkey-add-text = A passkey is kept by this device, by your password manager or on a security key.
@@ -383,11 +385,12 @@ birthdate-malformed = Enter a date such as 1990-04-01.
 zoneinfo-malformed = Enter the name of a time zone such as Europe/Berlin.
 locale-malformed = Enter a language such as en or de-AT.
 phone-number-malformed = Enter a number with + and its country code, such as +49 30 123456.
-password-on-text = It is set. You can sign in by it.
-password-off-text = It is not set. With one you can sign in without a mail.
+password-on-text = You can sign in with it.
+password-off-text = You can sign in without one.
 password-set = Your password is set.
 recovery-codes = Recovery codes
 recovery-codes-text = Each stands in once for a device that is lost. Keep them apart from it.
+recovery-codes-under = For the day your phone is lost
 recovery-codes-left = { $count ->
     [0] You have no codes.
     [one] 1 code is left.
@@ -410,8 +413,9 @@ session-times = since { $since }, last seen { $seen }
 session-ended = Ended.
 end = End
 end-others = End all others
-applications = Applications
-applications-text = What you have let in, and what it may do.
+applications = Apps
+applications-title = Apps with access
+applications-text = Apps with access to your account
 open-application = Open
 applications-let-in = Let in
 application-removed = Removed. It must ask again.
