@@ -28,6 +28,12 @@ export class Person {
     return this.page.goto(new URL(path, this.provider.issuer).href, { waitUntil: 'load' })
   }
 
+  // The tasks app asks the provider first whether anybody is signed in.
+  async openTasks() {
+    await this.page.goto(this.provider.tasks, { waitUntil: 'networkidle0' })
+    await this.waitFor('#signed-out:not([hidden])')
+  }
+
   // Comes from an app, as its library sends people.
   arriveFrom(clientId, parameters = {}) {
     const query = new URLSearchParams({
@@ -66,6 +72,14 @@ export class Person {
 
   async enterCode(email) {
     await this.fill({ '#code': await this.provider.message(email, 'code') })
+    await this.press('#login-submit')
+  }
+
+  // Where an account has a passkey, its pages ask for it.
+  async openWithPasskey(path) {
+    await this.open(path)
+    if (!(await this.has('#login-submit[data-passkey]'))) return
+    await this.waitFor('#login-submit:not([disabled])')
     await this.press('#login-submit')
   }
 

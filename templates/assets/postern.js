@@ -99,6 +99,20 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.addEventListener("click", () => print());
 }
 
+// Times as people say them, where they are; the exact one is a touch away.
+const language = document.documentElement.lang;
+const midnight = (time) => new Date(time.getFullYear(), time.getMonth(), time.getDate());
+for (const shown of document.querySelectorAll("time[datetime]")) {
+  const time = new Date(shown.dateTime);
+  if (isNaN(time)) continue;
+  const days = Math.round((midnight(new Date()) - midnight(time)) / 864e5);
+  const hour = time.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+  const day = time.toLocaleDateString(language, { day: "numeric", month: "long", year: days < 300 ? undefined : "numeric" });
+  const near = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+  shown.title = time.toLocaleString(language, { dateStyle: "full", timeStyle: "long" });
+  shown.textContent = `${days >= 0 && days < 2 ? near.format(-days, "day") : day}, ${hour}`;
+}
+
 // Passkeys: a button asks the provider for a challenge, the browser for an answer, and sends that with its form.
 async function challenge(form, address) {
   const body = new URLSearchParams(new FormData(form));
