@@ -1,14 +1,54 @@
 // Comfort only: every page does its job without this file.
 
-// "About 9 minutes" becomes a clock. Same element, same line: nothing moves.
+// "About 9 minutes" becomes a clock. Same element, same line: nothing moves. At the end the page says so itself.
 for (const clock of document.querySelectorAll("[data-seconds-left]")) {
   const end = performance.now() + clock.dataset.secondsLeft * 1000;
   const tick = () => {
-    const left = Math.max(0, Math.round((end - performance.now()) / 1000));
+    const left = Math.max(0, Math.ceil((end - performance.now()) / 1000));
     clock.textContent = Math.floor(left / 60) + ":" + String(left % 60).padStart(2, "0");
     if (left > 0) setTimeout(tick, 1000);
+    else expire(clock);
   };
   tick();
+}
+
+// A code that has ended is not asked for any more: its form gives way to what to do next.
+function expire(clock) {
+  const over = document.getElementById(clock.dataset.over);
+  if (!over) return;
+  clock.closest("form").hidden = true;
+  for (const again of document.querySelectorAll("#login-resend")) again.hidden = true;
+  over.hidden = false;
+  over.querySelector("button")?.focus();
+}
+
+// A code is sent with its last digit, and once only. What is pasted may have spaces and dashes.
+for (const field of document.querySelectorAll("[data-digits]")) {
+  let sent = "";
+  field.addEventListener("input", () => {
+    const digits = field.value.replace(/\D/g, "").slice(0, field.dataset.digits);
+    if (digits !== field.value) field.value = digits;
+    if (digits.length != field.dataset.digits || digits === sent || !field.dataset.sends) return;
+    sent = digits;
+    field.form.requestSubmit();
+  });
+}
+
+// Shows and hides a password.
+for (const button of document.querySelectorAll("[data-shows]")) {
+  const field = document.getElementById(button.dataset.shows);
+  const picture = button.querySelector("use");
+  button.disabled = false;
+  button.addEventListener("click", () => {
+    const shows = field.type === "password";
+    field.type = shows ? "text" : "password";
+    picture.setAttribute("href", picture.getAttribute("href").replace(/#.*/, shows ? "#hidden" : "#eye"));
+    const label = button.dataset.other;
+    button.dataset.other = button.getAttribute("aria-label");
+    button.setAttribute("aria-label", label);
+  });
+  // A password that is shown is not kept by the browser as a text that was typed.
+  field.form.addEventListener("submit", () => (field.type = "password"));
 }
 
 // One press is enough.
@@ -42,15 +82,35 @@ addEventListener("pageshow", () => {
   }
 });
 
-// A key is long: offer to copy it.
+// A key or a list of codes is long: offer to copy it, and to print the page.
 for (const button of document.querySelectorAll("[data-copies]")) {
   const source = document.getElementById(button.dataset.copies);
   if (!navigator.clipboard || !source) continue;
+  const label = button.querySelector("span");
+  const lines = source.matches("ul, ol") ? [...source.children] : [source];
   button.disabled = false;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(source.textContent.replace(/\s/g, ""));
-    button.textContent = button.dataset.done;
+    await navigator.clipboard.writeText(lines.map((line) => line.textContent.replace(/\s/g, "")).join("\n"));
+    label.textContent = button.dataset.done;
   });
+}
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.disabled = false;
+  button.addEventListener("click", () => print());
+}
+
+// Times as people say them, where they are; the exact one is a touch away.
+const language = document.documentElement.lang;
+const midnight = (time) => new Date(time.getFullYear(), time.getMonth(), time.getDate());
+for (const shown of document.querySelectorAll("time[datetime]")) {
+  const time = new Date(shown.dateTime);
+  if (isNaN(time)) continue;
+  const days = Math.round((midnight(new Date()) - midnight(time)) / 864e5);
+  const hour = time.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+  const day = time.toLocaleDateString(language, { day: "numeric", month: "long", year: days < 300 ? undefined : "numeric" });
+  const near = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+  shown.title = time.toLocaleString(language, { dateStyle: "full", timeStyle: "long" });
+  shown.textContent = `${days >= 0 && days < 2 ? near.format(-days, "day") : day}, ${hour}`;
 }
 
 // Passkeys: a button asks the provider for a challenge, the browser for an answer, and sends that with its form.
@@ -106,6 +166,8 @@ for (const button of document.querySelectorAll("[data-passkey]")) {
   if (form.dataset.fills) {
     PublicKeyCredential.isConditionalMediationAvailable?.().then((available) => {
       if (!available) return;
+      const hint = document.getElementById("identifier-hint");
+      if (hint) hint.textContent = hint.dataset.passkeys;
       const offer = () => usePasskey(form, "conditional").catch(() => {});
       document.getElementById("remember")?.addEventListener("change", offer);
       offer();
@@ -116,12 +178,13 @@ for (const button of document.querySelectorAll("[data-passkey]")) {
 // A new password is judged while it is typed. The same rules decide when the form is sent.
 for (const shown of document.querySelectorAll("[data-strength-of]")) {
   const field = document.getElementById(shown.dataset.strengthOf);
-  const [meter, text] = [shown.querySelector("meter"), shown.querySelector("p")];
+  const [meter, text] = [shown.querySelector("svg"), shown.querySelector("p")];
   let asked = 0;
   let pause;
   const show = ({ score, word, hint }) => {
-    meter.hidden = score === undefined;
-    meter.value = (score ?? -1) + 1;
+    meter.toggleAttribute("hidden", score === undefined);
+    meter.setAttribute("class", "life " + (score > 2 ? "good" : score > 1 ? "warn" : "bad"));
+    meter.lastElementChild.setAttribute("width", `${((score ?? -1) + 1) * 20}%`);
     text.textContent = [word, hint].filter(Boolean).join(" ");
   };
   const ask = async () => {

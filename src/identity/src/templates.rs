@@ -215,12 +215,23 @@ fn environment(
     environment.add_function("t", move |state: &State, key: &str, arguments: Kwargs| {
         text(&messages, state, key, &arguments)
     });
+    environment.add_global("brand", brand());
     environment.add_function("asset", move |name: &str| {
         let missing =
             || minijinja::Error::new(ErrorKind::InvalidOperation, format!("there is no asset `{name}`"));
         assets.path(name).map(Value::from_safe_string).ok_or_else(missing)
     });
     environment
+}
+
+/// Whose pages these are.
+fn brand() -> Value {
+    let none = ();
+    context! {
+        name => "Postern",
+        logo => none, logo_dark => none, support => none, help_url => none, privacy_url => none, terms_url => none,
+        css => none,
+    }
 }
 
 /// The operator's file if it exists, else the embedded one; read again once the file has changed.

@@ -17,6 +17,7 @@ use crate::{
     authorization::{self, AuthorizationStep, ConsentAnswer, InteractionError, PendingRequest},
     clients::GrantType,
     http::{request_context, security},
+    scope::OPENID,
     sessions::{self, SignedInUser},
 };
 
@@ -69,13 +70,21 @@ async fn load(
 
 fn values(app: &App, page: &Page, pending: &PendingRequest, signed_in: &SignedInUser) -> Value {
     let request = pending.handle.to_string();
-    let permissions: Vec<_> =
-        pending.request.consent_scope().iter().map(|scope| scope_values(app, page, scope)).collect();
+    let scope = pending.request.consent_scope();
+    // Signing in is what the person is here for; it is named only where nothing else is asked.
+    let permissions: Vec<_> = scope
+        .iter()
+        .filter(|name| *name != OPENID || scope.iter().count() == 1)
+        .map(|name| scope_values(app, page, name, signed_in))
+        .collect();
+    let refreshes = pending.client.may_use(GrantType::RefreshToken);
     context! {
         asker => requesting_client(app, &pending.client, Some(&pending.request.redirect_uri)),
         user => signed_in.user.email.as_str(),
         permissions,
-        lifetime => pending.client.may_use(GrantType::RefreshToken).then(|| grant_lifetime_values(app)),
+        lifetime => refreshes.then(|| lifetime_text(app, page)),
+        stays => scope.contains("offline_access"),
+        manages_account => scope.contains("account"),
         flow => context! {
             form_token => page.form_token(),
             start_over => format!("/login?request={request}&start=over"),
@@ -97,24 +106,35 @@ pub(super) fn scope_title(app: &App, page: &Page, scope: &str) -> Value {
     }
 }
 
-/// A scope as a person understands it: the issuer's by message, a resource's by its own description.
-fn scope_values(app: &App, page: &Page, scope: &str) -> Value {
+/// A scope as a person understands it: the issuer's by message and with what the client would read, a
+/// resource's by its own description.
+fn scope_values(app: &App, page: &Page, scope: &str, signed_in: &SignedInUser) -> Value {
     let resources = app.resources();
-    let detail = match resources.find_by_scope(scope) {
-        None => page.message(&format!("scope-{scope}-detail")),
-        Some(resource) => {
-            page.message_with("at-resource", &[("name", Value::from(resource.row.name.as_str()))])
+    let user = &signed_in.user;
+    let claim = |name: &str| user.profile.get(name).and_then(|value| value.as_str()).map(Value::from);
+    let usual = || page.message(&format!("scope-{scope}-detail"));
+    let (icon, detail) = match (resources.find_by_scope(scope), scope) {
+        (Some(resource), _) => {
+            ("tasks", page.message_with("at-resource", &[("name", Value::from(resource.row.name.as_str()))]))
         }
+        (None, "profile") => ("user", claim("name").or_else(usual)),
+        (None, "email") => ("mail", Some(Value::from(user.email.as_str()))),
+        (None, "phone") => ("phone", claim("phone_number").or_else(usual)),
+        (None, "address") => ("pin", usual()),
+        (None, "account") => ("sliders", usual()),
+        (None, "offline_access") => ("refresh", Some(lifetime_text(app, page))),
+        (None, _) => ("key", usual()),
     };
-    context! { title => scope_title(app, page, scope), detail }
+    context! { title => scope_title(app, page, scope), detail, icon }
 }
 
 /// How long the client can go on without asking again.
-fn grant_lifetime_values(app: &App) -> Value {
-    let days = |lifetime: Duration| lifetime.as_secs().div_ceil(24 * 60 * 60);
+fn lifetime_text(app: &App, page: &Page) -> Value {
+    let days = |lifetime: Duration| Value::from(lifetime.as_secs().div_ceil(24 * 60 * 60));
     let tokens = &app.config.tokens;
-    context! {
-        idle => days(tokens.refresh_token_idle_lifetime.duration()),
-        days => days(tokens.refresh_token_lifetime.duration()),
-    }
+    let arguments = [
+        ("idle", days(tokens.refresh_token_idle_lifetime.duration())),
+        ("days", days(tokens.refresh_token_lifetime.duration())),
+    ];
+    page.message_with("consent-lifetime", &arguments).unwrap_or_default()
 }
