@@ -172,6 +172,7 @@ passkeys-text = Melden Sie sich mit Finger, Gesicht oder PIN an. Ein Passkey lä
 passkeys-under = Finger, Gesicht oder PIN statt eines Codes
 passkeys-yours = Ihre Passkeys
 passkey-add = Passkey hinzufügen
+confirm-first = Bestätigen Sie, dass Sie es sind
 passkey-add-text = Einen Passkey bewahrt dieses Gerät auf, Ihr Passwortmanager oder ein Sicherheitsschlüssel.
 passkey-name = Name
 passkey-name-hint = Woran Sie ihn erkennen, zum Beispiel „Telefon“.
@@ -402,6 +403,7 @@ recovery-codes-left = { $count ->
     [one] 1 Code ist übrig.
    *[other] { $count } Codes sind übrig.
 }
+recovery-codes-kept = Ich habe sie aufbewahrt
 recovery-codes-renew = Neue Codes erzeugen
 recovery-codes-made = Bewahren Sie diese Codes getrennt vom Telefon auf. Wir zeigen sie nur jetzt; frühere gelten nicht mehr.
 download = Herunterladen

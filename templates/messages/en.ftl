@@ -172,6 +172,7 @@ passkeys-text = Sign in with your finger, your face or a PIN. A passkey cannot b
 passkeys-under = Your finger, your face or a PIN instead of a code
 passkeys-yours = Your passkeys
 passkey-add = Add a passkey
+confirm-first = Confirm that it is you
 passkey-add-text = A passkey is kept by this device, by your password manager or on a security key.
 passkey-name = Name
 passkey-name-hint = What you will know it by, such as “Phone”.
@@ -402,6 +403,7 @@ recovery-codes-left = { $count ->
     [one] 1 code is left.
    *[other] { $count } codes are left.
 }
+recovery-codes-kept = I have kept them
 recovery-codes-renew = Make new codes
 recovery-codes-made = Keep these codes apart from your phone. We show them only now; the ones you had before no longer work.
 download = Download

@@ -11,14 +11,14 @@ use super::{
     Form, Page, PageError, PageErrorKind, PageResult,
     account::{credential_change, require_sign_in, require_sign_in_for_change},
     json_response,
-    login::Destination,
-    see_other,
+    login::{Destination, RequiredAction, required_action_for_page},
+    recovery_codes, see_other,
 };
 use crate::{
     App,
     login::passkey::enrolment::{self, PasskeyError},
     readable,
-    users::User,
+    sessions::SignedInUser,
 };
 
 const PATH: &str = "/account/passkeys";
@@ -32,7 +32,7 @@ pub async fn show(app: App, request: Request) -> PageResult {
         _ => None,
     };
     let page = Page::from_request(&app, &request, None);
-    render(&app, &page, &signed_in.user, done, None).await
+    render(&app, &page, &signed_in, done, None).await
 }
 
 /// `POST /account/passkeys`, by script: what the browser must be asked.
@@ -41,7 +41,7 @@ pub async fn begin(app: App, request: Request, _: Form) -> PageResult {
     let page = Page::from_request(&app, &request, None);
     match enrolment::begin(&app, signed_in.principal(), page.context()).await {
         Ok(options) => Ok(json_response(&serde_json::json!({ "publicKey": options }))),
-        Err(cause) => show_error(&app, &page, &signed_in.user, cause).await,
+        Err(cause) => show_error(&app, &page, &signed_in, cause).await,
     }
 }
 
@@ -52,8 +52,11 @@ pub async fn confirm(app: App, request: Request, form: Form) -> PageResult {
     let page = Page::from_request(&app, &request, None);
     let change = credential_change(&signed_in, &form, page.context());
     match enrolment::complete(&app, change, &answer, form.value_or_empty("name")).await {
-        Ok(_) => Ok(see_other(&format!("{PATH}?done=added"))),
-        Err(cause) => show_error(&app, &page, &signed_in.user, cause).await,
+        Ok(_) => {
+            let end = (format!("{PATH}?done=added"), "passkey-added");
+            recovery_codes::finish_second_factor(&app, &page, change, (&end.0, end.1)).await
+        }
+        Err(cause) => show_error(&app, &page, &signed_in, cause).await,
     }
 }
 
@@ -63,7 +66,7 @@ pub async fn rename(app: App, request: Request, form: Form) -> PageResult {
     let (principal, id) = (signed_in.principal(), parse_id(&form)?);
     match enrolment::rename(&app, principal, id, form.value_or_empty("name"), page.context()).await {
         Ok(()) => Ok(see_other(&format!("{PATH}?done=renamed"))),
-        Err(cause) => show_error(&app, &page, &signed_in.user, cause).await,
+        Err(cause) => show_error(&app, &page, &signed_in, cause).await,
     }
 }
 
@@ -73,7 +76,7 @@ pub async fn remove(app: App, request: Request, form: Form) -> PageResult {
     let change = credential_change(&signed_in, &form, page.context());
     match enrolment::remove(&app, change, parse_id(&form)?).await {
         Ok(()) => Ok(see_other(&format!("{PATH}?done=removed"))),
-        Err(cause) => show_error(&app, &page, &signed_in.user, cause).await,
+        Err(cause) => show_error(&app, &page, &signed_in, cause).await,
     }
 }
 
@@ -81,7 +84,7 @@ fn parse_id(form: &Form) -> Result<uuid::Uuid, PageError> {
     Ok(form.value_or_empty("id").parse().map_err(|_| PageErrorKind::Malformed)?)
 }
 
-async fn show_error(app: &App, page: &Page, user: &User, cause: PasskeyError) -> PageResult {
+async fn show_error(app: &App, page: &Page, signed_in: &SignedInUser, cause: PasskeyError) -> PageResult {
     let key = match cause {
         PasskeyError::NotBegun => "passkey-took-too-long",
         PasskeyError::RegistrationRejected(_) => "passkey-not-made",
@@ -92,18 +95,18 @@ async fn show_error(app: &App, page: &Page, user: &User, cause: PasskeyError) ->
         PasskeyError::UnknownPasskey => return Ok(see_other(PATH)),
         PasskeyError::Login(cause) => return Err(cause.into()),
     };
-    let response = render(app, page, user, None, Some(key)).await?;
+    let response = render(app, page, signed_in, None, Some(key)).await?;
     Ok(response.with_status(StatusCode::BAD_REQUEST).into_response())
 }
 
 async fn render(
     app: &App,
     page: &Page,
-    user: &User,
+    signed_in: &SignedInUser,
     done: Option<&str>,
     form_error: Option<&str>,
 ) -> PageResult {
-    let passkeys: Vec<Value> = enrolment::list(app, user)
+    let passkeys: Vec<Value> = enrolment::list(app, &signed_in.user)
         .await?
         .into_iter()
         .map(|row| {
@@ -116,8 +119,11 @@ async fn render(
             }
         })
         .collect();
+    // Asked first, so that nothing that was typed is lost on the way to a newer sign-in.
+    let (_, needed) = required_action_for_page(app, Destination::ChangePasskeys, Some(signed_in)).await?;
     let values = context! {
         here => "passkeys",
+        confirm => (needed != RequiredAction::Nothing).then(|| Destination::ChangePasskeys.login_path()),
         notice => done.and_then(|key| page.message(key)),
         error => form_error.and_then(|key| page.message(key)),
         passkeys,

@@ -12,7 +12,7 @@ use super::{
     Form, Page, PageError, PageErrorKind, PageResult,
     account::{credential_change, require_sign_in, require_sign_in_for_change},
     login::Destination,
-    see_other,
+    recovery_codes, see_other,
 };
 use crate::{
     App,
@@ -46,7 +46,10 @@ pub async fn confirm(app: App, request: Request, form: Form) -> PageResult {
     }
     let change = credential_change(&signed_in, &form, page.context());
     match totp::confirm(&app, change, typed).await {
-        Ok(()) => Ok(see_other("/account?done=totp-on")),
+        Ok(()) => {
+            let end = ("/account?done=totp-on", "totp-turned-on");
+            recovery_codes::finish_second_factor(&app, &page, change, end).await
+        }
         Err(TotpError::WrongCode) => render(&app, &page, &signed_in.user, Some(("totp-wrong", typed))).await,
         // Another tab has confirmed or restarted the enrolment, so the page shows the current state.
         Err(TotpError::NotBegun | TotpError::AlreadyEnrolled) => Ok(see_other(Destination::Totp.path())),

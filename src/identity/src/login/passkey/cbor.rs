@@ -20,10 +20,19 @@ const AUTH_DATA_LABEL: &[u8] = b"\x68authData";
 
 /// Whether an attestation object (WebAuthn level 3 section 6.5.4) is unambiguous, its key included.
 pub(super) fn unambiguous_attestation(object: &[u8]) -> bool {
-    let Some((members, [])) = read_map(object, MAX_DEPTH) else { return false };
-    let data = members.into_iter().find(|(label, _)| *label == AUTH_DATA_LABEL);
-    let bytes = data.and_then(|(_, value)| Head::read(value)).filter(|head| head.major == 2);
-    bytes.is_some_and(|head| unambiguous_authenticator_data(head.rest))
+    authenticator_data(object).is_some_and(unambiguous_authenticator_data)
+}
+
+/// The AAGUID in an attestation object (WebAuthn level 3 section 6.5.1): the model of the authenticator.
+pub(super) fn attested_aaguid(object: &[u8]) -> Option<[u8; AAGUID_LENGTH]> {
+    authenticator_data(object)?.get(AUTHENTICATOR_DATA_FIXED_LENGTH..)?.first_chunk().copied()
+}
+
+/// The authenticator data of an attestation object.
+fn authenticator_data(object: &[u8]) -> Option<&[u8]> {
+    let (members, []) = read_map(object, MAX_DEPTH)? else { return None };
+    let (_, value) = members.into_iter().find(|(label, _)| *label == AUTH_DATA_LABEL)?;
+    Head::read(value).filter(|head| head.major == 2).map(|head| head.rest)
 }
 
 /// Whether authenticator data (WebAuthn level 3 section 6.1) is unambiguous.

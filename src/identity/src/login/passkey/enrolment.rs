@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use webauthn_rs::prelude::{PasskeyRegistration, RegisterPublicKeyCredential, WebauthnError};
 
-use super::{KIND, LoginError, cbor, find, library_error, seal, unseal, webauthn};
+use super::{KIND, LoginError, authenticators, cbor, find, library_error, seal, unseal, webauthn};
 use crate::{
     app::App,
     audit::Event,
@@ -37,7 +37,7 @@ pub type PasskeyRow = passkeys::Model;
 const MOST: u64 = 20;
 /// The longest name, in characters.
 const LONGEST_NAME: usize = 64;
-/// The name of a passkey that the user gave none.
+/// The name of a passkey of which nothing is known.
 const DEFAULT_NAME: &str = "Passkey";
 
 /// Why a passkey was not enrolled, renamed or removed.
@@ -155,9 +155,12 @@ pub async fn complete(
 ) -> Result<PasskeyRow, PasskeyError> {
     let CredentialChange { principal, context, .. } = change;
     let (user, now) = (principal.user, app.clock.now());
-    let name = if name.trim().is_empty() { DEFAULT_NAME } else { validate_name(name)? };
     let answer = RegisterPublicKeyCredential::deserialize(answer)
         .map_err(|_| PasskeyError::RegistrationRejected(None))?;
+    let name = match name.trim().is_empty() {
+        true => automatic_name(&answer, context),
+        false => validate_name(name)?.to_owned(),
+    };
     if !cbor::unambiguous_attestation(&answer.response.attestation_object) {
         return Err(PasskeyError::RegistrationRejected(None));
     }
@@ -173,7 +176,7 @@ pub async fn complete(
         credential_id: passkey.cred_id().as_slice().to_vec(),
         id: begun.id,
         user_id: user.id,
-        name: name.to_owned(),
+        name,
         sign_count: i64::from(webauthn_rs::prelude::Credential::from(passkey.clone()).counter),
         created_at: now,
         last_used_at: None,
@@ -207,6 +210,15 @@ pub async fn complete(
         })
         .await?;
     Ok(row)
+}
+
+/// The name of a passkey that the user gave none: that of the authenticator, or else of the browser.
+fn automatic_name(answer: &RegisterPublicKeyCredential, context: &RequestContext) -> String {
+    let authenticator =
+        cbor::attested_aaguid(&answer.response.attestation_object).and_then(authenticators::name);
+    let browser = || context.user_agent.as_deref().map(readable::device_name);
+    let name = authenticator.map(str::to_owned).or_else(browser);
+    name.filter(|name| validate_name(name).is_ok()).unwrap_or_else(|| DEFAULT_NAME.to_owned())
 }
 
 pub async fn rename(

@@ -8,6 +8,7 @@
 //! A conditional update stores the authenticator's signature counter. A counter that goes back may mean a
 //! cloned key: the response is rejected, and the account's owner sees the passkey flagged ([`enrolment`]).
 
+mod authenticators;
 mod cbor;
 pub mod enrolment;
 
