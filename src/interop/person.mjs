@@ -101,8 +101,9 @@ export class Person {
       const codes = await this.provider.codes(this.page)
       return codes.length > seen && codes[0]
     }
-    await this.page.type('#code', await until('a code by mail', sent))
-    await this.press('#login-submit')
+    // The page sends the code with its last digit.
+    const code = await until('a code by mail', sent)
+    await Promise.all([this.page.waitForNavigation({ waitUntil: 'load' }), this.page.type('#code', code)])
   }
 
   // Whether this browser has a session at the provider.

@@ -10,6 +10,8 @@ export class Person {
     Object.assign(person, { provider, context: await browser.createBrowserContext() })
     person.page = await person.context.newPage()
     await person.page.setExtraHTTPHeaders({ 'accept-language': language })
+    // The tasks app asks the browser, not the request.
+    await person.page.evaluateOnNewDocument(language => Object.defineProperty(navigator, 'language', { get: () => language }), language)
     // No app runs at the end of a sign-in.
     await person.page.setRequestInterception(true)
     person.page.on('request', request =>

@@ -51,8 +51,9 @@ async function walk(group, provider, language) {
   const camera = new Camera(join(folder, values.name), language)
   let failures = 0
   for (const name of group) {
-    await walks[name](person, title => camera.take(person.page, title), language).catch(fault => {
+    await walks[name](person, title => camera.take(person.page, title), language).catch(async fault => {
       failures += 1
+      await camera.take(person.page, `failed-${name}`)
       console.log(`${language} ${name}: ${fault.message} at ${person.page.url()}`)
     })
   }

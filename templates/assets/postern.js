@@ -12,6 +12,21 @@ for (const clock of document.querySelectorAll("[data-seconds-left]")) {
   tick();
 }
 
+// Another code is not sent at once: the button says when.
+for (const button of document.querySelectorAll("[data-wait]")) {
+  const name = button.textContent;
+  const end = performance.now() + button.dataset.wait * 1000;
+  const tick = () => {
+    const left = Math.ceil((end - performance.now()) / 1000);
+    if (left > 0) button.setAttribute("aria-disabled", "true");
+    else button.removeAttribute("aria-disabled");
+    button.textContent = left > 0 ? `${name} (0:${String(left).padStart(2, "0")})` : name;
+    if (left > 0) setTimeout(tick, 1000);
+  };
+  button.addEventListener("click", (event) => button.hasAttribute("aria-disabled") && event.preventDefault());
+  tick();
+}
+
 // A code that has ended is not asked for any more: its form gives way to what to do next.
 function expire(clock) {
   const over = document.getElementById(clock.dataset.over);
@@ -32,6 +47,14 @@ for (const field of document.querySelectorAll("[data-digits]")) {
     sent = digits;
     field.form.requestSubmit();
   });
+}
+
+// What was wrong with a field does not stay beside what is typed next.
+for (const field of document.querySelectorAll("[aria-invalid=true]")) {
+  field.addEventListener("input", () => {
+    field.removeAttribute("aria-invalid");
+    document.getElementById(`${field.id}-error`).hidden = true;
+  }, { once: true });
 }
 
 // Shows and hides a password.
@@ -106,11 +129,12 @@ for (const shown of document.querySelectorAll("time[datetime]")) {
   const time = new Date(shown.dateTime);
   if (isNaN(time)) continue;
   const days = Math.round((midnight(new Date()) - midnight(time)) / 864e5);
-  const hour = time.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+  const exact = shown.dateTime.includes("T");
+  const hour = exact ? ", " + time.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" }) : "";
   const day = time.toLocaleDateString(language, { day: "numeric", month: "long", year: days < 300 ? undefined : "numeric" });
   const near = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
-  shown.title = time.toLocaleString(language, { dateStyle: "full", timeStyle: "long" });
-  shown.textContent = `${days >= 0 && days < 2 ? near.format(-days, "day") : day}, ${hour}`;
+  shown.title = time.toLocaleString(language, { dateStyle: "full", timeStyle: exact ? "long" : undefined });
+  shown.textContent = `${days >= 0 && days < 2 ? near.format(-days, "day") : day}${hour}`;
 }
 
 // Passkeys: a button asks the provider for a challenge, the browser for an answer, and sends that with its form.

@@ -317,6 +317,7 @@ set-password = Passwort speichern
 password-changed = Ihr Passwort ist gesetzt
 password-changed-text = Sie wurden überall abgemeldet. Melden Sie sich mit dem neuen Passwort an.
 letter-sent = Sehen Sie in Ihr Postfach
+email-sent-to = Wir haben eine E-Mail an <strong>{ $email }</strong> gesendet. Öffnen Sie den Link darin, um fortzufahren.
 back-to-sign-in = Zurück zur Anmeldung
 continue-to = Weiter zu { $name }
 back-to-app-title = Zurück zur App

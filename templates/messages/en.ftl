@@ -317,6 +317,7 @@ set-password = Save the password
 password-changed = Your password is set
 password-changed-text = You were signed out everywhere. Sign in with the new password.
 letter-sent = Check your email
+email-sent-to = We sent an email to <strong>{ $email }</strong>. Open the link in it to go on.
 back-to-sign-in = Back to sign-in
 continue-to = Continue to { $name }
 back-to-app-title = Back to the app

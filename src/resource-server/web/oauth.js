@@ -3,6 +3,8 @@
 // Tokens live in this module's memory only. `state` and the code verifier wait in sessionStorage while the
 // browser is at the provider; they are taken out again before they are used.
 
+import { t } from "./words.js";
+
 const here = location.origin + "/";
 const AWAY = "The sign-in service does not answer just now. Try again in a moment.";
 const DOWN = "The tasks service does not answer just now. Try again in a moment.";
@@ -11,7 +13,11 @@ let metadata;
 let tokens;
 
 /** What went wrong, in words for the person. */
-export class Trouble extends Error {}
+export class Trouble extends Error {
+  constructor(english, values) {
+    super(t(english, values));
+  }
+}
 
 /** The session is over. */
 export class SignedOut extends Error {}
@@ -114,7 +120,7 @@ async function comeBack(query) {
   const error = query.get("error");
   if (["login_required", "interaction_required", "consent_required"].includes(error)) return false;
   if (error === "access_denied") throw new Trouble("You did not allow this page to see your tasks.");
-  if (error) throw new Trouble(`Signing in did not work: ${query.get("error_description") ?? error}`);
+  if (error) throw new Trouble("Signing in did not work: {cause}", { cause: query.get("error_description") ?? error });
   const redeemed = await redeem({
     grant_type: "authorization_code",
     code: query.get("code"),
@@ -164,7 +170,7 @@ export async function call(path, method = "GET", body) {
   if (answer.status === 401) throw new SignedOut();
   if (answer.status === 204) return undefined;
   const said = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Trouble(said.detail ?? said.title ?? `The service answered ${answer.status}.`);
+  if (!answer.ok) throw new Trouble(said.detail ?? said.title ?? "The service answered {status}.", { status: answer.status });
   return said;
 }
 

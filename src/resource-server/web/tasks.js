@@ -1,12 +1,15 @@
 // The tasks page: sign in, list, add, tick, delete, sign out.
 
 import { SignedOut, Trouble, begin, call, profile, signIn, signOut } from "./oauth.js";
+import { t, translatePage } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 let next;
 
 function show(view) {
   for (const id of ["loading", "signed-out", "signed-in"]) at(id).hidden = id !== view;
+  at("person").hidden = view !== "signed-in";
+  document.body.className = view === "signed-in" ? "house solo" : "gate";
 }
 
 function showSignedOut(message) {
@@ -17,7 +20,7 @@ function showSignedOut(message) {
 }
 
 function words(error) {
-  return error instanceof Trouble ? error.message : "Something went wrong on this page. Load it again.";
+  return error instanceof Trouble ? error.message : t("Something went wrong on this page. Load it again.");
 }
 
 /** Runs what `button` stands for, once at a time; what goes wrong is told at the foot of the page. Whether it went well. */
@@ -30,7 +33,7 @@ async function attempt(button, action) {
     return true;
   } catch (error) {
     if (error instanceof SignedOut) {
-      showSignedOut("Your session has ended. Sign in again.");
+      showSignedOut(t("Your session has ended. Sign in again."));
       at("sign-in").focus();
     } else {
       at("failure").hidden = false;
@@ -45,7 +48,8 @@ async function attempt(button, action) {
 function count() {
   const rows = [...at("list").children];
   const open = rows.filter((row) => !row.classList.contains("done")).length;
-  at("count").textContent = rows.length ? `${open} of ${rows.length}${next ? " or more" : ""} open` : "";
+  const counted = next ? "{open} of {all} or more open" : "{open} of {all} open";
+  at("count").textContent = rows.length ? t(counted, { open, all: rows.length }) : "";
   at("wait").hidden = true;
   at("empty").hidden = rows.length > 0;
   at("more").hidden = !next;
@@ -55,7 +59,7 @@ function row(task) {
   const item = at("row").content.firstElementChild.cloneNode(true);
   const [box, remove] = [item.querySelector("input"), item.querySelector("button")];
   item.querySelector(".title").textContent = task.title;
-  remove.setAttribute("aria-label", `Delete: ${task.title}`);
+  remove.setAttribute("aria-label", t("Delete: {title}", { title: task.title }));
   const mark = (done) => {
     box.checked = done;
     item.classList.toggle("done", done);
@@ -91,10 +95,10 @@ async function start() {
   next = undefined;
   at("list").replaceChildren();
   at("empty").hidden = at("retry").hidden = true;
-  at("wait").textContent = "Loading…";
+  at("wait").textContent = t("Loading…");
   at("wait").hidden = false;
   if (await attempt(at("tasks"), load)) return;
-  at("wait").textContent = "Your tasks could not be loaded.";
+  at("wait").textContent = t("Your tasks could not be loaded.");
   at("retry").hidden = false;
 }
 
@@ -125,6 +129,7 @@ addEventListener("pageshow", (event) => {
   location.reload();
 });
 
+translatePage();
 try {
   if (await begin()) {
     show("signed-in");

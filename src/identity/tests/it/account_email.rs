@@ -83,7 +83,7 @@ async fn the_address_changes_when_the_link_is_used_and_not_before() {
     assert_eq!((&now["email"], &now["email_verified"]), (&json!(NEW), &json!(true)), "sessions stay");
     assert_eq!(now["sub"], json!(sign_in.alice.subject));
     assert_eq!(sign_in.verify("email-otp", &attempt, &code).await.status, 401);
-    assert_eq!(subjects(&sign_in.app, ALICE).await[0], "The address of your account was changed");
+    assert_eq!(subjects(&sign_in.app, ALICE).await[0], "The email address of your account was changed");
     let again = confirm(&sign_in.app, &token, &mailed).await;
     assert_eq!((again.status.as_u16(), problem(&again).as_str()), (400, "link_over"));
     let attempt = sign_in.attempt("email-otp", NEW).await;

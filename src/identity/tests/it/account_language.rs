@@ -38,7 +38,7 @@ async fn a_notice_is_in_the_language_of_the_owners_last_sign_in_whoever_causes_i
     let thief = app.browser();
     thief.speaks("en");
     open(&thief, "/login?to=account").await.sign_in(ALICE).await;
-    assert_eq!(subject(app, ALICE).await, "Anmeldung von einem neuen Gerät");
+    assert_eq!(subject(app, ALICE).await, "Neue Anmeldung bei Ihrem Konto");
     open(&thief, "/account/email").await.press("#email-submit", &[("email", NEW)]).await;
     assert!(
         subject(app, ALICE).await.starts_with("Für Ihr Konto wurde eine andere"),
@@ -56,8 +56,8 @@ async fn a_notice_is_in_the_language_of_the_owners_last_sign_in_whoever_causes_i
 async fn the_language_of_the_profile_comes_first_and_one_that_is_not_spoken_here_gives_way() {
     let app = TestApp::new().await;
     for (email, locale, subject_of_notice) in [
-        ("one@example.test", "de-AT", "Das Passwort Ihres Kontos wurde geändert"),
-        ("two@example.test", "ja", "The password of your account was changed"),
+        ("one@example.test", "de-AT", "Ihr Passwort wurde geändert"),
+        ("two@example.test", "ja", "Your password was changed"),
     ] {
         let profile = profile_of(&json!({ "locale": locale }));
         let user = users::add_without_password(

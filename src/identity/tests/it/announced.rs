@@ -375,5 +375,5 @@ async fn request_objects_are_refused_as_announced() {
         assert_eq!(metadata[member], false);
         assert_eq!(error(&browser.get(&Ask::of("own").and(parameter, "x").path()).await), refusal);
     }
-    refused_on_page(&browser.get("/oauth2/authorize?request=x").await, "Unknown app");
+    refused_on_page(&browser.get("/oauth2/authorize?request=x").await, "We do not know this app");
 }

@@ -90,7 +90,7 @@ async fn a_form_belongs_to_the_browser_that_comes_with_it() {
     let id = waits_on(&browser.get(&next).await, "/login");
     let other = world.app.browser();
     other.sign_in(&world.bob).await;
-    refused_on_page(&other.get(&resume(&id)).await, "cannot go on here");
+    refused_on_page(&other.get(&resume(&id)).await, "took too long");
     assert_eq!(waits_on(&browser.get(&resume(&id)).await, "/login"), id);
 }
 
@@ -102,7 +102,7 @@ async fn a_request_goes_on_in_its_own_browser_only() {
     let foreign = world.app.browser();
     foreign.sign_in(&world.bob).await;
     for stranger in [world.app.browser(), foreign] {
-        refused_on_page(&stranger.get(&resume(&id)).await, "cannot go on here");
+        refused_on_page(&stranger.get(&resume(&id)).await, "took too long");
     }
     let app = &world.app.app;
     let secret = browser.cookie("postern-browser").unwrap();
@@ -120,7 +120,7 @@ async fn an_unknown_or_malformed_id_is_a_page() {
     let browser = world.app.browser();
     browser.sign_in(&world.alice).await;
     for id in ["00000000-0000-4000-8000-000000000000", "x", "%27%20OR%201=1", "1&resume=2", "../login"] {
-        refused_on_page(&browser.get(&resume(id)).await, "cannot go on here");
+        refused_on_page(&browser.get(&resume(id)).await, "took too long");
     }
 }
 
@@ -145,7 +145,7 @@ async fn a_request_that_waited_too_long_is_a_page() {
     waits_on(&browser.get(&resume(&id)).await, "/login");
     world.app.clock.advance(Duration::from_secs(1));
     browser.sign_in(&world.alice).await;
-    refused_on_page(&browser.get(&resume(&id)).await, "cannot go on here");
+    refused_on_page(&browser.get(&resume(&id)).await, "took too long");
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn a_request_is_answered_once() {
         assert_eq!((answered.len(), refused.len()), (1, 49));
         code(answered[0]);
         for answer in refused {
-            refused_on_page(answer, "cannot go on here");
+            refused_on_page(answer, "took too long");
         }
         let db = world.app.app.db.reader();
         // Every code has a grant of its own.

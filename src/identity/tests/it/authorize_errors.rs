@@ -148,7 +148,7 @@ async fn a_request_without_a_required_parameter_is_refused_and_without_another_i
     for parameter in PARAMETERS {
         let answer = browser.get(&Ask::of("own").without(parameter.name).path()).await;
         match parameter.name {
-            "client_id" => refused_on_page(&answer, "Unknown app"),
+            "client_id" => refused_on_page(&answer, "We do not know this app"),
             "redirect_uri" => assert_eq!(answer.status, 400),
             _ if parameter.required => assert_eq!(error(&answer), "invalid_request", "{parameter:?}"),
             _ => assert!(told(&answer).contains_key("code"), "{parameter:?}"),
@@ -220,8 +220,8 @@ async fn other_methods_and_media_types_are_refused() {
         world.app.post_json("/oauth2/authorize", &serde_json::json!({"client_id": "own"})).await.status,
         415
     );
-    refused_on_page(&world.app.get("/oauth2/authorize").await, "Unknown app");
-    refused_on_page(&world.app.post_form("/oauth2/authorize", &[]).await, "Unknown app");
+    refused_on_page(&world.app.get("/oauth2/authorize").await, "We do not know this app");
+    refused_on_page(&world.app.post_form("/oauth2/authorize", &[]).await, "We do not know this app");
 }
 
 #[tokio::test]

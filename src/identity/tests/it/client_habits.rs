@@ -59,7 +59,7 @@ async fn a_native_app_registers_one_name_of_this_machine_and_comes_with_another(
             assert_eq!(allowed_origin(&world.app, "/api/auth/login", &origin).await, "", "{origin}");
         }
         let elsewhere = Ask::of(&client_id).with("redirect_uri", "http://localhost:1/other");
-        refused_on_page(&world.app.get(&elsewhere.path()).await, "Invalid redirect URI");
+        refused_on_page(&world.app.get(&elsewhere.path()).await, "This app is not set up right");
     }
 }
 
@@ -77,7 +77,7 @@ async fn a_strict_native_app_comes_with_the_name_that_it_registered() {
         ("own", "http://127.0.0.1:3000/cb"),
     ] {
         let ask = Ask::of(client_id).with("redirect_uri", uri);
-        refused_on_page(&world.app.get(&ask.path()).await, "Invalid redirect URI");
+        refused_on_page(&world.app.get(&ask.path()).await, "This app is not set up right");
     }
     for (origin, known) in [
         ("http://127.0.0.1:5", true),
@@ -126,7 +126,7 @@ async fn a_private_scheme_without_a_dot_is_for_whom_the_operator_allows_it() {
     }
     refused_on_page(
         &browser.get(&Ask::of("native").with("redirect_uri", "myapp:/other").path()).await,
-        "Invalid redirect URI",
+        "This app is not set up right",
     );
     // A confidential client has an address of its own, and some schemes belong to others.
     assert!(update(app, "rp", allowed).await.is_err());

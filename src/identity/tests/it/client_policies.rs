@@ -51,7 +51,7 @@ async fn the_port_of_localhost_is_free_for_a_native_app_unless_its_rules_say_oth
             told_at(&answer, uri);
             return true;
         }
-        refused_on_page(&answer, "Invalid redirect URI");
+        refused_on_page(&answer, "This app is not set up right");
         false
     };
     let (name, ip) = ("http://localhost:49152/callback", "http://127.0.0.1:49152/cb");

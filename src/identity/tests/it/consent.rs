@@ -77,7 +77,7 @@ async fn denying_tells_the_client_and_is_not_remembered() {
     // Too late to think again.
     assert!(answer(&browser, &id, true).await.is_err());
     assert_eq!(error(&browser.get(&resume(&id)).await), "access_denied");
-    refused_on_page(&browser.get(&resume(&id)).await, "cannot go on here");
+    refused_on_page(&browser.get(&resume(&id)).await, "took too long");
     assert_eq!(consents::Entity::find().count(world.app.app.db.reader()).await.unwrap(), 0);
     waits_on(&browser.get(&Ask::of("rp").path()).await, "/consent");
     assert_eq!(world.app.events("consent.denied").await.len(), 1);

@@ -187,9 +187,11 @@ async fn the_box_speaks_the_language_of_the_page() {
     let sign_in = SignIn::new().await;
     let browser = sign_in.app.browser();
     browser.sign_in(&sign_in.alice).await;
-    assert!(open(&browser, "/account/password").await.answer.body.contains("Sign out everywhere else"));
+    assert!(open(&browser, "/account/password").await.answer.body.contains("Sign out on all other devices"));
     browser.speaks("de");
-    assert!(open(&browser, "/account/password").await.answer.body.contains("Überall sonst abmelden"));
+    assert!(
+        open(&browser, "/account/password").await.answer.body.contains("Auf allen anderen Geräten abmelden")
+    );
 }
 
 #[tokio::test]

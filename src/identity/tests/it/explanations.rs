@@ -65,7 +65,7 @@ async fn a_page_says_what_came_what_was_expected_and_the_command_that_allows_it(
     let world = World::new().await;
     let ask = Ask::of("rp").with("redirect_uri", "https://rp.test/callback?x=1&y=2");
     let page = world.app.get(&ask.path()).await;
-    refused_on_page(&page, "Invalid redirect URI");
+    refused_on_page(&page, "This app is not set up right");
     let command = "postern client update rp --add-redirect-uri 'https://rp.test/callback?x=1&y=2'";
     says(
         &explanation(&page.body),
@@ -122,7 +122,7 @@ async fn an_unknown_or_disabled_client_is_explained() {
 async fn nothing_is_explained_to_the_outside_of_an_issuer_that_others_reach() {
     let world = World::with(&[("POSTERN_ISSUER", "https://id.example.test")]).await;
     let page = world.app.get(&Ask::of("rp").with("redirect_uri", EVIL).path()).await;
-    refused_on_page(&page, "Invalid redirect URI");
+    refused_on_page(&page, "This app is not set up right");
     for said in ["explanation", "evil.test", "https:&#x2f;&#x2f;rp.test", "postern client"] {
         assert!(!page.body.contains(said), "{said} in {}", page.body);
     }

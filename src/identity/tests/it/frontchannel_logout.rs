@@ -99,9 +99,10 @@ async fn the_page_names_who_is_told_and_who_is_not_and_frames_nobody_else() {
     for client_id in ["rp", "spa"] {
         visit(&browser, client_id).await;
     }
-    for (language, told, not_told) in
-        [("en", "being told", "cannot be told"), ("de", "erfahren davon", "erfahren nichts")]
-    {
+    for (language, told, not_told) in [
+        ("en", "Told to sign you out", "May keep you signed in"),
+        ("de", "Melden Sie ebenfalls ab", "Bleiben vielleicht angemeldet"),
+    ] {
         browser.speaks(language);
         browser.sign_in(&world.alice).await;
         for client_id in ["rp", "spa"] {

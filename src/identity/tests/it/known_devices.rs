@@ -108,7 +108,7 @@ async fn an_app_that_keeps_nothing_leaves_one_row_and_is_told_of_once() {
     assert_eq!(rows.len(), 2);
     app.run_jobs().await;
     let mails = app.inbox.newest_first();
-    assert_eq!(mails.iter().filter(|mail| mail.subject == "A sign-in from a new device").count(), 1);
+    assert_eq!(mails.iter().filter(|mail| mail.subject == "New sign-in to your account").count(), 1);
 }
 
 #[tokio::test]

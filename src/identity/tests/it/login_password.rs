@@ -279,12 +279,12 @@ async fn a_sign_in_from_a_new_device_is_told_by_mail_but_for_the_first_one() {
     login_from(app, ALICE, ANOTHER, "198.51.100.7").await;
     assert!(told(app, &mut seen).await.is_empty(), "nobody signed in");
     assert_eq!(login_from(app, ALICE, PASSWORD, "198.51.100.7").await.status, 200);
-    assert_eq!(told(app, &mut seen).await, ["A sign-in from a new device"]);
+    assert_eq!(told(app, &mut seen).await, ["New sign-in to your account"]);
 
     let browser = app.browser();
     browser.speaks("de");
     assert_eq!(open(&browser, "/login?to=account").await.sign_in(ALICE).await.path, "/account");
-    let in_the_owners_language = ["A sign-in from a new device"];
+    let in_the_owners_language = ["New sign-in to your account"];
     assert_eq!(told(app, &mut seen).await, in_the_owners_language);
     browser.clear_cookie("postern-session");
     open(&browser, "/login?to=account").await.sign_in(ALICE).await;

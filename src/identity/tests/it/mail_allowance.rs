@@ -209,7 +209,7 @@ async fn an_installation_that_sent_its_mails_refuses_registrations_and_nothing_e
     let fields = [("email", "carol@example.test"), ("password", PASSWORD)];
     let page = page.press("#register-submit", &fields).await;
     assert_eq!(page.answer.status, 503);
-    assert_eq!(page.title(), "No mail can be sent for new accounts just now");
+    assert_eq!(page.title(), "No email can be sent for new accounts just now");
 
     let attempt = sign_in.attempt("email-otp", ALICE).await;
     let code = app.code_for(ALICE).await;

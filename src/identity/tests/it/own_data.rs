@@ -84,7 +84,7 @@ async fn the_record_of_the_account_is_read_in_plain_words_from_the_newest_on() {
     };
     assert_eq!(text_of("session.started"), "Signed in");
     assert_eq!(text_of("login.failed"), "A sign-in failed: a mailed code");
-    assert_eq!(text_of("user.disabled"), "The account was locked");
+    assert_eq!(text_of("user.disabled"), "Account locked");
     let export = events.iter().find(|event| event["kind"] == "account.exported").unwrap();
     assert_eq!(
         (&export["device"], &export["by_operator"]),

@@ -83,7 +83,7 @@ async fn an_authenticator_is_set_up_by_its_first_code_and_removed_again() {
 
     world.app.clock.advance(Duration::from_secs(60));
     let page = open(&browser, "/account/totp").await;
-    assert_eq!(page.title(), "One more step", "an old sign-in must show the new factor");
+    assert_eq!(page.title(), "Confirm that it is you", "an old sign-in must show the new factor");
     let page = page.press("#login-submit", &[("code", &totp(&world.app, &key))]).await;
     assert_eq!(page.path, "/account/totp");
     let removed = page.press("#totp-remove", &[]).await;

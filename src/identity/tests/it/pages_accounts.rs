@@ -25,11 +25,11 @@ async fn a_person_registers_signs_in_and_sets_a_new_password() {
     let page = open(&browser, "/login?to=account").await.click("#login-register").await;
     let sent =
         page.press("#register-submit", &[("email", CAROL), ("password", PASSWORD), ("name", "Carol")]).await;
-    assert_eq!(sent.text("h1"), "Check your mail");
+    assert_eq!(sent.text("h1"), "Check your email");
     let elsewhere = app.browser();
     let confirm = open(&elsewhere, &mailed(&app, CAROL).await).await;
     let wrong = confirm.press("#verify-submit", &[("password", ANOTHER)]).await;
-    assert!(wrong.text("#password-error").contains("not the password this registration began with"));
+    assert!(wrong.text("#password-error").contains("not the password that you chose"));
     let done = wrong.press("#verify-submit", &[("password", PASSWORD)]).await;
     assert_eq!(done.path, "/account", "signed in by the password, in whichever browser");
     let address = open(&browser, "/login?to=account").await;
@@ -44,7 +44,7 @@ async fn a_person_registers_signs_in_and_sets_a_new_password() {
     let elsewhere = app.browser();
     let forgot = open(&elsewhere, "/forgot-password").await;
     let sent = forgot.press("#forgot-submit", &[("email", CAROL)]).await;
-    assert_eq!(sent.text("h1"), "Check your mail");
+    assert_eq!(sent.text("h1"), "Check your email");
     let path = mailed(&app, CAROL).await;
     let weak = open(&elsewhere, &path).await.press("#reset-submit", &[("password", "too short")]).await;
     assert_eq!(
@@ -87,7 +87,7 @@ async fn pages_and_mails_speak_german_to_who_asks_for_it() {
     assert_eq!((page.text("h1").as_str(), page.attribute("html", "lang").as_str()), ("Konto anlegen", "de"));
     page.press("#register-submit", &[("email", CAROL), ("password", PASSWORD)]).await;
     app.run_jobs().await;
-    assert_eq!(app.inbox.newest_first()[0].subject, "Bestätigen Sie Ihre Adresse");
+    assert_eq!(app.inbox.newest_first()[0].subject, "Bestätigen Sie Ihre E-Mail-Adresse");
 }
 
 #[tokio::test]
@@ -103,13 +103,13 @@ async fn a_person_ends_other_sessions_and_shows_applications_out() {
     there.sign_in(&world.alice).await;
     let page = open(&here, "/account").await.click("#account-sessions").await;
     let page = page.press("#end-1", &[]).await;
-    assert!(page.text(".note").contains("Ended") && !page.has("#end-1"));
+    assert!(page.text(".note").contains("Signed out") && !page.has("#end-1"));
     assert_eq!(there.get("/account").await.header("location"), "/login?to=account");
 
     let page = open(&here, "/account").await.click("#account-applications").await;
     assert!(page.has("#remove-1"), "{}", page.answer.body);
     let page = page.press("#remove-1", &[]).await;
-    assert!(page.text(".note").contains("Removed") && !page.has("#remove-1"));
+    assert!(page.text(".note").contains("Access removed") && !page.has("#remove-1"));
     let asked = open(&here, &Ask::of("rp").path()).await;
     assert!(asked.has("#consent-allow"), "it must ask again");
 }

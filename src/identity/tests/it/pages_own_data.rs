@@ -41,7 +41,7 @@ async fn a_person_looks_at_what_happened_page_by_page() {
         page.text("#activity")
     );
     let older = page.click("#activity-older").await;
-    assert!(older.text("#activity").contains("The account was made"), "{}", older.text("#activity"));
+    assert!(older.text("#activity").contains("Account created"), "{}", older.text("#activity"));
     assert!(!older.has("#activity-older"));
     browser.speaks("de");
     assert!(open(&browser, "/account/activity").await.text("#activity").starts_with("Abgemeldet"));
@@ -109,7 +109,7 @@ async fn keeping_the_account_needs_a_recent_sign_in_with_every_factor() {
     page.press("#delete-submit", &[]).await;
     world.app.clock.advance(Duration::from_secs(60));
     let second = open(&browser, "/login?to=account").await.sign_in(ALICE).await;
-    assert_eq!(second.title(), "One more step");
+    assert_eq!(second.title(), "Confirm that it is you");
     assert_eq!(browser.get("/account/restore").await.header("location"), "/login?to=restore");
     let offered = second.press("#login-submit", &[("code", &totp(&world.app, &key))]).await;
     assert_eq!(offered.path, "/account/restore");
@@ -193,10 +193,10 @@ async fn pages_that_belong_to_no_request_speak_the_language_asked_for() {
     let browser = world.app.browser();
     let unknown =
         browser.get(&Ask::of("own").with("client_id", "x").with("ui_locales", "fr de-AT").path()).await;
-    assert!(unknown.status == 400 && unknown.body.contains("Unbekannte App"), "{}", unknown.body);
+    assert!(unknown.status == 400 && unknown.body.contains("Diese App kennen wir nicht"), "{}", unknown.body);
     let posted = Ask::of("own").with("client_id", "x").with("ui_locales", "de");
     let posted = browser.post("/oauth2/authorize", &posted.form()).await;
-    assert!(posted.status == 400 && posted.body.contains("Unbekannte App"), "{}", posted.body);
+    assert!(posted.status == 400 && posted.body.contains("Diese App kennen wir nicht"), "{}", posted.body);
     assert!(browser.get("/logged-out?ui_locales=de").await.body.contains("Sie sind abgemeldet"));
     assert!(browser.get("/logged-out?ui_locales=ja").await.body.contains("You are signed out"));
     let out = browser.get("/oauth2/logout?ui_locales=de-CH").await;

@@ -155,5 +155,5 @@ async fn it_answers_our_own_pages_only_and_so_often() {
     app.clock.advance(std::time::Duration::from_mins(1));
     assert_eq!(ask(&browser, "/register", &fields).await.status, 200);
     let register = open(&browser, "/register").await;
-    assert_eq!(register.press("#register-submit", &fields).await.text("h1"), "Check your mail");
+    assert_eq!(register.press("#register-submit", &fields).await.text("h1"), "Check your email");
 }

@@ -59,11 +59,11 @@ async fn a_redirect_uri_is_the_registered_one_byte_by_byte() {
         &long,
     ] {
         let answer = browser.get(&Ask::of("rp").with("redirect_uri", uri).path()).await;
-        refused_on_page(&answer, "Invalid redirect URI");
+        refused_on_page(&answer, "This app is not set up right");
     }
     // Of another client.
     let answer = browser.get(&Ask::of("rp").with("redirect_uri", "https://spa.test/cb").path()).await;
-    refused_on_page(&answer, "Invalid redirect URI");
+    refused_on_page(&answer, "This app is not set up right");
     nothing_is_kept(&world).await;
 }
 
@@ -76,7 +76,7 @@ async fn a_request_object_makes_no_other_redirect_uri_right() {
     // {"alg":"none"} and {"redirect_uri":"https://rp.test/cb"}
     let object = "eyJhbGciOiJub25lIn0.eyJyZWRpcmVjdF91cmkiOiJodHRwczovL3JwLnRlc3QvY2IifQ.";
     let ask = Ask::of("rp").with("redirect_uri", "https://rp.test/cb_invalid").and("request", object);
-    refused_on_page(&browser.get(&ask.path()).await, "Invalid redirect URI");
+    refused_on_page(&browser.get(&ask.path()).await, "This app is not set up right");
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn a_redirect_uri_must_be_named_and_once() {
         Ask::of("rp").and("redirect_uri", "https://evil.test/cb"),
         Ask::of("rp").and("redirect_uri", ""),
     ] {
-        refused_on_page(&browser.get(&ask.path()).await, "Invalid redirect URI");
+        refused_on_page(&browser.get(&ask.path()).await, "This app is not set up right");
     }
     nothing_is_kept(&world).await;
 }
@@ -151,7 +151,7 @@ async fn only_native_apps_choose_their_port_and_only_on_a_loopback_address() {
         "https://127.0.0.1:1/cb",
         "http://127.1:1/cb",
     ] {
-        refused_on_page(&browser.get(&ask(uri)).await, "Invalid redirect URI");
+        refused_on_page(&browser.get(&ask(uri)).await, "This app is not set up right");
     }
 }
 
@@ -166,7 +166,7 @@ async fn a_page_of_an_issuer_on_a_loopback_address_is_answered_at_its_port_alone
         Ask::of("docs").with("redirect_uri", &uri).with("scope", "openid account").path()
     };
     for elsewhere in ["http://127.0.0.1:7118", "http://127.0.0.1", "http://[::1]:7117"] {
-        refused_on_page(&browser.get(&ask(elsewhere)).await, "Invalid redirect URI");
+        refused_on_page(&browser.get(&ask(elsewhere)).await, "This app is not set up right");
     }
     let answer = browser.get(&ask("http://127.0.0.1:7117")).await;
     assert!(answer.header("location").contains("code="), "{answer:?}");
@@ -184,7 +184,7 @@ async fn a_confidential_client_has_no_free_port() {
     };
     world.app.client("server", metadata).await;
     let ask = Ask::of("server").with("redirect_uri", "http://127.0.0.1:8001/cb");
-    refused_on_page(&world.app.get(&ask.path()).await, "Invalid redirect URI");
+    refused_on_page(&world.app.get(&ask.path()).await, "This app is not set up right");
 }
 
 #[tokio::test]
@@ -199,11 +199,11 @@ async fn an_unknown_or_disabled_client_gets_no_redirect() {
         Ask::of("rp").and("client_id", "rp"),
         Ask::of("rp").and("client_id", "spa"),
     ] {
-        refused_on_page(&browser.get(&ask.path()).await, "Unknown app");
+        refused_on_page(&browser.get(&ask.path()).await, "We do not know this app");
     }
     let app = &world.app.app;
     clients::set_enabled(app, "rp", false, &RequestContext::of_command(app)).await.unwrap();
-    refused_on_page(&browser.get(&Ask::of("rp").path()).await, "Unknown app");
+    refused_on_page(&browser.get(&Ask::of("rp").path()).await, "We do not know this app");
     nothing_is_kept(&world).await;
 }
 
@@ -219,7 +219,7 @@ async fn an_address_that_is_withdrawn_while_a_person_signs_in_is_not_answered() 
     let app = &world.app.app;
     clients::update(app, "own", change, &RequestContext::of_command(app)).await.unwrap();
     browser.sign_in(&world.alice).await;
-    refused_on_page(&browser.get(&resume(&id)).await, "Invalid redirect URI");
+    refused_on_page(&browser.get(&resume(&id)).await, "This app is not set up right");
 }
 
 #[tokio::test]
@@ -240,7 +240,7 @@ async fn whatever_is_asked_for_nobody_else_is_answered() {
     for _ in 0..200 {
         let uri = uris.new_tree(&mut runner).unwrap().current();
         let answer = browser.get(&Ask::of("own").with("redirect_uri", &uri).path()).await;
-        refused_on_page(&answer, "Invalid redirect URI");
+        refused_on_page(&answer, "This app is not set up right");
     }
     nothing_is_kept(&world).await;
 }

@@ -82,7 +82,7 @@ async fn a_form_stores_the_request_and_its_row_is_answered_once() {
     let sent = world.app.code_for("alice@example.test").await;
     let done = code_page.press("#login-submit", &[("code", &sent)]).await;
     code(&done.answer);
-    refused_on_page(&browser.get(&resume(&id)).await, "cannot go on here");
+    refused_on_page(&browser.get(&resume(&id)).await, "took too long");
     // The other tab's goes on, and so does the link itself, which begins anew.
     code(&browser.get(&resume(again.path.strip_prefix("/login?request=").unwrap())).await);
     let sealed = login.path.strip_prefix("/login?request=").unwrap();
@@ -102,19 +102,19 @@ async fn a_sealed_request_is_of_its_browser_unaltered_and_for_half_an_hour() {
     altered.pop();
     altered.push(last);
     for (who, handle) in [(&stranger, &handle), (&browser, &altered), (&browser, &handle[..40].to_owned())] {
-        refused_on_page(&who.get(&resume(handle)).await, "cannot go on here");
-        refused_on_page(&who.get(&format!("/login?request={handle}")).await, "cannot go on here");
+        refused_on_page(&who.get(&resume(handle)).await, "took too long");
+        refused_on_page(&who.get(&format!("/login?request={handle}")).await, "took too long");
     }
     // One that came by POST is for the GET that follows alone.
     let posted = world.app.post_form("/oauth2/authorize", &Ask::of("own").form()).await;
     let unbound = posted.header("location").split_once("resume=").unwrap().1.to_owned();
-    refused_on_page(&browser.get(&format!("/login?request={unbound}")).await, "cannot go on here");
+    refused_on_page(&browser.get(&format!("/login?request={unbound}")).await, "took too long");
 
     world.app.clock.advance(Duration::from_secs(1799));
     waits_on(&browser.get(&resume(&handle)).await, "/login");
     world.app.clock.advance(Duration::from_secs(1));
-    refused_on_page(&browser.get(&resume(&handle)).await, "cannot go on here");
-    refused_on_page(&browser.get(&resume(&unbound)).await, "cannot go on here");
+    refused_on_page(&browser.get(&resume(&handle)).await, "took too long");
+    refused_on_page(&browser.get(&resume(&unbound)).await, "took too long");
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ async fn an_error_page_leads_back_to_the_client_and_nowhere_that_the_request_nam
     for page in
         [world.app.get(&wrong.path()).await, world.app.post_form("/oauth2/authorize", &wrong.form()).await]
     {
-        refused_on_page(&page, "Invalid redirect URI");
+        refused_on_page(&page, "This app is not set up right");
         assert!(page.body.contains(back), "{}", page.body);
     }
     let page = world.app.get(&wrong.with("client_id", "own").path()).await;

@@ -11,12 +11,14 @@ use serde_json::json;
 use crate::config::Config;
 
 /// Path, media type and content of each file.
-const FILES: [(&str, &str, &str); 6] = [
+const FILES: [(&str, &str, &str); 8] = [
     ("/", "text/html; charset=utf-8", include_str!("../../web/index.html")),
     ("/tasks.js", "text/javascript; charset=utf-8", include_str!("../../web/tasks.js")),
     ("/oauth.js", "text/javascript; charset=utf-8", include_str!("../../web/oauth.js")),
+    ("/words.js", "text/javascript; charset=utf-8", include_str!("../../web/words.js")),
     ("/tasks.css", "text/css; charset=utf-8", include_str!("../../web/tasks.css")),
     ("/postern.css", "text/css; charset=utf-8", include_str!("../../../../templates/assets/postern.css")),
+    ("/icons.svg", "image/svg+xml", include_str!("../../../../templates/assets/icons.svg")),
     ("/mark.svg", "image/svg+xml", include_str!("../../../../templates/assets/mark.svg")),
 ];
 

@@ -334,6 +334,22 @@ impl Tab {
         self.wait(&format!("{text:?} to be typed into {css}"), script, |done| done == "typed").await;
     }
 
+    /// Types the last text that a form needs and returns when the next page has loaded. The form may send itself;
+    /// otherwise `button` is pressed.
+    pub async fn type_and_follow(&self, css: &str, text: &str, button: &str) {
+        let script = format!(
+            "{FIND} if (reason) return reason; let sent = false;
+             element.form.addEventListener('submit', () => sent = true); window.stale = true;
+             element.focus(); element.select(); document.execCommand('insertText', false, {});
+             if (!sent) document.querySelector({}).click(); return 'typed' }})({})",
+            json!(text),
+            json!(button),
+            json!(css)
+        );
+        self.wait(&format!("{text:?} to be typed into {css}"), script, |done| done == "typed").await;
+        self.arrives(&format!("the page that {css} leads to")).await;
+    }
+
     pub async fn press_enter(&self) {
         for kind in [DispatchKeyEventType::KeyDown, DispatchKeyEventType::KeyUp] {
             let mut event = DispatchKeyEventParams::new(kind);

@@ -46,6 +46,7 @@ use uuid::Uuid;
 
 pub use self::{
     accept::{CompletedLogin, LoginOutcome, VerifyParameters, begin_and_verify, verify},
+    sending::RESEND_DELAY,
     status::{AttemptStatus, status},
 };
 pub use crate::app::Completion;

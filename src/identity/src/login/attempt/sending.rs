@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Minimum time between two codes of one attempt.
-pub(super) const RESEND_DELAY: Duration = Duration::from_secs(30);
+pub const RESEND_DELAY: Duration = Duration::from_secs(30);
 /// Codes of one attempt after the first one.
 const MAX_RESENDS: i32 = 3;
 

@@ -81,8 +81,7 @@ impl Site {
     pub async fn sign_in(&self, tab: &Tab, email: &str) {
         tab.type_into("#identifier", email).await;
         tab.follow("#login-submit").await;
-        tab.type_into("#code", &self.test.code_for(email).await).await;
-        tab.follow("#login-submit").await;
+        tab.type_and_follow("#code", &self.test.code_for(email).await, "#login-submit").await;
     }
 }
 

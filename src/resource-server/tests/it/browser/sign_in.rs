@@ -68,8 +68,7 @@ impl Site {
         tab.follow("#login-submit").await;
         runner::run_due(&self.identity).await.unwrap();
         let sent = self.inbox.newest_first().into_iter().find(|message| message.to == email);
-        tab.type_into("#code", &sent.unwrap().code.unwrap()).await;
-        tab.follow("#login-submit").await;
+        tab.type_and_follow("#code", &sent.unwrap().code.unwrap(), "#login-submit").await;
         tab.reads("#who", email).await;
     }
 }

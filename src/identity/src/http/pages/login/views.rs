@@ -13,7 +13,10 @@ use crate::{
     App,
     acr::Acr,
     config::CodeDelivery,
-    login::{self, attempt::AttemptStatus},
+    login::{
+        self,
+        attempt::{AttemptStatus, RESEND_DELAY},
+    },
 };
 
 /// The method whose response is a password.
@@ -101,6 +104,7 @@ pub(super) fn show_challenge(
         others => status.methods.len() > 1,
         minutes_left => left.map(whole_minutes),
         seconds_left => left.map(|left| left.as_secs()),
+        wait => left.map(|left| resend_wait(flow, left)),
     };
     let template = match name {
         PASSWORD => "pages/password.html",
@@ -108,6 +112,11 @@ pub(super) fn show_challenge(
         _ => "pages/code.html",
     };
     show(flow, template, values, form_error.key)
+}
+
+/// In how many seconds another code is sent, for a code that works for so long from now.
+fn resend_wait(flow: &LoginFlow, left: Duration) -> u64 {
+    (left + RESEND_DELAY).saturating_sub(flow.app.config.login.code_lifetime.duration()).as_secs()
 }
 
 /// The ways to go on: other methods to begin with, or the factors that may follow.
