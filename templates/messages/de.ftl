@@ -5,7 +5,7 @@
 direction = ltr
 
 # Shared
-signed-in-by = Anmeldung mit Postern
+signed-in-by = Anmeldung mit { $brand }
 privacy = Datenschutz
 terms = Nutzungsbedingungen
 email = E-Mail-Adresse
@@ -132,8 +132,8 @@ scope-account-detail = Ihr Profil, wie Sie sich anmelden und wo Sie angemeldet s
 
 # Sign out
 sign-out-title = Abmelden?
-sign-out-text = Sie werden bei Postern abgemeldet und bei den Apps, die Sie damit genutzt haben.
-sign-out-of-client = { $name } möchte Sie abmelden. Sie werden bei Postern abgemeldet und bei den Apps, die Sie damit genutzt haben.
+sign-out-text = Sie werden bei { $brand } abgemeldet und bei den Apps, die Sie damit genutzt haben.
+sign-out-of-client = { $name } möchte Sie abmelden. Sie werden bei { $brand } abgemeldet und bei den Apps, die Sie damit genutzt haben.
 sign-out-stays-invalid-hint = Der Nachweis Ihrer Anmeldung (id_token_hint), der mit dieser Anfrage kam, ist ungültig. Nach dem Abmelden bleiben Sie hier.
 sign-out-stays-missing-hint = Diese Anfrage weist nicht nach, von welcher App sie kommt: Ihr fehlt der id_token_hint. Nach dem Abmelden bleiben Sie hier.
 sign-out-stays = Diese Anfrage nennt eine Rücksprungadresse, die für die App nicht eingetragen ist. Nach dem Abmelden bleiben Sie hier.
@@ -146,7 +146,7 @@ signed-out-returns = Sie gelangen gleich zur App zurück.
 sign-in-again = Wieder anmelden
 
 # Home and account
-home-title = Das ist Postern
+home-title = Das ist { $brand }
 home-text = Apps schicken Sie hierher, damit Sie sich anmelden. Sie können auch Ihr eigenes Konto ansehen.
 account = Konto
 your-account = Ihr Konto

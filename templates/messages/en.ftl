@@ -5,7 +5,7 @@
 direction = ltr
 
 # Shared
-signed-in-by = Signed in by Postern
+signed-in-by = Signed in by { $brand }
 privacy = Privacy
 terms = Terms
 email = Email
@@ -132,8 +132,8 @@ scope-account-detail = your profile, how you sign in, and where you are signed i
 
 # Sign out
 sign-out-title = Sign out?
-sign-out-text = You will be signed out of Postern and of the apps that you used with it.
-sign-out-of-client = { $name } asks to sign you out. You will be signed out of Postern and of the apps that you used with it.
+sign-out-text = You will be signed out of { $brand } and of the apps that you used with it.
+sign-out-of-client = { $name } asks to sign you out. You will be signed out of { $brand } and of the apps that you used with it.
 sign-out-stays-invalid-hint = The proof of your sign-in (id_token_hint) that came with this request is not valid. After signing out you will stay here.
 sign-out-stays-missing-hint = This request does not prove which app it comes from: its id_token_hint is missing. After signing out you will stay here.
 sign-out-stays = This request names a return address that is not registered for the app. After signing out you will stay here.
@@ -146,7 +146,7 @@ signed-out-returns = You will be taken back to the app in a moment.
 sign-in-again = Sign in again
 
 # Home and account
-home-title = This is Postern
+home-title = This is { $brand }
 home-text = Apps send you here to sign in. You can also look at your own account.
 account = Account
 your-account = Your account

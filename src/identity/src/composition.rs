@@ -105,7 +105,7 @@ impl Builder {
         let vault = Vault::from_key(key)?;
         code::check_webhook(&config).map_err(StartError::CodeWebhook)?;
         let core = Core { config, db, clock, random, vault, job_wakeup: Notify::new() };
-        let templates = Templates::load(core.config.pages.templates.as_deref())?;
+        let templates = Templates::load(&core.config.pages)?;
         let clients = clients::load(core.db.reader(), &core.config.issuer).await?;
         let resources = resources::load(core.db.reader()).await?;
         // Boxed, because it is large and most starts find all keys.
