@@ -46,9 +46,9 @@ method-code-intro = Wenn es ein Konto mit <strong>{ $identifier }</strong> gibt,
    *[other] { $lifetime } Minuten
 } lang und nur in diesem Browser.
 method-code-operator = Ich habe einen Code erhalten
-method-code-operator-hint = Sie brauchen den Code, den Ihre Administration Ihnen gegeben hat.
+method-code-operator-hint = Sie brauchen einen Code, den Sie von uns bekommen haben.
 method-code-operator-title = Geben Sie Ihren Code ein
-method-code-operator-intro = Geben Sie den 8-stelligen Code ein, den Ihre Administration Ihnen für <strong>{ $identifier }</strong> gegeben hat.
+method-code-operator-intro = Geben Sie den 8-stelligen Code ein, den Sie von uns für <strong>{ $identifier }</strong> bekommen haben.
 method-passkey = Passkey verwenden
 method-passkey-hint = Sie brauchen ein Gerät mit Ihrem Passkey.
 method-passkey-title = Verwenden Sie Ihren Passkey
@@ -250,13 +250,22 @@ error-unavailable-text = Das liegt an uns und sollte bald vorbei sein. Warten Si
 error-internal = Bei uns ist etwas schiefgegangen
 error-internal-text = Das liegt an uns. Versuchen Sie es noch einmal; wenn es wieder geschieht, nennen Sie uns die Referenz unten.
 error-registration-closed = Hier kann sich niemand registrieren
-error-registration-closed-text = Konten legt Ihre Verwaltung an. Fragen Sie dort danach.
+error-registration-closed-text = { $support ->
+    [none] Konten legt Ihre Administration an. Fragen Sie dort danach.
+   *[other] Konten werden für Sie angelegt. Fragen Sie danach: { $support }
+}
 error-no-mail = Hier lässt sich kein neues Passwort setzen
-error-no-mail-text = Dieser Dienst verschickt keine E-Mails, also auch keinen Link. Fragen Sie Ihre Administration.
+error-no-mail-text = Dieser Dienst verschickt keine E-Mails, also auch keinen Link. { $support ->
+    [none] Fragen Sie Ihre Administration.
+   *[other] Hilfe bekommen Sie hier: { $support }
+}
 error-mails-exhausted = Zurzeit kann für neue Konten keine E-Mail verschickt werden
 error-mails-exhausted-text = Bis dahin kann sich niemand registrieren. Wer ein Konto hat, kann sich anmelden wie immer.
 error-invitation-needed = Sie brauchen eine Einladung
-error-invitation-needed-text = Konten gibt es hier auf Einladung. Folgen Sie dem Link in Ihrer Einladung; wenn Sie keine haben, bitten Sie Ihre Administration um eine.
+error-invitation-needed-text = Konten gibt es hier auf Einladung. Folgen Sie dem Link in Ihrer Einladung. { $support ->
+    [none] Wenn Sie keine haben, bitten Sie Ihre Administration um eine.
+   *[other] Wenn Sie keine haben, bitten Sie um eine: { $support }
+}
 error-link-over = Dieser Link funktioniert nicht mehr
 error-link-over-text = Er wurde schon benutzt, oder es ist zu viel Zeit vergangen. Fordern Sie einen neuen an.
 error-signed-out = Sie wurden abgemeldet
@@ -425,8 +434,11 @@ activity-text = Was mit Ihrem Konto geschah, und von wo.
 activity-newest-first = Neueste zuerst
 activity-none = Es ist nichts verzeichnet.
 activity-older = Ältere
-activity-not-you = Wenn Sie etwas davon nicht waren, setzen Sie ein neues Passwort, beenden Sie unter „Geräte“ alle anderen Anmeldungen und sagen Sie es Ihrer Administration.
-activity-by-operator = durch Ihre Administration
+activity-not-you = Wenn Sie etwas davon nicht waren, setzen Sie ein neues Passwort, beenden Sie unter „Geräte“ alle anderen Anmeldungen und { $support ->
+    [none] sagen Sie es Ihrer Administration.
+   *[other] schreiben Sie an { $support }
+}
+activity-by-operator = durch die Administration
 activity-other = Etwas anderes: { $kind }
 activity-method-password = ein Passwort
 activity-method-totp = eine Authenticator-App
@@ -487,7 +499,10 @@ leave-closed = Geschlossen lassen
 
 # Mail
 mail-greeting = Guten Tag,
-mail-footer = Diese Nachricht wurde von { $issuer } gesendet. Antworten darauf liest niemand.
+mail-footer = Diese Nachricht wurde von { $issuer } gesendet. { $support ->
+    [none] Antworten darauf liest niemand.
+   *[other] Fragen? { $support }
+}
 mail-code-subject = { $code } ist Ihr Code
 mail-code-preview = Damit melden Sie sich an, ein einziges Mal.
 mail-code-intro = hier ist der Code für Ihre Anmeldung:
@@ -551,7 +566,10 @@ mail-second-step-failed-ignore = Wenn Sie das waren, brauchen Sie nichts zu tun.
 mail-password-ended-subject = Das Passwort Ihres Kontos gilt nicht mehr
 mail-password-ended-text = Sie haben sich mit einem Code angemeldet, der an diese Adresse ging. Damit ist sie als Ihre bestätigt. Das Passwort dieses Kontos wurde vorher gesetzt, vielleicht von jemand anderem. Darum wurde es entfernt, und alle anderen wurden abgemeldet.
 mail-password-ended-next = Wenn Sie sich mit einem Passwort anmelden möchten, setzen Sie auf der Seite Ihres Kontos ein neues.
-mail-not-you = Wenn Sie das nicht waren, hat jemand anderes Zugang zu Ihrem Konto: Sagen Sie es sofort Ihrer Administration.
+mail-not-you = Wenn Sie das nicht waren, hat jemand anderes Zugang zu Ihrem Konto: { $support ->
+    [none] Sagen Sie es sofort Ihrer Administration.
+   *[other] Schreiben Sie sofort an { $support }.
+}
 mail-confirm-email-subject = Bestätigen Sie Ihre neue Adresse
 mail-confirm-email-text = das Konto { $account } soll ab jetzt diese E-Mail-Adresse verwenden. Wenn das Ihr Konto ist, öffnen Sie den Link in dem Browser, in dem Sie dort angemeldet sind:
 mail-confirm-email-button = Adresse bestätigen

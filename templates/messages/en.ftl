@@ -46,9 +46,9 @@ method-code-intro = If an account uses <strong>{ $identifier }</strong>, we sent
    *[other] { $lifetime } minutes
 }, in this browser only.
 method-code-operator = Use a code I was given
-method-code-operator-hint = You need the code that your administrator gave you.
+method-code-operator-hint = You need a code that you got from us.
 method-code-operator-title = Enter your code
-method-code-operator-intro = Enter the 8-digit code that your administrator gave you for <strong>{ $identifier }</strong>.
+method-code-operator-intro = Enter the 8-digit code that you got from us for <strong>{ $identifier }</strong>.
 method-passkey = Use a passkey
 method-passkey-hint = You need a device with your passkey.
 method-passkey-title = Use your passkey
@@ -250,13 +250,22 @@ error-unavailable-text = It is our fault and should pass soon. Wait a moment, th
 error-internal = Something went wrong here
 error-internal-text = It is our fault. Try again; if it happens again, tell us the reference below.
 error-registration-closed = Nobody can register here
-error-registration-closed-text = Accounts are made by your administrator. Ask for one there.
+error-registration-closed-text = { $support ->
+    [none] Accounts are made by your administrator. Ask for one there.
+   *[other] Accounts are made for you. Ask for one: { $support }
+}
 error-no-mail = A new password cannot be set here
-error-no-mail-text = This service sends no mail, so there is no link to send. Ask your administrator.
+error-no-mail-text = This service sends no mail, so there is no link to send. { $support ->
+    [none] Ask your administrator.
+   *[other] Ask for help: { $support }
+}
 error-mails-exhausted = No mail can be sent for new accounts just now
 error-mails-exhausted-text = Nobody can register until then. Whoever has an account can sign in as usual.
 error-invitation-needed = You need an invitation
-error-invitation-needed-text = Accounts are made by invitation here. Follow the link in yours; if you have none, ask your administrator for one.
+error-invitation-needed-text = Accounts are made by invitation here. Follow the link in yours. { $support ->
+    [none] If you have none, ask your administrator for one.
+   *[other] If you have none, ask for one: { $support }
+}
 error-link-over = This link does not work any more
 error-link-over-text = It was used already, or too much time has passed. Ask for a new one.
 error-signed-out = You have been signed out
@@ -425,8 +434,11 @@ activity-text = What happened to your account, and from where.
 activity-newest-first = Newest first
 activity-none = Nothing is recorded.
 activity-older = Older
-activity-not-you = If something here was not you, set a new password, end all other sessions under Devices and tell your administrator.
-activity-by-operator = by your administrator
+activity-not-you = If something here was not you, set a new password, end all other sessions under Devices and { $support ->
+    [none] tell your administrator.
+   *[other] write to { $support }
+}
+activity-by-operator = by an administrator
 activity-other = Something else: { $kind }
 activity-method-password = a password
 activity-method-totp = an authenticator app
@@ -487,7 +499,10 @@ leave-closed = Leave it closed
 
 # Mail
 mail-greeting = Hello,
-mail-footer = This message was sent by { $issuer }. Nobody reads answers to it.
+mail-footer = This message was sent by { $issuer }. { $support ->
+    [none] Nobody reads answers to it.
+   *[other] Questions? { $support }
+}
 mail-code-subject = { $code } is your code
 mail-code-preview = It signs you in, once.
 mail-code-intro = here is the code to sign in:
@@ -551,7 +566,10 @@ mail-second-step-failed-ignore = If that was you, there is nothing to do. We tel
 mail-password-ended-subject = The password of your account does not work any more
 mail-password-ended-text = you signed in with a code that was sent to this address, which proves that it is yours. The password of this account was set before that, perhaps by somebody else. So it was removed, and everybody else was signed out.
 mail-password-ended-next = If you want to sign in with a password, set a new one on the page of your account.
-mail-not-you = If that was not you, somebody else has access to your account: tell your administrator at once.
+mail-not-you = If that was not you, somebody else has access to your account: { $support ->
+    [none] tell your administrator at once.
+   *[other] write to { $support } at once.
+}
 mail-confirm-email-subject = Confirm your new address
 mail-confirm-email-text = the account { $account } is to use this email from now on. If that is your account, open the link in the browser where you are signed in to it:
 mail-confirm-email-button = Confirm the address

@@ -1,18 +1,14 @@
 //! Makes pictures of others safe to serve from the issuer's origin: logos of clients and of the operator.
 //!
 //! A PNG is decoded once to see that it is whole, and keeps only what draws it. An SVG is a document that could run
-//! scripts and load files: it is written anew from an allow-list. Leaves to the server that a picture is answered
-//! with a policy that lets it do nothing.
+//! scripts and load files: it is written anew from an allow-list. Leaves to
+//! `postern_service::asset` the policy under which a picture is answered.
 
 mod png;
 mod svg;
 
 /// Largest picture that is taken, in bytes.
 pub const MAX_LENGTH: usize = 64 * 1024;
-
-/// The policy under which a picture is served: it loads nothing, runs nothing, and only its own styles hold.
-pub const CONTENT_SECURITY_POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PictureKind {

@@ -72,7 +72,7 @@ impl Brand {
     pub(super) fn values(&self, assets: &Assets) -> Value {
         let logo = |wanted: &str| {
             let (name, logo) = self.logos.iter().find(|(name, _)| *name == wanted)?;
-            assets.path(&file_name(name, logo))
+            assets.path(&file_name(name, logo)).map(Value::from_safe_string)
         };
         let [help_url, privacy_url, terms_url] = &self.urls;
         context! {
@@ -82,7 +82,7 @@ impl Brand {
             support => self.support.as_ref().map(|support| &support.link),
             support_text => self.support.as_ref().map(|support| &support.text),
             help_url, privacy_url, terms_url,
-            css => assets.path(STYLESHEET),
+            css => assets.path(STYLESHEET).map(Value::from_safe_string),
         }
     }
 
