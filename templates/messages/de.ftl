@@ -197,6 +197,7 @@ totp-turned-off = Die Authenticator-App ist ausgeschaltet.
 
 # Errors: what happened, and what to do about it
 error-sign-in-again = Neu beginnen
+error-back-to-client = Zurück zu { $name }
 error-try-again = Erneut versuchen
 error-to-account = Zu Ihrem Konto
 try-again-in = { $minutes ->

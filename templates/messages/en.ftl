@@ -197,6 +197,7 @@ totp-turned-off = The authenticator app is turned off.
 
 # Errors: what happened, and what to do about it
 error-sign-in-again = Start again
+error-back-to-client = Back to { $name }
 error-try-again = Try again
 error-to-account = To your account
 try-again-in = { $minutes ->

@@ -27,7 +27,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{conditional::EntityTag, problem::Problem};
 
 /// For a path that contains the hash of the content.
-const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+pub const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// An SVG is a document when its path is opened itself: then it runs and loads nothing, and only its own styles hold.
 pub const PICTURE_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'";

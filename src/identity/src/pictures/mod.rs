@@ -41,7 +41,7 @@ impl PictureKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
     pub kind: PictureKind,
-    pub content: Vec<u8>,
+    content: Vec<u8>,
 }
 
 /// Why a picture is not taken.
@@ -62,6 +62,14 @@ pub enum PictureError {
 }
 
 impl Picture {
+    pub fn content(&self) -> &[u8] {
+        &self.content
+    }
+
+    pub fn into_content(self) -> Vec<u8> {
+        self.content
+    }
+
     /// Reads a PNG or SVG, and leaves out whatever does not draw.
     pub fn made_safe(file: &[u8]) -> Result<Self, PictureError> {
         if file.len() > MAX_LENGTH {

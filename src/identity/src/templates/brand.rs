@@ -62,7 +62,7 @@ impl Brand {
 
     /// The files that pages load, as `(name, content)`.
     pub(super) fn files(&self) -> Vec<(String, Vec<u8>)> {
-        let logos = self.logos.iter().map(|(name, logo)| (file_name(name, logo), logo.content.clone()));
+        let logos = self.logos.iter().map(|(name, logo)| (file_name(name, logo), logo.content().to_vec()));
         let stylesheet =
             self.stylesheet.iter().map(|text| (STYLESHEET.to_owned(), text.clone().into_bytes()));
         logos.chain(stylesheet).collect()

@@ -72,7 +72,7 @@ fn values(app: &App, page: &Page, pending: &PendingRequest, signed_in: &SignedIn
     let permissions: Vec<_> =
         pending.request.consent_scope().iter().map(|scope| scope_values(app, page, scope)).collect();
     context! {
-        asker => requesting_client(app, &pending.client, Some(&pending.request.redirect_uri)),
+        asker => requesting_client(&pending.client, Some(&pending.request.redirect_uri)),
         user => signed_in.user.email.as_str(),
         permissions,
         lifetime => pending.client.may_use(GrantType::RefreshToken).then(|| grant_lifetime_values(app)),

@@ -109,7 +109,7 @@ impl Continuation {
 
     fn requesting_client(&self) -> Option<Value> {
         let pending = self.pending.as_ref()?;
-        Some(requesting_client(&self.app, &pending.client, Some(&pending.request.redirect_uri)))
+        Some(requesting_client(&pending.client, Some(&pending.request.redirect_uri)))
     }
 
     /// The end of a mailed link's way: what was done, and how to go on. The request decides what comes next.
