@@ -153,7 +153,8 @@ mod tests {
 
     #[test]
     fn each_notation_names_the_same_colour() {
-        for text in ["#0b5d57", "#0B5D57", "rgb(11 93 87)", "rgb(11, 93, 87)", "oklch(0.4336 0.0721 188.14)"]
+        for text in
+            ["#0b5d57", "#0B5D57", "rgb(11 93 87)", "rgb(11, 93, 87)", "oklch(0.43232 0.07218 186.979)"]
         {
             assert_eq!(Colour::parse(text).unwrap().to_string(), "#0b5d57", "{text}");
         }

@@ -7,6 +7,7 @@
 //! every message the arguments `brand` and `support`. Leaves the other values of a template to its caller.
 
 mod brand;
+mod overrides;
 
 use std::{
     borrow::Cow,
@@ -26,7 +27,10 @@ use minijinja::{
 use postern_service::asset::Assets;
 use rust_embed::RustEmbed;
 
-pub use self::brand::{Brand, Contrast, STYLESHEET, contrasts};
+pub use self::{
+    brand::{Brand, Contrast, STYLESHEET, contrasts},
+    overrides::warnings as override_warnings,
+};
 use crate::{
     config::PageSettings,
     messages::{Messages, MessagesError},
@@ -89,6 +93,9 @@ impl Templates {
     /// templates once.
     pub fn load(settings: &PageSettings) -> Result<Self, TemplateError> {
         let directory = settings.templates.as_deref();
+        for warning in directory.map(overrides::warnings).into_iter().flatten() {
+            tracing::warn!("{warning}");
+        }
         let brand = Brand::load(settings)?;
         let texts = Texts {
             messages: Arc::new(Messages::from_files(message_files(directory)?)?),
@@ -167,6 +174,11 @@ impl Templates {
         }
         self.texts.messages.text(language, key, &values)
     }
+}
+
+/// Every embedded file, as `(name, content)`: what `pages.templates` may replace.
+pub fn built_in_files() -> impl Iterator<Item = (String, Cow<'static, [u8]>)> {
+    BuiltIn::iter().filter_map(|name| Some((name.to_string(), BuiltIn::get(&name)?.data)))
 }
 
 /// The embedded assets and those of the brand, each replaced by the operator's file of the same name, and the operator's

@@ -33,7 +33,9 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<Report, Comman
             Config::check_certificates(&loaded)?;
             Brand::load(&loaded.settings.pages).map_err(StartError::from)?;
             code::check_webhook(&loaded.settings).map_err(StartError::CodeWebhook)?;
-            let warnings = loaded.settings.warnings();
+            let settings = loaded.settings.warnings().into_iter().map(str::to_owned);
+            let pages = loaded.settings.pages.templates.as_deref().map(templates::override_warnings);
+            let warnings: Vec<_> = settings.chain(pages.into_iter().flatten()).collect();
             let lines = warnings.iter().map(|warning| format!("Warning: {warning}"));
             let messages: Vec<_> = ["The settings are good.".to_owned()].into_iter().chain(lines).collect();
             let contrasts = templates::contrasts(&loaded.settings.pages);

@@ -56,7 +56,7 @@ pub struct PageSettings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Support {
     /// Begins with `mailto:` or `https:`.
-    pub link: String,
+    pub url: String,
     /// The address as people read and type it.
     pub text: String,
 }
@@ -106,12 +106,12 @@ impl PageSettings {
     pub fn support(&self) -> Option<Support> {
         let text = self.support.as_deref()?.trim().to_owned();
         if let Ok(url) = Url::parse(&text) {
-            return web_page(&url).then(|| Support { link: url.into(), text });
+            return web_page(&url).then(|| Support { url: url.into(), text });
         }
         let address: Address = text.parse().ok()?;
         // In a `mailto:` these characters would begin headers or an escape (RFC 6068 section 2).
         let plain = text.chars().all(|letter| letter.is_alphanumeric() || ".@_+-".contains(letter));
-        plain.then(|| Support { link: format!("mailto:{address}"), text })
+        plain.then(|| Support { url: format!("mailto:{address}"), text })
     }
 
     pub fn accent(&self) -> Option<Colour> {

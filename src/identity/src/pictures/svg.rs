@@ -127,6 +127,8 @@ struct SafeSvg {
     written: String,
     open: Vec<&'static str>,
     uses: usize,
+    /// All styles so far: a comment may split a word of a style into two texts.
+    style: String,
 }
 
 impl SafeSvg {
@@ -186,7 +188,8 @@ impl SafeSvg {
             return Ok(());
         };
         if *within == "style" {
-            check_style(text)?;
+            self.style.push_str(text);
+            check_style(&self.style)?;
         }
         self.written.push_str(&escape(text));
         Ok(())

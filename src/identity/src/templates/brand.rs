@@ -79,7 +79,7 @@ impl Brand {
             name => &self.name,
             logo => logo("logo"),
             logo_dark => logo("logo-dark"),
-            support => self.support.as_ref().map(|support| &support.link),
+            support => self.support.as_ref().map(|support| &support.url),
             support_text => self.support.as_ref().map(|support| &support.text),
             help_url, privacy_url, terms_url,
             css => assets.path(STYLESHEET).map(Value::from_safe_string),
@@ -91,8 +91,8 @@ impl Brand {
     pub(super) fn set_arguments(&self, arguments: &mut FluentArgs<'_>, html: bool) {
         let escaped = |text: &str| if html { HtmlEscape(text).to_string() } else { text.to_owned() };
         arguments.set("brand", FluentValue::from(escaped(&self.name)));
-        let support = self.support.as_ref().map(|Support { link, text }| match html {
-            true => format!("<a href=\"{}\">{}</a>", HtmlEscape(link), HtmlEscape(text)),
+        let support = self.support.as_ref().map(|Support { url, text }| match html {
+            true => format!("<a href=\"{}\">{}</a>", HtmlEscape(url), HtmlEscape(text)),
             false => text.clone(),
         });
         arguments.set("support", FluentValue::from(support.unwrap_or_else(|| "none".to_owned())));

@@ -1,10 +1,6 @@
 //! Defines the flags of a client's metadata.
 
-use std::{
-    error::Error,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{error::Error, ffi::OsString, fs, path::Path};
 
 use clap::{Args, builder::PossibleValuesParser, builder::TypedValueParser as _};
 use serde::de::DeserializeOwned;
@@ -48,7 +44,7 @@ pub(in crate::cli) struct MetadataFlags {
     /// A file with its public keys, a JWK set; an RSA key without `alg` is for RS256. They replace the keys before;
     /// an empty value removes them.
     #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
-    jwks: Option<PathBuf>,
+    jwks: Option<OsString>,
     /// Where it publishes its public keys. They replace the keys before; an empty value removes them.
     #[arg(long, value_name = "URL")]
     jwks_uri: Option<String>,
@@ -100,7 +96,7 @@ pub(in crate::cli) struct MetadataFlags {
     /// A file with its logo for sign-in and consent: PNG or SVG, at most 64 KiB. An SVG keeps only what draws. It
     /// replaces the logo before; an empty value removes it.
     #[arg(long, value_name = "FILE")]
-    logo: Option<PathBuf>,
+    logo: Option<OsString>,
     /// Not taken: `--logo FILE` stores the picture itself. An empty value removes a URL from before.
     #[arg(long, value_name = "URL", hide = true)]
     logo_uri: Option<String>,
@@ -218,7 +214,7 @@ impl MetadataFlags {
             sector: self.sector,
             first_party: self.first_party,
             token_endpoint_auth_method: self.auth_method.or(self.public.then_some(ClientAuthMethod::None)),
-            jwks: self.jwks.as_deref().map(read_jwks).transpose()?,
+            jwks: self.jwks.as_deref().map(Path::new).map(read_jwks).transpose()?,
             jwks_uri: self.jwks_uri,
             id_token_signed_response_alg: self.signing.id_token_alg,
             userinfo_signed_response_alg: self.signing.userinfo_alg,
@@ -236,7 +232,7 @@ impl MetadataFlags {
             default_scopes: self.default_scope.as_deref().map(split_scopes),
             login_methods: values(self.login_method),
             required_acr: self.required_acr,
-            logo: self.logo.as_deref().map(read_logo).transpose()?,
+            logo: self.logo.as_deref().map(Path::new).map(read_logo).transpose()?,
             logo_uri: self.logo_uri,
             client_uri: self.client_uri,
             policy_uri: self.policy_uri,
