@@ -203,6 +203,7 @@ totp-turned-off = Die Authenticator-App ist ausgeschaltet.
 
 # Errors: what happened, and what to do about it
 error-sign-in-again = Neu beginnen
+error-back-to-client = Zurück zu { $name }
 error-try-again = Erneut versuchen
 error-to-account = Zu Ihrem Konto
 try-again-in = { $minutes ->
@@ -256,13 +257,22 @@ error-unavailable-text = Das liegt an uns und sollte bald vorbei sein. Warten Si
 error-internal = Bei uns ist etwas schiefgegangen
 error-internal-text = Das liegt an uns. Versuchen Sie es noch einmal; wenn es wieder geschieht, nennen Sie uns die Referenz unten.
 error-registration-closed = Hier kann sich niemand registrieren
-error-registration-closed-text = Nur der Betreiber kann Konten anlegen. Fragen Sie dort danach.
+error-registration-closed-text = { $support ->
+    [none] Nur der Betreiber kann Konten anlegen. Fragen Sie dort danach.
+   *[other] Konten werden für Sie angelegt. Fragen Sie danach: { $support }
+}
 error-no-mail = Hier lässt sich kein neues Passwort setzen
-error-no-mail-text = Dieser Dienst sendet keine E-Mails, also auch keinen Link. Fragen Sie den Betreiber.
+error-no-mail-text = Dieser Dienst sendet keine E-Mails, also auch keinen Link. { $support ->
+    [none] Fragen Sie den Betreiber.
+   *[other] Hilfe bekommen Sie hier: { $support }
+}
 error-mails-exhausted = Zurzeit kann für neue Konten keine E-Mail gesendet werden
 error-mails-exhausted-text = Bis dahin kann sich niemand registrieren. Wer ein Konto hat, kann sich anmelden wie immer.
 error-invitation-needed = Sie brauchen eine Einladung
-error-invitation-needed-text = Konten gibt es hier auf Einladung. Öffnen Sie den Link in Ihrer Einladung; wenn Sie keine haben, fragen Sie den Betreiber.
+error-invitation-needed-text = Konten gibt es hier auf Einladung. Öffnen Sie den Link in Ihrer Einladung. { $support ->
+    [none] Wenn Sie keine haben, fragen Sie den Betreiber.
+   *[other] Wenn Sie keine haben, bitten Sie um eine: { $support }
+}
 error-link-over = Dieser Link funktioniert nicht mehr
 error-link-over-text = Er wurde schon benutzt, oder es ist zu viel Zeit vergangen. Fordern Sie einen neuen an.
 error-signed-out = Sie wurden abgemeldet

@@ -203,6 +203,7 @@ totp-turned-off = The authenticator app is turned off.
 
 # Errors: what happened, and what to do about it
 error-sign-in-again = Start again
+error-back-to-client = Back to { $name }
 error-try-again = Try again
 error-to-account = To your account
 try-again-in = { $minutes ->
@@ -256,13 +257,22 @@ error-unavailable-text = It is our fault and should pass soon. Wait a moment, th
 error-internal = Something went wrong here
 error-internal-text = It is our fault. Try again; if it happens again, tell us the reference below.
 error-registration-closed = Nobody can register here
-error-registration-closed-text = Only the operator can create accounts. Ask there for one.
+error-registration-closed-text = { $support ->
+    [none] Only the operator can create accounts. Ask there for one.
+   *[other] Accounts are created for you. Ask for one: { $support }
+}
 error-no-mail = A new password cannot be set here
-error-no-mail-text = This service sends no email, so there is no link to send. Ask the operator.
+error-no-mail-text = This service sends no email, so there is no link to send. { $support ->
+    [none] Ask the operator.
+   *[other] Ask for help: { $support }
+}
 error-mails-exhausted = No email can be sent for new accounts just now
 error-mails-exhausted-text = Nobody can register until then. Whoever has an account can sign in as usual.
 error-invitation-needed = You need an invitation
-error-invitation-needed-text = Accounts are created by invitation here. Open the link in yours; if you have none, ask the operator.
+error-invitation-needed-text = Accounts are created by invitation here. Open the link in yours. { $support ->
+    [none] If you have none, ask the operator.
+   *[other] If you have none, ask for one: { $support }
+}
 error-link-over = This link does not work any more
 error-link-over-text = It was used already, or too much time has passed. Ask for a new one.
 error-signed-out = You have been signed out

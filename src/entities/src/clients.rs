@@ -70,8 +70,10 @@ pub struct Model {
     pub login_methods: StringList,
     /// Least `acr` of every sign-in for the client.
     pub required_acr: Option<Acr>,
-    /// Shown on the sign-in page.
+    /// Not shown, because pages load nothing from elsewhere; `client_logos` has what is.
     pub logo_uri: Option<String>,
+    /// The client's own page, to which people return.
+    pub client_uri: Option<String>,
     pub policy_uri: Option<String>,
     pub tos_uri: Option<String>,
     /// Where a sign-in that another party begins starts (OpenID Connect Core section 4).

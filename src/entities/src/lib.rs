@@ -11,6 +11,7 @@ pub mod authorization_codes;
 pub mod authorization_requests;
 pub mod change_versions;
 pub mod client_assertions;
+pub mod client_logos;
 pub mod client_secrets;
 pub mod clients;
 mod columns;

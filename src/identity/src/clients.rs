@@ -6,6 +6,7 @@
 
 mod assertion;
 mod key_sets;
+mod logo;
 mod origins;
 pub mod policy;
 mod profile;
@@ -33,6 +34,7 @@ pub use postern_entities::values::GrantType;
 pub use self::{
     assertion::{AssertionError, AssertionVerifier, asserted_client_id},
     key_sets::ClientKeySets,
+    logo::{ClientLogo, find_logo},
     profile::ClientProfile,
     secrets::seal as seal_secret,
     signing::{ResponseSigning, read_algorithm},
@@ -93,6 +95,8 @@ pub struct Client {
     secrets: Vec<ClientSecret>,
     /// The public keys that were registered by value.
     keys: Option<Arc<KeySet>>,
+    /// What pages show of it; see [`find_logo`].
+    pub logo: Option<ClientLogo>,
     /// The client's own grant (client credentials); none until its first such token.
     pub own_grant: Option<Uuid>,
 }
@@ -184,7 +188,7 @@ impl Clients {
     }
 }
 
-/// Loads all clients in three statements, whatever their number. `issuer` is an origin of which no native app is.
+/// Loads all clients in four statements, whatever their number. `issuer` is an origin of which no native app is.
 pub async fn load(db: &impl ConnectionTrait, issuer: &str) -> Result<Clients, DatabaseError> {
     let mut secrets: HashMap<String, Vec<_>> = HashMap::new();
     let mut unreadable = HashMap::new();
@@ -200,11 +204,15 @@ pub async fn load(db: &impl ConnectionTrait, issuer: &str) -> Result<Clients, Da
         .all(db)
         .await?;
     let own_grants: HashMap<String, Uuid> = own_grants.into_iter().collect();
+    let mut logos = logo::load_all(db).await?;
     let mut by_name: HashMap<String, Arc<Client>> = HashMap::new();
     for row in readable_rows::<clients::Entity>(db, &mut unreadable).await? {
         let id = row.client_id.clone();
         match from_row(row, secrets.remove(&id).unwrap_or_default(), own_grants.get(&id).copied()) {
-            Ok(client) => drop(by_name.insert(id, Arc::new(client))),
+            Ok(client) => {
+                let logo = logos.remove(&id);
+                by_name.insert(id, Arc::new(Client { logo, ..client }));
+            }
             Err(cause) => leave_out(&mut unreadable, id, &cause),
         }
     }
@@ -266,6 +274,7 @@ fn from_row(
         secrets,
         keys: keys.map(Arc::new),
         pairwise_sector,
+        logo: None,
         own_grant,
         row,
     })

@@ -105,7 +105,7 @@ impl Builder {
         let vault = Vault::from_key(key)?;
         code::check_webhook(&config).map_err(StartError::CodeWebhook)?;
         let core = Core { config, db, clock, random, vault, job_wakeup: Notify::new() };
-        let templates = Templates::load(core.config.pages.templates.as_deref())?;
+        let templates = Templates::load(&core.config.pages)?;
         let clients = clients::load(core.db.reader(), &core.config.issuer).await?;
         let resources = resources::load(core.db.reader()).await?;
         // Boxed, because it is large and most starts find all keys.
@@ -118,7 +118,7 @@ impl Builder {
                 added_methods,
             ),
             in_flight_tries: InFlightTries::default(),
-            webauthn: passkey::relying_party(&core.config.issuer),
+            webauthn: passkey::relying_party(&core.config),
             mailer: mailer(&core.config, inbox)?,
             outbound: Outbound::from_settings(&core.config.outbound)?,
             passwords: Passwords::start(&core.config.password)?,
@@ -174,7 +174,7 @@ async fn send_mail(app: App, payload: Value) -> Result<(), JobError> {
 }
 
 fn mailer(config: &Config, inbox: Option<Inbox>) -> Result<Mailer, MailError> {
-    Ok(match (inbox, Smtp::from_settings(&config.mail)?) {
+    Ok(match (inbox, Smtp::from_settings(config)?) {
         (Some(inbox), _) => Mailer::Inbox(inbox),
         (None, Some(smtp)) => Mailer::Smtp(Box::new(smtp)),
         (None, None) => Mailer::None,

@@ -5,6 +5,7 @@
 //! on the terminal) is refused unless it stays on this machine.
 
 mod issuer;
+mod pages;
 
 use std::{
     collections::BTreeSet, ffi::OsString, fmt::Display, num::NonZeroU16, path::PathBuf, time::Duration,
@@ -25,6 +26,7 @@ use url::Url;
 use self::issuer::check_issuer;
 pub(crate) use self::issuer::host_is_loopback;
 pub use self::issuer::url_is_loopback;
+pub use self::pages::{DEFAULT_NAME, PageSettings, Support};
 use crate::acr::Acr;
 
 /// The defaults. The file also defines the set of valid keys.
@@ -268,18 +270,6 @@ pub struct OutboundSettings {
     pub timeout: Lifetime,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PageSettings {
-    /// A directory whose files replace the embedded templates of the same name.
-    pub templates: Option<PathBuf>,
-    /// The contact in `/.well-known/security.txt` (RFC 9116 section 2.5.3).
-    pub security_contact: Option<Url>,
-}
-
-/// The URI schemes of a contact; web pages by https only (RFC 9116 section 2.5.3).
-const CONTACT_SCHEMES: [&str; 3] = ["mailto", "https", "tel"];
-
 /// Limits of one Argon2 hash, in KiB and passes: an expensive imported hash must not stop the service.
 const MAX_MEMORY_KIB: u32 = 256 * 1024;
 const MAX_ITERATIONS: u32 = 16;
@@ -396,9 +386,7 @@ impl Config {
                 "\"webhook\" needs login.code_webhook_url and login.code_webhook_secret",
             ));
         }
-        if self.pages.security_contact.as_ref().is_some_and(|uri| !CONTACT_SCHEMES.contains(&uri.scheme())) {
-            return Err(("pages.security_contact", "must begin with mailto:, https:// or tel:"));
-        }
+        self.pages.check()?;
         let console = self.login.code_delivery == CodeDelivery::Console;
         if console && !self.http.listen.ip().is_loopback() {
             return Err((

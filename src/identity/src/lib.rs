@@ -25,7 +25,7 @@
 //! | [`core`], [`readable`] | what everything below the use cases runs on; how times and devices read |
 //! | [`config`] | which settings exist |
 //! | [`crypto`] | how secrets are sealed and hashed |
-//! | [`acr`], [`scope`] | value types of the protocol |
+//! | [`acr`], [`colour`], [`pictures`], [`scope`] | value types: of the protocol, and of the brand |
 
 pub mod accounts;
 pub mod acr;
@@ -36,6 +36,7 @@ pub mod authorization;
 pub mod claims;
 pub mod cli;
 pub mod clients;
+pub mod colour;
 pub mod composition;
 pub mod config;
 pub mod consents;
@@ -53,6 +54,7 @@ pub mod mail;
 pub mod messages;
 pub mod outbound;
 pub mod passwords;
+pub mod pictures;
 pub mod pool;
 pub mod rate_limit;
 pub mod readable;

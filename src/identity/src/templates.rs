@@ -3,8 +3,11 @@
 //! The files are embedded. A file of the same name in the directory `pages.templates` replaces an embedded
 //! one, and a change to that file takes effect at the next page. All templates are compiled when the provider
 //! starts. `.html` files escape automatically, an undefined variable is an error, and every text comes from
-//! [`messages`](crate::messages) by the function `t("key", argument = value)`. Leaves the values of a
-//! template to its caller.
+//! [`messages`](crate::messages) by the function `t("key", argument = value)`. Every template has the global `brand`, and
+//! every message the arguments `brand` and `support`. Leaves the other values of a template to its caller.
+
+mod brand;
+mod overrides;
 
 use std::{
     borrow::Cow,
@@ -24,8 +27,14 @@ use minijinja::{
 use postern_service::asset::Assets;
 use rust_embed::RustEmbed;
 
+pub use self::{
+    brand::{Brand, Contrast, STYLESHEET, contrasts},
+    overrides::warnings as override_warnings,
+};
 use crate::{
+    config::PageSettings,
     messages::{Messages, MessagesError},
+    pictures::PictureError,
     readable,
 };
 
@@ -43,6 +52,10 @@ pub enum TemplateError {
     /// The directory of `pages.templates`, or a file in it, cannot be read.
     #[error("`{}` of `pages.templates` cannot be read", .0.display())]
     Unreadable(PathBuf, #[source] std::io::Error),
+    #[error("the logo `{}` cannot be read", .0.display())]
+    UnreadableLogo(PathBuf, #[source] std::io::Error),
+    #[error("the logo `{}` is not taken", .0.display())]
+    Logo(PathBuf, #[source] PictureError),
     /// A template does not compile or render.
     #[error("a template is broken: {0:#}")]
     Template(#[from] minijinja::Error),
@@ -62,19 +75,35 @@ pub struct MailText {
 
 pub struct Templates {
     environment: Environment<'static>,
-    messages: Arc<Messages>,
-    assets: Arc<Assets>,
+    texts: Texts,
     /// Whether an operator's directory may replace templates.
     overridden: bool,
 }
 
+/// What every template draws from.
+#[derive(Clone)]
+struct Texts {
+    messages: Arc<Messages>,
+    assets: Arc<Assets>,
+    brand: Arc<Brand>,
+}
+
 impl Templates {
-    /// Loads the embedded files and those of `directory`, and compiles all of them once.
-    pub fn load(directory: Option<&Path>) -> Result<Self, TemplateError> {
-        let messages = Arc::new(Messages::from_files(message_files(directory)?)?);
-        let assets = Arc::new(assets(directory)?);
-        let environment = environment(directory, Arc::clone(&messages), Arc::clone(&assets));
-        let templates = Self { environment, messages, assets, overridden: directory.is_some() };
+    /// Loads the embedded files, those of the directory that the settings name, and the logos, and compiles all
+    /// templates once.
+    pub fn load(settings: &PageSettings) -> Result<Self, TemplateError> {
+        let directory = settings.templates.as_deref();
+        for warning in directory.map(overrides::warnings).into_iter().flatten() {
+            tracing::warn!("{warning}");
+        }
+        let brand = Brand::load(settings)?;
+        let texts = Texts {
+            messages: Arc::new(Messages::from_files(message_files(directory)?)?),
+            assets: Arc::new(assets(directory, &brand)?),
+            brand: Arc::new(brand),
+        };
+        let environment = environment(directory, &texts);
+        let templates = Self { environment, texts, overridden: directory.is_some() };
         for name in
             BuiltIn::iter().filter(|name| !name.starts_with("assets/") && !name.starts_with("messages/"))
         {
@@ -85,11 +114,11 @@ impl Templates {
 
     /// See [`Messages::negotiate`].
     pub fn negotiate_language(&self, ui_locales: Option<&str>, accept_language: Option<&str>) -> String {
-        self.messages.negotiate(ui_locales, accept_language)
+        self.texts.messages.negotiate(ui_locales, accept_language)
     }
 
     pub fn languages(&self) -> Vec<String> {
-        self.messages.languages()
+        self.texts.messages.languages()
     }
 
     pub fn mails(&self) -> Vec<String> {
@@ -114,7 +143,7 @@ impl Templates {
             Ok(text) => Ok(text),
             Err(cause) if self.overridden => {
                 tracing::error!(template = name, cause = %format_args!("{cause:#}"), "an overridden template is broken");
-                let built_in = environment(None, Arc::clone(&self.messages), Arc::clone(&self.assets));
+                let built_in = environment(None, &self.texts);
                 Ok(built_in.get_template(name)?.render(values)?)
             }
             Err(cause) => Err(cause.into()),
@@ -133,24 +162,33 @@ impl Templates {
     }
 
     pub fn assets(&self) -> &Assets {
-        &self.assets
+        &self.texts.assets
     }
 
     /// A message as HTML, for a key that is computed at run time; none if the key does not exist.
     pub fn text(&self, language: &str, key: &str, arguments: &[(&'static str, Value)]) -> Option<String> {
-        let arguments = arguments.iter().map(|(name, value)| (*name, argument(value, true)));
-        self.messages.text(language, key, &arguments.collect())
+        let mut values = FluentArgs::new();
+        self.texts.brand.set_arguments(&mut values, true);
+        for (name, value) in arguments {
+            values.set(*name, argument(value, true));
+        }
+        self.texts.messages.text(language, key, &values)
     }
 }
 
-/// The embedded assets, each replaced by the operator's file of the same name, and the operator's other
-/// files.
-fn assets(directory: Option<&Path>) -> Result<Assets, TemplateError> {
+/// Every embedded file, as `(name, content)`: what `pages.templates` may replace.
+pub fn built_in_files() -> impl Iterator<Item = (String, Cow<'static, [u8]>)> {
+    BuiltIn::iter().filter_map(|name| Some((name.to_string(), BuiltIn::get(&name)?.data)))
+}
+
+/// The embedded assets and those of the brand, each replaced by the operator's file of the same name, and the operator's
+/// other files.
+fn assets(directory: Option<&Path>, brand: &Brand) -> Result<Assets, TemplateError> {
     let built_in = BuiltIn::iter().filter_map(|name| {
         let own_name = name.strip_prefix("assets/")?.to_owned();
         Some((own_name, BuiltIn::get(&name)?.data.into_owned()))
     });
-    let mut files: BTreeMap<_, _> = built_in.collect();
+    let mut files: BTreeMap<_, _> = built_in.chain(brand.files()).collect();
     for path in directory.map(|directory| files_in(directory, "assets")).transpose()?.into_iter().flatten() {
         if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
             files.insert(name.to_owned(), read(&path)?);
@@ -188,11 +226,7 @@ fn message_files(directory: Option<&Path>) -> Result<Vec<(String, String)>, Temp
     Ok(files)
 }
 
-fn environment(
-    directory: Option<&Path>,
-    messages: Arc<Messages>,
-    assets: Arc<Assets>,
-) -> Environment<'static> {
+fn environment(directory: Option<&Path>, texts: &Texts) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
@@ -212,26 +246,18 @@ fn environment(
     });
     let directory = directory.map(Path::to_owned);
     environment.set_loader(move |name| Ok(source(directory.as_deref(), name)));
+    environment.add_global("brand", texts.brand.values(&texts.assets));
+    let own = texts.clone();
     environment.add_function("t", move |state: &State, key: &str, arguments: Kwargs| {
-        text(&messages, state, key, &arguments)
+        text(&own, state, key, &arguments)
     });
-    environment.add_global("brand", brand());
+    let assets = Arc::clone(&texts.assets);
     environment.add_function("asset", move |name: &str| {
         let missing =
             || minijinja::Error::new(ErrorKind::InvalidOperation, format!("there is no asset `{name}`"));
         assets.path(name).map(Value::from_safe_string).ok_or_else(missing)
     });
     environment
-}
-
-/// Whose pages these are.
-fn brand() -> Value {
-    let none = ();
-    context! {
-        name => "Postern",
-        logo => none, logo_dark => none, support => none, help_url => none, privacy_url => none, terms_url => none,
-        css => none,
-    }
 }
 
 /// The operator's file if it exists, else the embedded one; read again once the file has changed.
@@ -250,21 +276,17 @@ fn changed_at(path: &Path) -> Option<SystemTime> {
 }
 
 /// `t("key", name = value)`: a message in the language of the page.
-fn text(
-    messages: &Messages,
-    state: &State,
-    key: &str,
-    arguments: &Kwargs,
-) -> Result<Value, minijinja::Error> {
+fn text(texts: &Texts, state: &State, key: &str, arguments: &Kwargs) -> Result<Value, minijinja::Error> {
     let language = state.lookup("language").map(|value| value.to_string()).unwrap_or_default();
     let html = matches!(state.auto_escape(), AutoEscape::Html);
     let mut values = FluentArgs::new();
+    texts.brand.set_arguments(&mut values, html);
     for name in arguments.args() {
         let value: Value = arguments.get(name)?;
         values.set(name.to_owned(), argument(&value, html));
     }
     arguments.assert_all_used()?;
-    let text = messages.text(&language, key, &values).unwrap_or_else(|| {
+    let text = texts.messages.text(&language, key, &values).unwrap_or_else(|| {
         tracing::error!(key, "there is no such message");
         key.to_owned()
     });

@@ -27,7 +27,10 @@ use sha2::{Digest as _, Sha256};
 use crate::{conditional::EntityTag, problem::Problem};
 
 /// For a path that contains the hash of the content.
-const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+pub const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// An SVG is a document when its path is opened itself: then it runs and loads nothing, and only its own styles hold.
+pub const PICTURE_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'";
 /// For a path with the hash of another version, from a page of a node with that version.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("public, no-cache");
 
@@ -100,7 +103,9 @@ impl Assets {
     /// From `(name, content)` pairs. A name with an unknown extension is left out.
     pub fn from_files(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         let assets = files.into_iter().filter_map(|(name, content)| {
-            let asset = Asset::new(media_type(&name)?, &content);
+            let media_type = media_type(&name)?;
+            let asset = Asset::new(media_type, &content);
+            let asset = if media_type == SVG { asset.content_security_policy(PICTURE_POLICY) } else { asset };
             Some((name, asset))
         });
         Self(assets.collect())
@@ -123,11 +128,13 @@ impl Assets {
     }
 }
 
+const SVG: &str = "image/svg+xml";
+
 fn media_type(name: &str) -> Option<&'static str> {
     Some(match name.rsplit_once('.')?.1 {
         "css" => "text/css; charset=utf-8",
         "js" => "text/javascript; charset=utf-8",
-        "svg" => "image/svg+xml",
+        "svg" => SVG,
         "png" => "image/png",
         "webp" => "image/webp",
         "woff2" => "font/woff2",

@@ -37,6 +37,7 @@ use postern_service::database::DatabaseError;
 use crate::{
     App,
     claims::InvalidClaim,
+    config::DEFAULT_NAME,
     core::{RequestContext, Write},
     crypto::CryptoError,
     links::LinkError,
@@ -210,5 +211,5 @@ async fn count_mail(
 /// 800-63B, context-specific words).
 fn context_words<'a>(app: &'a App, email: &'a str, name: Option<&'a str>) -> Vec<&'a str> {
     let host = app.config.issuer.split("://").last().unwrap_or_default();
-    [email, host, "Postern"].into_iter().chain(name).collect()
+    [email, host, DEFAULT_NAME, &app.config.pages.name].into_iter().chain(name).collect()
 }

@@ -21,7 +21,7 @@ use serde_json::json;
 pub use super::client_secrets::{NewSecret, rotate as rotate_secret};
 
 use super::{
-    ChangeError, client_secrets, joined_users,
+    ChangeError, client_logos, client_secrets, joined_users,
     metadata::{ClientMetadata, ClientMetadataChange, RuleContext},
 };
 use crate::{
@@ -63,7 +63,7 @@ pub async fn add(
 pub async fn add_with_secret(
     app: &App,
     client_id: &str,
-    change: ClientMetadataChange,
+    mut change: ClientMetadataChange,
     brought: Option<SecretString>,
     context: &RequestContext,
 ) -> Result<Option<NewSecret>, ChangeError> {
@@ -75,6 +75,7 @@ pub async fn add_with_secret(
     }
     let mut metadata = ClientMetadata::new(client_id);
     let algorithms = change.signing_algorithms()?;
+    let logo = change.logo.take();
     metadata.apply_to_new(change)?;
     check_metadata(app, &metadata)?;
     let method = metadata.token_endpoint_auth_method;
@@ -97,6 +98,9 @@ pub async fn add_with_secret(
             if let Some(secret) = &brought {
                 client_secrets::insert(write, client_id, method, secret).await?;
             }
+            if let Some(logo) = logo {
+                client_logos::apply(write, client_id, logo).await?;
+            }
             let secret = reconcile_secret_and_grant(write, client_id, &metadata).await?;
             let details = json!({ "first_party": metadata.first_party });
             Event::new("client.added").client(client_id).details(details).record(write).await?;
@@ -113,11 +117,11 @@ pub async fn add_with_secret(
 pub async fn update(
     app: &App,
     client_id: &str,
-    change: ClientMetadataChange,
+    mut change: ClientMetadataChange,
     context: &RequestContext,
 ) -> Result<Option<NewSecret>, ChangeError> {
     app.signing_keys.ensure(app, change.signing_algorithms()?).await?;
-    let now = context.now;
+    let (now, logo) = (context.now, change.logo.take());
     let made = app
         .write(context, async |write| {
             let row = lock_client(write, client_id).await?;
@@ -130,7 +134,12 @@ pub async fn update(
             row.updated_at = Set(now);
             row.update(write).await?;
             let secret = reconcile_secret_and_grant(write, client_id, &after).await?;
-            let details = json!({ "fields": after.changed_fields(&before) });
+            let mut fields = after.changed_fields(&before);
+            if let Some(logo) = logo {
+                client_logos::apply(write, client_id, logo).await?;
+                fields.push("logo".to_owned());
+            }
+            let details = json!({ "fields": fields });
             Event::new("client.changed").client(client_id).details(details).record(write).await?;
             changes::announce(write, TOPIC).await?;
             Ok::<_, ChangeError>(secret)
@@ -248,6 +257,7 @@ fn empty_row(client_id: &str, now: Timestamp) -> Model {
         login_methods: JsonList::default(),
         required_acr: None,
         logo_uri: None,
+        client_uri: None,
         policy_uri: None,
         tos_uri: None,
         initiate_login_uri: None,

@@ -24,7 +24,7 @@ pub use self::{
 };
 
 use self::policy_change::parse_profile;
-use super::ChangeError;
+use super::{ChangeError, client_logos::LogoChange};
 use crate::{
     acr::{Acr, ParseAcrError},
     clients::{
@@ -34,6 +34,9 @@ use crate::{
 };
 
 const OFFLINE_ACCESS: &str = "offline_access";
+
+const UNSHOWN_LOGO: &str = "must be empty: pages load nothing from elsewhere, so a logo there is never shown; store the \
+    picture itself by `postern client update CLIENT_ID --logo FILE`";
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a member of the client's metadata")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -83,8 +86,10 @@ pub struct ClientMetadata {
     pub login_methods: Vec<String>,
     /// The minimum `acr` of every authentication for this client.
     pub required_acr: Option<Acr>,
-    /// Shown on the login page.
+    /// Of a logo elsewhere, which no page shows. Kept from before, or removed.
     pub logo_uri: Option<String>,
+    /// The client's own page, to which people return.
+    pub client_uri: Option<String>,
     /// URL of the privacy policy.
     pub policy_uri: Option<String>,
     /// URL of the terms of service.
@@ -130,7 +135,12 @@ pub struct ClientMetadataChange {
     pub default_scopes: Option<Vec<String>>,
     pub login_methods: Option<Vec<String>>,
     pub required_acr: Option<String>,
+    /// The picture itself, in a table of its own.
+    #[serde(skip)]
+    pub logo: Option<LogoChange>,
+    /// Only the empty text is taken.
     pub logo_uri: Option<String>,
+    pub client_uri: Option<String>,
     pub policy_uri: Option<String>,
     pub tos_uri: Option<String>,
     pub initiate_login_uri: Option<String>,
@@ -166,6 +176,7 @@ impl ClientMetadata {
             login_methods: Vec::new(),
             required_acr: None,
             logo_uri: None,
+            client_uri: None,
             policy_uri: None,
             tos_uri: None,
             initiate_login_uri: None,
@@ -198,6 +209,7 @@ impl ClientMetadata {
             login_methods: row.login_methods.to_vec(),
             required_acr: row.required_acr,
             logo_uri: row.logo_uri.clone(),
+            client_uri: row.client_uri.clone(),
             policy_uri: row.policy_uri.clone(),
             tos_uri: row.tos_uri.clone(),
             initiate_login_uri: row.initiate_login_uri.clone(),
@@ -233,6 +245,7 @@ impl ClientMetadata {
         row.login_methods = Set(self.login_methods.into());
         row.required_acr = Set(self.required_acr);
         row.logo_uri = Set(self.logo_uri);
+        row.client_uri = Set(self.client_uri);
         row.policy_uri = Set(self.policy_uri);
         row.tos_uri = Set(self.tos_uri);
         row.initiate_login_uri = Set(self.initiate_login_uri);
@@ -301,7 +314,11 @@ impl ClientMetadata {
         if let Some(word) = change.required_acr {
             self.required_acr = parse_required_acr(&word)?;
         }
+        if change.logo_uri.as_deref().is_some_and(|uri| !uri.is_empty()) {
+            return Err(ChangeError::invalid("logo_uri", UNSHOWN_LOGO));
+        }
         replace_optional(&mut self.logo_uri, change.logo_uri);
+        replace_optional(&mut self.client_uri, change.client_uri);
         replace_optional(&mut self.policy_uri, change.policy_uri);
         replace_optional(&mut self.tos_uri, change.tos_uri);
         replace_optional(&mut self.initiate_login_uri, change.initiate_login_uri);

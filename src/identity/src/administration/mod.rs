@@ -5,6 +5,7 @@
 //! `clients`, `resources` and `users`. This module stands above `sessions` and `grants`, because disabling a
 //! user ends both.
 
+pub mod client_logos;
 mod client_secrets;
 pub mod clients;
 pub mod import;

@@ -22,6 +22,7 @@ mod explanations;
 pub mod interaction;
 pub mod logout;
 pub mod parameters;
+mod past_request;
 mod pending;
 mod preferences;
 mod redirect_uri;
@@ -41,6 +42,7 @@ pub use self::{
     error::{AuthorizationError, ErrorCode, UntrustedRequest},
     interaction::{AuthorizationStep, InteractionContext, RecordedStep, RequestProgress, next_step},
     parameters::{MalformedParameters, Parameters},
+    past_request::client_of_past_request,
     pending::{
         ConsentAnswer, InteractionError, LoginStepRecorder, PendingRequest, RequestNotPending, RequestRow,
         find_pending, record_consent, record_unreachable_acr,

@@ -85,18 +85,26 @@ pub(super) fn open(
     sealed: &str,
     browser_secret: Option<&str>,
 ) -> Result<(AuthorizationRequest, Timestamp), RequestNotPending> {
-    let browser = browser_hash(browser_secret);
-    let plain = app
-        .vault
-        .open_from_url(&associated_data(&browser), sealed)
-        .map_err(|_| RequestNotPending::Unknown)?;
-    let (request, at): (_, Timestamp) =
-        serde_json::from_slice(&plain).map_err(|_| RequestNotPending::Unknown)?;
+    let (request, at) = open_of_any_age(app, sealed, browser_secret)?;
     if at + SEALED_REQUEST_LIFETIME <= app.clock.now() {
         Err(RequestNotPending::Expired)
     } else {
         Ok((request, at))
     }
+}
+
+/// Opens a request that may have expired.
+pub(super) fn open_of_any_age(
+    app: &App,
+    sealed: &str,
+    browser_secret: Option<&str>,
+) -> Result<(AuthorizationRequest, Timestamp), RequestNotPending> {
+    let browser = browser_hash(browser_secret);
+    let plain = app
+        .vault
+        .open_from_url(&associated_data(&browser), sealed)
+        .map_err(|_| RequestNotPending::Unknown)?;
+    serde_json::from_slice(&plain).map_err(|_| RequestNotPending::Unknown)
 }
 
 /// The hash of the browser's secret; empty without a secret.

@@ -33,7 +33,7 @@ use crate::{
     },
     clients::Client,
     core::RequestContext,
-    http::serve::DOCS_CLIENT,
+    http::{pages, serve::DOCS_CLIENT},
 };
 
 /// What to do with clients.
@@ -258,6 +258,7 @@ fn as_json(client: &Client) -> Result<Value, CommandError> {
     let mut value = json!(ClientMetadata::from_row(&client.row)?);
     value["client_id"] = json!(client.client_id());
     value["enabled"] = json!(client.row.disabled_at.is_none());
+    value["logo"] = json!(client.logo.as_ref().map(pages::assets::client_logo_path));
     value["created_at"] = json!(client.row.created_at.rfc3339());
     Ok(value)
 }
@@ -293,7 +294,9 @@ fn show(client: &Client) -> Result<Report, CommandError> {
         "default_scopes",
         "login_methods",
         "required_acr",
+        "logo",
         "logo_uri",
+        "client_uri",
         "policy_uri",
         "tos_uri",
         "initiate_login_uri",

@@ -1,13 +1,19 @@
 //! Defines `postern config`: checks the settings and shows where each comes from. Needs no database.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     context::Context,
     error::CommandError,
     output::{Report, table},
 };
-use crate::{composition::StartError, config::Config, crypto::Vault, login::code};
+use crate::{
+    composition::StartError,
+    config::Config,
+    crypto::Vault,
+    login::code,
+    templates::{self, Brand, Contrast},
+};
 
 /// What to do with the settings.
 #[derive(Debug, clap::Subcommand)]
@@ -25,11 +31,16 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<Report, Comman
             let key = loaded.settings.secrets.encryption_key.as_ref().ok_or(StartError::NoEncryptionKey)?;
             Vault::from_key(key).map_err(StartError::from)?;
             Config::check_certificates(&loaded)?;
+            Brand::load(&loaded.settings.pages).map_err(StartError::from)?;
             code::check_webhook(&loaded.settings).map_err(StartError::CodeWebhook)?;
-            let warnings = loaded.settings.warnings();
+            let settings = loaded.settings.warnings().into_iter().map(str::to_owned);
+            let pages = loaded.settings.pages.templates.as_deref().map(templates::override_warnings);
+            let warnings: Vec<_> = settings.chain(pages.into_iter().flatten()).collect();
             let lines = warnings.iter().map(|warning| format!("Warning: {warning}"));
             let messages: Vec<_> = ["The settings are good.".to_owned()].into_iter().chain(lines).collect();
-            Ok(Report::new(messages.join("\n"), json!({ "good": true, "warnings": warnings })))
+            let contrasts = templates::contrasts(&loaded.settings.pages);
+            let report = Report::new(messages.join("\n"), json!({ "good": true, "warnings": warnings }));
+            Ok(report.section("contrast", &contrast_text(contrasts), contrast_value(contrasts)))
         }
         Command::Show => {
             let rows: Vec<_> = loaded
@@ -43,4 +54,34 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<Report, Comman
             Ok(Report::new(table(["SETTING", "VALUE", "FROM"], &rows), loaded.explain()))
         }
     }
+}
+
+/// WCAG 2.2, 1.4.3: of text in the usual size.
+const LEAST_CONTRAST: f64 = 4.5;
+
+fn contrast_text(contrasts: [Contrast; 2]) -> String {
+    let rows = ["by day", "by night"].into_iter().zip(contrasts).map(|(time, contrast)| {
+        let figure = |ratio: f64| {
+            let low = if ratio < LEAST_CONTRAST { " (too low)" } else { "" };
+            format!("{:.2}:1{low}", rounded(ratio))
+        };
+        [time.to_owned(), figure(contrast.text_on_accent), figure(contrast.accent_on_ground)]
+    });
+    let rows = table(["CONTRAST", "TEXT ON ACCENT", "LINK ON GROUND"], &rows.collect::<Vec<_>>());
+    format!("{}\nPeople with weak eyes need 4.5:1 (WCAG 2.2).", rows.trim_end())
+}
+
+fn contrast_value([day, night]: [Contrast; 2]) -> Value {
+    let value = |contrast: Contrast| {
+        json!({
+            "text_on_accent": rounded(contrast.text_on_accent),
+            "accent_on_ground": rounded(contrast.accent_on_ground),
+        })
+    };
+    json!({ "day": value(day), "night": value(night) })
+}
+
+/// Down, so that 4.499 does not read as enough.
+fn rounded(ratio: f64) -> f64 {
+    (ratio * 100.0).floor() / 100.0
 }

@@ -17,6 +17,7 @@ mod keys;
 mod migrate;
 mod openapi;
 mod output;
+mod pages;
 mod passwords;
 mod resource;
 mod serve;
@@ -68,6 +69,9 @@ enum Command {
     Keys(keys::Command),
     /// Print the OpenAPI document.
     Openapi,
+    /// List or export the built-in templates and texts, to change some of them.
+    #[command(subcommand)]
+    Pages(pages::Command),
     /// Check or show the settings.
     #[command(subcommand)]
     Config(config::Command),
@@ -103,6 +107,7 @@ async fn run(context: &Context, command: Command, as_json: bool) -> Result<Repor
         Command::Resource(command) => resource::run(context, command).await,
         Command::User(command) => user::run(context, command).await,
         Command::Passwords(command) => passwords::run(&command),
+        Command::Pages(command) => pages::run(context, &command),
         Command::Config(command) => config::run(context, &command),
     }
 }

@@ -98,6 +98,8 @@ fn routes(app: &App) -> BoxEndpoint<'static, Response> {
 fn page_routes(app: &App, routes: Route) -> PageRoutes {
     let routes = PageRoutes::new(app, routes)
         .page("/assets/:hash/:name", pages::assets::show)
+        .page("/assets/logos/:name", pages::assets::client_logo)
+        .page("/brand.css", pages::assets::brand)
         .open_form(oidc::authorize::PATH, oidc::authorize::show, oidc::authorize::submit)
         .open_form(oidc::end_session::PATH, oidc::end_session::show, oidc::end_session::submit)
         .page(&pages::error_reference::path(), pages::error_reference::show)

@@ -46,6 +46,7 @@ pub fn endpoint(
 ) -> Result<BoxEndpoint<'static, Response>, url::ParseError> {
     let issuer = Url::parse(&app.config.issuer)?;
     let db = app.db.clone();
+    let name = app.config.pages.name.trim();
     let mut routes = super::routes(app);
     if matches!(app.mailer, Mailer::Inbox(_)) {
         let own = issuer.host_str().unwrap_or_default().to_owned();
@@ -53,9 +54,9 @@ pub fn endpoint(
     }
     let server = Server {
         routes: Route::new().nest_no_strip("/", routes),
-        document: document(),
+        document: document_titled(name),
         docs: DocsOptions {
-            title: TITLE.to_owned(),
+            title: name.to_owned(),
             server: issuer.clone(),
             issuer,
             client_id: Some(DOCS_CLIENT.to_owned()),
@@ -70,6 +71,13 @@ pub fn endpoint(
     let endpoint =
         rate_limit_headers::with_rate_limit_headers(server.endpoint(&app.config.http, app.random.clone()));
     Ok(security::with_security_headers(app, endpoint).boxed())
+}
+
+/// The document under the operator's name for this service.
+fn document_titled(name: &str) -> Value {
+    let mut document = document();
+    document["info"]["title"] = name.into();
+    document
 }
 
 /// Generates the OpenAPI document from the types, without an `App`.

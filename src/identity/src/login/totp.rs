@@ -30,6 +30,7 @@ use super::{
 use crate::{
     app::App,
     audit::Event,
+    config::Config,
     core::{Actor, RequestContext, Write},
     grants::EndCause,
     mail,
@@ -346,18 +347,17 @@ fn generator(app: &App, user: &User, seed: &[u8]) -> Result<Generator, LoginErro
         .with_secret(seed)
         .with_skew(WINDOW)
         .with_account_name(user.email.clone())
-        .with_issuer(Some(issuer_name(&app.config.issuer)))
+        .with_issuer(Some(issuer_name(&app.config)))
         .build()
         .map_err(library_error)
 }
 
-/// The issuer name that an authenticator app displays: the host. A colon would end the name (key URI format).
-fn issuer_name(issuer: &str) -> String {
-    Url::parse(issuer)
-        .ok()
-        .and_then(|url| url.host_str().map(str::to_owned))
-        .unwrap_or_default()
-        .replace(':', ".")
+/// The issuer name that an authenticator app displays: the operator's name, otherwise the host. A colon would end the
+/// name (key URI format).
+fn issuer_name(config: &Config) -> String {
+    let host = || Url::parse(&config.issuer).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let name = config.pages.own_name().map(str::to_owned).or_else(host);
+    name.unwrap_or_default().replace(':', ".")
 }
 
 fn library_error(cause: impl std::error::Error + Send + Sync + 'static) -> LoginError {

@@ -23,7 +23,7 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::Message;
-use crate::config::{Config, MailSettings, SmtpTls};
+use crate::config::{Config, SmtpTls};
 
 /// Suppresses out-of-office replies (RFC 3834 section 5).
 const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
@@ -58,20 +58,23 @@ pub struct Smtp {
 }
 
 impl Smtp {
-    /// Reads the settings of `[mail]`. None if no host is set.
-    pub fn from_settings(settings: &MailSettings) -> Result<Option<Self>, MailError> {
+    /// Reads the settings of `[mail]`. None if no host is set. A sender without a name gets that of the service.
+    pub fn from_settings(config: &Config) -> Result<Option<Self>, MailError> {
+        let settings = &config.mail;
         let Some(host) = settings.smtp_host.clone() else { return Ok(None) };
         let credentials = settings.smtp_username.clone().map(|user| {
             let password = settings.smtp_password.as_ref().map(|secret| secret.expose_secret().to_owned());
             Credentials::new(user, password.unwrap_or_default())
         });
+        let mut from: Mailbox = settings.from.parse().map_err(|_| MailError::InvalidFrom)?;
+        from.name.get_or_insert_with(|| config.pages.name.trim().to_owned());
         Ok(Some(Self {
             host,
             port: settings.smtp_port,
             tls: settings.smtp_tls,
             credentials,
             timeout: settings.smtp_timeout.duration(),
-            from: settings.from.parse().map_err(|_| MailError::InvalidFrom)?,
+            from,
         }))
     }
 

@@ -28,7 +28,7 @@ const ORDER: [&[&str]; 21] = [
     &["core", "readable"],
     &["config"],
     &["crypto"],
-    &["acr", "scope"],
+    &["acr", "colour", "pictures", "scope"],
 ];
 
 struct Source {

@@ -47,7 +47,7 @@ impl ClientMetadata {
         self.check_scopes(context)?;
         self.check_login(context)?;
         let web_page = |uri: &str| field_rules::web_url(uri).map(drop);
-        check_values("logo_uri", self.logo_uri.as_ref(), web_page)?;
+        check_values("client_uri", self.client_uri.as_ref(), web_page)?;
         check_values("policy_uri", self.policy_uri.as_ref(), web_page)?;
         check_values("tos_uri", self.tos_uri.as_ref(), web_page)?;
         check_values("initiate_login_uri", self.initiate_login_uri.as_ref(), field_rules::initiate_login_uri)

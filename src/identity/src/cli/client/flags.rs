@@ -1,19 +1,19 @@
 //! Defines the flags of a client's metadata.
 
-use std::{
-    error::Error,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{error::Error, ffi::OsString, fs, path::Path};
 
 use clap::{Args, builder::PossibleValuesParser, builder::TypedValueParser as _};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    administration::metadata::{ClientMetadataChange, LogoutChange, PolicyChange},
+    administration::{
+        client_logos::LogoChange,
+        metadata::{ClientMetadataChange, LogoutChange, PolicyChange},
+    },
     cli::error::CommandError,
     clients::{ClientAuthMethod, GrantType, SubjectType},
+    pictures::Picture,
 };
 
 const AUTH_METHODS: [&str; 5] =
@@ -44,7 +44,7 @@ pub(in crate::cli) struct MetadataFlags {
     /// A file with its public keys, a JWK set; an RSA key without `alg` is for RS256. They replace the keys before;
     /// an empty value removes them.
     #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
-    jwks: Option<PathBuf>,
+    jwks: Option<OsString>,
     /// Where it publishes its public keys. They replace the keys before; an empty value removes them.
     #[arg(long, value_name = "URL")]
     jwks_uri: Option<String>,
@@ -93,9 +93,16 @@ pub(in crate::cli) struct MetadataFlags {
     /// Least level of every sign-in for it: aal1, aal2 or phr.
     #[arg(long, value_name = "ACR")]
     required_acr: Option<String>,
-    /// Logo for the sign-in page.
-    #[arg(long, value_name = "URL")]
+    /// A file with its logo for sign-in and consent: PNG or SVG, at most 64 KiB. An SVG keeps only what draws. It
+    /// replaces the logo before; an empty value removes it.
+    #[arg(long, value_name = "FILE")]
+    logo: Option<OsString>,
+    /// Not taken: `--logo FILE` stores the picture itself. An empty value removes a URL from before.
+    #[arg(long, value_name = "URL", hide = true)]
     logo_uri: Option<String>,
+    /// Its own page, to which error pages lead back.
+    #[arg(long, value_name = "URL")]
+    client_uri: Option<String>,
     /// The URL of its privacy policy.
     #[arg(long, value_name = "URL")]
     policy_uri: Option<String>,
@@ -207,7 +214,7 @@ impl MetadataFlags {
             sector: self.sector,
             first_party: self.first_party,
             token_endpoint_auth_method: self.auth_method.or(self.public.then_some(ClientAuthMethod::None)),
-            jwks: self.jwks.as_deref().map(read_jwks).transpose()?,
+            jwks: self.jwks.as_deref().map(Path::new).map(read_jwks).transpose()?,
             jwks_uri: self.jwks_uri,
             id_token_signed_response_alg: self.signing.id_token_alg,
             userinfo_signed_response_alg: self.signing.userinfo_alg,
@@ -225,7 +232,9 @@ impl MetadataFlags {
             default_scopes: self.default_scope.as_deref().map(split_scopes),
             login_methods: values(self.login_method),
             required_acr: self.required_acr,
+            logo: self.logo.as_deref().map(Path::new).map(read_logo).transpose()?,
             logo_uri: self.logo_uri,
+            client_uri: self.client_uri,
             policy_uri: self.policy_uri,
             tos_uri: self.tos_uri,
             initiate_login_uri: self.initiate_login_uri,
@@ -242,6 +251,16 @@ fn read_jwks(file: &Path) -> Result<Value, CommandError> {
         |cause: &dyn Error| CommandError::Usage(format!("{} cannot be read: {cause}", file.display()));
     let text = fs::read(file).map_err(|cause| usage(&cause))?;
     serde_json::from_slice(&text).map_err(|cause| usage(&cause))
+}
+
+/// The picture in a file, made safe; an empty path removes the logo.
+fn read_logo(file: &Path) -> Result<LogoChange, CommandError> {
+    if file.as_os_str().is_empty() {
+        return Ok(LogoChange::Remove);
+    }
+    let usage = |cause: &dyn Error| CommandError::Usage(format!("--logo {}: {cause}", file.display()));
+    let content = fs::read(file).map_err(|cause| usage(&cause))?;
+    Ok(LogoChange::Replace(Picture::made_safe(&content).map_err(|cause| usage(&cause))?))
 }
 
 /// Scopes may also come as one space-separated value (RFC 6749 section 3.3).

@@ -25,8 +25,12 @@ use crate::{
         MalformedParameters, Parameters, PostOutcome, RenderedResponse, RequestHandle, RequestNotPending,
         UntrustedRequest,
     },
+    core::RequestContext,
     http::{
-        pages::{Page, PageError, PageErrorKind, PageResult, error, see_other},
+        pages::{
+            Page, PageError, PageErrorKind, PageResult, error, login::note_client_of_past_request,
+            requesting_client::note_client, see_other,
+        },
         security,
     },
 };
@@ -43,7 +47,7 @@ pub async fn show(app: App, request: Request) -> PageResult {
     };
     let context = request_context(&app, &request);
     let destination = match resumed_request_handle(&parameters) {
-        Some(handle) => authorization::resume(&app, &handle?, browser, &context).await?,
+        Some(handle) => resume(&app, &handle?, browser, &context).await?,
         None => authorization::begin(&app, &parameters, browser, &context)
             .await
             .map_err(|cause| page_error(&app, &parameters, cause))?,
@@ -58,6 +62,23 @@ pub async fn show(app: App, request: Request) -> PageResult {
     };
     security::set_browser_cookie(&app, &mut response, browser_secret.expose_secret());
     Ok(response)
+}
+
+/// An error leads back to the client, of which only the browser that began the request hears.
+async fn resume(
+    app: &App,
+    handle: &RequestHandle,
+    browser: Browser<'_>,
+    context: &RequestContext,
+) -> Result<BrowserDestination, PageError> {
+    let browser_secret = browser.browser_secret;
+    match authorization::resume(app, handle, browser, context).await {
+        Ok(destination) => Ok(destination),
+        Err(cause) => {
+            note_client_of_past_request(app, handle, browser_secret).await;
+            Err(cause.into())
+        }
+    }
 }
 
 /// POST: a client's request in a form, which goes on as a GET.
@@ -119,9 +140,10 @@ pub(super) fn redirect_to_client(location: &str) -> PageResult {
 fn page_error(app: &App, parameters: &Parameters, cause: AuthorizationPageError) -> PageError {
     let untrusted = matches!(cause, AuthorizationPageError::Untrusted(_));
     let error = PageError::from(cause);
-    let client_id = parameters.single("client_id").ok().flatten().filter(|_| untrusted);
+    let client_id = parameters.single("client_id").ok().flatten();
     let client = client_id.and_then(|client_id| app.clients().find(client_id).cloned());
-    match client.and_then(|client| authorization::third_party_login_uri(app, &client)) {
+    client.iter().for_each(note_client);
+    match client.filter(|_| untrusted).and_then(|client| authorization::third_party_login_uri(app, &client)) {
         Some(uri) => error.next_link(uri, "error-sign-in-again"),
         None => error,
     }

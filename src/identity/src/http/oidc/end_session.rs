@@ -94,7 +94,7 @@ fn confirmation_page(
     signed_in: &SignedInUser,
 ) -> PageResult {
     let page = Page::from_request(app, request, parameters.single("ui_locales")?);
-    let asker = logout.client.as_ref().map(|client| requesting_client(app, client, None));
+    let asker = logout.client.as_ref().map(|client| requesting_client(client, None));
     let fields = parameters.selected(logout::PARAMETERS);
     let fields: Vec<_> = fields.map(|(name, value)| vec![name.to_owned(), value.to_owned()]).collect();
     let user = &signed_in.user.email;

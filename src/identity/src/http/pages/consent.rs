@@ -79,7 +79,7 @@ fn values(app: &App, page: &Page, pending: &PendingRequest, signed_in: &SignedIn
         .collect();
     let refreshes = pending.client.may_use(GrantType::RefreshToken);
     context! {
-        asker => requesting_client(app, &pending.client, Some(&pending.request.redirect_uri)),
+        asker => requesting_client(&pending.client, Some(&pending.request.redirect_uri)),
         user => signed_in.user.email.as_str(),
         permissions,
         lifetime => refreshes.then(|| lifetime_text(app, page)),

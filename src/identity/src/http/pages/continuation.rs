@@ -110,7 +110,7 @@ impl Continuation {
 
     fn requesting_client(&self) -> Option<Value> {
         let pending = self.pending.as_ref()?;
-        Some(requesting_client(&self.app, &pending.client, Some(&pending.request.redirect_uri)))
+        Some(requesting_client(&pending.client, Some(&pending.request.redirect_uri)))
     }
 
     /// Goes on for a person who is signed in by now: to the request, which decides what comes next, or to the account.

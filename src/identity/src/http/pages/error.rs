@@ -22,7 +22,12 @@ use postern_service::{
     telemetry::CurrentRequest,
 };
 
-use super::{Page, login::Destination, security, see_other};
+use super::{
+    Page,
+    login::Destination,
+    requesting_client::{noted_client, requesting_client, way_back},
+    security, see_other,
+};
 use crate::{
     sessions::{SessionEnded, WriteError},
     templates::TemplateError,
@@ -304,13 +309,23 @@ pub fn show(page: &Page, error: &PageError) -> Response {
 }
 
 fn values(page: &Page, error: &ErrorPage, title: &str, text: &str) -> Value {
-    let (href, label) = error.next_link.clone().unwrap_or(("/account".to_owned(), "error-to-account"));
+    let client = noted_client();
+    let way_back = client.as_deref().and_then(|client| {
+        let label = page.message_with("error-back-to-client", &[("name", client.row.name.as_str().into())]);
+        Some(context! { href => way_back(&page.app, client)?, label })
+    });
+    let next_link =
+        error.next_link.as_ref().map(|(href, label)| context! { href, label => page.message(label) });
+    let own_account = || context! { href => "/account", label => page.message("error-to-account") };
     let reference = CurrentRequest::current().map(|request| request.id);
     context! {
         title => page.message(title),
         text => page.message(text),
         wait_minutes => error.retry_after.map(whole_minutes),
-        way_on => context! { href, label => page.message(label) },
+        // One way back suffices where nothing better comes next.
+        way_back => way_back.clone().filter(|_| next_link.is_some()),
+        way_on => next_link.or(way_back).unwrap_or_else(own_account),
+        asker => client.as_deref().map(|client| requesting_client(client, None)),
         reference => reference.map(|id| id.to_string()),
         explanation => reference.and_then(|id| page.explanation(id)),
     }

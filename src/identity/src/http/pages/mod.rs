@@ -171,10 +171,13 @@ impl<E: Endpoint<Output = Response>> Endpoint for WithErrorPages<E> {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let page = Page::from_ui_locales_query(&self.app, &request);
-        Ok(match self.endpoint.call(request).await {
-            Ok(response) => response,
-            Err(error) => error::page_for_error(&page, error),
-        })
+        let answered = requesting_client::within_request(async {
+            match self.endpoint.call(request).await {
+                Ok(response) => response,
+                Err(error) => error::page_for_error(&page, error),
+            }
+        });
+        Ok(answered.await)
     }
 }
 

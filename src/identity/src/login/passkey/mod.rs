@@ -35,6 +35,7 @@ use super::{Challenge, ChallengeResponse, Context, LoginError, LoginMethod, Proo
 use crate::{
     app::App,
     audit::Event,
+    config::Config,
     sealed_credentials,
     users::{self, User},
 };
@@ -43,10 +44,10 @@ const KIND: &str = "passkey";
 
 /// The relying party for this issuer; none when the issuer's host is an IP, which cannot be an `rpId`
 /// (WebAuthn level 3 section 5.1.2).
-pub fn relying_party(issuer: &str) -> Option<Webauthn> {
-    let origin = Url::parse(issuer).ok()?;
+pub fn relying_party(config: &Config) -> Option<Webauthn> {
+    let origin = Url::parse(&config.issuer).ok()?;
     let host = origin.domain()?;
-    WebauthnBuilder::new(host, &origin).ok()?.rp_name(host).build().ok()
+    WebauthnBuilder::new(host, &origin).ok()?.rp_name(config.pages.own_name().unwrap_or(host)).build().ok()
 }
 
 pub struct PasskeyMethod;

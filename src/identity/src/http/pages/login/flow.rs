@@ -18,7 +18,7 @@ use crate::{
         pages::{
             Form, Page, PageError, PageErrorKind,
             account::{self, signed_in_user_for},
-            requesting_client::requesting_client,
+            requesting_client::{note_client, requesting_client},
         },
         security,
     },
@@ -189,7 +189,7 @@ impl LoginFlow {
     pub(super) fn values(&self) -> Value {
         let (request, to, asks) = match &self.purpose {
             LoginPurpose::AuthorizationRequest(pending) => {
-                let asks = requesting_client(&self.app, &pending.client, Some(&pending.request.redirect_uri));
+                let asks = requesting_client(&pending.client, Some(&pending.request.redirect_uri));
                 (Some(pending.handle.to_string()), None, Some(asks))
             }
             LoginPurpose::AccountPage(destination) => (None, Some(destination.query_value()), None),
@@ -267,7 +267,21 @@ pub(in crate::http::pages) async fn find_pending(
 ) -> Result<PendingRequest, PageError> {
     let handle: RequestHandle = handle.parse().map_err(|_| PageErrorKind::RequestNotPending)?;
     let browser = browser.ok_or(PageErrorKind::RequestNotPending)?;
-    Ok(authorization::find_pending(app, &handle, browser).await?.ok_or(PageErrorKind::RequestNotPending)?)
+    if let Some(pending) = authorization::find_pending(app, &handle, browser).await? {
+        note_client(&pending.client);
+        return Ok(pending);
+    }
+    note_client_of_past_request(app, &handle, browser).await;
+    Err(PageErrorKind::RequestNotPending.into())
+}
+
+/// Makes the error page of a request that is over lead back to its client.
+pub(in crate::http) async fn note_client_of_past_request(app: &App, handle: &RequestHandle, browser: &str) {
+    match authorization::client_of_past_request(app, handle, browser).await {
+        Ok(client) => client.iter().for_each(note_client),
+        // The error page is shown without the way back.
+        Err(cause) => tracing::warn!(%cause, "the client of a request that is over was not found"),
+    }
 }
 
 /// Where a request goes on: it decides itself what comes next.

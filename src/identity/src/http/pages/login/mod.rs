@@ -21,6 +21,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 pub use self::destination::Destination;
+pub(in crate::http) use self::flow::note_client_of_past_request;
 pub(super) use self::flow::{
     RequiredAction, find_pending, page_for_request, required_action_for_page, resume_path,
 };

@@ -1,0 +1,254 @@
+//! Makes an SVG safe: writes it anew from an allow-list of elements and attributes.
+//!
+//! Whatever could run, load or link is refused by name, so that nobody wonders why a logo looks different. Comments,
+//! metadata and the data of drawing programs are left out silently. A reference stays within the picture.
+
+use quick_xml::{
+    Reader,
+    escape::escape,
+    events::{BytesStart, Event},
+};
+
+use super::PictureError;
+
+const NAMESPACE: &str = "http://www.w3.org/2000/svg";
+
+/// Deeper than drawing programs nest.
+const MAX_DEPTH: usize = 64;
+
+/// Copies of copies grow exponentially, so few are taken.
+const MAX_USES: usize = 16;
+
+const ELEMENTS: [&str; 22] = [
+    "svg",
+    "g",
+    "defs",
+    "symbol",
+    "use",
+    "title",
+    "desc",
+    "style",
+    "path",
+    "rect",
+    "circle",
+    "ellipse",
+    "line",
+    "polyline",
+    "polygon",
+    "text",
+    "tspan",
+    "linearGradient",
+    "radialGradient",
+    "stop",
+    "clipPath",
+    "mask",
+];
+
+/// Elements whose text is kept; elsewhere text draws nothing.
+const TEXT_ELEMENTS: [&str; 5] = ["title", "desc", "style", "text", "tspan"];
+
+/// Attributes beside those that begin like [`ATTRIBUTE_PREFIXES`]. Others are left out.
+const ATTRIBUTES: [&str; 46] = [
+    "id",
+    "class",
+    "style",
+    "d",
+    "x",
+    "y",
+    "x1",
+    "y1",
+    "x2",
+    "y2",
+    "dx",
+    "dy",
+    "cx",
+    "cy",
+    "r",
+    "rx",
+    "ry",
+    "fx",
+    "fy",
+    "width",
+    "height",
+    "viewBox",
+    "preserveAspectRatio",
+    "points",
+    "transform",
+    "pathLength",
+    "opacity",
+    "color",
+    "display",
+    "visibility",
+    "overflow",
+    "offset",
+    "stop-color",
+    "stop-opacity",
+    "gradientUnits",
+    "gradientTransform",
+    "spreadMethod",
+    "clipPathUnits",
+    "maskUnits",
+    "maskContentUnits",
+    "mask",
+    "letter-spacing",
+    "paint-order",
+    "role",
+    "aria-label",
+    "vector-effect",
+];
+
+const ATTRIBUTE_PREFIXES: [&str; 6] = ["fill", "stroke", "clip-", "font-", "text-", "shape-"];
+
+pub(super) fn made_safe(text: &str) -> Result<String, PictureError> {
+    let mut reader = Reader::from_str(text);
+    reader.config_mut().expand_empty_elements = true;
+    let mut picture = SafeSvg::default();
+    loop {
+        match reader.read_event().map_err(|cause| broken(&cause))? {
+            Event::Start(element) => {
+                if !picture.open(&element)? {
+                    reader.read_to_end(element.name()).map_err(|cause| broken(&cause))?;
+                }
+            }
+            Event::End(_) => picture.close(),
+            Event::Text(text) => picture.text(&text.unescape().map_err(|cause| broken(&cause))?)?,
+            Event::CData(text) => picture.text(&String::from_utf8_lossy(&text))?,
+            // Entities could hide what is refused, and grow without end.
+            Event::DocType(text) if text.contains(&b'[') => return Err(forbidden("entities of its own")),
+            Event::Eof => return picture.finish(),
+            Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}
+        }
+    }
+}
+
+/// The picture as far as it is written.
+#[derive(Default)]
+struct SafeSvg {
+    written: String,
+    open: Vec<&'static str>,
+    uses: usize,
+    /// All styles so far: a comment may split a word of a style into two texts.
+    style: String,
+}
+
+impl SafeSvg {
+    /// Writes the start of an element. False if the element is left out with everything in it.
+    fn open(&mut self, element: &BytesStart<'_>) -> Result<bool, PictureError> {
+        let name = element.name();
+        let name = std::str::from_utf8(name.as_ref()).map_err(|cause| broken(&cause))?;
+        let root = self.written.is_empty();
+        if root && name != "svg" {
+            return Err(PictureError::BrokenSvg(format!(
+                "it begins with <{}> instead of <svg>",
+                shortened(name)
+            )));
+        }
+        if self.open.is_empty() && !root {
+            return Err(PictureError::BrokenSvg("something follows its end".to_owned()));
+        }
+        if name.contains(':') || name == "metadata" {
+            return Ok(false);
+        }
+        let known = ELEMENTS.iter().find(|known| **known == name);
+        let known = known.ok_or_else(|| forbidden(format!("<{}>", shortened(name))))?;
+        self.uses += usize::from(*known == "use");
+        if self.open.len() == MAX_DEPTH || self.uses > MAX_USES {
+            return Err(forbidden("too many elements within or copied into each other"));
+        }
+        self.written.push('<');
+        self.written.push_str(known);
+        if root {
+            self.attribute("xmlns", NAMESPACE);
+        }
+        for attribute in element.attributes() {
+            let attribute = attribute.map_err(|cause| broken(&cause))?;
+            let name = std::str::from_utf8(attribute.key.as_ref()).map_err(|cause| broken(&cause))?;
+            let value = attribute.unescape_value().map_err(|cause| broken(&cause))?;
+            if let Some(name) = kept_attribute(name, &value)? {
+                self.attribute(name, &value);
+            }
+        }
+        self.written.push('>');
+        self.open.push(known);
+        Ok(true)
+    }
+
+    fn attribute(&mut self, name: &str, value: &str) {
+        self.written.push_str(&format!(" {name}=\"{}\"", escape(value)));
+    }
+
+    fn close(&mut self) {
+        if let Some(name) = self.open.pop() {
+            self.written.push_str(&format!("</{name}>"));
+        }
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), PictureError> {
+        let Some(within) = self.open.last().filter(|name| TEXT_ELEMENTS.contains(name)) else {
+            return Ok(());
+        };
+        if *within == "style" {
+            self.style.push_str(text);
+            check_style(&self.style)?;
+        }
+        self.written.push_str(&escape(text));
+        Ok(())
+    }
+
+    fn finish(self) -> Result<String, PictureError> {
+        if self.written.is_empty() || !self.open.is_empty() {
+            return Err(PictureError::BrokenSvg("its end is missing".to_owned()));
+        }
+        Ok(self.written)
+    }
+}
+
+/// The name under which an attribute is kept; none if it is left out.
+fn kept_attribute<'a>(name: &'a str, value: &str) -> Result<Option<&'a str>, PictureError> {
+    let lower = name.to_ascii_lowercase();
+    if lower.starts_with("on") {
+        return Err(forbidden(format!("the attribute {}", shortened(name))));
+    }
+    if name == "xmlns" && value != NAMESPACE {
+        return Err(forbidden("elements of another language"));
+    }
+    if name == "href" || name == "xlink:href" {
+        return if value.starts_with('#') {
+            Ok(Some("href"))
+        } else {
+            Err(forbidden("a reference to another file"))
+        };
+    }
+    let kept = ATTRIBUTES.contains(&name) || ATTRIBUTE_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    if !kept || !name.bytes().all(|letter| letter.is_ascii_alphanumeric() || letter == b'-') {
+        return Ok(None);
+    }
+    check_style(value)?;
+    Ok(Some(name))
+}
+
+/// Presentation attributes and styles are CSS, which could load files. An escape could hide that.
+fn check_style(text: &str) -> Result<(), PictureError> {
+    let text = text.to_ascii_lowercase();
+    let outside = |reference: &str| !reference.trim_start_matches([' ', '\'', '"']).starts_with('#');
+    if text.split("url(").skip(1).any(outside) || text.contains("image-set(") || text.contains("src(") {
+        return Err(forbidden("a reference to another file"));
+    }
+    if text.contains('\\') || text.split('@').skip(1).any(|rule| !rule.starts_with("media")) {
+        return Err(forbidden("styles that load or hide something"));
+    }
+    Ok(())
+}
+
+fn broken(cause: &dyn std::error::Error) -> PictureError {
+    PictureError::BrokenSvg(cause.to_string())
+}
+
+fn forbidden(what: impl Into<String>) -> PictureError {
+    PictureError::Forbidden(what.into())
+}
+
+/// A name out of the file, for an error of one line.
+fn shortened(name: &str) -> String {
+    name.chars().filter(|letter| !letter.is_control()).take(40).collect()
+}

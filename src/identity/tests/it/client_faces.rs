@@ -1,0 +1,228 @@
+//! The faces of clients: logos that are made safe, and the way back from error pages.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use postern_identity::{
+    administration::{clients, metadata::ClientMetadataChange},
+    core::RequestContext,
+    pictures::{Picture, PictureKind},
+};
+use tempfile::TempDir;
+
+use crate::{
+    flow::{Ask, World, resume, waits_on},
+    person::open,
+    support::TestApp,
+};
+
+const SVG: &str = r##"<?xml version="1.0"?><!DOCTYPE svg><!-- made by hand --><svg xmlns="http://www.w3.org/2000/svg"
+    xmlns:ink="http://ink.example" viewBox="0 0 8 8" ink:version="1" data-x="y"><metadata><x/></metadata>
+    <style>.a { fill: url(#g) }</style><defs><linearGradient id="g"><stop offset="0" stop-color="red"/></linearGradient></defs>
+    <ink:view><script>alert(1)</script></ink:view><path class="a" d="M0 0h8v8z"/><use href="#g"/></svg>"##;
+
+/// One red pixel, and a text.
+fn png() -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, 1, 1);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.add_text_chunk("Author".to_owned(), "somebody".to_owned()).unwrap();
+    encoder.write_header().unwrap().write_image_data(&[255, 0, 0]).unwrap();
+    file
+}
+
+#[test]
+fn an_svg_keeps_what_draws_and_nothing_else() {
+    let safe = Picture::made_safe(SVG.as_bytes()).unwrap();
+    assert_eq!(safe.kind, PictureKind::Svg);
+    let text = String::from_utf8(safe.content().to_vec()).unwrap();
+    for kept in [
+        "<svg xmlns=\"http://www.w3.org/2000/svg\"",
+        "viewBox=",
+        "d=\"M0 0h8v8z\"",
+        "url(#g)",
+        "<use href=\"#g\">",
+    ] {
+        assert!(text.contains(kept), "{kept} in {text}");
+    }
+    for dropped in ["ink", "data-x", "metadata", "script", "DOCTYPE", "made by hand"] {
+        assert!(!text.contains(dropped), "{dropped} in {text}");
+    }
+    // Whoever is made safe twice stays the same.
+    assert_eq!(Picture::made_safe(text.as_bytes()).unwrap(), safe);
+}
+
+#[test]
+fn an_svg_that_could_run_or_load_something_is_refused_by_name() {
+    let deep = "<g>".repeat(100) + &"</g>".repeat(100);
+    let copies = "<use href='#a'/>".repeat(17);
+    for (inside, named) in [
+        ("<script>alert(1)</script>", "<script>"),
+        ("<SCRIPT>alert(1)</SCRIPT>", "<SCRIPT>"),
+        ("<foreignObject/>", "<foreignObject>"),
+        ("<a href='#x'/>", "<a>"),
+        ("<image href='x.png'/>", "<image>"),
+        ("<animate attributeName='href'/>", "<animate>"),
+        ("<path onload='alert(1)'/>", "onload"),
+        ("<path OnClick='alert(1)'/>", "OnClick"),
+        ("<use href='https://evil.test/x#y'/>", "another file"),
+        ("<use href='data:image/svg+xml,x'/>", "another file"),
+        ("<path fill='url(https://evil.test/x)'/>", "another file"),
+        ("<path style='fill: URL( \"//evil.test\")'/>", "another file"),
+        ("<style>@import 'https://evil.test/x'</style>", "styles"),
+        ("<style>a { fill: \\75rl(//evil.test) }</style>", "styles"),
+        ("<style><![CDATA[@import 'x']]></style>", "styles"),
+        ("<style>a{}<!-- -->@import 'x'</style>", "styles"),
+        ("<style>a { fill: ur<!-- -->l(//evil.test) }</style>", "another file"),
+        ("<g xmlns='http://www.w3.org/1999/xhtml'/>", "another language"),
+        (&deep, "too many"),
+        (&copies, "too many"),
+    ] {
+        let file = format!("<svg xmlns='http://www.w3.org/2000/svg'>{inside}</svg>");
+        let refused = Picture::made_safe(file.as_bytes()).unwrap_err().to_string();
+        assert!(refused.contains(named), "{inside}: {refused}");
+    }
+    for broken in [
+        "<!DOCTYPE svg [<!ENTITY x 'y'>]><svg/>",
+        "<svg>&x;<text>&x;</text></svg>",
+        "<svg><g></svg>",
+        "<svg>",
+        "<svg/><svg/>",
+        "<html/>",
+        "<x:svg xmlns:x='http://www.w3.org/2000/svg'/>",
+        "text",
+        "",
+    ] {
+        Picture::made_safe(broken.as_bytes()).expect_err(broken);
+    }
+    let large = format!("<svg><title>{}</title></svg>", "x".repeat(64 * 1024));
+    Picture::made_safe(large.as_bytes()).unwrap_err();
+}
+
+#[test]
+fn a_png_is_read_whole_and_loses_its_texts() {
+    let file = png();
+    let safe = Picture::made_safe(&file).unwrap();
+    assert_eq!(safe.kind, PictureKind::Png);
+    assert!(file.windows(8).any(|text| text == b"somebody"));
+    assert!(!safe.content().windows(8).any(|text| text == b"somebody"));
+    let appended = [&file[..], b"<script>"].concat();
+    assert_eq!(Picture::made_safe(&appended).unwrap(), safe, "what follows the end is cut off");
+    let mut damaged = file.clone();
+    let middle = damaged.len() - 20;
+    damaged[middle] ^= 1;
+    Picture::made_safe(&damaged).unwrap_err();
+    Picture::made_safe(&file[..file.len() / 2]).unwrap_err();
+    let mut wide = Vec::new();
+    let mut encoder = png::Encoder::new(&mut wide, 1025, 1);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.write_header().unwrap().write_image_data(&[0; 1025]).unwrap();
+    assert!(Picture::made_safe(&wide).unwrap_err().to_string().contains("1024"));
+}
+
+struct Files(TempDir);
+
+impl Files {
+    fn write(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.0.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+}
+
+#[tokio::test]
+async fn a_logo_is_stored_shown_replaced_and_removed_by_command() {
+    let world = World::new().await;
+    let files = Files(TempDir::new().unwrap());
+    let (svg, png) = (files.write("logo.svg", SVG.as_bytes()), files.write("logo.png", &png()));
+    let run = |arguments: &[&str]| {
+        let output = world.app.command(arguments).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap();
+        (output.status.success(), said)
+    };
+    let update = |logo: &str| run(&["client", "update", "notes", "--logo", logo]);
+    let sign_in_logo = async || {
+        world.app.app.reload("clients").await.unwrap();
+        let browser = world.app.browser();
+        let page =
+            open(&browser, &Ask::of("notes").with("redirect_uri", "https://notes.test/cb").path()).await;
+        page.has("img[src^='/assets/logos/']").then(|| page.attribute("img[src^='/assets/logos/']", "src"))
+    };
+    assert_eq!(sign_in_logo().await, None);
+
+    assert!(update(svg.to_str().unwrap()).0);
+    let first = sign_in_logo().await.unwrap();
+    let shown = run(&["client", "show", "notes"]).1;
+    assert!(shown.contains(&first), "{shown}");
+    let picture = world.app.get(&first).await;
+    assert_eq!((picture.status.as_u16(), picture.header("content-type")), (200, "image/svg+xml"));
+    assert!(picture.header("cache-control").contains("immutable"));
+    assert_eq!(picture.header("x-content-type-options"), "nosniff");
+    assert!(picture.header("content-security-policy").contains("sandbox"));
+    assert!(!picture.body.contains("script"));
+
+    assert!(update(png.to_str().unwrap()).0);
+    let second = sign_in_logo().await.unwrap();
+    assert!(second.contains(".png") && second != first);
+    assert_eq!(world.app.get(&first).await.status, 404);
+    for path in
+        [second.replace(".png", ".svg"), "/assets/logos/x.png".to_owned(), "/assets/logos/..png".to_owned()]
+    {
+        assert_eq!(world.app.get(&path).await.status, 404, "{path}");
+    }
+
+    let bad = files.write("bad.svg", b"<svg><script/></svg>");
+    let (done, said) = update(bad.to_str().unwrap());
+    assert!(!done && said.contains("bad.svg") && said.contains("<script>"), "{said}");
+    assert_eq!(sign_in_logo().await.unwrap(), second, "a refused file changes nothing");
+
+    assert!(update("").0);
+    assert_eq!(sign_in_logo().await, None);
+    assert_eq!(world.app.get(&second).await.status, 404);
+    let (done, said) = run(&["client", "update", "notes", "--logo-uri", "https://notes.test/logo.png"]);
+    assert!(!done && said.contains("--logo FILE"), "{said}");
+}
+
+async fn with_client_uri(app: &TestApp, client_id: &str, uri: &str) {
+    let change = ClientMetadataChange { client_uri: Some(uri.to_owned()), ..ClientMetadataChange::default() };
+    clients::update(&app.app, client_id, change, &RequestContext::of_command(&app.app)).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_error_page_of_a_clients_request_leads_back_to_it() {
+    let world = World::new().await;
+    with_client_uri(&world.app, "notes", "https://notes.test/").await;
+    let browser = world.app.browser();
+    let ask = Ask::of("notes").with("redirect_uri", "https://notes.test/cb");
+    let leads_back = |page: &crate::person::Page<'_>| {
+        assert!(page.answer.status.is_client_error(), "{}", page.answer.body);
+        assert_eq!(page.attribute("#error-way-on", "href"), "https://notes.test/", "{}", page.answer.body);
+        assert_eq!(page.text("#error-way-on"), "Back to Acme Notes");
+    };
+    leads_back(&open(&browser, &ask.clone().with("redirect_uri", "https://evil.test/").path()).await);
+
+    let waiting = browser.get(&ask.path()).await;
+    let handle = waits_on(&waiting, "/login");
+    let posted = browser.post("/login", &[("request", handle.as_str()), ("form_token", "wrong")]).await;
+    assert_eq!(posted.status, 403);
+
+    world.app.clock.advance(Duration::from_secs(2 * 60 * 60));
+    for path in [format!("/login?request={handle}"), format!("/consent?request={handle}"), resume(&handle)] {
+        leads_back(&open(&browser, &path).await);
+        let other = world.app.browser();
+        open(&other, "/login").await;
+        let page = open(&other, &path).await;
+        assert!(!page.answer.body.contains("notes.test"), "another browser learns nothing: {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_page_must_be_a_page_of_the_web() {
+    let world = World::new().await;
+    for uri in ["javascript:alert(1)", "http://notes.test/", "notes"] {
+        let change =
+            ClientMetadataChange { client_uri: Some(uri.to_owned()), ..ClientMetadataChange::default() };
+        let context = RequestContext::of_command(&world.app.app);
+        let refused = clients::update(&world.app.app, "notes", change, &context).await.unwrap_err();
+        assert!(refused.to_string().starts_with("client_uri"), "{refused}");
+    }
+}
