@@ -7,31 +7,26 @@ use super::{
     error::CommandError,
     output::{Report, table},
 };
-use crate::{composition::StartError, config::Config, crypto::Vault, login::code};
 
 /// What to do with the settings.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Say whether `serve` would take the settings.
+    /// Check the settings as `serve` does, and list all mistakes. Needs no database.
     Check,
-    /// List every setting with its value and where it was set. Secrets are not shown.
+    /// List every setting with its value and where it was set, without secrets.
     Show,
 }
 
 pub(super) fn run(context: &Context, command: &Command) -> Result<Report, CommandError> {
-    let loaded = context.settings()?;
     match command {
         Command::Check => {
-            let key = loaded.settings.secrets.encryption_key.as_ref().ok_or(StartError::NoEncryptionKey)?;
-            Vault::from_key(key).map_err(StartError::from)?;
-            Config::check_certificates(&loaded)?;
-            code::check_webhook(&loaded.settings).map_err(StartError::CodeWebhook)?;
-            let warnings = loaded.settings.warnings();
+            let warnings = context.settings_to_serve()?.settings.warnings();
             let lines = warnings.iter().map(|warning| format!("Warning: {warning}"));
             let messages: Vec<_> = ["The settings are good.".to_owned()].into_iter().chain(lines).collect();
             Ok(Report::new(messages.join("\n"), json!({ "good": true, "warnings": warnings })))
         }
         Command::Show => {
+            let loaded = context.settings()?;
             let rows: Vec<_> = loaded
                 .explain()
                 .iter()

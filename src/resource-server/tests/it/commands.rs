@@ -64,7 +64,7 @@ async fn the_schema_goes_up_and_down_again() {
     assert_eq!(shell.json(&["migrate", "up"]), json!({ "applied": [STEP] }));
     assert_eq!(shell.json(&["migrate", "up"]), json!({ "applied": [] }));
     assert_eq!(shell.succeeds(&["migrate", "status"]), format!("applied  {STEP}\n"));
-    assert_eq!(shell.json(&["migrate", "down"]), json!({ "taken_back": [STEP] }));
+    assert_eq!(shell.json(&["migrate", "down"]), json!({ "reverted": [STEP] }));
     assert_eq!(shell.succeeds(&["migrate", "down"]), "Nothing to do.\n");
     assert_eq!(shell.json(&["migrate", "status"]), pending);
 }

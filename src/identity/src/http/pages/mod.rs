@@ -17,6 +17,7 @@ pub mod consent;
 mod continuation;
 pub mod data;
 pub mod deletion;
+mod dev_start;
 pub mod email;
 pub mod error;
 pub mod error_reference;
