@@ -72,6 +72,7 @@ mod logout_settings;
 mod mail;
 mod mail_allowance;
 mod mail_samples;
+mod methods_off;
 mod migrations;
 mod outage;
 mod own_data;

@@ -51,7 +51,6 @@ pub async fn show(app: App, request: Request) -> PageResult {
         name => user.profile.get("name").and_then(|name| name.as_str()).map(Value::from),
         totp => totp::status(&app, user).await?.is_some(),
         passkeys => passkey::enrolment::list(&app, user).await?.len(),
-        offers_passkeys => app.webauthn.is_some(),
         device => second_factor::first_device(&app, user).await?.is_some(),
         password => password::has_password(&app, user).await?,
     };

@@ -4,7 +4,7 @@ use minijinja::context;
 use poem::Request;
 
 use super::{
-    Form, Page, PageResult,
+    Form, Page, PageErrorKind, PageResult,
     account::{credential_change, require_sign_in, require_sign_in_for_change},
     login::Destination,
     see_other,
@@ -12,11 +12,14 @@ use super::{
 use crate::{
     App,
     accounts::recovery_codes,
-    login::{recovery_code, second_factor},
+    login::{self, recovery_code, second_factor},
 };
 
 pub async fn show(app: App, request: Request) -> PageResult {
     let signed_in = require_sign_in(&app, &request, Destination::RecoveryCodes).await?;
+    if !login::method_available(&app, "recovery-code") {
+        return Err(PageErrorKind::NotFound.into());
+    }
     if second_factor::first_device(&app, &signed_in.user).await?.is_none() {
         return Ok(see_other(Destination::Totp.path()));
     }
