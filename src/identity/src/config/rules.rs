@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lettre::message::Mailbox;
 use postern_service::{
-    settings::{BrokenRule, Rate, RateKey, among},
+    settings::{BrokenRule, Rate, RateKey, among, nearest},
     tls::TlsFiles,
 };
 
@@ -52,7 +52,9 @@ fn login(config: &Config) -> Rules {
     let login = &config.login;
     let mut broken = Rules::new();
     if let Some(unknown) = login.methods.iter().find(|method| !LOGIN_METHODS.contains(&method.as_str())) {
-        let rule = format!("must name only {}; {unknown:?} is none of them", among(unknown, &LOGIN_METHODS));
+        let meant = nearest(unknown, &LOGIN_METHODS).map(|method| format!("; did you mean `{method}`?"));
+        let (names, meant) = (among("", &LOGIN_METHODS), meant.unwrap_or_default());
+        let rule = format!("must name only {names}, not {unknown:?}{meant}");
         broken.push(("login.methods", rule));
     } else if !login.methods.iter().any(|method| FIRST_METHODS.contains(&method.as_str())) {
         let rule = format!("must name a method that begins a sign-in: {}", among("", &FIRST_METHODS));

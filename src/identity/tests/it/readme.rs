@@ -71,8 +71,21 @@ fn the_commands_for_operators_lead_to_a_first_person_with_a_code() {
     let example = "config/production.example.toml";
     fs::copy(root().join(example), folder.path().join(example)).unwrap();
     let block = blocks("For operators").remove(0);
-    let ended = shell(folder.path(), &format!("trap 'kill $(jobs -p)' EXIT\n{block}"))
-        .env("POSTERN_HTTP__LISTEN", format!("127.0.0.1:{}", free_port()))
+    let (before, serve) = block.trim_end().rsplit_once('\n').unwrap();
+    assert!(serve.starts_with("postern serve "), "{serve}");
+    let port = free_port();
+    let script = format!(
+        "{before}
+        {} &
+        for _ in {{1..600}}; do
+            if (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; then kill %1; wait %1; exit; fi
+            sleep 0.1
+        done
+        kill %1; exit 1",
+        serve.split('#').next().unwrap()
+    );
+    let ended = shell(folder.path(), &script)
+        .env("POSTERN_HTTP__LISTEN", format!("127.0.0.1:{port}"))
         .env("POSTERN_HTTP__METRICS_LISTEN", "127.0.0.1:0")
         .output()
         .unwrap();

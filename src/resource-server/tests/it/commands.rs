@@ -98,7 +98,7 @@ async fn wrong_use_and_wrong_settings_are_told_apart() {
         (
             "TASKS_DATABASE__URL",
             "mysql://localhost/tasks",
-            "database.url must start with sqlite: or postgres:",
+            "`database.url` must begin with sqlite: or postgres:",
         ),
     ] {
         let output = shell.command(&["serve"]).env(name, value).output().unwrap();

@@ -230,7 +230,7 @@ fn a_log_filter_that_would_silence_the_log_is_refused() {
         let refused = load(None, &[("POSTERN_TELEMETRY__LOG", filter)]).unwrap_err().to_string();
         assert!(refused.contains("must be a level (error, warn, info, debug, trace, off)"), "{refused}");
     }
-    for filter in ["info", "WARN", "off", "info,postern_identity=debug", "warn, sqlx=error"] {
+    for filter in ["info", "WARN", "off", "info,postern_identity=debug", "warn,sqlx=error"] {
         load(None, &[("POSTERN_TELEMETRY__LOG", filter)]).unwrap();
     }
 }
