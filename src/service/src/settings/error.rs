@@ -99,6 +99,9 @@ impl SettingsError {
     pub(super) fn key(&self) -> Option<&str> {
         match self {
             Self::Missing { key, .. } | Self::Invalid { key, .. } => Some(setting_of(key)),
+            Self::Unknown { key, .. }
+            | Self::ValueAndFile { key, .. }
+            | Self::UnreadableSecret { key, .. } => Some(key),
             _ => None,
         }
     }

@@ -112,6 +112,8 @@ impl SettingsSources {
                 mistakes.push(invalid(broken.key, broken.rule, &effective));
             }
         }
+        // They were found in no order, because a table of values has none.
+        mistakes.sort_by(|one, other| one.key().cmp(&other.key()));
         match (settings, SettingsError::from_mistakes(mistakes)) {
             (Some(settings), None) => Ok(LoadedSettings { settings, effective }),
             (_, Some(refused)) => Err(refused),
