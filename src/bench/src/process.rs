@@ -2,9 +2,9 @@
 
 use std::{
     ffi::OsStr,
-    fs,
+    fs::{self, File},
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -13,6 +13,20 @@ use anyhow::{Context, Result, bail};
 
 /// Clock ticks per second of `/proc/PID/stat`: 100 on every Linux that Rust runs on.
 const TICKS_PER_SECOND: u64 = 100;
+
+/// The log lines of all servers, in the working folder: on the terminal they would stand between the rows of the
+/// table.
+const SERVER_LOG: &str = "servers.log";
+
+/// Empties the log of the servers. Returns its path.
+pub(crate) fn begin_server_log() -> Result<PathBuf> {
+    File::create(SERVER_LOG)?;
+    Ok(fs::canonicalize(SERVER_LOG)?)
+}
+
+fn server_log() -> Result<File> {
+    Ok(File::options().create(true).append(true).open(SERVER_LOG)?)
+}
 
 /// A server under test. Dropping this value kills it.
 #[derive(Debug)]
@@ -59,16 +73,16 @@ impl Server {
             .envs(environment.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
+            .stderr(server_log()?)
             .spawn()
             .with_context(|| format!("{} does not start; build it first", program.display()))?;
         let mut server = Self { child, address, ready_after: Duration::ZERO };
         while !ready(address) {
             if begun.elapsed() > Duration::from_secs(20) {
-                bail!("{} is not ready after 20 s", program.display());
+                bail!("{} is not ready after 20 s; see {SERVER_LOG}", program.display());
             }
             if let Some(status) = server.child.try_wait()? {
-                bail!("{} stopped: {status}", program.display());
+                bail!("{} stopped: {status}; see {SERVER_LOG}", program.display());
             }
             std::thread::yield_now();
         }

@@ -1,4 +1,4 @@
-//! Prints the table, and decides whether a bound that must hold is exceeded.
+//! Prints the table, and names the bounds that must hold and are exceeded.
 
 use std::time::Duration;
 
@@ -25,8 +25,8 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// Prints the row. False when the bound that must hold is exceeded.
-    pub(crate) fn print(&self, limits: &Limits) -> bool {
+    /// Prints the row. Returns the bound that must hold, if it is exceeded.
+    pub(crate) fn print(&self, limits: &Limits) -> Option<String> {
         let cpu = median(self.rounds.iter().map(Round::micros_per_operation));
         let rate = median(self.rounds.iter().map(Round::rate));
         let millis =
@@ -44,7 +44,8 @@ impl Row {
             self.aim.words,
             mark(cpu <= aim),
         );
-        cpu <= must
+        let missed = || format!("{}: {cpu:.1} µs, must be {must:.1} µs ({})", self.path, self.must.words);
+        (cpu > must).then(missed)
     }
 }
 
@@ -54,14 +55,22 @@ pub(crate) fn print_head() {
     println!("|---|---|---|---|---|---|---|");
 }
 
-/// Prints one figure beside its fixed bounds. False when the bound that must hold is exceeded.
-pub(crate) fn print_figure(what: &str, value: f64, unit: &str, must: f64, aim: f64) -> bool {
+/// Prints one figure beside its fixed bounds. Returns the bound that must hold, if it is exceeded.
+pub(crate) fn print_figure(what: &str, value: f64, unit: &str, must: f64, aim: f64) -> Option<String> {
     println!(
         "| {what} | {value:.1} {unit} | must {must} {unit} {} | aim {aim} {unit} {} |",
         mark(value <= must),
         mark(value <= aim)
     );
-    value <= must
+    (value > must).then(|| format!("{what}: {value:.1} {unit}, must be {must:.1} {unit}"))
+}
+
+/// Prints whether every bound that must hold holds, or which do not.
+pub(crate) fn print_missed(missed: &[String]) {
+    match missed {
+        [] => println!("\nEvery must is met."),
+        missed => println!("\nMissed:\n- {}", missed.join("\n- ")),
+    }
 }
 
 fn mark(met: bool) -> &'static str {
@@ -77,4 +86,16 @@ pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
 
 pub(crate) fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_must_that_is_missed_is_named_with_its_value() {
+        assert_eq!(print_figure("resident", 30.0, "MiB", 40.0, 25.0), None);
+        let missed = print_figure("resident", 41.26, "MiB", 40.0, 25.0);
+        assert_eq!(missed.as_deref(), Some("resident: 41.3 MiB, must be 40.0 MiB"));
+    }
 }

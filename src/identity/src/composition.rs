@@ -2,7 +2,9 @@
 //!
 //! This is the composition root: it knows every module below `http`, and the commands use it.
 
-use std::sync::Arc;
+mod settings;
+
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use postern_service::{
@@ -35,6 +37,8 @@ use crate::{
     resources,
     templates::{TemplateError, Templates},
 };
+
+pub use self::settings::broken_start_rules;
 
 /// Why the app cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +134,7 @@ impl Builder {
             clients: ArcSwap::from_pointee(clients),
             resources: ArcSwap::from_pointee(resources),
             explanations: RecentExplanations::default(),
+            development: OnceLock::new(),
             core,
         });
         match app.config.login.required_acr.filter(|least| !login::supported_acrs(&app).contains(least)) {

@@ -6,24 +6,22 @@
 
 mod issuer;
 mod pages;
+mod rules;
 
-use std::{
-    collections::BTreeSet, ffi::OsString, fmt::Display, num::NonZeroU16, path::PathBuf, time::Duration,
-};
+use std::{collections::BTreeSet, ffi::OsString, fmt::Display, num::NonZeroU16, path::PathBuf};
 
 use postern_service::{
     database::DatabaseSettings,
     settings::{
-        HttpSettings, Lifetime, LoadedSettings, Rate, Secret, SettingsError, SettingsSources,
-        TelemetrySettings,
+        BrokenRule, HttpSettings, Lifetime, LoadedSettings, Rate, Secret, SettingsError, SettingsSources,
+        TelemetrySettings, one_of,
     },
-    tls::{self, InvalidTlsFile, TlsFiles},
+    tls::{self, InvalidTlsFile},
 };
 use postern_token_verifier::Algorithm;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use self::issuer::check_issuer;
 pub(crate) use self::issuer::host_is_loopback;
 pub use self::issuer::url_is_loopback;
 pub use self::pages::{DEFAULT_NAME, PageSettings, Support};
@@ -31,8 +29,6 @@ use crate::acr::Acr;
 
 /// The defaults. The file also defines the set of valid keys.
 pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
-
-const DAY: Duration = Duration::from_hours(24);
 
 /// The path below which a page explains the reference of a refused request.
 pub const ERROR_PAGES: &str = "/errors";
@@ -95,6 +91,7 @@ pub struct TokenSettings {
 #[serde(deny_unknown_fields)]
 pub struct KeySettings {
     /// The issuer's own algorithm, for ID tokens and tokens for the issuer (RFC 7518 name).
+    #[serde(deserialize_with = "algorithm")]
     pub algorithm: Algorithm,
     pub rsa_bits: u32,
     /// How long a key is published before it may sign.
@@ -104,8 +101,7 @@ pub struct KeySettings {
 }
 
 /// How the `code` method delivers its codes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CodeDelivery {
     /// An operator creates the code and tells it to the user.
     Operator,
@@ -115,12 +111,22 @@ pub enum CodeDelivery {
     Webhook,
 }
 
+impl<'de> Deserialize<'de> for CodeDelivery {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        one_of(
+            deserializer,
+            &[("operator", Self::Operator), ("console", Self::Console), ("webhook", Self::Webhook)],
+        )
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoginSettings {
     /// Names of the login methods that are switched on.
     pub methods: Vec<String>,
     /// The lowest acr of every sign-in for a client.
+    #[serde(default, deserialize_with = "acr")]
     pub required_acr: Option<Acr>,
     /// Of a stored authorization request that waits for the user.
     pub request_lifetime: Lifetime,
@@ -158,14 +164,22 @@ pub struct PasswordSettings {
 }
 
 /// Who may register an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegistrationMode {
     /// Nobody: operators add users.
     Closed,
     Invitation,
     /// Everybody with an email.
     Open,
+}
+
+impl<'de> Deserialize<'de> for RegistrationMode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        one_of(
+            deserializer,
+            &[("closed", Self::Closed), ("invitation", Self::Invitation), ("open", Self::Open)],
+        )
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -193,8 +207,7 @@ pub struct SessionSettings {
 }
 
 /// How the SMTP connection is protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SmtpTls {
     /// STARTTLS (RFC 3207). If the server does not offer it, nothing is sent.
     Starttls,
@@ -202,6 +215,12 @@ pub enum SmtpTls {
     Tls,
     /// No TLS; loopback only.
     None,
+}
+
+impl<'de> Deserialize<'de> for SmtpTls {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        one_of(deserializer, &[("starttls", Self::Starttls), ("tls", Self::Tls), ("none", Self::None)])
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -270,6 +289,14 @@ pub struct OutboundSettings {
     pub timeout: Lifetime,
 }
 
+fn algorithm<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Algorithm, D::Error> {
+    one_of(deserializer, &Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm)))
+}
+
+fn acr<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Acr>, D::Error> {
+    one_of(deserializer, &Acr::ALL.map(|acr| (acr.as_str(), acr))).map(Some)
+}
+
 /// Limits of one Argon2 hash, in KiB and passes: an expensive imported hash must not stop the service.
 const MAX_MEMORY_KIB: u32 = 256 * 1024;
 const MAX_ITERATIONS: u32 = 16;
@@ -298,12 +325,21 @@ impl OutboundSettings {
 }
 
 impl Config {
-    /// Reads the layers (defaults, file, environment), and then checks the settings.
+    /// Reads the layers (defaults, file, environment), and checks what needs no file and no database.
     pub fn load(
         file: Option<PathBuf>,
         env: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<LoadedSettings<Self>, SettingsError> {
-        let loaded: LoadedSettings<Self> = SettingsSources {
+        Self::load_checked(file, env, |_| Vec::new())
+    }
+
+    /// [`load`](Self::load) with further rules. All mistakes are reported at once.
+    pub fn load_checked(
+        file: Option<PathBuf>,
+        env: impl IntoIterator<Item = (OsString, OsString)>,
+        further_rules: impl FnOnce(&Self) -> Vec<BrokenRule>,
+    ) -> Result<LoadedSettings<Self>, SettingsError> {
+        SettingsSources {
             defaults: DEFAULTS,
             file,
             env_prefix: "POSTERN",
@@ -312,98 +348,7 @@ impl Config {
             open_tables: &[],
             foreign_env: &TEST_VARIABLES,
         }
-        .load()?;
-        loaded.settings.check().map_err(|(key, rule)| loaded.invalid_setting(key, rule))?;
-        TlsFiles::from_settings(&loaded.settings.http)
-            .map_err(|cause| loaded.invalid_setting(cause.setting, cause.rule))?;
-        Ok(loaded)
-    }
-
-    fn check(&self) -> Result<(), (&'static str, &'static str)> {
-        check_issuer(&self.issuer).map_err(|rule| ("issuer", rule))?;
-        if self.http.tls_certificate.is_some() && !self.secure_cookies() {
-            return Err(("issuer", "must begin with https://, because http.tls_certificate is set"));
-        }
-        if ![2048, 3072, 4096].contains(&self.keys.rsa_bits) {
-            return Err(("keys.rsa_bits", "must be 2048, 3072 or 4096"));
-        }
-        if self.mail.smtp_tls == SmtpTls::None && !self.mail.smtp_host.as_deref().is_none_or(host_is_loopback)
-        {
-            return Err((
-                "mail.smtp_tls",
-                "\"none\" sends mail and password readable to all and is allowed for a server on this machine only",
-            ));
-        }
-        let password = &self.password;
-        if password.min_length.min(password.min_length_with_second_factor) < 8 {
-            return Err(("password.min_length", "must be at least 8, with a second factor or without"));
-        }
-        if password.min_strength > 4 {
-            return Err(("password.min_strength", "must be 0 to 4"));
-        }
-        if argon2::Params::new(password.memory_kib, password.iterations, password.parallelism, None).is_err()
-        {
-            return Err((
-                "password.memory_kib",
-                "is out of the range of Argon2id with these iterations and lanes",
-            ));
-        }
-        if self.limits.failure_delay.duration() > self.limits.longest_failure_delay.duration() {
-            return Err(("limits.failure_delay", "must not be longer than limits.longest_failure_delay"));
-        }
-        if !PasswordSettings::within_work_limit(password.memory_kib, password.iterations) {
-            return Err((
-                "password.memory_kib",
-                "must be at most 262144, with at most 16 iterations, and at most 1048576 multiplied by these",
-            ));
-        }
-        if self.session.unremembered_lifetime.duration() > self.session.lifetime.duration() {
-            return Err(("session.unremembered_lifetime", "must not be longer than session.lifetime"));
-        }
-        if self.registration.invitation_lifetime.duration() < DAY {
-            return Err(("registration.invitation_lifetime", "must be at least 1d"));
-        }
-        if self.registration.email_undo_lifetime.duration() < DAY {
-            return Err(("registration.email_undo_lifetime", "must be at least 1d"));
-        }
-        if self.audit.retention.duration() < DAY {
-            return Err(("audit.retention", "must be at least 1d"));
-        }
-        for (key, time) in [
-            ("database.request_timeout", self.database.request_timeout),
-            ("http.write_timeout", self.http.write_timeout),
-        ] {
-            if time.duration().is_zero() {
-                return Err((key, "must be longer than no time at all"));
-            }
-        }
-        let login = &self.login;
-        if login.code_delivery == CodeDelivery::Webhook
-            && (login.code_webhook_url.is_none() || login.code_webhook_secret.is_none())
-        {
-            return Err((
-                "login.code_delivery",
-                "\"webhook\" needs login.code_webhook_url and login.code_webhook_secret",
-            ));
-        }
-        self.pages.check()?;
-        let console = self.login.code_delivery == CodeDelivery::Console;
-        if console && !self.http.listen.ip().is_loopback() {
-            return Err((
-                "login.code_delivery",
-                "\"console\" writes codes to the terminal and is allowed on a loopback address only",
-            ));
-        }
-        Ok(())
-    }
-
-    /// Checks the files with certificates. Only `serve` needs them, so [`Config::load`] does not read them:
-    /// the user who runs other commands may not be allowed to.
-    pub fn check_certificates(loaded: &LoadedSettings<Self>) -> Result<(), SettingsError> {
-        let Self { http, outbound, .. } = &loaded.settings;
-        tls::check_listener(http)
-            .and_then(|()| outbound.trust_anchors().map(drop))
-            .map_err(|cause| loaded.invalid_setting(cause.setting, cause.rule))
+        .load_checked(|config| [rules::broken(config), further_rules(config)].concat())
     }
 
     /// Warnings about settings that are valid but rarely intended.

@@ -201,13 +201,86 @@ fn is_date(year: u16, month: u16, day: u16) -> bool {
         .is_some_and(|(month, day)| time::Date::from_calendar_date(i32::from(year), month, day).is_ok())
 }
 
-/// A time zone name of the IANA database. Only the form is checked, not that the zone exists.
+/// The areas of the IANA time zone database, and its folders of older names.
+const ZONE_AREAS: [&str; 16] = [
+    "Africa",
+    "America",
+    "Antarctica",
+    "Arctic",
+    "Asia",
+    "Atlantic",
+    "Australia",
+    "Brazil",
+    "Canada",
+    "Chile",
+    "Etc",
+    "Europe",
+    "Indian",
+    "Mexico",
+    "Pacific",
+    "US",
+];
+
+/// The names of the IANA time zone database that have no area.
+const ZONES_WITHOUT_AREA: [&str; 44] = [
+    "CET",
+    "CST6CDT",
+    "Cuba",
+    "EET",
+    "EST",
+    "EST5EDT",
+    "Egypt",
+    "Eire",
+    "GB",
+    "GB-Eire",
+    "GMT",
+    "GMT+0",
+    "GMT-0",
+    "GMT0",
+    "Greenwich",
+    "HST",
+    "Hongkong",
+    "Iceland",
+    "Iran",
+    "Israel",
+    "Jamaica",
+    "Japan",
+    "Kwajalein",
+    "Libya",
+    "MET",
+    "MST",
+    "MST7MDT",
+    "NZ",
+    "NZ-CHAT",
+    "Navajo",
+    "PRC",
+    "PST8PDT",
+    "Poland",
+    "Portugal",
+    "ROC",
+    "ROK",
+    "Singapore",
+    "Turkey",
+    "UCT",
+    "UTC",
+    "Universal",
+    "W-SU",
+    "WET",
+    "Zulu",
+];
+
+/// A time zone name of the IANA database. The area must exist; the place in it is checked by its form only, because
+/// places are added to the database every year.
 pub(crate) fn zoneinfo(text: &str) -> RuleResult {
     let part = |part: &str| {
         part.starts_with(|first: char| first.is_ascii_alphabetic())
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+-".contains(&byte))
     };
-    if text.len() <= 64 && text.split('/').all(part) {
+    let known = match text.split_once('/') {
+        Some((area, place)) => ZONE_AREAS.contains(&area) && place.split('/').all(part),
+        None => ZONES_WITHOUT_AREA.contains(&text),
+    };
+    if text.len() <= 64 && known {
         Ok(())
     } else {
         Err("must be the name of a time zone such as Europe/Berlin")
@@ -394,8 +467,24 @@ mod tests {
             ),
             (
                 zoneinfo,
-                &["Europe/Berlin", "UTC", "Etc/GMT+5", "America/Argentina/Buenos_Aires"],
-                &["", "Europe/", "../etc/passwd", "+01:00", "Europe Berlin"],
+                &[
+                    "Europe/Berlin",
+                    "UTC",
+                    "Japan",
+                    "US/Pacific",
+                    "Etc/GMT+5",
+                    "America/Argentina/Buenos_Aires",
+                ],
+                &[
+                    "",
+                    "Europe/",
+                    "../etc/passwd",
+                    "+01:00",
+                    "Europe Berlin",
+                    "Berlin",
+                    "Europa/Berlin",
+                    "europe/berlin",
+                ],
             ),
             (locale, &["en", "de-AT", "zh-Hant-TW"], &["", "en_US", "english language", "../de"]),
             (

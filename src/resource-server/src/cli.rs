@@ -44,7 +44,7 @@ struct Arguments {
 enum Command {
     /// Serve the API and its page until SIGTERM or Ctrl-C.
     Serve,
-    /// Create, take back or list the steps of the database's schema.
+    /// Apply, revert or list the steps of the database's schema.
     #[command(subcommand)]
     Migrate(Migrate),
     /// Print the OpenAPI document.
@@ -53,9 +53,9 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum Migrate {
-    /// Apply every step the database does not have yet.
+    /// Apply every step that the database lacks.
     Up,
-    /// Take back the last steps. Tables they made go with everything in them.
+    /// Revert the last steps. Tables that they created are dropped with everything in them.
     Down {
         /// How many steps to revert.
         #[arg(long, default_value_t = 1)]
@@ -128,7 +128,7 @@ async fn run_migration_command(config: &Config, command: &Migrate) -> Result<Rep
     let db = Database::open(&config.database).await?;
     let (text, json) = match command {
         Migrate::Up => step_report("applied", &migrate::up::<Migrator>(&db).await?),
-        Migrate::Down { steps } => step_report("taken back", &migrate::down::<Migrator>(&db, *steps).await?),
+        Migrate::Down { steps } => step_report("reverted", &migrate::down::<Migrator>(&db, *steps).await?),
         Migrate::Status => {
             let steps = migrate::status::<Migrator>(&db).await?;
             let line = |step: &migrate::Step| {

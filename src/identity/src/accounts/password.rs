@@ -13,7 +13,7 @@ use crate::{
     jobs::SealedJob,
     links,
     login::{
-        attempt,
+        self, attempt,
         credential_change::{AccessTermination, CredentialChange},
     },
     mail,
@@ -28,6 +28,7 @@ pub async fn has_password(app: &App, user: &User) -> Result<bool, AccountError> 
 
 /// Sets a password and ends the other sessions of the account; the owner gets a mail.
 pub async fn change(app: &App, change: CredentialChange<'_>, password: &str) -> Result<(), AccountError> {
+    login::require_method(app, "password").map_err(AccountError::Login)?;
     let CredentialChange { principal, .. } = change;
     let user = principal.user;
     count_password_try(app, ("password_change", &user.id.to_string()), change.context).await?;

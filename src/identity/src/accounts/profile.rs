@@ -12,11 +12,16 @@ use super::AccountError;
 use crate::{
     App,
     audit::Event,
-    claims::{Profile, ProfileChange},
+    claims::{InvalidClaim, Profile, ProfileChange},
     core::RequestContext,
     sessions::Principal,
     users::User,
 };
+
+/// Every claim that would be invalid after the change, for a form that shows all mistakes at once.
+pub fn mistakes(user: &User, change: &ProfileChange) -> Result<Vec<InvalidClaim>, AccountError> {
+    Ok(Profile::from_column(user.profile.clone())?.with_changes(change).mistakes())
+}
 
 /// Changes claims of the account. The user row is locked, so that concurrent changes do not overwrite each
 /// other.

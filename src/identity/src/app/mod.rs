@@ -5,18 +5,22 @@
 //! need of the registries.
 
 mod completion;
+pub mod development;
 mod explanations;
 mod in_flight;
 pub mod login_method;
 
-use std::{ops::Deref, sync::Arc};
+use std::{
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
 
 use arc_swap::ArcSwap;
 use postern_service::database::DatabaseError;
 use postern_token_verifier::Verifier;
 use webauthn_rs::Webauthn;
 
-use self::login_method::LoginMethods;
+use self::{development::Development, login_method::LoginMethods};
 use crate::{
     clients::{self, ClientKeySets, Clients},
     core::Core,
@@ -59,6 +63,8 @@ pub struct AppParts {
     pub(crate) clients: ArcSwap<Clients>,
     pub(crate) resources: ArcSwap<Resources>,
     pub(crate) explanations: RecentExplanations,
+    /// Set by `postern dev` alone, once its data is seeded.
+    pub development: OnceLock<Development>,
 }
 
 impl Deref for App {

@@ -51,24 +51,36 @@ impl Profile {
 
     /// The profile, if every claim has the form of OpenID Connect Core section 5.1. URLs are normalized.
     pub fn validate(mut self) -> Result<Self, InvalidClaim> {
+        if let Some(mistake) = self.mistakes().first() {
+            return Err(*mistake);
+        }
         for claim in CLAIMS {
-            let Some(field) = claim.text_field() else { continue };
-            let Some(Value::String(text)) = self.0.get_mut(claim.name) else { continue };
-            let invalid = |rule| InvalidClaim { claim: claim.name, rule };
-            match field.input {
-                TextInput::Url => *text = field_rules::web_url(text).map_err(invalid)?,
-                _ => (field.rule.check)(text).map_err(invalid)?,
+            if claim.text_field().is_none_or(|field| field.input != TextInput::Url) {
+                continue;
+            }
+            if let Some(Value::String(text)) = self.0.get_mut(claim.name) {
+                *text =
+                    field_rules::web_url(text).map_err(|rule| InvalidClaim { claim: claim.name, rule })?;
             }
         }
-        for member in POSTAL_ADDRESS {
-            let Some(text) =
-                self.0.get(POSTAL_ADDRESS_CLAIM).and_then(|address| address[member.name].as_str())
-            else {
-                continue;
-            };
-            (member.field.rule.check)(text).map_err(|rule| InvalidClaim { claim: member.path, rule })?;
-        }
         Ok(self)
+    }
+
+    /// Every claim that has another form.
+    pub fn mistakes(&self) -> Vec<InvalidClaim> {
+        let claims = CLAIMS.iter().filter_map(|claim| {
+            let (field, text) = (claim.text_field()?, self.text(claim.name)?);
+            let checked = match field.input {
+                TextInput::Url => field_rules::web_url(text).map(drop),
+                _ => (field.rule.check)(text),
+            };
+            checked.err().map(|rule| InvalidClaim { claim: claim.name, rule })
+        });
+        let members = POSTAL_ADDRESS.iter().filter_map(|member| {
+            let checked = (member.field.rule.check)(self.address_member(member.name)?);
+            checked.err().map(|rule| InvalidClaim { claim: member.path, rule })
+        });
+        claims.chain(members).collect()
     }
 
     /// A claim whose value is a text.

@@ -2,7 +2,7 @@
 
 mod flags;
 mod policy;
-mod preset;
+pub(super) mod preset;
 
 use std::{
     fmt::Write as _,
@@ -20,6 +20,7 @@ use self::{
     preset::PresetFlags,
 };
 use super::{
+    confirmation::Confirmation,
     context::Context,
     error::CommandError,
     output::{Report, fields, table},
@@ -57,12 +58,12 @@ pub(super) enum Command {
     },
     /// List all clients.
     List,
-    /// Show one client.
+    /// Show a client, with its rules and what they mean.
     Show {
         /// The `client_id` of the client.
         client_id: String,
     },
-    /// Change what is given and leave the rest.
+    /// Change a client. What no flag names stays as it is.
     Update {
         /// The `client_id` of the client.
         client_id: String,
@@ -81,10 +82,12 @@ pub(super) enum Command {
         #[arg(long, value_name = "BOOL")]
         enabled: Option<bool>,
     },
-    /// Remove a client with its grants.
+    /// Remove a client. Its grants end, and with them its refresh tokens.
     Remove {
         /// The `client_id` of the client.
         client_id: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
     /// Give a client another secret, which is shown once.
     RotateSecret {
@@ -141,7 +144,9 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
             };
             update(&app, &client_id, change, enabled, &context).await?
         }
-        Command::Remove { client_id } => {
+        Command::Remove { client_id, confirmation } => {
+            find_client(&app, &client_id)?;
+            confirmation.require(&format!("the client {client_id} with its grants"))?;
             clients::remove(&app, &client_id, &context).await?;
             Report::new(
                 format!("Client {client_id} was removed."),

@@ -7,32 +7,21 @@ use super::{
     error::CommandError,
     output::{Report, table},
 };
-use crate::{
-    composition::StartError,
-    config::Config,
-    crypto::Vault,
-    login::code,
-    templates::{self, Brand, Contrast},
-};
+use crate::templates::{self, Contrast};
 
 /// What to do with the settings.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Say whether `serve` would take the settings.
+    /// Check the settings as `serve` does, and list all mistakes. Needs no database.
     Check,
-    /// List every setting with its value and where it was set. Secrets are not shown.
+    /// List every setting with its value and where it was set, without secrets.
     Show,
 }
 
 pub(super) fn run(context: &Context, command: &Command) -> Result<Report, CommandError> {
-    let loaded = context.settings()?;
     match command {
         Command::Check => {
-            let key = loaded.settings.secrets.encryption_key.as_ref().ok_or(StartError::NoEncryptionKey)?;
-            Vault::from_key(key).map_err(StartError::from)?;
-            Config::check_certificates(&loaded)?;
-            Brand::load(&loaded.settings.pages).map_err(StartError::from)?;
-            code::check_webhook(&loaded.settings).map_err(StartError::CodeWebhook)?;
+            let loaded = context.settings_to_serve()?;
             let settings = loaded.settings.warnings().into_iter().map(str::to_owned);
             let pages = loaded.settings.pages.templates.as_deref().map(templates::override_warnings);
             let warnings: Vec<_> = settings.chain(pages.into_iter().flatten()).collect();
@@ -43,6 +32,7 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<Report, Comman
             Ok(report.section("contrast", &contrast_text(contrasts), contrast_value(contrasts)))
         }
         Command::Show => {
+            let loaded = context.settings()?;
             let rows: Vec<_> = loaded
                 .explain()
                 .iter()

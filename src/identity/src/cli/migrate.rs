@@ -9,9 +9,9 @@ use super::{context::Context, error::CommandError, output::Report};
 /// What to do with the schema.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Apply every step the database does not have yet.
+    /// Apply every step that the database lacks. Creates an SQLite database that does not exist.
     Up,
-    /// Take back the last steps. Tables they made go with everything in them.
+    /// Revert the last steps. Tables that they created are dropped with everything in them.
     Down {
         /// How many steps to revert.
         #[arg(long, default_value_t = 1)]
@@ -22,10 +22,13 @@ pub(super) enum Command {
 }
 
 pub(super) async fn run(context: &Context, command: Command) -> Result<Report, CommandError> {
-    let db = context.database().await?;
+    let db = match command {
+        Command::Up => context.create_database().await?,
+        Command::Down { .. } | Command::Status => context.database().await?,
+    };
     let report = match command {
         Command::Up => step_report("applied", &migrate::up::<Migrator>(&db).await?),
-        Command::Down { steps } => step_report("taken back", &migrate::down::<Migrator>(&db, steps).await?),
+        Command::Down { steps } => step_report("reverted", &migrate::down::<Migrator>(&db, steps).await?),
         Command::Status => status(&migrate::status::<Migrator>(&db).await?),
     };
     db.close().await;

@@ -8,6 +8,7 @@
 
 mod client;
 mod config;
+mod confirmation;
 mod context;
 mod dev;
 mod error;
@@ -49,7 +50,7 @@ enum Command {
     Serve,
     /// Run the provider on this machine with seeded users and clients, and an inbox instead of mail.
     Dev(dev::Arguments),
-    /// Create, take back or list the steps of the database's schema.
+    /// Apply, revert or list the steps of the database's schema.
     #[command(subcommand)]
     Migrate(migrate::Command),
     /// Manage the apps that ask for tokens.

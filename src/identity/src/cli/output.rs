@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 pub(super) struct Report {
     text: String,
     json: Value,
-    note: Option<&'static str>,
+    note: Option<String>,
     failed: bool,
 }
 
@@ -33,8 +33,8 @@ impl Report {
     }
 
     /// Adds advice for people. It goes to stderr.
-    pub(super) fn note(mut self, note: &'static str) -> Self {
-        self.note = Some(note);
+    pub(super) fn note(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(note.into());
         self
     }
 
@@ -60,7 +60,7 @@ pub(super) fn print(report: &Report, as_json: bool) -> ExitCode {
         "" => Ok(()),
         text => writeln!(io::stdout(), "{text}"),
     };
-    if let Some(note) = report.note.filter(|_| !as_json) {
+    if let Some(note) = report.note.as_ref().filter(|_| !as_json) {
         // A failure to print advice does not fail the command.
         let _ = writeln!(io::stderr(), "{note}");
     }

@@ -13,14 +13,12 @@ use postern_service::{
 };
 
 use super::{context::Context, error::CommandError, output::Report};
-use crate::{App, config::Config, http, jobs};
+use crate::{App, http, jobs};
 
 /// Migrates the schema under a lock, so that several nodes may start at once; then serves.
 pub(super) async fn run(context: &Context) -> Result<Report, CommandError> {
     process::keep_memory_private();
-    let loaded = context.settings()?;
-    Config::check_certificates(&loaded)?;
-    let config = loaded.settings;
+    let config = context.settings_to_serve()?.settings;
     let _log = telemetry::init(&config.telemetry)?;
     Metrics::install();
     for warning in config.warnings() {

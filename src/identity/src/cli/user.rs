@@ -10,6 +10,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 
 use super::{
+    confirmation::Confirmation,
     context::Context,
     error::CommandError,
     import, invitation,
@@ -48,27 +49,27 @@ pub(super) enum Command {
         #[arg(long, value_name = "FILE")]
         password_hash_file: Option<PathBuf>,
     },
-    /// Add many users, one JSON object a line: `email`, and at will `email_verified`, `password_hash` and
-    /// standard claims. A line that breaks a rule is told with its number and holds up no other.
+    /// Add many users, one JSON object a line: `email`, and if you like `email_verified`, `password_hash` and
+    /// standard claims. A line that breaks a rule is reported with its number, and the others are added.
     Import {
         /// The file; `-` reads standard input.
         file: String,
     },
-    /// List users in the order of their addresses.
+    /// List users in the order of their email.
     List {
-        /// Only addresses after this one.
+        /// Begin after this email.
         #[arg(long, value_name = "EMAIL")]
         after: Option<String>,
-        /// How many at most.
+        /// How many to show.
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
         limit: u64,
     },
-    /// Show one user, and how the account signs in.
+    /// Show a user, and how the account signs in.
     Show {
         /// Email or `sub` of the user.
         user: String,
     },
-    /// Lock a user out: every session and grant ends.
+    /// Disable a user: nobody can sign in to the account, and every session and grant ends.
     Disable {
         /// Email or `sub` of the user.
         user: String,
@@ -83,19 +84,19 @@ pub(super) enum Command {
         /// Email or `sub` of the user.
         user: String,
     },
-    /// Take back what an account signs in with, but for its mail: password, authenticator, recovery codes.
-    /// Every session and grant ends.
+    /// Remove the password, authenticator, passkeys and recovery codes of an account. It signs in by a code in a
+    /// mail and can set them up again. Every session and grant ends.
     Reset {
         /// Email or `sub` of the user.
         user: String,
     },
-    /// Make a sign-in code for one user, to be handed over. Earlier ones stop working. It is shown once.
+    /// Make a sign-in code for a user, to be handed over. It is shown once, and earlier ones stop working.
     Code {
         /// Email or `sub` of the user.
         user: String,
     },
-    /// Invite somebody to make an account with this address, by mail or, where none is set, by a link that is
-    /// printed. An earlier invitation to the address ends.
+    /// Invite somebody to make an account with this email. Sends a mail, or prints the link where no mail server is
+    /// set. An earlier invitation to the same email ends.
     Invite {
         /// The email of the invited person.
         email: String,
@@ -103,21 +104,23 @@ pub(super) enum Command {
         #[arg(long, default_value = "en")]
         language: String,
     },
-    /// List the invitations that stand, the oldest first.
+    /// List the invitations that can be used, the oldest first.
     Invitations {
         /// How many at most.
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
         limit: u64,
     },
-    /// Take an invitation back.
+    /// Withdraw an invitation.
     Uninvite {
-        /// Whom it is for.
+        /// The email of the invited person.
         email: String,
     },
-    /// Remove a user with everything that hangs off the account.
+    /// Remove a user: the account, its sign-ins and everything that belongs to it.
     Remove {
         /// Email or `sub` of the user.
         user: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
 }
 
@@ -133,7 +136,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
             Report::new(format!("User {} was added with sub {}.", user.email, user.subject), as_json(&user))
         }
         Command::Import { file } => import::run(&app, &file, &context).await?,
-        Command::List { after, limit } => list_report(&list(app.db.reader(), after.as_deref(), limit).await?),
+        Command::List { after, limit } => list_report(&app, after.as_deref(), limit).await?,
         Command::Show { user } => {
             let user = users::find(&app, &user).await?;
             show(&user, &sign_in::load_state(&app, &user).await?)
@@ -166,8 +169,10 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
         Command::Invite { email, language } => invitation::invite(&app, &email, &language, &context).await?,
         Command::Invitations { limit } => invitation::list(&app, limit).await?,
         Command::Uninvite { email } => invitation::withdraw(&app, &email, &context).await?,
-        Command::Remove { user } => {
+        Command::Remove { user, confirmation } => {
             let user = users::find(&app, &user).await?;
+            confirmation
+                .require(&format!("the user {} with everything that belongs to the account", user.email))?;
             users::remove(&app, &user, &context).await?;
             Report::new(
                 format!("User {} was removed.", user.email),
@@ -238,7 +243,12 @@ async fn change_report(app: &App, user: &User, action: &str) -> Result<Report, C
     Ok(Report::new(format!("User {} was {action}.", user.email), as_json(&user)))
 }
 
-fn list_report(users: &[User]) -> Report {
+async fn list_report(app: &App, after: Option<&str>, limit: u64) -> Result<Report, CommandError> {
+    // One more than is shown, to know whether there are more.
+    let mut users = list(app.db.reader(), after, limit + 1).await?;
+    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = users.len() > shown;
+    users.truncate(shown);
     let rows: Vec<_> = users
         .iter()
         .map(|user| {
@@ -247,7 +257,14 @@ fn list_report(users: &[User]) -> Report {
         })
         .collect();
     let values: Vec<_> = users.iter().map(as_json).collect();
-    Report::new(table(["EMAIL", "NAME", "SUB", "STATE"], &rows), values)
+    let report = Report::new(table(["EMAIL", "NAME", "SUB", "STATE"], &rows), values);
+    Ok(match users.last().filter(|_| more) {
+        Some(last) => {
+            let next = format!("postern user list --after {} --limit {limit}", last.email);
+            report.note(format!("There are more users. See the next ones with `{next}`."))
+        }
+        None => report,
+    })
 }
 
 fn show(user: &User, sign_in: &SignInState) -> Report {

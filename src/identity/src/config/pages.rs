@@ -62,39 +62,41 @@ pub struct Support {
 }
 
 impl PageSettings {
-    pub(super) fn check(&self) -> Result<(), (&'static str, &'static str)> {
+    /// Every rule that the settings break.
+    pub(super) fn broken_rules(&self) -> Vec<(&'static str, String)> {
+        let mut broken = Vec::new();
+        let mut require = |holds: bool, key: &'static str, rule: &str| {
+            if !holds {
+                broken.push((key, rule.to_owned()));
+            }
+        };
         let name = self.name.trim();
         let length = name.chars().count();
-        if length == 0 || length > MAX_NAME_LENGTH || name.chars().any(char::is_control) {
-            return Err(("pages.name", "must be 1 to 60 characters on one line"));
-        }
-        if self.support.is_some() && self.support().is_none() {
-            return Err((
-                "pages.support",
-                "must be an email address such as help@example.com, or a page that begins with https://",
-            ));
-        }
+        let one_line = (1..=MAX_NAME_LENGTH).contains(&length) && !name.chars().any(char::is_control);
+        require(one_line, "pages.name", "must be 1 to 60 characters on one line");
+        require(
+            self.support.is_none() || self.support().is_some(),
+            "pages.support",
+            "must be an email address such as help@example.com, or a page that begins with https://",
+        );
         for (key, colour) in [("pages.accent", &self.accent), ("pages.ground", &self.ground)] {
-            if colour.as_deref().is_some_and(|colour| Colour::parse(colour).is_none()) {
-                return Err((key, COLOUR_RULE));
-            }
+            let colour = colour.as_deref();
+            require(colour.is_none_or(|colour| Colour::parse(colour).is_some()), key, COLOUR_RULE);
         }
-        if self.radius.is_some_and(|radius| !(0..=MAX_RADIUS).contains(&radius)) {
-            return Err(("pages.radius", "must be a whole number of pixels, 0 to 16"));
-        }
+        let radius = self.radius.is_none_or(|radius| (0..=MAX_RADIUS).contains(&radius));
+        require(radius, "pages.radius", "must be a whole number of pixels, 0 to 16");
         for (key, url) in [
             ("pages.help_url", &self.help_url),
             ("pages.privacy_url", &self.privacy_url),
             ("pages.terms_url", &self.terms_url),
         ] {
-            if url.as_ref().is_some_and(|url| !web_page(url)) {
-                return Err((key, "must begin with https:// (http:// is allowed for this machine only)"));
-            }
+            let rule = "must begin with https:// (http:// is allowed for this machine only)";
+            require(url.as_ref().is_none_or(web_page), key, rule);
         }
-        if self.security_contact.as_ref().is_some_and(|uri| !CONTACT_SCHEMES.contains(&uri.scheme())) {
-            return Err(("pages.security_contact", "must begin with mailto:, https:// or tel:"));
-        }
-        Ok(())
+        let contact =
+            self.security_contact.as_ref().is_none_or(|uri| CONTACT_SCHEMES.contains(&uri.scheme()));
+        require(contact, "pages.security_contact", "must begin with mailto:, https:// or tel:");
+        broken
     }
 
     /// The operator's own name for the service; none as long as the name is that of the product.

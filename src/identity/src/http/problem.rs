@@ -308,8 +308,8 @@ impl From<TotpError> for Problem {
                 Self::new(problem::TOO_MANY_REQUESTS).retry_after(retry_after)
             }
             TotpError::SessionEnded(cause) => cause.into(),
-            TotpError::Database(cause) | TotpError::Login(LoginError::Database(cause)) => cause.into(),
-            TotpError::Login(cause) => Self::internal(&cause),
+            TotpError::Database(cause) => cause.into(),
+            TotpError::Login(cause) => cause.into(),
         }
     }
 }

@@ -60,6 +60,16 @@ pub fn first_factor_methods(app: &App, requirement: &AuthenticationRequirement) 
     }
 }
 
+/// Whether the method `name` is switched on and works here.
+pub fn method_available(app: &App, name: &str) -> bool {
+    app.login_methods.find(app, name).is_ok()
+}
+
+/// Refuses to set up a method that is switched off: nobody could sign in with it.
+pub fn require_method(app: &App, name: &str) -> Result<(), LoginError> {
+    app.login_methods.find(app, name).map(drop)
+}
+
 pub fn password_enabled(app: &App) -> bool {
     app.config.login.methods.iter().any(|method| method == "password")
 }
@@ -72,7 +82,12 @@ pub fn self_registration_allowed(app: &App) -> bool {
 
 /// Levels that a user can reach with the available methods, lowest first: `acr_values_supported`.
 pub fn supported_acrs(app: &App) -> Vec<Acr> {
-    let factors: Vec<_> = app.login_methods.available(app).map(|method| method.factor()).collect();
+    reached_acrs(app.login_methods.available(app).map(|method| method.factor()))
+}
+
+/// Levels that methods with these factors reach, lowest first.
+pub fn reached_acrs(factors: impl Iterator<Item = Factor>) -> Vec<Acr> {
+    let factors: Vec<_> = factors.collect();
     let second = factors.iter().any(|factor| matches!(factor, Factor::Possession { .. }));
     let resists =
         factors.iter().any(|factor| matches!(factor, Factor::Possession { phishing_resistant: true }));

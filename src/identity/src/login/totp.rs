@@ -160,6 +160,7 @@ pub async fn begin_enrolment(
     principal: Principal<'_>,
     context: &RequestContext,
 ) -> Result<Enrolment, TotpError> {
+    super::require_method(app, KIND)?;
     let user = principal.user;
     let now = context.now;
     let seed = app.random.bytes::<SEED_BYTES>();
@@ -203,6 +204,7 @@ pub async fn pending_enrolment(app: &App, user: &User) -> Result<Option<Enrolmen
 /// Completes an enrolment by its first code, and notifies the account's owner by mail.
 pub async fn confirm(app: &App, change: CredentialChange<'_>, code: &str) -> Result<(), TotpError> {
     let CredentialChange { principal, context, .. } = change;
+    super::require_method(app, KIND)?;
     let (user, now) = (principal.user, app.clock.now());
     count_try(app, user, context).await?;
     let begun = find_pending(app, user).await?.ok_or(TotpError::NotBegun)?;

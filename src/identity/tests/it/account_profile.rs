@@ -9,6 +9,7 @@ use poem::{
 use serde_json::{Value, json};
 
 use crate::{
+    flow::World,
     person::open,
     seeds::{FULL_SCOPE, Seeds},
     sign_in::{SignIn, problem},
@@ -189,4 +190,43 @@ async fn the_profile_needs_a_token_of_a_first_party_client() {
     let tokens = seeds.tokens("openid").await;
     let answer = seeds.app.get_as(tokens["access_token"].as_str().unwrap(), PATH).await;
     assert_eq!((answer.status.as_u16(), problem(&answer).as_str()), (403, "not_first_party"));
+}
+
+#[tokio::test]
+async fn the_form_shows_all_mistakes_at_once_and_leads_to_the_first_field() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    browser.sign_in(&world.alice).await;
+    let form = open(&browser, "/account/profile").await;
+    let typed = [
+        ("website", "javascript:alert(1)"),
+        ("zoneinfo", "Berlin"),
+        ("birthdate", "yesterday"),
+        ("given_name", "a\u{202e}b"),
+        ("postal_code", "1\u{7}"),
+        ("nickname", "Ada"),
+    ];
+    let page = form.press("#profile-submit", &typed).await;
+    assert_eq!(page.answer.status, 400);
+    for (name, text) in typed {
+        let wrong = name != "nickname";
+        assert_eq!(page.has(&format!("#{name}-error")), wrong, "{name}");
+        assert_eq!(page.has(&format!("#{name}[aria-invalid]")), wrong, "{name}");
+        if wrong && name != "given_name" && name != "postal_code" {
+            assert_eq!(page.attribute(&format!("#{name}"), "value"), text, "what was typed stays");
+        }
+    }
+    assert!(page.has("#given_name[autofocus]"), "the first field of the form, not the last");
+    let focused = page.answer.body.matches(" autofocus").count();
+    assert_eq!(focused, 1);
+
+    let rest = [
+        ("website", ""),
+        ("zoneinfo", "Europe/Berlin"),
+        ("birthdate", ""),
+        ("given_name", ""),
+        ("postal_code", ""),
+    ];
+    let saved = page.press("#profile-submit", &rest).await;
+    assert_eq!((saved.answer.status.as_u16(), saved.path.as_str()), (200, "/account/profile?done=yes"));
 }

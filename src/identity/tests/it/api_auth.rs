@@ -266,6 +266,10 @@ async fn malformed_calls_are_told_which_member_is_wrong() {
             "identifier",
         ),
         ("/api/auth/code/request", json!({ "client_id": [], "identifier": ALICE }), "client_id"),
+        ("/api/auth/code/request", json!({ "client_id": "app", "identifier": 7 }), "identifier"),
+        ("/api/auth/code/verify", json!({ "client_id": "app", "attempt": "x", "code": 12_345_678 }), "code"),
+        ("/api/auth/register", json!({ "client_id": "app", "email": 7, "password": "x" }), "email"),
+        ("/api/auth/login", json!({ "client_id": "app", "email": ALICE, "password": 7 }), "password"),
         ("/api/auth/code/verify", json!({ "client_id": "app", "code": "1" }), "attempt"),
         (
             "/api/auth/code/verify",

@@ -140,7 +140,12 @@ async fn a_client_is_added_shown_changed_and_removed() {
     assert_eq!((&shown["enabled"], &shown["origins"]), (&json!(false), &json!([])));
 
     assert!(shell.run(&["client", "list"]).succeeded().contains("disabled"));
-    shell.run(&["client", "remove", "web"]).succeeded();
+    shell
+        .run(&["client", "remove", "web"])
+        .failed(2, "this removes the client web with its grants for good: add --yes");
+    assert_eq!(shell.json(&["client", "show", "web"])["client_id"], "web");
+    shell.run(&["client", "remove", "nobody", "--yes"]).failed(1, "there is no client nobody");
+    shell.run(&["client", "remove", "web", "--yes"]).succeeded();
     assert_eq!(shell.json(&["client", "list"]), json!([]));
     shell.run(&["client", "show", "web"]).failed(1, "there is no client web");
 }
@@ -347,7 +352,8 @@ async fn users_are_added_locked_out_let_in_and_removed() {
     shell.run(&["user", "add", "bob@example.test"]).succeeded();
     let list = shell.json(&["user", "list", "--after", "ada@example.test"]);
     assert_eq!(list.as_array().unwrap().len(), 1);
-    shell.run(&["user", "remove", "bob@example.test"]).succeeded();
+    shell.run(&["user", "remove", "bob@example.test"]).failed(2, "add --yes");
+    shell.run(&["user", "remove", "bob@example.test", "--yes"]).succeeded();
     shell.run(&["user", "show", "bob@example.test"]).failed(1, "there is no user bob@example.test");
 }
 
@@ -413,4 +419,55 @@ async fn settings_are_checked_and_shown_without_a_database() {
     check("POSTERN_HTTP__WRITE_TIMEOUT", "0s").failed(1, "must be longer than no time at all");
     check("POSTERN_REGISTRATION__MODE", "friends").failed(1, "registration.mode");
     check("POSTERN_TOKENS__ACCESS_TOKEN_LIFETIME", "soon").failed(1, "must be a length of time");
+}
+
+/// A command in the wrong folder, or without its settings, must not begin an installation of its own.
+#[test]
+fn a_command_makes_no_database_where_none_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let postern = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_postern"));
+        command
+            .args(arguments)
+            .current_dir(folder.path())
+            .env("POSTERN_SECRETS__ENCRYPTION_KEY", "A".repeat(43));
+        Ended::from(command.output().unwrap())
+    };
+    for arguments in [
+        &["client", "list"][..],
+        &["user", "add", "ada@example.test"],
+        &["migrate", "status"],
+        &["keys", "list"],
+    ] {
+        for said in
+            ["data/postern.db", "`database.url` from the defaults", "--config FILE", "postern migrate up"]
+        {
+            postern(arguments).failed(1, said);
+        }
+    }
+    assert!(!folder.path().join("data").exists(), "nothing was made");
+    assert!(postern(&["migrate", "up"]).succeeded().contains("applied"));
+    postern(&["client", "list"]).succeeded();
+}
+
+#[tokio::test]
+async fn a_command_without_the_encryption_key_says_which_settings_have_it() {
+    let shell = Shell::new().await;
+    let mut command = shell.command(&["client", "list"]);
+    let ended = Ended::from(command.env_remove("POSTERN_SECRETS__ENCRYPTION_KEY").output().unwrap());
+    ended.failed(1, "--config data/dev.toml");
+}
+
+#[tokio::test]
+async fn a_list_of_users_says_that_there_are_more_and_how_to_see_them() {
+    let shell = Shell::new().await;
+    for name in ["ada", "bob", "carol"] {
+        shell.run(&["user", "add", &format!("{name}@example.test")]).succeeded();
+    }
+    let first = shell.run(&["user", "list", "--limit", "2"]);
+    assert!(first.err.contains("`postern user list --after bob@example.test --limit 2`"), "{first:?}");
+    let all = shell.run(&["user", "list", "--limit", "3"]);
+    assert_eq!(all.err, "", "there are no more");
+    let rest = shell.json(&["user", "list", "--after", "bob@example.test", "--limit", "2"]);
+    assert_eq!(rest.as_array().unwrap().len(), 1);
 }

@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 /// A server in a process of its own, killed when the test ends.
-struct Server {
-    process: Child,
-    url: String,
+pub struct Server {
+    pub process: Child,
+    pub url: String,
 }
 
 impl Drop for Server {
@@ -25,11 +25,11 @@ impl Drop for Server {
     }
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn postern(arguments: &[&str], folder: &Path, port: u16) -> Command {
+pub fn postern(arguments: &[&str], folder: &Path, port: u16) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_postern"));
     command
         .args(arguments)
@@ -43,7 +43,7 @@ fn postern(arguments: &[&str], folder: &Path, port: u16) -> Command {
 
 impl Server {
     /// Starts it and waits until it is ready.
-    async fn start(command: &mut Command, port: u16) -> Self {
+    pub async fn start(command: &mut Command, port: u16) -> Self {
         let process = command.stdout(Stdio::piped()).spawn().unwrap();
         let server = Self { process, url: format!("http://localhost:{port}") };
         let end = Instant::now() + Duration::from_secs(20);
@@ -64,7 +64,7 @@ impl Server {
     }
 
     /// Asks it to stop as a service manager would; its exit code.
-    fn stop(mut self) -> Option<i32> {
+    pub fn stop(mut self) -> Option<i32> {
         Command::new("kill").arg(self.process.id().to_string()).status().unwrap();
         self.process.wait().unwrap().code()
     }

@@ -64,7 +64,7 @@ async fn the_schema_goes_up_and_down_again() {
     assert_eq!(shell.json(&["migrate", "up"]), json!({ "applied": [STEP] }));
     assert_eq!(shell.json(&["migrate", "up"]), json!({ "applied": [] }));
     assert_eq!(shell.succeeds(&["migrate", "status"]), format!("applied  {STEP}\n"));
-    assert_eq!(shell.json(&["migrate", "down"]), json!({ "taken_back": [STEP] }));
+    assert_eq!(shell.json(&["migrate", "down"]), json!({ "reverted": [STEP] }));
     assert_eq!(shell.succeeds(&["migrate", "down"]), "Nothing to do.\n");
     assert_eq!(shell.json(&["migrate", "status"]), pending);
 }
@@ -98,7 +98,7 @@ async fn wrong_use_and_wrong_settings_are_told_apart() {
         (
             "TASKS_DATABASE__URL",
             "mysql://localhost/tasks",
-            "database.url must start with sqlite: or postgres:",
+            "`database.url` must begin with sqlite: or postgres:",
         ),
     ] {
         let output = shell.command(&["serve"]).env(name, value).output().unwrap();

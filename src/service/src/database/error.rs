@@ -23,8 +23,8 @@ pub enum DatabaseError {
     /// back.
     #[error("a write went on after a failed statement")]
     Aborted,
-    /// The settings do not name a usable database.
-    #[error("{0}")]
+    /// The settings do not name a usable database: the rule, as a predicate.
+    #[error("setting `database.url` {0}")]
     Settings(String),
 }
 

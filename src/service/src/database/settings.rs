@@ -1,9 +1,10 @@
 //! Defines the section `[database]`: which database, how many connections, and how long to wait.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, path::PathBuf};
 
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
+use sqlx::{postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
 
 use super::DatabaseError;
 use crate::settings::{Lifetime, Secret};
@@ -70,14 +71,43 @@ impl DatabaseSettings {
         match self.url.expose_secret().split_once(':') {
             Some(("sqlite", _)) => Ok(Scheme::Sqlite),
             Some(("postgres" | "postgresql", _)) => Ok(Scheme::Postgres),
-            _ => Err(DatabaseError::Settings("database.url must start with sqlite: or postgres:".to_owned())),
+            _ => Err(DatabaseError::Settings("must begin with sqlite: or postgres:".to_owned())),
         }
+    }
+
+    /// Checks the URL without opening the database. The error is the rule that the URL breaks, as a predicate.
+    pub fn check_url(&self) -> Result<(), String> {
+        let checked = self.scheme().and_then(|scheme| match scheme {
+            Scheme::Sqlite => self.sqlite_file().map(drop),
+            Scheme::Postgres => self.options::<PgConnectOptions>().map(drop),
+        });
+        match checked {
+            Err(DatabaseError::Settings(rule)) => Err(rule),
+            _ => Ok(()),
+        }
+    }
+
+    /// The file of an SQLite database that does not exist yet: opening the database would create it.
+    pub fn missing_file(&self) -> Option<PathBuf> {
+        let file = self.scheme().ok().filter(|scheme| *scheme == Scheme::Sqlite).map(|_| self.sqlite_file());
+        file?.ok().filter(|path| !path.exists())
+    }
+
+    pub(super) fn sqlite_file(&self) -> Result<PathBuf, DatabaseError> {
+        let options: SqliteConnectOptions = self.options()?;
+        let path = options.get_filename().to_owned();
+        let url = self.url.expose_secret();
+        // Each connection to `:memory:` would have its own database.
+        if path.as_os_str().is_empty() || url.contains(":memory:") || url.contains("mode=memory") {
+            return Err(DatabaseError::Settings("must name a file".to_owned()));
+        }
+        Ok(path)
     }
 
     /// Parses the URL into the options of a driver. The driver's message about a bad URL names the wrong part
     /// and never its value.
     pub(super) fn options<O: std::str::FromStr<Err = sqlx::Error>>(&self) -> Result<O, DatabaseError> {
-        let told = |cause| DatabaseError::Settings(format!("database.url is not understood: {cause}"));
+        let told = |cause| DatabaseError::Settings(format!("must be the URL of a database ({cause})"));
         self.url.expose_secret().parse().map_err(told)
     }
 }

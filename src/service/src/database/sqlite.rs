@@ -7,7 +7,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use tokio::time::{Instant, sleep};
@@ -40,14 +39,12 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Options of all connections. Creates the file and its directory.
 pub(super) fn options(settings: &DatabaseSettings) -> Result<SqliteConnectOptions, DatabaseError> {
     let options: SqliteConnectOptions = settings.options()?;
-    let path = options.get_filename().to_owned();
-    let url = settings.url.expose_secret();
-    // Each connection to `:memory:` would have its own database.
-    if path.as_os_str().is_empty() || url.contains(":memory:") || url.contains("mode=memory") {
-        return Err(DatabaseError::Settings("database.url must name a file".to_owned()));
-    }
+    let path = settings.sqlite_file()?;
     prepare_file(&path).map_err(|cause| {
-        DatabaseError::Settings(format!("cannot create the database {}: {cause}", path.display()))
+        DatabaseError::Settings(format!(
+            "must name a file that can be created, not {}: {cause}",
+            path.display()
+        ))
     })?;
     Ok(options.foreign_keys(true).synchronous(SqliteSynchronous::Full).disable_statement_logging())
 }

@@ -81,9 +81,44 @@ pub enum SettingsError {
     /// An environment variable with the prefix is not valid UTF-8.
     #[error("environment variable {0} is not valid UTF-8")]
     NotText(String),
+    /// More than one mistake, in the order in which they were found.
+    #[error("the settings have {} mistakes{}", .0.len(), list(.0))]
+    Several(Vec<SettingsError>),
     /// The embedded defaults are invalid: a defect of this program, not of the settings.
     #[error("the embedded default settings are broken: {0}")]
     Defaults(String),
+}
+
+impl SettingsError {
+    /// One error for all `mistakes`; none if there are none.
+    pub(super) fn from_mistakes(mut mistakes: Vec<Self>) -> Option<Self> {
+        if mistakes.len() > 1 { Some(Self::Several(mistakes)) } else { mistakes.pop() }
+    }
+
+    /// The key of the setting that is wrong.
+    pub(super) fn key(&self) -> Option<&str> {
+        match self {
+            Self::Missing { key, .. } | Self::Invalid { key, .. } => Some(setting_of(key)),
+            Self::Unknown { key, .. }
+            | Self::ValueAndFile { key, .. }
+            | Self::UnreadableSecret { key, .. } => Some(key),
+            _ => None,
+        }
+    }
+}
+
+/// The setting that `key` is a part of: an item of a list reads `http.trusted_proxies[1]`.
+pub(super) fn setting_of(key: &str) -> &str {
+    key.split_once('[').map_or(key, |(list, _index)| list)
+}
+
+/// One line for each mistake, with its cause.
+fn list(mistakes: &[SettingsError]) -> String {
+    let line = |mistake: &SettingsError| match std::error::Error::source(mistake) {
+        Some(cause) => format!("\n  - {mistake}: {cause}"),
+        None => format!("\n  - {mistake}"),
+    };
+    mistakes.iter().map(line).collect()
 }
 
 fn suggestion(nearest: Option<&str>) -> String {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ffi::OsStr, fs, path::Path};
 
 use config::{ConfigError, Map, Source, Value, ValueKind};
 
-use super::{EffectiveSetting, Origin, SettingsError, SettingsSources, toml_text};
+use super::{EffectiveSetting, Origin, SettingsError, SettingsSources, toml_text, words::nearest};
 
 type Table = Map<String, Value>;
 
@@ -66,12 +66,31 @@ impl KnownKeys {
         SettingsError::Unknown {
             key: key.to_owned(),
             origin,
-            nearest: nearest(key, &keys).map(ToOwned::to_owned),
+            nearest: nearest_key(key, &keys).map(ToOwned::to_owned),
         }
+    }
+
+    /// Sets `key` back to its default. False when it has the default already, or when there is none.
+    pub(super) fn reset(&self, tree: &mut Value, key: &str) -> bool {
+        let defaults = flatten(&self.defaults);
+        let default = defaults.into_iter().find(|(known, _)| known == key).map(|(_, value)| value.clone());
+        let (Some(default), ValueKind::Table(table)) = (default, &mut tree.kind) else { return false };
+        let changed = flatten(table).iter().any(|(set, value)| {
+            set == key && value.origin().map_or(Origin::Default, decode_origin) != Origin::Default
+        });
+        if changed {
+            insert(table, key, default);
+        }
+        changed
     }
 }
 
-pub(super) fn read_file(path: &Path, known: &KnownKeys) -> Result<Layer, SettingsError> {
+/// Reads the settings file. A key or value that is refused joins the `mistakes`, and is left out.
+pub(super) fn read_file(
+    path: &Path,
+    known: &KnownKeys,
+    mistakes: &mut Vec<SettingsError>,
+) -> Result<Layer, SettingsError> {
     let text = fs::read_to_string(path)
         .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
     let table: toml::Table = text.parse().map_err(|cause: toml::de::Error| {
@@ -83,13 +102,18 @@ pub(super) fn read_file(path: &Path, known: &KnownKeys) -> Result<Layer, Setting
     let origin = Origin::File(path.to_owned());
     let mut layer = Table::new();
     for (key, value) in flatten(&with_origin(table, &origin)) {
-        insert_checked(&mut layer, known, &key, value.clone(), &origin, &key)?;
+        mistakes.extend(insert_checked(&mut layer, known, &key, value.clone(), &key).err());
     }
     Ok(Layer(layer))
 }
 
-/// Reads the environment variables with the prefix.
-pub(super) fn read_environment(sources: &SettingsSources, known: &KnownKeys) -> Result<Layer, SettingsError> {
+/// Reads the environment variables with the prefix. A variable that is refused joins the `mistakes`, and is
+/// left out.
+pub(super) fn read_environment(
+    sources: &SettingsSources,
+    known: &KnownKeys,
+    mistakes: &mut Vec<SettingsError>,
+) -> Layer {
     let prefix = format!("{}_", sources.env_prefix);
     let mut layer = Table::new();
     for (name, value) in &sources.env {
@@ -97,13 +121,16 @@ pub(super) fn read_environment(sources: &SettingsSources, known: &KnownKeys) -> 
         if sources.foreign_env.contains(&name) || set_by_kubernetes(&name[prefix.len()..], value) {
             continue;
         }
-        let text = value.to_str().ok_or_else(|| SettingsError::NotText(name.to_owned()))?;
+        let Some(text) = value.to_str() else {
+            mistakes.push(SettingsError::NotText(name.to_owned()));
+            continue;
+        };
         let key = name[prefix.len()..].to_lowercase().replace("__", ".");
         let origin = Origin::Environment(name.to_owned());
         let value = typed_value(known.keys.get(&key), text, &origin);
-        insert_checked(&mut layer, known, &key, value, &origin, name)?;
+        mistakes.extend(insert_checked(&mut layer, known, &key, value, name).err());
     }
-    Ok(Layer(layer))
+    Layer(layer)
 }
 
 pub(super) fn variable_name(prefix: &str, key: &str) -> String {
@@ -147,17 +174,17 @@ fn insert_checked(
     known: &KnownKeys,
     key: &str,
     value: Value,
-    origin: &Origin,
     given_as: &str,
 ) -> Result<(), SettingsError> {
+    let origin = value.origin().map_or(Origin::Default, decode_origin);
     let (key, value) = match known.secret_of_file(key) {
         Some(secret) if unset(&value) => (secret, value),
         Some(secret) => (secret, read_secret_file(secret, &value, known, given_as)?),
         None if known.contains(key) => (key, value),
-        None => return Err(known.unknown(key, origin.clone())),
+        None => return Err(known.unknown(key, origin)),
     };
     if insert(layer, key, value) && known.secrets.contains(&key) {
-        return Err(SettingsError::ValueAndFile { key: key.to_owned(), origin: origin.clone() });
+        return Err(SettingsError::ValueAndFile { key: key.to_owned(), origin });
     }
     Ok(())
 }
@@ -242,12 +269,9 @@ fn is_below(key: &str, table: &str) -> bool {
 
 /// The existing key that `key` was probably meant to be: one with a similar spelling, or with the same last
 /// word.
-fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
-    let allowed = 1 + key.len() / 4;
-    let distances = known.iter().map(|known| (strsim::damerau_levenshtein(key, known), *known));
-    let close = distances.filter(|(distance, _)| *distance <= allowed).min().map(|(_, known)| known);
+fn nearest_key<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
     let last = key.rsplit('.').next();
-    close.or_else(|| known.iter().copied().find(|known| known.rsplit('.').next() == last))
+    nearest(key, known).or_else(|| known.iter().copied().find(|known| known.rsplit('.').next() == last))
 }
 
 /// All leaves below `table` with their dotted keys. A list is a leaf.
@@ -319,7 +343,7 @@ mod tests {
     #[test]
     fn the_nearest_key_is_found_by_spelling_then_by_its_last_word() {
         let known = ["database.url", "http.listen", "http.metrics_listen", "telemetry.log"];
-        let nearest = |key| nearest(key, &known);
+        let nearest = |key| nearest_key(key, &known);
         assert_eq!(nearest("http.listne"), Some("http.listen"));
         assert_eq!(nearest("htpp.metrics_listen"), Some("http.metrics_listen"));
         assert_eq!(nearest("server.url"), Some("database.url"));

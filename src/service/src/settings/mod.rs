@@ -13,16 +13,19 @@ mod error;
 mod layers;
 mod sections;
 mod values;
+mod words;
 
 use std::{ffi::OsString, path::PathBuf};
 
 use config::{Config, ConfigError, Value};
 use serde::de::DeserializeOwned;
 
+use self::error::setting_of;
 pub use self::{
     error::{Origin, SettingsError},
     sections::{HttpSettings, LogFormat, TelemetrySettings},
     values::{ByteSize, Lifetime, Rate, RateKey, ValueError},
+    words::{among, nearest, one_of},
 };
 
 /// A setting that must never be shown. `Debug` prints `[REDACTED]`; read the value with
@@ -65,20 +68,80 @@ pub struct EffectiveSetting {
     pub origin: Origin,
 }
 
+/// A setting that breaks a rule which only the caller knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokenRule {
+    pub key: &'static str,
+    /// A predicate such as "must be a loopback address".
+    pub rule: String,
+}
+
+impl BrokenRule {
+    pub fn new(key: &'static str, rule: impl Into<String>) -> Self {
+        Self { key, rule: rule.into() }
+    }
+}
+
 impl SettingsSources {
     pub fn load<T: DeserializeOwned>(self) -> Result<LoadedSettings<T>, SettingsError> {
+        self.load_checked(|_| Vec::new())
+    }
+
+    /// Loads the settings, asks `broken_rules` about them, and reports all mistakes at once. While `broken_rules`
+    /// looks, a setting that cannot be read has its default.
+    pub fn load_checked<T: DeserializeOwned>(
+        self,
+        broken_rules: impl FnOnce(&T) -> Vec<BrokenRule>,
+    ) -> Result<LoadedSettings<T>, SettingsError> {
+        let mut mistakes = Vec::new();
         let known = layers::KnownKeys::from_defaults(&self)?;
         let mut builder = Config::builder().add_source(known.defaults());
         if let Some(path) = &self.file {
-            builder = builder.add_source(layers::read_file(path, &known)?);
+            builder = builder.add_source(layers::read_file(path, &known, &mut mistakes)?);
         }
-        let merged = builder.add_source(layers::read_environment(&self, &known)?).build();
+        let merged = builder.add_source(layers::read_environment(&self, &known, &mut mistakes)).build();
         let tree = merged.map_err(|cause| SettingsError::Defaults(cause.to_string()))?.cache;
 
         let effective = layers::effective_settings(&tree, &known);
-        match layers::without_unset(tree).try_deserialize() {
-            Ok(settings) => Ok(LoadedSettings { settings, effective }),
-            Err(cause) => Err(explain_refusal(cause, &effective, self.env_prefix)),
+        let settings =
+            read(tree, &known, &mut mistakes, |cause| explain_refusal(cause, &effective, self.env_prefix));
+        let reported: Vec<_> =
+            mistakes.iter().filter_map(|mistake| mistake.key().map(str::to_owned)).collect();
+        for broken in settings.as_ref().map(broken_rules).unwrap_or_default() {
+            if !reported.iter().any(|key| key == broken.key) {
+                mistakes.push(invalid(broken.key, broken.rule, &effective));
+            }
+        }
+        // They were found in no order, because a table of values has none.
+        mistakes.sort_by(|one, other| one.key().cmp(&other.key()));
+        match (settings, SettingsError::from_mistakes(mistakes)) {
+            (Some(settings), None) => Ok(LoadedSettings { settings, effective }),
+            (_, Some(refused)) => Err(refused),
+            (None, None) => Err(SettingsError::Defaults("they cannot be read".to_owned())),
+        }
+    }
+}
+
+/// Reads the settings. One that is refused joins the `mistakes` and gets its default, so that the others are read
+/// too. None when that does not help.
+fn read<T: DeserializeOwned>(
+    mut tree: Value,
+    known: &layers::KnownKeys,
+    mistakes: &mut Vec<SettingsError>,
+    explain: impl Fn(ConfigError) -> SettingsError,
+) -> Option<T> {
+    loop {
+        let cause = match layers::without_unset(tree.clone()).try_deserialize() {
+            Ok(settings) => return Some(settings),
+            Err(cause) => explain(cause),
+        };
+        let repaired = cause.key().is_some_and(|key| known.reset(&mut tree, key));
+        let reported = mistakes.iter().any(|mistake| mistake.key().is_some() && mistake.key() == cause.key());
+        if !reported {
+            mistakes.push(cause);
+        }
+        if !repaired {
+            return None;
         }
     }
 }
@@ -122,8 +185,7 @@ fn rule_in(message: &str) -> String {
 }
 
 fn invalid(key: &str, rule: String, effective: &[EffectiveSetting]) -> SettingsError {
-    let setting = key.split_once('[').map_or(key, |(list, _index)| list);
-    let found = effective.iter().find(|e| e.key == setting);
+    let found = effective.iter().find(|e| e.key == setting_of(key));
     SettingsError::Invalid {
         key: key.to_owned(),
         value: found.and_then(|e| e.value.clone()),

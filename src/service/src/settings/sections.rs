@@ -8,8 +8,9 @@ use std::{
 
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use tracing::level_filters::LevelFilter;
 
-use super::{ByteSize, Lifetime};
+use super::{ByteSize, Lifetime, one_of};
 
 /// `[http]`: where and how the binary listens.
 #[derive(Debug, Clone, Deserialize)]
@@ -61,8 +62,8 @@ pub struct TelemetrySettings {
     pub format: LogFormat,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// Pretty on a terminal, JSON otherwise.
     Auto,
@@ -71,30 +72,27 @@ pub enum LogFormat {
     Json,
 }
 
-impl TryFrom<String> for LogFormat {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        match text.as_str() {
-            "auto" => Ok(Self::Auto),
-            "pretty" => Ok(Self::Pretty),
-            "json" => Ok(Self::Json),
-            _ => Err("must be auto, pretty or json"),
-        }
+impl<'de> Deserialize<'de> for LogFormat {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        one_of(deserializer, &[("auto", Self::Auto), ("pretty", Self::Pretty), ("json", Self::Json)])
     }
 }
 
 const ADDRESS: &str = "must be an IP address and a port, such as 127.0.0.1:7117 or [::]:7117";
 const NETWORK: &str = "must be a list of IP addresses or networks, such as 10.0.0.0/8";
 
-const LOG_FILTER: &str =
-    "must be a level (error, warn, info, debug, trace) or directives such as info,postern_identity=debug";
+const LOG_FILTER: &str = "must be a level (error, warn, info, debug, trace, off) or directives such as info,postern_identity=debug";
 
 fn log_filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
+    // A lone word that is no level would be the name of a module, and silence all others.
+    let silencing = text
+        .split(',')
+        .map(str::trim)
+        .any(|directive| !directive.contains(['=', '[']) && directive.parse::<LevelFilter>().is_err());
     match tracing_subscriber::EnvFilter::builder().parse(&text) {
-        Ok(_) => Ok(text),
-        Err(_) => Err(D::Error::custom(LOG_FILTER)),
+        Ok(_) if !silencing => Ok(text),
+        _ => Err(D::Error::custom(LOG_FILTER)),
     }
 }
 

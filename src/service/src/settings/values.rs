@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct ValueError(&'static str);
 
 const LIFETIME: ValueError = ValueError("a length of time such as 250ms, 10s, 15m, 1h30m or 7d");
-const RATE: ValueError =
-    ValueError("a rate such as `5 per 15m per ip` (per ip, recipient, account, client or grant)");
+const RATE: ValueError = ValueError(
+    "a rate such as `5 per 15m per ip` (per ip, recipient, account, client, grant or installation)",
+);
 const BYTE_SIZE: ValueError = ValueError("a size such as 65536, 64KiB or 1MiB");
 
 /// A length of time: `250ms`, `10s`, `15m`, `1h30m`, `7d`. Units go from long to short, and each occurs at

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, fs, io::Write, path::PathBuf};
 
 use postern_service::settings::{
-    HttpSettings, Lifetime, LoadedSettings, Origin, Rate, Secret, SettingsError, SettingsSources,
+    BrokenRule, HttpSettings, Lifetime, LoadedSettings, Origin, Rate, Secret, SettingsError, SettingsSources,
     TelemetrySettings,
 };
 use secrecy::ExposeSecret;
@@ -189,10 +189,49 @@ fn a_wrong_value_is_refused_with_key_value_rule_and_origin() {
             "POSTERN_LIMITS__SIGN_IN",
             "often",
             "setting `limits.sign_in` = \"often\" in POSTERN_LIMITS__SIGN_IN: must be a rate such as `5 per 15m per ip` \
-             (per ip, recipient, account, client or grant)",
+             (per ip, recipient, account, client, grant or installation)",
         ),
     ] {
         assert_eq!(load(None, &[(name, value)]).unwrap_err().to_string(), expected);
+    }
+}
+
+#[test]
+fn all_mistakes_of_all_layers_are_reported_at_once() {
+    let file =
+        file("[http]\nlisten = \"everywhere\"\nport = 1\n[limits]\nsign_in = \"5 per 15 minutes per ip\"\n");
+    let env =
+        [("POSTERN_TELEMETRY__FORMAT", "jsno"), ("POSTERN_ISUER", "x"), ("POSTERN_HTTP__DOCS", "perhaps")];
+    let env: Vec<_> = [("POSTERN_ISSUER", "http://localhost:7117")].iter().chain(&env).copied().collect();
+    let refused = sources(Some(file.path().to_owned()), &env).load_checked::<Settings>(|settings| {
+        assert_eq!(settings.http.listen.port(), 7117, "what cannot be read has its default");
+        let rule = |key| BrokenRule::new(key, "must be another");
+        vec![rule("http.listen"), rule("database.connections")]
+    });
+    let told = refused.unwrap_err().to_string();
+    let lines: Vec<_> = told.lines().collect();
+    assert_eq!(lines[0], "the settings have 7 mistakes", "{told}");
+    for said in [
+        "unknown setting `http.port`",
+        "`http.listen` = \"everywhere\"",
+        "`limits.sign_in` = \"5 per 15 minutes per ip\"",
+        "POSTERN_TELEMETRY__FORMAT: must be auto, pretty or json; did you mean `json`?",
+        "unknown setting `isuer` in POSTERN_ISUER; did you mean `issuer`?",
+        "`http.docs` = \"perhaps\"",
+        "`database.connections` = 8 in the defaults: must be another",
+    ] {
+        assert_eq!(lines.iter().filter(|line| line.contains(said)).count(), 1, "{said}: {told}");
+    }
+}
+
+#[test]
+fn a_log_filter_that_would_silence_the_log_is_refused() {
+    for filter in ["loud", "inof", "postern_identity", "info,loud"] {
+        let refused = load(None, &[("POSTERN_TELEMETRY__LOG", filter)]).unwrap_err().to_string();
+        assert!(refused.contains("must be a level (error, warn, info, debug, trace, off)"), "{refused}");
+    }
+    for filter in ["info", "WARN", "off", "info,postern_identity=debug", "warn,sqlx=error"] {
+        load(None, &[("POSTERN_TELEMETRY__LOG", filter)]).unwrap();
     }
 }
 

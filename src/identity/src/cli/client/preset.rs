@@ -10,6 +10,7 @@ use url::Url;
 use crate::{
     App,
     administration::metadata::ClientMetadataChange,
+    app::development::PresetCommand,
     cli::{
         error::CommandError,
         output::{Report, table},
@@ -258,5 +259,26 @@ impl Preset {
     /// The redirect URI without `--base-url`.
     fn redirect_uri(&self) -> Option<String> {
         self.callback_path.map(|path| format!("{}{path}", self.base_url))
+    }
+}
+
+/// The command that adds an app of each stack, beside a server with these settings.
+pub(in crate::cli) fn commands(program: &str, settings_file: &str) -> Vec<PresetCommand> {
+    let command = |preset: &Preset| {
+        let scope = if preset.scopes.is_none() { " --scope tasks:read" } else { "" };
+        let command =
+            format!("{program} --config {settings_file} client add my-app --preset {}{scope}", preset.name);
+        PresetCommand { name: preset.name, stack: preset.stack, command }
+    };
+    PRESETS.iter().map(command).collect()
+}
+
+/// The configuration of the stack of the preset `name` for a client.
+pub(in crate::cli) fn snippet_of(name: &str, app: &App, client_id: &str) -> Result<String, CommandError> {
+    let clients = app.clients();
+    let client = clients.all().find(|client| client.client_id() == client_id);
+    match (PRESETS.iter().find(|preset| preset.name == name), client) {
+        (Some(preset), Some(client)) => preset.snippet(app, client),
+        _ => Ok(String::new()),
     }
 }

@@ -6,6 +6,7 @@
 mod certificate;
 mod secrets;
 mod seeds;
+mod start_page;
 
 use std::{
     fs, io,
@@ -76,6 +77,7 @@ pub(super) async fn run(
     let app =
         App::builder(config, db, Clock::system(), Random::system()).inbox(Inbox::default()).build().await?;
     seeds::seed(&app, &arguments.tasks, &mut secrets).await?;
+    start_page::prepare(&app, &arguments.tasks, &secrets, &settings_file)?;
     serve::serve_until_stopped(&app, |_| {
         output::print(
             &welcome_report(&app.config.issuer, &arguments.tasks, &secrets, &settings_file, tls.as_ref()),
@@ -147,6 +149,8 @@ fn default_dev_settings(
         ("registration.mode", "open"),
         // Apps on this machine are told that a session ended.
         ("outbound.allow_hosts", r#"["localhost", "127.0.0.1"]"#),
+        // A first start has dozens of steps of the schema, which say nothing to a developer of apps.
+        ("telemetry.log", "info,sea_orm_migration=warn"),
         // One person tries everything repeatedly.
         ("limits.failures_per_source", "1000 per 15m per ip"),
         ("limits.registrations_per_source", "1000 per 1h per ip"),
@@ -178,7 +182,10 @@ fn settings_table(config: &Config, dev_settings: &[(&'static str, String)]) -> t
     let listen = ("http.listen", config.http.listen.to_string());
     let mut file = toml::Table::new();
     file.insert("issuer".to_owned(), config.issuer.clone().into());
+    // Programs beside the server have no inbox, and open registration needs mail.
+    let registration = ("registration.mode", "invitation".to_owned());
     for (key, value) in dev_settings.iter().chain([&listen]) {
+        let value = if *key == registration.0 { &registration.1 } else { value };
         // Only the issuer is in no section.
         let Some((section, key)) = key.split_once('.') else { continue };
         let section = file.entry(section).or_insert_with(|| toml::Table::new().into());
@@ -258,6 +265,7 @@ fn welcome_report(
     let demo = [("demo-web", secrets.demo_web()), ("demo-service", secrets.demo_service())];
     let text = format!(
         "Postern is ready, for this machine only.\n\n  \
+         Start        {issuer}/\n  \
          Sign in as   {}\n  \
          Codes        {issuer}/dev/inbox\n  \
          Account      {issuer}/account\n  \

@@ -69,7 +69,7 @@ impl PasswordApi {
         request: &Request,
         token: AccountToken<RecentAuthentication>,
         body: Json<PasswordRequest>,
-    ) -> Result<NoStoreJson<PasswordSet>, Problems<400, 401, 403, 429, 503>> {
+    ) -> Result<NoStoreJson<PasswordSet>, Problems<400, 401, 403, 404, 429, 503>> {
         count_change(&self.app, &token).await?;
         let PasswordRequest { password, end_other_sessions } = body.0;
         let context = request_context(&self.app, request);

@@ -74,7 +74,7 @@ impl RecoveryCodesApi {
         token: AccountToken<RecentAuthentication>,
         /// Whether every other session, and every grant but this session's, ends with it; true if left out.
         end_other_sessions: Query<Option<bool>>,
-    ) -> Result<NoStoreJson<NewCodes>, Problems<400, 401, 403, 409, 429, 503>> {
+    ) -> Result<NoStoreJson<NewCodes>, Problems<400, 401, 403, 404, 409, 429, 503>> {
         count_change(&self.app, &token).await?;
         let context = request_context(&self.app, request);
         let change = credential_change(&token, end_other_sessions.0, &context);

@@ -111,7 +111,7 @@ impl TotpApi {
         &self,
         request: &Request,
         token: AccountToken<RecentAuthentication>,
-    ) -> Result<NoStoreJson<TotpEnrolment>, Problems<401, 403, 409, 429, 503>> {
+    ) -> Result<NoStoreJson<TotpEnrolment>, Problems<401, 403, 404, 409, 429, 503>> {
         count_change(&self.app, &token).await?;
         let enrolment =
             totp::begin_enrolment(&self.app, token.principal(), &request_context(&self.app, request)).await?;
@@ -127,7 +127,7 @@ impl TotpApi {
         request: &Request,
         token: AccountToken<RecentAuthentication>,
         body: Json<TotpConfirmation>,
-    ) -> Result<NoStoreJson<TotpStatus>, Problems<400, 401, 403, 409, 429, 503>> {
+    ) -> Result<NoStoreJson<TotpStatus>, Problems<400, 401, 403, 404, 409, 429, 503>> {
         count_change(&self.app, &token).await?;
         let TotpConfirmation { code, end_other_sessions } = body.0;
         let context = request_context(&self.app, request);

@@ -7,7 +7,7 @@ use minijinja::{Value, context};
 use poem::Request;
 
 use super::{
-    Form, Page, PageError, PageResult, logged_out,
+    Form, Page, PageError, PageResult, dev_start, logged_out,
     login::{Destination, RequiredAction, required_action_for_page},
     see_other,
 };
@@ -23,6 +23,9 @@ use crate::{
 };
 
 pub async fn home(app: App, request: Request) -> PageResult {
+    if dev_start::development(&app).is_some() {
+        return dev_start::show(&app, &request).await;
+    }
     match signed_in_user(&app, &request).await? {
         Some(_) => Ok(see_other(Destination::Account.path())),
         None => Page::from_request(&app, &request, None).show("pages/home.html", context! {}),
@@ -48,7 +51,6 @@ pub async fn show(app: App, request: Request) -> PageResult {
         name => user.profile.get("name").and_then(|name| name.as_str()).map(Value::from),
         totp => totp::status(&app, user).await?.is_some(),
         passkeys => passkey::enrolment::list(&app, user).await?.len(),
-        offers_passkeys => app.webauthn.is_some(),
         device => second_factor::first_device(&app, user).await?.is_some(),
         password => password::has_password(&app, user).await?,
     };

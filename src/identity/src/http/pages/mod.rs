@@ -17,6 +17,7 @@ pub mod consent;
 mod continuation;
 pub mod data;
 pub mod deletion;
+mod dev_start;
 pub mod email;
 pub mod error;
 pub mod error_reference;
@@ -117,10 +118,25 @@ impl Page {
         Some(context! { check, came, expected, remedy })
     }
 
+    /// The methods that people can set up. What is switched off is not offered anywhere.
+    fn offered_methods(&self) -> Value {
+        let offers = |method| crate::login::method_available(&self.app, method);
+        context! {
+            password => offers("password"),
+            totp => offers("totp"),
+            passkey => offers("passkey"),
+            recovery_code => offers("recovery-code"),
+        }
+    }
+
     /// Renders a template; the browser keeps its name.
     pub fn show(&self, template: &str, values: Value) -> PageResult {
         // What a template may always ask for; a page's own values come before.
-        let usual = context! { asker => (), flow => context! { form_token => self.form_token() } };
+        let usual = context! {
+            asker => (),
+            flow => context! { form_token => self.form_token() },
+            offers => self.offered_methods(),
+        };
         let text =
             self.app.templates.render(template, &self.context.language, context! { ..values, ..usual })?;
         let mut response = security::html_response(text, &self.path);

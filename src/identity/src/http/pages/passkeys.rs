@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     App,
-    login::passkey::enrolment::{self, PasskeyError},
+    login::{
+        self,
+        passkey::enrolment::{self, PasskeyError},
+    },
     readable,
     sessions::SignedInUser,
 };
@@ -106,8 +109,11 @@ async fn render(
     done: Option<&str>,
     form_error: Option<&str>,
 ) -> PageResult {
-    let passkeys: Vec<Value> = enrolment::list(app, &signed_in.user)
-        .await?
+    let rows = enrolment::list(app, &signed_in.user).await?;
+    if rows.is_empty() && !login::method_available(app, "passkey") {
+        return Err(PageErrorKind::NotFound.into());
+    }
+    let passkeys: Vec<Value> = rows
         .into_iter()
         .map(|row| {
             context! {

@@ -2,21 +2,20 @@
 //! `accounts::profile`.
 
 use minijinja::{Value, context};
-use poem::Request;
+use poem::{IntoResponse as _, Request, http::StatusCode};
 
 use super::{
     Form, Page, PageResult,
     account::{require_sign_in, require_sign_in_for_change},
     login::Destination,
-    registration_and_recovery::{FormError, form_error, show_form},
     see_other,
 };
 use crate::{
     App,
     accounts::profile,
     claims::{
-        CLAIMS, ClaimChange, FormSection, POSTAL_ADDRESS, PostalAddressChange, Profile, ProfileChange,
-        TextField, TextInput, changeable_texts,
+        CLAIMS, ClaimChange, FormSection, InvalidClaim, POSTAL_ADDRESS, PostalAddressChange, Profile,
+        ProfileChange, TextField, TextInput, changeable_texts,
     },
 };
 
@@ -34,8 +33,8 @@ pub async fn show(app: App, request: Request) -> PageResult {
     let done = Form::from_query(&request)?.get("done").is_some();
     let stored = Profile::from_column(signed_in.user.profile)?;
     let value = |name: &str| stored.text(name).or_else(|| stored.address_member(name)).unwrap_or_default();
-    let sections = section_values(&page, |name| value(name).to_owned());
-    show_profile(&page, done.then(|| page.message("profile-changed")).flatten(), sections, None)
+    let sections = section_values(&page, |name| value(name).to_owned(), &[]);
+    show_profile(&page, done.then(|| page.message("profile-changed")).flatten(), sections)
 }
 
 pub async fn submit(app: App, request: Request, form: Form) -> PageResult {
@@ -48,16 +47,13 @@ pub async fn submit(app: App, request: Request, form: Form) -> PageResult {
             POSTAL_ADDRESS.iter().map(|member| member.name),
         )),
     };
-    match profile::change(&app, signed_in.principal(), change, page.context()).await {
-        Ok(_) => Ok(see_other("/account/profile?done=yes")),
-        Err(cause) => match form_error(&page, &cause) {
-            Some(form_error) => {
-                let sections = section_values(&page, |name| form.value_or_empty(name).to_owned());
-                show_profile(&page, None, sections, Some(form_error))
-            }
-            None => Err(cause.into()),
-        },
+    let mistakes = profile::mistakes(&signed_in.user, &change)?;
+    if mistakes.is_empty() {
+        profile::change(&app, signed_in.principal(), change, page.context()).await?;
+        return Ok(see_other("/account/profile?done=yes"));
     }
+    let sections = section_values(&page, |name| form.value_or_empty(name).to_owned(), &mistakes);
+    Ok(show_profile(&page, None, sections)?.with_status(StatusCode::BAD_REQUEST).into_response())
 }
 
 /// The claims whose fields were sent. An empty field removes its claim.
@@ -69,15 +65,23 @@ fn claim_changes(form: &Form, names: impl Iterator<Item = &'static str>) -> Vec<
     .collect()
 }
 
-/// The sections of the form with their fields. `value` is the text in the field of a claim.
-fn section_values(page: &Page, value: impl Fn(&str) -> String) -> Vec<Value> {
-    let claims = CLAIMS.iter().filter_map(|claim| Some((claim.name, claim.text_field()?)));
-    let members = POSTAL_ADDRESS.iter().map(|member| (member.name, member.field));
+/// The sections of the form with their fields. `value` is the text in the field of a claim. The first field with
+/// a mistake, as the form shows them, gets the focus.
+fn section_values(page: &Page, value: impl Fn(&str) -> String, mistakes: &[InvalidClaim]) -> Vec<Value> {
+    let claims = CLAIMS.iter().filter_map(|claim| Some((claim.name, claim.name, claim.text_field()?)));
+    let members = POSTAL_ADDRESS.iter().map(|member| (member.name, member.path, member.field));
     let fields: Vec<_> = claims.chain(members).collect();
+    let of = |section: FormSection| fields.iter().filter(move |(_, _, field)| field.section == section);
+    let wrong = |claim: &str| mistakes.iter().any(|mistake| mistake.claim == claim);
+    let first_wrong =
+        SECTIONS.iter().flat_map(|(section, ..)| of(*section)).find(|(_, claim, _)| wrong(claim));
+    let first_wrong = first_wrong.map(|(name, ..)| *name);
+    let values = |(name, claim, field): &(&str, &str, TextField)| {
+        let error = wrong(claim).then(|| page.message(field.rule.message)).flatten();
+        context! { error, focus => first_wrong == Some(*name), ..field_values(page, name, *field, value(name)) }
+    };
     let section = |(section, id, title): (FormSection, &str, &str)| {
-        let fields = fields.iter().filter(|(_, field)| field.section == section);
-        let fields: Vec<_> =
-            fields.map(|(name, field)| field_values(page, name, *field, value(name))).collect();
+        let fields: Vec<_> = of(section).map(values).collect();
         context! { id, title => page.message(title), fields }
     };
     SECTIONS.into_iter().map(section).collect()
@@ -99,16 +103,6 @@ fn field_values(page: &Page, name: &str, field: TextField, value: String) -> Val
     }
 }
 
-fn show_profile(
-    page: &Page,
-    notice: Option<Value>,
-    sections: Vec<Value>,
-    form_error: Option<FormError>,
-) -> PageResult {
-    // Members of the address have fields of their own.
-    let form_error = form_error.map(|form_error| FormError {
-        field: form_error.field.strip_prefix("address.").unwrap_or(form_error.field),
-        ..form_error
-    });
-    show_form(page, "pages/profile.html", context! { here => "profile", notice, sections }, form_error)
+fn show_profile(page: &Page, notice: Option<Value>, sections: Vec<Value>) -> PageResult {
+    page.show("pages/profile.html", context! { here => "profile", notice, sections })
 }

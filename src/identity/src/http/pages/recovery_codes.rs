@@ -4,7 +4,7 @@ use minijinja::{Value, context};
 use poem::Request;
 
 use super::{
-    Form, Page, PageResult,
+    Form, Page, PageErrorKind, PageResult,
     account::{credential_change, require_sign_in, require_sign_in_for_change},
     login::Destination,
     see_other,
@@ -12,11 +12,14 @@ use super::{
 use crate::{
     App,
     accounts::recovery_codes,
-    login::{credential_change::CredentialChange, recovery_code, second_factor},
+    login::{self, credential_change::CredentialChange, recovery_code, second_factor},
 };
 
 pub async fn show(app: App, request: Request) -> PageResult {
     let signed_in = require_sign_in(&app, &request, Destination::RecoveryCodes).await?;
+    if !login::method_available(&app, "recovery-code") {
+        return Err(PageErrorKind::NotFound.into());
+    }
     if second_factor::first_device(&app, &signed_in.user).await?.is_none() {
         return Ok(see_other(Destination::Totp.path()));
     }
@@ -42,7 +45,8 @@ pub(super) async fn finish_second_factor(
     change: CredentialChange<'_>,
     (done, notice): (&str, &str),
 ) -> PageResult {
-    if recovery_code::remaining(app, change.principal.user).await? > 0 {
+    let offered = login::method_available(app, "recovery-code");
+    if !offered || recovery_code::remaining(app, change.principal.user).await? > 0 {
         return Ok(see_other(done));
     }
     // Whoever else was signed in has been signed out by the change itself.

@@ -298,6 +298,9 @@ fn show_reset_password(app: &App, page: &Page, token: &str, form_error: Option<F
 
 pub async fn password(app: App, request: Request) -> PageResult {
     require_sign_in(&app, &request, Destination::Password).await?;
+    if !crate::login::password_enabled(&app) {
+        return Err(PageErrorKind::NotFound.into());
+    }
     show_password(&app, &Page::from_request(&app, &request, None), None)
 }
 

@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     App,
-    login::totp::{self, Enrolment, TotpError},
+    login::{
+        self,
+        totp::{self, Enrolment, TotpError},
+    },
     users::User,
 };
 
@@ -67,6 +70,9 @@ pub async fn remove(app: App, request: Request, form: Form) -> PageResult {
 /// The page as things stand; `form_error` is what to say about the code that was typed.
 async fn render(app: &App, page: &Page, user: &User, form_error: Option<(&str, &str)>) -> PageResult {
     let enrolled = totp::status(app, user).await?.is_some();
+    if !enrolled && !login::method_available(app, "totp") {
+        return Err(PageErrorKind::NotFound.into());
+    }
     let enrolment = if enrolled { None } else { totp::pending_enrolment(app, user).await? };
     let values = context! {
         here => "totp",

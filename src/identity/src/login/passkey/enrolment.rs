@@ -24,7 +24,7 @@ use crate::{
     audit::Event,
     core::{RequestContext, Write},
     grants::EndCause,
-    login::{credential_change::CredentialChange, second_factor},
+    login::{self, credential_change::CredentialChange, second_factor},
     mail, readable,
     sessions::{Principal, SessionEnded},
     users::User,
@@ -109,6 +109,7 @@ pub async fn begin(
     principal: Principal<'_>,
     context: &RequestContext,
 ) -> Result<Value, PasskeyError> {
+    login::require_method(app, KIND)?;
     let (user, now) = (principal.user, context.now);
     let known = list(app, user).await?;
     if known.len() as u64 >= MOST {
@@ -154,6 +155,7 @@ pub async fn complete(
     name: &str,
 ) -> Result<PasskeyRow, PasskeyError> {
     let CredentialChange { principal, context, .. } = change;
+    login::require_method(app, KIND)?;
     let (user, now) = (principal.user, app.clock.now());
     let answer = RegisterPublicKeyCredential::deserialize(answer)
         .map_err(|_| PasskeyError::RegistrationRejected(None))?;
