@@ -49,6 +49,7 @@ mod explanations;
 mod fixtures;
 mod flow;
 mod frontchannel_logout;
+mod guides;
 mod hashing_busy;
 mod imported_users;
 mod introspection;
