@@ -111,7 +111,7 @@ fn the_guide_to_problems_leaves_none_out() {
     let protocol = [
         ("src/identity/src/authorization/error.rs", "=>"),
         ("src/identity/src/http/oauth_error.rs", "Self::new("),
-        ("src/identity/src/http/presented_token.rs", "Some("),
+        ("src/identity/src/http/presented_token.rs", "=> Some("),
         ("src/identity/src/http/oidc/token.rs", "OAuthError::new("),
     ];
     let words = protocol.iter().flat_map(|(file, marker)| {
