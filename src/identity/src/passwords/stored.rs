@@ -7,7 +7,7 @@
 //!
 //! An imported hash takes as long as its own parameters say. Computing an Argon2id hash beside it would not
 //! hide this, because the sum is slower than either. So until its first sign-in an observer who measures can
-//! tell such an account from others; README.md says so.
+//! tell such an account from others; docs/operating.md says so.
 
 use argon2::{
     Algorithm, Argon2, Block, Params, PasswordHash, Version,

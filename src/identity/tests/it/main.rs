@@ -53,6 +53,7 @@ mod exported_pages;
 mod fixtures;
 mod flow;
 mod frontchannel_logout;
+mod guides;
 mod hashing_busy;
 mod imported_users;
 mod introspection;
