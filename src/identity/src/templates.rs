@@ -226,7 +226,7 @@ fn environment(
 
 /// Whose pages these are.
 fn brand() -> Value {
-    let none = ();
+    let none = Value::from(());
     context! {
         name => "Postern",
         logo => none, logo_dark => none, support => none, help_url => none, privacy_url => none, terms_url => none,

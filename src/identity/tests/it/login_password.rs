@@ -321,7 +321,7 @@ async fn the_mail_about_a_new_device_says_when_where_and_with_what() {
         "Subject: New sign-in to your account",
         "When: 2026-01-01 00:00 UTC",
         "Device: app",
-        "Address: 198.51.100.7",
+        "IP address: 198.51.100.7",
         "http://localhost:7117/account/sessions",
     ] {
         assert!(mail.contains(fact), "{fact} in {mail}");
