@@ -226,11 +226,9 @@ fn environment(
 
 /// Whose pages these are.
 fn brand() -> Value {
-    let none = Value::from(());
     context! {
         name => "Postern",
-        logo => none, logo_dark => none, support => none, help_url => none, privacy_url => none, terms_url => none,
-        css => none,
+        logo => (), logo_dark => (), support => (), help_url => (), privacy_url => (), terms_url => (), css => (),
     }
 }
 
