@@ -119,6 +119,8 @@ fn a_person_sets_up_a_passkey_and_signs_in_by_it_alone() {
         tab.follow("#login-submit").await;
         tab.reads("h1", "alice@example.test").await;
         tab.goto(&site.at("/account/passkeys")).await;
+        tab.click("#passkey-rename-1").await;
+        tab.look("identity-passkey-change").await;
         tab.follow("#passkey-remove-1").await;
         tab.reads(".note", "The passkey is removed.").await;
     });

@@ -56,7 +56,7 @@ async fn the_countdown_of_a_code_ends_alike_whoever_is_mailed_and_whenever() {
         sign_in.app.clock.advance(Duration::from_secs(60));
         sign_in.app.run_jobs().await;
         let page = open(&browser, "/login?to=account").await;
-        assert_eq!(page.attribute(".clock", "data-seconds-left"), "540", "{identifier}");
+        assert_eq!(page.attribute("[data-seconds-left]", "data-seconds-left"), "540", "{identifier}");
     }
 }
 

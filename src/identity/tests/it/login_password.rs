@@ -318,10 +318,10 @@ async fn the_mail_about_a_new_device_says_when_where_and_with_what() {
     let mails = server.mails();
     let mail = mails.last().unwrap();
     for fact in [
-        "Subject: A sign-in from a new device",
+        "Subject: New sign-in to your account",
         "When: 2026-01-01 00:00 UTC",
         "Device: app",
-        "Address: 198.51.100.7",
+        "IP address: 198.51.100.7",
         "http://localhost:7117/account/sessions",
     ] {
         assert!(mail.contains(fact), "{fact} in {mail}");

@@ -83,7 +83,7 @@ async fn the_record_of_the_account_is_read_in_plain_words_from_the_newest_on() {
         event.unwrap_or_else(|| panic!("no {kind} in {told}"))["text"].as_str().unwrap().to_owned()
     };
     assert_eq!(text_of("session.started"), "Signed in");
-    assert_eq!(text_of("login.failed"), "A sign-in failed: a mailed code");
+    assert_eq!(text_of("login.failed"), "Sign-in failed: emailed code");
     assert_eq!(text_of("user.disabled"), "Account locked");
     let export = events.iter().find(|event| event["kind"] == "account.exported").unwrap();
     assert_eq!(

@@ -218,9 +218,9 @@ async fn five_wrong_codes_end_the_attempt_and_the_page_begins_anew() {
         assert!(page.has("#code-error"));
     }
     page = page.press("#login-submit", &[("code", "00000000")]).await;
-    assert_eq!(page.title(), "Start again");
+    assert_eq!(page.title(), "Sign in once more");
     let anew = page.click("#error-way-on").await;
-    assert_eq!(anew.title(), "Sign in");
+    assert_eq!(anew.title(), "Sign in to rp");
     // Five failures are all that one address has for a while.
     world.app.clock.advance(Duration::from_mins(15));
     anew.sign_in("alice@example.test").await.press("#consent-allow", &[]).await;
@@ -267,7 +267,7 @@ async fn not_you_leads_to_another_address_and_the_other_person_consents() {
     let consent = open(&browser, &Ask::of("rp").path()).await;
     let before = browser.cookie("postern-session");
     let login = consent.click("#consent-not-you").await;
-    assert_eq!(login.title(), "Sign in");
+    assert_eq!(login.title(), "Sign in to rp");
     let consent = login.sign_in("bob@example.test").await;
     assert!(consent.text("main").contains("bob@example.test"));
     assert_ne!(before, browser.cookie("postern-session"));
@@ -348,7 +348,8 @@ async fn consent_names_what_is_asked_for_in_the_words_of_the_resource() {
     browser.sign_in(&world.alice).await;
     let page = open(&browser, &Ask::of("rp").with("scope", "openid email offline_access").path()).await;
     for text in [
-        "See your email address alice@example.test",
+        "See your email address",
+        "alice@example.test",
         "Stay connected while you are away",
         "until it is unused for 7 days, 30 days at most",
     ] {

@@ -43,8 +43,8 @@ async fn a_session_begun_by_another_method_signs_in_again_by_an_allowed_one() {
     allow(&sign_in, &["password"]).await;
     let login = open(&browser, &ask().path()).await;
     assert!(login.path.starts_with("/login?request="), "{}", login.path);
-    assert_eq!(login.attribute("#login-submit", "value"), "password");
-    let asked = login.press("#login-submit", &[("identifier", ALICE)]).await;
+    assert_eq!(login.attribute("#login-password", "value"), "password");
+    let asked = login.press("#login-password", &[("identifier", ALICE)]).await;
     let done = asked.press("#login-submit", &[("password", PASSWORD)]).await;
     assert!(done.answer.header("location").contains("code="), "{:?}", done.answer);
     // The session holds from now on, and not for those that allow another one.
@@ -62,7 +62,7 @@ async fn a_second_factor_does_not_stand_in_for_the_method_that_begins() {
     let browser = sign_in.app.browser();
     allow(&sign_in, &["password"]).await;
     let login = open(&browser, &ask().path()).await;
-    let asked = login.press("#login-submit", &[("identifier", ALICE)]).await;
+    let asked = login.press("#login-password", &[("identifier", ALICE)]).await;
     let second = asked.press("#login-submit", &[("password", PASSWORD)]).await;
     let done = second.press("#login-submit", &[("code", &authenticator.code(&sign_in.app, 0))]).await;
     assert!(done.answer.header("location").contains("code="), "{:?}", done.answer);
