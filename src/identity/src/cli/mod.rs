@@ -99,14 +99,15 @@ pub fn main() -> ExitCode {
 
 async fn run(context: &Context, command: Command, as_json: bool) -> Result<Report, CommandError> {
     match command {
-        Command::Serve => serve::run(context).await,
-        Command::Dev(arguments) => dev::run(context, arguments, as_json).await,
+        // Those that hold all settings are boxed, because they are large.
+        Command::Serve => Box::pin(serve::run(context)).await,
+        Command::Dev(arguments) => Box::pin(dev::run(context, arguments, as_json)).await,
         Command::Keys(command) => keys::run(context, command).await,
         Command::Openapi => Ok(openapi::run()),
         Command::Migrate(command) => migrate::run(context, command).await,
         Command::Client(command) => client::run(context, command).await,
         Command::Resource(command) => resource::run(context, command).await,
-        Command::User(command) => user::run(context, command).await,
+        Command::User(command) => Box::pin(user::run(context, command)).await,
         Command::Passwords(command) => passwords::run(&command),
         Command::Pages(command) => pages::run(context, &command),
         Command::Config(command) => config::run(context, &command),

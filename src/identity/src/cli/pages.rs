@@ -34,12 +34,12 @@ pub(super) enum Command {
 
 pub(super) fn run(context: &Context, command: &Command) -> Result<Report, CommandError> {
     match command {
-        Command::List => list(context.settings()?.settings.pages.templates.as_deref()),
+        Command::List => Ok(list(context.settings()?.settings.pages.templates.as_deref())),
         Command::Export { dir, files } => export(dir, files),
     }
 }
 
-fn list(directory: Option<&Path>) -> Result<Report, CommandError> {
+fn list(directory: Option<&Path>) -> Report {
     let mut files: Vec<_> = templates::built_in_files()
         .map(|(name, content)| {
             let replaced_by = directory.map(|own| own.join(&name)).filter(|own| own.is_file());
@@ -55,7 +55,7 @@ fn list(directory: Option<&Path>) -> Result<Report, CommandError> {
         .iter()
         .map(|(name, size, own)| json!({ "file": name, "bytes": size, "replaced_by": own }))
         .collect();
-    Ok(Report::new(table(["FILE", "BYTES", "REPLACED BY"], &rows), values))
+    Report::new(table(["FILE", "BYTES", "REPLACED BY"], &rows), values)
 }
 
 fn export(directory: &Path, wanted: &[String]) -> Result<Report, CommandError> {
