@@ -78,7 +78,8 @@ impl Context {
             let advice = "the database lacks steps of its schema: run `postern migrate up` first";
             return Err(CommandError::Failed(advice.to_owned()));
         }
-        Ok(App::new(config, db, Clock::system(), Random::system()).await?)
+        // Boxed, because it holds all settings.
+        Ok(Box::pin(App::new(config, db, Clock::system(), Random::system())).await?)
     }
 }
 

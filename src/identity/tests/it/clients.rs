@@ -84,7 +84,7 @@ async fn a_replaced_secret_works_until_the_end_of_the_overlap() {
 async fn each_rule_names_its_field() {
     let test = TestApp::empty().await;
     let public = Some(ClientAuthMethod::None);
-    let cases = [
+    let cases = vec![
         ("grant_types", ClientMetadataChange { grant_types: Some(vec![]), ..web() }),
         ("grant_types", ClientMetadataChange { token_endpoint_auth_method: public, ..machine() }),
         ("grant_types", ClientMetadataChange { grant_types: Some(vec![GrantType::RefreshToken]), ..web() }),

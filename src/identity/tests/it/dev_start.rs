@@ -90,7 +90,7 @@ fn development() -> Development {
 #[tokio::test]
 async fn the_start_page_is_that_of_dev_on_this_machine_alone() {
     let ordinary = TestApp::new().await;
-    assert_eq!(open(&ordinary.browser(), "/").await.title(), "This is Postern");
+    assert_eq!(open(&ordinary.browser(), "/").await.title(), "Your Postern account");
 
     for settings in [
         &[("POSTERN_ISSUER", "https://id.example.test")][..],
@@ -100,7 +100,7 @@ async fn the_start_page_is_that_of_dev_on_this_machine_alone() {
         assert!(elsewhere.app.development.set(development()).is_ok());
         let browser = elsewhere.browser();
         let home = open(&browser, "/").await;
-        assert_eq!(home.title(), "This is Postern", "{settings:?}");
+        assert_eq!(home.title(), "Your Postern account", "{settings:?}");
         assert!(!home.answer.body.contains("the-secret-of-the-app"));
     }
 

@@ -44,7 +44,6 @@ pub(super) async fn show(app: &App, request: &Request) -> PageResult {
         tasks => development.tasks.as_str(),
         settings_file => development.settings_file.as_str(),
         issuer => app.config.issuer.as_str(),
-        docs => app.config.http.docs,
     };
     Page::from_request(app, request, None).show("pages/dev-start.html", values)
 }

@@ -98,12 +98,18 @@ async fn current_status(flow: &LoginFlow) -> Result<Option<AttemptStatus>, PageE
 }
 
 /// The method whose answer is asked for: the one that was opened, or the only one that may follow when
-/// it has nothing to begin, or its page begins by itself.
+/// it has nothing to begin, or its page begins by itself. Recovery codes stand in for a lost device: they are offered
+/// beside the others, and never make a choice necessary.
 fn method_to_answer(app: &App, status: &AttemptStatus) -> Option<String> {
     if let Some(open) = status.open_method.as_ref().filter(|open| status.methods.contains(open)) {
         return Some(open.clone());
     }
-    let [only] = status.methods.as_slice() else { return None };
+    let usual: Vec<_> = status.methods.iter().filter(|method| *method != views::RECOVERY_CODE).collect();
+    let only = match (usual.as_slice(), status.methods.as_slice()) {
+        ([only], _) => *only,
+        ([], [only]) => only,
+        _ => return None,
+    };
     let begins_by_script = only == views::PASSKEY;
     let no_challenge_required =
         app.login_methods.find(app, only).is_ok_and(|method| !method.requires_challenge());
@@ -215,7 +221,7 @@ pub async fn verify(app: App, request: Request, form: Form) -> PageResult {
         views::PASSWORD => ("password", "password-needed", "password-wrong"),
         views::PASSKEY => ("answer", "passkey-needed", "passkey-wrong"),
         "totp" => ("code", "code-needed", "totp-wrong"),
-        "recovery-code" => ("code", "code-needed", "recovery-code-wrong"),
+        views::RECOVERY_CODE => ("code", "code-needed", "recovery-code-wrong"),
         _ => ("code", "code-needed", "code-wrong"),
     };
     let typed = form.value_or_empty(field);

@@ -23,6 +23,7 @@ use crate::{
 pub(super) const PASSWORD: &str = "password";
 /// The method whose response a script makes.
 pub(super) const PASSKEY: &str = "passkey";
+pub(super) const RECOVERY_CODE: &str = "recovery-code";
 
 /// The error of a login form, and the input to show again.
 #[derive(Clone, Copy, Debug, Default)]
@@ -94,10 +95,10 @@ pub(super) fn show_challenge(
         identifier => status.identifier.as_str(),
         digits => match name {
             "totp" => 6,
-            "recovery-code" => 10,
+            RECOVERY_CODE => 10,
             _ => 8,
         },
-        letters => name == "recovery-code",
+        letters => name == RECOVERY_CODE,
         typed => form_error.typed,
         error => form_error.key.and_then(|key| flow.page.message(key)),
         resend => sent,
