@@ -28,8 +28,6 @@ export class Provider {
     const settings = {
       POSTERN_HTTP__LISTEN: `127.0.0.1:${PORT}`,
       POSTERN_HTTP__METRICS_LISTEN: new URL(METRICS).host,
-      // Apps on this machine are told of sign-outs.
-      POSTERN_OUTBOUND__ALLOW_HOSTS: 'localhost',
     }
     this.process = spawn(this.postern, ['dev', '--tls', '--data', this.data], {
       env: { ...process.env, ...settings },
