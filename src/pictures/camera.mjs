@@ -4,6 +4,8 @@ import { join } from 'node:path'
 
 const SCREENS = { phone: [390, 844], desktop: [1280, 800] }
 const SCHEMES = ['light', 'dark']
+// Nothing may stand out of the smallest phone, in CSS pixels (WCAG 2.2 section 1.4.10).
+const SMALLEST = 320
 
 export class Camera {
   constructor(folder, language) {
@@ -22,10 +24,11 @@ export class Camera {
         await page.setViewport({ width, height })
         const path = join(this.folder, `${name}-${screen}-${scheme}.png`)
         await page.screenshot({ path, fullPage: true, captureBeyondViewport: true })
-        const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)
-        if (wide) console.log(`${name} is wider than a ${screen}`)
       }
     }
+    await page.setViewport({ width: SMALLEST, height: 640 })
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)
+    if (wide) throw new Error(`${name} is wider than ${SMALLEST} px`)
   }
 }
 

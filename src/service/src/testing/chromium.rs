@@ -17,6 +17,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic, and so does what drives its browser")]
 
+mod fitting;
 mod popup;
 
 use std::{
@@ -449,10 +450,11 @@ impl Tab {
         assert_eq!(found, json!([]), "{name}");
     }
 
-    /// Checks the page in every size and colour scheme: it is accessible, is not wider than the screen, and
-    /// is saved as an image in the folder `POSTERN_SCREENSHOTS`, if that is set. All suites use the same
+    /// Checks the page in every size and colour scheme: it is accessible, is not wider than the screen, also where
+    /// its texts are twice as long ([`assert_fits_longer_texts`](Self::assert_fits_longer_texts)), and is saved as an image in the folder `POSTERN_SCREENSHOTS`, if that is set. All suites use the same
     /// folder, so `name` must be unique among them.
     pub async fn look(&self, name: &str) {
+        self.assert_fits_longer_texts(name).await;
         for (device, width, height) in [("phone", 390, 844), ("desktop", 1280, 800)] {
             let metrics = SetDeviceMetricsOverrideParams::new(width, height, 1.0, device == "phone");
             self.page.execute(metrics).await.unwrap();
