@@ -7,7 +7,7 @@ const APP = 'http://localhost:3000'
 export class Person {
   static async open(browser, provider, language) {
     const person = new Person()
-    Object.assign(person, { provider, context: await browser.createBrowserContext() })
+    Object.assign(person, { provider, language, context: await browser.createBrowserContext() })
     person.page = await person.context.newPage()
     await person.page.setExtraHTTPHeaders({ 'accept-language': language })
     // The tasks app asks the browser, not the request.
@@ -24,6 +24,11 @@ export class Person {
 
   close() {
     return this.context.close()
+  }
+
+  // The same person at another browser.
+  elsewhere() {
+    return Person.open(this.context.browser(), this.provider, this.language)
   }
 
   open(path) {

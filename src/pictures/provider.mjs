@@ -33,6 +33,7 @@ export class Provider {
   async startTasks() {
     const settings = {
       TASKS_HTTP__LISTEN: `127.0.0.1:${PORT + 2}`,
+      TASKS_HTTP__METRICS_LISTEN: `127.0.0.1:${PORT + 3}`,
       TASKS_DATABASE__URL: `sqlite://${join(this.data, 'tasks.db')}`,
       TASKS_TOKENS__ISSUER: this.issuer,
       TASKS_TOKENS__AUDIENCE: this.tasks,

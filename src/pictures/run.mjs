@@ -51,7 +51,7 @@ async function walk(group, provider, language) {
   const camera = new Camera(join(folder, values.name), language)
   let failures = 0
   for (const name of group) {
-    await walks[name](person, title => camera.take(person.page, title), language).catch(async fault => {
+    await walks[name](person, (title, at = person) => camera.take(at.page, title), language).catch(async fault => {
       failures += 1
       await camera.take(person.page, `failed-${name}`)
       console.log(`${language} ${name}: ${fault.message} at ${person.page.url()}`)

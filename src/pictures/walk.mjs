@@ -1,4 +1,4 @@
-// Every page in the order in which people meet them. `take` takes the page that is open.
+// Every page in the order in which people meet them. `take` takes the page that is open, of this person or another.
 
 export async function signIn(person, take) {
   await person.open('/')
@@ -89,7 +89,9 @@ export async function secondStep(person, take) {
   await take('account-safe')
 }
 
+// Without scripts, so that no page waits for a security key.
 export async function factors(person, take) {
+  await person.page.setJavaScriptEnabled(false)
   await person.open('/login?to=account')
   await person.signIn('alice@example.test')
   await take('second-step')
@@ -112,10 +114,12 @@ export async function register(person, take) {
   await person.fill({ '#email': email, '#name': 'Carla Conti', '#password': 'copper window tomato lantern' })
   await person.press('#register-submit')
   await take('register-sent')
-  await person.open(await person.provider.message(email, 'link'))
-  await take('verify-email')
-  await person.fill({ '#password': 'copper window tomato lantern' })
-  await person.press('#verify-submit')
+  const link = await person.provider.message(email, 'link')
+  const elsewhere = await person.elsewhere()
+  await elsewhere.open(link)
+  await take('verify-email', elsewhere)
+  await elsewhere.close()
+  await person.open(link)
   await take('register-done')
   await person.open('/forgot-password')
   await take('forgot-password')

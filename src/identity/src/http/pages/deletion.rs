@@ -11,7 +11,7 @@ use super::{
     DonePage, Form, Page, PageError, PageErrorKind, PageResult,
     account::{require_sign_in, signed_in_user},
     login::{Destination, find_pending, page_for_request, resume_path},
-    see_other,
+    see_other, time_element,
 };
 use crate::{
     App,
@@ -37,7 +37,7 @@ pub async fn close(app: App, request: Request, _: Form) -> PageResult {
     let signed_in = require_sign_in(&app, &request, Destination::Delete).await?;
     let page = Page::from_request(&app, &request, None);
     let deletion_at = deletion::close(&app, signed_in.principal(), page.context()).await?;
-    let date = [("date", readable::format_minute(deletion_at).into())];
+    let date = [("date", time_element(deletion_at))];
     let mut response = page.show_done(DonePage {
         title: page.message("account-closed"),
         text: page.message_with("account-closed-text", &date),

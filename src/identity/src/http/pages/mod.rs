@@ -47,7 +47,7 @@ use poem::{
         header::{ACCEPT, CACHE_CONTROL, LOCATION},
     },
 };
-use postern_service::telemetry::RequestId;
+use postern_service::{clock::Timestamp, telemetry::RequestId};
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use self::{
@@ -56,7 +56,7 @@ pub use self::{
     routes::PageRoutes,
 };
 use super::security;
-use crate::{App, core::RequestContext, explanation::Explanation, http::context_in_language};
+use crate::{App, core::RequestContext, explanation::Explanation, http::context_in_language, readable};
 
 /// What a page's handler answers.
 pub type PageResult = Result<Response, PageError>;
@@ -225,6 +225,12 @@ impl<E: Endpoint<Output = Response>> Endpoint for WithNotFoundPage<E> {
             answer => answer,
         }
     }
+}
+
+/// A time within a message; a script shows it in the person's own zone, as the macro `time` of the templates has it.
+pub fn time_element(at: Timestamp) -> Value {
+    let text = readable::format_minute(at);
+    Value::from_safe_string(format!("<time datetime=\"{}\">{text}</time>", at.rfc3339()))
 }
 
 /// An answer for a page's own script.
