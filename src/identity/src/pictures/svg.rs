@@ -4,6 +4,8 @@
 //! metadata and the data of drawing programs are left out silently. A reference stays within the picture. Leaves styles
 //! to `style`, and how much may be drawn to `weight`.
 
+use std::borrow::Cow;
+
 use quick_xml::{
     Reader,
     escape::escape,
@@ -97,7 +99,16 @@ const ATTRIBUTES: [&str; 46] = [
 
 const ATTRIBUTE_PREFIXES: [&str; 6] = ["fill", "stroke", "clip-", "font-", "text-", "shape-"];
 
+/// Writes a picture anew. What was written is read once more, as if it came from outside, and must stay as it is.
 pub(super) fn made_safe(text: &str) -> Result<String, PictureError> {
+    let written = written_anew(text)?;
+    if written_anew(&written)? != written {
+        return Err(PictureError::BrokenSvg("it reads differently each time".to_owned()));
+    }
+    Ok(written)
+}
+
+fn written_anew(text: &str) -> Result<String, PictureError> {
     let mut reader = Reader::from_str(text);
     reader.config_mut().expand_empty_elements = true;
     let mut picture = SafeSvg::default();
@@ -159,7 +170,7 @@ impl SafeSvg {
         self.written.push('<');
         self.written.push_str(known);
         if root {
-            self.attribute("xmlns", NAMESPACE);
+            self.attribute("xmlns", NAMESPACE)?;
         }
         self.attributes(element)?;
         self.written.push('>');
@@ -168,19 +179,25 @@ impl SafeSvg {
     }
 
     fn attributes(&mut self, element: &BytesStart<'_>) -> Result<(), PictureError> {
+        let mut refers = false;
         for attribute in element.attributes() {
             let attribute = attribute.map_err(|cause| broken(&cause))?;
             let name = std::str::from_utf8(attribute.key.as_ref()).map_err(|cause| broken(&cause))?;
             let value = attribute.unescape_value().map_err(|cause| broken(&cause))?;
             let Some(name) = kept_attribute(name, &value)? else { continue };
+            // `href` and `xlink:href` are one name here; an element has it once.
+            if name == "href" && std::mem::replace(&mut refers, true) {
+                continue;
+            }
             self.elements.attribute(name, &value)?;
-            self.attribute(name, &value);
+            self.attribute(name, &value)?;
         }
         Ok(())
     }
 
-    fn attribute(&mut self, name: &str, value: &str) {
-        self.written.push_str(&format!(" {name}=\"{}\"", escape(value)));
+    fn attribute(&mut self, name: &str, value: &str) -> Result<(), PictureError> {
+        self.written.push_str(&format!(" {name}=\"{}\"", escaped(value)?));
+        Ok(())
     }
 
     fn close(&mut self) -> Result<(), PictureError> {
@@ -201,7 +218,7 @@ impl SafeSvg {
             self.sheet.push_str(text);
         }
         self.elements.text(text);
-        self.written.push_str(&escape(text));
+        self.written.push_str(&escaped(text)?);
         Ok(())
     }
 
@@ -235,6 +252,15 @@ fn kept_attribute<'a>(name: &'a str, value: &str) -> Result<Option<&'a str>, Pic
         return Ok(None);
     }
     Ok(Some(name))
+}
+
+/// A text as it is written. A reference such as `&#1;` can name characters that XML forbids even so (XML 1.0, 2.2).
+fn escaped(text: &str) -> Result<Cow<'_, str>, PictureError> {
+    let allowed = |letter| matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..);
+    if !text.chars().all(allowed) {
+        return Err(PictureError::BrokenSvg("it has a character that XML forbids".to_owned()));
+    }
+    Ok(escape(text))
 }
 
 fn broken(cause: &dyn std::error::Error) -> PictureError {

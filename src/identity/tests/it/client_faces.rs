@@ -223,6 +223,30 @@ fn what_drawing_programs_write_is_taken() {
 }
 
 #[test]
+fn a_rewritten_svg_is_well_formed() {
+    for (inside, kept) in [
+        ("<use href='#a' xlink:href='#b'/>", "<use href=\"#a\"></use>"),
+        ("<use xlink:href='#b' href='#a'/>", "<use href=\"#b\"></use>"),
+        ("<text>a&#9;&#x85;&lt;b</text>", "<text>a\t\u{85}&lt;b</text>"),
+    ] {
+        let written = String::from_utf8(svg_with(inside).unwrap().into_content()).unwrap();
+        assert!(written.contains(kept), "{written}");
+    }
+    for inside in [
+        "<text>&#1;</text>",
+        "<text>&#xfffe;</text>",
+        "<text>\u{b}</text>",
+        "<text><![CDATA[\u{1f}]]></text>",
+        "<g id='&#31;'/>",
+        "<g id='\u{ffff}'/>",
+    ] {
+        let refused = svg_with(inside).expect_err(inside).to_string();
+        assert!(refused.contains("character"), "{inside:?}: {refused}");
+    }
+    svg_with("<use href='#a' href='#b'/>").unwrap_err();
+}
+
+#[test]
 fn a_png_is_read_whole_and_loses_its_texts() {
     let file = png();
     let safe = Picture::made_safe(&file).unwrap();
