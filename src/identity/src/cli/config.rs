@@ -1,5 +1,6 @@
 //! Defines `postern config`: checks the settings and shows where each comes from. Needs no database.
 
+use postern_service::settings::LoadedSettings;
 use serde_json::{Value, json};
 
 use super::{
@@ -7,7 +8,10 @@ use super::{
     error::CommandError,
     output::{Report, table},
 };
-use crate::templates::{self, Contrast};
+use crate::{
+    config::Config,
+    templates::{self, Contrast},
+};
 
 /// What to do with the settings.
 #[derive(Debug, clap::Subcommand)]
@@ -24,10 +28,11 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<Report, Comman
             let loaded = context.settings_to_serve()?;
             let settings = loaded.settings.warnings().into_iter().map(str::to_owned);
             let pages = loaded.settings.pages.templates.as_deref().map(templates::override_warnings);
-            let warnings: Vec<_> = settings.chain(pages.into_iter().flatten()).collect();
+            let contrasts = templates::contrasts(&loaded.settings.pages);
+            let ground = ground_warning(&loaded, contrasts);
+            let warnings: Vec<_> = settings.chain(pages.into_iter().flatten()).chain(ground).collect();
             let lines = warnings.iter().map(|warning| format!("Warning: {warning}"));
             let messages: Vec<_> = ["The settings are good.".to_owned()].into_iter().chain(lines).collect();
-            let contrasts = templates::contrasts(&loaded.settings.pages);
             let report = Report::new(messages.join("\n"), json!({ "good": true, "warnings": warnings }));
             Ok(report.section("contrast", &contrast_text(contrasts), contrast_value(contrasts)))
         }
@@ -49,15 +54,38 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<Report, Comman
 /// WCAG 2.2, 1.4.3: of text in the usual size.
 const LEAST_CONTRAST: f64 = 4.5;
 
+/// Which setting to change where a text is hard to read on the ground.
+fn ground_warning(loaded: &LoadedSettings<Config>, contrasts: [Contrast; 2]) -> Option<String> {
+    loaded.settings.pages.ground()?;
+    let setting = loaded.explain().iter().find(|setting| setting.key == "pages.ground")?;
+    let value = setting.value.as_deref()?;
+    let ratios = contrasts.map(Contrast::least_text_on_ground);
+    let (time, ratio) =
+        ["by day", "by night"].into_iter().zip(ratios).find(|(_, ratio)| *ratio < LEAST_CONTRAST)?;
+    Some(format!(
+        "pages.ground is {value}, from {}: text on it has a contrast of {:.2}:1 {time}, and people with weak eyes need \
+         4.5:1. Choose a lighter colour in this line, or remove it",
+        setting.origin,
+        rounded(ratio)
+    ))
+}
+
 fn contrast_text(contrasts: [Contrast; 2]) -> String {
     let rows = ["by day", "by night"].into_iter().zip(contrasts).map(|(time, contrast)| {
         let figure = |ratio: f64| {
             let low = if ratio < LEAST_CONTRAST { " (too low)" } else { "" };
             format!("{:.2}:1{low}", rounded(ratio))
         };
-        [time.to_owned(), figure(contrast.text_on_accent), figure(contrast.accent_on_ground)]
+        [
+            time.to_owned(),
+            figure(contrast.text_on_accent),
+            figure(contrast.accent_on_ground),
+            figure(contrast.text_on_ground),
+            figure(contrast.soft_text_on_ground),
+        ]
     });
-    let rows = table(["CONTRAST", "TEXT ON ACCENT", "LINK ON GROUND"], &rows.collect::<Vec<_>>());
+    let titles = ["CONTRAST", "TEXT ON ACCENT", "LINK ON GROUND", "TEXT ON GROUND", "SOFT TEXT ON GROUND"];
+    let rows = table(titles, &rows.collect::<Vec<_>>());
     format!("{}\nPeople with weak eyes need 4.5:1 (WCAG 2.2).", rows.trim_end())
 }
 
@@ -66,6 +94,8 @@ fn contrast_value([day, night]: [Contrast; 2]) -> Value {
         json!({
             "text_on_accent": rounded(contrast.text_on_accent),
             "accent_on_ground": rounded(contrast.accent_on_ground),
+            "text_on_ground": rounded(contrast.text_on_ground),
+            "soft_text_on_ground": rounded(contrast.soft_text_on_ground),
         })
     };
     json!({ "day": value(day), "night": value(night) })

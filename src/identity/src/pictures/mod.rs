@@ -5,7 +5,9 @@
 //! `postern_service::asset` the policy under which a picture is answered.
 
 mod png;
+mod style;
 mod svg;
+mod weight;
 
 /// Largest picture that is taken, in bytes.
 pub const MAX_LENGTH: usize = 64 * 1024;

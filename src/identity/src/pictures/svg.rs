@@ -1,7 +1,10 @@
 //! Makes an SVG safe: writes it anew from an allow-list of elements and attributes.
 //!
 //! Whatever could run, load or link is refused by name, so that nobody wonders why a logo looks different. Comments,
-//! metadata and the data of drawing programs are left out silently. A reference stays within the picture.
+//! metadata and the data of drawing programs are left out silently. A reference stays within the picture. Leaves styles
+//! to `style`, and how much may be drawn to `weight`.
+
+use std::borrow::Cow;
 
 use quick_xml::{
     Reader,
@@ -9,15 +12,12 @@ use quick_xml::{
     events::{BytesStart, Event},
 };
 
-use super::PictureError;
+use super::{PictureError, weight::Elements};
 
 const NAMESPACE: &str = "http://www.w3.org/2000/svg";
 
 /// Deeper than drawing programs nest.
 const MAX_DEPTH: usize = 64;
-
-/// Copies of copies grow exponentially, so few are taken.
-const MAX_USES: usize = 16;
 
 const ELEMENTS: [&str; 22] = [
     "svg",
@@ -99,7 +99,16 @@ const ATTRIBUTES: [&str; 46] = [
 
 const ATTRIBUTE_PREFIXES: [&str; 6] = ["fill", "stroke", "clip-", "font-", "text-", "shape-"];
 
+/// Writes a picture anew. What was written is read once more, as if it came from outside, and must stay as it is.
 pub(super) fn made_safe(text: &str) -> Result<String, PictureError> {
+    let written = written_anew(text)?;
+    if written_anew(&written)? != written {
+        return Err(PictureError::BrokenSvg("it reads differently each time".to_owned()));
+    }
+    Ok(written)
+}
+
+fn written_anew(text: &str) -> Result<String, PictureError> {
     let mut reader = Reader::from_str(text);
     reader.config_mut().expand_empty_elements = true;
     let mut picture = SafeSvg::default();
@@ -110,7 +119,7 @@ pub(super) fn made_safe(text: &str) -> Result<String, PictureError> {
                     reader.read_to_end(element.name()).map_err(|cause| broken(&cause))?;
                 }
             }
-            Event::End(_) => picture.close(),
+            Event::End(_) => picture.close()?,
             Event::Text(text) => picture.text(&text.unescape().map_err(|cause| broken(&cause))?)?,
             Event::CData(text) => picture.text(&String::from_utf8_lossy(&text))?,
             // Entities could hide what is refused, and grow without end.
@@ -126,9 +135,9 @@ pub(super) fn made_safe(text: &str) -> Result<String, PictureError> {
 struct SafeSvg {
     written: String,
     open: Vec<&'static str>,
-    uses: usize,
-    /// All styles so far: a comment may split a word of a style into two texts.
-    style: String,
+    elements: Elements,
+    /// The style sheet that is open: a comment may split a word of it into two texts.
+    sheet: String,
 }
 
 impl SafeSvg {
@@ -151,36 +160,54 @@ impl SafeSvg {
         }
         let known = ELEMENTS.iter().find(|known| **known == name);
         let known = known.ok_or_else(|| forbidden(format!("<{}>", shortened(name))))?;
-        self.uses += usize::from(*known == "use");
-        if self.open.len() == MAX_DEPTH || self.uses > MAX_USES {
-            return Err(forbidden("too many elements within or copied into each other"));
+        if self.open.len() == MAX_DEPTH {
+            return Err(forbidden("too many elements within each other"));
         }
+        if self.open.last() == Some(&"style") {
+            return Err(forbidden("elements within a style"));
+        }
+        self.elements.open(known);
         self.written.push('<');
         self.written.push_str(known);
         if root {
-            self.attribute("xmlns", NAMESPACE);
+            self.attribute("xmlns", NAMESPACE)?;
         }
-        for attribute in element.attributes() {
-            let attribute = attribute.map_err(|cause| broken(&cause))?;
-            let name = std::str::from_utf8(attribute.key.as_ref()).map_err(|cause| broken(&cause))?;
-            let value = attribute.unescape_value().map_err(|cause| broken(&cause))?;
-            if let Some(name) = kept_attribute(name, &value)? {
-                self.attribute(name, &value);
-            }
-        }
+        self.attributes(element)?;
         self.written.push('>');
         self.open.push(known);
         Ok(true)
     }
 
-    fn attribute(&mut self, name: &str, value: &str) {
-        self.written.push_str(&format!(" {name}=\"{}\"", escape(value)));
+    fn attributes(&mut self, element: &BytesStart<'_>) -> Result<(), PictureError> {
+        let mut refers = false;
+        for attribute in element.attributes() {
+            let attribute = attribute.map_err(|cause| broken(&cause))?;
+            let name = std::str::from_utf8(attribute.key.as_ref()).map_err(|cause| broken(&cause))?;
+            let value = attribute.unescape_value().map_err(|cause| broken(&cause))?;
+            let Some(name) = kept_attribute(name, &value)? else { continue };
+            // `href` and `xlink:href` are one name here; an element has it once.
+            if name == "href" && std::mem::replace(&mut refers, true) {
+                continue;
+            }
+            self.elements.attribute(name, &value)?;
+            self.attribute(name, &value)?;
+        }
+        Ok(())
     }
 
-    fn close(&mut self) {
-        if let Some(name) = self.open.pop() {
-            self.written.push_str(&format!("</{name}>"));
+    fn attribute(&mut self, name: &str, value: &str) -> Result<(), PictureError> {
+        self.written.push_str(&format!(" {name}=\"{}\"", escaped(value)?));
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), PictureError> {
+        let Some(name) = self.open.pop() else { return Ok(()) };
+        if name == "style" {
+            self.elements.style_sheet(&std::mem::take(&mut self.sheet))?;
         }
+        self.elements.close();
+        self.written.push_str(&format!("</{name}>"));
+        Ok(())
     }
 
     fn text(&mut self, text: &str) -> Result<(), PictureError> {
@@ -188,10 +215,10 @@ impl SafeSvg {
             return Ok(());
         };
         if *within == "style" {
-            self.style.push_str(text);
-            check_style(&self.style)?;
+            self.sheet.push_str(text);
         }
-        self.written.push_str(&escape(text));
+        self.elements.text(text);
+        self.written.push_str(&escaped(text)?);
         Ok(())
     }
 
@@ -199,6 +226,7 @@ impl SafeSvg {
         if self.written.is_empty() || !self.open.is_empty() {
             return Err(PictureError::BrokenSvg("its end is missing".to_owned()));
         }
+        self.elements.check()?;
         Ok(self.written)
     }
 }
@@ -223,28 +251,23 @@ fn kept_attribute<'a>(name: &'a str, value: &str) -> Result<Option<&'a str>, Pic
     if !kept || !name.bytes().all(|letter| letter.is_ascii_alphanumeric() || letter == b'-') {
         return Ok(None);
     }
-    check_style(value)?;
     Ok(Some(name))
 }
 
-/// Presentation attributes and styles are CSS, which could load files. An escape could hide that.
-fn check_style(text: &str) -> Result<(), PictureError> {
-    let text = text.to_ascii_lowercase();
-    let outside = |reference: &str| !reference.trim_start_matches([' ', '\'', '"']).starts_with('#');
-    if text.split("url(").skip(1).any(outside) || text.contains("image-set(") || text.contains("src(") {
-        return Err(forbidden("a reference to another file"));
+/// A text as it is written. A reference such as `&#1;` can name characters that XML forbids even so (XML 1.0, 2.2).
+fn escaped(text: &str) -> Result<Cow<'_, str>, PictureError> {
+    let allowed = |letter| matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..);
+    if !text.chars().all(allowed) {
+        return Err(PictureError::BrokenSvg("it has a character that XML forbids".to_owned()));
     }
-    if text.contains('\\') || text.split('@').skip(1).any(|rule| !rule.starts_with("media")) {
-        return Err(forbidden("styles that load or hide something"));
-    }
-    Ok(())
+    Ok(escape(text))
 }
 
 fn broken(cause: &dyn std::error::Error) -> PictureError {
     PictureError::BrokenSvg(cause.to_string())
 }
 
-fn forbidden(what: impl Into<String>) -> PictureError {
+pub(super) fn forbidden(what: impl Into<String>) -> PictureError {
     PictureError::Forbidden(what.into())
 }
 

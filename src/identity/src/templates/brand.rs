@@ -19,11 +19,29 @@ use crate::{
 /// The file that pages load after `postern.css`.
 pub const STYLESHEET: &str = "brand.css";
 
-/// Text on paper by day and by night, and the wall behind it: `--on` and `--ground` of `postern.css`.
-const WHITE: Colour = Colour::from_bytes(255, 255, 255);
-const NIGHT: Colour = Colour::from_bytes(0x0b, 0x14, 0x13);
-const DAY_GROUND: Colour = Colour::from_bytes(0xf1, 0xee, 0xe7);
-const NIGHT_GROUND: Colour = Colour::from_bytes(0x0e, 0x12, 0x11);
+/// The colours of `postern.css` that texts have.
+struct Palette {
+    /// `--on`: text on the accent.
+    on: Colour,
+    /// `--ground`: the page behind the cards, where no setting gives another.
+    ground: Colour,
+    /// `--ink` and `--soft`: text, and text that is less important.
+    ink: Colour,
+    soft: Colour,
+}
+
+const DAY: Palette = Palette {
+    on: Colour::from_bytes(255, 255, 255),
+    ground: Colour::from_bytes(0xf1, 0xee, 0xe7),
+    ink: Colour::from_bytes(0x18, 0x21, 0x1f),
+    soft: Colour::from_bytes(0x55, 0x60, 0x5d),
+};
+const NIGHT: Palette = Palette {
+    on: Colour::from_bytes(0x0b, 0x14, 0x13),
+    ground: Colour::from_bytes(0x0e, 0x12, 0x11),
+    ink: Colour::from_bytes(0xe9, 0xee, 0xec),
+    soft: Colour::from_bytes(0xa5, 0xb1, 0xae),
+};
 const ACCENT: Colour = Colour::from_bytes(0x0b, 0x5d, 0x57);
 
 pub struct Brand {
@@ -34,11 +52,20 @@ pub struct Brand {
     logos: Vec<(&'static str, Picture)>,
 }
 
-/// The contrast of text on the accent, and of the accent as text on the ground (WCAG 2.2, 1.4.3 asks for 4.5).
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+/// The contrast of text on the accent, and of links and texts on the ground (WCAG 2.2, 1.4.3 asks for 4.5).
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Contrast {
     pub text_on_accent: f64,
     pub accent_on_ground: f64,
+    pub text_on_ground: f64,
+    pub soft_text_on_ground: f64,
+}
+
+impl Contrast {
+    /// Of the text that is hardest to read on the ground. Links are left out: they follow the accent.
+    pub fn least_text_on_ground(self) -> f64 {
+        self.text_on_ground.min(self.soft_text_on_ground)
+    }
 }
 
 impl Brand {
@@ -132,12 +159,14 @@ pub fn contrasts(settings: &PageSettings) -> [Contrast; 2] {
     let night = Oklch { lightness: lightness.clamp(0.79, 0.9), chroma: chroma.min(0.12), hue };
     let night = Colour::from_oklch(night);
     let ground = settings.ground();
-    let contrast = |accent: Colour, text: Colour, ground: Colour| Contrast {
-        text_on_accent: accent.contrast(text),
-        accent_on_ground: accent.contrast(ground),
+    let contrast = |accent: Colour, palette: Palette, ground: Option<Colour>| {
+        let ground = ground.unwrap_or(palette.ground);
+        Contrast {
+            text_on_accent: accent.contrast(palette.on),
+            accent_on_ground: accent.contrast(ground),
+            text_on_ground: palette.ink.contrast(ground),
+            soft_text_on_ground: palette.soft.contrast(ground),
+        }
     };
-    [
-        contrast(day, WHITE, ground.unwrap_or(DAY_GROUND)),
-        contrast(night, NIGHT, ground.map_or(NIGHT_GROUND, night_ground)),
-    ]
+    [contrast(day, DAY, ground), contrast(night, NIGHT, ground.map(night_ground))]
 }

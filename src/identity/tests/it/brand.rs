@@ -116,6 +116,34 @@ async fn config_check_prints_the_contrast_and_reads_the_logo() {
     assert!(!refused.status.success() && said.contains("neither PNG nor SVG"), "{said}");
 }
 
+#[tokio::test]
+async fn config_check_warns_of_a_ground_on_which_text_is_hard_to_read() {
+    let shell = Shell::empty().await;
+    let check = |ground: &str, json: bool| {
+        let arguments = ["config", "check", "--json"];
+        let mut command = shell.command(&arguments[..if json { 3 } else { 2 }]);
+        command.env("POSTERN_PAGES__GROUND", ground).output().unwrap().stdout
+    };
+    let said: Value = serde_json::from_slice(&check("#101010", true)).unwrap();
+    let ratio = |time: &str, what: &str| said["contrast"][time][what].as_f64().unwrap();
+    // #18211f and #55605d on #101010; by night the ground is dark anyway, and its texts are light.
+    assert!((1.1..1.3).contains(&ratio("day", "text_on_ground")), "{said}");
+    assert!((2.8..3.0).contains(&ratio("day", "soft_text_on_ground")), "{said}");
+    assert!(ratio("night", "text_on_ground") > 15.0 && ratio("night", "soft_text_on_ground") > 7.0, "{said}");
+    let warning =
+        said["warnings"].as_array().unwrap().iter().find(|line| line.to_string().contains("ground"));
+    let warning = warning.unwrap().as_str().unwrap();
+    for named in ["pages.ground", "#101010", "POSTERN_PAGES__GROUND", "1.15:1", "4.5:1"] {
+        assert!(warning.contains(named), "{named} in {warning}");
+    }
+    let text = String::from_utf8(check("#101010", false)).unwrap();
+    assert!(text.contains(&format!("Warning: {warning}")) && text.contains("(too low)"), "{text}");
+    for good in ["", "#f1eee7", "#f6f1ec", "#fff"] {
+        let said = String::from_utf8(check(good, false)).unwrap();
+        assert!(!said.contains("pages.ground") && !said.contains("too low"), "{good}: {said}");
+    }
+}
+
 /// The pages that a GET shows without more than a session.
 const PAGES: [&str; 24] = [
     "/",

@@ -264,3 +264,26 @@ async fn an_answer_counts_only_when_it_is_asked_for() {
     assert!(matches!(answer(&browser, &id, true).await, Err(InteractionError::StepOutOfOrder)));
     assert_eq!(waits_on(&browser.get(&resume(&id)).await, "/login"), id);
 }
+
+#[tokio::test]
+async fn an_app_with_a_scheme_of_its_own_borrows_no_host() {
+    let world = World::new().await;
+    let uri = "com.evil.app://accounts.bank.example/cb";
+    let change = ClientMetadataChange {
+        token_endpoint_auth_method: Some(ClientAuthMethod::None),
+        redirect_uris: list(&[uri]),
+        scopes: list(&["openid"]),
+        ..ClientMetadataChange::default()
+    };
+    world.app.client("borrower", change).await;
+    let ask = Ask::of("borrower").with("redirect_uri", uri);
+    let browser = world.app.browser();
+    let sign_in = open(&browser, &ask.path()).await;
+    browser.sign_in(&world.alice).await;
+    let consent = open(&browser, &ask.path()).await;
+    assert!(consent.text("h1 + p") == "com.evil.app", "{}", consent.answer.body);
+    for page in [sign_in, consent] {
+        assert!(page.text(".asks p").contains("com.evil.app"), "{}", page.answer.body);
+        assert!(!page.answer.body.contains("bank.example"), "{}", page.answer.body);
+    }
+}

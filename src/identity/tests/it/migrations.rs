@@ -4,7 +4,12 @@ use postern_migrations::identity::Migrator;
 use postern_service::database::{Database, DatabaseError, migrate};
 use sea_orm::{ConnectionTrait as _, Statement};
 
-use crate::{seeds::Seeds, support::TestApp};
+use crate::{
+    backchannel_logout::{self, logout_jobs, sign_out, visit},
+    logout_app::LogoutApp,
+    seeds::Seeds,
+    support::TestApp,
+};
 
 /// Reverts this step and all after it.
 async fn go_back_before(db: &Database, step: &str) {
@@ -60,4 +65,22 @@ async fn the_cause_that_was_a_sentence_becomes_a_word() {
     migrate::up::<Migrator>(db).await.unwrap();
     let causes = texts(&seeds.app, "SELECT DISTINCT revoked_because FROM grants").await;
     assert_eq!(causes, [Some("grant_type_removed".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_notice_that_was_to_be_sent_again_is_sent_by_the_one_kind_of_job() {
+    let world = backchannel_logout::world().await;
+    let app = LogoutApp::of(&world.app, "rp").await;
+    let browser = world.app.browser();
+    let session = browser.sign_in(&world.alice).await;
+    visit(&browser, "rp").await;
+    sign_out(&browser, &world, &session).await;
+    let db = &world.app.app.db;
+    go_back_before(db, "m20261129_000006_logout_notices").await;
+    execute(db, "UPDATE jobs SET kind = 'backchannel_logout.retry' WHERE kind = 'backchannel_logout'").await;
+    migrate::up::<Migrator>(db).await.unwrap();
+    let kinds: Vec<_> = logout_jobs(&world.app).await.into_iter().map(|job| job.kind).collect();
+    assert_eq!(kinds, ["backchannel_logout"]);
+    world.app.run_jobs().await;
+    assert_eq!(app.calls().len(), 1);
 }

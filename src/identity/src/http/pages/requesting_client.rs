@@ -68,11 +68,11 @@ fn web_host(uri: &str) -> Option<(String, bool)> {
     Some((url.host_str()?.to_owned(), url_is_loopback(&url)))
 }
 
-/// Where a redirect URI leads, as a person knows it: the host, or the name of an app's own scheme.
+/// Where a redirect URI leads, as a person knows it: the host, or the name of an app's own scheme. Behind such a scheme
+/// an app may write any host, which has no part in where the code goes.
 fn redirect_target_name(redirect_uri: &str) -> Option<String> {
-    let url = Url::parse(redirect_uri).ok()?;
-    let host = url.host_str().filter(|host| !host.is_empty());
-    Some(host.map_or_else(|| url.scheme().to_owned(), str::to_owned))
+    let scheme = || Some(Url::parse(redirect_uri).ok()?.scheme().to_owned());
+    web_host(redirect_uri).map(|(host, _)| host).or_else(scheme)
 }
 
 /// Only addresses of the web become links; a `javascript:` that slipped in stays text.
