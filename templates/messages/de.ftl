@@ -17,6 +17,7 @@ code-of = { $digits }-stelliger Code
 name = Name
 continue = Weiter
 cancel = Abbrechen
+not-now = Jetzt nicht
 sign-in = Anmelden
 sign-in-to = Bei { $name } anmelden
 for-your-account = für Ihr Konto
@@ -430,6 +431,9 @@ recovery-codes-left = { $count ->
 }
 recovery-codes-kept = Ich habe sie aufbewahrt
 recovery-codes-renew = Neue Codes erzeugen
+recovery-codes-keep = Bewahren Sie Ihre Codes auf
+recovery-codes-missing = Nicht aufbewahrt
+recovery-codes-not-kept-text = Sie haben nicht bestätigt, dass Sie Ihre Wiederherstellungscodes aufbewahrt haben. Ohne sie kann Sie ein verlorenes Telefon aussperren.
 recovery-codes-made = Bewahren Sie diese Codes getrennt vom Telefon auf. Wir zeigen sie nur jetzt; frühere gelten nicht mehr.
 download = Herunterladen
 print = Drucken

@@ -17,6 +17,7 @@ code-of = { $digits }-digit code
 name = Name
 continue = Continue
 cancel = Cancel
+not-now = Not now
 sign-in = Sign in
 sign-in-to = Sign in to { $name }
 for-your-account = for your account
@@ -430,6 +431,9 @@ recovery-codes-left = { $count ->
 }
 recovery-codes-kept = I have kept them
 recovery-codes-renew = Make new codes
+recovery-codes-keep = Keep your recovery codes
+recovery-codes-missing = Not kept
+recovery-codes-not-kept-text = You did not say that you kept your recovery codes. Without them a lost phone can lock you out.
 recovery-codes-made = Keep these codes apart from your phone. We show them only now; the ones you had before no longer work.
 download = Download
 print = Print

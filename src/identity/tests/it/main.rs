@@ -86,6 +86,7 @@ mod pages_csrf;
 mod pages_login;
 mod pages_messages;
 mod pages_own_data;
+mod pages_recovery_codes;
 mod pages_remember;
 mod pages_security;
 mod pages_strength;

@@ -12,7 +12,8 @@ use super::{
     account::{credential_change, require_sign_in, require_sign_in_for_change},
     json_response,
     login::{Destination, RequiredAction, required_action_for_page},
-    recovery_codes, see_other,
+    recovery_codes::{self, SecondFactorEnd},
+    see_other,
 };
 use crate::{
     App,
@@ -56,8 +57,9 @@ pub async fn confirm(app: App, request: Request, form: Form) -> PageResult {
     let change = credential_change(&signed_in, &form, page.context());
     match enrolment::complete(&app, change, &answer, form.value_or_empty("name")).await {
         Ok(_) => {
-            let end = (format!("{PATH}?done=added"), "passkey-added");
-            recovery_codes::finish_second_factor(&app, &page, change, (&end.0, end.1)).await
+            let done = format!("{PATH}?done=added");
+            let end = SecondFactorEnd { done: &done, notice: "passkey-added", onward: None };
+            recovery_codes::finish_second_factor(&app, &page, change, end).await
         }
         Err(cause) => show_error(&app, &page, &signed_in, cause).await,
     }

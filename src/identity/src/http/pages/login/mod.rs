@@ -31,7 +31,7 @@ use self::{
 };
 use std::time::Duration;
 
-use super::{Form, PageError, PageErrorKind, PageResult, error, json_response, see_other};
+use super::{Form, PageError, PageErrorKind, PageResult, error, interstitial, json_response, see_other};
 use crate::{
     App,
     authorization::{self, InteractionError, LoginStepRecorder, RequestNotPending},
@@ -43,7 +43,7 @@ use crate::{
             CompletedLogin, LoginOutcome, VerifyParameters,
         },
     },
-    sessions::SessionKind,
+    sessions::{SessionKind, SignedInUser},
 };
 
 /// After so long there may be room again.
@@ -269,7 +269,7 @@ pub async fn verify(app: App, request: Request, form: Form) -> PageResult {
     let request = flow.binding().authorization_request;
     let completion = LoginStepRecorder { request_id: request, browser_secret: flow.browser_secret() };
     let mut response = match attempt::verify(&app, verify, &completion).await {
-        Ok(LoginOutcome::Complete(signed_in)) => return Ok(login_completed(&flow, &signed_in)),
+        Ok(LoginOutcome::Complete(completed)) => return Ok(login_completed(&flow, &completed).await),
         Ok(LoginOutcome::FactorRequired { .. }) => see_other(&flow.path()),
         Ok(LoginOutcome::AccountClosed { .. }) => see_other(Destination::Restore.path()),
         Err(LoginError::ResponseRejected) => {
@@ -285,19 +285,36 @@ pub async fn verify(app: App, request: Request, form: Form) -> PageResult {
 }
 
 /// The sign-in is complete: the browser gets its session whatever became of the request meanwhile.
-fn login_completed(
+async fn login_completed(
     flow: &LoginFlow,
     completed_login: &CompletedLogin<Result<(), RequestNotPending>>,
 ) -> Response {
     let closed = completed_login.user.deletion_at.is_some();
     let mut response = match completed_login.completion_output {
         Ok(()) if closed => see_other(&flow.restore_path()),
-        Ok(()) => see_other(&flow.next_path()),
+        Ok(()) => match interstitial_path(flow, completed_login).await {
+            Some(path) => see_other(&path),
+            None => see_other(&flow.next_path()),
+        },
         Err(cause) => error::show(&flow.page, &InteractionError::from(cause).into()),
     };
     set_sign_in_cookies(&flow.app, &mut response, completed_login);
     flow.clear_attempt(&mut response);
     response
+}
+
+/// What the person is asked before the sign-in leads on. Nothing where the session continues: that person was asked when it
+/// began.
+async fn interstitial_path<Output>(
+    flow: &LoginFlow,
+    completed_login: &CompletedLogin<Output>,
+) -> Option<String> {
+    let CompletedLogin { session, user, .. } = completed_login;
+    if flow.signed_in.as_ref().is_some_and(|signed_in| signed_in.session.sid == session.sid) {
+        return None;
+    }
+    let signed_in = SignedInUser { session: session.clone(), user: user.clone() };
+    interstitial::path(&flow.app, &signed_in, &flow.query()).await
 }
 
 /// Gives the browser its session and its device secret.
