@@ -199,6 +199,13 @@ for (const button of document.querySelectorAll("[data-passkey]")) {
   }
 }
 
+// After a sign-in without a passkey one is offered where this device can keep one.
+if (globalThis.PublicKeyCredential?.parseCreationOptionsFromJSON) {
+  PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable?.().then((available) => {
+    if (available) for (const field of document.querySelectorAll("[data-makes-passkeys]")) field.value = "yes";
+  }, () => {});
+}
+
 // A new password is judged while it is typed. The same rules decide when the form is sent.
 for (const shown of document.querySelectorAll("[data-strength-of]")) {
   const field = document.getElementById(shown.dataset.strengthOf);

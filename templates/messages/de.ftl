@@ -173,6 +173,7 @@ passkeys-text = Melden Sie sich mit Finger, Gesicht oder PIN an. Ein Passkey lä
 passkeys-under = Finger, Gesicht oder PIN statt eines Codes
 passkeys-yours = Ihre Passkeys
 passkey-add = Passkey hinzufügen
+passkey-offer = Nächstes Mal schneller anmelden
 confirm-first = Bestätigen Sie, dass Sie es sind
 passkey-add-text = Einen Passkey bewahrt dieses Gerät auf, Ihr Passwortmanager oder ein Sicherheitsschlüssel.
 passkey-name = Name

@@ -173,6 +173,7 @@ passkeys-text = Sign in with your finger, your face or a PIN. A passkey cannot b
 passkeys-under = Your finger, your face or a PIN instead of a code
 passkeys-yours = Your passkeys
 passkey-add = Add a passkey
+passkey-offer = Sign in faster next time
 confirm-first = Confirm that it is you
 passkey-add-text = A passkey is kept by this device, by your password manager or on a security key.
 passkey-name = Name

@@ -15,6 +15,8 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.alter_table(Table::alter().table("devices").drop_column("passkey_offered_at").to_owned()).await
+        manager
+            .alter_table(Table::alter().table("devices").drop_column("passkey_offered_at").to_owned())
+            .await
     }
 }

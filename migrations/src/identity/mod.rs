@@ -29,6 +29,7 @@ mod m20261128_000014_client_starting_points;
 mod m20261128_000015_subject_types;
 mod m20261129_000001_client_faces;
 mod m20261129_000002_kept_recovery_codes;
+mod m20261129_000003_passkey_offers;
 
 use sea_orm_migration::prelude::*;
 
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000015_subject_types::Migration),
             Box::new(m20261129_000001_client_faces::Migration),
             Box::new(m20261129_000002_kept_recovery_codes::Migration),
+            Box::new(m20261129_000003_passkey_offers::Migration),
         ]
     }
 

@@ -114,6 +114,8 @@ fn page_routes(app: &App, routes: Route) -> PageRoutes {
             pages::recovery_codes::renew_at_sign_in,
         )
         .action("/login/recovery-codes/kept", pages::recovery_codes::keep)
+        .form(pages::passkey_offer::PATH, pages::passkey_offer::show, pages::passkey_offer::begin)
+        .action("/login/passkey/confirm", pages::passkey_offer::confirm)
         .form(
             "/register",
             pages::registration_and_recovery::show_registration,

@@ -90,18 +90,22 @@ fn parse_id(form: &Form) -> Result<uuid::Uuid, PageError> {
 }
 
 async fn show_error(app: &App, page: &Page, signed_in: &SignedInUser, cause: PasskeyError) -> PageResult {
-    let key = match cause {
+    let Some(key) = error_message(cause)? else { return Ok(see_other(PATH)) };
+    let response = render(app, page, signed_in, None, Some(key)).await?;
+    Ok(response.with_status(StatusCode::BAD_REQUEST).into_response())
+}
+
+/// Message key of what went wrong; none for a passkey that was removed in another tab meanwhile.
+pub(super) fn error_message(cause: PasskeyError) -> Result<Option<&'static str>, PageError> {
+    Ok(Some(match cause {
         PasskeyError::NotBegun => "passkey-took-too-long",
         PasskeyError::RegistrationRejected(_) => "passkey-not-made",
         PasskeyError::AlreadyRegistered => "passkey-registered",
         PasskeyError::TooMany => "passkey-too-many",
         PasskeyError::InvalidName => "passkey-name-rule",
-        // Removed in another tab meanwhile.
-        PasskeyError::UnknownPasskey => return Ok(see_other(PATH)),
+        PasskeyError::UnknownPasskey => return Ok(None),
         PasskeyError::Login(cause) => return Err(cause.into()),
-    };
-    let response = render(app, page, signed_in, None, Some(key)).await?;
-    Ok(response.with_status(StatusCode::BAD_REQUEST).into_response())
+    }))
 }
 
 async fn render(

@@ -128,5 +128,5 @@ fn show_codes_at_sign_in(onward: &Onward, set: &NewSet, notice: Option<Value>) -
 }
 
 fn set_values(set: &NewSet) -> Value {
-    context! { codes => set.codes, made => set.created_at.micros() }
+    context! { codes => set.codes.as_slice(), made => set.created_at.micros() }
 }

@@ -31,7 +31,11 @@ use self::{
 };
 use std::time::Duration;
 
-use super::{Form, PageError, PageErrorKind, PageResult, error, interstitial, json_response, see_other};
+use super::{
+    Form, PageError, PageErrorKind, PageResult, error,
+    interstitial::{self, NewSignIn},
+    json_response, see_other,
+};
 use crate::{
     App,
     authorization::{self, InteractionError, LoginStepRecorder, RequestNotPending},
@@ -269,7 +273,7 @@ pub async fn verify(app: App, request: Request, form: Form) -> PageResult {
     let request = flow.binding().authorization_request;
     let completion = LoginStepRecorder { request_id: request, browser_secret: flow.browser_secret() };
     let mut response = match attempt::verify(&app, verify, &completion).await {
-        Ok(LoginOutcome::Complete(completed)) => return Ok(login_completed(&flow, &completed).await),
+        Ok(LoginOutcome::Complete(completed)) => return Ok(login_completed(&flow, &completed, &form).await),
         Ok(LoginOutcome::FactorRequired { .. }) => see_other(&flow.path()),
         Ok(LoginOutcome::AccountClosed { .. }) => see_other(Destination::Restore.path()),
         Err(LoginError::ResponseRejected) => {
@@ -288,11 +292,12 @@ pub async fn verify(app: App, request: Request, form: Form) -> PageResult {
 async fn login_completed(
     flow: &LoginFlow,
     completed_login: &CompletedLogin<Result<(), RequestNotPending>>,
+    form: &Form,
 ) -> Response {
     let closed = completed_login.user.deletion_at.is_some();
     let mut response = match completed_login.completion_output {
         Ok(()) if closed => see_other(&flow.restore_path()),
-        Ok(()) => match interstitial_path(flow, completed_login).await {
+        Ok(()) => match interstitial_path(flow, completed_login, form).await {
             Some(path) => see_other(&path),
             None => see_other(&flow.next_path()),
         },
@@ -308,13 +313,20 @@ async fn login_completed(
 async fn interstitial_path<Output>(
     flow: &LoginFlow,
     completed_login: &CompletedLogin<Output>,
+    form: &Form,
 ) -> Option<String> {
-    let CompletedLogin { session, user, .. } = completed_login;
+    let CompletedLogin { session, user, device_secret, .. } = completed_login;
     if flow.signed_in.as_ref().is_some_and(|signed_in| signed_in.session.sid == session.sid) {
         return None;
     }
-    let signed_in = SignedInUser { session: session.clone(), user: user.clone() };
-    interstitial::path(&flow.app, &signed_in, &flow.query()).await
+    let sign_in = NewSignIn {
+        signed_in: SignedInUser { session: session.clone(), user: user.clone() },
+        device_secret: device_secret.expose_secret(),
+        requirement: &flow.requirement,
+        browser_makes_passkeys: form.get("makes_passkeys").is_some(),
+        context: flow.page.context(),
+    };
+    interstitial::path(&flow.app, sign_in, &flow.query()).await
 }
 
 /// Gives the browser its session and its device secret.
