@@ -95,6 +95,10 @@ no-way-give-up = Zurück zu { $name }
 
 # Wrong answers, beside the field
 code-needed = Geben Sie den Code ein.
+tries-left = Sie haben noch { $count ->
+    [one] einen Versuch
+   *[other] { $count } Versuche
+}.
 code-wrong = Das ist nicht der neueste Code, oder er gilt nicht mehr. Sehen Sie in unsere letzte Nachricht, oder senden Sie einen neuen Code.
 passkey-needed = Verwenden Sie die Schaltfläche: Ihr Browser fragt nach Ihrem Passkey.
 passkey-wrong = Dieser Passkey wurde nicht angenommen. Versuchen Sie es noch einmal oder auf andere Weise.

@@ -95,6 +95,10 @@ no-way-give-up = Go back to { $name }
 
 # Wrong answers, beside the field
 code-needed = Enter the code.
+tries-left = You have { $count ->
+    [one] 1 try
+   *[other] { $count } tries
+} left.
 code-wrong = That is not the newest code, or it no longer works. Check the last message from us, or send a new code.
 passkey-needed = Use the button: your browser asks for your passkey.
 passkey-wrong = This passkey was not accepted. Try again, or use another way.

@@ -122,5 +122,6 @@ mod token_client_credentials;
 mod token_code;
 mod token_matrix;
 mod token_requests;
+mod tries_left;
 mod unreadable_rows;
 mod userinfo;

@@ -7,13 +7,10 @@
 use super::{passkey_offer, recovery_codes};
 use crate::{
     App,
-    accounts::{AccountError, recovery_codes::set_not_kept},
+    accounts::recovery_codes::set_not_kept,
     core::RequestContext,
-    login::{
-        self, LoginError, devices, first_factor_methods, passkey::enrolment,
-        policy::AuthenticationRequirement,
-    },
-    sessions::SignedInUser,
+    login::{self, devices, first_factor_methods, passkey::enrolment, policy::AuthenticationRequirement},
+    sessions::{SignedInUser, WriteError},
 };
 
 const PASSKEY: &str = "passkey";
@@ -41,7 +38,7 @@ pub(super) async fn path(app: &App, sign_in: NewSignIn<'_>, onward: &str) -> Opt
     }
 }
 
-async fn find_page(app: &App, sign_in: &NewSignIn<'_>) -> Result<Option<&'static str>, AccountError> {
+async fn find_page(app: &App, sign_in: &NewSignIn<'_>) -> Result<Option<&'static str>, WriteError> {
     if set_not_kept(app, &sign_in.signed_in.user).await? {
         return Ok(Some(recovery_codes::REMINDER));
     }
@@ -50,7 +47,7 @@ async fn find_page(app: &App, sign_in: &NewSignIn<'_>) -> Result<Option<&'static
 
 /// Whether a passkey is offered now: once for each account and browser. The mark is on the device that the account
 /// remembers, so a browser that the account has forgotten may offer again.
-async fn passkey_offered(app: &App, sign_in: &NewSignIn<'_>) -> Result<bool, AccountError> {
+async fn passkey_offered(app: &App, sign_in: &NewSignIn<'_>) -> Result<bool, WriteError> {
     let NewSignIn { signed_in, device_secret, requirement, .. } = sign_in;
     if !sign_in.browser_makes_passkeys
         || !login::method_available(app, PASSKEY)
@@ -61,5 +58,5 @@ async fn passkey_offered(app: &App, sign_in: &NewSignIn<'_>) -> Result<bool, Acc
         return Ok(false);
     }
     let marked = devices::mark_passkey_offered(app, signed_in.principal(), device_secret, sign_in.context);
-    Ok(marked.await.map_err(LoginError::from)?)
+    marked.await
 }

@@ -51,7 +51,7 @@ pub async fn renew(app: App, request: Request, form: Form) -> PageResult {
     let signed_in = require_sign_in_for_change(&app, &request, Destination::RecoveryCodes).await?;
     let page = Page::from_request(&app, &request, None);
     let set = recovery_codes::replace_set(&app, credential_change(&signed_in, &form, page.context())).await?;
-    show_codes(&page, &set, None)
+    show_codes(&page, set, None)
 }
 
 /// The page that shows the account's codes, or leads on.
@@ -80,8 +80,8 @@ pub(super) async fn finish_second_factor(
     let set = recovery_codes::replace_set(app, CredentialChange { ends_others: false, ..change }).await?;
     let notice = page.message(end.notice);
     match end.onward {
-        Some(onward) => show_codes_at_sign_in(onward, &set, notice),
-        None => show_codes(page, &set, notice),
+        Some(onward) => show_codes_at_sign_in(onward, set, notice),
+        None => show_codes(page, set, notice),
     }
 }
 
@@ -103,7 +103,7 @@ pub async fn renew_at_sign_in(app: App, request: Request, form: Form) -> PageRes
     let signed_in = require_sign_in_for_change(&app, &request, Destination::RecoveryCodes).await?;
     let change = credential_change(&signed_in, &form, onward.page.context());
     let set = recovery_codes::replace_set(&app, change).await?;
-    show_codes_at_sign_in(&onward, &set, None)
+    show_codes_at_sign_in(&onward, set, None)
 }
 
 /// `POST /login/recovery-codes/kept`: the owner says that the codes of one page are kept. Goes on also where the session has
@@ -118,15 +118,15 @@ pub async fn keep(app: App, request: Request, form: Form) -> PageResult {
     Ok(see_other(&onward.path()))
 }
 
-fn show_codes(page: &Page, set: &NewSet, notice: Option<Value>) -> PageResult {
+fn show_codes(page: &Page, set: NewSet, notice: Option<Value>) -> PageResult {
     page.show("pages/recovery-codes.html", context! { here => "recovery-codes", notice, ..set_values(set) })
 }
 
-fn show_codes_at_sign_in(onward: &Onward, set: &NewSet, notice: Option<Value>) -> PageResult {
+fn show_codes_at_sign_in(onward: &Onward, set: NewSet, notice: Option<Value>) -> PageResult {
     let values = context! { notice, ..context! { ..set_values(set), ..onward.values() } };
     onward.page.show("pages/login-recovery-codes.html", values)
 }
 
-fn set_values(set: &NewSet) -> Value {
-    context! { codes => set.codes.as_slice(), made => set.created_at.micros() }
+fn set_values(set: NewSet) -> Value {
+    context! { made => set.created_at.micros(), codes => set.codes }
 }

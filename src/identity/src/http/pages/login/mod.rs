@@ -97,6 +97,7 @@ async fn current_status(flow: &LoginFlow) -> Result<Option<AttemptStatus>, PageE
         methods,
         open_method: None,
         code_expires_at: None,
+        tries_left: u32::from(flow.app.config.login.code_tries),
         first_factor_verified: true,
     }))
 }
@@ -144,7 +145,7 @@ pub async fn begin(app: App, request: Request, form: Form) -> PageResult {
             let key = if typed.trim().is_empty() { "email-needed" } else { "email-malformed" };
             views::show_identifier_form(
                 &flow,
-                LoginFormError { key: Some(key), typed },
+                LoginFormError { key: Some(key), typed, ..LoginFormError::default() },
                 form.contains("remember"),
             )
         }
@@ -234,7 +235,7 @@ pub async fn verify(app: App, request: Request, form: Form) -> PageResult {
             &flow,
             method,
             &status,
-            LoginFormError { key: Some(needed), typed },
+            LoginFormError { key: Some(needed), typed, ..LoginFormError::default() },
             false,
         );
     }
@@ -277,7 +278,12 @@ pub async fn verify(app: App, request: Request, form: Form) -> PageResult {
         Ok(LoginOutcome::FactorRequired { .. }) => see_other(&flow.path()),
         Ok(LoginOutcome::AccountClosed { .. }) => see_other(Destination::Restore.path()),
         Err(LoginError::ResponseRejected) => {
-            views::show_challenge(&flow, method, &status, LoginFormError { key: Some(wrong), typed }, false)?
+            let tries_left = match field {
+                "code" => tries_left(&flow, attempt.expose_secret()).await?,
+                _ => None,
+            };
+            let form_error = LoginFormError { key: Some(wrong), typed, tries_left };
+            views::show_challenge(&flow, method, &status, form_error, false)?
         }
         Err(LoginError::AttemptEnded) => return Ok(attempt_ended(&flow)),
         Err(cause) => return error_page(&flow, cause),
@@ -286,6 +292,12 @@ pub async fn verify(app: App, request: Request, form: Form) -> PageResult {
         flow.set_attempt(&mut response, attempt.expose_secret());
     }
     Ok(response)
+}
+
+/// Responses that may still be wrong, as they stand now: tries of other tabs count too.
+async fn tries_left(flow: &LoginFlow, attempt_secret: &str) -> Result<Option<u32>, PageError> {
+    let status = attempt::status(&flow.app, flow.client(), attempt_secret, &flow.binding()).await?;
+    Ok(status.map(|status| status.tries_left))
 }
 
 /// The sign-in is complete: the browser gets its session whatever became of the request meanwhile.

@@ -32,6 +32,20 @@ pub(super) struct LoginFormError<'a> {
     pub(super) key: Option<&'static str>,
     /// The user's input, shown again.
     pub(super) typed: &'a str,
+    /// Responses that may still be wrong, after a wrong code.
+    pub(super) tries_left: Option<u32>,
+}
+
+impl LoginFormError<'_> {
+    fn text(&self, flow: &LoginFlow) -> Option<Value> {
+        let wrong = flow.page.message(self.key?)?;
+        let tries = |left: u32| flow.page.message_with("tries-left", &[("count", Value::from(left))]);
+        Some(match self.tries_left.and_then(tries) {
+            // Both are HTML already.
+            Some(left) => Value::from_safe_string(format!("{wrong} {left}")),
+            None => wrong,
+        })
+    }
 }
 
 /// The field for the address, with the methods that may begin.
@@ -55,7 +69,7 @@ pub(super) fn show_identifier_form(
         identifier,
         methods,
         remember,
-        error => form_error.key.and_then(|key| flow.page.message(key)),
+        error => form_error.text(flow),
         passkeys => login::first_factor_methods(&flow.app, &flow.requirement).iter().any(|name| name == PASSKEY),
         registers => login::self_registration_allowed(&flow.app),
     };
@@ -100,7 +114,7 @@ pub(super) fn show_challenge(
         },
         letters => name == RECOVERY_CODE,
         typed => form_error.typed,
-        error => form_error.key.and_then(|key| flow.page.message(key)),
+        error => form_error.text(flow),
         resend => sent,
         others => status.methods.len() > 1,
         minutes_left => left.map(whole_minutes),
