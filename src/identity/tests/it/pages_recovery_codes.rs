@@ -72,7 +72,7 @@ async fn a_code_that_was_used_was_kept() {
     open(&browser, "/account").await.press("#sign-out", &[]).await;
     world.app.clock.advance(Duration::from_mins(20));
     let second = open(&browser, "/login?to=account").await.sign_in(ALICE).await;
-    let choice = second.click("#login-other").await;
+    let choice = second.click("#login-lost").await;
     let by_code = choice.press("#login-recovery-code", &[]).await;
     let account = by_code.press("#login-submit", &[("code", &recovery_code)]).await;
     assert_eq!(account.path, "/account");

@@ -123,3 +123,68 @@ fn an_authenticator_with_its_recovery_codes_kept_takes_five() {
         person.took(5);
     });
 }
+
+#[test]
+fn a_registration_up_to_the_app_takes_six_where_a_passkey_could_be_offered() {
+    in_chromium(async |tab| {
+        let site = Site::new().await;
+        tab.plug_in_authenticator().await;
+        tab.goto(&site.asks("own", &[])).await;
+        let person = Person::new(&site, tab);
+        person.press("#login-register").await;
+        person.fill("#email", "carol@example.test").await;
+        person.fill("#password", "seven brass lamps upstream").await;
+        person.press("#register-submit").await;
+        person.press_mailed_link("carol@example.test").await;
+        assert!(answered(tab).await.contains_key("code"));
+        person.took(6);
+    });
+}
+
+const SUPPORT: (&str, &str) = ("POSTERN_PAGES__SUPPORT", "help@fennwick.example");
+
+#[test]
+fn who_lost_everything_is_with_the_operators_support_after_four() {
+    in_chromium(async |tab| {
+        let site = Site::with(&[SUPPORT]).await;
+        tab.goto(&site.asks("own", &[])).await;
+        let person = Person::new(&site, tab);
+        person.fill("#identifier", ALICE).await;
+        person.press("#login-password").await;
+        person.press("#login-other").await;
+        tab.look("identity-another-way-support").await;
+        person.press_way_out("#login-support", "mailto:help@fennwick.example").await;
+        person.took(4);
+    });
+}
+
+#[test]
+fn a_lost_phone_leads_from_the_second_step_to_the_operators_support_by_two() {
+    in_chromium(async |tab| {
+        let site = Site::with(&[SUPPORT]).await;
+        signed_in(&site, tab, BOB).await;
+        tab.follow("#account-totp").await;
+        tab.follow("#totp-begin").await;
+        let key = tab.text("#totp-key").await;
+        tab.type_into("#code", &totp(&site.test, &key)).await;
+        tab.follow("#totp-confirm").await;
+        tab.follow("#recovery-codes-kept").await;
+        tab.follow("#sign-out").await;
+        site.test.clock.advance(Duration::from_mins(20));
+
+        tab.goto(&site.asks("own", &[])).await;
+        let person = Person::new(&site, tab);
+        person.fill("#identifier", BOB).await;
+        person.press("#login-submit").await;
+        let code = person.read_code(BOB).await;
+        person.fill_last("#code", &code).await;
+        person.took(4);
+        tab.look("identity-second-step").await;
+        person.press("#login-lost").await;
+        tab.reads("h1", "If you cannot do this").await;
+        tab.sees("#login-recovery-code").await;
+        tab.look("identity-lost").await;
+        person.press_way_out("#login-support", "mailto:help@fennwick.example").await;
+        person.took(6);
+    });
+}

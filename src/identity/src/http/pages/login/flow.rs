@@ -206,6 +206,7 @@ impl LoginFlow {
                 request, to,
                 path => self.path(),
                 other_way => format!("{}&way=other", self.path()),
+                lost_way => format!("{}&way=lost", self.path()),
                 // Stepping up, one is who one is.
                 start_over => (self.required_action != RequiredAction::StepUp).then(|| self.start_over_path()),
             },

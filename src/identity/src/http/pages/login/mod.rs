@@ -75,7 +75,11 @@ pub async fn show(app: App, request: Request) -> PageResult {
     if status.methods.is_empty() {
         return views::show_unreachable_acr(&flow);
     }
-    match method_to_answer(&app, &status).filter(|_| query.get("way") != Some("other")) {
+    let asked_for = method_to_answer(&app, &status);
+    if query.get("way") == Some("lost") {
+        return views::show_remaining_ways(&flow, &status, asked_for.as_deref());
+    }
+    match asked_for.filter(|_| query.get("way") != Some("other")) {
         Some(method) => views::show_challenge(&flow, &method, &status, LoginFormError::default(), again),
         None => views::show_method_choice(&flow, &status),
     }
