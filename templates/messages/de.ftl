@@ -16,8 +16,8 @@ code = Code
 code-of = { $digits }-stelliger Code
 name = Name
 continue = Weiter
-cancel = Abbrechen
 back = Zurück
+cancel = Abbrechen
 not-now = Jetzt nicht
 sign-in = Anmelden
 sign-in-to = Bei { $name } anmelden
@@ -102,10 +102,11 @@ no-way-give-up = Zurück zu { $name }
 
 # Wrong answers, beside the field
 code-needed = Geben Sie den Code ein.
-tries-left = Sie haben noch { $count ->
-    [one] einen Versuch
-   *[other] { $count } Versuche
-}.
+tries-left = { $count ->
+    [0] Sie haben für jetzt keinen Versuch mehr.
+    [one] Sie haben noch einen Versuch.
+   *[other] Sie haben noch { $count } Versuche.
+}
 code-wrong = Das ist nicht der neueste Code, oder er gilt nicht mehr. Sehen Sie in unsere letzte Nachricht, oder senden Sie einen neuen Code.
 passkey-needed = Verwenden Sie die Schaltfläche: Ihr Browser fragt nach Ihrem Passkey.
 passkey-wrong = Dieser Passkey wurde nicht angenommen. Versuchen Sie es noch einmal oder auf andere Weise.
@@ -186,9 +187,8 @@ passkeys-yours = Ihre Passkeys
 passkey-add = Passkey hinzufügen
 passkey-offer = Nächstes Mal schneller anmelden
 confirm-first = Bestätigen Sie, dass Sie es sind
-passkey-add-text = Einen Passkey bewahrt dieses Gerät auf, Ihr Passwortmanager oder ein Sicherheitsschlüssel.
+passkey-add-text = Einen Passkey bewahrt dieses Gerät auf, Ihr Passwortmanager oder ein Sicherheitsschlüssel. Er bekommt einen Namen, den Sie ändern können.
 passkey-name = Name
-passkey-name-hint = Woran Sie ihn erkennen, zum Beispiel „Telefon“.
 passkey-made = Eingerichtet { $day }
 passkey-used = zuletzt verwendet { $day }
 passkey-flagged = Dieser Passkey wurde vielleicht kopiert ({ $day }). Entfernen Sie ihn, wenn Sie den Grund nicht kennen.

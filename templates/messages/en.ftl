@@ -16,8 +16,8 @@ code = Code
 code-of = { $digits }-digit code
 name = Name
 continue = Continue
-cancel = Cancel
 back = Back
+cancel = Cancel
 not-now = Not now
 sign-in = Sign in
 sign-in-to = Sign in to { $name }
@@ -102,10 +102,11 @@ no-way-give-up = Go back to { $name }
 
 # Wrong answers, beside the field
 code-needed = Enter the code.
-tries-left = You have { $count ->
-    [one] 1 try
-   *[other] { $count } tries
-} left.
+tries-left = { $count ->
+    [0] You have no tries left for now.
+    [one] You have 1 try left.
+   *[other] You have { $count } tries left.
+}
 code-wrong = That is not the newest code, or it no longer works. Check the last message from us, or send a new code.
 passkey-needed = Use the button: your browser asks for your passkey.
 passkey-wrong = This passkey was not accepted. Try again, or use another way.
@@ -186,9 +187,8 @@ passkeys-yours = Your passkeys
 passkey-add = Add a passkey
 passkey-offer = Sign in faster next time
 confirm-first = Confirm that it is you
-passkey-add-text = A passkey is kept by this device, by your password manager or on a security key.
+passkey-add-text = A passkey is kept by this device, by your password manager or on a security key. It gets a name, which you can change.
 passkey-name = Name
-passkey-name-hint = What you will know it by, such as “Phone”.
 passkey-made = Set up { $day }
 passkey-used = last used { $day }
 passkey-flagged = This passkey may have been copied ({ $day }). Remove it unless you know why.

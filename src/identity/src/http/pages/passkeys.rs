@@ -55,7 +55,7 @@ pub async fn confirm(app: App, request: Request, form: Form) -> PageResult {
     let answer = serde_json::from_str(form.value_or_empty("answer")).unwrap_or_default();
     let page = Page::from_request(&app, &request, None);
     let change = credential_change(&signed_in, &form, page.context());
-    match enrolment::complete(&app, change, &answer, form.value_or_empty("name")).await {
+    match enrolment::complete(&app, change, &answer, "").await {
         Ok(_) => {
             let done = format!("{PATH}?done=added");
             let end = SecondFactorEnd { done: &done, notice: "passkey-added", onward: None };
@@ -119,6 +119,7 @@ async fn render(
     if rows.is_empty() && !login::method_available(app, "passkey") {
         return Err(PageErrorKind::NotFound.into());
     }
+    let signal = enrolment::signal_values(app, &signed_in.user, &rows);
     let passkeys: Vec<Value> = rows
         .into_iter()
         .map(|row| {
@@ -138,7 +139,13 @@ async fn render(
         confirm => (needed != RequiredAction::Nothing).then(|| Destination::ChangePasskeys.login_path()),
         notice => done.and_then(|key| page.message(key)),
         error => form_error.and_then(|key| page.message(key)),
+        signal => signal.map(signal_values),
         passkeys,
     };
     page.show("pages/passkeys.html", values)
+}
+
+fn signal_values(signal: enrolment::SignalValues) -> Value {
+    let enrolment::SignalValues { rp_id, user_id, accepted, name, display_name } = signal;
+    context! { rp_id, user_id, accepted, name, display_name }
 }

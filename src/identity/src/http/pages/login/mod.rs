@@ -12,6 +12,7 @@
 //! rejected response is shown beside its field. Leaves attempts to `login::attempt` and the next step to
 //! `authorization`.
 
+mod completion;
 mod destination;
 mod flow;
 mod views;
@@ -20,34 +21,33 @@ use poem::{Request, Response};
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
+pub(super) use self::completion::set_sign_in_cookies;
 pub use self::destination::Destination;
 pub(in crate::http) use self::flow::note_client_of_past_request;
 pub(super) use self::flow::{
     RequiredAction, find_pending, page_for_request, required_action_for_page, resume_path,
 };
 use self::{
+    completion::login_completed,
     flow::{LoginFlow, LoginPurpose},
     views::LoginFormError,
 };
 use std::time::Duration;
 
-use super::{
-    Form, PageError, PageErrorKind, PageResult, error,
-    interstitial::{self, NewSignIn},
-    json_response, see_other,
-};
+use super::{Form, PageError, PageErrorKind, PageResult, error, json_response, see_other};
 use crate::{
     App,
-    authorization::{self, InteractionError, LoginStepRecorder, RequestNotPending},
-    http::security,
+    authorization::{self, InteractionError, LoginStepRecorder},
     login::{
         self, ChallengeResponse, LoginError,
         attempt::{
             self, AttemptBinding, AttemptStart, AttemptStatus, BeginParameters, ChallengeOpened,
-            CompletedLogin, LoginOutcome, VerifyParameters,
+            LoginOutcome, VerifyParameters,
         },
+        passkey,
     },
-    sessions::{SessionKind, SignedInUser},
+    rate_limit,
+    sessions::SessionKind,
 };
 
 /// After so long there may be room again.
@@ -257,16 +257,19 @@ pub async fn verify(app: App, request: Request, form: Form) -> PageResult {
         }
         _ => return Ok(see_other(&flow.path())),
     };
+    let payload = match method {
+        views::PASSWORD => typed.into(),
+        views::PASSKEY => serde_json::from_str(typed).unwrap_or_default(),
+        _ => serde_json::Value::Null,
+    };
     let verify = VerifyParameters {
         client: flow.client(),
         method,
         attempt_secret: attempt.expose_secret(),
         response: match method {
-            views::PASSWORD => ChallengeResponse { payload: typed.into(), ..ChallengeResponse::default() },
-            views::PASSKEY => ChallengeResponse {
-                payload: serde_json::from_str(typed).unwrap_or_default(),
-                ..ChallengeResponse::default()
-            },
+            views::PASSWORD | views::PASSKEY => {
+                ChallengeResponse { payload: payload.clone(), ..ChallengeResponse::default() }
+            }
             _ => ChallengeResponse::from_code(typed),
         },
         binding: flow.binding(),
@@ -282,11 +285,10 @@ pub async fn verify(app: App, request: Request, form: Form) -> PageResult {
         Ok(LoginOutcome::FactorRequired { .. }) => see_other(&flow.path()),
         Ok(LoginOutcome::AccountClosed { .. }) => see_other(Destination::Restore.path()),
         Err(LoginError::ResponseRejected) => {
-            let tries_left = match field {
-                "code" => tries_left(&flow, attempt.expose_secret()).await?,
-                _ => None,
-            };
-            let form_error = LoginFormError { key: Some(wrong), typed, tries_left };
+            let tries_left = tries_left(&flow, method, attempt.expose_secret()).await?;
+            let unknown = unknown_passkey(&flow, method, &payload).await?;
+            let unknown_passkey = unknown.as_deref();
+            let form_error = LoginFormError { key: Some(wrong), typed, tries_left, unknown_passkey };
             views::show_challenge(&flow, method, &status, form_error, false)?
         }
         Err(LoginError::AttemptEnded) => return Ok(attempt_ended(&flow)),
@@ -298,64 +300,26 @@ pub async fn verify(app: App, request: Request, form: Form) -> PageResult {
     Ok(response)
 }
 
-/// Responses that may still be wrong, as they stand now: tries of other tabs count too.
-async fn tries_left(flow: &LoginFlow, attempt_secret: &str) -> Result<Option<u32>, PageError> {
+/// Codes that may still be wrong, as they stand now: tries of other tabs count too, and no more are promised than the network
+/// may make for now.
+async fn tries_left(flow: &LoginFlow, method: &str, attempt_secret: &str) -> Result<Option<u32>, PageError> {
+    if [views::PASSWORD, views::PASSKEY].contains(&method) {
+        return Ok(None);
+    }
     let status = attempt::status(&flow.app, flow.client(), attempt_secret, &flow.binding()).await?;
-    Ok(status.map(|status| status.tries_left))
+    let of_source = rate_limit::remaining_quota("failures_per_source").unwrap_or(u32::MAX);
+    Ok(status.map(|status| status.tries_left.min(of_source)))
 }
 
-/// The sign-in is complete: the browser gets its session whatever became of the request meanwhile.
-async fn login_completed(
+async fn unknown_passkey(
     flow: &LoginFlow,
-    completed_login: &CompletedLogin<Result<(), RequestNotPending>>,
-    form: &Form,
-) -> Response {
-    let closed = completed_login.user.deletion_at.is_some();
-    let mut response = match completed_login.completion_output {
-        Ok(()) if closed => see_other(&flow.restore_path()),
-        Ok(()) => match interstitial_path(flow, completed_login, form).await {
-            Some(path) => see_other(&path),
-            None => see_other(&flow.next_path()),
-        },
-        Err(cause) => error::show(&flow.page, &InteractionError::from(cause).into()),
-    };
-    set_sign_in_cookies(&flow.app, &mut response, completed_login);
-    flow.clear_attempt(&mut response);
-    response
-}
-
-/// What the person is asked before the sign-in leads on. Nothing where the session continues: that person was asked when it
-/// began.
-async fn interstitial_path<Output>(
-    flow: &LoginFlow,
-    completed_login: &CompletedLogin<Output>,
-    form: &Form,
-) -> Option<String> {
-    let CompletedLogin { session, user, device_secret, .. } = completed_login;
-    if flow.signed_in.as_ref().is_some_and(|signed_in| signed_in.session.sid == session.sid) {
-        return None;
+    method: &str,
+    answer: &serde_json::Value,
+) -> Result<Option<String>, PageError> {
+    match method {
+        views::PASSKEY => Ok(passkey::unknown_credential(&flow.app, answer).await?),
+        _ => Ok(None),
     }
-    let sign_in = NewSignIn {
-        signed_in: SignedInUser { session: session.clone(), user: user.clone() },
-        device_secret: device_secret.expose_secret(),
-        requirement: &flow.requirement,
-        browser_makes_passkeys: form.get("makes_passkeys").is_some(),
-        context: flow.page.context(),
-    };
-    interstitial::path(&flow.app, sign_in, &flow.query()).await
-}
-
-/// Gives the browser its session and its device secret.
-pub(super) fn set_sign_in_cookies<Output>(
-    app: &App,
-    response: &mut Response,
-    completed_login: &CompletedLogin<Output>,
-) {
-    if let Some(secret) = &completed_login.cookie_secret {
-        let remembered = completed_login.session.remembered;
-        security::set_session_cookie(app, response, secret.expose_secret(), remembered);
-    }
-    security::set_device_cookie(app, response, completed_login.device_secret.expose_secret());
 }
 
 /// `POST /login/give-up`: the client is told that what it asks for cannot be reached.

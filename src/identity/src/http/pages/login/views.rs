@@ -16,6 +16,7 @@ use crate::{
     login::{
         self,
         attempt::{AttemptStatus, RESEND_DELAY},
+        passkey,
     },
 };
 
@@ -34,6 +35,8 @@ pub(super) struct LoginFormError<'a> {
     pub(super) typed: &'a str,
     /// Responses that may still be wrong, after a wrong code.
     pub(super) tries_left: Option<u32>,
+    /// The id of a passkey that no account has.
+    pub(super) unknown_passkey: Option<&'a str>,
 }
 
 impl LoginFormError<'_> {
@@ -113,6 +116,8 @@ pub(super) fn show_challenge(
             RECOVERY_CODE => 10,
             _ => 8,
         },
+        unknown_passkey => form_error.unknown_passkey,
+        rp_id => form_error.unknown_passkey.and_then(|_| passkey::relying_party_id(&flow.app.config)),
         letters => name == RECOVERY_CODE,
         typed => form_error.typed,
         error => form_error.text(flow),
