@@ -117,9 +117,10 @@ async fn config_check_prints_the_contrast_and_reads_the_logo() {
 }
 
 /// The pages that a GET shows without more than a session.
-const PAGES: [&str; 24] = [
+const PAGES: [&str; 25] = [
     "/",
     "/login",
+    "/login/passkey",
     "/register",
     "/forgot-password",
     "/logged-out",

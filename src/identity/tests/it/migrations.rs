@@ -1,10 +1,16 @@
 //! The steps of the schema on a database with data from before: each runs on rows as the program before it left them.
 
+use postern_identity::{
+    accounts::recovery_codes,
+    core::RequestContext,
+    login::{credential_change::CredentialChange, recovery_code},
+    sessions::SignedInUser,
+};
 use postern_migrations::identity::Migrator;
 use postern_service::database::{Database, DatabaseError, migrate};
 use sea_orm::{ConnectionTrait as _, Statement};
 
-use crate::{seeds::Seeds, support::TestApp};
+use crate::{seeds::Seeds, sign_in::SignIn, support::TestApp};
 
 /// Reverts this step and all after it.
 async fn go_back_before(db: &Database, step: &str) {
@@ -60,4 +66,21 @@ async fn the_cause_that_was_a_sentence_becomes_a_word() {
     migrate::up::<Migrator>(db).await.unwrap();
     let causes = texts(&seeds.app, "SELECT DISTINCT revoked_because FROM grants").await;
     assert_eq!(causes, [Some("grant_type_removed".to_owned())]);
+}
+
+#[tokio::test]
+async fn recovery_codes_from_before_count_as_kept() {
+    let sign_in = SignIn::new().await;
+    sign_in.enrol().await;
+    let app = &sign_in.app.app;
+    let session = sign_in.app.open_session(&sign_in.alice, "aal2").await.session;
+    let signed_in = SignedInUser { session, user: sign_in.alice.clone() };
+    let context = RequestContext::of_command(app);
+    let change = CredentialChange { principal: signed_in.principal(), ends_others: false, context: &context };
+    recovery_codes::replace_set(app, change).await.unwrap();
+    assert!(!recovery_code::status(app, &sign_in.alice).await.unwrap().kept, "a new set is not kept yet");
+    go_back_before(&app.db, "m20261129_000002_kept_recovery_codes").await;
+    migrate::up::<Migrator>(&app.db).await.unwrap();
+    let set = recovery_code::status(app, &sign_in.alice).await.unwrap();
+    assert_eq!((set.unused, set.kept), (10, true));
 }
