@@ -10,7 +10,7 @@ import * as walks from './walk.mjs'
 
 // What changes an account comes after what looks at it; a browser that is signed in goes on with the next walk.
 const ORDER = [
-  ['signIn'], ['password'], ['account', 'passkeys', 'secondStep'], ['factors'], ['register'], ['invitation'], ['errors'],
+  ['signIn'], ['password'], ['account', 'passkeys', 'notKept', 'secondStep'], ['factors', 'lost'], ['passkeyOffer'], ['register'], ['invitation'], ['errors'],
   ['signOut'], ['deletion'], ['tasks'], ['emailChange'], ['development', 'mails'],
 ]
 

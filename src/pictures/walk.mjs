@@ -59,7 +59,6 @@ export async function passkeys(person, take) {
   await person.open('/account/passkeys')
   await take('passkeys-none')
   await person.waitFor('#passkey-add:not([disabled])')
-  await person.fill({ '#name': 'Laptop' })
   await person.press('#passkey-add')
   await take('passkey-first')
   await person.openWithPasskey('/account/passkeys')
@@ -68,6 +67,18 @@ export async function passkeys(person, take) {
   await take('recovery-codes')
   await person.press('#recovery-codes-renew')
   await take('recovery-codes-new')
+}
+
+// What stands between a sign-in and the app: codes that were not kept.
+export async function notKept(person, take) {
+  await person.open('/account')
+  await person.press('#sign-out')
+  await person.arriveFrom('demo-web')
+  await person.waitFor('#login-passkey:not([disabled])')
+  await person.press('#login-passkey')
+  await take('recovery-codes-not-kept')
+  await person.press('#recovery-codes-renew')
+  await person.press('#recovery-codes-kept')
 }
 
 export async function secondStep(person, take) {
@@ -102,6 +113,23 @@ export async function factors(person, take) {
     await Promise.all([person.page.waitForNavigation({ waitUntil: 'load' }), button.evaluate(button => button.click())])
     await take(`second-${name}`)
   }
+}
+
+export async function lost(person, take) {
+  await person.open('/login?to=account&start=over')
+  await person.signIn('alice@example.test')
+  await person.open('/login?to=account&way=lost')
+  await take('lost')
+}
+
+export async function passkeyOffer(person, take) {
+  await person.plugInSecurityKey()
+  await person.arriveFrom('demo-web')
+  await person.fill({ '#identifier': 'bob@example.test' })
+  await person.press('#login-submit')
+  await person.page.evaluate(() => PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable())
+  await person.enterCode('bob@example.test')
+  await take('passkey-offer')
 }
 
 export async function register(person, take) {

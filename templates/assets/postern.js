@@ -79,6 +79,8 @@ for (const form of document.forms) {
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) return event.preventDefault();
     form.dataset.sent = "yes";
+    // An answer that is still on its way would begin another sign-in than the form.
+    waiting?.abort();
     event.submitter?.setAttribute("aria-busy", "true");
   });
 }
@@ -138,10 +140,10 @@ for (const shown of document.querySelectorAll("time[datetime]")) {
 }
 
 // Passkeys: a button asks the provider for a challenge, the browser for an answer, and sends that with its form.
-async function challenge(form, address) {
+async function challenge(form, address, signal) {
   const body = new URLSearchParams(new FormData(form));
   if (document.getElementById("remember")?.checked) body.set("remember", "yes");
-  const answer = await fetch(address, { method: "POST", body });
+  const answer = await fetch(address, { method: "POST", body, signal });
   // A newer sign-in is needed first.
   if (answer.redirected) return location.assign(answer.url);
   if (!answer.ok) throw new Error("no challenge");
@@ -158,7 +160,7 @@ async function usePasskey(form, mediation) {
   waiting?.abort();
   const { signal } = (waiting = new AbortController());
   const { creation, challenge: assertion } = form.dataset;
-  const asked = await challenge(form, creation ?? assertion);
+  const asked = await challenge(form, creation ?? assertion, signal);
   if (!asked || signal.aborted) return;
   const credential = creation
     ? await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(asked), signal })
@@ -169,6 +171,8 @@ async function usePasskey(form, mediation) {
 
 for (const button of document.querySelectorAll("[data-passkey]")) {
   const form = document.getElementById(button.dataset.passkey);
+  // Elsewhere the button leads to the page that asks for it.
+  if (!form) continue;
   const problem = document.getElementById("passkey-error");
   if (!globalThis.PublicKeyCredential?.parseRequestOptionsFromJSON) {
     if (button.disabled) problem.textContent = problem.dataset.missing;
@@ -197,6 +201,24 @@ for (const button of document.querySelectorAll("[data-passkey]")) {
       offer();
     });
   }
+}
+
+// The browser and password managers keep their passkeys true to those of the account.
+const signal = (name, options) => globalThis.PublicKeyCredential?.[name]?.(options).catch(() => {});
+for (const { dataset } of document.querySelectorAll("[data-accepted]")) {
+  const { rpId, userId, accepted, name, displayName } = dataset;
+  signal("signalAllAcceptedCredentials", { rpId, userId, allAcceptedCredentialIds: accepted.split(" ").filter(Boolean) });
+  signal("signalCurrentUserDetails", { rpId, userId, name, displayName });
+}
+for (const { dataset } of document.querySelectorAll("[data-unknown-passkey]")) {
+  signal("signalUnknownCredential", { rpId: dataset.rpId, credentialId: dataset.unknownPasskey });
+}
+
+// After a sign-in without a passkey one is offered where this device can keep one.
+if (globalThis.PublicKeyCredential?.parseCreationOptionsFromJSON) {
+  PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable?.().then((available) => {
+    if (available) for (const field of document.querySelectorAll("[data-makes-passkeys]")) field.value = "yes";
+  }, () => {});
 }
 
 // A new password is judged while it is typed. The same rules decide when the form is sent.

@@ -16,7 +16,9 @@ code = Code
 code-of = { $digits }-stelliger Code
 name = Name
 continue = Weiter
+back = Zurück
 cancel = Abbrechen
+not-now = Jetzt nicht
 sign-in = Anmelden
 sign-in-to = Bei { $name } anmelden
 for-your-account = für Ihr Konto
@@ -83,6 +85,12 @@ another-way-title = Anderen Weg wählen
 another-way-intro = Wählen Sie, wie Sie sich als <strong>{ $identifier }</strong> anmelden möchten.
 another-factor-title = Bestätigen Sie, dass Sie es sind
 another-factor-intro = Wählen Sie, wie Sie bestätigen möchten, dass Sie <strong>{ $identifier }</strong> sind.
+lost-link = Ich kann das nicht
+lost-title = Wenn Sie das nicht können
+lost-intro = Sie können auch auf andere Weise bestätigen, dass Sie <strong>{ $identifier }</strong> sind. Wenn nichts hilft, wenden Sie sich an die Betreiber dieses Dienstes.
+lost-nothing-left = Es gibt hier keinen anderen Weg. Die Betreiber dieses Dienstes können Ihnen wieder hineinhelfen.
+lost-support = Hilfe holen
+lost-ask = Bitten Sie die Betreiber dieses Dienstes um Hilfe. Sie können Sie wieder hineinlassen.
 no-way-title = Sie brauchen einen zweiten Schritt
 no-way-text = Die App verlangt einen zweiten Schritt, und Ihr Konto hat noch keinen.
 no-way-set-up = Authenticator-App einrichten
@@ -94,6 +102,11 @@ no-way-give-up = Zurück zu { $name }
 
 # Wrong answers, beside the field
 code-needed = Geben Sie den Code ein.
+tries-left = { $count ->
+    [0] Sie haben für jetzt keinen Versuch mehr.
+    [one] Sie haben noch einen Versuch.
+   *[other] Sie haben noch { $count } Versuche.
+}
 code-wrong = Das ist nicht der neueste Code, oder er gilt nicht mehr. Sehen Sie in unsere letzte Nachricht, oder senden Sie einen neuen Code.
 passkey-needed = Verwenden Sie die Schaltfläche: Ihr Browser fragt nach Ihrem Passkey.
 passkey-wrong = Dieser Passkey wurde nicht angenommen. Versuchen Sie es noch einmal oder auf andere Weise.
@@ -172,10 +185,10 @@ passkeys-text = Melden Sie sich mit Finger, Gesicht oder PIN an. Ein Passkey lä
 passkeys-under = Finger, Gesicht oder PIN statt eines Codes
 passkeys-yours = Ihre Passkeys
 passkey-add = Passkey hinzufügen
+passkey-offer = Nächstes Mal schneller anmelden
 confirm-first = Bestätigen Sie, dass Sie es sind
-passkey-add-text = Einen Passkey bewahrt dieses Gerät auf, Ihr Passwortmanager oder ein Sicherheitsschlüssel.
+passkey-add-text = Einen Passkey bewahrt dieses Gerät auf, Ihr Passwortmanager oder ein Sicherheitsschlüssel. Er bekommt einen Namen, den Sie ändern können.
 passkey-name = Name
-passkey-name-hint = Woran Sie ihn erkennen, zum Beispiel „Telefon“.
 passkey-made = Eingerichtet { $day }
 passkey-used = zuletzt verwendet { $day }
 passkey-flagged = Dieser Passkey wurde vielleicht kopiert ({ $day }). Entfernen Sie ihn, wenn Sie den Grund nicht kennen.
@@ -430,6 +443,9 @@ recovery-codes-left = { $count ->
 }
 recovery-codes-kept = Ich habe sie aufbewahrt
 recovery-codes-renew = Neue Codes erzeugen
+recovery-codes-keep = Bewahren Sie Ihre Codes auf
+recovery-codes-missing = Nicht aufbewahrt
+recovery-codes-not-kept-text = Sie haben nicht bestätigt, dass Sie Ihre Wiederherstellungscodes aufbewahrt haben. Ohne sie kann Sie ein verlorenes Telefon aussperren.
 recovery-codes-made = Bewahren Sie diese Codes getrennt vom Telefon auf. Wir zeigen sie nur jetzt; frühere gelten nicht mehr.
 download = Herunterladen
 print = Drucken

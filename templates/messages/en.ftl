@@ -16,7 +16,9 @@ code = Code
 code-of = { $digits }-digit code
 name = Name
 continue = Continue
+back = Back
 cancel = Cancel
+not-now = Not now
 sign-in = Sign in
 sign-in-to = Sign in to { $name }
 for-your-account = for your account
@@ -83,6 +85,12 @@ another-way-title = Use another way
 another-way-intro = Choose how to sign in as <strong>{ $identifier }</strong>.
 another-factor-title = Confirm that it is you
 another-factor-intro = Choose how to confirm that you are <strong>{ $identifier }</strong>.
+lost-link = I cannot do this
+lost-title = If you cannot do this
+lost-intro = There is another way to confirm that you are <strong>{ $identifier }</strong>. If none helps, ask the people who run this service.
+lost-nothing-left = There is no other way here. The people who run this service can help you back in.
+lost-support = Ask for help
+lost-ask = Ask the people who run this service for help. They can let you in again.
 no-way-title = You need a second step
 no-way-text = The app asks for a second step, and your account has none yet.
 no-way-set-up = Set up an authenticator app
@@ -94,6 +102,11 @@ no-way-give-up = Go back to { $name }
 
 # Wrong answers, beside the field
 code-needed = Enter the code.
+tries-left = { $count ->
+    [0] You have no tries left for now.
+    [one] You have 1 try left.
+   *[other] You have { $count } tries left.
+}
 code-wrong = That is not the newest code, or it no longer works. Check the last message from us, or send a new code.
 passkey-needed = Use the button: your browser asks for your passkey.
 passkey-wrong = This passkey was not accepted. Try again, or use another way.
@@ -172,10 +185,10 @@ passkeys-text = Sign in with your finger, your face or a PIN. A passkey cannot b
 passkeys-under = Your finger, your face or a PIN instead of a code
 passkeys-yours = Your passkeys
 passkey-add = Add a passkey
+passkey-offer = Sign in faster next time
 confirm-first = Confirm that it is you
-passkey-add-text = A passkey is kept by this device, by your password manager or on a security key.
+passkey-add-text = A passkey is kept by this device, by your password manager or on a security key. It gets a name, which you can change.
 passkey-name = Name
-passkey-name-hint = What you will know it by, such as “Phone”.
 passkey-made = Set up { $day }
 passkey-used = last used { $day }
 passkey-flagged = This passkey may have been copied ({ $day }). Remove it unless you know why.
@@ -430,6 +443,9 @@ recovery-codes-left = { $count ->
 }
 recovery-codes-kept = I have kept them
 recovery-codes-renew = Make new codes
+recovery-codes-keep = Keep your recovery codes
+recovery-codes-missing = Not kept
+recovery-codes-not-kept-text = You did not say that you kept your recovery codes. Without them a lost phone can lock you out.
 recovery-codes-made = Keep these codes apart from your phone. We show them only now; the ones you had before no longer work.
 download = Download
 print = Print

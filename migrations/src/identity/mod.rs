@@ -28,6 +28,8 @@ mod m20261128_000013_signed_responses;
 mod m20261128_000014_client_starting_points;
 mod m20261128_000015_subject_types;
 mod m20261129_000001_client_faces;
+mod m20261129_000002_kept_recovery_codes;
+mod m20261129_000003_passkey_offers;
 mod m20261129_000006_logout_notices;
 
 use sea_orm_migration::prelude::*;
@@ -63,6 +65,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000014_client_starting_points::Migration),
             Box::new(m20261128_000015_subject_types::Migration),
             Box::new(m20261129_000001_client_faces::Migration),
+            Box::new(m20261129_000002_kept_recovery_codes::Migration),
+            Box::new(m20261129_000003_passkey_offers::Migration),
             Box::new(m20261129_000006_logout_notices::Migration),
         ]
     }

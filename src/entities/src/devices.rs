@@ -19,6 +19,8 @@ pub struct Model {
     pub last_seen_at: Timestamp,
     /// From then on the device counts as unknown again.
     pub expires_at: Timestamp,
+    /// When a passkey was offered on this device. It is offered once.
+    pub passkey_offered_at: Option<Timestamp>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

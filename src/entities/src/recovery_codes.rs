@@ -16,6 +16,8 @@ pub struct Model {
     pub created_at: Timestamp,
     /// Set once, when the code is used.
     pub used_at: Option<Timestamp>,
+    /// When the owner said that the set is kept; the same for all codes of a set.
+    pub kept_at: Option<Timestamp>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

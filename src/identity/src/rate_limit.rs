@@ -72,6 +72,14 @@ pub async fn collect_quotas<T>(work: impl Future<Output = T>) -> (T, Vec<Remaini
     DISCLOSED_QUOTAS.scope(RefCell::default(), both).await
 }
 
+/// What this request left of a limit of its caller's own; none if the request did not count against the limit.
+pub fn remaining_quota(name: &str) -> Option<u32> {
+    let remaining = |taken: &RefCell<Vec<RemainingQuota>>| {
+        taken.borrow().iter().filter(|left| left.name == name).map(|left| left.remaining).min()
+    };
+    DISCLOSED_QUOTAS.try_with(remaining).ok().flatten()
+}
+
 /// Changes the collected quotas; does nothing outside [`collect_quotas`].
 fn update_quotas(change: impl FnOnce(&mut Vec<RemainingQuota>)) {
     // The task-local is not set in commands and jobs.

@@ -19,14 +19,21 @@ use crate::{
     core::RequestContext,
     grants::EndCause,
     links::{self, LinkRecipient, NewLink, Purpose},
-    login::{credential_change::AccessTermination, devices},
+    login::{self, credential_change::AccessTermination, devices},
     mail::{self, MailTemplate, allowance::MailRequester},
     users::{self, Email},
 };
 
-/// Whether a reset link can be mailed.
-pub fn reset_available(app: &App) -> bool {
-    app.mailer.delivers()
+/// Refuses everything here where nobody signs in by a password: a reset would set one that is of no use until the method is
+/// switched on, and known then only to who reads the mailbox today.
+fn require_password_method(app: &App) -> Result<(), AccountError> {
+    login::require_method(app, "password").map_err(AccountError::Login)
+}
+
+/// Requires that people sign in by passwords, and that a reset link can be mailed.
+pub fn require_reset(app: &App) -> Result<(), AccountError> {
+    require_password_method(app)?;
+    if app.mailer.delivers() { Ok(()) } else { Err(AccountError::MailUnavailable) }
 }
 
 /// A request for a reset link.
@@ -48,9 +55,7 @@ pub async fn request_reset(
     ResetRequest { email, authorization_request_id: request, device_secret: device }: ResetRequest<'_>,
     context: &RequestContext,
 ) -> Result<(), AccountError> {
-    if !reset_available(app) {
-        return Err(AccountError::MailUnavailable);
-    }
+    require_reset(app)?;
     let email = Email::parse(email).map_err(|_| AccountError::MalformedEmail)?;
     let now = context.now;
     let user = users::find_by_email(app.db.reader(), &email).await?;
@@ -90,6 +95,7 @@ pub async fn request_reset(
 
 /// Whether the link is still valid, for the page that asks for the new password.
 pub async fn reset_link_usable(app: &App, token: &str) -> Result<bool, AccountError> {
+    require_password_method(app)?;
     Ok(links::find::<Option<Uuid>>(app, Purpose::Reset, token, app.clock.now()).await?.is_some())
 }
 
@@ -101,6 +107,7 @@ pub async fn reset(
     password: &str,
     context: &RequestContext,
 ) -> Result<Option<Uuid>, AccountError> {
+    require_password_method(app)?;
     let now = context.now;
     let link = links::find::<Option<Uuid>>(app, Purpose::Reset, token, now).await?;
     let link = link.ok_or(AccountError::InvalidLink)?;

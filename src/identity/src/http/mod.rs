@@ -109,6 +109,14 @@ fn page_routes(app: &App, routes: Route) -> PageRoutes {
         .action("/login/challenge", pages::login::challenge)
         .action("/login/give-up", pages::login::decline_step_up)
         .form(
+            pages::recovery_codes::REMINDER,
+            pages::recovery_codes::remind,
+            pages::recovery_codes::renew_at_sign_in,
+        )
+        .action("/login/recovery-codes/kept", pages::recovery_codes::keep)
+        .form(pages::passkey_offer::PATH, pages::passkey_offer::show, pages::passkey_offer::begin)
+        .action("/login/passkey/confirm", pages::passkey_offer::confirm)
+        .form(
             "/register",
             pages::registration_and_recovery::show_registration,
             pages::registration_and_recovery::submit_registration,

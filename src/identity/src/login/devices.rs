@@ -18,8 +18,9 @@ use postern_service::{
     database::{DatabaseError, Transaction},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect as _,
-    QueryTrait as _, sea_query::OnConflict,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect as _, QueryTrait as _,
+    sea_query::{Expr, OnConflict},
 };
 use secrecy::SecretString;
 use uuid::Uuid;
@@ -27,7 +28,8 @@ use uuid::Uuid;
 use crate::{
     app::App,
     core::{RequestContext, Write},
-    crypto, rate_limit, sessions,
+    crypto, rate_limit,
+    sessions::{self, Principal, WriteError},
 };
 
 /// The time since which the account has known devices; now when it knows none. Without an account the same
@@ -105,11 +107,43 @@ pub(super) fn remember(write: &Write<'_>, user_id: Uuid, device_hash: Hash256) {
         first_seen_at: Set(write.now()),
         last_seen_at: Set(write.now()),
         expires_at: Set(write.now() + write.core.config.login.device_lifetime.duration()),
+        ..devices::ActiveModel::default()
     };
     let again = OnConflict::columns([Column::UserId, Column::DeviceHash])
         .update_columns([Column::LastSeenAt, Column::ExpiresAt])
         .to_owned();
     write.defer(&devices::Entity::insert(row).on_conflict(again).into_query());
+}
+
+/// Whether a passkey is still to be offered on a device that the account knows.
+pub async fn passkey_offer_due(
+    db: &impl ConnectionTrait,
+    user_id: Uuid,
+    secret: &str,
+) -> Result<bool, DatabaseError> {
+    let row = devices::Entity::find_by_id((user_id, crypto::token_hash(secret)));
+    Ok(row.filter(Column::PasskeyOfferedAt.is_null()).one(db).await?.is_some())
+}
+
+/// Records that a passkey is offered on a device. True for one caller only, who offers it.
+pub async fn mark_passkey_offered(
+    app: &App,
+    principal: Principal<'_>,
+    secret: &str,
+    context: &RequestContext,
+) -> Result<bool, WriteError> {
+    principal
+        .write(app, context, async |write, user| {
+            let marked = devices::Entity::update_many()
+                .col_expr(Column::PasskeyOfferedAt, Expr::value(write.now()))
+                .filter(Column::UserId.eq(user.id))
+                .filter(Column::DeviceHash.eq(crypto::token_hash(secret)))
+                .filter(Column::PasskeyOfferedAt.is_null())
+                .exec(write)
+                .await?;
+            Ok(marked.rows_affected == 1)
+        })
+        .await
 }
 
 async fn any_of_user(tx: &Transaction, user_id: Uuid) -> Result<bool, DatabaseError> {

@@ -19,7 +19,9 @@ use super::{
     Challenge, ChallengeResponse, Context, LoginError, LoginMethod, Proof,
     credential_change::CredentialChange, policy::Factor,
 };
-use crate::{app::App, audit::Event, grants::EndCause, mail, users::User};
+use crate::{
+    app::App, audit::Event, core::RequestContext, grants::EndCause, mail, sessions::Principal, users::User,
+};
 
 const KIND: &str = "recovery-code";
 /// Codes in a set.
@@ -89,13 +91,59 @@ pub async fn remaining(app: &App, user: &User) -> Result<usize, DatabaseError> {
     Ok(unused_codes_statement(user.id).all(app.db.reader()).await?.len())
 }
 
+/// How many codes an account has left, and whether the owner has them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SetStatus {
+    /// Number of unused codes.
+    pub unused: usize,
+    /// Whether the owner said that the set is kept, or has used a code of it.
+    pub kept: bool,
+}
+
+pub async fn status(app: &App, user: &User) -> Result<SetStatus, DatabaseError> {
+    let set = recovery_codes::Entity::find().filter(Column::UserId.eq(user.id)).all(app.db.reader()).await?;
+    Ok(SetStatus {
+        unused: set.iter().filter(|code| code.used_at.is_none()).count(),
+        kept: set.iter().any(|code| code.kept_at.is_some() || code.used_at.is_some()),
+    })
+}
+
+/// A new set of codes, which exists in plain text only here.
+pub struct NewSet {
+    pub codes: Vec<String>,
+    /// Names the set among those of the account.
+    pub created_at: Timestamp,
+}
+
+/// Records that the owner keeps the codes of the set that was made at this time. A set that was replaced meanwhile is not
+/// marked.
+pub async fn mark_kept(
+    app: &App,
+    principal: Principal<'_>,
+    created_at: Timestamp,
+    context: &RequestContext,
+) -> Result<(), LoginError> {
+    principal
+        .write(app, context, async |write, user| {
+            recovery_codes::Entity::update_many()
+                .col_expr(Column::KeptAt, Expr::value(write.now()))
+                .filter(Column::UserId.eq(user.id))
+                .filter(Column::CreatedAt.eq(created_at))
+                .filter(Column::KeptAt.is_null())
+                .exec(write)
+                .await?;
+            Ok(())
+        })
+        .await
+}
+
 /// Replaces the account's codes by a new set, bound to the possession factor `device`, and notifies the
 /// account's owner by mail. The codes are returned here only; the database has their MACs.
 pub async fn replace_set(
     app: &App,
     change: CredentialChange<'_>,
     device: Uuid,
-) -> Result<Vec<String>, LoginError> {
+) -> Result<NewSet, LoginError> {
     let CredentialChange { principal, context, .. } = change;
     let (user, now) = (principal.user, app.clock.now());
     let codes: Vec<String> = (0..COUNT).map(|_| draw(app)).collect();
@@ -112,7 +160,8 @@ pub async fn replace_set(
             Ok(())
         })
         .await?;
-    Ok(codes.into_iter().map(|code| format!("{}-{}", &code[..LENGTH / 2], &code[LENGTH / 2..])).collect())
+    let codes = codes.iter().map(|code| format!("{}-{}", &code[..LENGTH / 2], &code[LENGTH / 2..])).collect();
+    Ok(NewSet { codes, created_at: now })
 }
 
 fn draw(app: &App) -> String {
@@ -127,6 +176,7 @@ fn row(app: &App, user: &User, device: Uuid, code: &str, now: Timestamp) -> reco
         credential_id: device,
         created_at: now,
         used_at: None,
+        kept_at: None,
     };
     row.into()
 }

@@ -145,9 +145,10 @@ async fn config_check_warns_of_a_ground_on_which_text_is_hard_to_read() {
 }
 
 /// The pages that a GET shows without more than a session.
-const PAGES: [&str; 24] = [
+const PAGES: [&str; 25] = [
     "/",
     "/login",
+    "/login/passkey",
     "/register",
     "/forgot-password",
     "/logged-out",

@@ -1,7 +1,9 @@
 //! The pages in a real Chromium.
 
+mod actions;
 mod change_of_email;
 mod explained;
+mod passkeys;
 mod return_to_app;
 mod sign_out;
 mod site;
@@ -80,16 +82,17 @@ fn a_person_sets_up_an_authenticator_and_steps_up() {
 fn a_person_sets_up_a_passkey_and_signs_in_by_it_alone() {
     in_chromium(async |tab| {
         let site = Site::new().await;
-        let device = tab.plug_in_authenticator().await;
         tab.goto(&site.at("/account/passkeys")).await;
         site.sign_in(tab, "alice@example.test").await;
+        let device = tab.plug_in_authenticator().await;
+        tab.goto(&site.at("/account/passkeys")).await;
         tab.look("identity-passkeys-none").await;
-        tab.type_into("#name", "Phone").await;
         tab.touches(&device, true).await;
         tab.follow("#passkey-add").await;
         tab.reads(".note", "The passkey is set up.").await;
         tab.look("identity-passkeys").await;
         tab.touches(&device, false).await;
+        tab.follow("#recovery-codes-kept").await;
 
         tab.goto(&site.at("/account")).await;
         tab.follow("#sign-out").await;

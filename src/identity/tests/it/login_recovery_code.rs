@@ -51,6 +51,15 @@ async fn first_factor(sign_in: &SignIn) -> String {
 }
 
 #[tokio::test]
+async fn codes_that_an_app_shows_count_as_kept() {
+    let sign_in = SignIn::new().await;
+    let authenticator = sign_in.enrol().await;
+    codes_of(&sign_in, &strong_tokens(&sign_in, &authenticator, 1).await).await;
+    let set = recovery_code::status(&sign_in.app.app, &sign_in.alice).await.unwrap();
+    assert_eq!((set.unused, set.kept), (10, true));
+}
+
+#[tokio::test]
 async fn a_code_stands_in_for_the_lost_device_once() {
     let sign_in = SignIn::new().await;
     let authenticator = sign_in.enrol().await;

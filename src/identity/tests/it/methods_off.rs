@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     flow::World,
     person::{enrol, open},
-    sign_in::{SignIn, problem},
+    sign_in::{ALICE, SignIn, problem},
     support::json_request,
 };
 
@@ -66,4 +66,35 @@ async fn nobody_sets_up_a_method_that_is_switched_off() {
         );
     }
     assert!(sign_in.app.events("credential.enrolment_begun").await.is_empty());
+}
+
+#[tokio::test]
+async fn no_password_is_set_by_mail_where_nobody_signs_in_by_one() {
+    let sign_in = SignIn::with(&[ONLY_MAIL]).await;
+    let browser = sign_in.app.browser();
+    for path in ["/forgot-password", "/forgot-password?sent=yes", "/reset-password?token=x"] {
+        assert_eq!(browser.get(path).await.status, 404, "{path}");
+    }
+    let login = open(&browser, "/login?to=account").await;
+    assert!(!login.answer.body.contains("/forgot-password"));
+    let token = login.attribute("[name=form_token]", "value");
+    let fields =
+        [("form_token", token.as_str()), ("email", ALICE), ("token", "x"), ("password", "seven brass lamps")];
+    for path in ["/forgot-password", "/reset-password"] {
+        assert_eq!(browser.post(path, &fields).await.status, 404, "{path}");
+    }
+    for (path, body) in [
+        ("/api/auth/password/forgot", json!({ "client_id": "app", "email": ALICE })),
+        (
+            "/api/auth/password/reset",
+            json!({ "client_id": "app", "token": "x", "password": "seven brass lamps" }),
+        ),
+    ] {
+        let answer = sign_in.app.post_json(path, &body).await;
+        let told = (answer.status.as_u16(), problem(&answer));
+        assert_eq!(told, (404, "method_not_offered".to_owned()), "{path}");
+    }
+    sign_in.app.run_jobs().await;
+    assert!(sign_in.app.inbox.newest_first().is_empty());
+    assert!(sign_in.app.events("password.reset_asked").await.is_empty());
 }

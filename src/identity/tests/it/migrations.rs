@@ -1,5 +1,11 @@
 //! The steps of the schema on a database with data from before: each runs on rows as the program before it left them.
 
+use postern_identity::{
+    accounts::recovery_codes,
+    core::RequestContext,
+    login::{credential_change::CredentialChange, recovery_code},
+    sessions::SignedInUser,
+};
 use postern_migrations::identity::Migrator;
 use postern_service::database::{Database, DatabaseError, migrate};
 use sea_orm::{ConnectionTrait as _, Statement};
@@ -8,6 +14,7 @@ use crate::{
     backchannel_logout::{self, logout_jobs, sign_out, visit},
     logout_app::LogoutApp,
     seeds::Seeds,
+    sign_in::SignIn,
     support::TestApp,
 };
 
@@ -83,4 +90,21 @@ async fn a_notice_that_was_to_be_sent_again_is_sent_by_the_one_kind_of_job() {
     assert_eq!(kinds, ["backchannel_logout"]);
     world.app.run_jobs().await;
     assert_eq!(app.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn recovery_codes_from_before_count_as_kept() {
+    let sign_in = SignIn::new().await;
+    sign_in.enrol().await;
+    let app = &sign_in.app.app;
+    let session = sign_in.app.open_session(&sign_in.alice, "aal2").await.session;
+    let signed_in = SignedInUser { session, user: sign_in.alice.clone() };
+    let context = RequestContext::of_command(app);
+    let change = CredentialChange { principal: signed_in.principal(), ends_others: false, context: &context };
+    recovery_codes::replace_set(app, change).await.unwrap();
+    assert!(!recovery_code::status(app, &sign_in.alice).await.unwrap().kept, "a new set is not kept yet");
+    go_back_before(&app.db, "m20261129_000002_kept_recovery_codes").await;
+    migrate::up::<Migrator>(&app.db).await.unwrap();
+    let set = recovery_code::status(app, &sign_in.alice).await.unwrap();
+    assert_eq!((set.unused, set.kept), (10, true));
 }

@@ -75,7 +75,8 @@ async fn a_first_party_client_needs_no_consent() {
 
 #[tokio::test]
 async fn an_unknown_address_meets_the_same_pages() {
-    let world = World::new().await;
+    // Both come from the same network, whose tries are told too.
+    let world = World::with(&[("POSTERN_LIMITS__FAILURES_PER_SOURCE", "100 per 15m per ip")]).await;
     let mut seen = Vec::new();
     for email in ["alice@example.test", "nobodyx@example.test"] {
         let browser = world.app.browser();

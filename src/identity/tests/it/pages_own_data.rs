@@ -155,7 +155,7 @@ async fn a_used_recovery_code_is_told_by_mail_in_the_language_of_the_owner() {
     let elsewhere = world.app.browser();
     elsewhere.speaks("de");
     let second = open(&elsewhere, "/account").await.sign_in(ALICE).await;
-    let asked = second.click("#login-other").await.press("#login-recovery-code", &[]).await;
+    let asked = second.click("#login-lost").await.press("#login-recovery-code", &[]).await;
     let wrong = asked.press("#login-submit", &[("code", "aaaaa-aaaaa")]).await;
     assert!(wrong.has("#code-error"));
     let told = "A recovery code of your account was used".to_owned();

@@ -129,11 +129,14 @@ pub fn totp(app: &TestApp, key: &str) -> String {
     generator.generate(seconds).to_string()
 }
 
-/// Sets up an authenticator app for whoever is signed in; answers its key.
+/// Sets up an authenticator app for whoever is signed in, and keeps the recovery codes; answers its key.
 pub async fn enrol(browser: &Browser<'_>) -> String {
     let page = open(browser, "/account/totp").await.press("#totp-begin", &[]).await;
     let key = page.text("#totp-key");
     let done = page.press("#totp-confirm", &[("code", &totp(browser.app, &key))]).await;
     assert!(done.text(".note").contains("is set up"), "{}", done.answer.body);
+    if done.has("#recovery-codes-kept") {
+        done.press("#recovery-codes-kept", &[]).await;
+    }
     key
 }

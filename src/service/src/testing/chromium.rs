@@ -42,8 +42,8 @@ use chromiumoxide::{
             target::{CreateBrowserContextParams, CreateTargetParams},
             web_authn::{
                 AddVirtualAuthenticatorParams, AuthenticatorId, AuthenticatorProtocol,
-                AuthenticatorTransport, EnableParams, SetAutomaticPresenceSimulationParams,
-                VirtualAuthenticatorOptions,
+                AuthenticatorTransport, EnableParams, GetCredentialsParams,
+                SetAutomaticPresenceSimulationParams, VirtualAuthenticatorOptions,
             },
         },
         js_protocol::runtime::{EvaluateParams, EventExceptionThrown},
@@ -245,6 +245,33 @@ impl Tab {
     pub async fn touches(&self, authenticator: &AuthenticatorId, touches: bool) {
         let touches = SetAutomaticPresenceSimulationParams::new(authenticator.clone(), touches);
         self.page.execute(touches).await.unwrap();
+    }
+
+    /// Waits until an authenticator has these passkeys: the name and the display name of each. Their order does not count.
+    pub async fn keeps(&self, authenticator: &AuthenticatorId, expected: &[(&str, &str)]) {
+        let mut last = Vec::new();
+        let reached = timeout(PATIENCE, async {
+            loop {
+                let kept = GetCredentialsParams::new(authenticator.clone());
+                let kept = self.page.execute(kept).await.unwrap().result.credentials;
+                last = kept
+                    .into_iter()
+                    .map(|kept| {
+                        (kept.user_name.unwrap_or_default(), kept.user_display_name.unwrap_or_default())
+                    })
+                    .collect();
+                last.sort();
+                if last
+                    .iter()
+                    .map(|(name, shown)| (name.as_str(), shown.as_str()))
+                    .eq(expected.iter().copied())
+                {
+                    return;
+                }
+                sleep(PAUSE).await;
+            }
+        });
+        assert!(reached.await.is_ok(), "passkeys {last:?} instead of {expected:?}");
     }
 
     /// Disables the scripts of all pages from now on.

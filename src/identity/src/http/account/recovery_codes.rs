@@ -78,7 +78,9 @@ impl RecoveryCodesApi {
         count_change(&self.app, &token).await?;
         let context = request_context(&self.app, request);
         let change = credential_change(&token, end_other_sessions.0, &context);
-        let codes = recovery_codes::replace_set(&self.app, change).await?;
-        Ok(NoStoreJson(NewCodes { codes }))
+        let set = recovery_codes::replace_set(&self.app, change).await?;
+        // The app shows them, so no page asks for them again.
+        recovery_code::mark_kept(&self.app, change.principal, set.created_at, &context).await?;
+        Ok(NoStoreJson(NewCodes { codes: set.codes }))
     }
 }

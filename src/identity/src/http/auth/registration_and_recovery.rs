@@ -236,7 +236,7 @@ impl RegistrationAndRecoveryApi {
         &self,
         request: &Request,
         body: Json<ForgotRequest>,
-    ) -> Result<NoStoreJson<SentMail>, Problems<400, 401, 403, 429, 503>> {
+    ) -> Result<NoStoreJson<SentMail>, Problems<400, 401, 403, 404, 429, 503>> {
         let caller = Caller::from_client_id(&self.app, request, &body.0.client_id)?;
         let forgot = recovery::ResetRequest {
             email: &body.0.email,
@@ -256,7 +256,7 @@ impl RegistrationAndRecoveryApi {
         &self,
         request: &Request,
         body: Json<ResetRequest>,
-    ) -> Result<NoStoreJson<PasswordReset>, Problems<400, 401, 403, 503>> {
+    ) -> Result<NoStoreJson<PasswordReset>, Problems<400, 401, 403, 404, 503>> {
         let body = body.0;
         let caller = Caller::from_client_id(&self.app, request, &body.client_id)?;
         recovery::reset(&self.app, &body.token, &body.password, &caller.context).await?;

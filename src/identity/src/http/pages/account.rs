@@ -18,7 +18,7 @@ use crate::{
     core::RequestContext,
     grants::EndCause,
     http::{request_context, security},
-    login::{credential_change::CredentialChange, passkey, second_factor, totp},
+    login::{credential_change::CredentialChange, passkey, recovery_code, second_factor, totp},
     sessions::{self, SignedInUser},
 };
 
@@ -44,6 +44,7 @@ pub async fn show(app: App, request: Request) -> PageResult {
         Some("restored") => page.message("account-kept"),
         _ => None,
     };
+    let codes = recovery_code::status(&app, user).await?;
     let values = context! {
         here => "account",
         notice,
@@ -52,6 +53,7 @@ pub async fn show(app: App, request: Request) -> PageResult {
         totp => totp::status(&app, user).await?.is_some(),
         passkeys => passkey::enrolment::list(&app, user).await?.len(),
         device => second_factor::first_device(&app, user).await?.is_some(),
+        recovery_codes => context! { left => codes.unused, kept => codes.kept },
         password => password::has_password(&app, user).await?,
     };
     page.show("pages/account.html", values)

@@ -23,10 +23,13 @@ pub mod error;
 pub mod error_reference;
 mod form;
 pub mod inbox;
+mod interstitial;
 mod invitation;
 pub mod logged_out;
 pub mod login;
 pub mod mail_previews;
+mod onward;
+pub mod passkey_offer;
 pub mod passkeys;
 pub mod password_strength;
 pub mod profile;
@@ -134,7 +137,7 @@ impl Page {
         // What a template may always ask for; a page's own values come before.
         let usual = context! {
             asker => (),
-            flow => context! { form_token => self.form_token() },
+            flow => context! { form_token => self.form_token(), request => (), to => () },
             offers => self.offered_methods(),
         };
         let text =

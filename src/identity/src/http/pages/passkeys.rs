@@ -12,7 +12,8 @@ use super::{
     account::{credential_change, require_sign_in, require_sign_in_for_change},
     json_response,
     login::{Destination, RequiredAction, required_action_for_page},
-    recovery_codes, see_other,
+    recovery_codes::{self, SecondFactorEnd},
+    see_other,
 };
 use crate::{
     App,
@@ -54,10 +55,11 @@ pub async fn confirm(app: App, request: Request, form: Form) -> PageResult {
     let answer = serde_json::from_str(form.value_or_empty("answer")).unwrap_or_default();
     let page = Page::from_request(&app, &request, None);
     let change = credential_change(&signed_in, &form, page.context());
-    match enrolment::complete(&app, change, &answer, form.value_or_empty("name")).await {
+    match enrolment::complete(&app, change, &answer, "").await {
         Ok(_) => {
-            let end = (format!("{PATH}?done=added"), "passkey-added");
-            recovery_codes::finish_second_factor(&app, &page, change, (&end.0, end.1)).await
+            let done = format!("{PATH}?done=added");
+            let end = SecondFactorEnd { done: &done, notice: "passkey-added", onward: None };
+            recovery_codes::finish_second_factor(&app, &page, change, end).await
         }
         Err(cause) => show_error(&app, &page, &signed_in, cause).await,
     }
@@ -88,18 +90,22 @@ fn parse_id(form: &Form) -> Result<uuid::Uuid, PageError> {
 }
 
 async fn show_error(app: &App, page: &Page, signed_in: &SignedInUser, cause: PasskeyError) -> PageResult {
-    let key = match cause {
+    let Some(key) = error_message(cause)? else { return Ok(see_other(PATH)) };
+    let response = render(app, page, signed_in, None, Some(key)).await?;
+    Ok(response.with_status(StatusCode::BAD_REQUEST).into_response())
+}
+
+/// Message key of what went wrong; none for a passkey that was removed in another tab meanwhile.
+pub(super) fn error_message(cause: PasskeyError) -> Result<Option<&'static str>, PageError> {
+    Ok(Some(match cause {
         PasskeyError::NotBegun => "passkey-took-too-long",
         PasskeyError::RegistrationRejected(_) => "passkey-not-made",
         PasskeyError::AlreadyRegistered => "passkey-registered",
         PasskeyError::TooMany => "passkey-too-many",
         PasskeyError::InvalidName => "passkey-name-rule",
-        // Removed in another tab meanwhile.
-        PasskeyError::UnknownPasskey => return Ok(see_other(PATH)),
+        PasskeyError::UnknownPasskey => return Ok(None),
         PasskeyError::Login(cause) => return Err(cause.into()),
-    };
-    let response = render(app, page, signed_in, None, Some(key)).await?;
-    Ok(response.with_status(StatusCode::BAD_REQUEST).into_response())
+    }))
 }
 
 async fn render(
@@ -113,6 +119,7 @@ async fn render(
     if rows.is_empty() && !login::method_available(app, "passkey") {
         return Err(PageErrorKind::NotFound.into());
     }
+    let signal = enrolment::signal_values(app, &signed_in.user, &rows);
     let passkeys: Vec<Value> = rows
         .into_iter()
         .map(|row| {
@@ -132,7 +139,13 @@ async fn render(
         confirm => (needed != RequiredAction::Nothing).then(|| Destination::ChangePasskeys.login_path()),
         notice => done.and_then(|key| page.message(key)),
         error => form_error.and_then(|key| page.message(key)),
+        signal => signal.map(signal_values),
         passkeys,
     };
     page.show("pages/passkeys.html", values)
+}
+
+fn signal_values(signal: enrolment::SignalValues) -> Value {
+    let enrolment::SignalValues { rp_id, user_id, accepted, name, display_name } = signal;
+    context! { rp_id, user_id, accepted, name, display_name }
 }

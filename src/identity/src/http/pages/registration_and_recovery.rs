@@ -217,9 +217,8 @@ fn invalid_registration_link() -> PageError {
 }
 
 pub async fn forgot_password(app: App, request: Request) -> PageResult {
-    if !recovery::reset_available(&app) {
-        return Err(AccountError::MailUnavailable.into());
-    }
+    require_password_method(&app)?;
+    recovery::require_reset(&app)?;
     let query = Form::from_query(&request)?;
     let continuation = Continuation::from_handle(&app, &request, query.get("request")).await?;
     if query.get("sent").is_some() {
@@ -231,6 +230,7 @@ pub async fn forgot_password(app: App, request: Request) -> PageResult {
 }
 
 pub async fn submit_forgot_password(app: App, request: Request, form: Form) -> PageResult {
+    require_password_method(&app)?;
     let mut continuation = Continuation::from_handle(&app, &request, form.get("request")).await?;
     let row = continuation.request_row()?;
     let waits_in = row.as_ref().map(|row| row.id);
@@ -265,8 +265,14 @@ fn show_forgot_password(
     )
 }
 
+/// Where nobody signs in by a password there is no page about one.
+fn require_password_method(app: &App) -> Result<(), PageError> {
+    if crate::login::password_enabled(app) { Ok(()) } else { Err(PageErrorKind::NotFound.into()) }
+}
+
 /// `GET /reset-password`: the mailed link.
 pub async fn reset_password(app: App, request: Request) -> PageResult {
+    require_password_method(&app)?;
     let query = Form::from_query(&request)?;
     let token = query.get("token").ok_or(AccountError::InvalidLink)?;
     if !recovery::reset_link_usable(&app, token).await? {
@@ -276,6 +282,7 @@ pub async fn reset_password(app: App, request: Request) -> PageResult {
 }
 
 pub async fn submit_reset_password(app: App, request: Request, form: Form) -> PageResult {
+    require_password_method(&app)?;
     let page = Page::from_request(&app, &request, None);
     let (token, password) = (form.value_or_empty("token"), form.value_or_empty("password"));
     match recovery::reset(&app, token, password, page.context()).await {
@@ -298,9 +305,7 @@ fn show_reset_password(app: &App, page: &Page, token: &str, form_error: Option<F
 
 pub async fn password(app: App, request: Request) -> PageResult {
     require_sign_in(&app, &request, Destination::Password).await?;
-    if !crate::login::password_enabled(&app) {
-        return Err(PageErrorKind::NotFound.into());
-    }
+    require_password_method(&app)?;
     show_password(&app, &Page::from_request(&app, &request, None), None)
 }
 

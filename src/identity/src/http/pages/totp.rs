@@ -12,7 +12,8 @@ use super::{
     Form, Page, PageError, PageErrorKind, PageResult,
     account::{credential_change, require_sign_in, require_sign_in_for_change},
     login::Destination,
-    recovery_codes, see_other,
+    recovery_codes::{self, SecondFactorEnd},
+    see_other,
 };
 use crate::{
     App,
@@ -50,7 +51,8 @@ pub async fn confirm(app: App, request: Request, form: Form) -> PageResult {
     let change = credential_change(&signed_in, &form, page.context());
     match totp::confirm(&app, change, typed).await {
         Ok(()) => {
-            let end = ("/account?done=totp-on", "totp-turned-on");
+            let end =
+                SecondFactorEnd { done: "/account?done=totp-on", notice: "totp-turned-on", onward: None };
             recovery_codes::finish_second_factor(&app, &page, change, end).await
         }
         Err(TotpError::WrongCode) => render(&app, &page, &signed_in.user, Some(("totp-wrong", typed))).await,

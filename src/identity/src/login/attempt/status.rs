@@ -22,6 +22,8 @@ pub struct AttemptStatus {
     pub open_method: Option<String>,
     /// Expiry of the code that was sent; none when no code was sent.
     pub code_expires_at: Option<Timestamp>,
+    /// Responses that may still be wrong until the attempt ends. Counted alike for every email.
+    pub tries_left: u32,
     /// Whether a factor was verified already.
     pub first_factor_verified: bool,
 }
@@ -48,6 +50,7 @@ pub async fn status(
         methods,
         open_method: row.method,
         code_expires_at: row.code_expires_at,
+        tries_left: u32::try_from(row.tries_left).unwrap_or_default(),
         first_factor_verified: !shown.is_empty(),
     }))
 }

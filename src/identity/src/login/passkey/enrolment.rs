@@ -18,7 +18,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use webauthn_rs::prelude::{PasskeyRegistration, RegisterPublicKeyCredential, WebauthnError};
 
-use super::{KIND, LoginError, authenticators, cbor, find, library_error, seal, unseal, webauthn};
+use super::{
+    KIND, LoginError, authenticators, cbor, find, library_error, relying_party_id, seal, unseal, webauthn,
+};
 use crate::{
     app::App,
     audit::Event,
@@ -102,6 +104,36 @@ pub(super) fn descriptors(rows: &[PasskeyRow]) -> Value {
         .collect()
 }
 
+/// The name that a browser shows beside the email.
+fn display_name(user: &User) -> &str {
+    user.profile["name"].as_str().unwrap_or(&user.email)
+}
+
+/// What browsers and password managers are told, so that they offer the passkeys that the account has and no others, under
+/// the account's name (WebAuthn level 3 section 5.1.10).
+#[derive(Debug)]
+pub struct SignalValues {
+    pub rp_id: String,
+    /// The user handle in base64url.
+    pub user_id: String,
+    /// Every credential id of the account in base64url, separated by spaces.
+    pub accepted: String,
+    pub name: String,
+    pub display_name: String,
+}
+
+/// `rows` is all passkeys of the user: one that is left out may be removed from the user's devices.
+pub fn signal_values(app: &App, user: &User, rows: &[PasskeyRow]) -> Option<SignalValues> {
+    let ids: Vec<_> = rows.iter().map(|row| URL_SAFE_NO_PAD.encode(&row.credential_id)).collect();
+    Some(SignalValues {
+        rp_id: relying_party_id(&app.config)?,
+        user_id: URL_SAFE_NO_PAD.encode(user.subject.as_bytes()),
+        accepted: ids.join(" "),
+        name: user.email.clone(),
+        display_name: display_name(user).to_owned(),
+    })
+}
+
 /// Begins an enrolment and returns `publicKey` for `navigator.credentials.create()`. An earlier pending
 /// enrolment is dropped.
 pub async fn begin(
@@ -116,9 +148,8 @@ pub async fn begin(
         return Err(PasskeyError::TooMany);
     }
     let known = known.into_iter().map(|row| row.credential_id).collect();
-    let name = user.profile["name"].as_str().unwrap_or(&user.email);
     let (asked, state) = webauthn(app)?
-        .start_passkey_registration(user.subject, &user.email, name, Some(known))
+        .start_passkey_registration(user.subject, &user.email, display_name(user), Some(known))
         .map_err(library_error)?;
     let mut asked = json!(asked.public_key);
     // A passkey is a discoverable credential: the authenticator finds it without an email.

@@ -13,6 +13,7 @@ mod cbor;
 pub mod enrolment;
 
 use async_trait::async_trait;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use postern_entities::{
     credentials,
     passkeys::{self, Column},
@@ -23,7 +24,7 @@ use sea_orm::{
     sea_query::{Expr, SelectStatement, UpdateStatement},
 };
 use serde::{Deserialize as _, Serialize, de::DeserializeOwned};
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 use webauthn_rs::prelude::{
@@ -48,6 +49,19 @@ pub fn relying_party(config: &Config) -> Option<Webauthn> {
     let origin = Url::parse(&config.issuer).ok()?;
     let host = origin.domain()?;
     WebauthnBuilder::new(host, &origin).ok()?.rp_name(config.pages.own_name().unwrap_or(host)).build().ok()
+}
+
+/// The `rpId` of this issuer: its host.
+pub fn relying_party_id(config: &Config) -> Option<String> {
+    Url::parse(&config.issuer).ok()?.domain().map(str::to_owned)
+}
+
+/// The credential id of a response in base64url, if no account has that passkey: it was removed here, and the browser still
+/// offers it. A credential id is random, so nothing is told about accounts.
+pub async fn unknown_credential(app: &App, answer: &Value) -> Result<Option<String>, DatabaseError> {
+    let Ok(answer) = PublicKeyCredential::deserialize(answer) else { return Ok(None) };
+    let id = answer.get_credential_id();
+    Ok(find(app, id).await?.is_none().then(|| URL_SAFE_NO_PAD.encode(id)))
 }
 
 pub struct PasskeyMethod;

@@ -25,10 +25,15 @@ pub struct Site {
 
 impl Site {
     pub async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
         let (port, client_port) = (free_port(), free_port());
         let origin = format!("http://localhost:{port}");
         let client_origin = format!("http://localhost:{client_port}");
-        let test = TestApp::with(&[("POSTERN_ISSUER", &origin)]).await;
+        let settings = [settings, &[("POSTERN_ISSUER", &origin)]].concat();
+        let test = TestApp::with(&settings).await;
         let stop = CancellationToken::new();
         serve(&test, (Ipv4Addr::LOCALHOST.into(), port), test.endpoint(), &stop).await;
         let login = format!("{origin}/login");
@@ -81,6 +86,18 @@ impl Site {
     pub async fn sign_in(&self, tab: &Tab, email: &str) {
         tab.type_into("#identifier", email).await;
         tab.follow("#login-submit").await;
+        tab.type_and_follow("#code", &self.test.code_for(email).await, "#login-submit").await;
+    }
+}
+
+impl Site {
+    /// [`Self::sign_in`] of a person who types slowly: the last page knows by then what the browser can do.
+    pub async fn sign_in_slowly(&self, tab: &Tab, email: &str) {
+        tab.type_into("#identifier", email).await;
+        tab.follow("#login-submit").await;
+        let asked = "PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable().then(() => \
+                     new Promise(done => setTimeout(() => done(true), 100)))";
+        assert_eq!(tab.evaluate(asked).await, true);
         tab.type_and_follow("#code", &self.test.code_for(email).await, "#login-submit").await;
     }
 }

@@ -156,9 +156,14 @@ impl LoginFlow {
 
     /// The path of the page of this login.
     pub(super) fn path(&self) -> String {
+        format!("/login?{}", self.query())
+    }
+
+    /// What the login is for, as the query of a page that belongs to it.
+    pub(super) fn query(&self) -> String {
         match &self.purpose {
-            LoginPurpose::AuthorizationRequest(pending) => format!("/login?request={}", pending.handle),
-            LoginPurpose::AccountPage(destination) => destination.login_path(),
+            LoginPurpose::AuthorizationRequest(pending) => format!("request={}", pending.handle),
+            LoginPurpose::AccountPage(destination) => format!("to={}", destination.query_value()),
         }
     }
 
@@ -201,6 +206,7 @@ impl LoginFlow {
                 request, to,
                 path => self.path(),
                 other_way => format!("{}&way=other", self.path()),
+                lost_way => format!("{}&way=lost", self.path()),
                 // Stepping up, one is who one is.
                 start_over => (self.required_action != RequiredAction::StepUp).then(|| self.start_over_path()),
             },

@@ -12,6 +12,7 @@
 //! rejected response is shown beside its field. Leaves attempts to `login::attempt` and the next step to
 //! `authorization`.
 
+mod completion;
 mod destination;
 mod flow;
 mod views;
@@ -20,12 +21,14 @@ use poem::{Request, Response};
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
+pub(super) use self::completion::set_sign_in_cookies;
 pub use self::destination::Destination;
 pub(in crate::http) use self::flow::note_client_of_past_request;
 pub(super) use self::flow::{
     RequiredAction, find_pending, page_for_request, required_action_for_page, resume_path,
 };
 use self::{
+    completion::login_completed,
     flow::{LoginFlow, LoginPurpose},
     views::LoginFormError,
 };
@@ -34,15 +37,16 @@ use std::time::Duration;
 use super::{Form, PageError, PageErrorKind, PageResult, error, json_response, see_other};
 use crate::{
     App,
-    authorization::{self, InteractionError, LoginStepRecorder, RequestNotPending},
-    http::security,
+    authorization::{self, InteractionError, LoginStepRecorder},
     login::{
         self, ChallengeResponse, LoginError,
         attempt::{
             self, AttemptBinding, AttemptStart, AttemptStatus, BeginParameters, ChallengeOpened,
-            CompletedLogin, LoginOutcome, VerifyParameters,
+            LoginOutcome, VerifyParameters,
         },
+        passkey,
     },
+    rate_limit,
     sessions::SessionKind,
 };
 
@@ -71,7 +75,11 @@ pub async fn show(app: App, request: Request) -> PageResult {
     if status.methods.is_empty() {
         return views::show_unreachable_acr(&flow);
     }
-    match method_to_answer(&app, &status).filter(|_| query.get("way") != Some("other")) {
+    let asked_for = method_to_answer(&app, &status);
+    if query.get("way") == Some("lost") {
+        return views::show_remaining_ways(&flow, &status, asked_for.as_deref());
+    }
+    match asked_for.filter(|_| query.get("way") != Some("other")) {
         Some(method) => views::show_challenge(&flow, &method, &status, LoginFormError::default(), again),
         None => views::show_method_choice(&flow, &status),
     }
@@ -93,6 +101,7 @@ async fn current_status(flow: &LoginFlow) -> Result<Option<AttemptStatus>, PageE
         methods,
         open_method: None,
         code_expires_at: None,
+        tries_left: u32::from(flow.app.config.login.code_tries),
         first_factor_verified: true,
     }))
 }
@@ -140,7 +149,7 @@ pub async fn begin(app: App, request: Request, form: Form) -> PageResult {
             let key = if typed.trim().is_empty() { "email-needed" } else { "email-malformed" };
             views::show_identifier_form(
                 &flow,
-                LoginFormError { key: Some(key), typed },
+                LoginFormError { key: Some(key), typed, ..LoginFormError::default() },
                 form.contains("remember"),
             )
         }
@@ -230,7 +239,7 @@ pub async fn verify(app: App, request: Request, form: Form) -> PageResult {
             &flow,
             method,
             &status,
-            LoginFormError { key: Some(needed), typed },
+            LoginFormError { key: Some(needed), typed, ..LoginFormError::default() },
             false,
         );
     }
@@ -248,16 +257,19 @@ pub async fn verify(app: App, request: Request, form: Form) -> PageResult {
         }
         _ => return Ok(see_other(&flow.path())),
     };
+    let payload = match method {
+        views::PASSWORD => typed.into(),
+        views::PASSKEY => serde_json::from_str(typed).unwrap_or_default(),
+        _ => serde_json::Value::Null,
+    };
     let verify = VerifyParameters {
         client: flow.client(),
         method,
         attempt_secret: attempt.expose_secret(),
         response: match method {
-            views::PASSWORD => ChallengeResponse { payload: typed.into(), ..ChallengeResponse::default() },
-            views::PASSKEY => ChallengeResponse {
-                payload: serde_json::from_str(typed).unwrap_or_default(),
-                ..ChallengeResponse::default()
-            },
+            views::PASSWORD | views::PASSKEY => {
+                ChallengeResponse { payload: payload.clone(), ..ChallengeResponse::default() }
+            }
             _ => ChallengeResponse::from_code(typed),
         },
         binding: flow.binding(),
@@ -269,11 +281,15 @@ pub async fn verify(app: App, request: Request, form: Form) -> PageResult {
     let request = flow.binding().authorization_request;
     let completion = LoginStepRecorder { request_id: request, browser_secret: flow.browser_secret() };
     let mut response = match attempt::verify(&app, verify, &completion).await {
-        Ok(LoginOutcome::Complete(signed_in)) => return Ok(login_completed(&flow, &signed_in)),
+        Ok(LoginOutcome::Complete(completed)) => return Ok(login_completed(&flow, &completed, &form).await),
         Ok(LoginOutcome::FactorRequired { .. }) => see_other(&flow.path()),
         Ok(LoginOutcome::AccountClosed { .. }) => see_other(Destination::Restore.path()),
         Err(LoginError::ResponseRejected) => {
-            views::show_challenge(&flow, method, &status, LoginFormError { key: Some(wrong), typed }, false)?
+            let tries_left = tries_left(&flow, method, attempt.expose_secret()).await?;
+            let unknown = unknown_passkey(&flow, method, &payload).await?;
+            let unknown_passkey = unknown.as_deref();
+            let form_error = LoginFormError { key: Some(wrong), typed, tries_left, unknown_passkey };
+            views::show_challenge(&flow, method, &status, form_error, false)?
         }
         Err(LoginError::AttemptEnded) => return Ok(attempt_ended(&flow)),
         Err(cause) => return error_page(&flow, cause),
@@ -284,33 +300,26 @@ pub async fn verify(app: App, request: Request, form: Form) -> PageResult {
     Ok(response)
 }
 
-/// The sign-in is complete: the browser gets its session whatever became of the request meanwhile.
-fn login_completed(
-    flow: &LoginFlow,
-    completed_login: &CompletedLogin<Result<(), RequestNotPending>>,
-) -> Response {
-    let closed = completed_login.user.deletion_at.is_some();
-    let mut response = match completed_login.completion_output {
-        Ok(()) if closed => see_other(&flow.restore_path()),
-        Ok(()) => see_other(&flow.next_path()),
-        Err(cause) => error::show(&flow.page, &InteractionError::from(cause).into()),
-    };
-    set_sign_in_cookies(&flow.app, &mut response, completed_login);
-    flow.clear_attempt(&mut response);
-    response
+/// Codes that may still be wrong, as they stand now: tries of other tabs count too, and no more are promised than the network
+/// may make for now.
+async fn tries_left(flow: &LoginFlow, method: &str, attempt_secret: &str) -> Result<Option<u32>, PageError> {
+    if [views::PASSWORD, views::PASSKEY].contains(&method) {
+        return Ok(None);
+    }
+    let status = attempt::status(&flow.app, flow.client(), attempt_secret, &flow.binding()).await?;
+    let of_source = rate_limit::remaining_quota("failures_per_source").unwrap_or(u32::MAX);
+    Ok(status.map(|status| status.tries_left.min(of_source)))
 }
 
-/// Gives the browser its session and its device secret.
-pub(super) fn set_sign_in_cookies<Output>(
-    app: &App,
-    response: &mut Response,
-    completed_login: &CompletedLogin<Output>,
-) {
-    if let Some(secret) = &completed_login.cookie_secret {
-        let remembered = completed_login.session.remembered;
-        security::set_session_cookie(app, response, secret.expose_secret(), remembered);
+async fn unknown_passkey(
+    flow: &LoginFlow,
+    method: &str,
+    answer: &serde_json::Value,
+) -> Result<Option<String>, PageError> {
+    match method {
+        views::PASSKEY => Ok(passkey::unknown_credential(&flow.app, answer).await?),
+        _ => Ok(None),
     }
-    security::set_device_cookie(app, response, completed_login.device_secret.expose_secret());
 }
 
 /// `POST /login/give-up`: the client is told that what it asks for cannot be reached.

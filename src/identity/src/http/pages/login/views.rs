@@ -16,6 +16,7 @@ use crate::{
     login::{
         self,
         attempt::{AttemptStatus, RESEND_DELAY},
+        passkey,
     },
 };
 
@@ -32,6 +33,22 @@ pub(super) struct LoginFormError<'a> {
     pub(super) key: Option<&'static str>,
     /// The user's input, shown again.
     pub(super) typed: &'a str,
+    /// Responses that may still be wrong, after a wrong code.
+    pub(super) tries_left: Option<u32>,
+    /// The id of a passkey that no account has.
+    pub(super) unknown_passkey: Option<&'a str>,
+}
+
+impl LoginFormError<'_> {
+    fn text(&self, flow: &LoginFlow) -> Option<Value> {
+        let wrong = flow.page.message(self.key?)?;
+        let tries = |left: u32| flow.page.message_with("tries-left", &[("count", Value::from(left))]);
+        Some(match self.tries_left.and_then(tries) {
+            // Both are HTML already.
+            Some(left) => Value::from_safe_string(format!("{wrong} {left}")),
+            None => wrong,
+        })
+    }
 }
 
 /// The field for the address, with the methods that may begin.
@@ -55,7 +72,7 @@ pub(super) fn show_identifier_form(
         identifier,
         methods,
         remember,
-        error => form_error.key.and_then(|key| flow.page.message(key)),
+        error => form_error.text(flow),
         passkeys => login::first_factor_methods(&flow.app, &flow.requirement).iter().any(|name| name == PASSKEY),
         registers => login::self_registration_allowed(&flow.app),
     };
@@ -83,6 +100,7 @@ pub(super) fn show_challenge(
 ) -> PageResult {
     let left = status.code_expires_at.map(|end| end - flow.app.clock.now());
     let sent = status.code_expires_at.is_some() && sends_code(&flow.app, name);
+    let lost = second_step(flow, status) || status.methods.len() == 1;
     let arguments = [
         ("identifier", Value::from(status.identifier.as_str())),
         ("lifetime", Value::from(flow.app.config.login.code_lifetime.duration().as_secs().div_ceil(60))),
@@ -98,11 +116,14 @@ pub(super) fn show_challenge(
             RECOVERY_CODE => 10,
             _ => 8,
         },
+        unknown_passkey => form_error.unknown_passkey,
+        rp_id => form_error.unknown_passkey.and_then(|_| passkey::relying_party_id(&flow.app.config)),
         letters => name == RECOVERY_CODE,
         typed => form_error.typed,
-        error => form_error.key.and_then(|key| flow.page.message(key)),
+        error => form_error.text(flow),
         resend => sent,
-        others => status.methods.len() > 1,
+        others => status.methods.len() > 1 && !lost,
+        lost,
         minutes_left => left.map(whole_minutes),
         seconds_left => left.map(|left| left.as_secs()),
         wait => left.map(|left| resend_wait(flow, left)),
@@ -120,21 +141,49 @@ fn resend_wait(flow: &LoginFlow, left: Duration) -> u64 {
     (left + RESEND_DELAY).saturating_sub(flow.app.config.login.code_lifetime.duration()).as_secs()
 }
 
-/// The ways to go on: other methods to begin with, or the factors that may follow.
+/// The ways to go on: other methods to begin with, or the factors that may follow. At the end are the people who run this
+/// service. Before the first factor the page is the same for every email.
 pub(super) fn show_method_choice(flow: &LoginFlow, status: &AttemptStatus) -> PageResult {
-    let (title, intro) = if status.first_factor_verified || flow.required_action == RequiredAction::StepUp {
-        ("another-factor-title", "another-factor-intro")
-    } else {
-        ("another-way-title", "another-way-intro")
+    let keys = match second_step(flow, status) {
+        true => ("another-factor-title", "another-factor-intro"),
+        false => ("another-way-title", "another-way-intro"),
     };
-    let methods: Vec<_> = status.methods.iter().map(|name| method_values(flow, name)).collect();
+    show_ways(flow, keys, status, None)
+}
+
+/// What remains to a person who cannot give the answer that is asked for.
+pub(super) fn show_remaining_ways(
+    flow: &LoginFlow,
+    status: &AttemptStatus,
+    asked_for: Option<&str>,
+) -> PageResult {
+    let left = status.methods.iter().any(|name| Some(name.as_str()) != asked_for);
+    let intro = if left { "lost-intro" } else { "lost-nothing-left" };
+    show_ways(flow, ("lost-title", intro), status, Some(asked_for.unwrap_or_default()))
+}
+
+/// `lost` is the method that does not come into question any more.
+fn show_ways(
+    flow: &LoginFlow,
+    (title, intro): (&str, &str),
+    status: &AttemptStatus,
+    lost: Option<&str>,
+) -> PageResult {
+    let names = status.methods.iter().filter(|name| Some(name.as_str()) != lost);
+    let methods: Vec<_> = names.map(|name| method_values(flow, name)).collect();
     let identifier = [("identifier", Value::from(status.identifier.as_str()))];
     let values = context! {
         title => flow.page.message(title),
         intro => flow.page.message_with(intro, &identifier),
+        lost => lost.is_some(),
         methods,
     };
     show(flow, "pages/methods.html", values, None)
+}
+
+/// Whether a factor beside the first one is asked for.
+fn second_step(flow: &LoginFlow, status: &AttemptStatus) -> bool {
+    status.first_factor_verified || flow.required_action == RequiredAction::StepUp
 }
 
 /// What is asked for needs a factor that this account does not have.
