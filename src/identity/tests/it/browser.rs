@@ -1,5 +1,6 @@
 //! The pages in a real Chromium.
 
+mod actions;
 mod change_of_email;
 mod explained;
 mod return_to_app;
