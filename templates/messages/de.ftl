@@ -1,6 +1,8 @@
 # What people read, in German. To add a language, copy this file to `<language>.ftl` and translate it; what is left out is
 # read in English. On pages a message is HTML (`&amp;` for &), and its { $arguments } are escaped.
 
+# What the language calls itself
+language-name = Deutsch
 # "ltr" or "rtl"
 direction = ltr
 
@@ -206,6 +208,7 @@ error-sign-in-again = Neu beginnen
 error-back-to-client = Zurück zu { $name }
 error-try-again = Erneut versuchen
 error-to-account = Zu Ihrem Konto
+error-back-to-form = Zurück zum Formular
 try-again-in = { $minutes ->
     [one] Versuchen Sie es in etwa 1 Minute noch einmal.
    *[other] Versuchen Sie es in etwa { $minutes } Minuten noch einmal.

@@ -1,6 +1,8 @@
 # What people read, in English. To add a language, copy this file to `<language>.ftl` and translate it; what is left out is
 # read in English. On pages a message is HTML (`&amp;` for &), and its { $arguments } are escaped.
 
+# What the language calls itself
+language-name = English
 # "ltr" or "rtl"
 direction = ltr
 
@@ -206,6 +208,7 @@ error-sign-in-again = Start again
 error-back-to-client = Back to { $name }
 error-try-again = Try again
 error-to-account = To your account
+error-back-to-form = Back to the form
 try-again-in = { $minutes ->
     [one] Try again in about 1 minute.
    *[other] Try again in about { $minutes } minutes.

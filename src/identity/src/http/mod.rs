@@ -104,6 +104,7 @@ fn page_routes(app: &App, routes: Route) -> PageRoutes {
         .open_form(oidc::end_session::PATH, oidc::end_session::show, oidc::end_session::submit)
         .page(&pages::error_reference::path(), pages::error_reference::show)
         .page("/", pages::account::home)
+        .action("/language", pages::language::choose)
         .form("/login", pages::login::show, pages::login::begin)
         .action("/login/verify", pages::login::verify)
         .action("/login/challenge", pages::login::challenge)

@@ -83,6 +83,7 @@ mod own_data;
 mod pages_account;
 mod pages_accounts;
 mod pages_csrf;
+mod pages_language;
 mod pages_login;
 mod pages_messages;
 mod pages_own_data;

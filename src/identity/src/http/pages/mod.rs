@@ -24,6 +24,7 @@ pub mod error_reference;
 mod form;
 pub mod inbox;
 mod invitation;
+pub mod language;
 pub mod logged_out;
 pub mod login;
 pub mod mail_previews;
@@ -33,6 +34,7 @@ pub mod profile;
 pub mod recovery_codes;
 pub mod registration_and_recovery;
 pub mod requesting_client;
+mod return_path;
 mod routes;
 pub mod security_txt;
 pub mod sessions;
@@ -69,6 +71,8 @@ pub struct Page {
     browser_secret: SecretString,
     path: String,
 }
+    /// Where the language switch leads back to; none for a page that answers a form.
+    return_path: Option<String>,
 
 impl Page {
     /// A page for whoever sent this request. `ui_locales` is what an authorization request asked for.
@@ -79,6 +83,7 @@ impl Page {
             browser_secret: security::ensure_browser_secret(app, request),
             path: request.uri().path().to_owned(),
         }
+            return_path: return_path::of_request(request),
     }
 
     /// A page in the languages that `ui_locales` in its own address asks for, if there is one: what is refused has no
@@ -98,6 +103,21 @@ impl Page {
     }
 
     /// Returns the CSRF token for the page's forms.
+    /// The same page, which answers a form and asks for that form again: its address is that of the form's page.
+    #[must_use]
+    fn asking_again(&self) -> Self {
+        match return_path::noted_form_page() {
+            Some(path) => self.shown_at(path),
+            None => self.clone(),
+        }
+    }
+
+    /// The same page, with the address that shows it if it answers a form.
+    #[must_use]
+    fn shown_at(&self, path: String) -> Self {
+        Self { return_path: Some(self.return_path.clone().unwrap_or(path)), ..self.clone() }
+    }
+
     pub fn form_token(&self) -> String {
         security::form_token(&self.app, self.browser_secret.expose_secret())
     }
@@ -137,6 +157,7 @@ impl Page {
             flow => context! { form_token => self.form_token() },
             offers => self.offered_methods(),
         };
+            return_path => self.return_path.as_deref(),
         let text =
             self.app.templates.render(template, &self.context.language, context! { ..values, ..usual })?;
         let mut response = security::html_response(text, &self.path);
@@ -187,13 +208,14 @@ impl<E: Endpoint<Output = Response>> Endpoint for WithErrorPages<E> {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let page = Page::from_ui_locales_query(&self.app, &request);
-        let answered = requesting_client::within_request(async {
+        // On the heap, because each scope below holds what it runs.
+        let answered = requesting_client::within_request(Box::pin(async {
             match self.endpoint.call(request).await {
                 Ok(response) => response,
                 Err(error) => error::page_for_error(&page, error),
             }
-        });
-        Ok(answered.await)
+        }));
+        Ok(return_path::within_request(answered).await)
     }
 }
 

@@ -353,6 +353,7 @@ pub(super) fn form_error(page: &Page, cause: &AccountError) -> Option<FormError>
     };
     Some(FormError { field, text: page.message_with(key, &arguments) })
 }
+    let page = if wrong { &page.asking_again() } else { page };
 
 /// What is said about a password that may not be set.
 pub(super) fn weakness_message(page: &Page, weakness: Weakness) -> Option<Value> {
