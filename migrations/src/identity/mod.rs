@@ -28,6 +28,7 @@ mod m20261128_000013_signed_responses;
 mod m20261128_000014_client_starting_points;
 mod m20261128_000015_subject_types;
 mod m20261129_000001_client_faces;
+mod m20261129_000004_scope_texts;
 
 use sea_orm_migration::prelude::*;
 
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000014_client_starting_points::Migration),
             Box::new(m20261128_000015_subject_types::Migration),
             Box::new(m20261129_000001_client_faces::Migration),
+            Box::new(m20261129_000004_scope_texts::Migration),
         ]
     }
 
