@@ -112,7 +112,7 @@ pub async fn reset(
     let user = user.ok_or(AccountError::InvalidLink)?;
     password::count_password_try(app, ("password_reset", &link.id()), context).await?;
     // Judged before the link is used, so that a weak password does not use up the link.
-    let replacement = PasswordReplacement::new(app, &user, password).await?;
+    let replacement = PasswordReplacement::new(app, &user, password, context).await?;
     let email_proven =
         rows::ActiveModel { email_verified: Set(true), updated_at: Set(now), ..Default::default() };
     app.write(context, async |write| {

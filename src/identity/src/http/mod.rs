@@ -133,6 +133,7 @@ fn page_routes(app: &App, routes: Route) -> PageRoutes {
         .action("/password/strength", pages::password_strength::show)
         .form("/confirm-email", pages::email::confirm, pages::email::submit_confirmation)
         .form("/undo-email-change", pages::email::undo, pages::email::submit_undo)
+        .form("/sign-out-everywhere", pages::sign_out_link::show, pages::sign_out_link::submit)
         .form("/consent", pages::consent::show, pages::consent::submit)
         .page("/logged-out", pages::logged_out::show)
         .page("/account", pages::account::show)

@@ -110,6 +110,7 @@ mod session_methods;
 mod sessions;
 mod settings_check;
 mod sign_in;
+mod sign_out_link;
 mod signing_algorithms;
 mod skeleton;
 mod smtp;

@@ -38,6 +38,7 @@ mod return_path;
 mod routes;
 pub mod security_txt;
 pub mod sessions;
+pub mod sign_out_link;
 pub mod totp;
 
 use minijinja::{Value, context};
@@ -70,9 +71,9 @@ pub struct Page {
     context: RequestContext,
     browser_secret: SecretString,
     path: String,
-}
     /// Where the language switch leads back to; none for a page that answers a form.
     return_path: Option<String>,
+}
 
 impl Page {
     /// A page for whoever sent this request. `ui_locales` is what an authorization request asked for.
@@ -82,8 +83,8 @@ impl Page {
             context: context_in_language(app, request, ui_locales),
             browser_secret: security::ensure_browser_secret(app, request),
             path: request.uri().path().to_owned(),
-        }
             return_path: return_path::of_request(request),
+        }
     }
 
     /// A page in the languages that `ui_locales` in its own address asks for, if there is one: what is refused has no
@@ -102,7 +103,6 @@ impl Page {
         &self.context
     }
 
-    /// Returns the CSRF token for the page's forms.
     /// The same page, which answers a form and asks for that form again: its address is that of the form's page.
     #[must_use]
     fn asking_again(&self) -> Self {
@@ -118,6 +118,7 @@ impl Page {
         Self { return_path: Some(self.return_path.clone().unwrap_or(path)), ..self.clone() }
     }
 
+    /// Returns the CSRF token for the page's forms.
     pub fn form_token(&self) -> String {
         security::form_token(&self.app, self.browser_secret.expose_secret())
     }
@@ -156,8 +157,8 @@ impl Page {
             asker => (),
             flow => context! { form_token => self.form_token() },
             offers => self.offered_methods(),
-        };
             return_path => self.return_path.as_deref(),
+        };
         let text =
             self.app.templates.render(template, &self.context.language, context! { ..values, ..usual })?;
         let mut response = security::html_response(text, &self.path);
