@@ -354,7 +354,6 @@ nothing-came = Nichts da? Sehen Sie zuerst im Spam-Ordner nach.
 send-again = Noch einmal senden
 registration-resent = Wenn eine Registrierung mit dieser Adresse auf Bestätigung wartet, ist die E-Mail noch einmal unterwegs.
 invitation-under = Sie wurden eingeladen. Wählen Sie ein Passwort, dann ist Ihr Konto fertig.
-invited-text = Sie können sich jetzt anmelden.
 change = Ändern
 save = Speichern
 new-email = Neue E-Mail-Adresse
@@ -460,6 +459,7 @@ application-removed = Zugriff entfernt. Die App muss Sie neu fragen.
 no-applications = Keine App hat Zugriff.
 remove-access = Zugriff entfernen
 remove = Entfernen
+
 # The account's home: how it is protected
 security = Sicherheit Ihres Kontos
 security-good = Ihr Konto ist gut geschützt
@@ -500,7 +500,6 @@ signed-out-everywhere = Überall abgemeldet
 signed-out-everywhere-text = Kein Gerät und keine App hat mehr Zugriff auf das Konto. Melden Sie sich an, und sehen Sie nach, womit sich Ihr Konto öffnen lässt.
 signed-out-everywhere-password = Kein Gerät und keine App hat mehr Zugriff auf das Konto. Wer das Passwort kennt, kann sich wieder anmelden: Legen Sie jetzt ein neues fest.
 
-
 # Konten: was geschah, was gespeichert ist, und das Ende
 activity = Aktivität
 activity-text = Was mit Ihrem Konto geschah, das Neueste zuerst
@@ -529,8 +528,8 @@ activity-consent-allowed = App erlaubt
 activity-consent-denied = App nicht erlaubt
 activity-email-verified = E-Mail-Adresse bestätigt
 activity-email-changed = E-Mail-Adresse geändert
-activity-access-ended = Überall abgemeldet mit dem Link einer E-Mail
 activity-email-change-asked = Änderung der E-Mail-Adresse begonnen
+activity-access-ended = Überall abgemeldet mit dem Link einer E-Mail
 activity-email-change-undone = Änderung der E-Mail-Adresse rückgängig gemacht
 activity-profile-changed = Profil geändert
 activity-grant-created = App hat Zugriff bekommen
@@ -627,15 +626,15 @@ mail-new-device-ignore = Wenn Sie es waren, ist nichts zu tun.
 mail-second-step-failed-subject = Ihr Passwort wurde benutzt, und der zweite Schritt schlug fehl
 mail-second-step-failed-text = Jemand hat das richtige Passwort Ihres Kontos eingegeben und ist dann mehrmals am zweiten Schritt gescheitert.
 mail-second-step-failed-change = Waren Sie das nicht? Dann kennt jemand Ihr Passwort. Ändern Sie es:
-mail-second-step-failed-sign-out = Um sicherzugehen, können Sie auch alle Geräte und Apps abmelden:
 mail-second-step-failed-button = Passwort ändern
+mail-second-step-failed-sign-out = Um sicherzugehen, können Sie auch alle Geräte und Apps abmelden:
 mail-second-step-failed-ignore = Wenn Sie es waren, ist nichts zu tun. Wir schreiben Ihnen das höchstens einmal am Tag.
 mail-password-ended-subject = Das Passwort Ihres Kontos gilt nicht mehr
 mail-password-ended-text = Sie haben sich mit einem Code angemeldet, der an diese Adresse ging. Damit ist sie als Ihre bestätigt. Das Passwort dieses Kontos wurde vorher gesetzt, vielleicht von jemand anderem. Darum wurde es entfernt, und alle anderen wurden abgemeldet.
+mail-password-ended-next = Wenn Sie sich mit einem Passwort anmelden möchten, setzen Sie auf der Seite Ihres Kontos ein neues.
 mail-sign-out-text = Waren Sie das nicht? Dann hat jemand anderes Zugriff auf Ihr Konto. Melden Sie hier alle Geräte und Apps ab, und wählen Sie dann ein neues Passwort:
 mail-sign-out-button = Das war ich nicht: überall abmelden
 mail-sign-out-note = Der Link funktioniert einmal, 7 Tage lang. Geben Sie diese Nachricht nicht weiter.
-mail-password-ended-next = Wenn Sie sich mit einem Passwort anmelden möchten, setzen Sie auf der Seite Ihres Kontos ein neues.
 mail-not-you = Waren Sie das nicht? Dann hat jemand anderes Zugriff auf Ihr Konto. Melden Sie sich an, wählen Sie ein neues Passwort und melden Sie alle anderen Geräte ab.
 mail-confirm-email-subject = Bestätigen Sie Ihre neue Adresse
 mail-confirm-email-text = Das Konto { $account } soll ab jetzt diese E-Mail-Adresse verwenden. Wenn das Ihr Konto ist, öffnen Sie den Link in dem Browser, in dem Sie dort angemeldet sind:

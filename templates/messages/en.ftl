@@ -354,7 +354,6 @@ nothing-came = Nothing there? Look in your spam folder first.
 send-again = Send it again
 registration-resent = The email is on its way again, if a registration with this address waits for it.
 invitation-under = You were invited. Choose a password, and your account is ready.
-invited-text = You can sign in now.
 change = Change
 save = Save
 new-email = New email address
@@ -460,6 +459,7 @@ application-removed = Access removed. The app must ask you again.
 no-applications = No app has access.
 remove-access = Remove access
 remove = Remove
+
 # The account's home: how it is protected
 security = Security of your account
 security-good = Your account is well protected
@@ -500,7 +500,6 @@ signed-out-everywhere = Signed out everywhere
 signed-out-everywhere-text = No device and no app has access to the account any more. Sign in and look at how your account can be opened.
 signed-out-everywhere-password = No device and no app has access to the account any more. Whoever knows the password can sign in again, so set a new one now.
 
-
 # Accounts: what happened, what is kept, and the end
 activity = Activity
 activity-text = What happened to your account, the newest first
@@ -529,8 +528,8 @@ activity-consent-allowed = App allowed
 activity-consent-denied = App not allowed
 activity-email-verified = Email address confirmed
 activity-email-changed = Email address changed
-activity-access-ended = Signed out everywhere by the link of a mail
 activity-email-change-asked = Change of email address begun
+activity-access-ended = Signed out everywhere by the link of a mail
 activity-email-change-undone = Change of email address undone
 activity-profile-changed = Profile changed
 activity-grant-created = App got access
@@ -627,15 +626,15 @@ mail-new-device-ignore = If it was you, there is nothing to do.
 mail-second-step-failed-subject = Your password was used, and the second step failed
 mail-second-step-failed-text = Somebody entered the right password of your account and then failed at the second step, several times.
 mail-second-step-failed-change = Was that not you? Then somebody knows your password. Change it:
-mail-second-step-failed-sign-out = To be safe, you can also sign out every device and app:
 mail-second-step-failed-button = Change the password
+mail-second-step-failed-sign-out = To be safe, you can also sign out every device and app:
 mail-second-step-failed-ignore = If it was you, there is nothing to do. We tell you this at most once a day.
 mail-password-ended-subject = The password of your account does not work any more
 mail-password-ended-text = You signed in with a code that was sent to this address, which proves that it is yours. The password of this account was set before that, perhaps by somebody else. So it was removed, and everybody else was signed out.
+mail-password-ended-next = If you want to sign in with a password, set a new one on the page of your account.
 mail-sign-out-text = Was that not you? Then somebody else has access to your account. Sign out every device and app here, then choose a new password:
 mail-sign-out-button = This was not me: sign out everywhere
 mail-sign-out-note = The link works once, for 7 days. Do not pass this message on.
-mail-password-ended-next = If you want to sign in with a password, set a new one on the page of your account.
 mail-not-you = Was that not you? Then somebody else has access to your account. Sign in, choose a new password and sign out all other devices.
 mail-confirm-email-subject = Confirm your new address
 mail-confirm-email-text = The account { $account } is to use this email address from now on. If that is your account, open the link in the browser where you are signed in to it:
