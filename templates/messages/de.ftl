@@ -1,6 +1,8 @@
 # What people read, in German. To add a language, copy this file to `<language>.ftl` and translate it; what is left out is
 # read in English. On pages a message is HTML (`&amp;` for &), and its { $arguments } are escaped.
 
+# What the language calls itself
+language-name = Deutsch
 # "ltr" or "rtl"
 direction = ltr
 
@@ -219,6 +221,7 @@ error-sign-in-again = Neu beginnen
 error-back-to-client = Zurück zu { $name }
 error-try-again = Erneut versuchen
 error-to-account = Zu Ihrem Konto
+error-back-to-form = Zurück zum Formular
 try-again-in = { $minutes ->
     [one] Versuchen Sie es in etwa 1 Minute noch einmal.
    *[other] Versuchen Sie es in etwa { $minutes } Minuten noch einmal.
@@ -364,7 +367,6 @@ nothing-came = Nichts da? Sehen Sie zuerst im Spam-Ordner nach.
 send-again = Noch einmal senden
 registration-resent = Wenn eine Registrierung mit dieser Adresse auf Bestätigung wartet, ist die E-Mail noch einmal unterwegs.
 invitation-under = Sie wurden eingeladen. Wählen Sie ein Passwort, dann ist Ihr Konto fertig.
-invited-text = Sie können sich jetzt anmelden.
 change = Ändern
 save = Speichern
 new-email = Neue E-Mail-Adresse
@@ -474,6 +476,46 @@ no-applications = Keine App hat Zugriff.
 remove-access = Zugriff entfernen
 remove = Entfernen
 
+# The account's home: how it is protected
+security = Sicherheit Ihres Kontos
+security-good = Ihr Konto ist gut geschützt
+security-hint = Eines würde noch helfen
+security-next-passkey = Fügen Sie einen Passkey hinzu: Damit melden Sie sich mit einem Druck an, und keine gefälschte Seite kann ihn bekommen.
+security-next-passkey-button = Passkey hinzufügen
+security-next-authenticator = Richten Sie eine Authenticator-App ein: Danach reicht Ihre E-Mail allein nicht mehr zum Anmelden.
+security-next-authenticator-button = App einrichten
+security-next-make-codes = Sie haben keine Wiederherstellungscodes zur Hand. Wenn Ihr Telefon weg ist, kommen Sie damit wieder hinein.
+security-next-make-codes-button = Codes erstellen
+security-next-renew-codes = Sie haben noch { $count ->
+    [one] 1 Wiederherstellungscode
+   *[other] { $count } Wiederherstellungscodes
+}. Erstellen Sie neue, bevor Sie sie brauchen.
+security-next-renew-codes-button = Neue Codes erstellen
+security-passkeys = { $count ->
+    [one] 1 Passkey
+   *[other] { $count } Passkeys
+}
+security-codes = { $count ->
+    [0] Keine Wiederherstellungscodes
+    [one] Noch 1 Wiederherstellungscode
+   *[other] Noch { $count } Wiederherstellungscodes
+}
+security-devices = { $count ->
+    [one] Nur auf diesem Gerät angemeldet
+   *[other] Auf { $count } Geräten angemeldet
+}
+security-elsewhere = Letzte Anmeldung anderswo: { $device }, { $at }
+
+# The link of a notice that signs out everywhere
+sign-out-everywhere = Überall abmelden
+sign-out-everywhere-text = für das Konto von <strong>{ $email }</strong>
+sign-out-everywhere-ends = Alle Geräte werden abgemeldet, und keine App hat mehr Zugriff.
+sign-out-everywhere-keeps = Passwort, Passkeys und alles andere bleiben, wie sie sind. Sie werden dadurch nicht angemeldet.
+sign-out-everywhere-not = Wenn Sie es waren, schließen Sie diese Seite. Es ändert sich nichts.
+signed-out-everywhere = Überall abgemeldet
+signed-out-everywhere-text = Kein Gerät und keine App hat mehr Zugriff auf das Konto. Melden Sie sich an, und sehen Sie nach, womit sich Ihr Konto öffnen lässt.
+signed-out-everywhere-password = Kein Gerät und keine App hat mehr Zugriff auf das Konto. Wer das Passwort kennt, kann sich wieder anmelden: Legen Sie jetzt ein neues fest.
+
 # Konten: was geschah, was gespeichert ist, und das Ende
 activity = Aktivität
 activity-text = Was mit Ihrem Konto geschah, das Neueste zuerst
@@ -503,6 +545,7 @@ activity-consent-denied = App nicht erlaubt
 activity-email-verified = E-Mail-Adresse bestätigt
 activity-email-changed = E-Mail-Adresse geändert
 activity-email-change-asked = Änderung der E-Mail-Adresse begonnen
+activity-access-ended = Überall abgemeldet mit dem Link einer E-Mail
 activity-email-change-undone = Änderung der E-Mail-Adresse rückgängig gemacht
 activity-profile-changed = Profil geändert
 activity-grant-created = App hat Zugriff bekommen
@@ -595,17 +638,19 @@ mail-new-device-text = Jemand hat sich von einem Gerät oder Ort aus angemeldet,
 mail-new-device-when = Wann
 mail-new-device-what = Gerät
 mail-new-device-where = IP-Adresse
-mail-new-device-look = Waren Sie das nicht? Melden Sie das Gerät ab, und wählen Sie ein neues Passwort:
-mail-new-device-button = Ihre Geräte ansehen
 mail-new-device-ignore = Wenn Sie es waren, ist nichts zu tun.
 mail-second-step-failed-subject = Ihr Passwort wurde benutzt, und der zweite Schritt schlug fehl
 mail-second-step-failed-text = Jemand hat das richtige Passwort Ihres Kontos eingegeben und ist dann mehrmals am zweiten Schritt gescheitert.
 mail-second-step-failed-change = Waren Sie das nicht? Dann kennt jemand Ihr Passwort. Ändern Sie es:
 mail-second-step-failed-button = Passwort ändern
+mail-second-step-failed-sign-out = Um sicherzugehen, können Sie auch alle Geräte und Apps abmelden:
 mail-second-step-failed-ignore = Wenn Sie es waren, ist nichts zu tun. Wir schreiben Ihnen das höchstens einmal am Tag.
 mail-password-ended-subject = Das Passwort Ihres Kontos gilt nicht mehr
 mail-password-ended-text = Sie haben sich mit einem Code angemeldet, der an diese Adresse ging. Damit ist sie als Ihre bestätigt. Das Passwort dieses Kontos wurde vorher gesetzt, vielleicht von jemand anderem. Darum wurde es entfernt, und alle anderen wurden abgemeldet.
 mail-password-ended-next = Wenn Sie sich mit einem Passwort anmelden möchten, setzen Sie auf der Seite Ihres Kontos ein neues.
+mail-sign-out-text = Waren Sie das nicht? Dann hat jemand anderes Zugriff auf Ihr Konto. Melden Sie hier alle Geräte und Apps ab, und wählen Sie dann ein neues Passwort:
+mail-sign-out-button = Das war ich nicht: überall abmelden
+mail-sign-out-note = Der Link funktioniert einmal, 7 Tage lang. Geben Sie diese Nachricht nicht weiter.
 mail-not-you = Waren Sie das nicht? Dann hat jemand anderes Zugriff auf Ihr Konto. Melden Sie sich an, wählen Sie ein neues Passwort und melden Sie alle anderen Geräte ab.
 mail-confirm-email-subject = Bestätigen Sie Ihre neue Adresse
 mail-confirm-email-text = Das Konto { $account } soll ab jetzt diese E-Mail-Adresse verwenden. Wenn das Ihr Konto ist, öffnen Sie den Link in dem Browser, in dem Sie dort angemeldet sind:

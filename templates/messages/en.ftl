@@ -1,6 +1,8 @@
 # What people read, in English. To add a language, copy this file to `<language>.ftl` and translate it; what is left out is
 # read in English. On pages a message is HTML (`&amp;` for &), and its { $arguments } are escaped.
 
+# What the language calls itself
+language-name = English
 # "ltr" or "rtl"
 direction = ltr
 
@@ -219,6 +221,7 @@ error-sign-in-again = Start again
 error-back-to-client = Back to { $name }
 error-try-again = Try again
 error-to-account = To your account
+error-back-to-form = Back to the form
 try-again-in = { $minutes ->
     [one] Try again in about 1 minute.
    *[other] Try again in about { $minutes } minutes.
@@ -364,7 +367,6 @@ nothing-came = Nothing there? Look in your spam folder first.
 send-again = Send it again
 registration-resent = The email is on its way again, if a registration with this address waits for it.
 invitation-under = You were invited. Choose a password, and your account is ready.
-invited-text = You can sign in now.
 change = Change
 save = Save
 new-email = New email address
@@ -474,6 +476,46 @@ no-applications = No app has access.
 remove-access = Remove access
 remove = Remove
 
+# The account's home: how it is protected
+security = Security of your account
+security-good = Your account is well protected
+security-hint = One thing would help
+security-next-passkey = Add a passkey: you sign in with one press, and no fake page can get it from you.
+security-next-passkey-button = Add a passkey
+security-next-authenticator = Set up an authenticator app: from then on your email alone is not enough to sign in.
+security-next-authenticator-button = Set up the app
+security-next-make-codes = You have no recovery codes at hand. If your phone is lost, they are your way back in.
+security-next-make-codes-button = Make recovery codes
+security-next-renew-codes = You have { $count ->
+    [one] 1 recovery code
+   *[other] { $count } recovery codes
+} left. Make new ones before you need them.
+security-next-renew-codes-button = Make new codes
+security-passkeys = { $count ->
+    [one] 1 passkey
+   *[other] { $count } passkeys
+}
+security-codes = { $count ->
+    [0] No recovery codes
+    [one] 1 recovery code left
+   *[other] { $count } recovery codes left
+}
+security-devices = { $count ->
+    [one] Signed in on this device only
+   *[other] Signed in on { $count } devices
+}
+security-elsewhere = Last sign-in elsewhere: { $device }, { $at }
+
+# The link of a notice that signs out everywhere
+sign-out-everywhere = Sign out everywhere
+sign-out-everywhere-text = for the account of <strong>{ $email }</strong>
+sign-out-everywhere-ends = Every device is signed out, and no app has access any more.
+sign-out-everywhere-keeps = Password, passkeys and everything else stay as they are. You are not signed in by this.
+sign-out-everywhere-not = If it was you, close this page. Nothing changes.
+signed-out-everywhere = Signed out everywhere
+signed-out-everywhere-text = No device and no app has access to the account any more. Sign in and look at how your account can be opened.
+signed-out-everywhere-password = No device and no app has access to the account any more. Whoever knows the password can sign in again, so set a new one now.
+
 # Accounts: what happened, what is kept, and the end
 activity = Activity
 activity-text = What happened to your account, the newest first
@@ -503,6 +545,7 @@ activity-consent-denied = App not allowed
 activity-email-verified = Email address confirmed
 activity-email-changed = Email address changed
 activity-email-change-asked = Change of email address begun
+activity-access-ended = Signed out everywhere by the link of a mail
 activity-email-change-undone = Change of email address undone
 activity-profile-changed = Profile changed
 activity-grant-created = App got access
@@ -595,17 +638,19 @@ mail-new-device-text = Somebody signed in from a device or place that your accou
 mail-new-device-when = When
 mail-new-device-what = Device
 mail-new-device-where = IP address
-mail-new-device-look = Was that not you? Sign that device out and choose a new password:
-mail-new-device-button = See your devices
 mail-new-device-ignore = If it was you, there is nothing to do.
 mail-second-step-failed-subject = Your password was used, and the second step failed
 mail-second-step-failed-text = Somebody entered the right password of your account and then failed at the second step, several times.
 mail-second-step-failed-change = Was that not you? Then somebody knows your password. Change it:
 mail-second-step-failed-button = Change the password
+mail-second-step-failed-sign-out = To be safe, you can also sign out every device and app:
 mail-second-step-failed-ignore = If it was you, there is nothing to do. We tell you this at most once a day.
 mail-password-ended-subject = The password of your account does not work any more
 mail-password-ended-text = You signed in with a code that was sent to this address, which proves that it is yours. The password of this account was set before that, perhaps by somebody else. So it was removed, and everybody else was signed out.
 mail-password-ended-next = If you want to sign in with a password, set a new one on the page of your account.
+mail-sign-out-text = Was that not you? Then somebody else has access to your account. Sign out every device and app here, then choose a new password:
+mail-sign-out-button = This was not me: sign out everywhere
+mail-sign-out-note = The link works once, for 7 days. Do not pass this message on.
 mail-not-you = Was that not you? Then somebody else has access to your account. Sign in, choose a new password and sign out all other devices.
 mail-confirm-email-subject = Confirm your new address
 mail-confirm-email-text = The account { $account } is to use this email address from now on. If that is your account, open the link in the browser where you are signed in to it:

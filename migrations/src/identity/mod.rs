@@ -30,6 +30,7 @@ mod m20261128_000015_subject_types;
 mod m20261129_000001_client_faces;
 mod m20261129_000002_kept_recovery_codes;
 mod m20261129_000003_passkey_offers;
+mod m20261129_000004_scope_texts;
 mod m20261129_000006_logout_notices;
 
 use sea_orm_migration::prelude::*;
@@ -67,6 +68,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000001_client_faces::Migration),
             Box::new(m20261129_000002_kept_recovery_codes::Migration),
             Box::new(m20261129_000003_passkey_offers::Migration),
+            Box::new(m20261129_000004_scope_texts::Migration),
             Box::new(m20261129_000006_logout_notices::Migration),
         ]
     }

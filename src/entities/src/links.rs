@@ -11,11 +11,11 @@ pub struct Model {
     /// Hash of the token in the link.
     #[sea_orm(primary_key, auto_increment = false)]
     pub token_hash: Hash256,
-    /// `register`, `reset`, `change_email` or `invite`; `none` for a decoy that was mailed to nobody.
+    /// `register`, `reset`, `change_email`, `invite` or `sign_out`; `none` for a decoy that was mailed to nobody.
     pub purpose: String,
     /// The account, if there is one.
     pub user_id: Option<Uuid>,
-    /// The email that the link was mailed to.
+    /// The email that the link was mailed to; empty for `sign_out`, whose payload has it.
     pub email: String,
     /// Data that the link completes, bound to this row.
     pub payload_sealed: Option<Vec<u8>>,

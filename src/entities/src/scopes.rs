@@ -10,6 +10,9 @@ pub struct Model {
     pub resource: String,
     /// Shown on the consent page.
     pub description: String,
+    /// The description in further languages: an object, by language tag.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub texts: Json,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -10,6 +10,8 @@
 //! an email that has nothing to complete, a decoy row is written ([`Purpose::Decoy`]), so that a stranger
 //! cannot measure the difference.
 
+pub(crate) mod owner_notice;
+
 use postern_entities::links::{self, Column, Model};
 use postern_entities::values::Hash256;
 use postern_service::{
@@ -38,6 +40,8 @@ pub(crate) enum Purpose {
     ChangeEmail,
     /// To create an account by invitation.
     Invite,
+    /// To sign out everywhere ([`owner_notice`]).
+    SignOut,
     /// A decoy that no use case looks for.
     Decoy,
 }
@@ -49,6 +53,7 @@ impl Purpose {
             Self::Reset => "reset",
             Self::ChangeEmail => "change_email",
             Self::Invite => "invite",
+            Self::SignOut => "sign_out",
             Self::Decoy => "none",
         }
     }
@@ -78,6 +83,31 @@ impl NewLink {
         now: Timestamp,
     ) -> Result<Self, CryptoError> {
         let LinkRecipient { user_id, email } = recipient;
+        let mut link = Self::seal(core, purpose, payload, now)?;
+        link.row.user_id = user_id;
+        email.as_str().clone_into(&mut link.row.email);
+        Ok(link)
+    }
+
+    /// [`Self::new`] for the owner of an account, without the email in the open.
+    pub(crate) fn for_user(
+        core: &Core,
+        purpose: Purpose,
+        user_id: Uuid,
+        payload: &impl Serialize,
+        now: Timestamp,
+    ) -> Result<Self, CryptoError> {
+        let mut link = Self::seal(core, purpose, payload, now)?;
+        link.row.user_id = Some(user_id);
+        Ok(link)
+    }
+
+    fn seal(
+        core: &Core,
+        purpose: Purpose,
+        payload: &impl Serialize,
+        now: Timestamp,
+    ) -> Result<Self, CryptoError> {
         let token = core.random.token();
         let token_hash = crypto::token_hash(token.expose_secret());
         let plain = serde_json::to_vec(payload).map_err(|_| CryptoError::Library)?;
@@ -87,8 +117,8 @@ impl NewLink {
             ),
             token_hash,
             purpose: purpose.as_str().to_owned(),
-            user_id,
-            email: email.as_str().to_owned(),
+            user_id: None,
+            email: String::new(),
             created_at: now,
             expires_at: now + core.config.registration.link_lifetime.duration(),
             used_at: None,
@@ -203,11 +233,13 @@ impl<T> Link<T> {
     }
 }
 
-/// Invalidates all unused links of an account: their purpose is fulfilled, or must not be fulfilled any more.
+/// Invalidates the unused links of an account: their purpose is fulfilled, or must not be fulfilled any more. Those that
+/// sign out stay, because a thief who changes the account must not take them from its owner.
 pub(crate) async fn end_user_links(write: &Write<'_>, user_id: Uuid) -> Result<(), DatabaseError> {
     links::Entity::update_many()
         .col_expr(Column::UsedAt, Expr::value(write.now()))
         .filter(Column::UserId.eq(user_id))
+        .filter(Column::Purpose.ne(Purpose::SignOut.as_str()))
         .filter(Column::UsedAt.is_null())
         .exec(write)
         .await?;

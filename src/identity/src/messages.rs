@@ -68,6 +68,20 @@ impl Messages {
         self.bundles.keys().cloned().collect()
     }
 
+    /// What a language calls itself: its message `language-name`, or its tag.
+    pub fn own_name(&self, language: &str) -> String {
+        let bundle = self.bundles.get(language);
+        let pattern = bundle.and_then(|bundle| bundle.get_message("language-name")?.value());
+        let name = bundle
+            .zip(pattern)
+            .map(|(bundle, pattern)| bundle.format_pattern(pattern, None, &mut Vec::new()));
+        name.map_or_else(|| language.to_owned(), std::borrow::Cow::into_owned)
+    }
+
+    pub fn has_language(&self, language: &str) -> bool {
+        self.bundles.contains_key(language)
+    }
+
     /// Negotiates the language of a user: `ui_locales` (OpenID Connect Core section 3.1.2.1) before
     /// `Accept-Language`, and English if no requested language is available.
     pub fn negotiate(&self, ui_locales: Option<&str>, accept_language: Option<&str>) -> String {
@@ -148,6 +162,15 @@ mod tests {
         assert_eq!(messages.text("de", "hello", &arguments).unwrap(), "Hallo Ada");
         assert_eq!(messages.text("de", "bye", &arguments).unwrap(), "So long");
         assert_eq!(messages.text("de", "nothing", &arguments), None);
+    }
+
+    #[test]
+    fn a_language_without_a_name_of_its_own_is_shown_by_its_tag() {
+        let file = |language: &str, source: &str| (language.to_owned(), source.to_owned());
+        let files = [file("en", "language-name = English\n"), file("fr", "hello = Bonjour\n")];
+        let messages = Messages::from_files(files).unwrap();
+        assert_eq!([messages.own_name("en"), messages.own_name("fr")], ["English", "fr"]);
+        assert!(messages.has_language("fr") && !messages.has_language("de"));
     }
 
     #[test]

@@ -100,6 +100,27 @@ pub struct Resource {
     pub algorithm: Algorithm,
     /// The scopes, each with its description on the consent page.
     pub scopes: BTreeMap<String, String>,
+    /// The descriptions in further languages: of a scope, by language tag.
+    pub scope_texts: BTreeMap<String, ScopeTexts>,
+}
+
+/// The descriptions of one scope in further languages, by language tag.
+pub type ScopeTexts = BTreeMap<String, String>;
+
+impl Resource {
+    /// What a scope allows, for a reader of `language`: in that language, in a wider form of it (RFC 4647 section 3.4),
+    /// or as described for everybody. None if the scope has no description.
+    pub fn scope_text(&self, scope: &str, language: &str) -> Option<&str> {
+        let texts = self.scope_texts.get(scope);
+        let mut wanted = Some(language);
+        while let (Some(texts), Some(tag)) = (texts, wanted) {
+            if let Some(text) = texts.get(tag) {
+                return Some(text);
+            }
+            wanted = tag.rsplit_once('-').map(|(wider, _)| wider);
+        }
+        self.scopes.get(scope).map(String::as_str).filter(|text| !text.is_empty())
+    }
 }
 
 /// All resources, by identifier and by scope.
@@ -158,12 +179,19 @@ pub async fn load(db: &impl ConnectionTrait) -> Result<Resources, DatabaseError>
         .into_iter()
         .map(|row| {
             let algorithm = read_json_column(row.signing_algorithm.clone().into())?;
-            Ok((row.identifier.clone(), Resource { row, algorithm, scopes: BTreeMap::new() }))
+            Ok((
+                row.identifier.clone(),
+                Resource { row, algorithm, scopes: BTreeMap::new(), scope_texts: BTreeMap::new() },
+            ))
         })
         .collect::<Result<_, DatabaseError>>()?;
     let mut by_scope = HashMap::new();
     for scope in scopes::Entity::find().all(db).await? {
         if let Some(resource) = by_identifier.get_mut(&scope.resource) {
+            let texts: ScopeTexts = read_json_column(scope.texts)?;
+            if !texts.is_empty() {
+                resource.scope_texts.insert(scope.name.clone(), texts);
+            }
             resource.scopes.insert(scope.name.clone(), scope.description);
             by_scope.insert(scope.name, scope.resource);
         }

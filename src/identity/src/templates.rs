@@ -3,8 +3,8 @@
 //! The files are embedded. A file of the same name in the directory `pages.templates` replaces an embedded
 //! one, and a change to that file takes effect at the next page. All templates are compiled when the provider
 //! starts. `.html` files escape automatically, an undefined variable is an error, and every text comes from
-//! [`messages`](crate::messages) by the function `t("key", argument = value)`. Every template has the global `brand`, and
-//! every message the arguments `brand` and `support`. Leaves the other values of a template to its caller.
+//! [`messages`](crate::messages) by the function `t("key", argument = value)`. Every template has the globals
+//! `brand` and `all_languages`, and every message the arguments `brand` and `support`. Leaves the other values of a template to its caller.
 
 mod brand;
 mod overrides;
@@ -115,6 +115,10 @@ impl Templates {
     /// See [`Messages::negotiate`].
     pub fn negotiate_language(&self, ui_locales: Option<&str>, accept_language: Option<&str>) -> String {
         self.texts.messages.negotiate(ui_locales, accept_language)
+    }
+
+    pub fn has_language(&self, language: &str) -> bool {
+        self.texts.messages.has_language(language)
     }
 
     pub fn languages(&self) -> Vec<String> {
@@ -247,6 +251,7 @@ fn environment(directory: Option<&Path>, texts: &Texts) -> Environment<'static> 
     let directory = directory.map(Path::to_owned);
     environment.set_loader(move |name| Ok(source(directory.as_deref(), name)));
     environment.add_global("brand", texts.brand.values(&texts.assets));
+    environment.add_global("all_languages", all_languages(&texts.messages));
     let own = texts.clone();
     environment.add_function("t", move |state: &State, key: &str, arguments: Kwargs| {
         text(&own, state, key, &arguments)
@@ -258,6 +263,12 @@ fn environment(directory: Option<&Path>, texts: &Texts) -> Environment<'static> 
         assets.path(name).map(Value::from_safe_string).ok_or_else(missing)
     });
     environment
+}
+
+/// Every language with the name that its readers know.
+fn all_languages(messages: &Messages) -> Value {
+    let languages = messages.languages();
+    languages.iter().map(|tag| context! { tag, name => messages.own_name(tag) }).collect()
 }
 
 /// The operator's file if it exists, else the embedded one; read again once the file has changed.

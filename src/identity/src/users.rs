@@ -10,6 +10,7 @@ use postern_service::{
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _,
+    UpdateMany,
     sea_query::{Expr, SelectStatement},
 };
 use uuid::Uuid;
@@ -71,11 +72,16 @@ pub fn lock_user_statement(id: Uuid) -> SelectStatement {
     users::Entity::find_by_id(id).lock_exclusive().into_query()
 }
 
+/// Stores the language of mails to the user, for a write that holds the user's row.
+pub fn set_language_statement(id: Uuid, language: &str) -> UpdateMany<users::Entity> {
+    users::Entity::update_many()
+        .col_expr(users::Column::Language, Expr::value(language))
+        .filter(users::Column::Id.eq(id))
+}
+
 /// Stores the language of mails to the user.
 pub async fn set_language(db: &Database, id: Uuid, language: &str) -> Result<(), DatabaseError> {
-    let spoken = users::Entity::update_many()
-        .col_expr(users::Column::Language, Expr::value(language))
-        .filter(users::Column::Id.eq(id));
+    let spoken = set_language_statement(id, language);
     db.write(async |tx| Ok::<_, DatabaseError>(spoken.exec(tx).await.map(|_| ())?)).await
 }
 

@@ -18,7 +18,10 @@ use crate::{
     App,
     audit::Event,
     core::RequestContext,
-    links::{self, Link, LinkRecipient, NewLink, Purpose},
+    links::{
+        self, Link, LinkRecipient, NewLink, Purpose,
+        owner_notice::{self, Occurrence},
+    },
     login::attempt,
     mail::{self, MailTemplate, allowance::MailRequester},
     readable,
@@ -55,7 +58,8 @@ pub async fn request(
     // is free text that a stranger may have chosen.
     let facts = [("account", user.email.clone())];
     let link_mail = mail::prepare_until(app, mail_template, facts, link.expires_at())?;
-    let notice = mail::prepare_notice(app, &app.templates, user, "email-change-asked")?;
+    let notice =
+        owner_notice::prepare(app, &app.templates, user, Occurrence::new("email-change-asked", context))?;
     let limited = principal
         .write(app, context, async |write, user| -> Result<_, AccountError> {
             let limited = count_mail(write, (&email, MailRequester::Stranger)).await?;

@@ -27,7 +27,7 @@ use sea_orm::{
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
-use super::AccountError;
+use super::{AccountError, recovery::ResetPayload};
 use crate::{
     App,
     audit::Event,
@@ -131,7 +131,7 @@ pub async fn undo(app: &App, token: &str, context: &RequestContext) -> Result<St
             app,
             Purpose::Reset,
             LinkRecipient { user_id: Some(user.id), email: &email },
-            &None::<Uuid>,
+            &ResetPayload::default(),
             now,
         )?),
         false => None,

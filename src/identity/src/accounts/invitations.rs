@@ -14,17 +14,22 @@ use super::{
 use crate::{
     App,
     audit::Event,
+    authorization::{LoginStepRecorder, RequestNotPending},
     claims::Profile,
     config::RegistrationMode,
     core::RequestContext,
     links::{self, LinkRecipient, NewLink, Purpose},
-    login,
+    login::{
+        self,
+        attempt::CompletedLogin,
+        new_account::{self, LinkSignIn, NewAccountBrowser},
+    },
     mail::{
         self, MailTemplate,
         allowance::{self, Allowance, MailRequester},
     },
     passwords::{Password, Weakness},
-    users::{self, Email, User},
+    users::{self, Email},
 };
 
 /// An invitation that is neither used nor expired.
@@ -130,14 +135,22 @@ pub async fn find_invited_email(app: &App, token: &str) -> Result<Option<String>
     Ok(link.map(|link| link.email))
 }
 
-/// Creates the account of the invited person.
+/// What an invited person enters.
+pub struct InvitationAnswer<'a> {
+    /// The token of the link.
+    pub token: &'a str,
+    pub password: &'a str,
+    pub profile: Profile,
+}
+
+/// Creates the account of the invited person, and signs its owner in where the password was chosen: the link has
+/// proven the email, as it does for a registration.
 pub async fn accept(
     app: &App,
-    token: &str,
-    password: &str,
-    profile: Profile,
+    InvitationAnswer { token, password, profile }: InvitationAnswer<'_>,
+    browser: NewAccountBrowser<'_>,
     context: &RequestContext,
-) -> Result<User, AccountError> {
+) -> Result<CompletedLogin<Result<(), RequestNotPending>>, AccountError> {
     if !invitations_allowed(app) {
         return Err(AccountError::RegistrationClosed);
     }
@@ -156,10 +169,14 @@ pub async fn accept(
         if !link.consume(write).await? {
             return Err(AccountError::InvalidLink);
         }
-        account.store(write, "invitation").await
+        account.store(write, "invitation").await?;
+        let assurance = new_account::password_assurance();
+        // No app's request leads to an invitation.
+        let completion = &LoginStepRecorder { request_id: None, browser_secret: browser.browser_secret };
+        let sign_in = LinkSignIn { user: &user, browser, assurance, completion };
+        Ok(new_account::sign_in(app, write, sign_in).await?)
     })
-    .await?;
-    Ok(user)
+    .await
 }
 
 /// At most `limit` valid invitations, the oldest first.

@@ -4,6 +4,7 @@
 //!   register ──link──► verify_email ──► an account          (no claim is stored as verified before)
 //!   invite ────link──► accept ────────► an account
 //!   forgot ────link──► reset ──► a new password; every session and grant of the account has ended
+//!   a notice ──link──► sign_out_everywhere ──► every session and grant of the account has ended
 //!   request ───link──► confirm, signed in ──► another email ──link──► undo ──► the former email again
 //! ```
 //!
@@ -29,6 +30,8 @@ pub mod profile;
 pub mod recovery;
 pub mod recovery_codes;
 pub mod registration;
+pub mod security_summary;
+pub mod sign_out_link;
 
 use std::time::Duration;
 

@@ -10,13 +10,14 @@ use crate::{
     audit::Event,
     core::{RequestContext, Write},
     grants::EndCause,
-    jobs::SealedJob,
-    links,
+    links::{
+        self,
+        owner_notice::{self, Occurrence, OwnerNotice},
+    },
     login::{
         self, attempt,
         credential_change::{AccessTermination, CredentialChange},
     },
-    mail,
     passwords::{self, NewPassword, Password, Weakness},
     rate_limit::{self, Limit, TakeOutcome},
     users::User,
@@ -32,7 +33,7 @@ pub async fn change(app: &App, change: CredentialChange<'_>, password: &str) -> 
     let CredentialChange { principal, .. } = change;
     let user = principal.user;
     count_password_try(app, ("password_change", &user.id.to_string()), change.context).await?;
-    let replacement = PasswordReplacement::new(app, user, password).await?;
+    let replacement = PasswordReplacement::new(app, user, password, change.context).await?;
     principal
         .write_exclusive(app, change.context, async |write, _| -> Result<(), AccountError> {
             replacement.store(write, &change.termination(EndCause::PasswordChanged)).await?;
@@ -61,18 +62,28 @@ pub(super) async fn count_password_try(
 pub(super) struct PasswordReplacement {
     user_id: Uuid,
     password: NewPassword,
-    change_notice: SealedJob,
+    change_notice: OwnerNotice,
 }
 
 impl PasswordReplacement {
     /// Judges and hashes the password. Call before the write, because hashing is slow.
-    pub(super) async fn new(app: &App, user: &User, typed: &str) -> Result<Self, AccountError> {
+    pub(super) async fn new(
+        app: &App,
+        user: &User,
+        typed: &str,
+        context: &RequestContext,
+    ) -> Result<Self, AccountError> {
         let password = check_password(app, user, typed).await?;
         let hash = app.passwords.hash(&app.random, &password).await?;
         Ok(Self {
             user_id: user.id,
             password: passwords::seal(app, user.id, &hash, app.clock.now())?,
-            change_notice: mail::prepare_notice(app, &app.templates, user, "password-changed")?,
+            change_notice: owner_notice::prepare(
+                app,
+                &app.templates,
+                user,
+                Occurrence::new("password-changed", context),
+            )?,
         })
     }
 

@@ -3,9 +3,7 @@
 //! Only a person who may set a password gets an estimate: an estimate is slow, and strangers could request
 //! any number. Nothing is stored, and no account is looked up by an email that the request names.
 
-use uuid::Uuid;
-
-use super::{AccountError, context_words, invitations, registration};
+use super::{AccountError, context_words, invitations, recovery::ResetPayload, registration};
 use crate::{
     App,
     core::RequestContext,
@@ -103,7 +101,7 @@ impl PasswordContext {
 }
 
 async fn find_reset_link_owner(app: &App, token: &str) -> Result<User, AccountError> {
-    let link = links::find::<Option<Uuid>>(app, Purpose::Reset, token, app.clock.now()).await?;
+    let link = links::find::<ResetPayload>(app, Purpose::Reset, token, app.clock.now()).await?;
     let id = link.and_then(|link| link.user_id).ok_or(AccountError::InvalidLink)?;
     users::find(app.db.reader(), id).await?.ok_or(AccountError::InvalidLink)
 }

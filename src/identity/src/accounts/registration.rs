@@ -27,7 +27,7 @@ use crate::{
     links::{self, Link, LinkRecipient, NewLink, Purpose},
     login::{
         attempt::CompletedLogin,
-        new_account::{self, NewAccountBrowser},
+        new_account::{self, LinkSignIn, NewAccountBrowser},
         self_registration_allowed,
     },
     mail::{
@@ -270,7 +270,9 @@ async fn complete(
     let sign_in = app
         .write(context, async |write| {
             store_account(write, link, account).await?;
-            Ok::<_, AccountError>(new_account::sign_in(app, write, &user, browser, &recorder).await?)
+            let assurance = new_account::password_assurance();
+            let sign_in = LinkSignIn { user: &user, browser, assurance, completion: &recorder };
+            Ok::<_, AccountError>(new_account::sign_in(app, write, sign_in).await?)
         })
         .await?;
     Ok(CompletedRegistration { sign_in, authorization_request_id })

@@ -18,14 +18,15 @@ use sea_orm::{
 };
 use serde::Deserialize;
 use serde_json::json;
+use unic_langid::LanguageIdentifier;
 
 use super::{ChangeError, joined_users, parse_signing_algorithm};
 use crate::{
     App,
     audit::Event,
-    core::{RequestContext, Write},
+    core::{RequestContext, Write, read_json_column},
     field_rules,
-    resources::{TOPIC, same_origin, scope_is_reserved},
+    resources::{ScopeTexts, TOPIC, same_origin, scope_is_reserved},
 };
 
 /// A change of a resource: fields that are none stay.
@@ -37,9 +38,16 @@ pub struct ResourceChange {
     pub signing_algorithm: Option<String>,
     /// Whether it joins the data of a person from all clients by `sub`. Its clients cannot have pairwise subjects then.
     pub joins_users: Option<bool>,
-    /// All its scopes, each with its description on the consent page. Replaces the present scopes.
+    /// All its scopes, each with its description on the consent page. Replaces the present scopes; a scope that stays
+    /// keeps its texts.
     pub scopes: Option<BTreeMap<String, String>>,
+    /// Descriptions in further languages: of a scope, by language tag. Adds to the present texts and replaces those in
+    /// the same language; an empty text removes the present one.
+    pub scope_texts: BTreeMap<String, ScopeTexts>,
 }
+
+/// The most languages that a scope has texts in.
+const MAX_LANGUAGES: usize = 50;
 
 pub async fn add(
     app: &App,
@@ -72,6 +80,7 @@ pub async fn add(
             |cause| ChangeError::from_insert_error(cause, "resources.identifier", "resource", identifier),
         )?;
         replace_scopes(write, identifier, change.scopes.unwrap_or_default()).await?;
+        set_texts(write, identifier, change.scope_texts).await?;
         if joins_users {
             joined_users::check_resource(write, identifier).await?;
         }
@@ -105,6 +114,7 @@ pub async fn update(
         if let Some(scopes) = change.scopes {
             replace_scopes(write, identifier, scopes).await?;
         }
+        set_texts(write, identifier, change.scope_texts).await?;
         if joins_users {
             joined_users::check_resource(write, identifier).await?;
         }
@@ -159,7 +169,58 @@ fn check_change(change: &ResourceChange) -> Result<Option<Algorithm>, ChangeErro
         field_rules::name(description)
             .map_err(|rule| ChangeError::invalid("scopes", format!("description of {scope} {rule}")))?;
     }
+    check_texts(&change.scope_texts)?;
     Ok(algorithm)
+}
+
+fn check_texts(texts: &BTreeMap<String, ScopeTexts>) -> Result<(), ChangeError> {
+    let invalid = |rule: String| ChangeError::invalid("scope_texts", rule);
+    for (scope, texts) in texts {
+        for (language, text) in texts {
+            field_rules::locale(language).map_err(|rule| invalid(format!("{rule} (found {language:?})")))?;
+            if !text.is_empty() {
+                field_rules::name(text).map_err(|rule| invalid(format!("{language} of {scope} {rule}")))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Adds texts to scopes of the resource.
+async fn set_texts(
+    tx: &Transaction,
+    identifier: &str,
+    texts: BTreeMap<String, ScopeTexts>,
+) -> Result<(), ChangeError> {
+    for (scope, changed) in texts {
+        let row = scopes::Entity::find_by_id(&scope)
+            .filter(scopes::Column::Resource.eq(identifier))
+            .one(tx)
+            .await?;
+        let row = row.ok_or_else(|| {
+            ChangeError::invalid(
+                "scope_texts",
+                format!("must name a scope of the resource (found {scope:?})"),
+            )
+        })?;
+        let mut texts: ScopeTexts = read_json_column(row.texts.clone())?;
+        // Page and text meet by the canonical form of the tag, such as `pt-BR`.
+        texts.extend(changed.into_iter().map(|(language, text)| (canonical_tag(language), text)));
+        texts.retain(|_, text| !text.is_empty());
+        if texts.len() > MAX_LANGUAGES {
+            let rule = format!("must have at most {MAX_LANGUAGES} languages (scope {scope})");
+            return Err(ChangeError::invalid("scope_texts", rule));
+        }
+        let mut row = scopes::ActiveModel::from(row);
+        row.texts = Set(json!(texts));
+        row.update(tx).await?;
+    }
+    Ok(())
+}
+
+/// `pt-BR` for `PT-br`; the tag has been checked.
+fn canonical_tag(language: String) -> String {
+    language.parse::<LanguageIdentifier>().map_or(language, |tag| tag.to_string())
 }
 
 async fn replace_scopes(
@@ -167,12 +228,15 @@ async fn replace_scopes(
     identifier: &str,
     wanted: BTreeMap<String, String>,
 ) -> Result<(), ChangeError> {
+    let present = scopes::Entity::find().filter(scopes::Column::Resource.eq(identifier)).all(tx).await?;
+    let mut texts: BTreeMap<_, _> = present.into_iter().map(|row| (row.name, row.texts)).collect();
     scopes::Entity::delete_many().filter(scopes::Column::Resource.eq(identifier)).exec(tx).await?;
     for (name, description) in wanted {
         let row = scopes::ActiveModel {
             name: Set(name.clone()),
             resource: Set(identifier.to_owned()),
             description: Set(description),
+            texts: Set(texts.remove(&name).unwrap_or_else(|| json!({}))),
         };
         scopes::Entity::insert(row)
             .exec_without_returning(tx)

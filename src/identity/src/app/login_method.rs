@@ -15,14 +15,8 @@ use uuid::Uuid;
 
 use super::App;
 use crate::{
-    clients::Client,
-    config::Config,
-    core::RequestContext,
-    crypto::CryptoError,
-    jobs::{NewJob, SealedJob},
-    mail::Message,
-    sessions::SessionEnded,
-    users::User,
+    clients::Client, config::Config, core::RequestContext, crypto::CryptoError, jobs::NewJob,
+    links::owner_notice::OwnerNotice, mail::Message, sessions::SessionEnded, users::User,
 };
 
 /// The kind of factor that a login method verifies (NIST SP 800-63B). The variants are stored with the
@@ -172,7 +166,7 @@ pub struct Proof {
     /// own code is consumed in the same write.
     pub consume_statement: Option<UpdateStatement>,
     /// Mail to the account's owner about the use.
-    pub notice: Option<SealedJob>,
+    pub notice: Option<OwnerNotice>,
     /// Whether the authenticator verified its user (flag UV, WebAuthn level 3 section 6.1).
     pub user_verified: bool,
     /// `amr` values beside those that the method always adds.

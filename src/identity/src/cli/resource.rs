@@ -17,7 +17,7 @@ use crate::{
         scope_rename,
     },
     core::RequestContext,
-    resources::Resource,
+    resources::{Resource, ScopeTexts},
 };
 
 /// What to do with resources.
@@ -76,12 +76,30 @@ pub(super) struct ResourceFlags {
     /// before.
     #[arg(long, value_name = "SCOPE=DESCRIPTION", value_parser = scope)]
     scope: Option<Vec<(String, String)>>,
+    /// What the consent page says of a scope to readers of another language, such as `--scope-text de
+    /// tasks:read=Aufgaben ansehen`. Repeat the flag for each; the other texts stay. `SCOPE=` removes one.
+    #[arg(long, num_args = 2, value_names = ["LANGUAGE", "SCOPE=TEXT"])]
+    scope_text: Vec<String>,
 }
 
 fn scope(text: &str) -> Result<(String, String), String> {
     let (scope, description) =
         text.split_once('=').ok_or("must read SCOPE=DESCRIPTION, such as `tasks:read=Read tasks`")?;
     Ok((scope.to_owned(), description.to_owned()))
+}
+
+/// The texts by scope and language, from the pairs that one flag after the other gave.
+fn scope_texts(flags: &[String]) -> Result<BTreeMap<String, ScopeTexts>, CommandError> {
+    let mut texts: BTreeMap<String, ScopeTexts> = BTreeMap::new();
+    for flag in flags.chunks_exact(2) {
+        let [language, pair] = flag else { continue };
+        let (scope, text) =
+            scope(pair).map_err(|rule| CommandError::Usage(format!("--scope-text {rule}")))?;
+        if texts.entry(scope).or_default().insert(language.clone(), text).is_some() {
+            return Err(CommandError::Usage("a text is given twice".to_owned()));
+        }
+    }
+    Ok(texts)
 }
 
 impl TryFrom<ResourceFlags> for ResourceChange {
@@ -104,6 +122,7 @@ impl TryFrom<ResourceFlags> for ResourceChange {
             signing_algorithm: flags.signing_algorithm,
             joins_users: flags.joins_users,
             scopes,
+            scope_texts: scope_texts(&flags.scope_text)?,
         })
     }
 }
@@ -174,6 +193,7 @@ fn as_json(resource: &Resource) -> Value {
         "signing_algorithm": resource.row.signing_algorithm,
         "joins_users": resource.row.joins_users,
         "scopes": resource.scopes,
+        "scope_texts": resource.scope_texts,
     })
 }
 
@@ -187,5 +207,9 @@ fn show(resource: &Resource) -> Report {
     pairs.extend(
         resource.scopes.iter().map(|(scope, description)| ("scope", format!("{scope}: {description}"))),
     );
+    let texts =
+        resource.scope_texts.iter().flat_map(|(scope, texts)| texts.iter().map(move |text| (scope, text)));
+    pairs
+        .extend(texts.map(|(scope, (language, text))| ("scope_text", format!("{language} {scope}: {text}"))));
     Report::new(fields(&pairs), as_json(resource))
 }

@@ -35,6 +35,8 @@ pub enum EndCause {
     PasswordReset,
     /// An authenticator was enrolled or removed.
     CredentialChanged,
+    /// The owner used the link of a notice to sign out everywhere.
+    EndedByMail,
     /// A change of the account's email was undone from the former mailbox.
     EmailChangeUndone,
     /// Somebody proved that the mailbox is theirs, on an account whose email nobody had proven before.
@@ -58,7 +60,7 @@ pub enum EndCause {
 }
 
 impl EndCause {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::SignedOut,
         Self::ClientLogout,
         Self::EndedByUser,
@@ -66,6 +68,7 @@ impl EndCause {
         Self::PasswordChanged,
         Self::PasswordReset,
         Self::CredentialChanged,
+        Self::EndedByMail,
         Self::EmailChangeUndone,
         Self::EmailProven,
         Self::AccountClosed,
@@ -90,6 +93,7 @@ impl EndCause {
             Self::PasswordChanged => "password_changed",
             Self::PasswordReset => "password_reset",
             Self::CredentialChanged => "credential_changed",
+            Self::EndedByMail => "ended_by_mail",
             Self::EmailChangeUndone => "email_change_undone",
             Self::EmailProven => "address_proven",
             Self::AccountClosed => "account_closed",

@@ -39,6 +39,12 @@ const PENDING_REGISTRATION_COOKIE: &str = "postern-registering";
 /// Holds the token of an email change while the user signs in to confirm the change.
 const PENDING_CONFIRMATION_COOKIE: &str = "postern-confirming";
 
+/// Holds the language that was chosen in this browser.
+const LANGUAGE_COOKIE: &str = "postern-language";
+
+/// Lifetime of [`LANGUAGE_COOKIE`], renewed by every choice.
+const LANGUAGE_LIFETIME: Duration = Duration::from_hours(365 * 24);
+
 /// The longest value of [`PENDING_REGISTRATION_COOKIE`]: an email in base64url.
 const MAX_PENDING_REGISTRATION_LENGTH: usize = 512;
 
@@ -62,13 +68,15 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
 ];
 
 /// The paths, with everything below, that a browser may visit between a client's request and the client's
-/// response: login, registration and recovery, the restoration of a closed account, and the logout.
+/// response: login, registration and recovery, the choice of a language, the restoration of a closed account, and the
+/// logout.
 ///
 /// Pages here have no `form-action`: Chromium applies it to every redirect that follows a form, including
 /// those of the client's own callback, and their targets are unknown here. Responses here have no opener
 /// policy: a single response with it, even a redirect, cuts a login popup off from the app that opened it.
-const INTERACTION_PATHS: [&str; 10] = [
+const INTERACTION_PATHS: [&str; 11] = [
     "/oauth2/authorize",
+    "/language",
     "/login",
     "/consent",
     "/register",
@@ -287,6 +295,16 @@ pub fn clear_pending_confirmation(app: &App, response: &mut Response) {
     response.headers_mut().append(SET_COOKIE, clear_cookie(app, PENDING_CONFIRMATION_COOKIE));
 }
 
+/// Keeps the chosen language, which is one that the messages have.
+pub fn set_language_cookie(app: &App, response: &mut Response, language: &str) {
+    response.headers_mut().append(SET_COOKIE, set_cookie(app, LANGUAGE_COOKIE, language, LANGUAGE_LIFETIME));
+}
+
+/// The language that was chosen in this browser, if the messages have it.
+pub fn chosen_language<'r>(app: &App, request: &'r Request) -> Option<&'r str> {
+    cookie_value(app, request, LANGUAGE_COOKIE).filter(|language| app.templates.has_language(language))
+}
+
 /// The CSRF token of this browser's forms: a MAC of the browser cookie, which reveals nothing about the
 /// cookie.
 pub fn form_token(app: &App, browser_secret: &str) -> String {
@@ -357,7 +375,7 @@ mod tests {
 
     #[test]
     fn a_path_is_part_of_an_interaction_by_its_whole_segments() {
-        for path in ["/login", "/login/verify", "/oauth2/authorize", "/account/restore"] {
+        for path in ["/login", "/language", "/login/verify", "/oauth2/authorize", "/account/restore"] {
             assert!(part_of_interaction(path), "{path}");
         }
         for path in ["/", "/loginx", "/account", "/account/totp", "/oauth2/token", "/docs", "/dev/login"] {

@@ -1,12 +1,18 @@
-//! Signs the owner of a new account in, in the write that creates it.
+//! Signs in whoever followed a mailed link, in the write that completes what the link is for.
 //!
-//! The registration has shown who it is: the mailed link was opened, and the password was chosen or typed in this very
-//! browser. Leaves to `accounts` whether that is so.
+//! A new account: the mailed link was opened, and the password was chosen or typed in this very browser. A forgotten
+//! password: see [`mailbox_assurance`]. Leaves to `accounts` whether that is so.
 
 use postern_service::database::DatabaseError;
+use sea_orm::ConnectionTrait as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{attempt::CompletedLogin, devices};
+use super::{
+    Enrolments,
+    attempt::CompletedLogin,
+    devices, first_factor_methods,
+    policy::{AchievedAssurance, AuthenticationRequirement, NextStep, VerifiedFactor},
+};
 use crate::{
     acr::Acr,
     app::{App, Completion},
@@ -17,7 +23,10 @@ use crate::{
     users::User,
 };
 
-/// A browser in which a new account is completed.
+/// The login method that proves the same as a mailed link: that its user reads the mailbox.
+const MAILBOX_METHOD: &str = "email-otp";
+
+/// The browser in which a mailed link is followed.
 #[derive(Clone, Copy)]
 pub struct NewAccountBrowser<'a> {
     /// The secret of the browser cookie.
@@ -28,25 +37,64 @@ pub struct NewAccountBrowser<'a> {
     pub current_session: Option<&'a SignedInUser>,
 }
 
-/// Opens the session of a new account. Sessions of other people end, as at any sign-in.
-pub async fn sign_in<C: Completion>(
+/// Who signs in by a mailed link, and where.
+pub struct LinkSignIn<'a, C> {
+    pub user: &'a User,
+    pub browser: NewAccountBrowser<'a>,
+    pub assurance: AchievedAssurance,
+    pub completion: &'a C,
+}
+
+/// What the password of a new account amounts to.
+pub fn password_assurance() -> AchievedAssurance {
+    // RFC 8176 section 2: the password.
+    AchievedAssurance { acr: Acr::Aal1, amr: vec!["pwd".to_owned()] }
+}
+
+/// What a link that was mailed to the account amounts to, as the account is set up now. None if that is not a whole
+/// sign-in: the account has a second factor, or the installation lets nobody sign in by what is mailed. A link counts as
+/// a mailed code does.
+pub async fn mailbox_assurance(
     app: &App,
     write: &Write<'_>,
     user: &User,
-    browser: NewAccountBrowser<'_>,
-    completion: &C,
+) -> Result<Option<AchievedAssurance>, DatabaseError> {
+    let requirement = AuthenticationRequirement::default();
+    let enrolments = Enrolments::for_user(app, user.id);
+    let method = enrolments.methods.iter().find(|method| method.name() == MAILBOX_METHOD);
+    let may_begin = first_factor_methods(app, &requirement).iter().any(|name| name == MAILBOX_METHOD);
+    let (Some(method), Some(row)) =
+        (method.filter(|_| may_begin), write.query_one(&enrolments.statement).await?)
+    else {
+        return Ok(None);
+    };
+    let proof = VerifiedFactor {
+        method: MAILBOX_METHOD.to_owned(),
+        amr: method.amr().iter().map(|&word| word.to_owned()).collect(),
+        factor: method.factor(),
+        user_verified: false,
+        at: write.now(),
+    };
+    let enrolled = enrolments.read_row(&row)?;
+    Ok(match enrolments.next_step(&enrolled, &requirement, &[proof]) {
+        NextStep::Complete(assurance) => Some(assurance),
+        NextStep::FactorRequired(_) | NextStep::InsufficientAcr(_) => None,
+    })
+}
+
+/// Opens the session. Sessions of other people end, as at any sign-in.
+pub async fn sign_in<C: Completion>(
+    app: &App,
+    write: &Write<'_>,
+    LinkSignIn { user, browser, assurance, completion }: LinkSignIn<'_, C>,
 ) -> Result<CompletedLogin<C::Output>, DatabaseError> {
     if let Some(other) = browser.current_session {
         sessions::lock_user_and_end(write, other.session.sid, EndCause::Replaced).await?;
     }
     let device_secret = browser.device_secret.map_or_else(|| app.random.token(), SecretString::from);
     devices::remember(write, user.id, crypto::token_hash(device_secret.expose_secret()));
-    let authentication = AuthenticationContext {
-        auth_time: write.now(),
-        acr: Acr::Aal1,
-        // RFC 8176 section 2: the password.
-        amr: vec!["pwd".to_owned()].into(),
-    };
+    let AchievedAssurance { acr, amr } = assurance;
+    let authentication = AuthenticationContext { auth_time: write.now(), acr, amr: amr.into() };
     let new = NewSession {
         user_id: user.id,
         kind: SessionKind::Browser,

@@ -20,7 +20,13 @@ use super::{
     credential_change::CredentialChange, policy::Factor,
 };
 use crate::{
-    app::App, audit::Event, core::RequestContext, grants::EndCause, mail, sessions::Principal, users::User,
+    app::App,
+    audit::Event,
+    core::RequestContext,
+    grants::EndCause,
+    links::owner_notice::{self, Occurrence},
+    sessions::Principal,
+    users::User,
 };
 
 const KIND: &str = "recovery-code";
@@ -77,7 +83,12 @@ impl LoginMethod for RecoveryCodeMethod {
             .filter(code)
             .filter(Column::UsedAt.is_null())
             .into_query();
-        let notice = mail::prepare_notice(cx.app, &cx.app.templates, user, "recovery-code-used")?;
+        let notice = owner_notice::prepare(
+            cx.app,
+            &cx.app.templates,
+            user,
+            Occurrence::new("recovery-code-used", cx.context),
+        )?;
         Ok(Proof { consume_statement: Some(use_code_statement), notice: Some(notice), ..Proof::default() })
     }
 }
@@ -148,7 +159,8 @@ pub async fn replace_set(
     let (user, now) = (principal.user, app.clock.now());
     let codes: Vec<String> = (0..COUNT).map(|_| draw(app)).collect();
     let rows: Vec<_> = codes.iter().map(|code| row(app, user, device, code, now)).collect();
-    let notice = mail::prepare_notice(app, &app.templates, user, "recovery-codes")?;
+    let notice =
+        owner_notice::prepare(app, &app.templates, user, Occurrence::new("recovery-codes", context))?;
     principal
         .write_exclusive(app, context, async |write, user| -> Result<(), LoginError> {
             recovery_codes::Entity::delete_many().filter(Column::UserId.eq(user.id)).exec(write).await?;

@@ -33,7 +33,7 @@ use crate::{
     config::Config,
     core::{Actor, RequestContext, Write},
     grants::EndCause,
-    mail,
+    links::owner_notice::{self, Occurrence},
     rate_limit::{self, Limit, TakeOutcome},
     sealed_credentials,
     sessions::{Principal, SessionEnded},
@@ -212,7 +212,8 @@ pub async fn confirm(app: &App, change: CredentialChange<'_>, code: &str) -> Res
         record_failure(app, user, context).await?;
         return Err(TotpError::WrongCode);
     };
-    let notice = mail::prepare_notice(app, &app.templates, user, "totp-on").map_err(LoginError::from)?;
+    let notice = owner_notice::prepare(app, &app.templates, user, Occurrence::new("totp-on", context))
+        .map_err(LoginError::from)?;
     principal
         .write_exclusive(app, context, async |write, _| {
             // A partial unique index allows one confirmed authenticator per user.
@@ -240,7 +241,8 @@ pub async fn confirm(app: &App, change: CredentialChange<'_>, code: &str) -> Res
 pub async fn remove(app: &App, change: CredentialChange<'_>) -> Result<bool, TotpError> {
     let CredentialChange { principal, context, .. } = change;
     let user = principal.user;
-    let notice = mail::prepare_notice(app, &app.templates, user, "totp-off").map_err(LoginError::from)?;
+    let notice = owner_notice::prepare(app, &app.templates, user, Occurrence::new("totp-off", context))
+        .map_err(LoginError::from)?;
     let removed = principal
         .write_exclusive(app, context, async |write, _| -> Result<bool, TotpError> {
             delete_unconfirmed_statement(user.id).exec(write).await?;

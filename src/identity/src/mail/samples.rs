@@ -53,12 +53,15 @@ fn render(
 /// The values of all templates: those of every mail, further values, and those of a sign-in code.
 fn sample_values(core: &Core) -> Value {
     let link = format!("{}/reset-password?token=a-token-that-opens-nothing", core.config.issuer);
+    let sign_out_link =
+        format!("{}/sign-out-everywhere?token=a-token-that-opens-nothing", core.config.issuer);
     let facts = [
         ("account", "alice@example.test"),
         ("at", "2026-11-21 14:57 UTC"),
         ("date", "2026-12-05 14:57 UTC"),
         ("device", "Firefox · Linux"),
         ("ip", "203.0.113.7"),
+        ("sign_out_link", &sign_out_link),
     ];
     let facts = facts.map(|(name, fact)| (name.to_owned(), fact.to_owned())).into();
     context! { code => "12345678", client => "Tasks", ..template_values(core, Some(&link), facts) }

@@ -1,9 +1,11 @@
 //! The pages in a real Chromium.
 
 mod actions;
+mod actions_people;
 mod change_of_email;
 mod explained;
 mod passkeys;
+mod people;
 mod return_to_app;
 mod sign_out;
 mod site;
@@ -302,9 +304,11 @@ fn the_pages_of_registration_and_recovery_look_right_and_lead_on() {
         tab.type_into("#password", "a violet tram in wet gravel").await;
         tab.reads("#password-strength", "Very good.").await;
         tab.follow("#reset-submit").await;
-        tab.sees("#done-sign-in").await;
+        tab.sees("#account-totp").await;
         tab.goto(&link).await;
         tab.look("link-over").await;
+        tab.goto(&site.at("/oauth2/logout")).await;
+        tab.follow("#logout-yes").await;
 
         tab.goto(&site.at("/login?to=account")).await;
         tab.type_into("#identifier", "carol@example.test").await;

@@ -285,6 +285,25 @@ async fn a_scope_whose_name_belongs_to_the_issuer_stops_the_step_and_is_renamed_
 }
 
 #[tokio::test]
+async fn a_scope_gets_its_texts_by_flags() {
+    let shell = Shell::new().await;
+    let add = ["resource", "add", "https://api.test", "--scope", "read=Read things", "--scope-text", "de"];
+    shell.run(&[add.as_slice(), &["read=Dinge lesen"]].concat()).succeeded();
+    let update = ["resource", "update", "https://api.test"];
+    let changed = ["--scope-text", "fr", "read=Lire", "--scope-text", "nl", "read=Lezen"];
+    shell.run(&[update.as_slice(), &changed].concat()).succeeded();
+    shell.run(&[update.as_slice(), &["--scope-text", "fr", "read="]].concat()).succeeded();
+    let shown = shell.json(&["resource", "show", "https://api.test"]);
+    assert_eq!(shown["scope_texts"], json!({ "read": { "de": "Dinge lesen", "nl": "Lezen" } }));
+    let twice = ["--scope-text", "de", "read=A", "--scope-text", "de", "read=B"];
+    shell.run(&[update.as_slice(), &twice].concat()).failed(2, "given twice");
+    shell.run(&[update.as_slice(), &["--scope-text", "de", "read"]].concat()).failed(2, "SCOPE=DESCRIPTION");
+    shell
+        .run(&[update.as_slice(), &["--scope-text", "de", "gone=Weg"]].concat())
+        .failed(2, "a scope of the resource");
+}
+
+#[tokio::test]
 async fn serve_refuses_an_issuer_on_whose_origin_a_resource_is() {
     let shell = Shell::new().await;
     shell.run(&["resource", "add", "http://localhost:7999/api"]).succeeded();

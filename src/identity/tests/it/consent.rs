@@ -3,7 +3,11 @@
 
 use postern_entities::consents;
 use postern_identity::{
-    administration::metadata::ClientMetadataChange,
+    administration::{
+        clients,
+        metadata::ClientMetadataChange,
+        resources::{self, ResourceChange},
+    },
     authorization::{self, InteractionError},
     clients::ClientAuthMethod,
     core::RequestContext,
@@ -42,6 +46,31 @@ async fn answer(browser: &Browser<'_>, handle: &str, allow: bool) -> Result<Stri
 async fn asked(browser: &Browser<'_>, user: &User, ask: &Ask) -> String {
     browser.sign_in(user).await;
     waits_on(&browser.get(&ask.path()).await, "/consent")
+}
+
+#[tokio::test]
+async fn what_a_scope_allows_is_said_in_the_language_of_its_reader() {
+    let world = World::new().await;
+    let app = &world.app.app;
+    let identifier = app.resources().find_by_scope("tasks:read").unwrap().row.identifier.clone();
+    let text = [("de".to_owned(), "Ihre Aufgaben <b>ansehen".to_owned())];
+    let change = ResourceChange {
+        scope_texts: [("tasks:read".to_owned(), text.into())].into(),
+        ..ResourceChange::default()
+    };
+    let context = RequestContext::of_command(app);
+    resources::update(app, &identifier, change, &context).await.unwrap();
+    let allowed =
+        ClientMetadataChange { add_scopes: vec!["tasks:read".to_owned()], ..ClientMetadataChange::default() };
+    clients::update(app, "rp", allowed, &context).await.unwrap();
+    let browser = world.app.browser();
+    browser.sign_in(&world.alice).await;
+    browser.speaks("de-AT, en;q=0.5");
+    let ask = Ask::of("rp").with("scope", "openid tasks:read").path();
+    let page = open(&browser, &ask).await;
+    assert!(page.text("main").contains("Ihre Aufgaben <b>ansehen"), "{}", page.answer.body);
+    browser.speaks("en");
+    assert!(!open(&browser, &ask).await.text("main").contains("Aufgaben"));
 }
 
 #[tokio::test]

@@ -104,3 +104,43 @@ async fn changing_how_one_signs_in_needs_a_fresh_sign_in() {
     assert_eq!(page.path, "/account/totp");
     enrol(&browser).await;
 }
+
+#[tokio::test]
+async fn the_home_says_how_the_account_is_protected_and_what_would_help() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    browser.sign_in(&world.alice).await;
+    let home = open(&browser, "/account").await;
+    assert_eq!(home.text("#security-title"), "One thing would help");
+    assert_eq!(home.attribute("#security-next", "href"), "/account/passkeys");
+    assert!(home.text("#security").contains("Signed in on this device only"), "{}", home.text("#security"));
+    assert!(!home.has("#security-elsewhere"));
+
+    let elsewhere = world.app.browser();
+    open(&elsewhere, "/login?to=account").await.sign_in("alice@example.test").await;
+    let home = open(&browser, "/account").await;
+    assert!(home.text("#security").contains("Signed in on 2 devices"));
+    assert!(
+        home.text("#security-elsewhere").ends_with("2026-01-01 00:00 UTC"),
+        "{}",
+        home.text("#security-elsewhere")
+    );
+
+    enrol(&browser).await;
+    world.app.clock.advance(Duration::from_secs(60));
+    let home = open(&browser, "/account").await;
+    assert!(home.text("#security").contains("Authenticator app"), "{}", home.text("#security"));
+    assert!(home.text("#security").contains("10 recovery codes left"), "{}", home.text("#security"));
+    assert!(home.text("#account-recovery-codes").contains("10"));
+}
+
+#[tokio::test]
+async fn where_nothing_can_be_added_nothing_is_asked_for() {
+    let world = World::with(&[("POSTERN_LOGIN__METHODS", "email-otp")]).await;
+    let browser = world.app.browser();
+    browser.speaks("de");
+    browser.sign_in(&world.alice).await;
+    let home = open(&browser, "/account").await;
+    assert_eq!(home.text("#security-title"), "Sicherheit Ihres Kontos");
+    assert!(!home.has("#security-next"));
+}

@@ -57,6 +57,24 @@ async fn a_form_from_elsewhere_or_without_the_browsers_token_has_no_effect() {
 }
 
 #[tokio::test]
+async fn from_a_form_that_is_too_old_a_link_leads_back_to_its_page_and_what_was_under_way() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    let page = open(&browser, &Ask::of("rp").path()).await;
+    let code = page.press("#login-submit", &[("identifier", "alice@example.test")]).await;
+    let request = code.attribute("[name=request]", "value");
+    let form = [("form_token", "of-another-day"), ("request", &*request), ("code", "12345678")];
+    let refused = browser.post("/login/verify", &form).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert!(
+        refused.body.contains(&format!("login?request={request}\">Back to the form")),
+        "{}",
+        refused.body
+    );
+    assert!(open(&browser, &format!("/login?request={request}")).await.has("#code"), "nothing is lost");
+}
+
+#[tokio::test]
 async fn a_browser_that_says_less_is_taken_when_what_it_says_is_right() {
     let world = World::new().await;
     let browser = world.app.browser();

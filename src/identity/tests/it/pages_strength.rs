@@ -94,6 +94,7 @@ async fn ones_own_account_is_known_by_its_session_or_by_its_link() {
     let forgot = ResetRequest {
         email: &user.email,
         authorization_request_id: Some(Uuid::from_u128(1)),
+        browser_secret: None,
         device_secret: None,
     };
     recovery::request_reset(&app.app, forgot, &context).await.unwrap();

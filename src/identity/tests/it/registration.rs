@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use minijinja::context;
 use poem::{Request, http::header};
-use postern_identity::{accounts::invitations, core::RequestContext, mail};
+use postern_entities::links;
+use postern_identity::{accounts::invitations, core::RequestContext, crypto, mail};
+use postern_service::database::DatabaseError;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use serde_json::{Value, json};
 
 use crate::{
     flow::{Ask, World},
     person::open,
     sign_in::{ALICE, NOBODY, SignIn, problem},
-    support::{Answer, TestApp, from_peer, json_request},
+    support::{Answer, Browser, TestApp, from_peer, json_request},
 };
 
 const CAROL: &str = "carol@example.test";
@@ -176,20 +179,82 @@ async fn who_opens_the_link_in_the_browser_that_registered_is_signed_in_at_once(
     }
 }
 
+/// Asks for a link to set a new password, in this browser, and answers its path.
+async fn forgot(browser: &Browser<'_>) -> String {
+    open(browser, "/forgot-password").await.press("#forgot-submit", &[("email", ALICE)]).await;
+    mailed(browser.app, ALICE).await.remove(0)
+}
+
 #[tokio::test]
-async fn who_sets_a_new_password_on_the_way_to_an_app_signs_in_there() {
+async fn who_sets_a_new_password_on_the_way_to_an_app_is_signed_in_and_goes_on() {
     let world = World::new().await;
     let (app, browser) = (&world.app, world.app.browser());
     let address = open(&browser, &Ask::of("rp").path()).await;
     let asked = address.press("#login-password", &[("identifier", ALICE)]).await;
     let forgot = asked.click("#forgot-password").await;
-    forgot.press("#forgot-submit", &[("email", ALICE)]).await;
+    assert_eq!(forgot.attribute("#email", "value"), ALICE, "typed once");
+    forgot.press("#forgot-submit", &[]).await;
     let link = mailed(app, ALICE).await.remove(0);
+    let consent = open(&browser, &link).await.press("#reset-submit", &[("password", PASSWORD)]).await;
+    assert_eq!(consent.title(), "Allow rp?");
+    let started = app.audited("session.started").await;
+    assert_eq!(started.last().unwrap(), &json!({ "kind": "browser", "acr": "aal1", "amr": ["otp"] }));
+    let done = consent.press("#consent-allow", &[]).await;
+    assert!(done.answer.header("location").contains("code="), "{:?}", done.answer);
+}
+
+#[tokio::test]
+async fn a_reset_signs_nobody_in_elsewhere_or_where_mail_is_not_a_whole_sign_in() {
+    let sign_in = SignIn::new().await;
+    let app = &sign_in.app;
+    let asks_to_sign_in = async |browser: &Browser<'_>, link: &str| {
+        let done = open(browser, link).await.press("#reset-submit", &[("password", PASSWORD)]).await;
+        assert_eq!(done.text("h1"), "Your password is set");
+        assert_eq!(done.attribute("#done-sign-in", "href"), "/login?to=account");
+        assert!(browser.cookie("postern-session").is_none());
+        assert_eq!(login(app, ALICE).await, 200, "by the new password");
+    };
+    let asked = forgot(&app.browser()).await;
+    asks_to_sign_in(&app.browser(), &asked).await;
+
+    // Whoever was signed in here is signed out all the same.
+    let browser = app.browser();
+    browser.sign_in(&sign_in.alice).await;
+    let asked = forgot(&browser).await;
+    let home = open(&browser, &asked).await.press("#reset-submit", &[("password", PASSWORD)]).await;
+    assert_eq!(home.path, "/account");
+    assert_eq!(login(app, ALICE).await, 200);
+    assert_eq!(app.audited("session.started").await.last().unwrap()["amr"], json!(["otp"]));
+
+    let only_passwords = app.another_node_with(&[("POSTERN_LOGIN__METHODS", "password,totp")]).await;
+    let browser = only_passwords.browser();
+    let asked = forgot(&browser).await;
+    asks_to_sign_in(&browser, &asked).await;
+
+    sign_in.enrol().await;
+    let browser = app.browser();
+    let asked = forgot(&browser).await;
+    let done = open(&browser, &asked).await.press("#reset-submit", &[("password", PASSWORD)]).await;
+    assert_eq!(done.text("h1"), "Your password is set", "the second factor is asked for");
+    assert!(!open(&browser, "/account").await.has("#sign-out"));
+}
+
+#[tokio::test]
+async fn a_reset_link_of_an_earlier_version_still_works() {
+    let sign_in = SignIn::new().await;
+    let app = &sign_in.app;
+    let browser = app.browser();
+    let link = forgot(&browser).await;
+    let token = link.split_once('=').unwrap().1;
+    let hash = crypto::token_hash(token);
+    let named = crypto::encode_hex(&hash);
+    let sealed = app.app.vault.seal(&["links", &named], b"null").unwrap();
+    let earlier = links::Entity::update_many()
+        .col_expr(links::Column::PayloadSealed, sealed.into())
+        .filter(links::Column::TokenHash.eq(hash));
+    app.app.db.write(async |tx| earlier.exec(tx).await.map_err(DatabaseError::from)).await.unwrap();
     let done = open(&browser, &link).await.press("#reset-submit", &[("password", PASSWORD)]).await;
-    assert!(done.text("#done-sign-in").starts_with("Continue to "));
-    assert_eq!(browser.cookie("postern-session"), None, "a reset opens no session");
-    let login = done.click("#done-sign-in").await;
-    assert!(login.path.starts_with("/login?request="), "{}", login.path);
+    assert_eq!(done.text("h1"), "Your password is set");
 }
 
 #[tokio::test]
@@ -229,7 +294,10 @@ async fn who_is_invited_makes_an_account_and_nobody_else_does() {
     let weak = page.press("#register-submit", &[("password", "short"), ("name", "Carol")]).await;
     assert!(weak.has("#password-error") && weak.attribute("#name", "value") == "Carol");
     let done = weak.press("#register-submit", &[("password", PASSWORD)]).await;
-    assert_eq!(done.text("h1"), "Your account is ready", "{}", done.answer.body);
+    assert_eq!(done.path, "/account", "{}", done.answer.body);
+    assert!(done.text("main").contains(CAROL), "signed in at once");
+    let started = app.audited("session.started").await;
+    assert_eq!(started, [json!({ "kind": "browser", "acr": "aal1", "amr": ["pwd"] })]);
     assert_eq!(login(&app, CAROL).await, 200);
     let over = open(&browser, &link).await;
     assert_eq!(
@@ -255,7 +323,7 @@ async fn an_invitation_is_for_its_address_and_for_one_account() {
         second.press("#register-submit", &[("password", PASSWORD)])
     );
     let statuses = [one.status.as_u16(), two.answer.status.as_u16()];
-    assert!(statuses == [200, 400] || statuses == [400, 200], "{statuses:?}");
+    assert!(statuses == [303, 400] || statuses == [400, 200], "{statuses:?}");
     assert_eq!(login(&app, CAROL).await, 200);
     assert_eq!(login(&app, "mallory@example.test").await, 401);
 }

@@ -69,6 +69,69 @@ async fn the_issuers_own_scopes_are_no_rows() {
     remove(&test.app, ISSUER, &context).await.unwrap();
 }
 
+fn with_texts(scope: &str, texts: &[(&str, &str)]) -> ResourceChange {
+    let texts = texts.iter().map(|(language, text)| ((*language).to_owned(), (*text).to_owned()));
+    ResourceChange { scope_texts: [(scope.to_owned(), texts.collect())].into(), ..ResourceChange::default() }
+}
+
+#[tokio::test]
+async fn a_scope_has_texts_by_language_and_the_widest_fits() {
+    let test = TestApp::empty().await;
+    let context = RequestContext::of_command(&test.app);
+    let identifier = "https://a.test";
+    let both = ResourceChange {
+        scope_texts: with_texts("read", &[("de", "Tu es")]).scope_texts,
+        ..with_scope("read")
+    };
+    add(&test.app, identifier, both, &context).await.unwrap();
+    update(&test.app, identifier, with_texts("read", &[("PT-br", "Faz"), ("pt", "Faze")]), &context)
+        .await
+        .unwrap();
+    let text = |language: &str| {
+        test.app.resources().find(identifier).unwrap().scope_text("read", language).unwrap().to_owned()
+    };
+    let told = ["de", "de-AT", "pt-BR", "pt-PT", "en", "fr"].map(text);
+    assert_eq!(told, ["Tu es", "Tu es", "Faz", "Faze", "Do it", "Do it"]);
+
+    // A new description leaves the texts; a scope that goes takes them along; an empty text goes.
+    update(&test.app, identifier, with_scope("read"), &context).await.unwrap();
+    assert_eq!(text("de"), "Tu es");
+    update(&test.app, identifier, with_texts("read", &[("de", "")]), &context).await.unwrap();
+    assert_eq!([text("de"), text("pt")], ["Do it", "Faze"]);
+    update(&test.app, identifier, with_scope("write"), &context).await.unwrap();
+    update(&test.app, identifier, with_scope("read"), &context).await.unwrap();
+    assert_eq!(text("pt"), "Do it");
+}
+
+#[tokio::test]
+async fn a_text_that_misleads_or_belongs_to_nothing_is_refused() {
+    let test = TestApp::empty().await;
+    let context = RequestContext::of_command(&test.app);
+    add(&test.app, "https://a.test", with_scope("read"), &context).await.unwrap();
+    add(&test.app, "https://b.test", with_scope("other"), &context).await.unwrap();
+    let long = "x".repeat(101);
+    let many: Vec<_> = ('a'..='z').flat_map(|a| ('a'..='c').map(move |b| format!("x{a}{b}"))).collect();
+    let many: Vec<_> = many.iter().map(|language| (language.as_str(), "x")).collect();
+    for change in [
+        with_texts("read", &[("de", "Les\u{202e}en")]),
+        with_texts("read", &[("de", "a\nb")]),
+        with_texts("read", &[("de", " Lesen")]),
+        with_texts("read", &[("de", &long)]),
+        with_texts("read", &[("de_AT", "Lesen")]),
+        with_texts("read", &[("../de", "Lesen")]),
+        with_texts("read", &many),
+        with_texts("other", &[("de", "Lesen")]),
+        with_texts("openid", &[("de", "Lesen")]),
+    ] {
+        let refused = update(&test.app, "https://a.test", change.clone(), &context).await;
+        assert!(
+            matches!(refused, Err(ChangeError::Invalid { field: "scope_texts", .. })),
+            "{change:?}: {refused:?}"
+        );
+    }
+    assert!(test.app.resources().find("https://a.test").unwrap().scope_texts.is_empty());
+}
+
 #[test]
 fn each_scope_says_who_may_have_it() {
     for scope in ISSUER_SCOPES {

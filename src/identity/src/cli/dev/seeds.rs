@@ -133,10 +133,16 @@ fn tasks_resource() -> ResourceChange {
         ("tasks:read".to_owned(), "See your tasks".to_owned()),
         ("tasks:write".to_owned(), "Add, change and delete your tasks".to_owned()),
     ];
+    let german = [
+        ("tasks:read", "Ihre Aufgaben ansehen"),
+        ("tasks:write", "Ihre Aufgaben anlegen, ändern und löschen"),
+    ];
+    let german = german.map(|(scope, text)| (scope.to_owned(), [("de".to_owned(), text.to_owned())].into()));
     ResourceChange {
         name: Some("Tasks".to_owned()),
         joins_users: Some(true),
         scopes: Some(scopes.into()),
+        scope_texts: german.into(),
         ..ResourceChange::default()
     }
 }

@@ -241,6 +241,7 @@ impl RegistrationAndRecoveryApi {
         let forgot = recovery::ResetRequest {
             email: &body.0.email,
             authorization_request_id: None,
+            browser_secret: None,
             device_secret: body.0.device.as_deref(),
         };
         recovery::request_reset(&self.app, forgot, &caller.context).await?;
@@ -259,7 +260,7 @@ impl RegistrationAndRecoveryApi {
     ) -> Result<NoStoreJson<PasswordReset>, Problems<400, 401, 403, 404, 503>> {
         let body = body.0;
         let caller = Caller::from_client_id(&self.app, request, &body.client_id)?;
-        recovery::reset(&self.app, &body.token, &body.password, &caller.context).await?;
+        recovery::reset(&self.app, (&body.token, &body.password), None, &caller.context).await?;
         Ok(NoStoreJson(PasswordReset { changed: true }))
     }
 }

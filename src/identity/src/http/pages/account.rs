@@ -13,12 +13,16 @@ use super::{
 };
 use crate::{
     App,
-    accounts::{change_limit, password},
+    accounts::{
+        change_limit,
+        security_summary::{self, NextStep, SecuritySummary},
+    },
     authorization::{logout, signed_out_apps::SignedOutApps},
     core::RequestContext,
     grants::EndCause,
     http::{request_context, security},
-    login::{credential_change::CredentialChange, passkey, recovery_code, second_factor, totp},
+    login::credential_change::CredentialChange,
+    readable,
     sessions::{self, SignedInUser},
 };
 
@@ -37,6 +41,7 @@ pub async fn show(app: App, request: Request) -> PageResult {
     sessions::touch(&app, &signed_in.session).await?;
     let user = &signed_in.user;
     let page = Page::from_request(&app, &request, None);
+    let summary = security_summary::load(&app, &signed_in).await?;
     let notice = match Form::from_query(&request)?.get("done") {
         Some("totp-on") => page.message("totp-turned-on"),
         Some("totp-off") => page.message("totp-turned-off"),
@@ -44,19 +49,47 @@ pub async fn show(app: App, request: Request) -> PageResult {
         Some("restored") => page.message("account-kept"),
         _ => None,
     };
-    let codes = recovery_code::status(&app, user).await?;
     let values = context! {
         here => "account",
         notice,
         email => user.email.as_str(),
         name => user.profile.get("name").and_then(|name| name.as_str()).map(Value::from),
-        totp => totp::status(&app, user).await?.is_some(),
-        passkeys => passkey::enrolment::list(&app, user).await?.len(),
-        device => second_factor::first_device(&app, user).await?.is_some(),
-        recovery_codes => context! { left => codes.unused, kept => codes.kept },
-        password => password::has_password(&app, user).await?,
+        totp => summary.authenticator,
+        passkeys => summary.passkeys,
+        recovery_codes => summary.recovery_codes.map(|set| context! { unused => set.unused, kept => set.kept }),
+        password => summary.password,
+        security => security_values(&page, &summary),
     };
     page.show("pages/account.html", values)
+}
+
+/// How the account is protected, in words, and the step that would help most.
+fn security_values(page: &Page, summary: &SecuritySummary) -> Value {
+    let next_step = summary.next_step.map(|step| {
+        let (href, text, label) = match step {
+            NextStep::MakeRecoveryCodes => {
+                ("/account/recovery-codes", "security-next-make-codes", "security-next-make-codes-button")
+            }
+            NextStep::AddPasskey => {
+                ("/account/passkeys", "security-next-passkey", "security-next-passkey-button")
+            }
+            NextStep::SetUpAuthenticator => {
+                ("/account/totp", "security-next-authenticator", "security-next-authenticator-button")
+            }
+            NextStep::RenewRecoveryCodes => {
+                ("/account/recovery-codes", "security-next-renew-codes", "security-next-renew-codes-button")
+            }
+        };
+        let count = Value::from(summary.recovery_codes.map(|set| set.unused));
+        context! { href, text => page.message_with(text, &[("count", count)]), label => page.message(label) }
+    });
+    let other = summary.other_sign_in.as_ref();
+    context! {
+        next_step,
+        sessions => summary.sessions,
+        other_at => other.map(|other| readable::format_minute(other.at)),
+        other_device => other.and_then(|other| other.device.as_deref()),
+    }
 }
 
 pub async fn sign_out(app: App, request: Request, _: Form) -> PageResult {

@@ -99,10 +99,7 @@ pub(super) fn scope_title(app: &App, page: &Page, scope: &str) -> Value {
     let resources = app.resources();
     match resources.find_by_scope(scope) {
         None => page.message(&format!("scope-{scope}")).unwrap_or_else(|| scope.into()),
-        Some(resource) => {
-            let description = resource.scopes.get(scope).filter(|text| !text.is_empty());
-            description.map_or_else(|| scope.into(), |text| text.as_str().into())
-        }
+        Some(resource) => resource.scope_text(scope, page.language()).unwrap_or(scope).into(),
     }
 }
 

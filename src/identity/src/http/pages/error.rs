@@ -26,7 +26,7 @@ use super::{
     Page,
     login::Destination,
     requesting_client::{noted_client, requesting_client, way_back},
-    security, see_other,
+    return_path, security, see_other,
 };
 use crate::{
     sessions::{SessionEnded, WriteError},
@@ -269,10 +269,15 @@ impl From<TemplateError> for PageError {
 impl From<security::CsrfError> for PageError {
     fn from(cause: security::CsrfError) -> Self {
         tracing::info!(%cause, "a form was refused");
-        match cause {
-            security::CsrfError::CrossSite => PageErrorKind::CrossSite.into(),
-            security::CsrfError::BrowserCookieMissing => PageErrorKind::BrowserCookieMissing.into(),
-            security::CsrfError::InvalidFormToken => PageErrorKind::InvalidFormToken.into(),
+        let error = Self::from(match cause {
+            security::CsrfError::CrossSite => PageErrorKind::CrossSite,
+            security::CsrfError::BrowserCookieMissing => PageErrorKind::BrowserCookieMissing,
+            security::CsrfError::InvalidFormToken => PageErrorKind::InvalidFormToken,
+        });
+        // The page of the form has a valid token, and what was under way goes on there.
+        match return_path::noted_form_page() {
+            Some(path) => error.next_link(path, "error-back-to-form"),
+            None => error,
         }
     }
 }
@@ -297,7 +302,7 @@ pub fn show(page: &Page, error: &PageError) -> Response {
         PageError::Redirect(path) => return see_other(path),
     };
     let (status, title, text) = error.kind.status_and_messages();
-    let mut response = match page.show("pages/error.html", values(page, error, title, text)) {
+    let mut response = match page.asking_again().show("pages/error.html", values(page, error, title, text)) {
         Ok(response) => response.with_status(status).into_response(),
         // The built-in template failed as well; the failure is logged already.
         Err(_) => status.into_response(),

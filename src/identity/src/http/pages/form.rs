@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use poem::Request;
 use postern_service::form;
 
-use super::{PageError, PageErrorKind};
+use super::{PageError, PageErrorKind, return_path};
 use crate::{App, http::security};
 
 /// The fields of a posted form, or the query parameters of a page.
@@ -19,9 +19,11 @@ impl Form {
     /// Reads a posted form, and verifies origin and CSRF token (see [`security::verify_own_form`]).
     pub(super) async fn read(app: &App, request: &mut Request) -> Result<Self, PageError> {
         // The origin is checked before the body is read, so that a foreign form costs little.
+        return_path::note_form(request.uri().path(), None);
         security::require_same_origin(app, request.headers())?;
         let body = request.take_body();
         let form = Self::parse(&form::read_body(request.headers(), body).await?)?;
+        return_path::note_form(request.uri().path(), Some(&form));
         security::verify_own_form(app, request, form.get("form_token"))?;
         Ok(form)
     }

@@ -6,13 +6,17 @@ use poem::Request;
 
 use super::{
     Form, Page, PageError, PageErrorKind, PageResult,
-    continuation::Continuation,
-    login::Destination,
-    registration_and_recovery::{FormError, form_error, length_hint, show_form},
+    account::signed_in_user,
+    login::{Destination, set_sign_in_cookies},
+    registration_and_recovery::{FormError, form_error, length_hint, link_browser, show_form},
+    see_other,
 };
 use crate::{
     App,
-    accounts::{AccountError, invitations},
+    accounts::{
+        AccountError,
+        invitations::{self, InvitationAnswer},
+    },
     claims::Profile,
 };
 
@@ -27,10 +31,15 @@ pub(super) async fn submit(app: &App, request: &Request, form: &Form, token: &st
     let page = Page::from_request(app, request, None);
     let name = form.value_or_empty("name");
     let profile = Profile::with_name(form.get("name"));
-    match invitations::accept(app, token, form.value_or_empty("password"), profile, page.context()).await {
-        Ok(_) => Continuation::from_request_id(app, request, None)
-            .await?
-            .show_completed("email-verified", "invited-text"),
+    let current = signed_in_user(app, request).await?;
+    let browser = link_browser(app, request, current.as_ref());
+    let answer = InvitationAnswer { token, password: form.value_or_empty("password"), profile };
+    match invitations::accept(app, answer, browser, page.context()).await {
+        Ok(sign_in) => {
+            let mut response = see_other(Destination::Account.path());
+            set_sign_in_cookies(app, &mut response, &sign_in);
+            Ok(response)
+        }
         Err(AccountError::InvalidLink) => Err(invalid_invitation()),
         Err(cause) => match form_error(&page, &cause) {
             Some(form_error) => {

@@ -25,6 +25,7 @@ mod form;
 pub mod inbox;
 mod interstitial;
 mod invitation;
+pub mod language;
 pub mod logged_out;
 pub mod login;
 pub mod mail_previews;
@@ -36,9 +37,11 @@ pub mod profile;
 pub mod recovery_codes;
 pub mod registration_and_recovery;
 pub mod requesting_client;
+mod return_path;
 mod routes;
 pub mod security_txt;
 pub mod sessions;
+pub mod sign_out_link;
 pub mod totp;
 
 use minijinja::{Value, context};
@@ -71,6 +74,8 @@ pub struct Page {
     context: RequestContext,
     browser_secret: SecretString,
     path: String,
+    /// Where the language switch leads back to; none for a page that answers a form.
+    return_path: Option<String>,
 }
 
 impl Page {
@@ -81,6 +86,7 @@ impl Page {
             context: context_in_language(app, request, ui_locales),
             browser_secret: security::ensure_browser_secret(app, request),
             path: request.uri().path().to_owned(),
+            return_path: return_path::of_request(request),
         }
     }
 
@@ -98,6 +104,21 @@ impl Page {
 
     pub fn context(&self) -> &RequestContext {
         &self.context
+    }
+
+    /// The same page, which answers a form and asks for that form again: its address is that of the form's page.
+    #[must_use]
+    fn asking_again(&self) -> Self {
+        match return_path::noted_form_page() {
+            Some(path) => self.shown_at(path),
+            None => self.clone(),
+        }
+    }
+
+    /// The same page, with the address that shows it if it answers a form.
+    #[must_use]
+    fn shown_at(&self, path: String) -> Self {
+        Self { return_path: Some(self.return_path.clone().unwrap_or(path)), ..self.clone() }
     }
 
     /// Returns the CSRF token for the page's forms.
@@ -139,6 +160,7 @@ impl Page {
             asker => (),
             flow => context! { form_token => self.form_token(), request => (), to => () },
             offers => self.offered_methods(),
+            return_path => self.return_path.as_deref(),
         };
         let text =
             self.app.templates.render(template, &self.context.language, context! { ..values, ..usual })?;
@@ -190,13 +212,14 @@ impl<E: Endpoint<Output = Response>> Endpoint for WithErrorPages<E> {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let page = Page::from_ui_locales_query(&self.app, &request);
-        let answered = requesting_client::within_request(async {
+        // On the heap, because each scope below holds what it runs.
+        let answered = requesting_client::within_request(Box::pin(async {
             match self.endpoint.call(request).await {
                 Ok(response) => response,
                 Err(error) => error::page_for_error(&page, error),
             }
-        });
-        Ok(answered.await)
+        }));
+        Ok(return_path::within_request(answered).await)
     }
 }
 

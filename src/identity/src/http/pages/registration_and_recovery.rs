@@ -5,8 +5,8 @@
 //! ```text
 //!   /register ────────► a mail ──► /verify-email ──► signed in
 //!       ▲  └─ /register/resend ─┘
-//!       └─ ?invitation=TOKEN ───────────────────────► done: sign in
-//!   /forgot-password ─► a mail ──► /reset-password ─► done: sign in
+//!       └─ ?invitation=TOKEN ───────────────────────► signed in
+//!   /forgot-password ─► a mail ──► /reset-password ─► signed in, or done: sign in
 //! ```
 //!
 //! The page of a mailed link has a button and changes nothing when it is loaded, because mail scanners follow
@@ -23,20 +23,21 @@ use super::{
     account::{credential_change, require_sign_in, require_sign_in_for_change, signed_in_user},
     continuation::Continuation,
     invitation,
-    login::{Destination, set_sign_in_cookies},
+    login::{Destination, set_sign_in_cookies, typed_identifier},
     see_other,
 };
 use crate::{
     App,
     accounts::{
         AccountError, password,
-        recovery::{self, ResetRequest},
+        recovery::{self, CompletedReset, ResetRequest},
         registration::{self, CompletedRegistration, RegistrationRequest},
     },
     claims::{self, Profile},
     http::security,
     login::new_account::NewAccountBrowser,
     passwords::{Weakness, rules::LONGEST},
+    sessions::SignedInUser,
 };
 
 /// After so long there may be room again.
@@ -169,18 +170,27 @@ pub async fn submit_verification(app: App, request: Request, form: Form) -> Page
     let page = Page::from_request(&app, &request, None);
     let (token, password) = (form.value_or_empty("token"), form.value_or_empty("password"));
     let current = signed_in_user(&app, &request).await?;
-    let browser = NewAccountBrowser {
-        // Every form has been checked for it.
-        browser_secret: security::browser_secret(&app, &request).unwrap_or_default(),
-        device_secret: security::device_secret(&app, &request),
-        current_session: current.as_ref(),
-    };
+    let browser = link_browser(&app, &request, current.as_ref());
     match registration::verify_by_password(&app, token, password, browser, page.context()).await {
         Ok(completed) => registration_completed(&app, &request, completed).await,
         Err(cause) => match form_error(&page, &cause) {
             Some(form_error) => show_verification_form(&page, token, Some(form_error)),
             None => Err(link_error(cause)),
         },
+    }
+}
+
+/// The browser that sent a form of a mailed link's page.
+pub(super) fn link_browser<'a>(
+    app: &App,
+    request: &'a Request,
+    current: Option<&'a SignedInUser>,
+) -> NewAccountBrowser<'a> {
+    NewAccountBrowser {
+        // Every form has been checked for it.
+        browser_secret: security::browser_secret(app, request).unwrap_or_default(),
+        device_secret: security::device_secret(app, request),
+        current_session: current,
     }
 }
 
@@ -226,7 +236,8 @@ pub async fn forgot_password(app: App, request: Request) -> PageResult {
         let values = context! { text, again => (), notice => (), ..continuation.values() };
         return show_form(&continuation.page, "pages/letter-sent.html", values, None);
     }
-    show_forgot_password(&continuation, "", None)
+    let typed = typed_identifier(&app, &request, &query).await;
+    show_forgot_password(&continuation, typed.as_deref().unwrap_or_default(), None)
 }
 
 pub async fn submit_forgot_password(app: App, request: Request, form: Form) -> PageResult {
@@ -238,6 +249,7 @@ pub async fn submit_forgot_password(app: App, request: Request, form: Form) -> P
     let forgot = ResetRequest {
         email,
         authorization_request_id: waits_in,
+        browser_secret: security::browser_secret(&app, &request),
         device_secret: security::device_secret(&app, &request),
     };
     match recovery::request_reset(&app, forgot, continuation.page.context()).await {
@@ -285,11 +297,18 @@ pub async fn submit_reset_password(app: App, request: Request, form: Form) -> Pa
     require_password_method(&app)?;
     let page = Page::from_request(&app, &request, None);
     let (token, password) = (form.value_or_empty("token"), form.value_or_empty("password"));
-    match recovery::reset(&app, token, password, page.context()).await {
-        Ok(authorization_request_id) => {
-            Continuation::from_request_id(&app, &request, authorization_request_id)
-                .await?
-                .show_completed("password-changed", "password-changed-text")
+    let current = signed_in_user(&app, &request).await?;
+    let browser = link_browser(&app, &request, current.as_ref());
+    match recovery::reset(&app, (token, password), Some(browser), page.context()).await {
+        Ok(CompletedReset { authorization_request_id, sign_in }) => {
+            let continuation =
+                Continuation::from_request_id(&app, &request, authorization_request_id).await?;
+            let Some(sign_in) = sign_in else {
+                return continuation.show_completed("password-changed", "password-changed-text");
+            };
+            let mut response = continuation.go_on("password-changed", "password-changed-text")?;
+            set_sign_in_cookies(&app, &mut response, &sign_in);
+            Ok(response)
         }
         Err(cause) => match form_error(&page, &cause) {
             Some(form_error) => show_reset_password(&app, &page, token, Some(form_error)),
@@ -339,6 +358,7 @@ pub(super) fn show_form(
     form_error: Option<FormError>,
 ) -> PageResult {
     let wrong = form_error.is_some();
+    let page = if wrong { &page.asking_again() } else { page };
     let (field, error) = form_error.map(|form_error| (form_error.field, form_error.text)).unzip();
     let response: Response = page.show(template, context! { ..values, ..context! { field, error } })?;
     Ok(if wrong { response.with_status(StatusCode::BAD_REQUEST).into_response() } else { response })

@@ -300,7 +300,7 @@ impl<C: Completion> Verification<'_, C> {
         let progress =
             AttemptProgress { verified_factors: factors, completed, next_tries: app.config.login.code_tries };
         let notice = match completed && !account.device.known {
-            true => device_notice::new_device_notice(app, verify, user, self.now)?,
+            true => device_notice::new_device_notice(app, verify, user)?,
             false => None,
         };
         let new_device_notified = AtomicBool::new(false);
@@ -388,13 +388,12 @@ impl<C: Completion> Verification<'_, C> {
     /// Audits a wrong response. When the password was right and the second factor is wrong again and again,
     /// the account's owner is notified, at most once a day.
     async fn record_failure(&self, counts: &TryCounts, user: Option<&User>) -> Result<(), LoginError> {
-        let Self { app, verify, now, .. } = *self;
+        let Self { app, verify, .. } = *self;
         let row = &counts.row;
         let after_password = verified_factors(row)?.iter().any(|proof| proof.factor == Factor::Knowledge);
         let owner =
             user.filter(|_| after_password && counts.failures() >= SECOND_FACTOR_FAILURES_BEFORE_MAIL);
-        let notice =
-            owner.map(|user| device_notice::second_factor_notice(app, verify, user, now)).transpose()?;
+        let notice = owner.map(|user| device_notice::second_factor_notice(app, verify, user)).transpose()?;
         let event = event("login.failed", row).details(json!({ "method": verify.method }));
         app.write(verify.context, async |write| -> Result<(), DatabaseError> {
             event.record(write).await?;

@@ -15,10 +15,8 @@ use crate::{
     app::App,
     core::{RequestContext, Write},
     crypto::{self, CryptoError},
-    jobs::SealedJob,
-    mail::{self, MailTemplate},
+    links::owner_notice::{self, Occurrence, OwnerNotice},
     rate_limit::{self, Limit, TakeOutcome},
-    readable,
     sessions::SessionKind,
     users::User,
 };
@@ -90,7 +88,7 @@ impl AccountDevice<'_> {
         self,
         write: &Write<'_>,
         user: &User,
-        notice: Option<SealedJob>,
+        notice: Option<OwnerNotice>,
     ) -> Result<RememberedDevice, DatabaseError> {
         let secret = self.secret;
         let hash = crypto::token_hash(secret.expose_secret());
@@ -117,19 +115,13 @@ pub(super) fn new_device_notice(
     app: &App,
     verify: &VerifyParameters<'_>,
     user: &User,
-    now: Timestamp,
-) -> Result<Option<SealedJob>, LoginError> {
+) -> Result<Option<OwnerNotice>, LoginError> {
     let browser = verify.session_kind == SessionKind::Browser;
     if verify.current_session.is_some_and(|current| browser && current.user.id == user.id) {
         return Ok(None);
     }
-    let letter = MailTemplate {
-        to: Some(&user.email),
-        template: "new-device",
-        language: &mail::account_language(&app.templates, user),
-        path: Some("/account/sessions"),
-    };
-    Ok(Some(mail::prepare_with_facts(app, letter, notice_values(verify, now))?))
+    let notice = owner_notice::prepare(app, &app.templates, user, occurrence("new-device", verify))?;
+    Ok(Some(notice))
 }
 
 /// Mail about a right password that was followed by wrong second factors.
@@ -137,24 +129,16 @@ pub(super) fn second_factor_notice(
     app: &App,
     verify: &VerifyParameters<'_>,
     user: &User,
-    now: Timestamp,
-) -> Result<SealedJob, CryptoError> {
-    let letter = MailTemplate {
-        to: Some(&user.email),
-        template: "second-step-failed",
-        language: &mail::account_language(&app.templates, user),
-        path: Some("/account/password"),
-    };
-    mail::prepare_with_facts(app, letter, notice_values(verify, now))
+) -> Result<OwnerNotice, CryptoError> {
+    // Somebody knows the password, and may be signed in nowhere: the password comes first.
+    let occurrence =
+        Occurrence { path: Some("/account/password"), ..occurrence("second-step-failed", verify) };
+    owner_notice::prepare(app, &app.templates, user, occurrence)
 }
 
-/// Time, IP and device, as values for the mail templates.
-fn notice_values(verify: &VerifyParameters<'_>, now: Timestamp) -> [(&'static str, String); 3] {
-    let device = match (verify.client, &verify.context.user_agent) {
-        (Some(client), _) if verify.session_kind == SessionKind::Api => client.row.name.clone(),
-        (_, Some(user_agent)) => readable::device_name(user_agent),
-        (_, None) => "-".to_owned(),
-    };
-    let ip = verify.context.ip.map_or_else(|| "-".to_owned(), |ip| ip.to_canonical().to_string());
-    [("at", readable::format_minute(now)), ("ip", ip), ("device", device)]
+/// A step of a sign-in. An app that signs its users in is known by its name.
+fn occurrence<'a>(template: &'a str, verify: &VerifyParameters<'a>) -> Occurrence<'a> {
+    let api = verify.session_kind == SessionKind::Api;
+    let client = verify.client.filter(|_| api).map(|client| client.row.name.as_str());
+    Occurrence { device: client, ..Occurrence::new(template, verify.context) }
 }

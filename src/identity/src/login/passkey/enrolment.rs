@@ -26,8 +26,9 @@ use crate::{
     audit::Event,
     core::{RequestContext, Write},
     grants::EndCause,
+    links::owner_notice::{self, Occurrence},
     login::{self, credential_change::CredentialChange, second_factor},
-    mail, readable,
+    readable,
     sessions::{Principal, SessionEnded},
     users::User,
 };
@@ -216,8 +217,8 @@ pub async fn complete(
         flagged_at: None,
     };
     let key = seal(app, begun.id, user.id, &passkey)?;
-    let notice =
-        mail::prepare_notice(app, &app.templates, user, "passkey-added").map_err(LoginError::from)?;
+    let notice = owner_notice::prepare(app, &app.templates, user, Occurrence::new("passkey-added", context))
+        .map_err(LoginError::from)?;
     principal
         .write_exclusive(app, context, async |write, user| -> Result<(), PasskeyError> {
             if passkeys::Entity::find().filter(Column::UserId.eq(user.id)).count(write).await? >= MOST {
@@ -284,7 +285,8 @@ pub async fn remove(app: &App, change: CredentialChange<'_>, id: Uuid) -> Result
     let CredentialChange { principal, context, .. } = change;
     let user = principal.user;
     let notice =
-        mail::prepare_notice(app, &app.templates, user, "passkey-removed").map_err(LoginError::from)?;
+        owner_notice::prepare(app, &app.templates, user, Occurrence::new("passkey-removed", context))
+            .map_err(LoginError::from)?;
     principal
         .write_exclusive(app, context, async |write, user| -> Result<(), PasskeyError> {
             let theirs =

@@ -85,6 +85,13 @@ pub async fn show(app: App, request: Request) -> PageResult {
     }
 }
 
+/// The address that was typed into the sign-in under way in this browser, so that it need not be typed again.
+pub(super) async fn typed_identifier(app: &App, request: &Request, fields: &Form) -> Option<String> {
+    let flow = LoginFlow::load(app, request, fields).await.ok()?;
+    let status = flow.attempt_status().await.ok()??;
+    Some(status.identifier).filter(|typed| !typed.is_empty())
+}
+
 /// How far the person has come. Stepping up, there may be no login in progress yet.
 async fn current_status(flow: &LoginFlow) -> Result<Option<AttemptStatus>, PageError> {
     if let Some(status) = flow.attempt_status().await? {

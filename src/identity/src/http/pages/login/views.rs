@@ -200,7 +200,8 @@ pub(super) fn show_unreachable_acr(flow: &LoginFlow) -> PageResult {
 }
 
 fn show(flow: &LoginFlow, template: &str, values: Value, form_error: Option<&str>) -> PageResult {
-    let response = flow.page.show(template, context! { ..values, ..flow.values() })?;
+    let page = flow.page.shown_at(flow.path());
+    let response = page.show(template, context! { ..values, ..flow.values() })?;
     Ok(match form_error {
         Some(_) => response.with_status(StatusCode::BAD_REQUEST).into_response(),
         None => response,
