@@ -3,7 +3,7 @@
 //! The registration has shown who it is: the mailed link was opened, and the password was chosen or typed in this very
 //! browser. Leaves to `accounts` whether that is so.
 
-use postern_service::database::DatabaseError;
+use postern_service::{clock::Timestamp, database::DatabaseError};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{attempt::CompletedLogin, devices};
@@ -26,6 +26,10 @@ pub struct NewAccountBrowser<'a> {
     pub device_secret: Option<&'a str>,
     /// The session that this browser has now, which ends.
     pub current_session: Option<&'a SignedInUser>,
+    /// The client that the person came from.
+    pub client_id: Option<&'a str>,
+    /// When the password was chosen or typed in this browser.
+    pub authenticated_at: Timestamp,
 }
 
 /// Opens the session of a new account. Sessions of other people end, as at any sign-in.
@@ -42,7 +46,7 @@ pub async fn sign_in<C: Completion>(
     let device_secret = browser.device_secret.map_or_else(|| app.random.token(), SecretString::from);
     devices::remember(write, user.id, crypto::token_hash(device_secret.expose_secret()));
     let authentication = AuthenticationContext {
-        auth_time: write.now(),
+        auth_time: browser.authenticated_at,
         acr: Acr::Aal1,
         // RFC 8176 section 2: the password.
         amr: vec!["pwd".to_owned()].into(),
@@ -50,7 +54,7 @@ pub async fn sign_in<C: Completion>(
     let new = NewSession {
         user_id: user.id,
         kind: SessionKind::Browser,
-        client_id: None,
+        client_id: browser.client_id.map(str::to_owned),
         authentication,
         remembered: false,
     };
