@@ -32,6 +32,9 @@ use crate::{
     users::Email,
 };
 
+/// More than the mails that one recipient gets while a link lives, by the defaults.
+const MOST_TO_ONE_EMAIL: u64 = 25;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Register,
@@ -165,20 +168,21 @@ pub(crate) async fn find<T: DeserializeOwned>(
     row.map(|row| Link::from_row(core, row)).transpose()
 }
 
-/// The newest usable link to this email, of this purpose.
-pub(crate) async fn find_newest<T: DeserializeOwned>(
+/// The usable links to this email, of this purpose, the newest first: at most [`MOST_TO_ONE_EMAIL`].
+pub(crate) async fn newest_first<T: DeserializeOwned>(
     core: &Core,
     purpose: Purpose,
     email: &Email,
     now: Timestamp,
-) -> Result<Option<Link<T>>, LinkError> {
-    let row = usable_links_statement(purpose, now)
+) -> Result<Vec<Link<T>>, LinkError> {
+    let rows = usable_links_statement(purpose, now)
         .filter(Column::Email.eq(email.as_str()))
         .order_by_desc(Column::CreatedAt)
-        .one(core.db.reader())
+        .limit(MOST_TO_ONE_EMAIL)
+        .all(core.db.reader())
         .await
         .map_err(DatabaseError::from)?;
-    row.map(|row| Link::from_row(core, row)).transpose()
+    rows.into_iter().map(|row| Link::from_row(core, row)).collect()
 }
 
 /// The usable links of one purpose, the oldest first.

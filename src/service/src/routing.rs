@@ -61,6 +61,15 @@ impl IntoEndpoint for Methods {
     }
 }
 
+/// Marks a request that came as HEAD: poem hands it to the endpoint of GET, with that method.
+#[derive(Clone, Copy)]
+struct HeadRequest;
+
+/// Whether the request came as HEAD, which only a program sends.
+pub fn is_head(request: &Request) -> bool {
+    request.data::<HeadRequest>().is_some()
+}
+
 /// The endpoint of one path. Answers a wrong method with 405 and `Allow`.
 pub struct PathRoute {
     inner: RouteMethod,
@@ -70,7 +79,10 @@ pub struct PathRoute {
 impl Endpoint for PathRoute {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> Result<Response> {
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        if request.method() == Method::HEAD {
+            request.set_data(HeadRequest);
+        }
         self.inner.call(request).await.map_err(|error| match &self.allow {
             Some(allow) if error.is::<MethodNotAllowedError>() => {
                 Problem::new(METHOD_NOT_ALLOWED).header(ALLOW, allow.clone()).into()

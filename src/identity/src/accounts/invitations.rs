@@ -22,7 +22,7 @@ use crate::{
     login::{
         self,
         attempt::CompletedLogin,
-        new_account::{self, LinkSignIn, NewAccountBrowser},
+        link_sign_in::{self, LinkBrowser, LinkSignIn},
     },
     mail::{
         self, MailTemplate,
@@ -148,7 +148,7 @@ pub struct InvitationAnswer<'a> {
 pub async fn accept(
     app: &App,
     InvitationAnswer { token, password, profile }: InvitationAnswer<'_>,
-    browser: NewAccountBrowser<'_>,
+    browser: LinkBrowser<'_>,
     context: &RequestContext,
 ) -> Result<CompletedLogin<Result<(), RequestNotPending>>, AccountError> {
     if !invitations_allowed(app) {
@@ -170,11 +170,11 @@ pub async fn accept(
             return Err(AccountError::InvalidLink);
         }
         account.store(write, "invitation").await?;
-        let assurance = new_account::password_assurance();
+        let assurance = link_sign_in::password_assurance();
         // No app's request leads to an invitation.
         let completion = &LoginStepRecorder { request_id: None, browser_secret: browser.browser_secret };
         let sign_in = LinkSignIn { user: &user, browser, assurance, completion };
-        Ok(new_account::sign_in(app, write, sign_in).await?)
+        Ok(link_sign_in::sign_in(app, write, sign_in).await?)
     })
     .await
 }

@@ -91,6 +91,9 @@ pub enum AccountError {
     /// The password differs from the password that was chosen when the registration began.
     #[error("is not the one that the registration began with")]
     WrongPassword,
+    /// The registration began on a page, and an app gave no password.
+    #[error("is needed: the registration began on a page of this service")]
+    PasswordRequired,
     /// The account has no authenticator that recovery codes could replace.
     #[error("there is no authenticator")]
     NoAuthenticator,
@@ -178,10 +181,15 @@ impl AccountError {
     }
 }
 
-/// Completes a registration by the token of its link and returns the email. The link of a change of email is
-/// refused here, because only its signed-in account may use that link ([`email_change::confirm`]).
-pub async fn verify_email(app: &App, token: &str, context: &RequestContext) -> Result<String, AccountError> {
-    match registration::verify_email(app, token, context).await {
+/// Completes a registration for an app and returns the email ([`registration::verify_email`]). The link of a change of email
+/// is refused here, because only its signed-in account may use that link ([`email_change::confirm`]).
+pub async fn verify_email(
+    app: &App,
+    token: &str,
+    password: Option<&str>,
+    context: &RequestContext,
+) -> Result<String, AccountError> {
+    match registration::verify_email(app, token, password, context).await {
         Ok(user) => Ok(user.email),
         Err(
             cause @ (AccountError::InvalidLink

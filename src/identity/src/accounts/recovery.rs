@@ -3,7 +3,7 @@
 //! A person who follows the link proves only that they read the mail of the account. So a reset replaces no second
 //! factor. It ends all sessions, grants, logins in progress and other links of the account, and the owner gets a mail.
 //! The browser that asked for the link is signed in at once where a mailed code would be enough for a sign-in
-//! ([`mailbox_assurance`](new_account::mailbox_assurance)). Any other browser is not: a link may be forwarded or be opened
+//! ([`mailbox_assurance`](link_sign_in::mailbox_assurance)). Any other browser is not: a link may be forwarded or be opened
 //! on a machine that is not the owner's.
 
 use postern_entities::{users as rows, values::Hash256};
@@ -29,7 +29,7 @@ use crate::{
         attempt::CompletedLogin,
         credential_change::AccessTermination,
         devices,
-        new_account::{self, LinkSignIn, NewAccountBrowser},
+        link_sign_in::{self, LinkBrowser, LinkSignIn},
     },
     mail::{self, MailTemplate, allowance::MailRequester},
     users::{self, Email, User},
@@ -153,7 +153,7 @@ pub async fn reset_link_usable(app: &App, token: &str) -> Result<bool, AccountEr
 pub async fn reset(
     app: &App,
     (token, password): (&str, &str),
-    browser: Option<NewAccountBrowser<'_>>,
+    browser: Option<LinkBrowser<'_>>,
     context: &RequestContext,
 ) -> Result<CompletedReset, AccountError> {
     require_password_method(app)?;
@@ -171,9 +171,8 @@ pub async fn reset(
     let replacement = PasswordReplacement::new(app, &user, password, context).await?;
     let email_proven =
         rows::ActiveModel { email_verified: Set(true), updated_at: Set(now), ..Default::default() };
-    let asked = |browser: &NewAccountBrowser<'_>| {
-        link.payload.browser == Some(crypto::token_hash(browser.browser_secret))
-    };
+    let asked =
+        |browser: &LinkBrowser<'_>| link.payload.browser == Some(crypto::token_hash(browser.browser_secret));
     let browser = browser.filter(asked);
     let sign_in = app
         .write(context, async |write| {
@@ -207,13 +206,13 @@ async fn sign_in(
     app: &App,
     write: &Write<'_>,
     user: &User,
-    browser: NewAccountBrowser<'_>,
+    browser: LinkBrowser<'_>,
 ) -> Result<Option<CompletedLogin<Result<(), RequestNotPending>>>, AccountError> {
     let held = users::find(&**write, user.id).await?.filter(users::may_get_tokens);
     let Some(user) = held.filter(|held| held.email == user.email) else { return Ok(None) };
-    let Some(assurance) = new_account::mailbox_assurance(app, write, &user).await? else { return Ok(None) };
+    let Some(assurance) = link_sign_in::mailbox_assurance(app, write, &user).await? else { return Ok(None) };
     // The app's request decides by the session: a sign-in that it wants anew is asked for.
     let completion = &LoginStepRecorder { request_id: None, browser_secret: browser.browser_secret };
     let sign_in = LinkSignIn { user: &user, browser, assurance, completion };
-    Ok(Some(new_account::sign_in(app, write, sign_in).await?))
+    Ok(Some(link_sign_in::sign_in(app, write, sign_in).await?))
 }

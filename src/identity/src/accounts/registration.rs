@@ -22,12 +22,12 @@ use crate::{
     authorization::{LoginStepRecorder, RequestNotPending},
     claims::Profile,
     config::RegistrationMode,
-    core::{RequestContext, Write},
+    core::{Actor, RequestContext, Write},
     crypto,
     links::{self, Link, LinkRecipient, NewLink, Purpose},
     login::{
         attempt::CompletedLogin,
-        new_account::{self, LinkSignIn, NewAccountBrowser},
+        link_sign_in::{self, LinkBrowser, LinkSignIn},
         self_registration_allowed,
     },
     mail::{
@@ -48,7 +48,7 @@ pub struct RegistrationRequest<'a> {
     pub profile: Profile,
     /// The authorization request that continues after the registration.
     pub authorization_request_id: Option<Uuid>,
-    /// The secret of the browser cookie; none for an app.
+    /// The secret that the browser keeps of this registration; none for an app.
     pub browser_secret: Option<&'a str>,
 }
 
@@ -59,20 +59,16 @@ struct PendingRegistration {
     profile: Profile,
     #[serde(default)]
     request: Option<Uuid>,
-    /// Hash of the cookie of the browser in which the password was chosen.
+    /// Hash of the secret that the browser in which the password was chosen keeps.
     #[serde(default)]
     browser: Option<Hash256>,
+    /// When the password was chosen: a link that is mailed again changes nothing about that.
+    #[serde(default)]
+    password_chosen_at: Option<Timestamp>,
 }
 
 /// The first sign-in of a new account, which may belong to an authorization request.
 pub type FirstSignIn = CompletedLogin<Result<(), RequestNotPending>>;
-
-/// The result of a registration that was completed in a browser.
-pub struct CompletedRegistration {
-    pub sign_in: FirstSignIn,
-    /// The authorization request that continues after the registration.
-    pub authorization_request_id: Option<Uuid>,
-}
 
 /// Counts a request that makes the server hash a password for an unauthenticated source. The count has a
 /// write of its own, so it lasts even if the request fails.
@@ -119,6 +115,7 @@ pub async fn register(
         profile,
         request: new.authorization_request_id,
         browser: new.browser_secret.map(crypto::token_hash),
+        password_chosen_at: Some(now),
     };
     let taken = users::find_by_email(app.db.reader(), &email).await?.is_some();
     let registration_mail =
@@ -128,15 +125,22 @@ pub async fn register(
     registration_mail.send(app, Some(registrations), "registration.begun", context).await
 }
 
-/// Mails another link for a registration that is not yet verified. An email with an account gets the mail
-/// that says so; an unknown email gets no mail, only the same rows and the same response.
-pub async fn resend(app: &App, email: &str, context: &RequestContext) -> Result<(), AccountError> {
+/// Mails another link for a registration that is not yet verified: for the one that this browser began, so that nobody
+/// else's takes its place, otherwise for the newest. An email with an account gets the mail that says so; an unknown email
+/// gets no mail, only the same rows and the same response.
+pub async fn resend(
+    app: &App,
+    email: &str,
+    browser_secret: Option<&str>,
+    context: &RequestContext,
+) -> Result<(), AccountError> {
     require_self_registration(app)?;
     let email = Email::parse(email).map_err(|_| AccountError::MalformedEmail)?;
     let pending =
-        links::find_newest::<PendingRegistration>(app, Purpose::Register, &email, context.now).await?;
+        links::newest_first::<PendingRegistration>(app, Purpose::Register, &email, context.now).await?;
     let taken = users::find_by_email(app.db.reader(), &email).await?.is_some();
-    let registration = pending.as_ref().map(|link| &link.payload);
+    let own = pending.iter().find(|link| begun_with(&link.payload, browser_secret));
+    let registration = own.or(pending.first()).map(|link| &link.payload);
     RegistrationMail { email: &email, registration, email_taken: taken }
         .send(app, None, "registration.resent", context)
         .await
@@ -211,89 +215,109 @@ impl RegistrationMail<'_> {
     }
 }
 
-/// Completes a registration by the token of its link, and returns the account.
-pub async fn verify_email(app: &App, token: &str, context: &RequestContext) -> Result<User, AccountError> {
-    let link = find_registration(app, token, context).await?;
-    let account = account_of(app, &link, context.now)?;
+fn begun_with(registration: &PendingRegistration, browser_secret: Option<&str>) -> bool {
+    browser_secret.is_some_and(|secret| registration.browser == Some(crypto::token_hash(secret)))
+}
+
+/// Completes a registration for an app, by the token of its link, and returns the account.
+///
+/// What a page began needs the password here, as it does in another browser: an app may be handed a link that a stranger
+/// had mailed. An app can give the password for its own registrations too.
+pub async fn verify_email(
+    app: &App,
+    token: &str,
+    password: Option<&str>,
+    context: &RequestContext,
+) -> Result<User, AccountError> {
+    let waiting = find(app, token, context).await?;
+    match password {
+        Some(password) => waiting.check_password(app, password, context).await?,
+        None if waiting.0.payload.browser.is_some() => return Err(AccountError::PasswordRequired),
+        None => {}
+    }
+    let account = waiting.account(app, context.now)?;
     let user = account.user.clone();
-    app.write(context, async |write| store_account(write, &link, account).await).await?;
+    app.write(context, async |write| store_account(write, &waiting.0, account).await).await?;
     Ok(user)
 }
 
-/// Completes the registration in the browser that began it, and signs its owner in there. None in another browser, which
-/// needs the password. A link that does not work is an error in any browser.
-pub async fn verify_in_same_browser(
-    app: &App,
-    token: &str,
-    browser: NewAccountBrowser<'_>,
-    context: &RequestContext,
-) -> Result<Option<CompletedRegistration>, AccountError> {
-    let link = find_registration(app, token, context).await?;
-    if link.payload.browser != Some(crypto::token_hash(browser.browser_secret)) {
-        return Ok(None);
-    }
-    Ok(Some(complete(app, &link, browser, context).await?))
-}
-
-/// Completes the registration in any browser, by the password, and signs its owner in there.
-///
-/// A person who only reads the mailbox may press a button in a mail that a stranger requested, but does not know the
-/// password that the stranger chose.
-pub async fn verify_by_password(
-    app: &App,
-    token: &str,
-    password: &str,
-    browser: NewAccountBrowser<'_>,
-    context: &RequestContext,
-) -> Result<CompletedRegistration, AccountError> {
-    let link = find_registration(app, token, context).await?;
-    count_registration_try(app, context).await?;
-    let password = Password::from_typed(password).ok_or(AccountError::WrongPassword)?;
-    let verdict = app.passwords.hasher.verify(password.text(), Some(&link.payload.password_hash)).await?;
-    if verdict == PasswordVerification::Mismatch {
-        return Err(AccountError::WrongPassword);
-    }
-    complete(app, &link, browser, context).await
-}
-
-async fn complete(
-    app: &App,
-    link: &Link<PendingRegistration>,
-    browser: NewAccountBrowser<'_>,
-    context: &RequestContext,
-) -> Result<CompletedRegistration, AccountError> {
-    let account = account_of(app, link, context.now)?;
-    let user = account.user.clone();
-    let authorization_request_id = link.payload.request;
-    let recorder =
-        LoginStepRecorder { request_id: authorization_request_id, browser_secret: browser.browser_secret };
-    let sign_in = app
-        .write(context, async |write| {
-            store_account(write, link, account).await?;
-            let assurance = new_account::password_assurance();
-            let sign_in = LinkSignIn { user: &user, browser, assurance, completion: &recorder };
-            Ok::<_, AccountError>(new_account::sign_in(app, write, sign_in).await?)
-        })
-        .await?;
-    Ok(CompletedRegistration { sign_in, authorization_request_id })
-}
-
-async fn find_registration(
+/// The registration of a link that works.
+pub async fn find(
     app: &App,
     token: &str,
     context: &RequestContext,
-) -> Result<Link<PendingRegistration>, AccountError> {
+) -> Result<WaitingRegistration, AccountError> {
     require_self_registration(app)?;
     let link = links::find(app, Purpose::Register, token, context.now).await?;
-    link.ok_or(AccountError::InvalidLink)
+    link.map(WaitingRegistration).ok_or(AccountError::InvalidLink)
 }
 
-fn account_of(
-    app: &App,
-    link: &Link<PendingRegistration>,
-    now: Timestamp,
-) -> Result<VerifiedAccount, AccountError> {
-    VerifiedAccount::new(app, &link.email, &link.payload.profile, &link.payload.password_hash, now)
+/// A registration that waits for whoever reads the mailbox.
+pub struct WaitingRegistration(Link<PendingRegistration>);
+
+impl WaitingRegistration {
+    /// The authorization request that continues after the registration.
+    pub fn authorization_request_id(&self) -> Option<Uuid> {
+        self.0.payload.request
+    }
+
+    /// Whether the browser that keeps this secret began the registration. The password was chosen there, so it need not be
+    /// typed again.
+    pub fn begun_with(&self, browser_secret: &str) -> bool {
+        begun_with(&self.0.payload, Some(browser_secret))
+    }
+
+    /// Refuses any password but the one that the registration began with.
+    ///
+    /// A person who only reads the mailbox may press a button in a mail that a stranger requested, but does not know the
+    /// password that the stranger chose.
+    pub async fn check_password(
+        &self,
+        app: &App,
+        password: &str,
+        context: &RequestContext,
+    ) -> Result<(), AccountError> {
+        count_registration_try(app, context).await?;
+        let password = Password::from_typed(password).ok_or(AccountError::WrongPassword)?;
+        let stored = Some(self.0.payload.password_hash.as_str());
+        match app.passwords.hasher.verify(password.text(), stored).await? {
+            PasswordVerification::Mismatch => Err(AccountError::WrongPassword),
+            _ => Ok(()),
+        }
+    }
+
+    /// When the password was chosen, for a sign-in at which nobody types it.
+    pub fn password_chosen_at(&self) -> Option<Timestamp> {
+        self.0.payload.password_chosen_at
+    }
+
+    /// Stores the account and signs its owner in, in one write.
+    pub async fn complete(
+        self,
+        app: &App,
+        browser: LinkBrowser<'_>,
+        context: &RequestContext,
+    ) -> Result<FirstSignIn, AccountError> {
+        let account = self.account(app, context.now)?;
+        let user = account.user.clone();
+        let recorder = LoginStepRecorder {
+            request_id: self.authorization_request_id(),
+            browser_secret: browser.browser_secret,
+        };
+        let context = &context.clone().by(Actor::User(user.id));
+        app.write(context, async |write| {
+            store_account(write, &self.0, account).await?;
+            let assurance = link_sign_in::password_assurance();
+            let sign_in = LinkSignIn { user: &user, browser, assurance, completion: &recorder };
+            Ok(link_sign_in::sign_in(app, write, sign_in).await?)
+        })
+        .await
+    }
+
+    fn account(&self, app: &App, now: Timestamp) -> Result<VerifiedAccount, AccountError> {
+        let Link { email, payload, .. } = &self.0;
+        VerifiedAccount::new(app, email, &payload.profile, &payload.password_hash, now)
+    }
 }
 
 /// Consumes the link and stores the account.

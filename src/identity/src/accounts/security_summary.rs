@@ -68,7 +68,9 @@ impl NextStep {
         let Protection { passkeys, passkeys_offered, authenticator, authenticator_offered, recovery_codes } =
             has;
         match recovery_codes {
-            Some(SetStatus { unused: 0, .. } | SetStatus { kept: false, .. }) => Some(Self::MakeRecoveryCodes),
+            Some(SetStatus { unused: 0, .. } | SetStatus { kept: false, .. }) => {
+                Some(Self::MakeRecoveryCodes)
+            }
             _ if passkeys == 0 && passkeys_offered => Some(Self::AddPasskey),
             _ if passkeys == 0 && !authenticator && authenticator_offered => Some(Self::SetUpAuthenticator),
             Some(set) if set.unused <= FEW_CODES => Some(Self::RenewRecoveryCodes),
@@ -126,7 +128,10 @@ mod tests {
         for (has, step) in [
             (Protection { recovery_codes: codes(0), ..all }, Some(NextStep::MakeRecoveryCodes)),
             (Protection { recovery_codes: lost, ..all }, Some(NextStep::MakeRecoveryCodes)),
-            (Protection { recovery_codes: codes(10), authenticator: true, ..all }, Some(NextStep::AddPasskey)),
+            (
+                Protection { recovery_codes: codes(10), authenticator: true, ..all },
+                Some(NextStep::AddPasskey),
+            ),
             (all, Some(NextStep::AddPasskey)),
             (without_passkeys, Some(NextStep::SetUpAuthenticator)),
             (Protection { authenticator: true, ..without_passkeys }, None),

@@ -122,7 +122,7 @@ impl From<AccountError> for Problem {
             AccountError::SameEmail => malformed("email", &cause),
             AccountError::UnacceptablePassword(rule) => malformed("password", &rule),
             AccountError::InvalidClaim { field, rule } => malformed(field, &rule),
-            AccountError::WrongPassword => malformed("password", &cause),
+            AccountError::WrongPassword | AccountError::PasswordRequired => malformed("password", &cause),
             AccountError::NoAuthenticator => Self::new(problem::CONFLICT)
                 .detail("set up an authenticator first: the codes stand in for it"),
             AccountError::Login(cause) => cause.into(),

@@ -23,6 +23,7 @@ use poem::{
         },
     },
 };
+use postern_service::routing;
 use secrecy::SecretString;
 
 use crate::{App, crypto};
@@ -33,8 +34,8 @@ const BROWSER_LIFETIME: Duration = Duration::from_hours(24);
 /// Length of a 256-bit secret in base64url, in characters.
 const SECRET_LENGTH: usize = 43;
 
-/// Holds the email of a registration whose mail was requested.
-const PENDING_REGISTRATION_COOKIE: &str = "postern-registering";
+/// Holds the secret and the email of a registration whose mail was requested.
+const BEGUN_REGISTRATION_COOKIE: &str = "postern-registering";
 
 /// Holds the token of an email change while the user signs in to confirm the change.
 const PENDING_CONFIRMATION_COOKIE: &str = "postern-confirming";
@@ -45,8 +46,8 @@ const LANGUAGE_COOKIE: &str = "postern-language";
 /// Lifetime of [`LANGUAGE_COOKIE`], renewed by every choice.
 const LANGUAGE_LIFETIME: Duration = Duration::from_hours(365 * 24);
 
-/// The longest value of [`PENDING_REGISTRATION_COOKIE`]: an email in base64url.
-const MAX_PENDING_REGISTRATION_LENGTH: usize = 512;
+/// The longest value of [`BEGUN_REGISTRATION_COOKIE`]: a secret and an email in base64url.
+const MAX_BEGUN_REGISTRATION_LENGTH: usize = 512;
 
 /// The policy of responses that are not pages: they may do nothing in a browser.
 const DEFAULT_CSP: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
@@ -227,11 +228,13 @@ pub fn set_session_cookie(app: &App, response: &mut Response, secret: &str, reme
     let lifetime = remembered.then(|| app.config.session.lifetime.duration());
     let cookie = cookie(app, CookieName::Session.base_name(), secret, lifetime);
     response.headers_mut().append(SET_COOKIE, cookie);
+    clear_begun_registration(app, response);
 }
 
 /// Removes the cookie only; the session itself is ended by `sessions`.
 pub fn clear_session_cookie(app: &App, response: &mut Response) {
     response.headers_mut().append(SET_COOKIE, clear_cookie(app, CookieName::Session.base_name()));
+    clear_begun_registration(app, response);
 }
 
 pub fn browser_secret<'r>(app: &App, request: &'r Request) -> Option<&'r str> {
@@ -262,22 +265,43 @@ pub fn set_device_cookie(app: &App, response: &mut Response, secret: &str) {
     response.headers_mut().append(SET_COOKIE, cookie);
 }
 
-/// Remembers which email was registered in this browser, so that one button has the mail sent again.
-pub fn set_pending_registration(app: &App, response: &mut Response, email: &str) {
+/// What a browser keeps of the registration that it began.
+pub struct BegunRegistration<'a> {
+    /// Shows that the mailed link was opened in the browser in which the password was chosen.
+    pub secret: &'a str,
+    pub email: String,
+}
+
+/// Keeps the registration in the browser, as long as its link is valid and nobody signs in or out: after that, somebody
+/// else may sit there.
+pub fn set_begun_registration(app: &App, response: &mut Response, begun: &BegunRegistration<'_>) {
     let lifetime = app.config.registration.link_lifetime.duration();
-    let cookie = set_cookie(app, PENDING_REGISTRATION_COOKIE, &URL_SAFE_NO_PAD.encode(email), lifetime);
+    let value = format!("{}.{}", begun.secret, URL_SAFE_NO_PAD.encode(&begun.email));
+    let cookie = set_cookie(app, BEGUN_REGISTRATION_COOKIE, &value, lifetime);
     response.headers_mut().append(SET_COOKIE, cookie);
 }
 
-/// The email that was registered in this browser.
-pub fn pending_registration_email(app: &App, request: &Request) -> Option<String> {
-    let value = cookie_value(app, request, PENDING_REGISTRATION_COOKIE)
-        .filter(|value| value.len() <= MAX_PENDING_REGISTRATION_LENGTH)?;
-    String::from_utf8(URL_SAFE_NO_PAD.decode(value).ok()?).ok()
+/// The registration that was begun in this browser.
+pub fn begun_registration<'r>(app: &App, request: &'r Request) -> Option<BegunRegistration<'r>> {
+    let value = cookie_value(app, request, BEGUN_REGISTRATION_COOKIE)
+        .filter(|value| value.len() <= MAX_BEGUN_REGISTRATION_LENGTH)?;
+    let (secret, email) = value.split_once('.').filter(|(secret, _)| well_formed_secret(secret))?;
+    Some(BegunRegistration { secret, email: String::from_utf8(URL_SAFE_NO_PAD.decode(email).ok()?).ok()? })
 }
 
-pub fn clear_pending_registration(app: &App, response: &mut Response) {
-    response.headers_mut().append(SET_COOKIE, clear_cookie(app, PENDING_REGISTRATION_COOKIE));
+fn clear_begun_registration(app: &App, response: &mut Response) {
+    response.headers_mut().append(SET_COOKIE, clear_cookie(app, BEGUN_REGISTRATION_COOKIE));
+}
+
+/// Whether a person opens the page now, in a tab of its own. Programs that look at links, and browsers that fetch pages
+/// before anybody wants them, say something else in one of these headers, or nothing at all.
+pub fn opened_by_person(request: &Request) -> bool {
+    let header = |name: &str| request.headers().get(name).map(HeaderValue::as_bytes);
+    let early = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
+    !routing::is_head(request)
+        && early.iter().all(|name| header(name).is_none())
+        && header("sec-fetch-mode").is_none_or(|mode| mode == b"navigate")
+        && header("sec-fetch-dest").is_none_or(|destination| destination == b"document")
 }
 
 /// Keeps the token of a link that requires a sign-in first, as long as the link is valid.

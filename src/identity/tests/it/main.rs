@@ -100,6 +100,7 @@ mod readme;
 mod redirect_uris;
 mod refresh;
 mod registration;
+mod registration_link;
 mod resources;
 mod response_modes;
 mod revocation;

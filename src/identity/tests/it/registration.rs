@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use minijinja::context;
-use poem::{Request, http::header};
+use poem::http::header;
 use postern_entities::links;
 use postern_identity::{accounts::invitations, core::RequestContext, crypto, mail};
 use postern_service::database::DatabaseError;
@@ -146,37 +146,6 @@ async fn who_registers_on_the_way_to_an_app_arrives_there() {
     let consent = open(&browser, &link).await;
     let back = consent.press("#consent-allow", &[]).await;
     assert!(back.answer.header("location").starts_with("https://rp.test/cb?"), "{:?}", back.answer);
-}
-
-#[tokio::test]
-async fn who_opens_the_link_in_the_browser_that_registered_is_signed_in_at_once() {
-    let SignIn { app, .. } = SignIn::new().await;
-    let browser = app.browser();
-    browser.sign_in(app.alice()).await;
-    let page = open(&browser, "/register").await;
-    page.press("#register-submit", &[("email", CAROL), ("password", PASSWORD)]).await;
-    let link = mailed(&app, CAROL).await.remove(0);
-
-    let stranger = app.browser();
-    let asked = open(&stranger, &link).await;
-    assert!(asked.has("#verify-submit") && asked.has("#password"), "another browser needs the password");
-    assert_eq!(stranger.cookie("postern-session"), None);
-    let prefetch = Request::builder().uri(link.parse().unwrap()).header("sec-purpose", "prefetch").finish();
-    assert_eq!(browser.send(prefetch).await.status, 200, "a page that nobody looked at yet changes nothing");
-    assert_eq!(app.audited("user.registered").await.len(), 0);
-
-    assert_eq!(open(&browser, &link).await.path, "/account");
-    let started = app.audited("session.started").await;
-    assert_eq!(started.last().unwrap(), &json!({ "kind": "browser", "acr": "aal1", "amr": ["pwd"] }));
-    assert_eq!(app.audited("session.ended").await.len(), 1, "the session of the other account is over");
-    assert!(browser.cookie("postern-device").is_some());
-    for browser in [&browser, &stranger] {
-        let over = open(browser, &link).await;
-        assert_eq!(
-            (over.answer.status.as_u16(), over.attribute("main a", "href").as_str()),
-            (400, "/login?to=account")
-        );
-    }
 }
 
 /// Asks for a link to set a new password, in this browser, and answers its path.

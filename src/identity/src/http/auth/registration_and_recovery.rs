@@ -53,22 +53,27 @@ impl Example for RegisterRequest {
     }
 }
 
-/// Uses a mailed link.
+/// Uses the mailed link of a registration.
 #[derive(Object)]
 #[oai(example)]
-struct LinkRequest {
+struct VerifyEmailRequest {
     /// The `client_id` of the app that calls.
     client_id: String,
     /// `token` of the link.
     #[oai(validator(max_length = 64))]
     token: String,
+    /// The password that the registration began with. It is needed if the registration began on a page of this service,
+    /// and wise unless this very device began it: the link may come from a stranger who typed the person's address.
+    #[oai(validator(max_length = 4096))]
+    password: Option<String>,
 }
 
-impl Example for LinkRequest {
+impl Example for VerifyEmailRequest {
     fn example() -> Self {
         Self {
             client_id: "tasks-web".to_owned(),
             token: "Wl3bUqS2ZT0b5pZJm9eB7cQXyK4nA1sVtG8hRfLdOiM".to_owned(),
+            password: Some("seven brass lamps upstream".to_owned()),
         }
     }
 }
@@ -127,7 +132,7 @@ struct ResetRequest {
 
 impl Example for ResetRequest {
     fn example() -> Self {
-        let LinkRequest { client_id, token } = LinkRequest::example();
+        let VerifyEmailRequest { client_id, token, .. } = VerifyEmailRequest::example();
         Self { client_id, token, password: "seven brass lamps upstream".to_owned() }
     }
 }
@@ -206,10 +211,12 @@ impl RegistrationAndRecoveryApi {
     async fn verify_email(
         &self,
         request: &Request,
-        body: Json<LinkRequest>,
-    ) -> Result<NoStoreJson<VerifiedEmail>, Problems<400, 401, 403, 503>> {
-        let caller = Caller::from_client_id(&self.app, request, &body.0.client_id)?;
-        let email = accounts::verify_email(&self.app, &body.0.token, &caller.context).await?;
+        body: Json<VerifyEmailRequest>,
+    ) -> Result<NoStoreJson<VerifiedEmail>, Problems<400, 401, 403, 429, 503>> {
+        let body = body.0;
+        let caller = Caller::from_client_id(&self.app, request, &body.client_id)?;
+        let password = body.password.as_deref();
+        let email = accounts::verify_email(&self.app, &body.token, password, &caller.context).await?;
         Ok(NoStoreJson(VerifiedEmail { email }))
     }
 
@@ -224,7 +231,7 @@ impl RegistrationAndRecoveryApi {
         body: Json<MailRequest>,
     ) -> Result<NoStoreJson<SentMail>, Problems<400, 401, 403, 429, 503>> {
         let caller = Caller::from_client_id(&self.app, request, &body.0.client_id)?;
-        registration::resend(&self.app, &body.0.email, &caller.context).await?;
+        registration::resend(&self.app, &body.0.email, None, &caller.context).await?;
         Ok(NoStoreJson(SentMail { sent: true }))
     }
 

@@ -108,6 +108,11 @@ impl Continuation {
         }
     }
 
+    /// The client whose request waits here.
+    pub(super) fn client_id(&self) -> Option<&str> {
+        self.pending.as_ref().map(|pending| pending.client.client_id())
+    }
+
     fn requesting_client(&self) -> Option<Value> {
         let pending = self.pending.as_ref()?;
         Some(requesting_client(&pending.client, Some(&pending.request.redirect_uri)))

@@ -10,13 +10,16 @@
 //! ```
 //!
 //! The page of a mailed link has a button and changes nothing when it is loaded, because mail scanners follow
-//! links. Only the browser that registered needs no button: its cookie shows that no scanner is there. A user who came from a client continues to that client afterwards, if the client's request is still
-//! pending in this browser: see [`Continuation`]. Leaves the rules to `accounts`.
+//! links. Only the browser that registered needs no button, while nobody has signed in or out there: the secret that it
+//! keeps shows that no scanner is there. A user who came from a client continues to that client afterwards, if the
+//! client's request is still pending in this browser: see [`Continuation`]. Leaves the rules to `accounts`.
 
 use std::time::Duration;
 
 use minijinja::{Value, context};
 use poem::{IntoResponse as _, Request, Response, http::StatusCode};
+use postern_service::clock::Timestamp;
+use secrecy::ExposeSecret as _;
 
 use super::{
     Form, Page, PageError, PageErrorKind, PageResult,
@@ -31,11 +34,11 @@ use crate::{
     accounts::{
         AccountError, password,
         recovery::{self, CompletedReset, ResetRequest},
-        registration::{self, CompletedRegistration, RegistrationRequest},
+        registration::{self, RegistrationRequest, WaitingRegistration},
     },
     claims::{self, Profile},
-    http::security,
-    login::new_account::NewAccountBrowser,
+    http::security::{self, BegunRegistration},
+    login::link_sign_in::LinkBrowser,
     passwords::{Weakness, rules::LONGEST},
     sessions::SignedInUser,
 };
@@ -61,7 +64,8 @@ pub async fn show_registration(app: App, request: Request) -> PageResult {
         Some(sent) => {
             let notice =
                 (sent == "again").then(|| continuation.page.message("registration-resent")).flatten();
-            let email = security::pending_registration_email(&app, &request).unwrap_or_default();
+            let begun = security::begun_registration(&app, &request);
+            let email = begun.map(|begun| begun.email).unwrap_or_default();
             show_registration_sent(&continuation, notice, &email, None)
         }
         None => show_registration_form(&app, &continuation, "", "", None),
@@ -77,18 +81,20 @@ pub async fn submit_registration(app: App, request: Request, form: Form) -> Page
     let (email, name) = (form.value_or_empty("email"), form.value_or_empty("name"));
     let profile = Profile::with_name(form.get("name"));
     let waits_in = row.as_ref().map(|row| row.id);
+    let secret = app.random.token();
+    let begun = BegunRegistration { secret: secret.expose_secret(), email: email.to_owned() };
     let new = RegistrationRequest {
         email,
         password: form.value_or_empty("password"),
         profile,
         authorization_request_id: waits_in,
-        browser_secret: security::browser_secret(&app, &request),
+        browser_secret: Some(begun.secret),
     };
     match registration::register(&app, new, continuation.page.context()).await {
         Ok(()) => {
             continuation.store_request(row).await?;
             let mut response = see_other(&continuation.link_to("/register?sent=yes"));
-            security::set_pending_registration(&app, &mut response, email);
+            security::set_begun_registration(&app, &mut response, &begun);
             Ok(response)
         }
         Err(cause) => match form_error(&continuation.page, &cause) {
@@ -117,12 +123,10 @@ fn show_registration_form(
 pub async fn resend_registration(app: App, request: Request, form: Form) -> PageResult {
     let continuation = Continuation::from_handle(&app, &request, form.get("request")).await?;
     let email = form.value_or_empty("email");
-    match registration::resend(&app, email, continuation.page.context()).await {
-        Ok(()) => {
-            let mut response = see_other(&continuation.link_to("/register?sent=again"));
-            security::set_pending_registration(&app, &mut response, email);
-            Ok(response)
-        }
+    let begun = security::begun_registration(&app, &request);
+    let secret = begun.as_ref().map(|begun| begun.secret);
+    match registration::resend(&app, email, secret, continuation.page.context()).await {
+        Ok(()) => Ok(see_other(&continuation.link_to("/register?sent=again"))),
         Err(cause) => match form_error(&continuation.page, &cause) {
             Some(form_error) => show_registration_sent(&continuation, None, email, Some(form_error)),
             None => Err(cause.into()),
@@ -150,29 +154,28 @@ pub async fn show_email_verification(app: App, request: Request) -> PageResult {
     let query = Form::from_query(&request)?;
     let token = query.get("token").ok_or_else(invalid_registration_link)?;
     let page = Page::from_request(&app, &request, None);
-    let current = signed_in_user(&app, &request).await?;
-    let browser = NewAccountBrowser {
-        // A page that is fetched before somebody wants it changes nothing.
-        browser_secret: security::browser_secret(&app, &request)
-            .filter(|_| !request.headers().contains_key("sec-purpose"))
-            .unwrap_or_default(),
-        device_secret: security::device_secret(&app, &request),
-        current_session: current.as_ref(),
+    let signed_in = signed_in_user(&app, &request).await?.is_some();
+    let waiting = match registration::find(&app, token, page.context()).await {
+        // The link was opened twice, as a double click does.
+        Err(AccountError::InvalidLink) if signed_in => return Ok(see_other(Destination::Account.path())),
+        found => found.map_err(link_error)?,
     };
-    match registration::verify_in_same_browser(&app, token, browser, page.context()).await {
-        Ok(Some(completed)) => registration_completed(&app, &request, completed).await,
-        Ok(None) => show_verification_form(&page, token, None),
-        Err(cause) => Err(link_error(cause)),
+    let begun = security::begun_registration(&app, &request);
+    let begun_here = begun.is_some_and(|begun| waiting.begun_with(begun.secret));
+    // Who is signed in may be somebody else, and would be signed out: a press on a form says that it is meant.
+    if !begun_here || signed_in || !security::opened_by_person(&request) {
+        return show_verification_form(&page, token, None);
     }
+    let authenticated_at = waiting.password_chosen_at().unwrap_or(page.context().now);
+    complete_registration(&app, &request, (waiting, authenticated_at)).await
 }
 
 pub async fn submit_verification(app: App, request: Request, form: Form) -> PageResult {
     let page = Page::from_request(&app, &request, None);
     let (token, password) = (form.value_or_empty("token"), form.value_or_empty("password"));
-    let current = signed_in_user(&app, &request).await?;
-    let browser = link_browser(&app, &request, current.as_ref());
-    match registration::verify_by_password(&app, token, password, browser, page.context()).await {
-        Ok(completed) => registration_completed(&app, &request, completed).await,
+    let waiting = registration::find(&app, token, page.context()).await.map_err(link_error)?;
+    match waiting.check_password(&app, password, page.context()).await {
+        Ok(()) => complete_registration(&app, &request, (waiting, page.context().now)).await,
         Err(cause) => match form_error(&page, &cause) {
             Some(form_error) => show_verification_form(&page, token, Some(form_error)),
             None => Err(link_error(cause)),
@@ -180,31 +183,39 @@ pub async fn submit_verification(app: App, request: Request, form: Form) -> Page
     }
 }
 
-/// The browser that sent a form of a mailed link's page.
+/// The browser that follows a mailed link, and proves by it now who is there.
 pub(super) fn link_browser<'a>(
     app: &App,
     request: &'a Request,
     current: Option<&'a SignedInUser>,
-) -> NewAccountBrowser<'a> {
-    NewAccountBrowser {
+) -> LinkBrowser<'a> {
+    LinkBrowser {
         // Every form has been checked for it.
         browser_secret: security::browser_secret(app, request).unwrap_or_default(),
         device_secret: security::device_secret(app, request),
         current_session: current,
+        client_id: None,
+        authenticated_at: app.clock.now(),
     }
 }
 
-/// The account exists and its owner is signed in: on to the app, if it waits in this browser.
-async fn registration_completed(
+/// Makes the account and signs its owner in, who typed the password at this time: on to the app, if it waits in this browser.
+async fn complete_registration(
     app: &App,
     request: &Request,
-    completed: CompletedRegistration,
+    (waiting, authenticated_at): (WaitingRegistration, Timestamp),
 ) -> PageResult {
-    let CompletedRegistration { sign_in, authorization_request_id } = completed;
-    let continuation = Continuation::from_request_id(app, request, authorization_request_id).await?;
-    let mut response = continuation.go_on("email-verified", "email-verified-text")?;
+    // Whatever may fail comes first: once the account exists, the link is used up.
+    let way = Continuation::from_request_id(app, request, waiting.authorization_request_id()).await?;
+    let current = signed_in_user(app, request).await?;
+    let mut response = way.go_on("email-verified", "email-verified-text")?;
+    let browser = LinkBrowser {
+        client_id: way.client_id(),
+        authenticated_at,
+        ..link_browser(app, request, current.as_ref())
+    };
+    let sign_in = waiting.complete(app, browser, way.page.context()).await.map_err(link_error)?;
     set_sign_in_cookies(app, &mut response, &sign_in);
-    security::clear_pending_registration(app, &mut response);
     Ok(response)
 }
 
@@ -408,6 +419,7 @@ impl From<AccountError> for PageError {
             | AccountError::SameEmail
             | AccountError::UnacceptablePassword(_)
             | AccountError::WrongPassword
+            | AccountError::PasswordRequired
             | AccountError::LinkForOtherAccount
             | AccountError::EmailInUse
             | AccountError::NoAuthenticator

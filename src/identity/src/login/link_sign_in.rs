@@ -3,7 +3,7 @@
 //! A new account: the mailed link was opened, and the password was chosen or typed in this very browser. A forgotten
 //! password: see [`mailbox_assurance`]. Leaves to `accounts` whether that is so.
 
-use postern_service::database::DatabaseError;
+use postern_service::{clock::Timestamp, database::DatabaseError};
 use sea_orm::ConnectionTrait as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -28,19 +28,23 @@ const MAILBOX_METHOD: &str = "email-otp";
 
 /// The browser in which a mailed link is followed.
 #[derive(Clone, Copy)]
-pub struct NewAccountBrowser<'a> {
+pub struct LinkBrowser<'a> {
     /// The secret of the browser cookie.
     pub browser_secret: &'a str,
     /// The device secret as the request carried it, unverified ([`devices`]).
     pub device_secret: Option<&'a str>,
     /// The session that this browser has now, which ends.
     pub current_session: Option<&'a SignedInUser>,
+    /// The client that the person came from.
+    pub client_id: Option<&'a str>,
+    /// When the person proved in this browser who they are.
+    pub authenticated_at: Timestamp,
 }
 
 /// Who signs in by a mailed link, and where.
 pub struct LinkSignIn<'a, C> {
     pub user: &'a User,
-    pub browser: NewAccountBrowser<'a>,
+    pub browser: LinkBrowser<'a>,
     pub assurance: AchievedAssurance,
     pub completion: &'a C,
 }
@@ -94,11 +98,11 @@ pub async fn sign_in<C: Completion>(
     let device_secret = browser.device_secret.map_or_else(|| app.random.token(), SecretString::from);
     devices::remember(write, user.id, crypto::token_hash(device_secret.expose_secret()));
     let AchievedAssurance { acr, amr } = assurance;
-    let authentication = AuthenticationContext { auth_time: write.now(), acr, amr: amr.into() };
+    let authentication = AuthenticationContext { auth_time: browser.authenticated_at, acr, amr: amr.into() };
     let new = NewSession {
         user_id: user.id,
         kind: SessionKind::Browser,
-        client_id: None,
+        client_id: browser.client_id.map(str::to_owned),
         authentication,
         remembered: false,
     };
