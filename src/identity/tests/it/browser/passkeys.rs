@@ -8,7 +8,10 @@ use postern_identity::{
 use postern_service::testing::chromium::{Tab, in_chromium};
 
 use super::site::{Site, answered};
-use crate::fixtures::{ALICE, BOB};
+use crate::{
+    fixtures::{ALICE, BOB},
+    person::totp,
+};
 
 const OFFER: &str = "Sign in faster next time";
 
@@ -132,6 +135,59 @@ fn the_browser_is_told_which_passkeys_there_are_and_whose() {
         tab.goto(&site.asks("own", &[])).await;
         tab.sees("#passkey-error").await;
         tab.keeps(&device, &[]).await;
+    });
+}
+
+#[test]
+fn codes_that_were_left_are_asked_for_after_the_next_sign_in() {
+    in_chromium(async |tab| {
+        let site = Site::new().await;
+        tab.goto(&site.at("/account/passkeys")).await;
+        site.sign_in(tab, ALICE).await;
+        let device = tab.plug_in_authenticator().await;
+        tab.goto(&site.at("/account/passkeys")).await;
+        tab.touches(&device, true).await;
+        tab.follow("#passkey-add").await;
+        tab.goto(&site.at("/account")).await;
+        tab.reads("#account-recovery-codes .chip", "Not kept").await;
+        tab.look("identity-account-codes-not-kept").await;
+        sign_out(&site, tab).await;
+        tab.goto(&site.asks("own", &[])).await;
+        tab.reads("h1", "Keep your recovery codes").await;
+        tab.look("identity-recovery-codes-not-kept").await;
+        tab.follow("#recovery-codes-later").await;
+        assert!(answered(tab).await.contains_key("code"));
+    });
+}
+
+#[test]
+fn who_has_a_passkey_and_an_authenticator_chooses_the_passkey_from_the_list() {
+    in_chromium(async |tab| {
+        let site = Site::new().await;
+        tab.goto(&site.at("/account/passkeys")).await;
+        site.sign_in(tab, ALICE).await;
+        let device = tab.plug_in_authenticator().await;
+        tab.goto(&site.at("/account/passkeys")).await;
+        tab.touches(&device, true).await;
+        tab.follow("#passkey-add").await;
+        tab.follow("#recovery-codes-kept").await;
+        tab.goto(&site.at("/account/totp")).await;
+        tab.follow("#login-submit").await;
+        tab.follow("#totp-begin").await;
+        let key = tab.text("#totp-key").await;
+        tab.type_into("#code", &totp(&site.test, &key)).await;
+        tab.follow("#totp-confirm").await;
+        tab.touches(&device, false).await;
+        sign_out(&site, tab).await;
+
+        tab.goto(&site.asks("own", &[])).await;
+        site.sign_in(tab, ALICE).await;
+        tab.reads("h1", "Confirm that it is you").await;
+        tab.follow("button[value=passkey]").await;
+        tab.reads("h1", "Use your passkey").await;
+        tab.touches(&device, true).await;
+        tab.follow("#login-submit").await;
+        assert!(answered(tab).await.contains_key("code"));
     });
 }
 
