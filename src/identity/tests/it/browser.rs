@@ -2,6 +2,7 @@
 
 mod change_of_email;
 mod explained;
+mod reference;
 mod return_to_app;
 mod sign_out;
 mod site;
