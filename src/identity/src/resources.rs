@@ -56,16 +56,16 @@ pub const OPENID: IssuerScope = IssuerScope::about_user(scope::OPENID, "Know who
 
 /// Allows `/api/account`: management of the user's own account.
 pub const ACCOUNT: IssuerScope =
-    IssuerScope { issuer_only: true, ..IssuerScope::about_user("account", "Manage one's own account") };
+    IssuerScope { issuer_only: true, ..IssuerScope::about_user("account", "Manage your own account") };
 
 /// The scopes of the issuer (OpenID Connect Core sections 5.4 and 11), and [`ACCOUNT`].
 pub const ISSUER_SCOPES: [IssuerScope; 7] = [
     OPENID,
-    IssuerScope::about_user(claims::PROFILE, "Name, picture and the like"),
+    IssuerScope::about_user(claims::PROFILE, "Name, picture and other parts of the profile"),
     IssuerScope::about_user(claims::EMAIL, "Email address"),
     IssuerScope::about_user(claims::ADDRESS, "Postal address"),
     IssuerScope::about_user(claims::PHONE, "Telephone number"),
-    IssuerScope::about_user("offline_access", "Access while the user is not there"),
+    IssuerScope::about_user("offline_access", "Access while you are away"),
     ACCOUNT,
 ];
 

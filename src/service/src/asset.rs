@@ -113,7 +113,12 @@ impl Assets {
 
     /// The path of a file, with its hash; none if there is no file of this name.
     pub fn path(&self, name: &str) -> Option<String> {
-        Some(format!("/assets/{}/{name}", self.0.get(name)?.hash))
+        Some(format!("/assets/{}/{name}", self.hash(name)?))
+    }
+
+    /// The hash for the path of a file.
+    pub fn hash(&self, name: &str) -> Option<&str> {
+        Some(&self.0.get(name)?.hash)
     }
 
     /// Answers `/assets/HASH/NAME`; none if there is no file of this name. Under the hash of another version the

@@ -6,7 +6,7 @@
 use super::parameters::{Parameter, parameter_table};
 
 parameter_table! {
-    CLIENT_ID = Parameter::required("client_id", "Who asks."),
+    CLIENT_ID = Parameter::required("client_id", "The `client_id` of the app."),
     REDIRECT_URI = Parameter::required(
         "redirect_uri",
         "Where the answer goes: registered for the client, byte by byte. Native apps choose the port of `http://127.0.0.1` and `http://[::1]`; under the profile `standard` these and `http://localhost` are one.",
@@ -28,7 +28,7 @@ parameter_table! {
         "prompt",
         "`none`, or some of `login`, `consent`, `select_account` and, where anyone may register, `create`, separated by spaces.",
     ),
-    MAX_AGE = Parameter::optional("max_age", "How many seconds ago the person may have signed in."),
+    MAX_AGE = Parameter::optional("max_age", "How many seconds ago the person may have signed in at most."),
     ACR_VALUES = Parameter::optional(
         "acr_values",
         "Levels of sign-in, any of which will do, separated by spaces: `aal1`, `aal2`.",
@@ -37,7 +37,7 @@ parameter_table! {
         "id_token_hint",
         "An ID token of the person who is expected, expired or not.",
     ),
-    LOGIN_HINT = Parameter::optional("login_hint", "The address to fill in."),
+    LOGIN_HINT = Parameter::optional("login_hint", "The email to fill in."),
     UI_LOCALES = Parameter::optional(
         "ui_locales",
         "Languages for the pages, best first, separated by spaces (BCP 47).",

@@ -9,8 +9,10 @@ pub mod auth;
 mod claims;
 mod client_ip;
 pub mod cors;
+mod error_examples;
 pub mod no_store_json;
 pub mod oauth_error;
+mod oauth_errors;
 pub mod oauth_form;
 pub mod oidc;
 pub mod pages;
@@ -32,18 +34,22 @@ use self::pages::PageRoutes;
 pub(crate) use self::request_context::{context_in_language, request_context};
 use crate::App;
 
-/// The chapters of the OpenAPI document.
+/// The groups of operations in the OpenAPI document, in the order of use.
 #[derive(Tags)]
 enum Tag {
-    /// What a client or resource server must know beforehand.
-    Metadata,
-    /// OAuth 2.0 and OpenID Connect.
+    /// OAuth 2.0 and OpenID Connect: what every app and every library uses.
     Protocol,
-    /// Sign-in by the operator's own apps.
+    /// Sign-in within the operator's own apps, without the provider's pages.
+    #[oai(rename = "First-party sign-in")]
     FirstParty,
-    /// What people change about their own account.
+    /// What people see and change of their own account.
     Account,
+    /// What apps and APIs must know of this provider beforehand. Libraries read this by themselves.
+    Metadata,
 }
+
+/// The order of the groups. poem-openapi sorts them by name.
+const GROUPS: [&str; 4] = ["Protocol", "First-party sign-in", "Account", "Metadata"];
 
 /// Every documented path. The APIs are nested in groups, because a tuple has at most sixteen members.
 fn apis(app: &App) -> impl OpenApi + use<> {

@@ -13,11 +13,6 @@ use poem::{
         header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
-use poem_openapi::{
-    ApiResponse, Object,
-    registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
-    types::{Example, Type},
-};
 use postern_service::{
     body::BodyError,
     database::DatabaseError,
@@ -320,58 +315,5 @@ impl IntoResponse for OAuthError {
 impl From<OAuthError> for poem::Error {
     fn from(error: OAuthError) -> Self {
         Self::from_response(error.into_response())
-    }
-}
-
-/// Why a request was refused (RFC 6749 section 5.2). Decide by `error`; the sentence may change.
-#[derive(Object)]
-#[oai(rename = "OAuthError", example, read_only_all)]
-struct OAuthErrorBody {
-    /// The kind of the error.
-    error: String,
-    /// A sentence for developers.
-    error_description: String,
-    /// A page about the reference at its end, by which an operator finds the request in the log.
-    #[oai(skip_serializing_if_is_none)]
-    error_uri: Option<String>,
-}
-
-impl Example for OAuthErrorBody {
-    fn example() -> Self {
-        Self {
-            error: "invalid_grant".to_owned(),
-            error_description: "the code or refresh token is not valid for this request".to_owned(),
-            error_uri: Some("https://id.example.com/errors/7k2m9qxw4hd0t5vz".to_owned()),
-        }
-    }
-}
-
-/// The statuses that a protocol endpoint with a form may return.
-impl ApiResponse for OAuthError {
-    fn meta() -> MetaResponses {
-        let answer = |(status, description)| MetaResponse {
-            description,
-            status: Some(status),
-            status_range: None,
-            content: vec![MetaMediaType {
-                content_type: "application/json",
-                schema: OAuthErrorBody::schema_ref(),
-            }],
-            headers: Vec::new(),
-        };
-        let answers = [
-            (400, "The request is malformed or cannot be granted; `error` says which."),
-            (401, "`invalid_client` or `invalid_token`: the credentials are missing or wrong."),
-            (403, "`insufficient_scope`: the access token does not allow this."),
-            (413, "The body is too large."),
-            (415, "The body is not a form."),
-            (429, "Too many requests; `Retry-After` says how long to wait."),
-            (503, "Not available just now; `Retry-After` says how long to wait."),
-        ];
-        MetaResponses { responses: answers.map(answer).into() }
-    }
-
-    fn register(registry: &mut Registry) {
-        OAuthErrorBody::register(registry);
     }
 }

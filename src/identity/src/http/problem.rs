@@ -24,7 +24,7 @@ use crate::{
     users::InvalidEmail,
 };
 
-const LOGIN_FAILED: ProblemKind =
+pub(super) const LOGIN_FAILED: ProblemKind =
     ProblemKind::new("login_failed", StatusCode::UNAUTHORIZED, "The sign-in was not accepted");
 const MFA_REQUIRED: ProblemKind =
     ProblemKind::new("mfa_required", StatusCode::FORBIDDEN, "Another factor is needed");
@@ -39,7 +39,7 @@ const NOT_FIRST_PARTY: ProblemKind =
     ProblemKind::new("not_first_party", StatusCode::FORBIDDEN, "The client may not use this API");
 const ORIGIN_NOT_ALLOWED: ProblemKind =
     ProblemKind::new("origin_not_allowed", StatusCode::FORBIDDEN, "The page's origin is not registered");
-const METHOD_NOT_OFFERED: ProblemKind =
+pub(super) const METHOD_NOT_OFFERED: ProblemKind =
     ProblemKind::new("method_not_offered", StatusCode::NOT_FOUND, "The login method is not offered here");
 const INVALID_SCOPE: ProblemKind =
     ProblemKind::new("invalid_scope", StatusCode::BAD_REQUEST, "The scope is not available");
@@ -51,15 +51,15 @@ const UNAUTHORIZED_CLIENT: ProblemKind =
     ProblemKind::new("unauthorized_client", StatusCode::FORBIDDEN, "The client may not refresh tokens");
 const INVALID_TOKEN: ProblemKind =
     ProblemKind::new("invalid_token", StatusCode::UNAUTHORIZED, "The access token is not accepted");
-const INSUFFICIENT_SCOPE: ProblemKind =
+pub(super) const INSUFFICIENT_SCOPE: ProblemKind =
     ProblemKind::new("insufficient_scope", StatusCode::FORBIDDEN, "The access token lacks a scope");
-const INSUFFICIENT_AUTHENTICATION: ProblemKind = ProblemKind::new(
+pub(super) const INSUFFICIENT_AUTHENTICATION: ProblemKind = ProblemKind::new(
     "insufficient_user_authentication",
     StatusCode::UNAUTHORIZED,
     "A newer or stronger sign-in is needed",
 );
 
-const REGISTRATION_CLOSED: ProblemKind =
+pub(super) const REGISTRATION_CLOSED: ProblemKind =
     ProblemKind::new("registration_closed", StatusCode::FORBIDDEN, "Nobody can register here");
 const NO_MAIL: ProblemKind = ProblemKind::new("no_mail", StatusCode::FORBIDDEN, "No mail is sent here");
 const MAILS_EXHAUSTED: ProblemKind = ProblemKind::new(
@@ -67,19 +67,23 @@ const MAILS_EXHAUSTED: ProblemKind = ProblemKind::new(
     StatusCode::SERVICE_UNAVAILABLE,
     "No registration mail can be sent just now",
 );
-const OTHER_ACCOUNT: ProblemKind =
+pub(super) const OTHER_ACCOUNT: ProblemKind =
     ProblemKind::new("other_account", StatusCode::FORBIDDEN, "The link is for another account");
-const LINK_OVER: ProblemKind =
+pub(super) const LINK_OVER: ProblemKind =
     ProblemKind::new("link_over", StatusCode::BAD_REQUEST, "The link does not work any more");
 
-const WRONG_CODE: ProblemKind =
+pub(super) const WRONG_CODE: ProblemKind =
     ProblemKind::new("wrong_code", StatusCode::FORBIDDEN, "The code was not accepted");
-const PASSKEY_REFUSED: ProblemKind =
+pub(super) const PASSKEY_REFUSED: ProblemKind =
     ProblemKind::new("passkey_refused", StatusCode::FORBIDDEN, "The passkey was not accepted");
-const NOT_BEGUN: ProblemKind =
+pub(super) const NOT_BEGUN: ProblemKind =
     ProblemKind::new("enrolment_not_begun", StatusCode::CONFLICT, "No enrolment was begun");
 
 const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// What to do with a link that changes the email of an account.
+pub(super) const CONFIRM_WITH_TOKEN: &str =
+    "confirm a change of email at `/api/account/email/confirm`, with an access token of its account";
 
 const NOT_FOR_ISSUER_ALONE: &str = "the access token is not for the issuer alone: \
      ask for one whose scopes are all the issuer's, or name the issuer as `resource`";
@@ -126,9 +130,7 @@ impl From<AccountError> for Problem {
             AccountError::NoAuthenticator => Self::new(problem::CONFLICT)
                 .detail("set up an authenticator first: the codes stand in for it"),
             AccountError::Login(cause) => cause.into(),
-            AccountError::LinkForOtherAccount => Self::new(OTHER_ACCOUNT).detail(
-                "confirm a change of address by `/api/account/email/confirm`, with a token of its account",
-            ),
+            AccountError::LinkForOtherAccount => Self::new(OTHER_ACCOUNT).detail(CONFIRM_WITH_TOKEN),
             AccountError::EmailInUse => Self::new(problem::CONFLICT).detail("another account uses the email"),
             AccountError::InvalidLink => Self::new(LINK_OVER).detail("ask for a new one"),
             AccountError::RateLimited { retry_after } => {

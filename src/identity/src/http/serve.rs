@@ -1,12 +1,12 @@
 //! Serves the provider: its routes, health, metrics and documents in one middleware pipeline. Leaves the
 //! pipeline to `postern_service::server`.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use poem::{EndpointExt as _, Response, Route, endpoint::BoxEndpoint};
 use poem_openapi::OpenApi;
 use postern_service::{
-    docs::{DocsOptions, document_only_service},
+    docs::{ClientState, DocsClient, DocsOptions, add_examples, document_only_service},
     health::Health,
     listener::ListenError,
     server::{self, Server, Shutdown},
@@ -15,8 +15,13 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{allowed_hosts::AllowedHosts, rate_limit_headers, security};
-use crate::{App, mail::Mailer};
+use super::{GROUPS, allowed_hosts::AllowedHosts, error_examples, rate_limit_headers, security};
+use crate::{
+    App,
+    mail::Mailer,
+    resources::{ACCOUNT, OPENID},
+    templates::STYLESHEET,
+};
 
 const TITLE: &str = "Postern";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -59,8 +64,8 @@ pub fn endpoint(
             title: name.to_owned(),
             server: issuer.clone(),
             issuer,
-            client_id: Some(DOCS_CLIENT.to_owned()),
-            scopes: vec!["openid".to_owned()],
+            client: docs_client(app),
+            stylesheet: app.templates.assets().path(STYLESHEET),
         },
         health: Health::new(stopping).check("database", move || {
             let db = db.clone();
@@ -71,6 +76,20 @@ pub fn endpoint(
     let endpoint =
         rate_limit_headers::with_rate_limit_headers(server.endpoint(&app.config.http, app.random.clone()));
     Ok(security::with_security_headers(app, endpoint).boxed())
+}
+
+/// The client by which people sign in at `/docs`, as it is when the page is asked for.
+fn docs_client(app: &App) -> DocsClient {
+    let app = app.clone();
+    DocsClient {
+        client_id: DOCS_CLIENT.to_owned(),
+        scopes: [OPENID, ACCOUNT].map(|scope| scope.name.to_owned()).to_vec(),
+        command: "postern client add --docs".to_owned(),
+        state: Arc::new(move || match app.clients().find(DOCS_CLIENT) {
+            Some(client) => ClientState::Ready(client.row.scopes.iter().cloned().collect()),
+            None => ClientState::Missing,
+        }),
+    }
 }
 
 /// The document under the operator's name for this service.
@@ -84,9 +103,14 @@ fn document_titled(name: &str) -> Value {
 pub fn document() -> Value {
     fn of<A: OpenApi>(_apis: fn(&App) -> A) -> String {
         document_only_service::<A>(TITLE, VERSION)
-            .description("The OpenID Connect provider: metadata, protocol, first-party sign-in and account.")
+            .description("Sign people in, look after their accounts, and protect other APIs: OpenID Connect, and JSON for apps of your own.")
             .spec()
     }
     // poem-openapi writes valid JSON, so parsing cannot fail.
-    serde_json::from_str(&of(super::apis)).unwrap_or_default()
+    let mut document = serde_json::from_str(&of(super::apis)).unwrap_or_default();
+    add_examples(&mut document, error_examples::find);
+    if let Some(groups) = document["tags"].as_array_mut() {
+        groups.sort_by_key(|group| GROUPS.iter().position(|name| group["name"] == *name));
+    }
+    document
 }

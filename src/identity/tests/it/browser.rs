@@ -6,6 +6,7 @@ mod change_of_email;
 mod explained;
 mod passkeys;
 mod people;
+mod reference;
 mod return_to_app;
 mod sign_out;
 mod site;

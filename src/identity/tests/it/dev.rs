@@ -54,11 +54,11 @@ impl Server {
         server
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub async fn get(&self, path: &str) -> Value {
         reqwest::get(format!("{}{path}", self.url)).await.unwrap().json().await.unwrap()
     }
 
-    async fn post(&self, path: &str, body: Value) -> Value {
+    pub async fn post(&self, path: &str, body: Value) -> Value {
         let request = reqwest::Client::new().post(format!("{}{path}", self.url)).json(&body);
         request.send().await.unwrap().json().await.unwrap()
     }

@@ -46,6 +46,7 @@ mod dev;
 mod dev_start;
 mod discovery;
 mod document;
+mod document_examples;
 mod endings;
 mod error_references;
 mod explanations;

@@ -3,6 +3,8 @@
 mod page;
 mod tasks;
 
+use std::sync::Arc;
+
 use poem::{
     EndpointExt, Response, Result, Route,
     endpoint::BoxEndpoint,
@@ -10,13 +12,14 @@ use poem::{
 };
 use poem_openapi::{OpenApiService, Tags};
 use postern_service::{
-    docs::{DocsOptions, document_only_service},
+    docs::{ClientState, DocsClient, DocsOptions, REDIRECT_PATH, add_examples, document_only_service},
     health::Health,
     server::Server,
 };
 use postern_token_verifier::poem::{Scope, Scoped};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use self::tasks::TasksApi;
 use crate::App;
@@ -30,7 +33,7 @@ const DOCS_CLIENT: &str = "tasks-docs";
 /// Groups of operations in the document.
 #[derive(Tags)]
 enum Tag {
-    /// What people have to do. Everybody sees and changes their own tasks only.
+    /// Everybody sees and changes their own tasks only.
     Tasks,
 }
 
@@ -59,8 +62,8 @@ pub fn endpoint(app: &App, stopping: CancellationToken) -> BoxEndpoint<'static, 
             title: TITLE.to_owned(),
             server: tokens.audience.url().clone(),
             issuer: tokens.issuer.url().clone(),
-            client_id: Some(DOCS_CLIENT.to_owned()),
-            scopes: vec![TasksRead::NAME.to_owned(), TasksWrite::NAME.to_owned()],
+            client: docs_client(tokens.audience.url()),
+            stylesheet: None,
         },
         health: Health::new(stopping).check("database", move || {
             let db = db.clone();
@@ -68,6 +71,25 @@ pub fn endpoint(app: &App, stopping: CancellationToken) -> BoxEndpoint<'static, 
         }),
     };
     server.endpoint(&app.config.http, app.random.clone())
+}
+
+/// The client by which people sign in at `/docs`. Only the provider knows whether it exists.
+fn docs_client(server: &Url) -> DocsClient {
+    let scopes = vec![TasksRead::NAME.to_owned(), TasksWrite::NAME.to_owned()];
+    let origin = server.origin().ascii_serialization();
+    DocsClient {
+        client_id: DOCS_CLIENT.to_owned(),
+        command: format!(
+            "postern client add {DOCS_CLIENT} --public --redirect-uri {origin}{REDIRECT_PATH} --origin {origin} \
+             --scope \"{}\"",
+            scopes.join(" "),
+        ),
+        state: {
+            let scopes = scopes.clone();
+            Arc::new(move || ClientState::Unknown(scopes.clone()))
+        },
+        scopes,
+    }
 }
 
 fn routes(app: &App) -> Route {
@@ -83,10 +105,37 @@ fn forbid_caching(mut answer: Response) -> Response {
     answer
 }
 
+/// The error responses of which the status does not say enough, among them those of the token check.
+fn error_example(operation: &str, status: u16) -> Option<Value> {
+    let refusal = |kind: &str, title: &str, detail: &str| {
+        Some(json!({
+            "type": format!("urn:postern:problem:{kind}"), "title": title, "status": status, "detail": detail,
+        }))
+    };
+    match (operation, status) {
+        (_, 401) => refusal(
+            "unauthenticated",
+            "Unauthorized",
+            "This needs an access token in the Authorization header",
+        ),
+        ("list_user_tasks", 403) => Some(tasks::not_own_tasks().to_example()),
+        (_, 403) => refusal(
+            "insufficient_scope",
+            "Forbidden",
+            "The access token does not grant the scope that this needs",
+        ),
+        (_, 404) => Some(tasks::no_such_task().to_example()),
+        _ => None,
+    }
+}
+
 /// The OpenAPI document, generated from the types.
 pub fn document() -> Value {
-    let service = document_only_service::<Scoped<TasksApi>>(TITLE, VERSION)
-        .description("Tasks of the signed-in person, protected by access tokens of the provider.");
+    let service = document_only_service::<Scoped<TasksApi>>(TITLE, VERSION).description(
+        "What people have to do. An example of an API that access tokens of the provider protect.",
+    );
     // poem-openapi writes valid JSON, so parsing cannot fail.
-    serde_json::from_str(&service.spec()).unwrap_or_default()
+    let mut document = serde_json::from_str(&service.spec()).unwrap_or_default();
+    add_examples(&mut document, error_example);
+    document
 }

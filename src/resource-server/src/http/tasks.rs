@@ -38,7 +38,7 @@ struct Task {
     notes: String,
     /// Whether it is done.
     done: bool,
-    /// When it was made (RFC 3339).
+    /// When it was added (RFC 3339).
     created_at: String,
     /// When it last changed (RFC 3339).
     updated_at: String,
@@ -70,7 +70,7 @@ impl From<tasks::Task> for Task {
     }
 }
 
-/// A task as it shall be.
+/// What a task says.
 #[derive(Object)]
 #[oai(example)]
 struct TaskContent {
@@ -100,7 +100,7 @@ impl TryFrom<TaskContent> for Content {
     }
 }
 
-/// What of a task changes; what is left out or null stays.
+/// What of a task changes. What is left out or `null` stays.
 #[derive(Object)]
 #[oai(example)]
 struct TaskChange {
@@ -142,7 +142,7 @@ fn bad_text(field: &str, cause: TextError) -> Problem {
     Problem::new(problem::MALFORMED).field(field).detail(format!("`{field}` {cause}"))
 }
 
-/// The order of a list; a minus turns it around. Titles are compared in lower case, by code point.
+/// The order of a list. A minus turns it around. Titles are compared in lower case, by code point.
 #[derive(Enum, Clone, Copy)]
 enum Sort {
     #[oai(rename = "created_at")]
@@ -174,7 +174,7 @@ impl From<Sort> for Order {
 
 #[derive(ApiResponse)]
 enum Created {
-    /// The task was made.
+    /// The task was added.
     #[oai(status = 201)]
     Task(
         Json<Task>,
@@ -224,13 +224,17 @@ impl TasksApi {
     }
 }
 
-fn no_such_task() -> Problem {
+pub(super) fn no_such_task() -> Problem {
     Problem::new(problem::NOT_FOUND).detail("you have no task with this id")
+}
+
+pub(super) fn not_own_tasks() -> Problem {
+    Problem::new(problem::FORBIDDEN).detail("you may list your own tasks only")
 }
 
 #[OpenApi(prefix_path = "/api", tag = "Tag::Tasks")]
 impl TasksApi {
-    /// List your tasks.
+    /// List your tasks
     #[oai(path = "/tasks", method = "get", operation_id = "list_tasks")]
     async fn list(
         &self,
@@ -240,12 +244,12 @@ impl TasksApi {
         /// Only tasks whose title contains this, in any case.
         #[oai(validator(min_length = 1, max_length = 200))]
         q: Query<Option<String>>,
-        /// The order; newest first unless given.
+        /// The order. The newest first if left out.
         sort: Query<Option<Sort>>,
-        /// Tasks on a page, 50 unless given.
+        /// How many tasks at most. 50 if left out.
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
         limit: Query<Option<u64>>,
-        /// `next_cursor` of the page before.
+        /// `next_cursor` from the page before.
         #[oai(validator(max_length = 2000))]
         cursor: Query<Option<String>>,
     ) -> Result<Json<PageResponse<Task>>, Problems<400, 401, 403, 503>> {
@@ -253,7 +257,7 @@ impl TasksApi {
         Ok(self.page(&token.sub, listing).await?)
     }
 
-    /// Add a task.
+    /// Add a task
     #[oai(path = "/tasks", method = "post", operation_id = "create_task")]
     async fn create(
         &self,
@@ -265,7 +269,7 @@ impl TasksApi {
         Ok(Created::Task(Json(task.into()), location))
     }
 
-    /// Read one of your tasks.
+    /// Read a task
     #[oai(path = "/tasks/:id", method = "get", operation_id = "read_task")]
     async fn read(
         &self,
@@ -277,7 +281,7 @@ impl TasksApi {
         Ok(Json(task.ok_or_else(no_such_task)?.into()))
     }
 
-    /// Replace one of your tasks.
+    /// Replace a task
     #[oai(path = "/tasks/:id", method = "put", operation_id = "replace_task")]
     async fn replace(
         &self,
@@ -291,7 +295,9 @@ impl TasksApi {
         Ok(Json(task.ok_or_else(no_such_task)?.into()))
     }
 
-    /// Change parts of one of your tasks.
+    /// Change parts of a task
+    ///
+    /// What is left out stays.
     #[oai(path = "/tasks/:id", method = "patch", operation_id = "change_task")]
     async fn change(
         &self,
@@ -304,7 +310,7 @@ impl TasksApi {
         Ok(Json(task.ok_or_else(no_such_task)?.into()))
     }
 
-    /// Delete one of your tasks.
+    /// Delete a task
     #[oai(path = "/tasks/:id", method = "delete", operation_id = "delete_task")]
     async fn delete(
         &self,
@@ -319,31 +325,33 @@ impl TasksApi {
         }
     }
 
-    /// List the tasks of a user: of nobody but yourself.
+    /// List the tasks of a user
+    ///
+    /// Of nobody but yourself: every other `sub` gets 403.
     #[oai(path = "/users/:user_id/tasks", method = "get", operation_id = "list_user_tasks")]
     #[expect(clippy::too_many_arguments, reason = "one for each parameter of the query")]
     async fn list_of_user(
         &self,
         token: Authorized<TasksRead>,
-        /// `sub` of the user.
+        /// Your `sub`.
         user_id: Path<String>,
         /// Only open (`false`) or only done (`true`) tasks.
         done: Query<Option<bool>>,
         /// Only tasks whose title contains this, in any case.
         #[oai(validator(min_length = 1, max_length = 200))]
         q: Query<Option<String>>,
-        /// The order; newest first unless given.
+        /// The order. The newest first if left out.
         sort: Query<Option<Sort>>,
-        /// Tasks on a page, 50 unless given.
+        /// How many tasks at most. 50 if left out.
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
         limit: Query<Option<u64>>,
-        /// `next_cursor` of the page before.
+        /// `next_cursor` from the page before.
         #[oai(validator(max_length = 2000))]
         cursor: Query<Option<String>>,
     ) -> Result<Json<PageResponse<Task>>, Problems<400, 401, 403, 503>> {
         // The same response for every other ID, so that it does not reveal which users exist.
         if user_id.0 != token.sub {
-            return Err(Problem::new(problem::FORBIDDEN).detail("you may list your own tasks only").into());
+            return Err(not_own_tasks().into());
         }
         let listing = ListParameters { done: done.0, q: q.0, sort: sort.0, limit: limit.0, cursor: cursor.0 };
         Ok(self.page(&token.sub, listing).await?)

@@ -356,3 +356,32 @@ fn long_lists_come_in_pages_and_blank_titles_not_at_all() {
         assert_eq!(tab.evaluate(ROWS).await, 52);
     });
 }
+
+#[test]
+fn the_reference_is_searched_and_names_the_command_that_adds_its_client_to_the_provider() {
+    in_chromium(async |tab| {
+        let site = Site::new().await;
+        tab.goto(&format!("{}/docs", site.url)).await;
+        tab.type_into("#q", "change parts").await;
+        tab.reads("#found", "1 operation found").await;
+        tab.press_enter().await;
+        let curl = tab.text("#change_task-curl").await;
+        assert!(curl.starts_with(&format!("curl -X PATCH {}/api/tasks/", site.url)), "{curl}");
+        tab.click("details:has(#command) > summary").await;
+        let command = tab.text("#command").await;
+        let redirect_uri = format!("--redirect-uri {}/docs/oauth2-redirect.html", site.url);
+        assert!(
+            command.starts_with("postern client add tasks-docs") && command.contains(&redirect_uri),
+            "{command}"
+        );
+        tab.click("#change_task .try button").await;
+        tab.until(
+            "document.querySelector('#change_task .try code').textContent.includes('unauthenticated')",
+            true,
+        )
+        .await;
+        tab.type_into("#q", "task").await;
+        tab.reads("#found", "7 operations found").await;
+        tab.look("tasks-reference").await;
+    });
+}

@@ -1,6 +1,6 @@
 //! Tests that the OpenAPI document in the repository equals the generated one.
 
-use std::{env, fs, path::Path};
+use std::{collections::BTreeSet, env, fs, path::Path};
 
 use postern_resource_server::http;
 use serde_json::Value;
@@ -22,16 +22,23 @@ fn the_document_in_the_repository_is_that_of_the_code() {
 fn every_operation_names_its_scope_its_refusals_and_an_example() {
     let document = http::document();
     let mut operations = 0;
+    let mut summaries = BTreeSet::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
             operations += 1;
             let what = format!("{method} {path}");
-            assert!(operation["summary"].is_string() && operation["operationId"].is_string(), "{what}");
+            assert!(operation["tags"][0] == "Tasks" && operation["operationId"].is_string(), "{what}");
+            assert!(summaries.insert(operation["summary"].as_str().unwrap()), "{what}: two have one summary");
             let scope = if method == "get" { "tasks:read" } else { "tasks:write" };
             assert_eq!(operation["security"], serde_json::json!([{ "oauth2": [scope] }]), "{what}");
             for status in ["400", "401", "403", "503"] {
                 let content = &operation["responses"][status]["content"];
                 assert!(content["application/problem+json"].is_object(), "{status} of {what}");
+            }
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                let example = &response["content"]["application/problem+json"]["example"];
+                let expected = if status == "default" { 500 } else { status.parse().unwrap() };
+                assert!(expected < 400 || example["status"] == expected, "{status} of {what}: {example}");
             }
         }
     }

@@ -80,7 +80,7 @@ impl<T: ToJSON> ApiResponse for Json<T> {
     fn meta() -> MetaResponses {
         let content = vec![MetaMediaType { content_type: MEDIA_TYPE, schema: T::schema_ref() }];
         let response = MetaResponse {
-            description: "",
+            description: "The answer.",
             status: Some(200),
             status_range: None,
             content,

@@ -1,21 +1,35 @@
-//! Serves the OpenAPI document (`/openapi.json`) and a page that browses it (`/docs`).
+//! Serves the OpenAPI document (`/openapi.json`) and a reference of it for people (`/docs`).
 //!
-//! Everything comes from the service's own origin and works offline. The page is poem-openapi's copy of
-//! Swagger UI with a start script of this crate. Its content security policy allows its own scripts by their
-//! hashes and nothing else. The page signs in through a public client with the authorization code flow and
-//! PKCE. The page is large (1.6 MB), so it is rendered at the first request and kept compressed.
+//! Everything comes from the service's own origin and works offline. The server renders the reference from the
+//! document, so it can be read without JavaScript; a script adds the search, signs in through a public client with
+//! the authorization code flow and PKCE, and sends requests. The content security policy allows files of this origin
+//! and nothing inline. Script and style have their hash in their path, and browsers keep them for ever.
 
+mod curl;
 mod document_only;
+mod examples;
 mod page;
+mod reference;
+mod schema;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    fmt,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
 
 use poem::{Endpoint, Request, Response, Result, Route};
 use serde_json::{Value, json};
 use url::Url;
 
-pub use self::document_only::document_only_service;
-use crate::{asset::Asset, problem::Problem, routing};
+pub use self::{document_only::document_only_service, examples::add_examples};
+use crate::{
+    asset::{Asset, Assets},
+    problem::{NOT_FOUND, Problem},
+    routing,
+};
+
+/// Where the authorization response of the page's client goes.
+pub const REDIRECT_PATH: &str = "/docs/oauth2-redirect.html";
 
 /// Options of the page.
 #[derive(Debug, Clone)]
@@ -25,10 +39,43 @@ pub struct DocsOptions {
     pub server: Url,
     /// The issuer that signs users in. Relative OAuth URLs in the document are resolved against it.
     pub issuer: Url,
-    /// The public client of the page. `None`: tokens have to be pasted.
-    pub client_id: Option<String>,
-    /// The scopes that the sign-in form selects by default.
+    pub client: DocsClient,
+    /// The path of a style sheet that is loaded after that of the page: the colours of a brand.
+    pub stylesheet: Option<String>,
+}
+
+/// The public client by which people sign in on the page.
+#[derive(Clone)]
+pub struct DocsClient {
+    pub client_id: String,
+    /// The scopes that are chosen at first.
     pub scopes: Vec<String>,
+    /// The command that adds the client.
+    pub command: String,
+    /// Asked at each request of the page.
+    pub state: Arc<dyn Fn() -> ClientState + Send + Sync>,
+}
+
+impl fmt::Debug for DocsClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { client_id, scopes, command, state: _ } = self;
+        f.debug_struct("DocsClient")
+            .field("client_id", client_id)
+            .field("scopes", scopes)
+            .field("command", command)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is known of the page's client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientState {
+    /// It may ask for these scopes.
+    Ready(Vec<String>),
+    /// It does not exist, so the page names the command that adds it.
+    Missing,
+    /// Another server knows. These scopes are offered.
+    Unknown(Vec<String>),
 }
 
 pub struct Docs {
@@ -36,14 +83,18 @@ pub struct Docs {
     page: Arc<Page>,
 }
 
-/// The page, rendered from `options` at the first request.
+/// The page as it was rendered last.
 struct Page {
     options: DocsOptions,
-    rendered: OnceLock<Option<Asset>>,
+    document: Value,
+    rendered: Mutex<Option<(ClientState, Asset)>>,
 }
 
+/// The files that the pages load.
+static FILES: LazyLock<Assets> = LazyLock::new(page::files);
+
 impl Docs {
-    /// Sets server and issuer in `document`, which poem-openapi generated.
+    /// Sets server and issuer in `document`, which poem-openapi generated, and adds the examples as `curl` lines.
     pub fn new(mut document: Value, options: DocsOptions) -> Self {
         if let Some(members) = document.as_object_mut() {
             members.insert("servers".to_owned(), json!([{ "url": origin(&options.server) }]));
@@ -52,15 +103,35 @@ impl Docs {
         for (_name, scheme) in schemes.into_iter().flatten() {
             make_urls_absolute(&options.issuer, scheme);
         }
-        let document = Asset::new("application/json", document.to_string().as_bytes());
-        Self { document, page: Arc::new(Page { options, rendered: OnceLock::new() }) }
+        examples::add_code_samples(&mut document, &origin(&options.server));
+        let asset = Asset::new("application/json", document.to_string().as_bytes());
+        let page = Page { options, document, rendered: Mutex::default() };
+        Self { document: asset, page: Arc::new(page) }
     }
 
     pub fn mount(self, route: Route) -> Route {
         route
             .at("/openapi.json", routing::get(self.document))
             .at("/docs", routing::get(PageEndpoint(self.page)))
-            .at("/docs/oauth2-redirect.html", routing::get(page::redirect_page()))
+            .at("/docs/assets/:hash/:name", routing::get(FilesEndpoint))
+            .at(REDIRECT_PATH, routing::get(page::redirect_page()))
+    }
+}
+
+impl Page {
+    /// The page for what is known of the client now. It is rendered again when that has changed.
+    fn current(&self) -> Result<Asset, Problem> {
+        let state = (self.options.client.state)();
+        let mut rendered = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, asset)) = &*rendered
+            && *known == state
+        {
+            return Ok(asset.clone());
+        }
+        let asset =
+            page::render(&self.document, &self.options, &state).map_err(|cause| Problem::internal(&cause))?;
+        *rendered = Some((state, asset.clone()));
+        Ok(asset)
     }
 }
 
@@ -70,16 +141,22 @@ impl Endpoint for PageEndpoint {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        if self.0.rendered.get().is_none() {
-            // Compression takes tens of milliseconds, once, so it must not block the runtime.
-            let page = Arc::clone(&self.0);
-            let make = move || page.rendered.get_or_init(|| page::render(&page.options)).is_some();
-            tokio::task::spawn_blocking(make).await.map_err(|cause| Problem::internal(&cause))?;
-        }
-        match self.0.rendered.get() {
-            Some(Some(asset)) => asset.call(request).await,
-            _ => Err(Problem::internal(&page::NoSwaggerUi).into()),
-        }
+        let page = Arc::clone(&self.0);
+        // To render and compress takes tens of milliseconds, so it must not block the runtime.
+        let current = tokio::task::spawn_blocking(move || page.current()).await;
+        current.map_err(|cause| Problem::internal(&cause))??.call(request).await
+    }
+}
+
+struct FilesEndpoint;
+
+impl Endpoint for FilesEndpoint {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let parameter = |name| request.raw_path_param(name).unwrap_or_default();
+        let response = FILES.respond(parameter("hash"), parameter("name"), request.headers());
+        Ok(response.ok_or(Problem::new(NOT_FOUND))??)
     }
 }
 

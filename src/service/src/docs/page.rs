@@ -1,74 +1,170 @@
-//! Renders the page from poem-openapi's copy of Swagger UI, with a content security policy that allows
-//! exactly its scripts.
+//! Renders the page, the page behind the redirect URI, and the files of both.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use poem_openapi::OpenApiService;
-use serde_json::json;
-use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 
-use super::{DocsOptions, origin};
-use crate::asset::Asset;
+use minijinja::{AutoEscape, Environment, context, syntax::SyntaxConfig, value::Value as Rendered};
+use serde::Serialize;
+use serde_json::Value;
 
-const PAGE: &str = include_str!("page.html");
-const START: &str = include_str!("start.js");
+use super::{ClientState, DocsClient, DocsOptions, FILES, origin, reference};
+use crate::asset::{Asset, Assets};
+
+const HTML: &str = "text/html; charset=utf-8";
+const REFERENCE: &str = include_str!("reference.html");
 const REDIRECT: &str = include_str!("oauth2-redirect.html");
-const REDIRECT_SCRIPT: &str = include_str!("oauth2-redirect.js");
 
-/// The page of poem-openapi has changed, so its script and style were not found.
-#[derive(Debug, thiserror::Error)]
-#[error("the embedded Swagger UI is not where it was")]
-pub(super) struct NoSwaggerUi;
+const STYLE: &str = "docs.css";
+const SCRIPT: &str = "docs.js";
+const REDIRECT_SCRIPT: &str = "oauth2-redirect.js";
+const MARK: &str = "mark.svg";
 
-pub(super) fn render(options: &DocsOptions) -> Option<Asset> {
-    let original = OpenApiService::new((), "", "").swagger_ui_html();
-    let style = between(&original, "<style charset=\"UTF-8\">", "</style>")?;
-    let bundle = between(&original, "<script charset=\"UTF-8\">", "</script>")?;
-    // A `<` could end the script element.
-    let settings = json!({ "client_id": options.client_id, "scopes": options.scopes }).to_string();
-    let start = START.replace("{settings}", &settings.replace('<', "\\u003c"));
-    let page = PAGE
-        .replace("{title}", &escape(&options.title))
-        .replace("{style}", style)
-        .replace("{start}", &start)
-        // Replaced last, so that no placeholder is replaced within the bundle.
-        .replace("{bundle}", bundle);
-    let policy = content_security_policy(&[bundle, &start], style, options);
-    Some(Asset::new("text/html; charset=utf-8", page.as_bytes()).content_security_policy(&policy))
+/// A scope that the page's client may ask for.
+#[derive(Serialize)]
+struct OfferedScope {
+    name: String,
+    description: String,
+    /// Whether it is chosen at first.
+    chosen: bool,
+}
+
+pub(super) fn files() -> Assets {
+    let files = [
+        (STYLE, include_str!("docs.css")),
+        (SCRIPT, include_str!("docs.js")),
+        (REDIRECT_SCRIPT, include_str!("oauth2-redirect.js")),
+        (MARK, include_str!("mark.svg")),
+    ];
+    Assets::from_files(files.map(|(name, content)| (name.to_owned(), content.as_bytes().to_vec())))
+}
+
+/// The path of a file, with its hash.
+fn path(name: &str) -> String {
+    format!("/docs/assets/{}/{name}", FILES.hash(name).unwrap_or_default())
+}
+
+pub(super) fn render(
+    document: &Value,
+    options: &DocsOptions,
+    state: &ClientState,
+) -> Result<Asset, minijinja::Error> {
+    let flow = find_flow(document);
+    let page = environment()?.render_str(
+        REFERENCE,
+        context! {
+            title => &options.title,
+            description => document["info"]["description"].as_str(),
+            server => origin(&options.server),
+            discovery => document["paths"].get("/.well-known/openid-configuration").is_some(),
+            groups => for_template(&reference::groups(document)),
+            authorization_url => flow["authorizationUrl"].as_str(),
+            token_url => flow["tokenUrl"].as_str(),
+            client_id => &options.client.client_id,
+            command => &options.client.command,
+            missing => *state == ClientState::Missing,
+            unknown => matches!(state, ClientState::Unknown(_)),
+            scopes => for_template(&offered_scopes(flow, &options.client, state)),
+            style => path(STYLE),
+            script => path(SCRIPT),
+            mark => path(MARK),
+            stylesheet => options.stylesheet.as_deref(),
+        },
+    )?;
+    let policy = content_security_policy(options);
+    Ok(Asset::new(HTML, page.as_bytes()).content_security_policy(&policy))
+}
+
+/// Text is escaped as [`escape`] does it: minijinja's own way would make every URL unreadable. The filter `prose` makes paragraphs, and code of what is between backticks.
+fn environment() -> Result<Environment<'static>, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_formatter(|out, _, value| {
+        if value.is_undefined() || value.is_none() {
+            return Ok(());
+        }
+        let text = value.to_string();
+        let text = if value.is_safe() { text } else { escape(&text) };
+        out.write_str(&text).map_err(minijinja::Error::from)
+    });
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.add_filter("prose", |text: &str| Rendered::from_safe_string(prose(text)));
+    environment.add_filter("line", |text: &str| Rendered::from_safe_string(with_code(text)));
+    Ok(environment)
+}
+
+/// The value as a template reads it.
+fn for_template(value: &impl Serialize) -> Rendered {
+    fn convert(value: Value) -> Rendered {
+        match value {
+            Value::Null => Rendered::from(()),
+            Value::Bool(value) => Rendered::from(value),
+            Value::Number(number) => Rendered::from(number.to_string()),
+            Value::String(text) => Rendered::from(text),
+            Value::Array(items) => items.into_iter().map(convert).collect(),
+            Value::Object(members) => {
+                let members = members.into_iter().map(|(name, value)| (name, convert(value)));
+                Rendered::from(members.collect::<BTreeMap<_, _>>())
+            }
+        }
+    }
+    convert(serde_json::to_value(value).unwrap_or_default())
+}
+
+/// The authorization code flow of the document.
+fn find_flow(document: &Value) -> &Value {
+    let schemes = document.pointer("/components/securitySchemes").and_then(Value::as_object);
+    let mut flows = schemes.into_iter().flatten().map(|(_, scheme)| &scheme["flows"]["authorizationCode"]);
+    flows.find(|flow| !flow.is_null()).unwrap_or(&Value::Null)
+}
+
+/// Those that the document lists and the client may have.
+fn offered_scopes(flow: &Value, client: &DocsClient, state: &ClientState) -> Vec<OfferedScope> {
+    let (ClientState::Ready(allowed) | ClientState::Unknown(allowed)) = state else { return Vec::new() };
+    let listed = flow["scopes"].as_object().into_iter().flatten();
+    let offered = listed.filter(|(name, _)| allowed.contains(name)).map(|(name, description)| OfferedScope {
+        name: name.clone(),
+        description: description.as_str().unwrap_or_default().to_owned(),
+        chosen: client.scopes.contains(name),
+    });
+    offered.collect()
 }
 
 /// The redirect URI of the page's client. It passes the authorization response to the page and closes.
 pub(super) fn redirect_page() -> Asset {
-    let page = REDIRECT.replace("{script}", REDIRECT_SCRIPT);
-    let policy = format!(
-        "default-src 'none'; script-src {}; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        hash(REDIRECT_SCRIPT)
-    );
-    Asset::new("text/html; charset=utf-8", page.as_bytes()).content_security_policy(&policy)
+    let page = REDIRECT.replace("{script}", &path(REDIRECT_SCRIPT)).replace("{style}", &path(STYLE));
+    let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; base-uri 'none'; \
+                  form-action 'none'; frame-ancestors 'none'";
+    Asset::new(HTML, page.as_bytes()).content_security_policy(policy)
 }
 
-/// Allows scripts and the style sheet by their hashes. Images of Swagger UI are `data:` URLs.
-fn content_security_policy(scripts: &[&str], style: &str, options: &DocsOptions) -> String {
-    let scripts: Vec<_> = scripts.iter().map(|script| hash(script)).collect();
+/// Allows files of this origin, and requests to the API and the issuer.
+fn content_security_policy(options: &DocsOptions) -> String {
     format!(
-        "default-src 'none'; script-src {}; style-src {}; img-src 'self' data:; connect-src 'self' {} {}; \
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' {} {}; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        scripts.join(" "),
-        hash(style),
         origin(&options.server),
         origin(&options.issuer),
     )
 }
 
-/// The source expression that allows exactly this script (CSP Level 3 section 2.3.1).
-fn hash(script: &str) -> String {
-    format!("'sha256-{}'", STANDARD.encode(Sha256::digest(script)))
+/// Paragraphs of a text of the document.
+fn prose(text: &str) -> String {
+    let paragraphs = text.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty());
+    paragraphs.map(|paragraph| format!("<p>{}</p>", with_code(paragraph))).collect()
 }
 
-fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
-    let (_, rest) = text.split_once(start)?;
-    rest.split_once(end).map(|(inside, _)| inside)
+/// What is between backticks is code. Everything is escaped.
+fn with_code(text: &str) -> String {
+    let pieces = escape(text);
+    let pieces = pieces.split('`').enumerate();
+    pieces
+        .map(
+            |(number, piece)| {
+                if number % 2 == 1 { format!("<code>{piece}</code>") } else { piece.to_owned() }
+            },
+        )
+        .collect()
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -5,6 +5,7 @@ use poem_openapi::{
     registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
     types::Type,
 };
+use serde_json::Value;
 
 use super::{MEDIA_TYPE, Problem};
 
@@ -41,6 +42,15 @@ impl poem_openapi::types::Example for Schema {
             instance: Some("urn:postern:request:7k2m9qxw4hd0t5vz".to_owned()),
             field: Some("title".to_owned()),
         }
+    }
+}
+
+impl Problem {
+    /// The problem as a document shows it, with a reference.
+    pub fn to_example(&self) -> Value {
+        let mut example = serde_json::to_value(self).unwrap_or_default();
+        example["instance"] = "urn:postern:request:7k2m9qxw4hd0t5vz".into();
+        example
     }
 }
 

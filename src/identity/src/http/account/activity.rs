@@ -29,25 +29,25 @@ impl ActivityApi {
     }
 }
 
-/// One act that concerned the account.
+/// Something that happened to the account.
 #[derive(Object)]
 #[oai(example, skip_serializing_if_is_none, read_only_all, rename = "AccountEvent")]
 struct OwnEvent {
-    /// When the event occurred (RFC 3339).
+    /// When it happened (RFC 3339).
     at: String,
-    /// Its kind, for programs; new ones come.
+    /// Its kind, for programs. New kinds will come.
     kind: String,
     /// The same in words, in the language of `Accept-Language`.
     text: String,
-    /// Whether an administrator did it; then there is neither `ip` nor `device`.
+    /// Whether an administrator did it. Then there is neither `ip` nor `device`.
     by_operator: bool,
-    /// The application that took part.
+    /// The `client_id` of the app that took part.
     client_id: Option<String>,
-    /// What people call it.
+    /// The name of the app.
     client: Option<String>,
     /// The IP address of the request.
     ip: Option<String>,
-    /// Browser and system, as far as they told.
+    /// The browser and its system, as far as they are known.
     device: Option<String>,
 }
 
@@ -83,18 +83,18 @@ impl Example for OwnEvent {
 
 #[OpenApi(prefix_path = "/api/account", tag = "super::super::Tag::Account")]
 impl ActivityApi {
-    /// What happened to the account
+    /// List what happened to the account
     ///
-    /// Sign-ins, changes of how one signs in, applications that were let in or shown out. The newest first.
+    /// Sign-ins, changes of how the person signs in, apps that got or lost access. The newest comes first.
     #[oai(path = "/activity", method = "get", operation_id = "activity_list")]
     async fn list(
         &self,
         request: &Request,
         token: AccountToken,
-        /// `next_cursor` of the page before.
+        /// `next_cursor` from the page before.
         #[oai(validator(max_length = 200))]
         cursor: Query<Option<String>>,
-        /// How many at most, 50 unless given.
+        /// How many at most. 50 if left out.
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
         limit: Query<Option<u32>>,
     ) -> Result<NoStoreJson<PageResponse<OwnEvent>>, Problems<400, 401, 403, 503>> {

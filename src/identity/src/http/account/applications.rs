@@ -21,19 +21,19 @@ impl ApplicationsApi {
     }
 }
 
-/// An application that was let in.
+/// An app with access.
 #[derive(Object)]
 #[oai(example, read_only_all)]
 struct Application {
-    /// The `client_id` of the application.
+    /// The `client_id` of the app.
     client_id: String,
-    /// What people call it.
+    /// Its name.
     name: String,
-    /// All that it may do, space separated.
+    /// All that it may do: scopes, separated by spaces.
     scope: String,
-    /// When it was let in first, of what it still has (RFC 3339).
+    /// When it first got access that it still has (RFC 3339).
     since: String,
-    /// When it was let in last (RFC 3339).
+    /// When it last got access (RFC 3339).
     last: String,
 }
 
@@ -49,11 +49,11 @@ impl Example for Application {
     }
 }
 
-/// What was let in.
+/// The apps with access.
 #[derive(Object)]
 #[oai(example, read_only_all)]
 struct Applications {
-    /// The one that was let in last first.
+    /// The app that got access last comes first.
     applications: Vec<Application>,
 }
 
@@ -63,7 +63,7 @@ impl Example for Applications {
     }
 }
 
-/// It was shown out.
+/// The app has no access any more.
 #[derive(Object)]
 #[oai(example, read_only_all)]
 struct RemovedApplication {
@@ -79,7 +79,7 @@ impl Example for RemovedApplication {
 
 #[OpenApi(prefix_path = "/api/account", tag = "super::super::Tag::Account")]
 impl ApplicationsApi {
-    /// What was let in
+    /// List the apps with access
     #[oai(path = "/applications", method = "get", operation_id = "applications_list")]
     async fn list(&self, token: AccountToken) -> Result<NoStoreJson<Applications>, Problems<401, 403, 503>> {
         let found = applications::list(&self.app, &token.user).await?;
@@ -93,14 +93,16 @@ impl ApplicationsApi {
         Ok(NoStoreJson(Applications { applications: applications.collect() }))
     }
 
-    /// Show one out
+    /// Remove an app's access
     ///
-    /// Ends every grant it has, its refresh tokens at once, and forgets the consent: it must ask again.
+    /// Ends everything that the app was granted, its refresh tokens at once, and forgets the consent: the app must ask
+    /// again.
     #[oai(path = "/applications/:client_id", method = "delete", operation_id = "application_remove")]
     async fn remove(
         &self,
         request: &Request,
         token: AccountToken,
+        /// The `client_id` of the app.
         client_id: Path<String>,
     ) -> Result<NoStoreJson<RemovedApplication>, Problems<401, 403, 404, 503>> {
         if !applications::remove(

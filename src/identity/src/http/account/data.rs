@@ -37,14 +37,14 @@ impl DataApi {
 /// The exported data of the account.
 #[derive(ApiResponse)]
 enum ExportResponse {
-    /// The document: `account`, `sign_in`, `sessions`, `applications`, `consents`, `activity` (the 10,000 newest acts).
+    /// The document: `account`, `sign_in`, `sessions`, `applications`, `consents`, and `activity` with the 10,000 newest events.
     #[oai(status = 200)]
     Document(
         Payload<Any<Value>>,
         /// Makes browsers save the document as a file.
         #[oai(header = "Content-Disposition")]
         String,
-        /// Nobody keeps a copy.
+        /// `no-store`: nobody keeps a copy.
         #[oai(header = "Cache-Control")]
         String,
     ),
@@ -54,9 +54,9 @@ enum ExportResponse {
 #[derive(Object)]
 #[oai(example, read_only_all)]
 struct AccountClosed {
-    /// Always true. Every session and grant has ended, this token's too.
+    /// Always true. Every session and grant has ended, that of this token too.
     closed: bool,
-    /// When everything is deleted (RFC 3339). Until then signing in on the pages can undo it.
+    /// When everything is deleted (RFC 3339). Until then the person can undo it by signing in on the pages.
     deletion_at: String,
 }
 
@@ -68,9 +68,9 @@ impl Example for AccountClosed {
 
 #[OpenApi(prefix_path = "/api", tag = "super::super::Tag::Account")]
 impl DataApi {
-    /// Everything that is kept about the account
+    /// Export everything that is kept about the account
     ///
-    /// Needs a sign-in within the last 15 minutes, by the second factor if there is one. Holds no secret.
+    /// Needs a sign-in within the last 15 minutes, by the second factor if there is one. The document has no secret.
     #[oai(path = "/account/export", method = "get", operation_id = "account_export")]
     async fn export(
         &self,
@@ -86,8 +86,8 @@ impl DataApi {
     /// Delete the account
     ///
     /// Needs a sign-in within the last 15 minutes, by the second factor if there is one. The account is closed at once:
-    /// every session and every grant ends. It is deleted later (`registration.deletion_grace`); until then an app that
-    /// signs in to it gets 403 `account_closed`. The account is told by mail.
+    /// every session and every grant ends. It is deleted some days later; until then a sign-in by the API gets 403
+    /// `account_closed`, and the person can keep the account. The person is told by email.
     #[oai(path = "/account", method = "delete", operation_id = "account_delete")]
     async fn close(
         &self,

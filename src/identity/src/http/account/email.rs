@@ -27,7 +27,7 @@ impl EmailApi {
     }
 }
 
-/// Asks for another address.
+/// Asks for a change of the email.
 #[derive(Object)]
 #[oai(example)]
 struct EmailRequest {
@@ -46,7 +46,7 @@ impl Example for EmailRequest {
 #[derive(Object)]
 #[oai(example)]
 struct ConfirmRequest {
-    /// `token` of the mailed link.
+    /// `token` from the link in the email.
     #[oai(validator(max_length = 64))]
     token: String,
 }
@@ -57,11 +57,11 @@ impl Example for ConfirmRequest {
     }
 }
 
-/// The address has changed.
+/// The email has changed.
 #[derive(Object)]
 #[oai(example, read_only_all)]
 struct ConfirmedEmail {
-    /// The address of the account from now on.
+    /// The email of the account from now on.
     email: String,
 }
 
@@ -73,12 +73,12 @@ impl Example for ConfirmedEmail {
 
 #[OpenApi(prefix_path = "/api/account", tag = "super::super::Tag::Account")]
 impl EmailApi {
-    /// Change the address
+    /// Change the email
     ///
-    /// Needs a sign-in within the last 15 minutes, by the second factor if there is one. Mails a link to the new
-    /// address and a notice to the old one; nothing changes before the link is used, by somebody who is signed in to this
-    /// account: on its page or by `/api/account/email/confirm`. The answer is the same when somebody has the new address,
-    /// who is told instead.
+    /// Needs a sign-in within the last 15 minutes, by the second factor if there is one. Sends a link to the new
+    /// email and a notice to the old one. Nothing changes before the person, signed in, uses the link: on its page or at
+    /// `/api/account/email/confirm`. The answer is the same if another account has the new email: then its owner gets
+    /// another email.
     #[oai(path = "/email", method = "post", operation_id = "email_change")]
     async fn change(
         &self,
@@ -92,11 +92,11 @@ impl EmailApi {
         Ok(NoStoreJson(SentMail { sent: true }))
     }
 
-    /// Confirm the new address
+    /// Confirm the new email
     ///
-    /// With the token of the mailed link, once, and an access token of the account that asked for the change. Needs a
-    /// sign-in within the last 15 minutes, by the second factor if there is one. The account has the new address then; a
-    /// notice goes to the old one.
+    /// Takes the token of the link in the email, once, and an access token of the same account. Needs a sign-in within the
+    /// last 15 minutes, by the second factor if there is one. Then the account has the new email, and a notice goes to the
+    /// old one.
     #[oai(path = "/email/confirm", method = "post", operation_id = "email_confirm")]
     async fn confirm(
         &self,

@@ -42,13 +42,13 @@ impl PasskeysApi {
 struct OwnPasskey {
     /// Identifies the passkey in other calls.
     id: Uuid,
-    /// What its owner calls it.
+    /// The name that the person gave it.
     name: String,
     /// When it was set up (RFC 3339).
     created_at: String,
     /// When it was used last (RFC 3339).
     last_used_at: Option<String>,
-    /// When its count of signatures went back: there may be a copy of it (RFC 3339).
+    /// When its signature counter went back (RFC 3339): somebody may have a copy of the passkey.
     flagged_at: Option<String>,
 }
 
@@ -90,7 +90,7 @@ impl Example for OwnPasskeys {
     }
 }
 
-/// What the browser must be asked.
+/// What to ask the browser for.
 #[derive(Object)]
 #[oai(example, skip_serializing_if_is_none, read_only_all)]
 struct PasskeyOptions {
@@ -106,16 +106,16 @@ impl Example for PasskeyOptions {
     }
 }
 
-/// What the browser answered.
+/// The answer of the browser.
 #[derive(Object)]
 #[oai(example, skip_serializing_if_is_none)]
 struct NewPasskey {
     /// The credential, as its `toJSON()` makes it.
     credential: Option<Any<Value>>,
-    /// What to call it.
+    /// Its name.
     #[oai(validator(max_length = 256))]
     name: Option<String>,
-    /// Whether every other session, and every grant but this session's, ends with it; true if left out.
+    /// Whether all other sessions end too, with what apps got from them. True if left out.
     end_other_sessions: Option<bool>,
 }
 
@@ -143,16 +143,16 @@ impl Example for PasskeyName {
 
 #[OpenApi(prefix_path = "/api/account", tag = "super::super::Tag::Account")]
 impl PasskeysApi {
-    /// The passkeys that are set up
+    /// List the passkeys
     #[oai(path = "/passkeys", method = "get", operation_id = "passkeys_list")]
     async fn list(&self, token: AccountToken) -> Result<NoStoreJson<OwnPasskeys>, Problems<401, 403, 503>> {
         Ok(NoStoreJson(self.list_of_user(&token.user).await?))
     }
 
-    /// Begin to set one up
+    /// Begin to add a passkey
     ///
-    /// Needs a sign-in within the last 15 minutes, by the second factor if there is one. The browser must be at an
-    /// origin that may use passkeys of the issuer's host.
+    /// Needs a sign-in within the last 15 minutes, by the second factor if there is one. The page must be on a
+    /// host that may use passkeys of this provider.
     #[oai(path = "/passkeys", method = "post", operation_id = "passkey_begin")]
     async fn begin(
         &self,
@@ -165,9 +165,9 @@ impl PasskeysApi {
         Ok(NoStoreJson(PasskeyOptions { public_key: Some(Any(options)) }))
     }
 
-    /// Complete it
+    /// Add the passkey that the browser made
     ///
-    /// Ends every other session with its grants, unless the request says otherwise.
+    /// Ends all other sessions, unless the request says otherwise.
     #[oai(path = "/passkeys/confirm", method = "post", operation_id = "passkey_confirm")]
     async fn confirm(
         &self,
@@ -187,12 +187,13 @@ impl PasskeysApi {
             .map_err(Into::into)
     }
 
-    /// Give one another name
+    /// Rename a passkey
     #[oai(path = "/passkeys/:id", method = "put", operation_id = "passkey_rename")]
     async fn rename(
         &self,
         request: &Request,
         token: AccountToken,
+        /// The passkey, as the list names it.
         id: Path<Uuid>,
         body: Json<PasskeyName>,
     ) -> Result<NoStoreJson<OwnPasskeys>, Problems<400, 401, 403, 404, 429, 503>> {
@@ -208,17 +209,18 @@ impl PasskeysApi {
         Ok(NoStoreJson(self.list_of_user(&token.user).await?))
     }
 
-    /// Remove one
+    /// Remove a passkey
     ///
-    /// Needs a sign-in within the last 15 minutes, by the second factor. Ends every other session with its grants, unless
-    /// the request says otherwise.
+    /// Needs a sign-in within the last 15 minutes, by the second factor. Ends all other sessions, unless the request says
+    /// otherwise.
     #[oai(path = "/passkeys/:id", method = "delete", operation_id = "passkey_remove")]
     async fn remove(
         &self,
         request: &Request,
         token: AccountToken<RecentAuthentication>,
+        /// The passkey, as the list names it.
         id: Path<Uuid>,
-        /// Whether every other session, and every grant but this session's, ends with it; true if left out.
+        /// Whether all other sessions end too, with what apps got from them. True if left out.
         end_other_sessions: Query<Option<bool>>,
     ) -> Result<NoStoreJson<OwnPasskeys>, Problems<400, 401, 403, 404, 503>> {
         let context = request_context(&self.app, request);

@@ -33,7 +33,7 @@ struct PasswordRequest {
     /// 15 to 256 characters of any kind, hard to guess; beside a second factor 8 are enough.
     #[oai(validator(max_length = 4096))]
     password: String,
-    /// Whether every other session, and every grant but this session's, ends with it; true if left out.
+    /// Whether all other sessions end too, with what apps got from them. True if left out.
     end_other_sessions: Option<bool>,
 }
 
@@ -59,10 +59,10 @@ impl Example for PasswordSet {
 
 #[OpenApi(prefix_path = "/api/account", tag = "super::super::Tag::Account")]
 impl PasswordApi {
-    /// Set the password
+    /// Set or change the password
     ///
-    /// Needs a sign-in within the last 15 minutes, by the second factor if there is one. Ends every other session with its
-    /// grants, unless the request says otherwise; the account is told by mail.
+    /// Needs a sign-in within the last 15 minutes, by the second factor if there is one. Ends all other sessions, unless
+    /// the request says otherwise. The person is told by email.
     #[oai(path = "/password", method = "put", operation_id = "password_set")]
     async fn set(
         &self,

@@ -30,18 +30,18 @@ impl ProfileApi {
 
 #[OpenApi(prefix_path = "/api/account", tag = "super::super::Tag::Account")]
 impl ProfileApi {
-    /// What the account says of its owner
+    /// Get the profile
     ///
-    /// All claims, whatever scopes the token has.
+    /// All claims about the user, whatever scopes the token has beside `account`.
     #[oai(path = "/profile", method = "get", operation_id = "profile")]
     async fn show(&self, token: AccountToken) -> Result<NoStoreJson<Claims>, Problems<401, 403, 503>> {
         Ok(NoStoreJson(Claims(claims::released(&token.user, ClaimReader::User)?)))
     }
 
-    /// Change claims
+    /// Change the profile
     ///
-    /// What is left out stays, null takes away. `email` changes by `/api/account/email`; it and whatever says that
-    /// something is verified are refused here.
+    /// What is left out stays; `null` removes. The email is changed at `/api/account/email`. Nobody can set that an email or
+    /// a phone number is verified.
     #[oai(path = "/profile", method = "patch", operation_id = "profile_change")]
     async fn change(
         &self,

@@ -30,7 +30,7 @@ impl RecoveryCodesApi {
 #[derive(Object)]
 #[oai(example, read_only_all)]
 struct CodesLeft {
-    /// The count, of ten.
+    /// How many of the ten codes still work.
     left: usize,
 }
 
@@ -40,7 +40,7 @@ impl Example for CodesLeft {
     }
 }
 
-/// A new set. It is shown this once.
+/// The new codes. They are shown only this once.
 #[derive(Object)]
 #[oai(example, read_only_all)]
 struct NewCodes {
@@ -56,23 +56,23 @@ impl Example for NewCodes {
 
 #[OpenApi(prefix_path = "/api/account", tag = "super::super::Tag::Account")]
 impl RecoveryCodesApi {
-    /// How many recovery codes still work
+    /// See how many recovery codes are left
     #[oai(path = "/recovery-codes", method = "get", operation_id = "recovery_codes_left")]
     async fn left(&self, token: AccountToken) -> Result<NoStoreJson<CodesLeft>, Problems<401, 403, 503>> {
         Ok(NoStoreJson(CodesLeft { left: recovery_code::remaining(&self.app, &token.user).await? }))
     }
 
-    /// Make a new set
+    /// Make new recovery codes
     ///
-    /// For an account with an authenticator or a passkey, which they stand in for and go with. Needs a sign-in within the last 15
-    /// minutes, by the second factor. The set before ends, and every other session with its grants, unless
-    /// the request says otherwise.
+    /// For an account with an authenticator or a passkey: a recovery code stands in for a lost one. Needs a sign-in within
+    /// the last 15 minutes, by the second factor. The codes before stop working. Ends all other sessions, unless the request
+    /// says otherwise.
     #[oai(path = "/recovery-codes", method = "post", operation_id = "recovery_codes_renew")]
     async fn renew(
         &self,
         request: &Request,
         token: AccountToken<RecentAuthentication>,
-        /// Whether every other session, and every grant but this session's, ends with it; true if left out.
+        /// Whether all other sessions end too, with what apps got from them. True if left out.
         end_other_sessions: Query<Option<bool>>,
     ) -> Result<NoStoreJson<NewCodes>, Problems<400, 401, 403, 404, 409, 429, 503>> {
         count_change(&self.app, &token).await?;

@@ -26,25 +26,25 @@ impl SessionsApi {
 #[derive(Object)]
 #[oai(example, skip_serializing_if_is_none, read_only_all, rename = "AccountSession")]
 struct OwnSession {
-    /// The session; `sid` of its tokens.
+    /// The session. Tokens name it as `sid`.
     sid: Uuid,
-    /// Whether it is the one that asks.
+    /// Whether it is the session of this token.
     current: bool,
     /// `browser`, or `api` after a sign-in by `/api/auth`.
     kind: String,
-    /// The client of an app's own sign-in.
+    /// The app, if the person signed in within it.
     client_id: Option<String>,
     /// When it began (RFC 3339).
     created_at: String,
     /// When it was last seen, to the minute (RFC 3339).
     last_seen_at: String,
-    /// When its user last proved who they are (RFC 3339).
+    /// When the person signed in last (RFC 3339).
     auth_time: String,
-    /// Authentication level that the sign-in reached.
+    /// How strong the sign-in was.
     acr: String,
-    /// Address where it began.
+    /// The IP address where it began.
     ip: Option<String>,
-    /// What it began with.
+    /// The `User-Agent` with which it began.
     user_agent: Option<String>,
 }
 
@@ -87,7 +87,7 @@ impl Example for OwnSession {
 #[derive(Object)]
 #[oai(example, read_only_all)]
 struct OwnSessions {
-    /// The session seen last first, at most a hundred.
+    /// The session that was seen last comes first. At most a hundred.
     sessions: Vec<OwnSession>,
 }
 
@@ -113,7 +113,7 @@ impl Example for EndedSessions {
 
 #[OpenApi(prefix_path = "/api/account", tag = "super::super::Tag::Account")]
 impl SessionsApi {
-    /// Where one is signed in
+    /// List the sessions
     #[oai(path = "/sessions", method = "get", operation_id = "sessions_list")]
     async fn list(&self, token: AccountToken) -> Result<NoStoreJson<OwnSessions>, Problems<401, 403, 503>> {
         let live = sessions::live_of_user(&self.app, token.user.id).await?;
@@ -122,7 +122,9 @@ impl SessionsApi {
         Ok(NoStoreJson(OwnSessions { sessions }))
     }
 
-    /// End every other session
+    /// End all other sessions
+    ///
+    /// Signs the person out everywhere else. Apps keep what they got with `offline_access`.
     #[oai(path = "/sessions", method = "delete", operation_id = "sessions_end_others")]
     async fn end_others(
         &self,
@@ -134,14 +136,15 @@ impl SessionsApi {
         Ok(NoStoreJson(EndedSessions { ended }))
     }
 
-    /// End a session
+    /// End one session
     ///
-    /// One's own too. What hangs off it ends with it, except what has `offline_access`.
+    /// Also the session of this token. Apps lose what they got in it, except what they got with `offline_access`.
     #[oai(path = "/sessions/:sid", method = "delete", operation_id = "session_end")]
     async fn end(
         &self,
         request: &Request,
         token: AccountToken,
+        /// The session, as the list names it.
         sid: Path<Uuid>,
     ) -> Result<NoStoreJson<EndedSessions>, Problems<400, 401, 403, 404, 503>> {
         let ended =

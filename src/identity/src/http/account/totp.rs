@@ -48,15 +48,15 @@ impl Example for TotpStatus {
     }
 }
 
-/// What an authenticator app must learn. It is shown this once.
+/// What the authenticator app needs. It is shown only this once.
 #[derive(Object)]
 #[oai(example, read_only_all)]
 struct TotpEnrolment {
-    /// The key, base32, for typing.
+    /// The key in base32, to type in.
     secret: String,
-    /// The key as `otpauth:` URI.
+    /// The key as an `otpauth:` URI.
     uri: String,
-    /// The same as a QR code: a `data:` URI with a PNG.
+    /// The key as a QR code: a `data:` URI with a PNG.
     qr: String,
 }
 
@@ -85,7 +85,7 @@ struct TotpConfirmation {
     /// Six digits, as the app shows them.
     #[oai(validator(max_length = 64))]
     code: String,
-    /// Whether every other session, and every grant but this session's, ends with it; true if left out.
+    /// Whether all other sessions end too, with what apps got from them. True if left out.
     end_other_sessions: Option<bool>,
 }
 
@@ -97,15 +97,16 @@ impl Example for TotpConfirmation {
 
 #[OpenApi(prefix_path = "/api/account", tag = "super::super::Tag::Account")]
 impl TotpApi {
-    /// Whether an authenticator is set up
+    /// See whether an authenticator is set up
     #[oai(path = "/totp", method = "get", operation_id = "totp_status")]
     async fn status(&self, token: AccountToken) -> Result<NoStoreJson<TotpStatus>, Problems<401, 403, 503>> {
         Ok(NoStoreJson(self.status_of(&token).await?))
     }
 
-    /// Begin to set one up
+    /// Begin to set up an authenticator
     ///
-    /// Needs a sign-in within the last 15 minutes. The key proves nothing before its first code is confirmed.
+    /// Needs a sign-in within the last 15 minutes, by the second factor if there is one. The new key counts
+    /// only after its first code is confirmed.
     #[oai(path = "/totp", method = "post", operation_id = "totp_begin")]
     async fn begin(
         &self,
@@ -118,9 +119,9 @@ impl TotpApi {
         Ok(NoStoreJson(enrolment.into()))
     }
 
-    /// Confirm it by its first code
+    /// Confirm the authenticator with its first code
     ///
-    /// Ends every other session with its grants, unless the request says otherwise.
+    /// Ends all other sessions, unless the request says otherwise.
     #[oai(path = "/totp/confirm", method = "post", operation_id = "totp_confirm")]
     async fn confirm(
         &self,
@@ -136,16 +137,16 @@ impl TotpApi {
         Ok(NoStoreJson(self.status_of(&token).await?))
     }
 
-    /// Remove it
+    /// Remove the authenticator
     ///
-    /// Needs a sign-in within the last 15 minutes, with the authenticator itself if one is set up. Ends every other
-    /// session with its grants, unless the request says otherwise.
+    /// Needs a sign-in within the last 15 minutes, by the second factor. Ends all other sessions, unless the request says
+    /// otherwise.
     #[oai(path = "/totp", method = "delete", operation_id = "totp_remove")]
     async fn remove(
         &self,
         request: &Request,
         token: AccountToken<RecentAuthentication>,
-        /// Whether every other session, and every grant but this session's, ends with it; true if left out.
+        /// Whether all other sessions end too, with what apps got from them. True if left out.
         end_other_sessions: Query<Option<bool>>,
     ) -> Result<NoStoreJson<TotpStatus>, Problems<400, 401, 403, 503>> {
         let context = request_context(&self.app, request);

@@ -32,7 +32,7 @@ pub(super) use client_credentials;
 
 client_credentials!(BeginRequest, VerifyRequest, LoginRequest, RefreshRequest);
 
-/// Begins an attempt with `identifier`, or goes on with `attempt`; neither begins one by passkey.
+/// Begins an attempt with `identifier`, or continues `attempt`. With neither it begins a sign-in by passkey.
 #[derive(Default, Object)]
 #[oai(example)]
 pub(super) struct BeginRequest {
@@ -44,16 +44,16 @@ pub(super) struct BeginRequest {
     client_assertion_type: Option<String>,
     /// A JWT that the client signed, instead of a secret (RFC 7523 section 2.2).
     client_assertion: Option<String>,
-    /// The address of whoever signs in.
+    /// The email of the person who signs in.
     #[oai(validator(max_length = 320))]
     pub(super) identifier: Option<String>,
-    /// The attempt of an earlier answer, for its next factor or for another code.
+    /// The attempt of an earlier answer: for its next step, or for another code.
     #[oai(validator(max_length = 64))]
     pub(super) attempt: Option<String>,
-    /// `device` of an earlier sign-in's answer: strangers do not slow down a device that the account knows.
+    /// `device` from the answer to an earlier sign-in. Strangers cannot slow down a device that the account knows.
     #[oai(validator(max_length = 64))]
     pub(super) device: Option<String>,
-    /// Binds the attempt to this browser by a cookie, and takes `device` from its own.
+    /// Binds the attempt to this browser by a cookie, and takes `device` from the cookie of an earlier sign-in.
     pub(super) cookies: Option<bool>,
 }
 
@@ -71,11 +71,11 @@ impl Example for BeginRequest {
 #[derive(Object)]
 #[oai(example, skip_serializing_if_is_none, read_only_all)]
 pub(super) struct Challenge {
-    /// Names the attempt; keep it secret.
+    /// The attempt. Keep it secret.
     attempt: String,
-    /// Seconds in which it can be answered.
+    /// How many seconds it can be answered.
     expires_in: u64,
-    /// What the method asks for, if that is not just a code.
+    /// What the method asks for, if that is more than a code.
     challenge: Option<Any<Value>>,
 }
 
@@ -112,20 +112,20 @@ pub(super) struct VerifyRequest {
     client_assertion_type: Option<String>,
     /// A JWT that the client signed, instead of a secret (RFC 7523 section 2.2).
     client_assertion: Option<String>,
-    /// The secret of the attempt, from `request`.
+    /// The attempt, from the answer of `request`.
     #[oai(validator(max_length = 64))]
     pub(super) attempt: String,
-    /// The code, as typed.
+    /// The code, as the person typed it.
     #[oai(validator(max_length = 64))]
     code: Option<String>,
-    /// The answer of a method that does not ask for a code.
+    /// What a method that asks for no code wants instead, such as the answer of a passkey.
     answer: Option<Any<Value>>,
-    /// Scope of the access token; without it the client's default.
+    /// What the access token shall allow. The client's default if left out.
     #[oai(validator(max_length = 2048))]
     pub(super) scope: Option<String>,
-    /// Which resources the access token is for, or the issuer alone (RFC 8707).
+    /// Which APIs the access token is for, or this provider alone (RFC 8707).
     pub(super) resource: Option<Resource>,
-    /// `device` of an earlier sign-in's answer: strangers do not slow down a device that the account knows.
+    /// `device` from the answer to an earlier sign-in. Strangers cannot slow down a device that the account knows.
     #[oai(validator(max_length = 64))]
     pub(super) device: Option<String>,
     /// Keeps the refresh token and `device` in cookies instead of the answer.
@@ -161,18 +161,18 @@ pub(super) struct LoginRequest {
     client_assertion_type: Option<String>,
     /// A JWT that the client signed, instead of a secret (RFC 7523 section 2.2).
     client_assertion: Option<String>,
-    /// The address of whoever signs in.
+    /// The email of the person who signs in.
     #[oai(validator(max_length = 320))]
     pub(super) email: String,
     /// The password of the account.
     #[oai(validator(max_length = 4096))]
     pub(super) password: String,
-    /// Scope of the access token; without it the client's default.
+    /// What the access token shall allow. The client's default if left out.
     #[oai(validator(max_length = 2048))]
     pub(super) scope: Option<String>,
-    /// Which resources the access token is for, or the issuer alone (RFC 8707).
+    /// Which APIs the access token is for, or this provider alone (RFC 8707).
     pub(super) resource: Option<Resource>,
-    /// `device` of an earlier sign-in's answer: strangers do not slow down a device that the account knows.
+    /// `device` from the answer to an earlier sign-in. Strangers cannot slow down a device that the account knows.
     #[oai(validator(max_length = 64))]
     pub(super) device: Option<String>,
     /// Keeps the refresh token and `device` in cookies instead of the answer.
@@ -220,13 +220,13 @@ pub(super) struct RefreshRequest {
     client_assertion_type: Option<String>,
     /// A JWT that the client signed, instead of a secret (RFC 7523 section 2.2).
     client_assertion: Option<String>,
-    /// The refresh token; without it the cookie is taken.
+    /// The refresh token. If left out, the one in the cookie.
     #[oai(validator(max_length = 256))]
     pub(super) refresh_token: Option<String>,
-    /// Less than was granted.
+    /// What the access token shall allow, if less than was granted.
     #[oai(validator(max_length = 2048))]
     pub(super) scope: Option<String>,
-    /// Which resources the access token is for, or the issuer alone (RFC 8707).
+    /// Which APIs the access token is for, or this provider alone (RFC 8707).
     pub(super) resource: Option<Resource>,
 }
 
@@ -246,7 +246,7 @@ impl Example for RefreshRequest {
 pub(super) struct LogoutRequest {
     /// The client of the access token.
     pub(super) client_id: String,
-    /// Another refresh token of the client that is to end too.
+    /// Another refresh token of the client that shall end too.
     #[oai(validator(max_length = 256))]
     pub(super) refresh_token: Option<String>,
 }
@@ -275,7 +275,7 @@ impl Example for SignOut {
 #[derive(Object)]
 #[oai(example, read_only_all)]
 pub(super) struct Methods {
-    /// Names for the paths, in the order in which they should be offered.
+    /// Their names for the paths, in the order in which to offer them.
     pub(super) methods: Vec<String>,
 }
 

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{App, accounts::invitations};
 
-const PUBLIC_CLIENT: ProblemKind =
+pub(in crate::http) const PUBLIC_CLIENT: ProblemKind =
     ProblemKind::new("public_client", StatusCode::FORBIDDEN, "Only a client with a secret may do this");
 
 pub struct InvitationsApi {
@@ -54,6 +54,7 @@ impl Example for InvitationRequest {
     fn example() -> Self {
         Self {
             client_id: "back-office".to_owned(),
+            client_secret: Some("the-secret-of-back-office-0123456789".to_owned()),
             email: "carol@example.test".to_owned(),
             ..Self::default()
         }
@@ -64,9 +65,9 @@ impl Example for InvitationRequest {
 #[derive(Object)]
 #[oai(example, read_only_all)]
 struct Invitation {
-    /// Whom it is for.
+    /// The email of the invited person.
     email: String,
-    /// Its end (RFC 3339).
+    /// When the link expires (RFC 3339).
     expires_at: String,
 }
 
@@ -78,10 +79,10 @@ impl Example for Invitation {
 
 #[OpenApi(prefix_path = "/api/auth", tag = "super::super::Tag::FirstParty")]
 impl InvitationsApi {
-    /// Invite somebody
+    /// Invite a person to register
     ///
-    /// For confidential first-party clients. Mails a link to make an account with this address, which takes the place of
-    /// an earlier invitation. The answer is the same when somebody has the address, who is told instead.
+    /// For first-party clients with a secret. Sends an email with a link to register; an earlier invitation ends. The answer
+    /// is the same if there is an account with this email already: then its owner gets another email.
     #[oai(path = "/invitations", method = "post", operation_id = "auth_invite")]
     async fn invite(
         &self,

@@ -72,17 +72,18 @@ impl AuthApi {
 #[expect(clippy::unused_async, reason = "poem-openapi wants every operation to be async")]
 #[OpenApi(prefix_path = "/api/auth", tag = "super::Tag::FirstParty")]
 impl AuthApi {
-    /// Begin a sign-in, or its next factor
+    /// Begin a sign-in, or its next step
     ///
-    /// With `identifier` a new attempt; with `attempt` its next factor, or the same code once more; a passkey needs
-    /// neither. The answer is the same whether or not somebody has this address. An attempt has five tries; a new
-    /// code brings no new ones, and can be asked for after 30 seconds, three times.
+    /// Send `identifier` to begin, or `attempt` for its next step or for another code. A passkey needs neither. The answer
+    /// is the same whether or not there is an account with this email. An attempt has five tries. Another code brings no
+    /// new tries; it can be asked for after 30 seconds, three times.
     #[oai(path = "/:method/request", method = "post", operation_id = "auth_request")]
     async fn request(
         &self,
         request: &Request,
         jar: &CookieJar,
         header: HeaderCredentials,
+        /// The login method, as `/api/auth/methods` names it: `email-otp`, `code`, `passkey`, `totp`, `recovery-code`.
         method: Path<String>,
         body: Json<BeginRequest>,
     ) -> Result<NoStoreJson<Challenge>, Problems<400, 401, 403, 404, 429, 503>> {
@@ -120,17 +121,18 @@ impl AuthApi {
         Ok(NoStoreJson(opened.into()))
     }
 
-    /// Prove who one is
+    /// Answer a login challenge
     ///
-    /// Answers with tokens, or with 403 `mfa_required`, the methods that may follow and the same attempt. Whatever was
-    /// wrong with a proof, the answer is 401 `login_failed`. Who has closed the account and proves to be its owner gets 403
-    /// `account_closed`, with `deletion_at` and the `restore_uri` where it can be kept.
+    /// The answer is tokens, or 403 `mfa_required` with the `methods` that may follow and the same attempt. Whatever was
+    /// wrong, the answer is 401 `login_failed`. The owner of a closed account gets 403 `account_closed`, with `deletion_at`
+    /// and the `restore_uri` where the account can be kept.
     #[oai(path = "/:method/verify", method = "post", operation_id = "auth_verify")]
     async fn verify(
         &self,
         request: &Request,
         jar: &CookieJar,
         header: HeaderCredentials,
+        /// The login method, as `/api/auth/methods` names it: `email-otp`, `code`, `passkey`, `totp`, `recovery-code`.
         method: Path<String>,
         body: Json<VerifyRequest>,
     ) -> Result<NoStoreJson<Tokens>, Problems<400, 401, 403, 404, 429, 503>> {
@@ -161,10 +163,10 @@ impl AuthApi {
         Ok(self.login_response(&caller, &cookies, verified?, attempt, in_cookies).await?)
     }
 
-    /// Sign in by password
+    /// Sign in with a password
     ///
-    /// The short form of the method `password`. A wrong password and an address that nobody has look alike: 401
-    /// `login_failed`. Whoever has a second factor gets 403 `mfa_required` and an attempt to go on with.
+    /// Begins and answers the method `password` in one call. A wrong password and an email without an account look alike:
+    /// 401 `login_failed`. An account with a second factor gets 403 `mfa_required`, and an attempt to go on with.
     #[oai(path = "/login", method = "post", operation_id = "auth_login")]
     async fn login(
         &self,
@@ -206,9 +208,10 @@ impl AuthApi {
         Ok(self.login_response(&caller, &cookies, verified, attempt, in_cookies).await?)
     }
 
-    /// New tokens for a refresh token
+    /// Refresh the tokens
     ///
-    /// A refresh token works once. Without one in the body the cookie is taken, and then an allowed `Origin` is needed.
+    /// A refresh token works once; the answer has the next. Without one in the body the cookie counts, and then the
+    /// request must come from an origin that the client has registered.
     #[oai(path = "/refresh", method = "post", operation_id = "auth_refresh")]
     async fn refresh(
         &self,
@@ -233,10 +236,10 @@ impl AuthApi {
         Ok(tokens_response(&cookies, issued.map_err(refused)?, in_cookies))
     }
 
-    /// Sign out
+    /// Sign out of an app
     ///
-    /// Ends the session and the grant of the access token, which must be for the issuer alone; refresh tokens under it are
-    /// dead at once.
+    /// Ends the session and the grant of the access token, with its refresh tokens. The access token must be for this
+    /// provider alone.
     #[oai(path = "/logout", method = "post", operation_id = "auth_logout")]
     async fn logout(
         &self,
@@ -261,9 +264,9 @@ impl AuthApi {
         Ok(NoStoreJson(bodies::SignOut { signed_out: true }))
     }
 
-    /// Who is calling
+    /// Get the signed-in user
     ///
-    /// The claims that the access token releases, as at userinfo: it needs the scope `openid`, whomever it is for.
+    /// The claims that the access token allows, as at userinfo. Any access token with the scope `openid` will do.
     #[oai(path = "/me", method = "get", operation_id = "auth_me")]
     async fn me(
         &self,
@@ -272,13 +275,14 @@ impl AuthApi {
         Ok(NoStoreJson(Claims(token.released_claims()?)))
     }
 
-    /// What a client may offer
+    /// List the login methods of an app
     ///
-    /// The methods by which a sign-in for this client may begin.
+    /// The methods by which a sign-in of this client may begin, in the order in which to offer them.
     #[oai(path = "/methods", method = "get", operation_id = "auth_methods")]
     async fn methods(
         &self,
         request: &Request,
+        /// The `client_id` of the app.
         client_id: Query<String>,
     ) -> Result<NoStoreJson<Methods>, Problems<400, 401, 403>> {
         let caller = Caller::from_client_id(&self.app, request, &client_id.0)?;

@@ -32,7 +32,7 @@ impl RegistrationAndRecoveryApi {
 struct RegisterRequest {
     /// The `client_id` of the app that calls.
     client_id: String,
-    /// The address, which is also the name to sign in by.
+    /// The email, by which the person signs in.
     #[oai(validator(max_length = 320))]
     email: String,
     /// The password: 15 to 256 characters of any kind, hard to guess.
@@ -59,7 +59,7 @@ impl Example for RegisterRequest {
 struct VerifyEmailRequest {
     /// The `client_id` of the app that calls.
     client_id: String,
-    /// `token` of the link.
+    /// `token` from the link.
     #[oai(validator(max_length = 64))]
     token: String,
     /// The password that the registration began with. It is needed if the registration began on a page of this service,
@@ -78,13 +78,13 @@ impl Example for VerifyEmailRequest {
     }
 }
 
-/// Asks for a mail with a link.
+/// Asks for an email with a link.
 #[derive(Object)]
 #[oai(example)]
 struct MailRequest {
     /// The `client_id` of the app that calls.
     client_id: String,
-    /// The address of the registration.
+    /// The email of the registration.
     #[oai(validator(max_length = 320))]
     email: String,
 }
@@ -95,16 +95,16 @@ impl Example for MailRequest {
     }
 }
 
-/// Asks for a mail with a link to set a new password.
+/// Asks for an email with a link to set a new password.
 #[derive(Object)]
 #[oai(example)]
 struct ForgotRequest {
     /// The `client_id` of the app that calls.
     client_id: String,
-    /// The address of the account.
+    /// The email of the account.
     #[oai(validator(max_length = 320))]
     email: String,
-    /// `device` of an earlier sign-in's answer: strangers do not use up the mails of a device that the account knows.
+    /// `device` from the answer to an earlier sign-in. Strangers cannot use up the emails of a device that the account knows.
     #[oai(validator(max_length = 64))]
     device: Option<String>,
 }
@@ -122,7 +122,7 @@ impl Example for ForgotRequest {
 struct ResetRequest {
     /// The `client_id` of the app that calls.
     client_id: String,
-    /// `token` of the link.
+    /// `token` from the link.
     #[oai(validator(max_length = 64))]
     token: String,
     /// The new password of the account.
@@ -137,11 +137,11 @@ impl Example for ResetRequest {
     }
 }
 
-/// A mail is on its way, if there is anybody to write to.
+/// An email is on its way, if there is somebody to write to.
 #[derive(Object)]
 #[oai(example, read_only_all)]
 pub(in crate::http) struct SentMail {
-    /// Always true, whoever has the address.
+    /// Always true, whether or not there is an account with this email.
     pub(in crate::http) sent: bool,
 }
 
@@ -151,11 +151,11 @@ impl Example for SentMail {
     }
 }
 
-/// The address is proven.
+/// The email is confirmed.
 #[derive(Object)]
 #[oai(example, read_only_all)]
 struct VerifiedEmail {
-    /// The address that can sign in now.
+    /// The email by which the person can sign in now.
     email: String,
 }
 
@@ -181,9 +181,10 @@ impl Example for PasswordReset {
 
 #[OpenApi(prefix_path = "/api/auth", tag = "super::super::Tag::FirstParty")]
 impl RegistrationAndRecoveryApi {
-    /// Make an account
+    /// Register an account
     ///
-    /// Mails a link that completes it. The answer is the same when somebody has the address, who is told instead.
+    /// Sends an email with a link that completes the registration. The answer is the same if there is an account with this
+    /// email already: then its owner gets another email.
     #[oai(path = "/register", method = "post", operation_id = "auth_register")]
     async fn register(
         &self,
@@ -203,10 +204,10 @@ impl RegistrationAndRecoveryApi {
         Ok(NoStoreJson(SentMail { sent: true }))
     }
 
-    /// Prove an address
+    /// Confirm the email of a registration
     ///
-    /// With the token of the mailed link of a registration, once. The registration is complete then, and the person can
-    /// sign in by the address. A change of address is confirmed by `/api/account/email/confirm`.
+    /// Takes the token of the link in the email, once. Then the registration is complete, and the person can sign in. A
+    /// change of email is confirmed at `/api/account/email/confirm`.
     #[oai(path = "/email/verify", method = "post", operation_id = "auth_email_verify")]
     async fn verify_email(
         &self,
@@ -220,10 +221,10 @@ impl RegistrationAndRecoveryApi {
         Ok(NoStoreJson(VerifiedEmail { email }))
     }
 
-    /// Mail the link of a registration again
+    /// Send the link of a registration again
     ///
-    /// For a registration whose address is not proven yet. Links that were mailed before go on working until their own
-    /// end. The answer is the same for every address.
+    /// For a registration whose email is not confirmed yet. Earlier links keep working until they expire. The answer is the
+    /// same for every email.
     #[oai(path = "/email/resend", method = "post", operation_id = "auth_email_resend")]
     async fn resend(
         &self,
@@ -235,9 +236,9 @@ impl RegistrationAndRecoveryApi {
         Ok(NoStoreJson(SentMail { sent: true }))
     }
 
-    /// Ask for a link to set a new password
+    /// Send a link to set a new password
     ///
-    /// The answer is the same whether or not somebody has this address.
+    /// The answer is the same whether or not there is an account with this email.
     #[oai(path = "/password/forgot", method = "post", operation_id = "auth_password_forgot")]
     async fn forgot(
         &self,
@@ -255,10 +256,10 @@ impl RegistrationAndRecoveryApi {
         Ok(NoStoreJson(SentMail { sent: true }))
     }
 
-    /// Set a new password
+    /// Set a new password with a link
     ///
-    /// With the token of the mailed link, once. Ends every session and grant of the account; a second factor is asked
-    /// for at the next sign-in as before.
+    /// Takes the token of the link in the email, once. Ends every session and grant of the account. A second factor stays,
+    /// and is asked for at the next sign-in.
     #[oai(path = "/password/reset", method = "post", operation_id = "auth_password_reset")]
     async fn reset(
         &self,

@@ -20,6 +20,16 @@ use poem_openapi::{
 use super::{authorize, end_session};
 use crate::authorization::{logout, parameters::Parameter, request_parameters};
 
+/// What a request of the app `demo-web` of `postern dev` has in some parameters.
+const EXAMPLES: [(&str, &str); 6] = [
+    ("client_id", "demo-web"),
+    ("redirect_uri", "http://localhost:3000/callback"),
+    ("response_type", "code"),
+    ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+    ("code_challenge_method", "S256"),
+    ("scope", "openid"),
+];
+
 pub struct BrowserApi;
 
 impl OpenApi for BrowserApi {
@@ -29,20 +39,20 @@ impl OpenApi for BrowserApi {
             operations: vec![
                 MetaOperation {
                     operation_id: Some("authorize"),
-                    summary: Some("Send a person to sign in and allow"),
+                    summary: Some("Send a person to sign in"),
                     description: Some(
-                        "The authorization endpoint (RFC 6749 section 3.1, OpenID Connect Core section 3.1.2), \
-                         visited by a browser. The client is answered at its redirect URI with `code`, or with \
-                         `error` and `error_description`; with `state`, and with `iss` (RFC 9207).",
+                        "The authorization endpoint (RFC 6749 section 3.1, OpenID Connect Core section 3.1.2). The app \
+                         sends the browser here. The browser comes back to the redirect URI with `code`, or with \
+                         `error` and `error_description`. `state` and `iss` (RFC 9207) come with both.",
                     ),
                     params: query_parameters(request_parameters::PARAMETERS),
                     ..operation(Method::GET, authorization_responses())
                 },
                 MetaOperation {
                     operation_id: Some("authorize_by_form"),
-                    summary: Some("Send a person to sign in and allow, by a form"),
+                    summary: Some("Send a person to sign in, by a form"),
                     description: Some(
-                        "The same with the parameters in a form: for requests too long for a URL.",
+                        "The authorization endpoint with the parameters in a form, for requests that are too long for a URL.",
                     ),
                     request: Some(form_body(request_parameters::PARAMETERS)),
                     ..operation(Method::POST, authorization_responses())
@@ -56,11 +66,10 @@ impl OpenApi for BrowserApi {
                     operation_id: Some("end_session"),
                     summary: Some("Sign a person out"),
                     description: Some(
-                        "The end session endpoint (OpenID Connect RP-Initiated Logout 1.0), visited by a browser. \
-                         A valid `id_token_hint` of the browser's own session signs out at once; otherwise a page \
-                         asks the person, and returns to the client afterwards. The page after the sign-out loads the \
-                         front-channel pages of the session's clients (OpenID Connect Front-Channel Logout 1.0), \
-                         then returns.",
+                        "The end session endpoint (OpenID Connect RP-Initiated Logout 1.0). The app sends the browser \
+                         here. With an `id_token_hint` of the browser's own session the person is signed out at \
+                         once; otherwise a page asks first. The browser then returns to the app. Apps that \
+                         registered a front-channel page are told before (OpenID Connect Front-Channel Logout 1.0).",
                     ),
                     params: query_parameters(logout::PARAMETERS),
                     ..operation(Method::GET, logout_responses())
@@ -68,7 +77,7 @@ impl OpenApi for BrowserApi {
                 MetaOperation {
                     operation_id: Some("end_session_by_form"),
                     summary: Some("Sign a person out, by a form"),
-                    description: Some("The same with the parameters in a form."),
+                    description: Some("The end session endpoint with the parameters in a form."),
                     request: Some(form_body(logout::PARAMETERS)),
                     ..operation(Method::POST, logout_responses())
                 },
@@ -138,23 +147,32 @@ fn form_body(parameters: &[Parameter]) -> MetaRequest {
 
 /// Text; a list where the parameter may be repeated.
 fn parameter_schema(parameter: &Parameter) -> MetaSchemaRef {
-    if parameter.repeatable { Vec::<String>::schema_ref() } else { String::schema_ref() }
+    let schema = if parameter.repeatable { Vec::<String>::schema_ref() } else { String::schema_ref() };
+    match EXAMPLES.iter().find(|(name, _)| *name == parameter.name) {
+        Some((_, example)) => {
+            schema.merge(MetaSchema { example: Some((*example).into()), ..MetaSchema::ANY })
+        }
+        None => schema,
+    }
 }
 
 fn authorization_responses() -> Vec<MetaResponse> {
     vec![
-        redirect_response("To a page that asks the person, or back to the client"),
-        page_response(400, "A page: client or redirect URI are not proven, so nobody is redirected"),
-        page_response(503, "A page: try again in a moment"),
+        redirect_response("To a page that asks the person, or back to the app."),
+        page_response(
+            400,
+            "A page for the person: the app or its redirect URI is not known, so the browser is sent nowhere.",
+        ),
+        page_response(503, "A page for the person: try again in a moment."),
     ]
 }
 
 fn logout_responses() -> Vec<MetaResponse> {
     vec![
-        page_response(200, "A page that asks the person or, after the sign-out, tells the apps"),
-        redirect_response("Signed out: back to the client, or to a page that says so"),
-        page_response(400, "A page: the request is not well-formed"),
-        page_response(503, "A page: try again in a moment"),
+        page_response(200, "A page that asks the person or, after the sign-out, tells the apps."),
+        redirect_response("Signed out: back to the app, or to a page that says so."),
+        page_response(400, "A page for the person: the request is malformed."),
+        page_response(503, "A page for the person: try again in a moment."),
     ]
 }
 

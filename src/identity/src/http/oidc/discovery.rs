@@ -60,9 +60,9 @@ struct Metadata {
     backchannel_logout_session_supported: bool,
     /// The page after a sign-out loads pages of clients (OpenID Connect Front-Channel Logout 1.0).
     frontchannel_logout_supported: bool,
-    /// They get `iss` and `sid`.
+    /// These pages get `iss` and `sid`.
     frontchannel_logout_session_supported: bool,
-    /// Where tokens come from.
+    /// Where apps get tokens.
     token_endpoint: String,
     /// Where the claims of a user come from.
     userinfo_endpoint: String,
@@ -110,7 +110,7 @@ struct Metadata {
     ui_locales_supported: Vec<String>,
     /// What ID tokens and userinfo may say.
     claims_supported: Vec<&'static str>,
-    /// All claims are said by the issuer itself.
+    /// All claims come from the issuer itself.
     claim_types_supported: Vec<&'static str>,
     /// Clients can request single claims (OpenID Connect Core section 5.5).
     claims_parameter_supported: bool,
@@ -177,17 +177,17 @@ fn prompt_values(app: &App) -> Vec<&'static str> {
 #[expect(clippy::unused_async, reason = "poem-openapi wants every operation to be async")]
 #[OpenApi(prefix_path = "/.well-known", tag = "super::super::Tag::Metadata")]
 impl DiscoveryApi {
-    /// Metadata for OpenID Connect
+    /// Get the metadata for OpenID Connect
     ///
-    /// Everything a client needs to know of this provider (OpenID Connect Discovery 1.0 section 4).
+    /// Everything that a client needs to know of this provider (OpenID Connect Discovery 1.0 section 4).
     #[oai(path = "/openid-configuration", method = "get", operation_id = "openid_configuration")]
     async fn openid_configuration(&self, headers: &HeaderMap) -> DocumentResponse<Metadata> {
         self.0.respond(headers).into()
     }
 
-    /// Metadata for OAuth 2.0
+    /// Get the metadata for OAuth 2.0
     ///
-    /// The same document where RFC 8414 section 3 has it.
+    /// The same document at the path of RFC 8414 section 3.
     #[oai(path = "/oauth-authorization-server", method = "get", operation_id = "oauth_authorization_server")]
     async fn oauth_authorization_server(&self, headers: &HeaderMap) -> DocumentResponse<Metadata> {
         self.0.respond(headers).into()

@@ -15,6 +15,7 @@ use crate::{
     http::{
         no_store_json::NoStoreJson,
         oauth_error::OAuthError,
+        oauth_errors::OAuthErrors,
         oauth_form::{OAuthForm, OAuthFormParameters},
     },
     tokens::introspection::{self, ActiveToken},
@@ -35,12 +36,13 @@ impl IntrospectionApi {
 /// Which token to look at.
 #[derive(Default, Deserialize, Object)]
 #[serde(default)]
+#[oai(example)]
 struct IntrospectionRequest {
     /// An access token or a refresh token.
     token: String,
-    /// Not needed, and not looked at.
+    /// Not needed, and ignored.
     token_type_hint: Option<String>,
-    /// The client, unless it is in the header.
+    /// The client, if the header has none.
     client_id: Option<String>,
     /// Its secret, if the header has none.
     client_secret: Option<String>,
@@ -52,21 +54,27 @@ struct IntrospectionRequest {
 
 impl OAuthFormParameters for IntrospectionRequest {}
 
-/// What the caller may know of the token (RFC 7662 section 2.2). Exactly `{"active":false}` for every token that is
-/// dead, unknown or none of the caller's business.
+impl Example for IntrospectionRequest {
+    fn example() -> Self {
+        Self { token: "0pYzXTUyWbtO5IPm1LNYBs9PAXeBKWHZ0hIzKAEJrJ0".to_owned(), ..Self::default() }
+    }
+}
+
+/// What the caller may know of the token (RFC 7662 section 2.2): only `{"active":false}` if it has ended, is unknown, or
+/// is not for the caller.
 #[derive(Default, Object)]
 #[oai(example, skip_serializing_if_is_none, skip_serializing_if_is_empty, read_only_all)]
 struct Introspection {
-    /// Whether the token is good now.
+    /// Whether the token is valid now.
     #[oai(skip_serializing_if_is_empty = false)]
     active: bool,
     /// The issuer of the token.
     iss: Option<String>,
-    /// Whose it is: a user, or the client itself.
+    /// Whose token it is: that of a user, or of the client itself.
     sub: Option<String>,
-    /// Whom an access token is for.
+    /// Which APIs an access token is for.
     aud: Vec<String>,
-    /// Who it was issued to.
+    /// The client that it was issued to.
     client_id: Option<String>,
     /// The scope values of the token, separated by spaces.
     scope: Option<String>,
@@ -80,7 +88,7 @@ struct Introspection {
     jti: Option<String>,
     /// The session in which the token was issued.
     sid: Option<String>,
-    /// When the user proved who they are.
+    /// When the user signed in.
     auth_time: Option<i64>,
     /// The authentication level of the sign-in.
     acr: Option<String>,
@@ -141,17 +149,17 @@ impl Introspection {
 
 #[OpenApi(prefix_path = "/oauth2", tag = "super::super::Tag::Protocol")]
 impl IntrospectionApi {
-    /// Ask whether a token is active
+    /// Check a token
     ///
-    /// RFC 7662, for confidential clients. A client sees its own tokens; a resource server, which introspects as the client
-    /// whose `client_id` is the resource's identifier, also sees the access tokens that are for it.
+    /// Token introspection (RFC 7662), for clients with a secret. A client sees its own tokens. An API, which is the client
+    /// whose `client_id` is the identifier of the resource, also sees the access tokens that are for it.
     #[oai(path = "/introspect", method = "post", operation_id = "introspect")]
     async fn introspect(
         &self,
         request: &Request,
         header: HeaderCredentials,
         form: OAuthForm<IntrospectionRequest>,
-    ) -> Result<NoStoreJson<Introspection>, OAuthError> {
+    ) -> Result<NoStoreJson<Introspection>, OAuthErrors<400, 401, 413, 415, 429, 503>> {
         let form = form.0;
         let credentials = FormCredentials {
             client_id: form.client_id.as_deref(),
@@ -163,10 +171,10 @@ impl IntrospectionApi {
         let caller = authenticate(&self.app, &header, credentials, PATH, context).await?.client;
         // RFC 7662 section 2.1: a caller without a secret could scan for valid tokens.
         if caller.public() {
-            return Err(OAuthError::invalid_client(false));
+            return Err(OAuthError::invalid_client(false).into());
         }
         if form.token.is_empty() {
-            return Err(OAuthError::invalid_request("token is missing"));
+            return Err(OAuthError::invalid_request("token is missing").into());
         }
         let found = introspection::introspect(&self.app, &caller, &form.token).await?;
         let introspection = found

@@ -21,7 +21,7 @@ impl JwksApi {
 #[derive(Object)]
 #[oai(read_only_all)]
 struct JwkSet {
-    /// The public keys: those that sign, that will sign next, and that signed until lately.
+    /// The keys that sign now, that will sign next, and that signed until lately.
     keys: Vec<PublicKey>,
 }
 
@@ -54,10 +54,10 @@ struct PublicKey {
 #[expect(clippy::unused_async, reason = "poem-openapi wants every operation to be async")]
 #[OpenApi(tag = "super::super::Tag::Metadata")]
 impl JwksApi {
-    /// Public keys
+    /// Get the public keys
     ///
-    /// The keys that tokens of this provider are verified with (RFC 7517 section 5). A key is here before it signs and
-    /// until the last token signed with it is dead, so a verifier that refreshes within `Cache-Control` meets no
+    /// The keys by which tokens of this provider are verified (RFC 7517 section 5). A key is listed before it signs, and
+    /// until the last token that it signed has expired. So whoever reads the list again within `Cache-Control` meets no
     /// unknown `kid`.
     #[oai(path = "/.well-known/jwks.json", method = "get", operation_id = "jwks")]
     async fn jwks(&self, headers: &HeaderMap) -> DocumentResponse<JwkSet> {

@@ -1,7 +1,7 @@
 //! Answers `POST /oauth2/revoke` (RFC 7009). Leaves to `tokens::revocation` which grants end.
 
 use poem::Request;
-use poem_openapi::{ApiResponse, Object, OpenApi};
+use poem_openapi::{ApiResponse, Object, OpenApi, types::Example};
 use serde::Deserialize;
 
 use super::{
@@ -12,6 +12,7 @@ use crate::{
     App,
     http::{
         oauth_error::OAuthError,
+        oauth_errors::OAuthErrors,
         oauth_form::{OAuthForm, OAuthFormParameters},
     },
     tokens::revocation,
@@ -32,12 +33,13 @@ impl RevocationApi {
 /// Which token to end.
 #[derive(Default, Deserialize, Object)]
 #[serde(default)]
+#[oai(example)]
 struct RevocationRequest {
     /// An access token or a refresh token.
     token: String,
-    /// Not needed, and not looked at.
+    /// Not needed, and ignored.
     token_type_hint: Option<String>,
-    /// The client, unless it is in the header.
+    /// The client, if the header has none.
     client_id: Option<String>,
     /// Its secret, if the header has none.
     client_secret: Option<String>,
@@ -49,27 +51,33 @@ struct RevocationRequest {
 
 impl OAuthFormParameters for RevocationRequest {}
 
+impl Example for RevocationRequest {
+    fn example() -> Self {
+        Self { token: "0pYzXTUyWbtO5IPm1LNYBs9PAXeBKWHZ0hIzKAEJrJ0".to_owned(), ..Self::default() }
+    }
+}
+
 #[derive(ApiResponse)]
 enum RevocationResponse {
-    /// The token is dead or was never alive, or it may not end its grant.
+    /// The token has ended, or it was never valid, or it may not end its grant.
     #[oai(status = 200)]
     Revoked,
 }
 
 #[OpenApi(prefix_path = "/oauth2", tag = "super::super::Tag::Protocol")]
 impl RevocationApi {
-    /// End a token
+    /// Revoke a token
     ///
-    /// RFC 7009. Ends the grant that the token hangs off, with all its access and refresh tokens. Resource servers that
-    /// verify access tokens by themselves accept one until it expires. An access token of a public client that a resource
-    /// server has too is answered with 200 and ends nothing: the refresh token ends the grant.
+    /// Token revocation (RFC 7009). Ends the grant that the token belongs to, with all its access and refresh tokens. An API
+    /// that verifies access tokens by itself accepts one until it expires. A public client sends its refresh token: its
+    /// access token for an API ends nothing, because that API has the token too.
     #[oai(path = "/revoke", method = "post", operation_id = "revoke")]
     async fn revoke(
         &self,
         request: &Request,
         header: HeaderCredentials,
         form: OAuthForm<RevocationRequest>,
-    ) -> Result<RevocationResponse, OAuthError> {
+    ) -> Result<RevocationResponse, OAuthErrors<400, 401, 413, 415, 429, 503>> {
         let form = form.0;
         let credentials = FormCredentials {
             client_id: form.client_id.as_deref(),
@@ -81,7 +89,7 @@ impl RevocationApi {
         let AuthenticatedClient { client, context } =
             authenticate(&self.app, &header, credentials, PATH, context).await?;
         if form.token.is_empty() {
-            return Err(OAuthError::invalid_request("token is missing"));
+            return Err(OAuthError::invalid_request("token is missing").into());
         }
         revocation::revoke(&self.app, &client, &form.token, &context).await?;
         Ok(RevocationResponse::Revoked)

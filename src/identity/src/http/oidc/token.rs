@@ -14,6 +14,7 @@ use crate::{
     http::{
         no_store_json::NoStoreJson,
         oauth_error::OAuthError,
+        oauth_errors::OAuthErrors,
         oauth_form::{OAuthForm, OAuthFormParameters},
         token_response::Tokens,
     },
@@ -44,20 +45,20 @@ impl TokenApi {
 struct TokenRequest {
     /// `authorization_code`, `refresh_token` or `client_credentials`.
     grant_type: String,
-    /// For `authorization_code`: the code that the client received.
+    /// For `authorization_code`: the code that came back with the browser.
     code: Option<String>,
-    /// `authorization_code`: as in the authorization request.
+    /// For `authorization_code`: the same as in the authorization request.
     redirect_uri: Option<String>,
-    /// `authorization_code`: what the code challenge was made from (RFC 7636).
+    /// For `authorization_code`: the secret that the code challenge was made from (RFC 7636).
     code_verifier: Option<String>,
-    /// `refresh_token`: the refresh token. It is used once; the answer has the next.
+    /// For `refresh_token`: the refresh token. It works once; the answer has the next.
     refresh_token: Option<String>,
-    /// Scope of the access token: less than was granted; with `client_credentials` less or other than the default.
+    /// What the access token shall allow, if less than was granted; for `client_credentials`, if not the default.
     scope: Option<String>,
     /// Which resources the access token is for, or the issuer alone; may be given several times (RFC 8707).
     #[oai(default)]
     resource: Vec<String>,
-    /// The client, unless it is in the header.
+    /// The client, if the header has none.
     client_id: Option<String>,
     /// Its secret, if the header has none.
     client_secret: Option<String>,
@@ -73,30 +74,24 @@ impl OAuthFormParameters for TokenRequest {
 
 impl Example for TokenRequest {
     fn example() -> Self {
-        Self {
-            grant_type: "authorization_code".to_owned(),
-            code: Some("mDn8mG4mCSBVqeZ5tq6iNzxLyRQc3T9fBGpDqSWbbFU".to_owned()),
-            redirect_uri: Some("http://localhost:7118/callback".to_owned()),
-            code_verifier: Some("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".to_owned()),
-            client_id: Some("tasks-web".to_owned()),
-            ..Self::default()
-        }
+        Self { grant_type: "client_credentials".to_owned(), ..Self::default() }
     }
 }
 
 #[OpenApi(prefix_path = "/oauth2", tag = "super::super::Tag::Protocol")]
 impl TokenApi {
-    /// Exchange a grant for tokens
+    /// Get tokens
     ///
-    /// RFC 6749 section 3.2. A code and a refresh token work once; one that comes again ends everything that was issued
-    /// for it, except that for some seconds a refresh token answers with the same successor again.
+    /// The token endpoint (RFC 6749 section 3.2): for a code, for a refresh token, or for the app itself. A code and a
+    /// refresh token work once. If one comes again, everything that was issued for it ends; only for some seconds after its
+    /// use a refresh token gets the same answer again.
     #[oai(path = "/token", method = "post", operation_id = "token")]
     async fn token(
         &self,
         request: &Request,
         header: HeaderCredentials,
         form: OAuthForm<TokenRequest>,
-    ) -> Result<NoStoreJson<Tokens>, OAuthError> {
+    ) -> Result<NoStoreJson<Tokens>, OAuthErrors<400, 401, 413, 415, 429, 503>> {
         let form = form.0;
         let credentials = FormCredentials {
             client_id: form.client_id.as_deref(),
@@ -129,8 +124,12 @@ impl TokenApi {
                 .await
             }
             "client_credentials" => client_credentials::issue_to(&self.app, &client, target, &context).await,
-            "" => return Err(OAuthError::invalid_request("grant_type is missing")),
-            _ => return Err(OAuthError::new("unsupported_grant_type", "this grant_type is not supported")),
+            "" => return Err(OAuthError::invalid_request("grant_type is missing").into()),
+            _ => {
+                return Err(
+                    OAuthError::new("unsupported_grant_type", "this grant_type is not supported").into()
+                );
+            }
         };
         let refused = |cause| OAuthError::from_token_error(&self.app, &client, &form.grant_type, cause);
         let issued = issued.map_err(refused)?;

@@ -17,6 +17,7 @@ use crate::{
     App,
     http::{
         oauth_error::OAuthError,
+        oauth_errors::OAuthErrors,
         oauth_form::{OAuthForm, OAuthFormParameters},
         presented_token::UserinfoToken,
     },
@@ -33,7 +34,7 @@ impl UserinfoApi {
     }
 }
 
-/// The token, where it is not in the header (RFC 6750 section 2.2).
+/// The access token, if the header has none (RFC 6750 section 2.2).
 #[derive(Default, Deserialize, Object)]
 #[serde(default)]
 struct UserinfoRequest {
@@ -91,20 +92,26 @@ impl<'a> ApiExtractor<'a> for PostedToken {
 
 #[OpenApi(prefix_path = "/oauth2", tag = "super::super::Tag::Protocol")]
 impl UserinfoApi {
-    /// Claims of the user
+    /// Get the claims of the user
     ///
-    /// OpenID Connect Core section 5.3. Needs an access token with the scope `openid`, whomever it is for. A client that
-    /// is registered for signed responses gets a JWT with `iss` and `aud` (section 5.3.2).
+    /// OpenID Connect Core section 5.3. Any access token with the scope `openid` will do, also one for another API. A
+    /// client that is registered for signed answers gets a JWT with `iss` and `aud` (section 5.3.2).
     #[oai(path = "/userinfo", method = "get", operation_id = "userinfo")]
-    async fn get(&self, token: UserinfoToken<OAuthError>) -> Result<UserinfoResponse, OAuthError> {
+    async fn get(
+        &self,
+        token: UserinfoToken<OAuthError>,
+    ) -> Result<UserinfoResponse, OAuthErrors<400, 401, 403, 503>> {
         Ok(UserinfoResponse(userinfo(&self.app, &token).await?))
     }
 
-    /// Claims of the user, by POST
+    /// Get the claims of the user, by POST
     ///
-    /// The same, with the access token in the header or in the form.
+    /// The userinfo endpoint with the access token in the header or in the form.
     #[oai(path = "/userinfo", method = "post", operation_id = "userinfo_post")]
-    async fn post(&self, token: PostedToken) -> Result<UserinfoResponse, OAuthError> {
+    async fn post(
+        &self,
+        token: PostedToken,
+    ) -> Result<UserinfoResponse, OAuthErrors<400, 401, 403, 413, 415, 503>> {
         Ok(UserinfoResponse(userinfo(&self.app, &token.0).await?))
     }
 }
