@@ -10,7 +10,6 @@ use super::{DonePage, Form, Page, PageError, PageErrorKind, PageResult, login::D
 use crate::{
     App,
     accounts::{AccountError, recovery, sign_out_link},
-    login,
 };
 
 pub async fn show(app: App, request: Request) -> PageResult {
@@ -28,7 +27,7 @@ pub async fn submit(app: App, request: Request, form: Form) -> PageResult {
         Err(cause) => return Err(cause.into()),
     }
     let sign_in = Destination::Account.login_path();
-    let (text, next_path, next_label) = if login::password_enabled(&app) && recovery::reset_available(&app) {
+    let (text, next_path, next_label) = if recovery::require_reset(&app).is_ok() {
         ("signed-out-everywhere-password", "/forgot-password", "set-password")
     } else {
         ("signed-out-everywhere-text", &*sign_in, "sign-in")
