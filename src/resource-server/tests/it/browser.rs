@@ -376,7 +376,7 @@ fn the_reference_is_searched_and_names_the_command_that_adds_its_client_to_the_p
         );
         tab.click("#change_task .try button").await;
         tab.until(
-            "document.querySelector('#change_task .try code').textContent.includes('unauthenticated')",
+            "document.querySelector('#change_task .try pre code').textContent.includes('unauthenticated')",
             true,
         )
         .await;
