@@ -94,7 +94,7 @@ async fn a_passkey_alone_is_a_phishing_resistant_sign_in() {
     assert_eq!((&me["email"], &me["sub"]), (&json!(ALICE), &json!(sign_in.alice.subject)));
     let started = sign_in.app.audited("session.started").await;
     let reached = json!({ "kind": "api", "acr": "phr", "amr": ["user", "hwk", "mfa"] });
-    assert_eq!(started.last().unwrap(), &reached);
+    assert!(started.contains(&reached), "{started:?}");
     let listed: Value = call(&sign_in.app, Method::GET, PASSKEYS, &token, None).await.json();
     assert!(listed["passkeys"][0]["last_used_at"].is_string(), "{listed}");
 

@@ -322,7 +322,7 @@ async fn the_mail_about_a_new_device_says_when_where_and_with_what() {
         "When: 2026-01-01 00:00 UTC",
         "Device: app",
         "IP address: 198.51.100.7",
-        "http://localhost:7117/account/sessions",
+        "http://localhost:7117/sign-out-everywhere?token",
     ] {
         assert!(mail.contains(fact), "{fact} in {mail}");
     }

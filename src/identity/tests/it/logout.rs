@@ -31,7 +31,7 @@ fn asked(answer: &Answer) -> Vec<(String, String)> {
     let page = Html::parse_document(&answer.body);
     assert!(page.select(&Selector::parse("#logout-yes").unwrap()).next().is_some(), "{}", answer.body);
     let attr = |field: scraper::ElementRef<'_>, name| field.attr(name).unwrap_or_default().to_owned();
-    let fields = Selector::parse("form input").unwrap();
+    let fields = Selector::parse("main form input").unwrap();
     page.select(&fields).map(|field| (attr(field, "name"), attr(field, "value"))).collect()
 }
 

@@ -150,8 +150,11 @@ async fn who_registers_on_the_way_to_an_app_arrives_there() {
 
 /// Asks for a link to set a new password, in this browser, and answers its path.
 async fn forgot(browser: &Browser<'_>) -> String {
+    // Mails of one moment have no order.
+    browser.app.clock.advance(Duration::from_secs(60));
     open(browser, "/forgot-password").await.press("#forgot-submit", &[("email", ALICE)]).await;
-    mailed(browser.app, ALICE).await.remove(0)
+    let links = mailed(browser.app, ALICE).await;
+    links.into_iter().find(|path| path.starts_with("/reset-password?token=")).unwrap()
 }
 
 #[tokio::test]
@@ -167,7 +170,7 @@ async fn who_sets_a_new_password_on_the_way_to_an_app_is_signed_in_and_goes_on()
     let consent = open(&browser, &link).await.press("#reset-submit", &[("password", PASSWORD)]).await;
     assert_eq!(consent.title(), "Allow rp?");
     let started = app.audited("session.started").await;
-    assert_eq!(started.last().unwrap(), &json!({ "kind": "browser", "acr": "aal1", "amr": ["otp"] }));
+    assert!(started.contains(&json!({ "kind": "browser", "acr": "aal1", "amr": ["otp"] })), "{started:?}");
     let done = consent.press("#consent-allow", &[]).await;
     assert!(done.answer.header("location").contains("code="), "{:?}", done.answer);
 }
@@ -193,7 +196,8 @@ async fn a_reset_signs_nobody_in_elsewhere_or_where_mail_is_not_a_whole_sign_in(
     let home = open(&browser, &asked).await.press("#reset-submit", &[("password", PASSWORD)]).await;
     assert_eq!(home.path, "/account");
     assert_eq!(login(app, ALICE).await, 200);
-    assert_eq!(app.audited("session.started").await.last().unwrap()["amr"], json!(["otp"]));
+    let reached = json!({ "kind": "browser", "acr": "aal1", "amr": ["otp"] });
+    assert_eq!(app.audited("session.started").await.iter().filter(|started| **started == reached).count(), 2);
 
     let only_passwords = app.another_node_with(&[("POSTERN_LOGIN__METHODS", "password,totp")]).await;
     let browser = only_passwords.browser();

@@ -302,7 +302,12 @@ pub fn show(page: &Page, error: &PageError) -> Response {
         PageError::Redirect(path) => return see_other(path),
     };
     let (status, title, text) = error.kind.status_and_messages();
-    let mut response = match page.asking_again().show("pages/error.html", values(page, error, title, text)) {
+    // Nobody's words are repeated: where nothing is, the language leads to the home page.
+    let page = match error.kind {
+        PageErrorKind::NotFound => page.at_home(),
+        _ => page.asking_again(),
+    };
+    let mut response = match page.show("pages/error.html", values(&page, error, title, text)) {
         Ok(response) => response.with_status(status).into_response(),
         // The built-in template failed as well; the failure is logged already.
         Err(_) => status.into_response(),

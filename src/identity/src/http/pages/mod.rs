@@ -115,6 +115,12 @@ impl Page {
         }
     }
 
+    /// The same page, from which the language switch leads to the home page.
+    #[must_use]
+    fn at_home(&self) -> Self {
+        Self { return_path: Some("/".to_owned()), ..self.clone() }
+    }
+
     /// The same page, with the address that shows it if it answers a form.
     #[must_use]
     fn shown_at(&self, path: String) -> Self {
