@@ -23,38 +23,38 @@ use crate::{
 /// What to do with resources.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Add a resource.
+    /// Add an API: its identifier, its name, and the scopes that apps may ask for.
     Add {
         /// Its identifier, an absolute URI: the audience of its tokens.
         identifier: String,
         #[command(flatten)]
         change: ResourceFlags,
     },
-    /// List all resources.
+    /// List all APIs.
     List,
-    /// Show one resource with its scopes.
+    /// Show an API with its scopes.
     Show {
-        /// The identifier of the resource.
+        /// The identifier of the API.
         identifier: String,
     },
-    /// Change what is given and leave the rest.
+    /// Change an API. What no flag names stays as it is.
     Update {
-        /// The identifier of the resource.
+        /// The identifier of the API.
         identifier: String,
         #[command(flatten)]
         change: ResourceFlags,
     },
-    /// Give a scope another name: in its resource, in the lists of clients, in grants and consents. Works
-    /// before the last steps of the schema are applied.
+    /// Give a scope another name: in its API, in the lists of clients, in grants and consents. Works before
+    /// the last steps of the schema are applied.
     RenameScope {
         /// The present name of the scope.
         scope: String,
         /// The new name of the scope.
         name: String,
     },
-    /// Remove a resource and its scopes.
+    /// Remove an API and its scopes.
     Remove {
-        /// The identifier of the resource.
+        /// The identifier of the API.
         identifier: String,
     },
 }
