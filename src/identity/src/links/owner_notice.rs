@@ -97,8 +97,12 @@ pub(crate) fn prepare(
 }
 
 impl OwnerNotice {
-    /// Stores the link and enqueues the mail.
+    /// Stores the link and enqueues the mail. On the heap, because the write of a sign-in is large without it.
     pub(crate) async fn enqueue(self, write: &Write<'_>) -> Result<(), DatabaseError> {
+        Box::pin(self.store(write)).await
+    }
+
+    async fn store(self, write: &Write<'_>) -> Result<(), DatabaseError> {
         let Self { user_id, link, mail } = self;
         link.store(write).await?;
         let of_account = || {
