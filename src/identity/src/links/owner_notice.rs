@@ -45,8 +45,9 @@ pub(crate) struct SignOutPayload {
 /// A notice that is rendered by a job, and its link, to be stored in the write that causes the notice.
 pub struct OwnerNotice {
     user_id: Uuid,
-    link: NewLink,
-    mail: SealedJob,
+    /// On the heap, because the write of a sign-in holds up to two notices.
+    link: Box<NewLink>,
+    mail: Box<SealedJob>,
 }
 
 /// What a notice is about.
@@ -93,12 +94,17 @@ pub(crate) fn prepare(
         language: &mail::account_language(templates, user),
         path: path.or(Some(&own_path)),
     };
-    Ok(OwnerNotice { user_id: user.id, mail: mail::prepare_with_facts(core, letter, facts)?, link })
+    let mail = Box::new(mail::prepare_with_facts(core, letter, facts)?);
+    Ok(OwnerNotice { user_id: user.id, mail, link: Box::new(link) })
 }
 
 impl OwnerNotice {
-    /// Stores the link and enqueues the mail.
+    /// Stores the link and enqueues the mail. On the heap, because the write of a sign-in is large without it.
     pub(crate) async fn enqueue(self, write: &Write<'_>) -> Result<(), DatabaseError> {
+        Box::pin(self.store(write)).await
+    }
+
+    async fn store(self, write: &Write<'_>) -> Result<(), DatabaseError> {
         let Self { user_id, link, mail } = self;
         link.store(write).await?;
         let of_account = || {
