@@ -19,7 +19,7 @@ use postern_service::{
     database::{DatabaseError, Transaction},
 };
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder as _, QuerySelect as _, Select,
+    ColumnTrait, EntityTrait, ExprTrait as _, QueryFilter, QueryOrder as _, QuerySelect as _, Select,
     sea_query::{Expr, SimpleExpr},
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -247,6 +247,18 @@ pub(crate) async fn end_user_links(write: &Write<'_>, user_id: Uuid) -> Result<(
         .filter(Column::UsedAt.is_null())
         .exec(write)
         .await?;
+    Ok(())
+}
+
+/// Invalidates the links of an account that sign out, of notices since this time: they went to a mailbox that is not the
+/// owner's.
+pub(crate) async fn end_sign_out_links_since(
+    write: &Write<'_>,
+    user_id: Uuid,
+    since: Timestamp,
+) -> Result<(), DatabaseError> {
+    let of_those_notices = Column::UserId.eq(user_id).and(Column::CreatedAt.gte(since));
+    end_where(write, Purpose::SignOut, of_those_notices).await?;
     Ok(())
 }
 

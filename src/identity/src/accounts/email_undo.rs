@@ -34,7 +34,7 @@ use crate::{
     core::{RequestContext, Write},
     crypto::{self, CryptoError},
     grants::EndCause,
-    links::{LinkRecipient, NewLink, Purpose},
+    links::{self, LinkRecipient, NewLink, Purpose},
     login::{self, credential_change::AccessTermination},
     mail::{self, MailTemplate},
     rate_limit::{self, Limit, TakeOutcome},
@@ -167,6 +167,7 @@ pub async fn undo(app: &App, token: &str, context: &RequestContext) -> Result<St
         AccessTermination { user_id: user.id, kept_session: None, cause: EndCause::EmailChangeUndone }
             .apply(write)
             .await?;
+        links::end_sign_out_links_since(write, user.id, row.created_at).await?;
         if let Some(reset) = reset {
             reset.store(write).await?;
         }

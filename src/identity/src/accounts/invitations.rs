@@ -166,6 +166,7 @@ pub async fn accept(
     let account = VerifiedAccount::new(app, &link.email, &profile, &password_hash, now)?;
     let user = account.user.clone();
     app.write(context, async |write| {
+        link_sign_in::lock_current_user(write, browser).await?;
         if !link.consume(write).await? {
             return Err(AccountError::InvalidLink);
         }

@@ -7,7 +7,7 @@
 //! on a machine that is not the owner's.
 
 use postern_entities::{users as rows, values::Hash256};
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, QueryFilter as _};
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -125,6 +125,10 @@ pub async fn request_reset(
     let event = Event::new("password.reset_asked").user(user.as_ref().map(|user| user.id));
     let limited = app
         .write(context, async |write| -> Result<_, AccountError> {
+            // A reset locks the user before the link, so this does too. The same statement runs for an email without an
+            // account.
+            let owner = user.as_ref().map_or(Uuid::nil(), |user| user.id);
+            write.query_one(&users::lock_user_shared_statement(owner)).await?;
             let device =
                 devices::find_known(write, user.as_ref().map(|user| user.id), device, write.now()).await?;
             let requester = device.as_deref().map_or(MailRequester::Stranger, MailRequester::KnownDevice);

@@ -306,6 +306,7 @@ impl WaitingRegistration {
         };
         let context = &context.clone().by(Actor::User(user.id));
         app.write(context, async |write| {
+            link_sign_in::lock_current_user(write, browser).await?;
             store_account(write, &self.0, account).await?;
             let assurance = link_sign_in::password_assurance();
             let sign_in = LinkSignIn { user: &user, browser, assurance, completion: &recorder };

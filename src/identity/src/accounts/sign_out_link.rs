@@ -31,7 +31,8 @@ async fn find(app: &App, token: &str) -> Result<Option<(User, Link<SignOutPayloa
     Ok(user.map(|user| (user, link)))
 }
 
-/// Ends every session, grant, login in progress and other mailed link of the account, and forgets its devices.
+/// Ends every session, grant and login in progress of the account, and forgets its devices. Mailed links stay: the notice may
+/// have gone to a former mailbox, which must not take the owner's way to a new password.
 pub async fn sign_out_everywhere(
     app: &App,
     token: &str,
@@ -46,7 +47,7 @@ pub async fn sign_out_everywhere(
             return Err(AccountError::InvalidLink);
         }
         AccessTermination { user_id: user.id, kept_session: None, cause: EndCause::EndedByMail }
-            .apply(write)
+            .apply_but_for_links(write)
             .await?;
         Ok(Event::new("access.ended").user(user.id).record(write).await?)
     })

@@ -54,8 +54,13 @@ impl AccessTermination {
     /// Ends the access. The order of the tables is the order in which a sign-in locks their rows, so that no
     /// deadlock can arise. The write must hold the user's row exclusively.
     pub async fn apply(&self, write: &Write<'_>) -> Result<(), DatabaseError> {
+        links::end_user_links(write, self.user_id).await?;
+        self.apply_but_for_links(write).await
+    }
+
+    /// Ends the access and leaves mailed links as they are. The write must hold the user's row exclusively.
+    pub async fn apply_but_for_links(&self, write: &Write<'_>) -> Result<(), DatabaseError> {
         let Self { user_id, kept_session: kept, cause } = *self;
-        links::end_user_links(write, user_id).await?;
         attempt::end_attempts_of_user(write, user_id).await?;
         devices::forget_all(write, user_id).await?;
         sessions::end(write, SessionSelection::OfUser { user_id, kept_sid: kept }, cause).await?;

@@ -20,7 +20,7 @@ use crate::{
     crypto,
     grants::EndCause,
     sessions::{self, AuthenticationContext, NewSession, OpenedSession, SessionKind, SignedInUser},
-    users::User,
+    users::{self, User},
 };
 
 /// The login method that proves the same as a mailed link: that its user reads the mailbox.
@@ -84,6 +84,15 @@ pub async fn mailbox_assurance(
         NextStep::Complete(assurance) => Some(assurance),
         NextStep::FactorRequired(_) | NextStep::InsufficientAcr(_) => None,
     })
+}
+
+/// Locks whose session this browser has, before the account is made: the write that makes the account may wait for a change
+/// of email to the same address, and that one for this session.
+pub async fn lock_current_user(write: &Write<'_>, browser: LinkBrowser<'_>) -> Result<(), DatabaseError> {
+    match browser.current_session {
+        Some(current) => users::lock(write, current.user.id).await,
+        None => Ok(()),
+    }
 }
 
 /// Opens the session. Sessions of other people end, as at any sign-in.

@@ -90,6 +90,7 @@ async fn the_former_mailbox_takes_a_change_back_and_ends_all_that_the_thief_has(
     let body = json!({ "client_id": "app", "email": THIEF });
     app.post_json("/api/auth/password/forgot", &body).await;
     let reset_by_thief = mailed(app, THIEF, "/reset-password?token=").await;
+    let sign_out_by_thief = mailed(app, THIEF, "/sign-out-everywhere?token=").await;
 
     // What looks through mail follows links, and changes nothing.
     for _ in 0..3 {
@@ -104,6 +105,11 @@ async fn the_former_mailbox_takes_a_change_back_and_ends_all_that_the_thief_has(
     assert_eq!(me.status, 401, "every grant ended");
     assert!(!password::has_password(&app.app, &alice).await.unwrap(), "the thief's password is gone");
     assert_eq!(open(&app.browser(), &reset_by_thief).await.answer.status, 400);
+    assert_eq!(
+        open(&app.browser(), &sign_out_by_thief).await.answer.status,
+        400,
+        "it would end the owner's sign-in"
+    );
     assert_eq!(app.audited("email.change_undone").await.len(), 1);
     app.run_jobs().await;
     let told = app.inbox.newest_first();

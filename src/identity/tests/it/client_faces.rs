@@ -140,7 +140,7 @@ fn endless_pictures() -> Vec<(String, &'static str)> {
         (levels(20, uses, |level| format!("href='#m{level}'")), grown),
         (format!("<style>{classes}</style>{by_class}"), grown),
         (format!("<style><![CDATA[{nested}]]></style>{by_class}"), grown),
-        (format!("<style>*:not(p){{mask:url(#a)}}</style><mask id='a'><rect/></mask><rect/>"), "circle"),
+        ("<style>*:not(p){mask:url(#a)}</style><mask id='a'><rect/></mask><rect/>".to_owned(), "circle"),
         (format!("<g id='a'>{shapes}</g>{}", "<use href='#a'/>".repeat(15)), grown),
         (format!("<path id='a' d='M0 0{path}'/>{}", "<use xlink:href='#a'/>".repeat(100)), grown),
         ("<mask id='a'><rect mask='url(#a)'/></mask>".to_owned(), "circle"),

@@ -52,6 +52,20 @@ async fn live(sign_in: &SignIn) -> usize {
 }
 
 #[tokio::test]
+async fn the_way_to_a_new_password_survives_a_sign_out_by_a_notice() {
+    let sign_in = SignIn::new().await;
+    let app = &sign_in.app;
+    open(&app.browser(), "/login?to=account").await.sign_in(ALICE).await;
+    let sign_out = sign_out_paths(app, ALICE).await.remove(0);
+    let owner = app.browser();
+    open(&owner, "/forgot-password").await.press("#forgot-submit", &[("email", ALICE)]).await;
+    app.run_jobs().await;
+    let reset = app.inbox.newest_first().into_iter().find_map(|mail| mail.link).unwrap();
+    assert_eq!(press(&owner, &sign_out).await.title(), "Signed out everywhere");
+    assert!(open(&owner, reset.strip_prefix(ISSUER).unwrap()).await.has("#reset-submit"));
+}
+
+#[tokio::test]
 async fn the_link_of_a_notice_ends_every_session_and_grant_and_leads_to_a_new_password() {
     let sign_in = SignIn::new().await;
     let app = &sign_in.app;

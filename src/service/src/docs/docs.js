@@ -8,7 +8,8 @@ for (const element of all("[data-noscript]")) element.hidden = true;
 
 // ---- Anchors: the operation that the address names is open.
 function openTarget() {
-  const operation = at(decodeURIComponent(location.hash.slice(1)))?.closest(".operation");
+  // The ids of operations need no escapes, so a fragment that is malformed names none.
+  const operation = at(location.hash.slice(1))?.closest(".operation");
   if (!operation) return;
   operation.open = true;
   operation.scrollIntoView();
