@@ -55,6 +55,7 @@ async fn live(sign_in: &SignIn) -> usize {
 async fn the_way_to_a_new_password_survives_a_sign_out_by_a_notice() {
     let sign_in = SignIn::new().await;
     let app = &sign_in.app;
+    sign_in.tokens().await;
     open(&app.browser(), "/login?to=account").await.sign_in(ALICE).await;
     let sign_out = sign_out_paths(app, ALICE).await.remove(0);
     let owner = app.browser();
