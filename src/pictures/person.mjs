@@ -114,6 +114,7 @@ export class Person {
   }
 
   async waitFor(selector) {
-    await until(selector, () => this.has(selector))
+    // A page that is being left answers by a fault.
+    await until(selector, () => this.has(selector).catch(() => false))
   }
 }

@@ -6,7 +6,8 @@ use serde_json::json;
 use super::Tab;
 
 /// Shows the page as it stands, then in a made-up language whose words are twice as long, both from left to right and
-/// from right to left, and puts everything back. Answers with what stood out of the screen.
+/// from right to left, then with its text twice as large (WCAG 2.2 section 1.4.4), and puts everything back. Answers with
+/// what stood out of the screen.
 const STANDS_OUT: &str = "(() => {
     const root = document.documentElement, direction = root.dir, texts = [], wide = [];
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -27,6 +28,9 @@ const STANDS_OUT: &str = "(() => {
     for (const [node, text] of texts) node.data = text;
     for (const [field, text] of fields) if (text) field.placeholder = text;
     root.dir = direction;
+    root.style.fontSize = '200%';
+    measure('text twice as large');
+    root.style.fontSize = '';
     return wide;
 })()";
 
