@@ -55,6 +55,25 @@ export async function contactSheets(browser, folder, name) {
   await page.close()
 }
 
+// The pictures of the README, `docs/pictures`: three pages side by side.
+export async function showcase(browser, folder, name) {
+  const page = await browser.newPage()
+  await page.setViewport({ width: 1200, height: 560 })
+  for (const scheme of SCHEMES) {
+    const pictures = ['sign-in-app-phone', 'consent-phone', 'account-safe-desktop'].map(
+      picture => `<img src="${name}/en/${picture}-${scheme}.png">`,
+    )
+    const html = join(folder, 'showcase.html')
+    await writeFile(html, `<!doctype html><style>
+body { margin: 0; padding: 20px; display: grid; gap: 20px; grid-template-columns: 240px 240px 1fr; background: #8a8f8d }
+img { width: 100%; height: 520px; object-fit: cover; object-position: top; border-radius: 10px; display: block }
+</style>${pictures.join('')}`)
+    await page.goto(`file://${html}`, { waitUntil: 'load' })
+    await page.screenshot({ path: join(folder, `pages-${scheme}.png`) })
+  }
+  await page.close()
+}
+
 function sheet(screen, pictures) {
   const [columns, height] = screen === 'phone' ? [8, 400] : [4, 260]
   return `<!doctype html><meta charset="utf-8"><style>

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import puppeteer from 'puppeteer-core'
-import { Camera, contactSheets } from './camera.mjs'
+import { Camera, contactSheets, showcase } from './camera.mjs'
 import { Person } from './person.mjs'
 import { Provider } from './provider.mjs'
 import * as walks from './walk.mjs'
@@ -39,6 +39,7 @@ try {
     }
   }
   await contactSheets(browser, folder, values.name)
+  if (!values.only) await showcase(browser, folder, values.name)
 } finally {
   await browser.close()
 }
