@@ -4,6 +4,7 @@
 //! scripts and load files: it is written anew from an allow-list. Leaves to
 //! `postern_service::asset` the policy under which a picture is answered.
 
+mod dashes;
 mod png;
 mod style;
 mod svg;

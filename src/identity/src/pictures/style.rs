@@ -1,67 +1,250 @@
-//! Reads the styles of an SVG: refuses what loads or hides something, and finds out which parts of the picture which
+//! Writes the styles of an SVG anew from an allow-list of properties, and finds out which parts of the picture which
 //! elements refer to.
 //!
-//! Browsers read CSS more leniently than this module. What it cannot follow for certain is refused, and a selector
-//! that it does not know reaches every element, so that no reference is missed.
+//! Browsers read CSS more leniently than this module. What it cannot follow for certain is refused: an allowed
+//! declaration must be read here as browsers read it. A selector of which only the last part is understood reaches what
+//! that part reaches, so that no reference is missed.
 
-use super::{PictureError, svg::forbidden};
+use std::collections::HashSet;
+
+use super::{PictureError, dashes, svg::forbidden};
+
+/// The properties that are kept, as attributes and in styles. Others are left out: a filter or an animation of a few
+/// bytes costs a browser more than thousands of elements, and an alias or a variable would hide a reference.
+pub(super) const PROPERTIES: [&str; 52] = [
+    "alignment-baseline",
+    "baseline-shift",
+    "clip-path",
+    "clip-rule",
+    "color",
+    "color-interpolation",
+    "color-rendering",
+    "direction",
+    "display",
+    "dominant-baseline",
+    "fill",
+    "fill-opacity",
+    "fill-rule",
+    "font",
+    "font-family",
+    "font-feature-settings",
+    "font-kerning",
+    "font-size",
+    "font-stretch",
+    "font-style",
+    "font-variant",
+    "font-weight",
+    "image-rendering",
+    "isolation",
+    "letter-spacing",
+    "mask",
+    "mask-type",
+    "mix-blend-mode",
+    "opacity",
+    "overflow",
+    "paint-order",
+    "shape-rendering",
+    "stop-color",
+    "stop-opacity",
+    "stroke",
+    "stroke-dasharray",
+    "stroke-dashoffset",
+    "stroke-linecap",
+    "stroke-linejoin",
+    "stroke-miterlimit",
+    "stroke-opacity",
+    "stroke-width",
+    "text-align",
+    "text-anchor",
+    "text-decoration",
+    "text-rendering",
+    "text-transform",
+    "transform",
+    "transform-origin",
+    "visibility",
+    "word-spacing",
+    "writing-mode",
+];
 
 /// The beginning of a reference, in lower case.
 const REFERENCE: &str = "url(";
 
-/// A rule of a style sheet that refers to parts of the picture.
+/// Parentheses within each other.
+const MAX_PARENTHESES: usize = 16;
+
+/// A rule of a style sheet.
 #[derive(Debug)]
 pub(super) struct Rule {
-    selectors: Vec<Selector>,
-    pub(super) references: Vec<String>,
+    selectors: Vec<Vec<Demand>>,
+    pub(super) block: Block,
+    /// Names, classes and ids in its selectors.
+    pub(super) parts: usize,
 }
 
-/// What the last part of a selector demands of an element. Nothing is demanded where the selector is not understood.
-#[derive(Clone, Debug)]
-struct Selector(Vec<Demand>);
-
-#[derive(Clone, Debug)]
+/// What the last part of a selector demands of an element. Of every element nothing is demanded.
+#[derive(Debug)]
 enum Demand {
     Name(String),
     Class(String),
     Id(String),
 }
 
+/// What a declaration or more of them do to the elements that they reach.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    pub(super) references: Vec<String>,
+    pub(super) dashes_per_unit: f64,
+    /// Fonts that a browser looks for, one after another, for each text.
+    pub(super) font_families: usize,
+}
+
+/// Declarations as they are written anew.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    pub(super) written: String,
+    pub(super) effects: Effects,
+}
+
+/// A style sheet as it is written anew.
+#[derive(Debug, Default)]
+pub(super) struct Sheet {
+    pub(super) written: String,
+    pub(super) rules: Vec<Rule>,
+}
+
 impl Rule {
     /// Whether the rule may reach an element.
-    pub(super) fn reaches(&self, name: &str, id: Option<&str>, classes: &str) -> bool {
+    pub(super) fn reaches(&self, name: &str, id: Option<&str>, classes: &HashSet<String>) -> bool {
         let fulfils = |demand: &Demand| match demand {
             Demand::Name(wanted) => wanted == name,
-            Demand::Class(wanted) => classes.split_ascii_whitespace().any(|class| class == wanted),
+            Demand::Class(wanted) => classes.contains(wanted),
             Demand::Id(wanted) => id == Some(wanted),
         };
-        self.selectors.iter().any(|selector| selector.0.iter().all(fulfils))
+        self.selectors.iter().any(|selector| selector.iter().all(fulfils))
     }
 }
 
-/// The rules of a style sheet that refer to something.
-pub(super) fn rules(sheet: &str) -> Result<Vec<Rule>, PictureError> {
-    check(sheet)?;
-    let mut reader = SheetReader::default();
-    reader.read(sheet)?;
-    if !reader.open.is_empty() {
-        return Err(unclear());
+impl Effects {
+    /// Reads an allowed property, written as an attribute or in a style. None if its value is left out.
+    pub(super) fn of(property: &str, value: &str) -> Result<Option<Self>, PictureError> {
+        check(value)?;
+        let lower = value.to_ascii_lowercase();
+        let mut effects = Self::default();
+        for (start, _) in lower.match_indices(REFERENCE) {
+            let name = reference(&value[start + REFERENCE.len()..]).ok_or_else(unclear)?;
+            effects.references.push(name);
+        }
+        match property {
+            // An inherited one would refer to something without naming it.
+            "clip-path" | "mask" => {
+                let plain = lower.starts_with(REFERENCE) && lower.find(')') == Some(lower.len() - 1);
+                if !plain && lower != "none" {
+                    return Err(forbidden("a mask or clip path that is no plain reference"));
+                }
+            }
+            "font" | "font-family" => effects.font_families = value.split(',').count(),
+            "stroke-dasharray" => match dashes::dashes_per_unit(&lower) {
+                Some(dashes_per_unit) => effects.dashes_per_unit = dashes_per_unit,
+                None => return Ok(None),
+            },
+            _ => {}
+        }
+        Ok(Some(effects))
     }
-    Ok(reader.rules)
+
+    /// Adds what another declaration does. What is inherited counts at its largest.
+    pub(super) fn add(&mut self, other: Self) {
+        self.add_inherited(&other);
+        self.references.extend(other.references);
+    }
+
+    pub(super) fn add_inherited(&mut self, other: &Self) {
+        self.dashes_per_unit = self.dashes_per_unit.max(other.dashes_per_unit);
+        self.font_families = self.font_families.max(other.font_families);
+    }
 }
 
-/// What an attribute refers to: a style, or a property of its own.
-pub(super) fn references_of(attribute: &str, value: &str) -> Result<Vec<String>, PictureError> {
-    check(value)?;
-    if attribute != "style" {
-        return property_references(attribute, value);
+impl Block {
+    /// Reads the content of a style attribute.
+    pub(super) fn read(text: &str) -> Result<Self, PictureError> {
+        check(text)?;
+        let mut block = Self::default();
+        let mut rest = text;
+        loop {
+            let (declaration, end, after) = piece(rest)?;
+            block.declare(&declaration)?;
+            match end {
+                Some(';') => rest = after,
+                Some(_) => return Err(unclear()),
+                None => return Ok(block),
+            }
+        }
     }
-    let mut reader = SheetReader { open: vec![Some(Vec::new())], ..SheetReader::default() };
-    reader.read(value)?;
-    if reader.open.len() != 1 || reader.nested {
-        return Err(unclear());
+
+    fn declare(&mut self, declaration: &str) -> Result<(), PictureError> {
+        let Some((property, value)) = declaration.split_once(':') else { return Ok(()) };
+        let (property, value) = (property.trim_ascii().to_ascii_lowercase(), value.trim_ascii());
+        if !PROPERTIES.contains(&property.as_str()) {
+            return Ok(());
+        }
+        let Some(effects) = Effects::of(&property, value)? else { return Ok(()) };
+        if !self.written.is_empty() {
+            self.written.push(';');
+        }
+        self.written.push_str(&format!("{property}:{value}"));
+        self.effects.add(effects);
+        Ok(())
     }
-    Ok(reader.rules.into_iter().flat_map(|rule| rule.references).collect())
+}
+
+impl Sheet {
+    pub(super) fn read(text: &str) -> Result<Self, PictureError> {
+        check(text)?;
+        let mut sheet = Self::default();
+        let mut media = false;
+        let mut rest = text;
+        loop {
+            let (head, end, after) = piece(rest)?;
+            let head = head.trim_ascii();
+            rest = after;
+            match end {
+                Some('{') if head.starts_with('@') && !media => {
+                    sheet.written.push_str(&format!("{}{{", media_query(head)?));
+                    media = true;
+                }
+                Some('{') => rest = sheet.rule(head, rest)?,
+                Some('}') if media && head.is_empty() => {
+                    sheet.written.push('}');
+                    media = false;
+                }
+                Some(';') if head.is_empty() => {}
+                None if head.is_empty() && !media => return Ok(sheet),
+                _ => return Err(unclear()),
+            }
+        }
+    }
+
+    /// Reads the block of a rule. Answers what follows.
+    fn rule<'a>(&mut self, list: &str, mut rest: &'a str) -> Result<&'a str, PictureError> {
+        let selectors = selectors(list)?;
+        let mut block = Block::default();
+        loop {
+            let (declaration, end, after) = piece(rest)?;
+            rest = after;
+            match end {
+                Some(';' | '}') => block.declare(&declaration)?,
+                _ => return Err(unclear()),
+            }
+            if end == Some('}') {
+                break;
+            }
+        }
+        self.written.push_str(&format!("{list}{{{}}}", block.written));
+        let between = |letter: char| letter.is_ascii_whitespace() || ">.#,".contains(letter);
+        let parts = list.split(between).filter(|part| !part.is_empty()).count();
+        self.rules.push(Rule { selectors, block, parts });
+        Ok(rest)
+    }
 }
 
 /// Presentation attributes and styles are CSS, which could load files. An escape could hide that.
@@ -82,27 +265,6 @@ pub(super) fn plain_name(name: &str) -> bool {
     name.chars().all(|letter| letter.is_alphanumeric() || "_-.:".contains(letter))
 }
 
-/// What the value of a property refers to. A mask that is inherited would be referred to without being named.
-fn property_references(property: &str, value: &str) -> Result<Vec<String>, PictureError> {
-    let property = property.trim().to_ascii_lowercase();
-    let lower = value.to_ascii_lowercase();
-    let masks = property.contains("mask") || property == "clip-path" || property == "all";
-    if masks && lower.contains("inherit") {
-        return Err(forbidden("a mask that is inherited"));
-    }
-    let mut references = Vec::new();
-    for (start, _) in lower.match_indices(REFERENCE) {
-        references.push(reference(&value[start + REFERENCE.len()..]).ok_or_else(unclear)?);
-    }
-    // A variable could be used anywhere below.
-    let named =
-        !property.is_empty() && property.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-');
-    if !references.is_empty() && (!named || property.starts_with("--")) {
-        return Err(unclear());
-    }
-    Ok(references)
-}
-
 /// The name in a reference, whose text begins behind the parenthesis.
 fn reference(text: &str) -> Option<String> {
     let inside = text[..text.find(')')?].trim_ascii();
@@ -111,111 +273,67 @@ fn reference(text: &str) -> Option<String> {
     plain_name(name).then(|| name.to_owned())
 }
 
-/// Reads a style sheet, or the content of a style.
-#[derive(Default)]
-struct SheetReader {
-    /// The text since the last brace or semicolon, without comments.
-    piece: String,
-    /// The parentheses that are to be closed in it.
-    closing: Vec<char>,
-    /// The blocks around it; one of `@media` has no selectors.
-    open: Vec<Option<Vec<Selector>>>,
-    /// Whether there was a block.
-    nested: bool,
-    rules: Vec<Rule>,
-}
-
-impl SheetReader {
-    fn read(&mut self, sheet: &str) -> Result<(), PictureError> {
-        let mut rest = sheet;
-        while let Some(letter) = rest.chars().next() {
-            let length = self.step(letter, rest)?;
-            rest = &rest[length..];
-        }
-        if !self.closing.is_empty() {
-            return Err(unclear());
-        }
-        self.end_piece()
-    }
-
-    /// Reads what `rest` begins with. Answers its length.
-    fn step(&mut self, letter: char, rest: &str) -> Result<usize, PictureError> {
-        let within = !self.closing.is_empty();
+/// The text up to the next brace or semicolon, without comments; that letter, or none at the end; and what follows.
+fn piece(text: &str) -> Result<(String, Option<char>, &str), PictureError> {
+    let mut piece = String::new();
+    let mut closing = Vec::new();
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let mut length = letter.len_utf8();
         match letter {
             '/' if rest.starts_with("/*") => {
                 // Within `url()` this is no comment.
-                let end = rest[2..].find("*/").filter(|_| !within).ok_or_else(unclear)?;
-                self.piece.push(' ');
-                return Ok(end + 4);
+                length = rest[2..].find("*/").filter(|_| closing.is_empty()).ok_or_else(unclear)? + 4;
+                piece.push(' ');
             }
             '"' | '\'' => {
-                let text = &rest[..rest[1..].find(letter).ok_or_else(unclear)? + 2];
-                if text.contains(['\n', '\r', '\u{c}']) {
+                length = rest[1..].find(letter).ok_or_else(unclear)? + 2;
+                if rest[..length].contains(['\n', '\r', '\u{c}']) {
                     return Err(unclear());
                 }
-                self.piece.push_str(text);
-                return Ok(text.len());
+                piece.push_str(&rest[..length]);
             }
-            '{' | '}' | ';' if within => return Err(unclear()),
-            '{' => self.open_block()?,
-            '}' => {
-                self.end_piece()?;
-                self.open.pop().ok_or_else(unclear)?;
+            '{' | '}' | ';' if closing.is_empty() => return Ok((piece, Some(letter), &rest[1..])),
+            '{' | '}' | ';' => return Err(unclear()),
+            '(' | '[' if closing.len() == MAX_PARENTHESES => return Err(unclear()),
+            ')' | ']' if closing.pop() != Some(letter) => return Err(unclear()),
+            _ => {
+                closing.extend(match letter {
+                    '(' => Some(')'),
+                    '[' => Some(']'),
+                    _ => None,
+                });
+                piece.push(letter);
             }
-            ';' => self.end_piece()?,
-            '(' => self.closing.push(')'),
-            '[' => self.closing.push(']'),
-            ')' | ']' if self.closing.pop() != Some(letter) => return Err(unclear()),
-            _ => {}
         }
-        if !matches!(letter, '{' | '}' | ';') {
-            self.piece.push(letter);
-        }
-        Ok(letter.len_utf8())
+        rest = &rest[length..];
     }
+    if closing.is_empty() { Ok((piece, None, rest)) } else { Err(unclear()) }
+}
 
-    fn open_block(&mut self) -> Result<(), PictureError> {
-        let piece = std::mem::take(&mut self.piece);
-        if piece.to_ascii_lowercase().contains(REFERENCE) {
-            return Err(unclear());
-        }
-        let media = piece.trim_start().starts_with('@');
-        self.open.push((!media).then(|| selectors(&piece)));
-        self.nested = true;
-        Ok(())
-    }
-
-    /// Reads the piece as a declaration of the innermost block that has selectors.
-    fn end_piece(&mut self) -> Result<(), PictureError> {
-        let piece = std::mem::take(&mut self.piece);
-        let (property, value) = piece.split_once(':').unwrap_or(("", &piece));
-        let references = property_references(property, value)?;
-        if !references.is_empty() {
-            let selectors = self.open.iter().rev().find_map(Clone::clone).ok_or_else(unclear)?;
-            self.rules.push(Rule { selectors, references });
-        }
-        Ok(())
-    }
+/// The beginning of a block of `@media`.
+fn media_query(head: &str) -> Result<&str, PictureError> {
+    let known = |letter: char| letter.is_ascii_alphanumeric() || " \t\r\n@():,-.<>=/".contains(letter);
+    if head.chars().all(known) { Ok(head) } else { Err(unclear()) }
 }
 
 /// The selectors before a block, one for each comma.
-fn selectors(list: &str) -> Vec<Selector> {
-    let known = |letter: char| {
-        letter.is_alphanumeric() || letter.is_ascii_whitespace() || "_-.#,>+~".contains(letter)
-    };
-    if !list.chars().all(known) {
-        return vec![Selector(Vec::new())];
+fn selectors(list: &str) -> Result<Vec<Vec<Demand>>, PictureError> {
+    let known =
+        |letter: char| letter.is_alphanumeric() || letter.is_ascii_whitespace() || "_-.#,>*".contains(letter);
+    if list.chars().all(known) {
+        return Ok(list.split(',').map(demands).collect());
     }
-    list.split(',').map(|selector| Selector(demands(selector))).collect()
+    Err(forbidden("selectors of other things than names, classes and ids"))
 }
 
-/// What the last part of a selector of names, classes and ids demands.
+/// What the last part of a selector demands.
 fn demands(selector: &str) -> Vec<Demand> {
-    let between = |letter: char| letter.is_ascii_whitespace() || ">+~".contains(letter);
+    let between = |letter: char| letter.is_ascii_whitespace() || letter == '>';
     let last = selector.split(between).rfind(|part| !part.is_empty()).unwrap_or_default();
     let mut demands = Vec::new();
     let name = last.split(['.', '#']).next().unwrap_or_default();
-    if !name.is_empty() {
+    if !name.is_empty() && name != "*" {
         demands.push(Demand::Name(name.to_owned()));
     }
     for (start, mark) in last.match_indices(['.', '#']) {

@@ -12,7 +12,7 @@ use quick_xml::{
     events::{BytesStart, Event},
 };
 
-use super::{PictureError, weight::Elements};
+use super::{PictureError, style::PROPERTIES, weight::Elements};
 
 const NAMESPACE: &str = "http://www.w3.org/2000/svg";
 
@@ -47,8 +47,8 @@ const ELEMENTS: [&str; 22] = [
 /// Elements whose text is kept; elsewhere text draws nothing.
 const TEXT_ELEMENTS: [&str; 5] = ["title", "desc", "style", "text", "tspan"];
 
-/// Attributes beside those that begin like [`ATTRIBUTE_PREFIXES`]. Others are left out.
-const ATTRIBUTES: [&str; 46] = [
+/// Attributes beside the properties of styles. Others are left out.
+const ATTRIBUTES: [&str; 33] = [
     "id",
     "class",
     "style",
@@ -73,31 +73,16 @@ const ATTRIBUTES: [&str; 46] = [
     "viewBox",
     "preserveAspectRatio",
     "points",
-    "transform",
-    "pathLength",
-    "opacity",
-    "color",
-    "display",
-    "visibility",
-    "overflow",
     "offset",
-    "stop-color",
-    "stop-opacity",
     "gradientUnits",
     "gradientTransform",
     "spreadMethod",
     "clipPathUnits",
     "maskUnits",
     "maskContentUnits",
-    "mask",
-    "letter-spacing",
-    "paint-order",
     "role",
     "aria-label",
-    "vector-effect",
 ];
-
-const ATTRIBUTE_PREFIXES: [&str; 6] = ["fill", "stroke", "clip-", "font-", "text-", "shape-"];
 
 /// Writes a picture anew. What was written is read once more, as if it came from outside, and must stay as it is.
 pub(super) fn made_safe(text: &str) -> Result<String, PictureError> {
@@ -166,7 +151,7 @@ impl SafeSvg {
         if self.open.last() == Some(&"style") {
             return Err(forbidden("elements within a style"));
         }
-        self.elements.open(known);
+        self.elements.open(known)?;
         self.written.push('<');
         self.written.push_str(known);
         if root {
@@ -189,8 +174,9 @@ impl SafeSvg {
             if name == "href" && std::mem::replace(&mut refers, true) {
                 continue;
             }
-            self.elements.attribute(name, &value)?;
-            self.attribute(name, &value)?;
+            if let Some(value) = self.elements.attribute(name, value)? {
+                self.attribute(name, &value)?;
+            }
         }
         Ok(())
     }
@@ -203,7 +189,8 @@ impl SafeSvg {
     fn close(&mut self) -> Result<(), PictureError> {
         let Some(name) = self.open.pop() else { return Ok(()) };
         if name == "style" {
-            self.elements.style_sheet(&std::mem::take(&mut self.sheet))?;
+            let sheet = self.elements.style_sheet(&std::mem::take(&mut self.sheet))?;
+            self.written.push_str(&escaped(&sheet)?);
         }
         self.elements.close();
         self.written.push_str(&format!("</{name}>"));
@@ -216,6 +203,7 @@ impl SafeSvg {
         };
         if *within == "style" {
             self.sheet.push_str(text);
+            return Ok(());
         }
         self.elements.text(text);
         self.written.push_str(&escaped(text)?);
@@ -247,11 +235,7 @@ fn kept_attribute<'a>(name: &'a str, value: &str) -> Result<Option<&'a str>, Pic
             Err(forbidden("a reference to another file"))
         };
     }
-    let kept = ATTRIBUTES.contains(&name) || ATTRIBUTE_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-    if !kept || !name.bytes().all(|letter| letter.is_ascii_alphanumeric() || letter == b'-') {
-        return Ok(None);
-    }
-    Ok(Some(name))
+    Ok((ATTRIBUTES.contains(&name) || PROPERTIES.contains(&name)).then_some(name))
 }
 
 /// A text as it is written. A reference such as `&#1;` can name characters that XML forbids even so (XML 1.0, 2.2).

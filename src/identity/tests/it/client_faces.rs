@@ -125,7 +125,7 @@ fn endless_pictures() -> Vec<(String, &'static str)> {
     let path = "h1v1".repeat(10_000);
     let classes: String = (0..20).map(|level| format!(".c{level}{{mask:url(#m{level})}}")).collect();
     let nested =
-        |level: usize| format!("@media all {{ a, svg > .c{level} {{ -webkit-mask : URL( '#m{level}' ) }} }}");
+        |level: usize| format!("@media all {{ a, svg > .c{level} {{ Mask : URL( '#m{level}' ) }} }}");
     let nested: String = (0..20).map(nested).collect();
     let by_class = mask_chain(|level| format!("class='b c{level}'"));
     let uses = |level: usize, next: &str| {
@@ -135,12 +135,11 @@ fn endless_pictures() -> Vec<(String, &'static str)> {
     vec![
         (mask_chain(|level| format!("mask='url(#m{level})'")), grown),
         (mask_chain(|level| format!("style='fill:red;mask:url( \"#m{level}\" )'")), grown),
-        (mask_chain(|level| format!("style='mask-image:url(#m{level}),url(#m{level})'")), grown),
         (levels(20, twice("clipPath"), |level| format!("clip-path='url(#m{level})'")), grown),
         (levels(20, uses, |level| format!("href='#m{level}'")), grown),
         (format!("<style>{classes}</style>{by_class}"), grown),
         (format!("<style><![CDATA[{nested}]]></style>{by_class}"), grown),
-        ("<style>*:not(p){mask:url(#a)}</style><mask id='a'><rect/></mask><rect/>".to_owned(), "circle"),
+        ("<style>* > *{mask:url(#a)}</style><mask id='a'><rect/></mask><rect/>".to_owned(), "circle"),
         (format!("<g id='a'>{shapes}</g>{}", "<use href='#a'/>".repeat(15)), grown),
         (format!("<path id='a' d='M0 0{path}'/>{}", "<use xlink:href='#a'/>".repeat(100)), grown),
         ("<mask id='a'><rect mask='url(#a)'/></mask>".to_owned(), "circle"),
@@ -156,9 +155,49 @@ fn endless_pictures() -> Vec<(String, &'static str)> {
     ]
 }
 
+/// Pictures of a few kilobytes with endless dashes, and with more styles than anybody can try.
+fn endless_styles() -> Vec<(String, &'static str)> {
+    let grown = "more than 10000";
+    let dashed = |dashes: &str, shapes: &str| {
+        (format!("<g stroke='red' style='stroke-dasharray:{dashes}'>{shapes}</g>"), grown)
+    };
+    let uncounted = |shape: &str| (format!("<g stroke-dasharray='1'>{shape}</g>"), "cannot be counted");
+    let swing = format!("<path d='M0 0Q9 0 9 9{}'/>", "T0 0 9 9".repeat(500));
+    let declarations = "fill:url(#);".repeat(3000);
+    vec![
+        dashed(".00006 .00006", "<line x2='44'/>"),
+        dashed("1,1", "<path d='M0 0H1e9'/>"),
+        dashed("1PX", &format!("<path d='M0 0{}'/>", "h999-999h999z".repeat(20))),
+        uncounted(&swing),
+        uncounted("<path d='M0 0A.0001 9 0 0 0 9 0'/>"),
+        uncounted("<text>a</text>"),
+        uncounted("<line stroke-dasharray='1e-320'/>"),
+        uncounted("<circle r='100000%'/>"),
+        (
+            format!("<path id='a' d='M0 0h99'/>{}", "<use href='#a' stroke-dasharray='.1'/>".repeat(200)),
+            grown,
+        ),
+        ("<style>line{stroke-dasharray:0 .00006}</style><line x2='9'/>".to_owned(), grown),
+        (format!("<style>{}b{{fill:red}}</style>", "a,".repeat(500)), "more than 500"),
+        (format!("<style>{}{{fill:red}}</style>", ".a".repeat(501)), "more than 500"),
+        (format!("<style>a{{fill:red}}{}</style>", "#a{fill:red}".repeat(500)), "more than 500"),
+        (format!("<style>*{{{declarations}}}</style>{}", "<g/>".repeat(2000)), grown),
+        ("<g/>".repeat(10_001), grown),
+        (format!("<g font-family='{}'>{}</g>", "f,".repeat(100), "<text>a</text>".repeat(10)), grown),
+        (
+            format!(
+                "<style>path{{transform:{}}}</style>{}",
+                "rotate(1deg)".repeat(1000),
+                "<path/>".repeat(100)
+            ),
+            grown,
+        ),
+    ]
+}
+
 #[test]
 fn an_svg_that_draws_itself_too_often_is_refused() {
-    for (inside, named) in endless_pictures() {
+    for (inside, named) in endless_pictures().into_iter().chain(endless_styles()) {
         let refused = svg_with(&inside).unwrap_err().to_string();
         assert!(refused.contains(named), "{}: {refused}", &inside[..inside.len().min(300)]);
     }
@@ -169,7 +208,15 @@ fn a_style_that_could_hide_a_reference_is_refused() {
     for inside in [
         "<g mask='inherit'/>",
         "<g style='mask: var(--no, inherit)'/>",
-        "<style>rect { all: inherit }</style>",
+        "<style>.i { clip-path: inherit }</style>",
+        "<g clip-path='Inherit'/>",
+        "<g style='mask: url(#m), url(#m)'/>",
+        "<g style='clip-path: path(\"M0 0h9v9z\")'/>",
+        "<style>g:not(p) { mask: url(#m) }</style>",
+        "<style>g ~ g { fill: red }</style>",
+        "<style>g { fill: red; g { fill: blue } }</style>",
+        "<style>@media all { @media all { g { fill: red } } }</style>",
+        "<style>g { fill: ((((((((((((((((((red)))))))))))))))))) }</style>",
         "<style>g { --m: url(#m) } rect { mask: var(--m) }</style>",
         "<style>a { x: (} b { y: z); mask: url(#m) }</style>",
         "<style>a { x: [)]; mask: url(#m) }</style>",
@@ -189,6 +236,50 @@ fn a_style_that_could_hide_a_reference_is_refused() {
     ] {
         let refused = svg_with(inside).expect_err(inside);
         assert!(matches!(refused, PictureError::Forbidden(_)), "{inside}: {refused}");
+    }
+}
+
+#[test]
+fn a_style_keeps_what_draws_a_logo_and_nothing_else() {
+    for (inside, kept) in [
+        ("<style>.i{-webkit-clip-path:inherit}</style>", "<style>.i{}</style>"),
+        (
+            "<style>a{filter:blur(9px);FILL : red ;--m:url(#m);all:inherit}</style>",
+            "<style>a{fill:red}</style>",
+        ),
+        ("<style> @media print { /* } */ a,\n.c{ x:y } }</style>", "<style>@media print{a,\n.c{}}</style>"),
+        (
+            "<style>@media print{a > *{stroke:#fff/* ; */!important};}</style>",
+            "{a &gt; *{stroke:#fff !important}}",
+        ),
+        ("<g style='mask-image:url(#m),url(#m);animation:a 1s infinite;transition:all 9s'/>", "<g></g>"),
+        (
+            "<g style='x: \";\"; font-family: \"A;B\"; -inkscape-stroke:none'/>",
+            "font-family:&quot;A;B&quot;\"",
+        ),
+        (
+            "<g style='mix-blend-mode:normal;isolation:auto;text-shadow:0 0 9px red'/>",
+            ":normal;isolation:auto\"",
+        ),
+        (
+            "<g style='backdrop-filter:blur(9px);stroke-width:2;content:url(#m)'/>",
+            "<g style=\"stroke-width:2\">",
+        ),
+        (
+            "<g filter='blur(9px)' fill-x='1' stroke-width='2' text-shadow='0 0 9px red'/>",
+            "<g stroke-width=\"2\">",
+        ),
+        ("<path pathLength='1' vector-effect='non-scaling-stroke' d='M0 0'/>", "<path d=\"M0 0\">"),
+        ("<g stroke-dasharray='var(--a, 1e-9)' style='stroke-dasharray:1%'/>", "<g></g>"),
+        ("<g stroke-dasharray='none'/><text>a</text>", "<g stroke-dasharray=\"none\"></g><text>a"),
+        (
+            "<style>a{stroke-dasharray:4 2}</style><path d='M1-1.5.5l9 9zc1,1 2,2 3,3'/>",
+            "stroke-dasharray:4 2}",
+        ),
+    ] {
+        let safe = svg_with(inside).unwrap_or_else(|refused| panic!("{inside}: {refused}"));
+        let written = String::from_utf8(safe.into_content()).unwrap();
+        assert!(written.contains(kept), "{inside}: {written}");
     }
 }
 
