@@ -181,7 +181,7 @@ struct Weighing<'a> {
     visits: Vec<Visit>,
 }
 
-impl<'a> Weighing<'a> {
+impl Weighing<'_> {
     /// Weighs an element, with everything in it and behind it, once.
     fn weigh(&mut self, place: usize, level: usize) -> Result<Weight, PictureError> {
         if let Visit::Done(weight) = self.visits[place] {
