@@ -30,10 +30,19 @@ impl RecentExplanations {
 impl App {
     /// Logs why the current request of a client is refused, in one line, and keeps it for the page about its reference.
     pub fn explain(&self, client_id: &str, explanation: Explanation) {
+        let explanation = self.with_settings_file(explanation);
         let Explanation { check, came, expected, remedy } = &explanation;
         let client_id: String = client_id.chars().take(128).collect();
         tracing::info!(check, client_id, came, expected, remedy, "request refused");
         self.keep_explanation(explanation);
+    }
+
+    /// `postern dev` has its settings in a file of its own, and a command without it would meet another database.
+    fn with_settings_file(&self, explanation: Explanation) -> Explanation {
+        let Some(development) = self.development.get() else { return explanation };
+        let own = format!("postern --config {} ", development.settings_file);
+        let remedy = explanation.remedy.as_ref().map(|remedy| remedy.replacen("postern ", &own, 1));
+        explanation.with_remedy(remedy)
     }
 
     /// Keeps what the caller has logged.

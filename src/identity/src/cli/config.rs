@@ -1,5 +1,7 @@
 //! Defines `postern config`: checks the settings and shows where each comes from. Needs no database.
 
+use std::path::Path;
+
 use postern_service::settings::LoadedSettings;
 use serde_json::{Value, json};
 
@@ -32,7 +34,7 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<Report, Comman
             let ground = ground_warning(&loaded, contrasts);
             let warnings: Vec<_> = settings.chain(pages.into_iter().flatten()).chain(ground).collect();
             let lines = warnings.iter().map(|warning| format!("Warning: {warning}"));
-            let messages: Vec<_> = ["The settings are good.".to_owned()].into_iter().chain(lines).collect();
+            let messages: Vec<_> = [good(context.file())].into_iter().chain(lines).collect();
             let report = Report::new(messages.join("\n"), json!({ "good": true, "warnings": warnings }));
             Ok(report.section("contrast", &contrast_text(contrasts), contrast_value(contrasts)))
         }
@@ -48,6 +50,14 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<Report, Comman
                 .collect();
             Ok(Report::new(table(["SETTING", "VALUE", "FROM"], &rows), loaded.explain()))
         }
+    }
+}
+
+/// What was found good: without a file it may not be what the reader means.
+fn good(file: Option<&Path>) -> String {
+    match file {
+        Some(file) => format!("The settings are good: {}.", file.display()),
+        None => "The settings are good: the defaults and the environment, for --config names no file.".to_owned(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     env,
     ffi::OsString,
-    path::{self, PathBuf},
+    path::{self, Path, PathBuf},
 };
 
 use postern_migrations::identity::Migrator;
@@ -30,6 +30,11 @@ pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 impl Context {
     pub(super) fn new(file: Option<PathBuf>) -> Self {
         Self { file }
+    }
+
+    /// The file that `--config` names.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// The settings, with the source of each.

@@ -87,7 +87,7 @@ fn new_secret() -> Report {
     let secret = Random::system().token().expose_secret().to_owned();
     Report::new(secret.clone(), json!({ "encryption_key": secret })).note(
         "Set it as `secrets.encryption_key`, best in a file that POSTERN_SECRETS__ENCRYPTION_KEY_FILE names. Keep a \
-         copy apart from the database: without it the signing keys and TOTP seeds cannot be read.",
+         copy apart from the database: without it the signing keys, authenticators and passkeys cannot be read.",
     )
 }
 

@@ -149,7 +149,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
         Command::Reset { user } => {
             let user = users::find(&app, &user).await?;
             sign_in::reset_credentials(&app, &user, &context).await?;
-            change_report(&app, &user, "reset: the account signs in by mail, and can set the rest up again")
+            change_report(&app, &user, "reset: the account signs in by a code, mailed or made by `postern user code`, and can set the rest up again")
                 .await?
         }
         Command::Disable { user } => {

@@ -26,7 +26,9 @@ fn encryption_key(config: &Config) -> Vec<BrokenRule> {
     let rule = match config.secrets.encryption_key.as_ref().map(Vault::from_key) {
         Some(Ok(_)) => return Vec::new(),
         Some(Err(cause)) => error_chain(&cause),
-        None => "must be set; make one with `postern keys new-secret`".to_owned(),
+        None => "must be set: name the file that has it in POSTERN_SECRETS__ENCRYPTION_KEY_FILE. A new provider's key is made \
+                 by `postern keys new-secret`; another key than before opens nothing"
+            .to_owned(),
     };
     vec![BrokenRule::new("secrets.encryption_key", rule)]
 }

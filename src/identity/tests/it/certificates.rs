@@ -33,7 +33,7 @@ async fn a_check_of_the_settings_reads_the_certificates() {
     let good = [(CERTIFICATE, certificate.as_str()), (KEY, &key), (ANCHORS, &certificate)];
     // There is no proxy in front, so none must be named.
     let said = check(&["config", "check"], &good).succeeded();
-    assert!(said.starts_with("The settings are good.\n") && !said.contains("Warning"), "{said}");
+    assert!(said.starts_with("The settings are good: ") && !said.contains("Warning"), "{said}");
     for (settings, said) in [
         (&[(CERTIFICATE, certificate.as_str())][..], "setting `http.tls_key`"),
         (&[(KEY, &key)], "setting `http.tls_certificate`"),

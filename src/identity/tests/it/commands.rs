@@ -419,7 +419,7 @@ async fn wrong_use_exits_with_2_and_names_the_rule() {
 async fn settings_are_checked_and_shown_without_a_database() {
     let shell = Shell::empty().await;
     let said = shell.run(&["config", "check"]).succeeded();
-    assert!(said.starts_with("The settings are good.\n") && !said.contains("Warning"), "{said}");
+    assert!(said.starts_with("The settings are good: ") && !said.contains("Warning"), "{said}");
     let shown = shell.json(&["config", "show"]);
     let setting = |key: &str| shown.as_array().unwrap().iter().find(|s| s["key"] == key).unwrap().clone();
     assert_eq!(setting("secrets.encryption_key")["value"], "\"[secret]\"");

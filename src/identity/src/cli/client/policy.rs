@@ -166,7 +166,7 @@ fn response_modes(modes: &[ResponseMode]) -> String {
 
 fn redirect_uris(client: &Client) -> &'static str {
     if !client.public() {
-        return "a redirect URI must be a registered one, character by character";
+        return "a redirect URI must be a registered one, character by character: another port is for public clients only";
     }
     match client.policy.redirect_uris {
         RedirectUriRule::LocalhostPort => {

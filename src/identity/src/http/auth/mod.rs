@@ -208,7 +208,7 @@ impl AuthApi {
         Ok(self.login_response(&caller, &cookies, verified, attempt, in_cookies).await?)
     }
 
-    /// Refresh the tokens
+    /// Refresh the tokens of a first-party app
     ///
     /// A refresh token works once; the answer has the next. Without one in the body the cookie counts, and then the
     /// request must come from an origin that the client has registered.

@@ -85,6 +85,8 @@ impl TokenApi {
     /// The token endpoint (RFC 6749 section 3.2): for a code, for a refresh token, or for the app itself. A code and a
     /// refresh token work once. If one comes again, everything that was issued for it ends; only for some seconds after its
     /// use a refresh token gets the same answer again.
+    /// To refresh the tokens of an app, send `grant_type=refresh_token` with `refresh_token`, and keep the new one in its
+    /// place. A client without a secret sends its `client_id` in the body instead of the header.
     #[oai(path = "/token", method = "post", operation_id = "token")]
     async fn token(
         &self,
