@@ -57,7 +57,9 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<Report, Comman
 fn good(file: Option<&Path>) -> String {
     match file {
         Some(file) => format!("The settings are good: {}.", file.display()),
-        None => "The settings are good: the defaults and the environment, for --config names no file.".to_owned(),
+        None => {
+            "The settings are good: the defaults and the environment, for --config names no file.".to_owned()
+        }
     }
 }
 
