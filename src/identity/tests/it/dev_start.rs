@@ -1,6 +1,6 @@
 //! The start page of `postern dev`: whom to sign in as, with which app, and how to add one.
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
 use postern_identity::app::development::{Development, DevelopmentClient};
 
@@ -67,7 +67,16 @@ async fn the_start_page_leads_to_a_sign_in_and_each_of_its_commands_adds_an_app(
             .unwrap();
         assert!(ended.status.success(), "{command}: {ended:?}");
     }
-    assert!(page("en").await.contains("app-0"), "an app that was added is shown");
+    // A running server takes over what a command changed within seconds.
+    let mut known = page("en").await.contains("app-0");
+    for _ in 0..100 {
+        if known {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        known = page("en").await.contains("app-0");
+    }
+    assert!(known, "an app that was added is shown");
     let rebound = reqwest::Client::new().get(format!("{}/", server.url)).header("host", "rebound.example");
     assert_eq!(rebound.send().await.unwrap().status(), 421);
     assert_eq!(server.stop(), Some(0));
