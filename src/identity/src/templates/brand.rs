@@ -49,6 +49,8 @@ pub struct Brand {
     support: Option<Support>,
     urls: [Option<String>; 3],
     stylesheet: Option<String>,
+    /// The accent by day and by night, for mails: they load no stylesheet.
+    accents: [Colour; 2],
     logos: Vec<(&'static str, Picture)>,
 }
 
@@ -83,6 +85,7 @@ impl Brand {
             support: settings.support(),
             urls: [url(&settings.help_url), url(&settings.privacy_url), url(&settings.terms_url)],
             stylesheet: stylesheet(settings),
+            accents: accents(settings),
             logos,
         })
     }
@@ -102,13 +105,14 @@ impl Brand {
             assets.path(&file_name(name, logo)).map(Value::from_safe_string)
         };
         let [help_url, privacy_url, terms_url] = &self.urls;
+        let [accent, accent_dark] = self.accents.map(|accent| accent.to_string());
         context! {
             name => &self.name,
             logo => logo("logo"),
             logo_dark => logo("logo-dark"),
             support => self.support.as_ref().map(|support| &support.url),
             support_text => self.support.as_ref().map(|support| &support.text),
-            help_url, privacy_url, terms_url,
+            help_url, privacy_url, terms_url, accent, accent_dark,
             css => assets.path(STYLESHEET).map(Value::from_safe_string),
         }
     }
@@ -152,12 +156,17 @@ fn night_ground(ground: Colour) -> Colour {
     Colour::from_oklch(Oklch { lightness: 0.18, chroma: chroma.min(0.02), hue })
 }
 
-/// By day and by night, with the accent as `postern.css` derives it from the brand's colour.
-pub fn contrasts(settings: &PageSettings) -> [Contrast; 2] {
+/// The accent by day and by night, as `postern.css` derives it from the brand's colour.
+fn accents(settings: &PageSettings) -> [Colour; 2] {
     let Oklch { lightness, chroma, hue } = settings.accent().unwrap_or(ACCENT).oklch();
-    let day = Colour::from_oklch(Oklch { lightness: lightness.min(0.49), chroma, hue });
+    let day = Oklch { lightness: lightness.min(0.49), chroma, hue };
     let night = Oklch { lightness: lightness.clamp(0.79, 0.9), chroma: chroma.min(0.12), hue };
-    let night = Colour::from_oklch(night);
+    [day, night].map(Colour::from_oklch)
+}
+
+/// By day and by night.
+pub fn contrasts(settings: &PageSettings) -> [Contrast; 2] {
+    let [day, night] = accents(settings);
     let ground = settings.ground();
     let contrast = |accent: Colour, palette: Palette, ground: Option<Colour>| {
         let ground = ground.unwrap_or(palette.ground);

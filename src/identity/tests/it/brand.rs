@@ -261,3 +261,19 @@ async fn mails_and_authenticators_carry_the_name() {
     let options = enrolment::begin(&test.app, signed_in.principal(), &context).await.unwrap();
     assert_eq!(options["rp"]["name"], "Lumen: Studio", "{options}");
 }
+
+#[tokio::test]
+async fn mails_have_the_accent_and_name_the_support_as_people_write_it() {
+    let brand = [("POSTERN_PAGES__ACCENT", "#f2b705"), ("POSTERN_PAGES__SUPPORT", "help@fennwick.example")];
+    let branded = TestApp::with(&brand).await;
+    for mail in samples::render_all(&branded.app, &branded.app.templates).unwrap() {
+        let html = &mail.text.html;
+        assert!(!html.contains("#0b5d57") && !html.contains("#83cac2"), "the built-in accent in {html}");
+        assert!(html.contains(">help@fennwick.example</a>"), "{html}");
+        assert!(!mail.text.text.contains("mailto:"), "{}", mail.text.text);
+    }
+    let usual = TestApp::new().await;
+    let mails = samples::render_all(&usual.app, &usual.app.templates).unwrap();
+    assert!(mails.iter().all(|mail| mail.text.html.contains("background:#0b5d57")), "by day");
+    assert!(mails.iter().all(|mail| mail.text.html.contains("background:#83cac2")), "by night");
+}
