@@ -20,7 +20,7 @@ mod tests {
     fn every_column_is_named_with_its_alias() {
         assert_eq!(
             columns_as::<crate::scopes::Entity>("s"),
-            "s.name AS s_name, s.resource AS s_resource, s.description AS s_description"
+            "s.name AS s_name, s.resource AS s_resource, s.description AS s_description, s.texts AS s_texts"
         );
     }
 }
