@@ -11,7 +11,7 @@ pub mod chromium;
 mod proxy;
 mod template;
 
-use std::{env, fs, path::Path};
+use std::{env, fs, io, path::Path};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
@@ -98,8 +98,10 @@ impl TestDatabase {
         let copy = Self::sqlite()?;
         // The log goes first: if it is copied into the file meanwhile, applying it once more changes nothing.
         let log = |database: &Self| format!("{}-wal", database.file().display());
-        if Path::new(&log(self)).exists() {
-            fs::copy(log(self), log(&copy))?;
+        // The last connection that closes takes the log with it, perhaps at this moment.
+        match fs::copy(log(self), log(&copy)) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause.into()),
+            _ => {}
         }
         fs::copy(self.file(), copy.file())?;
         Ok(Some(copy))
