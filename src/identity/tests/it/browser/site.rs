@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    sync::atomic::{AtomicU16, Ordering},
 };
 
 use poem::{EndpointExt as _, IntoResponse as _, Request, Response, endpoint::make, web};
@@ -132,8 +133,16 @@ async fn client_page(mut request: Request, login: &str, elsewhere: &str) -> Resp
     web::Html(format!("<link rel=icon href=data:,><title>Client</title>{shown}")).into_response()
 }
 
+/// A port below those that the system gives to connections, so that none of them takes it before the site listens.
 fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    static TRIED: AtomicU16 = AtomicU16::new(0);
+    let begin = u16::try_from(std::process::id() % 12_000).unwrap();
+    loop {
+        let port = 20_000 + (begin + TRIED.fetch_add(1, Ordering::Relaxed)) % 12_000;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 async fn serve(
