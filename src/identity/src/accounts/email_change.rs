@@ -20,7 +20,7 @@ use crate::{
     core::RequestContext,
     links::{
         self, Link, LinkRecipient, NewLink, Purpose,
-        owner_notice::{self, Occurrence},
+        owner_notice::{self, NoticeDetails},
     },
     login::attempt,
     mail::{self, MailTemplate, allowance::MailRequester},
@@ -59,7 +59,7 @@ pub async fn request(
     let facts = [("account", user.email.clone())];
     let link_mail = mail::prepare_until(app, mail_template, facts, link.expires_at())?;
     let notice =
-        owner_notice::prepare(app, &app.templates, user, Occurrence::new("email-change-asked", context))?;
+        owner_notice::prepare(app, &app.templates, user, NoticeDetails::new("email-change-asked", context))?;
     let limited = principal
         .write(app, context, async |write, user| -> Result<_, AccountError> {
             let limited = count_mail(write, (&email, MailRequester::Stranger)).await?;

@@ -12,7 +12,7 @@ use crate::{
     grants::EndCause,
     links::{
         self,
-        owner_notice::{self, Occurrence, OwnerNotice},
+        owner_notice::{self, NoticeDetails, OwnerNotice},
     },
     login::{
         self, attempt,
@@ -82,7 +82,7 @@ impl PasswordReplacement {
                 app,
                 &app.templates,
                 user,
-                Occurrence::new("password-changed", context),
+                NoticeDetails::new("password-changed", context),
             )?,
         })
     }

@@ -8,7 +8,7 @@ use crate::{
     login::{
         self,
         credential_change::CredentialChange,
-        recovery_code::{self, NewSet},
+        recovery_code::{self, NewRecoveryCodes},
         second_factor,
     },
     users::User,
@@ -24,7 +24,7 @@ pub async fn set_not_kept(app: &App, user: &User) -> Result<bool, DatabaseError>
 }
 
 /// Replaces the recovery codes. The new codes are shown once and stored hashed.
-pub async fn replace_set(app: &App, change: CredentialChange<'_>) -> Result<NewSet, AccountError> {
+pub async fn replace_set(app: &App, change: CredentialChange<'_>) -> Result<NewRecoveryCodes, AccountError> {
     login::require_method(app, "recovery-code").map_err(AccountError::Login)?;
     let device = second_factor::first_device(app, change.principal.user).await?;
     let device = device.ok_or(AccountError::NoAuthenticator)?;

@@ -1,6 +1,6 @@
 //! Answers how an account is protected, and which one step would help most.
 //!
-//! Reads what exists in a fixed number of statements, whatever the account has. [`NextStep::of`] is pure.
+//! Reads what exists in a fixed number of statements, whatever the account has. [`SecurityAdvice::of`] is pure.
 
 use postern_service::clock::Timestamp;
 
@@ -9,7 +9,7 @@ use crate::{
     App,
     login::{
         self, passkey,
-        recovery_code::{self, SetStatus},
+        recovery_code::{self, RecoveryCodeStatus},
         second_factor, totp,
     },
     readable,
@@ -25,12 +25,12 @@ pub struct SecuritySummary {
     pub password: bool,
     pub authenticator: bool,
     /// The unused recovery codes; none where they have no use, because the account has no second factor.
-    pub recovery_codes: Option<SetStatus>,
+    pub recovery_codes: Option<RecoveryCodeStatus>,
     /// Signed in now, this browser included; at most a hundred are counted.
     pub sessions: usize,
     /// The sign-in before the one of this session, as far as it has not ended.
     pub other_sign_in: Option<OtherSignIn>,
-    pub next_step: Option<NextStep>,
+    pub next_step: Option<SecurityAdvice>,
 }
 
 /// The newest sign-in elsewhere.
@@ -42,7 +42,7 @@ pub struct OtherSignIn {
 
 /// What would help an account most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NextStep {
+pub enum SecurityAdvice {
     /// A lost device would lock its owner out.
     MakeRecoveryCodes,
     AddPasskey,
@@ -59,16 +59,16 @@ struct Protection {
     authenticator: bool,
     authenticator_offered: bool,
     /// None where they cannot be made.
-    recovery_codes: Option<SetStatus>,
+    recovery_codes: Option<RecoveryCodeStatus>,
 }
 
-impl NextStep {
+impl SecurityAdvice {
     /// The way back in comes first, then the better way in.
     const fn of(has: Protection) -> Option<Self> {
         let Protection { passkeys, passkeys_offered, authenticator, authenticator_offered, recovery_codes } =
             has;
         match recovery_codes {
-            Some(SetStatus { unused: 0, .. } | SetStatus { kept: false, .. }) => {
+            Some(RecoveryCodeStatus { unused: 0, .. } | RecoveryCodeStatus { kept: false, .. }) => {
                 Some(Self::MakeRecoveryCodes)
             }
             _ if passkeys == 0 && passkeys_offered => Some(Self::AddPasskey),
@@ -111,35 +111,38 @@ pub async fn load(app: &App, signed_in: &SignedInUser) -> Result<SecuritySummary
         recovery_codes,
         sessions: live.len(),
         other_sign_in,
-        next_step: NextStep::of(protection),
+        next_step: SecurityAdvice::of(protection),
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{NextStep, Protection, SetStatus};
+    use super::{Protection, RecoveryCodeStatus, SecurityAdvice};
 
     #[test]
     fn the_way_back_in_comes_before_the_better_way_in() {
         let all = Protection { passkeys_offered: true, authenticator_offered: true, ..Protection::default() };
         let without_passkeys = Protection { passkeys_offered: false, ..all };
-        let codes = |unused| Some(SetStatus { unused, kept: true });
-        let lost = Some(SetStatus { unused: 10, kept: false });
+        let codes = |unused| Some(RecoveryCodeStatus { unused, kept: true });
+        let lost = Some(RecoveryCodeStatus { unused: 10, kept: false });
         for (has, step) in [
-            (Protection { recovery_codes: codes(0), ..all }, Some(NextStep::MakeRecoveryCodes)),
-            (Protection { recovery_codes: lost, ..all }, Some(NextStep::MakeRecoveryCodes)),
+            (Protection { recovery_codes: codes(0), ..all }, Some(SecurityAdvice::MakeRecoveryCodes)),
+            (Protection { recovery_codes: lost, ..all }, Some(SecurityAdvice::MakeRecoveryCodes)),
             (
                 Protection { recovery_codes: codes(10), authenticator: true, ..all },
-                Some(NextStep::AddPasskey),
+                Some(SecurityAdvice::AddPasskey),
             ),
-            (all, Some(NextStep::AddPasskey)),
-            (without_passkeys, Some(NextStep::SetUpAuthenticator)),
+            (all, Some(SecurityAdvice::AddPasskey)),
+            (without_passkeys, Some(SecurityAdvice::SetUpAuthenticator)),
             (Protection { authenticator: true, ..without_passkeys }, None),
             (Protection::default(), None),
-            (Protection { passkeys: 1, recovery_codes: codes(3), ..all }, Some(NextStep::RenewRecoveryCodes)),
+            (
+                Protection { passkeys: 1, recovery_codes: codes(3), ..all },
+                Some(SecurityAdvice::RenewRecoveryCodes),
+            ),
             (Protection { passkeys: 1, recovery_codes: codes(4), ..all }, None),
         ] {
-            assert_eq!(NextStep::of(has), step);
+            assert_eq!(SecurityAdvice::of(has), step);
         }
     }
 }

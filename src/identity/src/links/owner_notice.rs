@@ -52,7 +52,7 @@ pub struct OwnerNotice {
 
 /// What a notice is about.
 #[derive(Clone, Copy)]
-pub(crate) struct Occurrence<'a> {
+pub(crate) struct NoticeDetails<'a> {
     /// Name of the mail template, which has the values `at`, `ip`, `device` and `sign_out_link`.
     pub(crate) template: &'a str,
     pub(crate) context: &'a RequestContext,
@@ -62,7 +62,7 @@ pub(crate) struct Occurrence<'a> {
     pub(crate) path: Option<&'a str>,
 }
 
-impl<'a> Occurrence<'a> {
+impl<'a> NoticeDetails<'a> {
     pub(crate) const fn new(template: &'a str, context: &'a RequestContext) -> Self {
         Self { template, context, device: None, path: None }
     }
@@ -73,9 +73,9 @@ pub(crate) fn prepare(
     core: &Core,
     templates: &Templates,
     user: &User,
-    occurrence: Occurrence<'_>,
+    occurrence: NoticeDetails<'_>,
 ) -> Result<OwnerNotice, CryptoError> {
-    let Occurrence { template, context, device, path } = occurrence;
+    let NoticeDetails { template, context, device, path } = occurrence;
     let payload = SignOutPayload { email: user.email.clone() };
     let link = NewLink::for_user(core, Purpose::SignOut, user.id, &payload, context.now)?
         .with_expiry(context.now + LIFETIME);

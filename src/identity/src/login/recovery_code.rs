@@ -24,7 +24,7 @@ use crate::{
     audit::Event,
     core::RequestContext,
     grants::EndCause,
-    links::owner_notice::{self, Occurrence},
+    links::owner_notice::{self, NoticeDetails},
     sessions::Principal,
     users::User,
 };
@@ -87,7 +87,7 @@ impl LoginMethod for RecoveryCodeMethod {
             cx.app,
             &cx.app.templates,
             user,
-            Occurrence::new("recovery-code-used", cx.context),
+            NoticeDetails::new("recovery-code-used", cx.context),
         )?;
         Ok(Proof { consume_statement: Some(use_code_statement), notice: Some(notice), ..Proof::default() })
     }
@@ -104,23 +104,23 @@ pub async fn remaining(app: &App, user: &User) -> Result<usize, DatabaseError> {
 
 /// How many codes an account has left, and whether the owner has them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SetStatus {
+pub struct RecoveryCodeStatus {
     /// Number of unused codes.
     pub unused: usize,
     /// Whether the owner said that the set is kept, or has used a code of it.
     pub kept: bool,
 }
 
-pub async fn status(app: &App, user: &User) -> Result<SetStatus, DatabaseError> {
+pub async fn status(app: &App, user: &User) -> Result<RecoveryCodeStatus, DatabaseError> {
     let set = recovery_codes::Entity::find().filter(Column::UserId.eq(user.id)).all(app.db.reader()).await?;
-    Ok(SetStatus {
+    Ok(RecoveryCodeStatus {
         unused: set.iter().filter(|code| code.used_at.is_none()).count(),
         kept: set.iter().any(|code| code.kept_at.is_some() || code.used_at.is_some()),
     })
 }
 
 /// A new set of codes, which exists in plain text only here.
-pub struct NewSet {
+pub struct NewRecoveryCodes {
     pub codes: Vec<String>,
     /// Names the set among those of the account.
     pub created_at: Timestamp,
@@ -154,13 +154,13 @@ pub async fn replace_set(
     app: &App,
     change: CredentialChange<'_>,
     device: Uuid,
-) -> Result<NewSet, LoginError> {
+) -> Result<NewRecoveryCodes, LoginError> {
     let CredentialChange { principal, context, .. } = change;
     let (user, now) = (principal.user, app.clock.now());
     let codes: Vec<String> = (0..COUNT).map(|_| draw(app)).collect();
     let rows: Vec<_> = codes.iter().map(|code| row(app, user, device, code, now)).collect();
     let notice =
-        owner_notice::prepare(app, &app.templates, user, Occurrence::new("recovery-codes", context))?;
+        owner_notice::prepare(app, &app.templates, user, NoticeDetails::new("recovery-codes", context))?;
     principal
         .write_exclusive(app, context, async |write, user| -> Result<(), LoginError> {
             recovery_codes::Entity::delete_many().filter(Column::UserId.eq(user.id)).exec(write).await?;
@@ -173,7 +173,7 @@ pub async fn replace_set(
         })
         .await?;
     let codes = codes.iter().map(|code| format!("{}-{}", &code[..LENGTH / 2], &code[LENGTH / 2..])).collect();
-    Ok(NewSet { codes, created_at: now })
+    Ok(NewRecoveryCodes { codes, created_at: now })
 }
 
 fn draw(app: &App) -> String {

@@ -33,7 +33,7 @@ use crate::{
     config::Config,
     core::{Actor, RequestContext, Write},
     grants::EndCause,
-    links::owner_notice::{self, Occurrence},
+    links::owner_notice::{self, NoticeDetails},
     rate_limit::{self, Limit, TakeOutcome},
     sealed_credentials,
     sessions::{Principal, SessionEnded},
@@ -212,7 +212,7 @@ pub async fn confirm(app: &App, change: CredentialChange<'_>, code: &str) -> Res
         record_failure(app, user, context).await?;
         return Err(TotpError::WrongCode);
     };
-    let notice = owner_notice::prepare(app, &app.templates, user, Occurrence::new("totp-on", context))
+    let notice = owner_notice::prepare(app, &app.templates, user, NoticeDetails::new("totp-on", context))
         .map_err(LoginError::from)?;
     principal
         .write_exclusive(app, context, async |write, _| {
@@ -241,7 +241,7 @@ pub async fn confirm(app: &App, change: CredentialChange<'_>, code: &str) -> Res
 pub async fn remove(app: &App, change: CredentialChange<'_>) -> Result<bool, TotpError> {
     let CredentialChange { principal, context, .. } = change;
     let user = principal.user;
-    let notice = owner_notice::prepare(app, &app.templates, user, Occurrence::new("totp-off", context))
+    let notice = owner_notice::prepare(app, &app.templates, user, NoticeDetails::new("totp-off", context))
         .map_err(LoginError::from)?;
     let removed = principal
         .write_exclusive(app, context, async |write, _| -> Result<bool, TotpError> {

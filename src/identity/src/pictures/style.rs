@@ -74,9 +74,9 @@ const MAX_PARENTHESES: usize = 16;
 
 /// A rule of a style sheet.
 #[derive(Debug)]
-pub(super) struct Rule {
+pub(super) struct StyleRule {
     selectors: Vec<Vec<Demand>>,
-    pub(super) block: Block,
+    pub(super) block: StyleBlock,
     /// Names, classes and ids in its selectors.
     pub(super) parts: usize,
 }
@@ -91,7 +91,7 @@ enum Demand {
 
 /// What a declaration or more of them do to the elements that they reach.
 #[derive(Debug, Default)]
-pub(super) struct Effects {
+pub(super) struct StyleEffects {
     pub(super) references: Vec<String>,
     pub(super) dashes_per_unit: f64,
     /// Fonts that a browser looks for, one after another, for each text.
@@ -100,19 +100,19 @@ pub(super) struct Effects {
 
 /// Declarations as they are written anew.
 #[derive(Debug, Default)]
-pub(super) struct Block {
+pub(super) struct StyleBlock {
     pub(super) written: String,
-    pub(super) effects: Effects,
+    pub(super) effects: StyleEffects,
 }
 
 /// A style sheet as it is written anew.
 #[derive(Debug, Default)]
-pub(super) struct Sheet {
+pub(super) struct StyleSheet {
     pub(super) written: String,
-    pub(super) rules: Vec<Rule>,
+    pub(super) rules: Vec<StyleRule>,
 }
 
-impl Rule {
+impl StyleRule {
     /// Whether the rule may reach an element.
     pub(super) fn reaches(&self, name: &str, id: Option<&str>, classes: &HashSet<String>) -> bool {
         let fulfils = |demand: &Demand| match demand {
@@ -124,7 +124,7 @@ impl Rule {
     }
 }
 
-impl Effects {
+impl StyleEffects {
     /// Reads an allowed property, written as an attribute or in a style. None if its value is left out.
     pub(super) fn of(property: &str, value: &str) -> Result<Option<Self>, PictureError> {
         check(value)?;
@@ -164,7 +164,7 @@ impl Effects {
     }
 }
 
-impl Block {
+impl StyleBlock {
     /// Reads the content of a style attribute.
     pub(super) fn read(text: &str) -> Result<Self, PictureError> {
         check(text)?;
@@ -187,7 +187,7 @@ impl Block {
         if !PROPERTIES.contains(&property.as_str()) {
             return Ok(());
         }
-        let Some(effects) = Effects::of(&property, value)? else { return Ok(()) };
+        let Some(effects) = StyleEffects::of(&property, value)? else { return Ok(()) };
         if !self.written.is_empty() {
             self.written.push(';');
         }
@@ -197,7 +197,7 @@ impl Block {
     }
 }
 
-impl Sheet {
+impl StyleSheet {
     pub(super) fn read(text: &str) -> Result<Self, PictureError> {
         check(text)?;
         let mut sheet = Self::default();
@@ -227,7 +227,7 @@ impl Sheet {
     /// Reads the block of a rule. Answers what follows.
     fn rule<'a>(&mut self, list: &str, mut rest: &'a str) -> Result<&'a str, PictureError> {
         let selectors = selectors(list)?;
-        let mut block = Block::default();
+        let mut block = StyleBlock::default();
         loop {
             let (declaration, end, after) = piece(rest)?;
             rest = after;
@@ -242,7 +242,7 @@ impl Sheet {
         self.written.push_str(&format!("{list}{{{}}}", block.written));
         let between = |letter: char| letter.is_ascii_whitespace() || ">.#,".contains(letter);
         let parts = list.split(between).filter(|part| !part.is_empty()).count();
-        self.rules.push(Rule { selectors, block, parts });
+        self.rules.push(StyleRule { selectors, block, parts });
         Ok(rest)
     }
 }

@@ -12,7 +12,7 @@ use quick_xml::{
     events::{BytesStart, Event},
 };
 
-use super::{PictureError, style::PROPERTIES, weight::Elements};
+use super::{PictureError, style::PROPERTIES, weight::DrawnElements};
 
 const NAMESPACE: &str = "http://www.w3.org/2000/svg";
 
@@ -120,7 +120,7 @@ fn written_anew(text: &str) -> Result<String, PictureError> {
 struct SafeSvg {
     written: String,
     open: Vec<&'static str>,
-    elements: Elements,
+    elements: DrawnElements,
     /// The style sheet that is open: a comment may split a word of it into two texts.
     sheet: String,
 }

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     PictureError, dashes,
-    style::{self, Block, Effects, PROPERTIES, Rule, Sheet},
+    style::{self, PROPERTIES, StyleBlock, StyleEffects, StyleRule, StyleSheet},
     svg::forbidden,
 };
 
@@ -31,18 +31,18 @@ const MAX_LEVELS: usize = 128;
 
 /// The elements of a picture, in the order of the file, with what they refer to.
 #[derive(Default)]
-pub(super) struct Elements {
-    all: Vec<Element>,
+pub(super) struct DrawnElements {
+    all: Vec<DrawnElement>,
     /// Those that are not closed yet.
     open: Vec<usize>,
-    rules: Vec<Rule>,
+    rules: Vec<StyleRule>,
     selector_parts: usize,
     /// The largest dashes and fonts in the picture, taken for every outline and text: both are inherited.
-    inherited: Effects,
+    inherited: StyleEffects,
 }
 
 #[derive(Default)]
-struct Element {
+struct DrawnElement {
     name: &'static str,
     id: Option<String>,
     classes: HashSet<String>,
@@ -68,7 +68,7 @@ enum Visit {
     Done(Weight),
 }
 
-impl Elements {
+impl DrawnElements {
     pub(super) fn open(&mut self, name: &'static str) -> Result<(), PictureError> {
         let place = self.all.len();
         bounded(count(place))?;
@@ -76,7 +76,7 @@ impl Elements {
             self.all[*parent].children.push(place);
         }
         self.open.push(place);
-        self.all.push(Element { name, ..Element::default() });
+        self.all.push(DrawnElement { name, ..DrawnElement::default() });
         Ok(())
     }
 
@@ -91,13 +91,15 @@ impl Elements {
         element.outline += dashes::outline_length(element.name, name, &value);
         let (value, effects) = match name {
             "style" => {
-                let block = Block::read(&value)?;
+                let block = StyleBlock::read(&value)?;
                 ((!block.written.is_empty()).then_some(block.written.into()), block.effects)
             }
-            property if PROPERTIES.contains(&property) => match Effects::of(property, value.trim_ascii())? {
-                Some(effects) => (Some(value), effects),
-                None => return Ok(None),
-            },
+            property if PROPERTIES.contains(&property) => {
+                match StyleEffects::of(property, value.trim_ascii())? {
+                    Some(effects) => (Some(value), effects),
+                    None => return Ok(None),
+                }
+            }
             _ => {
                 element.note(name, &value)?;
                 return Ok(Some(value));
@@ -119,7 +121,7 @@ impl Elements {
 
     /// Notes a style sheet. Answers it as it is kept.
     pub(super) fn style_sheet(&mut self, sheet: &str) -> Result<String, PictureError> {
-        let sheet = Sheet::read(sheet)?;
+        let sheet = StyleSheet::read(sheet)?;
         for rule in sheet.rules {
             self.selector_parts += rule.parts;
             self.inherited.add_inherited(&rule.block.effects);
@@ -151,7 +153,7 @@ impl Elements {
     }
 
     /// What an element draws by itself. A rule of a style sheet counts for each element that it reaches.
-    fn own_weight(&self, element: &Element) -> f64 {
+    fn own_weight(&self, element: &DrawnElement) -> f64 {
         // Without dashes, an outline of unknown length is no matter.
         let dashes = self.inherited.dashes_per_unit;
         let dashes = if dashes > 0.0 { element.outline * dashes } else { 0.0 };
@@ -163,20 +165,20 @@ impl Elements {
     }
 
     /// What the style sheets say of an element.
-    fn blocks<'a>(&'a self, element: &'a Element) -> impl Iterator<Item = &'a Block> {
-        let reaches = |rule: &&Rule| rule.reaches(element.name, element.id.as_deref(), &element.classes);
+    fn blocks<'a>(&'a self, element: &'a DrawnElement) -> impl Iterator<Item = &'a StyleBlock> {
+        let reaches = |rule: &&StyleRule| rule.reaches(element.name, element.id.as_deref(), &element.classes);
         self.rules.iter().filter(reaches).map(|rule| &rule.block)
     }
 
     /// What an element refers to, each as often as it is named.
-    fn references<'a>(&'a self, element: &'a Element) -> impl Iterator<Item = &'a str> {
+    fn references<'a>(&'a self, element: &'a DrawnElement) -> impl Iterator<Item = &'a str> {
         let styled = self.blocks(element).flat_map(|block| &block.effects.references);
         element.references.iter().chain(styled).map(String::as_str)
     }
 }
 
 struct Weighing<'a> {
-    elements: &'a Elements,
+    elements: &'a DrawnElements,
     places: HashMap<&'a str, usize>,
     visits: Vec<Visit>,
 }
@@ -213,7 +215,7 @@ impl Weighing<'_> {
     }
 }
 
-impl Element {
+impl DrawnElement {
     /// Notes an attribute that is no style.
     fn note(&mut self, name: &str, value: &str) -> Result<(), PictureError> {
         match name {

@@ -15,7 +15,7 @@ pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Which credentials an operation takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Credentials {
+pub(super) enum NeededCredentials {
     None,
     /// Those of a client, in the header or in the body.
     Client,
@@ -23,13 +23,13 @@ pub(super) enum Credentials {
 }
 
 /// What `security` of an operation asks for. An alternative without a scheme makes the others optional.
-pub(super) fn credentials(operation: &Value) -> Credentials {
+pub(super) fn credentials(operation: &Value) -> NeededCredentials {
     let schemes = operation["security"].as_array().into_iter().flatten().filter_map(Value::as_object);
     let mut names = schemes.flat_map(|scheme| scheme.keys());
     match names.next().map(String::as_str) {
-        Some("client_secret_basic") => Credentials::Client,
-        Some(_) => Credentials::AccessToken,
-        None => Credentials::None,
+        Some("client_secret_basic") => NeededCredentials::Client,
+        Some(_) => NeededCredentials::AccessToken,
+        None => NeededCredentials::None,
     }
 }
 
@@ -42,7 +42,7 @@ pub(super) fn scopes(operation: &Value) -> Vec<String> {
 
 /// The body of a request, as the examples have it.
 #[derive(Debug)]
-pub(super) struct Body {
+pub(super) struct ExampleBody {
     pub(super) media_type: String,
     /// Ready to be sent.
     pub(super) text: String,
@@ -50,7 +50,7 @@ pub(super) struct Body {
 }
 
 /// The body that the request needs, if it needs one.
-pub(super) fn body(document: &Value, operation: &Value) -> Option<Body> {
+pub(super) fn body(document: &Value, operation: &Value) -> Option<ExampleBody> {
     let body = &operation["requestBody"];
     if body["required"] != true {
         return None;
@@ -58,7 +58,7 @@ pub(super) fn body(document: &Value, operation: &Value) -> Option<Body> {
     let (media_type, content) = body["content"].as_object()?.iter().next()?;
     let members = schema::example(document, &content["schema"])?;
     let text = if media_type == FORM { form_text(&members) } else { json_text(&members) };
-    Some(Body { media_type: media_type.clone(), text, members })
+    Some(ExampleBody { media_type: media_type.clone(), text, members })
 }
 
 /// The path and the query, with the parameters that have an example.
@@ -96,12 +96,12 @@ pub(super) fn line(
     }
     let _ = write!(parts[0], " {}", quoted(&format!("{server}{}", target(path, operation))));
     match credentials(operation) {
-        Credentials::AccessToken => parts.push("-H \"Authorization: Bearer $TOKEN\"".to_owned()),
+        NeededCredentials::AccessToken => parts.push("-H \"Authorization: Bearer $TOKEN\"".to_owned()),
         // A client that is named in the body is public there, or has its secret there.
-        Credentials::Client if body.as_ref().is_none_or(|body| body.members["client_id"].is_null()) => {
+        NeededCredentials::Client if body.as_ref().is_none_or(|body| body.members["client_id"].is_null()) => {
             parts.push("-u \"$CLIENT_ID:$CLIENT_SECRET\"".to_owned());
         }
-        Credentials::Client | Credentials::None => {}
+        NeededCredentials::Client | NeededCredentials::None => {}
     }
     match body {
         Some(body) if body.media_type == FORM => {

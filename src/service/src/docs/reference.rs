@@ -5,12 +5,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    curl::{self, Credentials},
-    schema::{self, Field},
+    curl::{self, NeededCredentials},
+    schema::{self, SchemaField},
 };
 
 #[derive(Debug, Serialize)]
-pub(super) struct Group {
+pub(super) struct OperationGroup {
     /// The fragment of its heading.
     id: String,
     name: String,
@@ -27,7 +27,7 @@ struct Operation {
     description: String,
     credentials: Option<String>,
     parameters: Vec<Parameter>,
-    body: Option<Body>,
+    body: Option<RequestBody>,
     curl: String,
     responses: Vec<Response>,
     /// None for an operation that a browser visits by itself.
@@ -37,7 +37,7 @@ struct Operation {
 #[derive(Debug, Serialize)]
 struct Parameter {
     #[serde(flatten)]
-    field: Field,
+    field: SchemaField,
     /// `path` or `query`.
     place: String,
     /// What the page's own form has filled in.
@@ -45,9 +45,9 @@ struct Parameter {
 }
 
 #[derive(Debug, Serialize)]
-struct Body {
+struct RequestBody {
     media_type: String,
-    fields: Vec<Field>,
+    fields: Vec<SchemaField>,
 }
 
 /// What the page's own form sends.
@@ -66,16 +66,16 @@ struct Response {
     failure: bool,
     description: String,
     media_type: Option<String>,
-    fields: Vec<Field>,
+    fields: Vec<SchemaField>,
     example: Option<String>,
 }
 
 /// Every operation, by the first of its tags.
-pub(super) fn groups(document: &Value) -> Vec<Group> {
+pub(super) fn groups(document: &Value) -> Vec<OperationGroup> {
     let tags = document["tags"].as_array().into_iter().flatten();
     let groups = tags.map(|tag| {
         let name = text(&tag["name"]);
-        Group {
+        OperationGroup {
             id: format!("group-{}", name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-")),
             description: text(&tag["description"]),
             operations: operations(document, &name),
@@ -115,11 +115,11 @@ fn read_operation(document: &Value, (path, method): (&str, &str), operation: &Va
 
 fn credentials_in_words(operation: &Value) -> Option<String> {
     match curl::credentials(operation) {
-        Credentials::None => None,
-        Credentials::Client => Some(
+        NeededCredentials::None => None,
+        NeededCredentials::Client => Some(
             "the client: `client_id`, and its secret if it has one, in the header or in the body.".to_owned(),
         ),
-        Credentials::AccessToken => {
+        NeededCredentials::AccessToken => {
             let scopes: Vec<_> = curl::scopes(operation).iter().map(|scope| format!("`{scope}`")).collect();
             Some(match scopes.as_slice() {
                 [] => "an access token.".to_owned(),
@@ -144,9 +144,9 @@ fn parameters(document: &Value, operation: &Value) -> Vec<Parameter> {
     parameters.collect()
 }
 
-fn body(document: &Value, operation: &Value) -> Option<Body> {
+fn body(document: &Value, operation: &Value) -> Option<RequestBody> {
     let (media_type, content) = operation["requestBody"]["content"].as_object()?.iter().next()?;
-    Some(Body { media_type: media_type.clone(), fields: schema::fields(document, &content["schema"]) })
+    Some(RequestBody { media_type: media_type.clone(), fields: schema::fields(document, &content["schema"]) })
 }
 
 fn request(document: &Value, operation: &Value) -> Option<Request> {
@@ -156,8 +156,8 @@ fn request(document: &Value, operation: &Value) -> Option<Request> {
     let body = curl::body(document, operation);
     let credentials = curl::credentials(operation);
     Some(Request {
-        access_token: credentials == Credentials::AccessToken,
-        client: credentials == Credentials::Client,
+        access_token: credentials == NeededCredentials::AccessToken,
+        client: credentials == NeededCredentials::Client,
         media_type: body.as_ref().map(|body| body.media_type.clone()),
         body: body.map(|body| body.text).unwrap_or_default(),
     })

@@ -8,7 +8,7 @@ const MAX_DEPTH: usize = 3;
 
 /// A member of a body, or a parameter.
 #[derive(Debug, Serialize)]
-pub(super) struct Field {
+pub(super) struct SchemaField {
     /// With the names above: `passkeys[].id`.
     pub(super) name: String,
     /// `string`, `list of string`, `true or false`.
@@ -26,13 +26,13 @@ pub(super) fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
 }
 
 /// The members of an object, those of objects within it included.
-pub(super) fn fields(document: &Value, schema: &Value) -> Vec<Field> {
+pub(super) fn fields(document: &Value, schema: &Value) -> Vec<SchemaField> {
     let mut found = Vec::new();
     collect(document, schema, "", &mut found, MAX_DEPTH);
     found
 }
 
-fn collect(document: &Value, schema: &Value, above: &str, found: &mut Vec<Field>, depth: usize) {
+fn collect(document: &Value, schema: &Value, above: &str, found: &mut Vec<SchemaField>, depth: usize) {
     let schema = resolve(document, schema);
     let properties = schema["properties"].as_object();
     let (Some(properties), Some(depth)) = (properties, depth.checked_sub(1)) else { return };
@@ -45,10 +45,10 @@ fn collect(document: &Value, schema: &Value, above: &str, found: &mut Vec<Field>
     }
 }
 
-pub(super) fn field(document: &Value, name: &str, schema: &Value, required: bool) -> Field {
+pub(super) fn field(document: &Value, name: &str, schema: &Value, required: bool) -> SchemaField {
     let own = schema["description"].as_str().or_else(|| schema["allOf"][1]["description"].as_str());
     let description = own.or_else(|| resolve(document, schema)["description"].as_str()).unwrap_or_default();
-    Field {
+    SchemaField {
         name: name.to_owned(),
         kind: kind(document, schema),
         required,

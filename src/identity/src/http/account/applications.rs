@@ -27,7 +27,7 @@ impl ApplicationsApi {
 struct Application {
     /// The `client_id` of the app.
     client_id: String,
-    /// Its name.
+    /// The name of the app, as the consent page shows it.
     name: String,
     /// All that it may do: scopes, separated by spaces.
     scope: String,

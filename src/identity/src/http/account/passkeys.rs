@@ -112,7 +112,7 @@ impl Example for PasskeyOptions {
 struct NewPasskey {
     /// The credential, as its `toJSON()` makes it.
     credential: Option<Any<Value>>,
-    /// Its name.
+    /// The name by which the owner tells it from others.
     #[oai(validator(max_length = 256))]
     name: Option<String>,
     /// Whether all other sessions end too, with what apps got from them. True if left out.

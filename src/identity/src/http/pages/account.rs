@@ -15,7 +15,7 @@ use crate::{
     App,
     accounts::{
         change_limit,
-        security_summary::{self, NextStep, SecuritySummary},
+        security_summary::{self, SecurityAdvice, SecuritySummary},
     },
     authorization::{logout, signed_out_apps::SignedOutApps},
     core::RequestContext,
@@ -67,16 +67,16 @@ pub async fn show(app: App, request: Request) -> PageResult {
 fn security_values(page: &Page, summary: &SecuritySummary) -> Value {
     let next_step = summary.next_step.map(|step| {
         let (href, text, label) = match step {
-            NextStep::MakeRecoveryCodes => {
+            SecurityAdvice::MakeRecoveryCodes => {
                 ("/account/recovery-codes", "security-next-make-codes", "security-next-make-codes-button")
             }
-            NextStep::AddPasskey => {
+            SecurityAdvice::AddPasskey => {
                 ("/account/passkeys", "security-next-passkey", "security-next-passkey-button")
             }
-            NextStep::SetUpAuthenticator => {
+            SecurityAdvice::SetUpAuthenticator => {
                 ("/account/totp", "security-next-authenticator", "security-next-authenticator-button")
             }
-            NextStep::RenewRecoveryCodes => {
+            SecurityAdvice::RenewRecoveryCodes => {
                 ("/account/recovery-codes", "security-next-renew-codes", "security-next-renew-codes-button")
             }
         };

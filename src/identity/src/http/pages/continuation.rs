@@ -11,8 +11,8 @@ use poem::Request;
 use uuid::Uuid;
 
 use super::{
-    DonePage, Page, PageError, PageErrorKind, PageResult,
-    login::{Destination, find_pending, page_for_request, resume_path},
+    DonePage, Page, PageError, PageResult,
+    login::{Destination, find_pending_with_page, resume_path},
     requesting_client::requesting_client,
     see_other,
 };
@@ -40,20 +40,8 @@ impl Continuation {
         request: &Request,
         handle: Option<&str>,
     ) -> Result<Self, PageError> {
-        let browser = security::browser_secret(app, request);
-        let pending = match handle {
-            Some(handle) => match find_pending(app, handle, browser).await {
-                Ok(pending) => Some(pending),
-                Err(error) if error.kind() == Some(PageErrorKind::RequestNotPending) => None,
-                Err(error) => return Err(error),
-            },
-            None => None,
-        };
-        let page = match &pending {
-            Some(pending) => page_for_request(app, request, pending),
-            None => Page::from_request(app, request, None),
-        };
-        let browser = browser.unwrap_or_default().to_owned();
+        let (pending, page) = find_pending_with_page(app, request, handle).await?;
+        let browser = security::browser_secret(app, request).unwrap_or_default().to_owned();
         Ok(Self {
             page,
             app: app.clone(),

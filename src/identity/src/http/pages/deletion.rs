@@ -10,7 +10,7 @@ use poem::Request;
 use super::{
     DonePage, Form, Page, PageError, PageErrorKind, PageResult,
     account::{require_sign_in, signed_in_user},
-    login::{Destination, find_pending, page_for_request, resume_path},
+    login::{Destination, find_pending, find_pending_with_page, resume_path},
     see_other, time_element,
 };
 use crate::{
@@ -52,11 +52,8 @@ pub async fn close(app: App, request: Request, _: Form) -> PageResult {
 /// `GET /account/restore`: for who has signed in to a closed account.
 pub async fn show_restore(app: App, request: Request) -> PageResult {
     let SignedInUser { user, .. } = require_closed_account_sign_in(&app, &request).await?;
-    let pending = find_continued_request(&app, &request, &Form::from_query(&request)?).await;
-    let page = match &pending {
-        Some(pending) => page_for_request(&app, &request, pending),
-        None => Page::from_request(&app, &request, None),
-    };
+    let query = Form::from_query(&request)?;
+    let (pending, page) = find_pending_with_page(&app, &request, query.get("request")).await?;
     let values = context! {
         email => user.email,
         deletion_at => user.deletion_at.map(readable::format_minute),

@@ -18,8 +18,8 @@ use poem::{IntoResponse as _, Request, Response, http::StatusCode};
 use super::{
     DonePage, Form, Page, PageError, PageErrorKind, PageResult,
     account::{require_sign_in, require_sign_in_for_change, signed_in_user},
+    account_form::{FormError, form_error, show_form},
     login::Destination,
-    registration_and_recovery::{FormError, form_error, show_form},
     see_other,
 };
 use crate::{

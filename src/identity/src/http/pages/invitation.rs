@@ -7,8 +7,9 @@ use poem::Request;
 use super::{
     Form, Page, PageError, PageErrorKind, PageResult,
     account::signed_in_user,
+    account_form::{FormError, form_error, length_hint, show_form},
     login::{Destination, set_sign_in_cookies},
-    registration_and_recovery::{FormError, form_error, length_hint, link_browser, show_form},
+    registration_and_recovery::link_browser,
     see_other,
 };
 use crate::{

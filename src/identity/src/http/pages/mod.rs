@@ -10,6 +10,7 @@
 //! page shows the state of the attempt on the server, so that a reload shows the same.
 
 pub mod account;
+mod account_form;
 pub mod activity;
 pub mod applications;
 pub mod assets;
@@ -23,13 +24,13 @@ pub mod error;
 pub mod error_reference;
 mod form;
 pub mod inbox;
+mod interrupted_sign_in;
 mod interstitial;
 mod invitation;
 pub mod language;
 pub mod logged_out;
 pub mod login;
 pub mod mail_previews;
-mod onward;
 pub mod passkey_offer;
 pub mod passkeys;
 pub mod password_strength;

@@ -5,8 +5,8 @@ use poem::Request;
 use serde_json::{Value, json};
 
 use super::{
-    Form, Page, PageErrorKind, PageResult, account::signed_in_user, json_response as answer_json,
-    registration_and_recovery::weakness_message,
+    Form, Page, PageErrorKind, PageResult, account::signed_in_user, account_form::weakness_message,
+    json_response as answer_json,
 };
 use crate::{
     App,

@@ -11,8 +11,8 @@ use postern_service::clock::Timestamp;
 use super::{
     Form, Page, PageErrorKind, PageResult,
     account::{credential_change, require_sign_in, require_sign_in_for_change, signed_in_user},
+    interrupted_sign_in::InterruptedSignIn,
     login::Destination,
-    onward::Onward,
     see_other,
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     login::{
         self,
         credential_change::CredentialChange,
-        recovery_code::{self, NewSet},
+        recovery_code::{self, NewRecoveryCodes},
         second_factor,
     },
 };
@@ -61,7 +61,7 @@ pub(super) struct SecondFactorEnd<'a> {
     /// Message key of what was set up.
     pub(super) notice: &'static str,
     /// Where the sign-in led that was interrupted for it; none on the pages of the account.
-    pub(super) onward: Option<&'a Onward>,
+    pub(super) onward: Option<&'a InterruptedSignIn>,
 }
 
 /// The last step of a second factor: the account's first recovery codes. An account that keeps some goes on at once.
@@ -87,7 +87,7 @@ pub(super) async fn finish_second_factor(
 
 /// `GET /login/recovery-codes`: asks for codes that are not kept, on the way to where the sign-in leads.
 pub async fn remind(app: App, request: Request) -> PageResult {
-    let onward = Onward::from_fields(&app, &request, &Form::from_query(&request)?).await?;
+    let onward = InterruptedSignIn::from_fields(&app, &request, &Form::from_query(&request)?).await?;
     match signed_in_user(&app, &request).await? {
         Some(signed_in) if recovery_codes::set_not_kept(&app, &signed_in.user).await? => {
             let values = context! { notice => (), codes => (), ..onward.values() };
@@ -99,7 +99,7 @@ pub async fn remind(app: App, request: Request) -> PageResult {
 
 /// `POST /login/recovery-codes`: a new set, because the one before cannot be shown again.
 pub async fn renew_at_sign_in(app: App, request: Request, form: Form) -> PageResult {
-    let onward = Onward::from_fields(&app, &request, &form).await?;
+    let onward = InterruptedSignIn::from_fields(&app, &request, &form).await?;
     let signed_in = require_sign_in_for_change(&app, &request, Destination::RecoveryCodes).await?;
     let change = credential_change(&signed_in, &form, onward.page.context());
     let set = recovery_codes::replace_set(&app, change).await?;
@@ -109,7 +109,7 @@ pub async fn renew_at_sign_in(app: App, request: Request, form: Form) -> PageRes
 /// `POST /login/recovery-codes/kept`: the owner says that the codes of one page are kept. Goes on also where the session has
 /// ended: what comes next says so.
 pub async fn keep(app: App, request: Request, form: Form) -> PageResult {
-    let onward = Onward::from_fields(&app, &request, &form).await?;
+    let onward = InterruptedSignIn::from_fields(&app, &request, &form).await?;
     let made: i64 = form.value_or_empty("made").parse().map_err(|_| PageErrorKind::Malformed)?;
     if let Some(signed_in) = signed_in_user(&app, &request).await? {
         let made = Timestamp::from_micros(made);
@@ -118,15 +118,19 @@ pub async fn keep(app: App, request: Request, form: Form) -> PageResult {
     Ok(see_other(&onward.path()))
 }
 
-fn show_codes(page: &Page, set: NewSet, notice: Option<Value>) -> PageResult {
+fn show_codes(page: &Page, set: NewRecoveryCodes, notice: Option<Value>) -> PageResult {
     page.show("pages/recovery-codes.html", context! { here => "recovery-codes", notice, ..set_values(set) })
 }
 
-fn show_codes_at_sign_in(onward: &Onward, set: NewSet, notice: Option<Value>) -> PageResult {
+fn show_codes_at_sign_in(
+    onward: &InterruptedSignIn,
+    set: NewRecoveryCodes,
+    notice: Option<Value>,
+) -> PageResult {
     let values = context! { notice, ..context! { ..set_values(set), ..onward.values() } };
     onward.page.show("pages/login-recovery-codes.html", values)
 }
 
-fn set_values(set: NewSet) -> Value {
+fn set_values(set: NewRecoveryCodes) -> Value {
     context! { made => set.created_at.micros(), codes => set.codes }
 }

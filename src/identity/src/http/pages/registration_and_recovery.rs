@@ -14,16 +14,15 @@
 //! keeps shows that no scanner is there. A user who came from a client continues to that client afterwards, if the
 //! client's request is still pending in this browser: see [`Continuation`]. Leaves the rules to `accounts`.
 
-use std::time::Duration;
-
 use minijinja::{Value, context};
-use poem::{IntoResponse as _, Request, Response, http::StatusCode};
+use poem::Request;
 use postern_service::clock::Timestamp;
 use secrecy::ExposeSecret as _;
 
 use super::{
     Form, Page, PageError, PageErrorKind, PageResult,
     account::{credential_change, require_sign_in, require_sign_in_for_change, signed_in_user},
+    account_form::{FormError, form_error, length_hint, show_form},
     continuation::Continuation,
     invitation,
     login::{Destination, set_sign_in_cookies, typed_identifier},
@@ -36,21 +35,11 @@ use crate::{
         recovery::{self, CompletedReset, ResetRequest},
         registration::{self, RegistrationRequest, WaitingRegistration},
     },
-    claims::{self, Profile},
+    claims::Profile,
     http::security::{self, BegunRegistration},
     login::link_sign_in::LinkBrowser,
-    passwords::{Weakness, rules::LONGEST},
     sessions::SignedInUser,
 };
-
-/// After so long there may be room again.
-const RETRY_DELAY: Duration = Duration::from_secs(1);
-
-/// What was wrong, beside which field.
-pub(super) struct FormError {
-    pub(super) field: &'static str,
-    pub(super) text: Option<Value>,
-}
 
 /// `GET /register`, also as the link of an invitation.
 pub async fn show_registration(app: App, request: Request) -> PageResult {
@@ -238,7 +227,6 @@ fn invalid_registration_link() -> PageError {
 }
 
 pub async fn forgot_password(app: App, request: Request) -> PageResult {
-    require_password_method(&app)?;
     recovery::require_reset(&app)?;
     let query = Form::from_query(&request)?;
     let continuation = Continuation::from_handle(&app, &request, query.get("request")).await?;
@@ -252,7 +240,6 @@ pub async fn forgot_password(app: App, request: Request) -> PageResult {
 }
 
 pub async fn submit_forgot_password(app: App, request: Request, form: Form) -> PageResult {
-    require_password_method(&app)?;
     let mut continuation = Continuation::from_handle(&app, &request, form.get("request")).await?;
     let row = continuation.request_row()?;
     let waits_in = row.as_ref().map(|row| row.id);
@@ -288,14 +275,8 @@ fn show_forgot_password(
     )
 }
 
-/// Where nobody signs in by a password there is no page about one.
-fn require_password_method(app: &App) -> Result<(), PageError> {
-    if crate::login::password_enabled(app) { Ok(()) } else { Err(PageErrorKind::NotFound.into()) }
-}
-
 /// `GET /reset-password`: the mailed link.
 pub async fn reset_password(app: App, request: Request) -> PageResult {
-    require_password_method(&app)?;
     let query = Form::from_query(&request)?;
     let token = query.get("token").ok_or(AccountError::InvalidLink)?;
     if !recovery::reset_link_usable(&app, token).await? {
@@ -305,7 +286,6 @@ pub async fn reset_password(app: App, request: Request) -> PageResult {
 }
 
 pub async fn submit_reset_password(app: App, request: Request, form: Form) -> PageResult {
-    require_password_method(&app)?;
     let page = Page::from_request(&app, &request, None);
     let (token, password) = (form.value_or_empty("token"), form.value_or_empty("password"));
     let current = signed_in_user(&app, &request).await?;
@@ -335,7 +315,7 @@ fn show_reset_password(app: &App, page: &Page, token: &str, form_error: Option<F
 
 pub async fn password(app: App, request: Request) -> PageResult {
     require_sign_in(&app, &request, Destination::Password).await?;
-    require_password_method(&app)?;
+    crate::login::require_method(&app, "password").map_err(AccountError::Login)?;
     show_password(&app, &Page::from_request(&app, &request, None), None)
 }
 
@@ -355,90 +335,4 @@ pub async fn submit_password(app: App, request: Request, form: Form) -> PageResu
 fn show_password(app: &App, page: &Page, form_error: Option<FormError>) -> PageResult {
     let hint = length_hint(page, app.config.password.min_length);
     show_form(page, "pages/account-password.html", context! { here => "password", hint }, form_error)
-}
-
-pub(super) fn length_hint(page: &Page, least: usize) -> Option<Value> {
-    page.message_with("password-hint", &[("least", Value::from(least))])
-}
-
-/// Shows a page with a form, and what was wrong with it.
-pub(super) fn show_form(
-    page: &Page,
-    template: &str,
-    values: Value,
-    form_error: Option<FormError>,
-) -> PageResult {
-    let wrong = form_error.is_some();
-    let page = if wrong { &page.asking_again() } else { page };
-    let (field, error) = form_error.map(|form_error| (form_error.field, form_error.text)).unzip();
-    let response: Response = page.show(template, context! { ..values, ..context! { field, error } })?;
-    Ok(if wrong { response.with_status(StatusCode::BAD_REQUEST).into_response() } else { response })
-}
-
-/// What is said beside a field; none for what is not about one.
-pub(super) fn form_error(page: &Page, cause: &AccountError) -> Option<FormError> {
-    let (field, key, arguments) = match cause {
-        AccountError::MalformedEmail => ("email", "email-malformed", Vec::new()),
-        AccountError::WrongPassword => ("password", "verify-password-wrong", Vec::new()),
-        AccountError::SameEmail => ("email", "email-same", Vec::new()),
-        AccountError::InvalidClaim { field, .. } => (*field, claims::rule_of(field)?.message, Vec::new()),
-        AccountError::UnacceptablePassword(weakness) => {
-            return Some(FormError { field: "password", text: weakness_message(page, *weakness) });
-        }
-        _ => return None,
-    };
-    Some(FormError { field, text: page.message_with(key, &arguments) })
-}
-
-/// What is said about a password that may not be set.
-pub(super) fn weakness_message(page: &Page, weakness: Weakness) -> Option<Value> {
-    match weakness {
-        Weakness::TooShort { least } => {
-            page.message_with("password-too-short", &[("least", Value::from(least))])
-        }
-        Weakness::TooLong => page.message_with("password-too-long", &[("most", Value::from(LONGEST))]),
-        Weakness::ControlCharacter => page.message("password-control"),
-        Weakness::ContextSpecific => page.message("password-context"),
-        Weakness::Guessable => page.message("password-guessable"),
-        Weakness::Compromised => page.message("password-breached"),
-    }
-}
-
-impl From<AccountError> for PageError {
-    fn from(cause: AccountError) -> Self {
-        match cause {
-            AccountError::RegistrationClosed => PageErrorKind::RegistrationClosed.into(),
-            AccountError::MailUnavailable => Self::from(PageErrorKind::MailUnavailable)
-                .next_link(Destination::Account.login_path(), "back-to-sign-in"),
-            AccountError::InvitationRequired => Self::from(PageErrorKind::InvitationRequired)
-                .next_link(Destination::Account.login_path(), "have-an-account"),
-            AccountError::InvalidLink => Self::from(PageErrorKind::InvalidLink)
-                .next_link("/forgot-password".to_owned(), "forgot-password"),
-            AccountError::Login(cause) => cause.into(),
-            AccountError::MalformedEmail
-            | AccountError::SameEmail
-            | AccountError::UnacceptablePassword(_)
-            | AccountError::WrongPassword
-            | AccountError::PasswordRequired
-            | AccountError::LinkForOtherAccount
-            | AccountError::EmailInUse
-            | AccountError::NoAuthenticator
-            | AccountError::InvalidClaim { .. } => PageErrorKind::Malformed.into(),
-            AccountError::RateLimited { retry_after } => {
-                Self::retry_after(PageErrorKind::RateLimited, retry_after)
-            }
-            AccountError::MailQuotaExhausted { retry_after } => {
-                Self::retry_after(PageErrorKind::MailQuotaExhausted, retry_after)
-                    .next_link(Destination::Account.login_path(), "have-an-account")
-            }
-            AccountError::TooManyChanges { retry_after } => {
-                Self::retry_after(PageErrorKind::TooManyChanges, retry_after)
-                    .next_link(Destination::Account.path().to_owned(), "error-to-account")
-            }
-            AccountError::HasherBusy(_) => Self::retry_after(PageErrorKind::Unavailable, RETRY_DELAY),
-            AccountError::SessionEnded(cause) => cause.into(),
-            AccountError::Database(cause) => cause.into(),
-            AccountError::Hash(_) | AccountError::Crypto(_) => Self::internal(&cause),
-        }
-    }
 }

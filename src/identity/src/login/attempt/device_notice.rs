@@ -15,7 +15,7 @@ use crate::{
     app::App,
     core::{RequestContext, Write},
     crypto::{self, CryptoError},
-    links::owner_notice::{self, Occurrence, OwnerNotice},
+    links::owner_notice::{self, NoticeDetails, OwnerNotice},
     rate_limit::{self, Limit, TakeOutcome},
     sessions::SessionKind,
     users::User,
@@ -132,13 +132,13 @@ pub(super) fn second_factor_notice(
 ) -> Result<OwnerNotice, CryptoError> {
     // Somebody knows the password, and may be signed in nowhere: the password comes first.
     let occurrence =
-        Occurrence { path: Some("/account/password"), ..occurrence("second-step-failed", verify) };
+        NoticeDetails { path: Some("/account/password"), ..occurrence("second-step-failed", verify) };
     owner_notice::prepare(app, &app.templates, user, occurrence)
 }
 
 /// A step of a sign-in. An app that signs its users in is known by its name.
-fn occurrence<'a>(template: &'a str, verify: &VerifyParameters<'a>) -> Occurrence<'a> {
+fn occurrence<'a>(template: &'a str, verify: &VerifyParameters<'a>) -> NoticeDetails<'a> {
     let api = verify.session_kind == SessionKind::Api;
     let client = verify.client.filter(|_| api).map(|client| client.row.name.as_str());
-    Occurrence { device: client, ..Occurrence::new(template, verify.context) }
+    NoticeDetails { device: client, ..NoticeDetails::new(template, verify.context) }
 }

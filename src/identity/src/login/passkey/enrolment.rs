@@ -26,7 +26,7 @@ use crate::{
     audit::Event,
     core::{RequestContext, Write},
     grants::EndCause,
-    links::owner_notice::{self, Occurrence},
+    links::owner_notice::{self, NoticeDetails},
     login::{self, credential_change::CredentialChange, second_factor},
     readable,
     sessions::{Principal, SessionEnded},
@@ -217,8 +217,9 @@ pub async fn complete(
         flagged_at: None,
     };
     let key = seal(app, begun.id, user.id, &passkey)?;
-    let notice = owner_notice::prepare(app, &app.templates, user, Occurrence::new("passkey-added", context))
-        .map_err(LoginError::from)?;
+    let notice =
+        owner_notice::prepare(app, &app.templates, user, NoticeDetails::new("passkey-added", context))
+            .map_err(LoginError::from)?;
     principal
         .write_exclusive(app, context, async |write, user| -> Result<(), PasskeyError> {
             if passkeys::Entity::find().filter(Column::UserId.eq(user.id)).count(write).await? >= MOST {
@@ -285,7 +286,7 @@ pub async fn remove(app: &App, change: CredentialChange<'_>, id: Uuid) -> Result
     let CredentialChange { principal, context, .. } = change;
     let user = principal.user;
     let notice =
-        owner_notice::prepare(app, &app.templates, user, Occurrence::new("passkey-removed", context))
+        owner_notice::prepare(app, &app.templates, user, NoticeDetails::new("passkey-removed", context))
             .map_err(LoginError::from)?;
     principal
         .write_exclusive(app, context, async |write, user| -> Result<(), PasskeyError> {

@@ -264,6 +264,28 @@ pub(in crate::http::pages) fn page_for_request(
     Page::from_request(app, request, Some(&pending.request.ui_locales.join(" ")))
 }
 
+/// The request with this handle, if it is pending in this browser, and a page in the languages that it asked for. What is
+/// not pending counts as none.
+pub(in crate::http::pages) async fn find_pending_with_page(
+    app: &App,
+    request: &Request,
+    handle: Option<&str>,
+) -> Result<(Option<PendingRequest>, Page), PageError> {
+    let pending = match handle {
+        Some(handle) => match find_pending(app, handle, security::browser_secret(app, request)).await {
+            Ok(pending) => Some(pending),
+            Err(error) if error.kind() == Some(PageErrorKind::RequestNotPending) => None,
+            Err(error) => return Err(error),
+        },
+        None => None,
+    };
+    let page = match &pending {
+        Some(pending) => page_for_request(app, request, pending),
+        None => Page::from_request(app, request, None),
+    };
+    Ok((pending, page))
+}
+
 /// Finds the request that is pending in this browser. An unknown, an expired and another browser's request
 /// get the same error, so that a handle tells nothing.
 pub(in crate::http::pages) async fn find_pending(

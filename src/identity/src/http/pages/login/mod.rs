@@ -25,7 +25,8 @@ pub(super) use self::completion::set_sign_in_cookies;
 pub use self::destination::Destination;
 pub(in crate::http) use self::flow::note_client_of_past_request;
 pub(super) use self::flow::{
-    RequiredAction, find_pending, page_for_request, required_action_for_page, resume_path,
+    RequiredAction, find_pending, find_pending_with_page, page_for_request, required_action_for_page,
+    resume_path,
 };
 use self::{
     completion::login_completed,
@@ -264,18 +265,14 @@ pub async fn verify(app: App, request: Request, form: Form) -> PageResult {
         }
         _ => return Ok(see_other(&flow.path())),
     };
-    let payload = match method {
-        views::PASSWORD => typed.into(),
-        views::PASSKEY => serde_json::from_str(typed).unwrap_or_default(),
-        _ => serde_json::Value::Null,
-    };
     let verify = VerifyParameters {
         client: flow.client(),
         method,
         attempt_secret: attempt.expose_secret(),
         response: match method {
-            views::PASSWORD | views::PASSKEY => {
-                ChallengeResponse { payload: payload.clone(), ..ChallengeResponse::default() }
+            views::PASSWORD => ChallengeResponse { payload: typed.into(), ..ChallengeResponse::default() },
+            views::PASSKEY => {
+                ChallengeResponse { payload: passkey_answer(typed), ..ChallengeResponse::default() }
             }
             _ => ChallengeResponse::from_code(typed),
         },
@@ -293,7 +290,7 @@ pub async fn verify(app: App, request: Request, form: Form) -> PageResult {
         Ok(LoginOutcome::AccountClosed { .. }) => see_other(Destination::Restore.path()),
         Err(LoginError::ResponseRejected) => {
             let tries_left = tries_left(&flow, method, attempt.expose_secret()).await?;
-            let unknown = unknown_passkey(&flow, method, &payload).await?;
+            let unknown = unknown_passkey(&flow, method, typed).await?;
             let unknown_passkey = unknown.as_deref();
             let form_error = LoginFormError { key: Some(wrong), typed, tries_left, unknown_passkey };
             views::show_challenge(&flow, method, &status, form_error, false)?
@@ -318,13 +315,14 @@ async fn tries_left(flow: &LoginFlow, method: &str, attempt_secret: &str) -> Res
     Ok(status.map(|status| status.tries_left.min(of_source)))
 }
 
-async fn unknown_passkey(
-    flow: &LoginFlow,
-    method: &str,
-    answer: &serde_json::Value,
-) -> Result<Option<String>, PageError> {
+/// What the browser answered; nothing for what is no JSON.
+fn passkey_answer(typed: &str) -> serde_json::Value {
+    serde_json::from_str(typed).unwrap_or_default()
+}
+
+async fn unknown_passkey(flow: &LoginFlow, method: &str, typed: &str) -> Result<Option<String>, PageError> {
     match method {
-        views::PASSKEY => Ok(passkey::unknown_credential(&flow.app, answer).await?),
+        views::PASSKEY => Ok(passkey::unknown_credential(&flow.app, &passkey_answer(typed)).await?),
         _ => Ok(None),
     }
 }

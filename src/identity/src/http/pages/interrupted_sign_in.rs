@@ -1,4 +1,4 @@
-//! Defines `Onward`: where a completed sign-in leads, for the pages between the two.
+//! Defines `InterruptedSignIn`: where a completed sign-in leads, for the pages between the two.
 //!
 //! Such a page passes on the handle of the app's request or the word of a page of ours, and decides nothing: the request
 //! itself says what comes next ([`resume_path`]), and the pages of ours are a closed list.
@@ -7,17 +7,16 @@ use minijinja::{Value, context};
 use poem::Request;
 
 use super::{
-    Form, Page, PageError, PageErrorKind,
-    login::{Destination, find_pending, page_for_request, resume_path},
+    Form, Page, PageError,
+    login::{Destination, find_pending_with_page, resume_path},
     requesting_client::requesting_client,
 };
 use crate::{
     App,
     authorization::{PendingRequest, RequestHandle},
-    http::security,
 };
 
-pub(super) struct Onward {
+pub(super) struct InterruptedSignIn {
     pub(super) page: Page,
     /// The handle of the app's request; none for a page of ours.
     handle: Option<RequestHandle>,
@@ -26,25 +25,11 @@ pub(super) struct Onward {
     destination: Destination,
 }
 
-impl Onward {
+impl InterruptedSignIn {
     /// Reads `request=HANDLE` or `to=WORD` of a query or form.
     pub(super) async fn from_fields(app: &App, request: &Request, fields: &Form) -> Result<Self, PageError> {
         let handle: Option<RequestHandle> = fields.get("request").and_then(|handle| handle.parse().ok());
-        let pending = match &handle {
-            Some(handle) => {
-                let browser = security::browser_secret(app, request);
-                match find_pending(app, &handle.to_string(), browser).await {
-                    Ok(pending) => Some(pending),
-                    Err(error) if error.kind() == Some(PageErrorKind::RequestNotPending) => None,
-                    Err(error) => return Err(error),
-                }
-            }
-            None => None,
-        };
-        let page = match &pending {
-            Some(pending) => page_for_request(app, request, pending),
-            None => Page::from_request(app, request, None),
-        };
+        let (pending, page) = find_pending_with_page(app, request, fields.get("request")).await?;
         // What is no request of ours is not passed on.
         let handle = handle.filter(|handle| pending.is_some() || handle.row().is_some());
         Ok(Self { page, handle, pending, destination: Destination::from_query_value(fields.get("to")) })
