@@ -17,39 +17,34 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic, and so does what drives its browser")]
 
-mod fitting;
+mod look;
 mod popup;
 
 use std::{
     env,
     fmt::Write as _,
-    fs,
     path::PathBuf,
     sync::{Arc, LazyLock, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
+pub use chromiumoxide::cdp::browser_protocol::web_authn::AuthenticatorId;
 use chromiumoxide::{
     Browser, BrowserConfig, Page,
     cdp::{
         browser_protocol::{
-            emulation::{
-                MediaFeature, SetDeviceMetricsOverrideParams, SetFocusEmulationEnabledParams,
-                SetScriptExecutionDisabledParams,
-            },
+            emulation::{SetFocusEmulationEnabledParams, SetScriptExecutionDisabledParams},
             input::{DispatchKeyEventParams, DispatchKeyEventType},
             log::{EventEntryAdded, LogEntryLevel, LogEntrySource},
             target::{CreateBrowserContextParams, CreateTargetParams},
             web_authn::{
-                AddVirtualAuthenticatorParams, AuthenticatorId, AuthenticatorProtocol,
-                AuthenticatorTransport, EnableParams, GetCredentialsParams,
-                SetAutomaticPresenceSimulationParams, VirtualAuthenticatorOptions,
+                AddVirtualAuthenticatorParams, AuthenticatorProtocol, AuthenticatorTransport, EnableParams,
+                GetCredentialsParams, SetAutomaticPresenceSimulationParams, VirtualAuthenticatorOptions,
             },
         },
         js_protocol::runtime::{EvaluateParams, EventExceptionThrown},
     },
     error::CdpError,
-    page::ScreenshotParams,
 };
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
@@ -461,44 +456,6 @@ impl Tab {
             _ => write!(scene, "{:?}, does not answer", self.page.url().await),
         };
         scene
-    }
-
-    /// Runs axe-core if `POSTERN_AXE` names it. axe-core is never part of the product.
-    async fn assert_accessible(&self, name: &str) {
-        let Some(path) = env::var_os("POSTERN_AXE") else {
-            eprintln!("accessibility was not checked: POSTERN_AXE names no axe.min.js");
-            return;
-        };
-        let axe = fs::read_to_string(&path)
-            .unwrap_or_else(|cause| panic!("POSTERN_AXE {}: {cause}", path.display()));
-        let script = "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})\
-            .then(found => found.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' ')))";
-        let found = self.evaluate(&format!("{axe};\n{script}")).await;
-        assert_eq!(found, json!([]), "{name}");
-    }
-
-    /// Checks the page in every size and colour scheme: it is accessible, is not wider than the screen, also where
-    /// its texts are twice as long ([`assert_fits_longer_texts`](Self::assert_fits_longer_texts)), and is saved as an image in the folder `POSTERN_SCREENSHOTS`, if that is set. All suites use the same
-    /// folder, so `name` must be unique among them.
-    pub async fn look(&self, name: &str) {
-        self.assert_fits_longer_texts(name).await;
-        for (device, width, height) in [("phone", 390, 844), ("desktop", 1280, 800)] {
-            let metrics = SetDeviceMetricsOverrideParams::new(width, height, 1.0, device == "phone");
-            self.page.execute(metrics).await.unwrap();
-            for scheme in ["light", "dark"] {
-                let colours = MediaFeature::new("prefers-color-scheme", scheme);
-                // Without this an image may show a colour in the middle of a transition.
-                let motion = MediaFeature::new("prefers-reduced-motion", "reduce");
-                self.page.emulate_media_features(vec![colours, motion]).await.unwrap();
-                self.assert_accessible(name).await;
-                let overflows = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
-                assert_eq!(self.evaluate(overflows).await, false, "{name} is wider than a {device}");
-                if let Some(folder) = env::var_os("POSTERN_SCREENSHOTS") {
-                    let file = PathBuf::from(folder).join(format!("{name}-{device}-{scheme}.png"));
-                    self.page.save_screenshot(ScreenshotParams::default(), file).await.unwrap();
-                }
-            }
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use postern_identity::{
     core::RequestContext,
     users::{self, Email},
 };
-use postern_service::testing::chromium::{Tab, in_chromium};
+use postern_service::testing::chromium::{AuthenticatorId, Tab, in_chromium};
 
 use super::site::{Site, answered};
 use crate::{
@@ -26,6 +26,17 @@ async fn sign_in_at_app(site: &Site, tab: &Tab, email: &str) {
     tab.goto(&site.asks("own", &[])).await;
     // The script has found out what the browser can do.
     site.sign_in_slowly(tab, email).await;
+}
+
+/// Signs Alice in and adds a passkey of a device that is touched whenever it asks. Ends at the recovery codes.
+async fn add_passkey(site: &Site, tab: &Tab) -> AuthenticatorId {
+    tab.goto(&site.at("/account/passkeys")).await;
+    site.sign_in(tab, ALICE).await;
+    let device = tab.plug_in_authenticator().await;
+    tab.goto(&site.at("/account/passkeys")).await;
+    tab.touches(&device, true).await;
+    tab.follow("#passkey-add").await;
+    device
 }
 
 #[test]
@@ -99,12 +110,7 @@ fn an_offer_in_a_popup_leads_back_to_the_app_that_opened_it() {
 fn the_browser_is_told_which_passkeys_there_are_and_whose() {
     in_chromium(async |tab| {
         let site = Site::new().await;
-        tab.goto(&site.at("/account/passkeys")).await;
-        site.sign_in(tab, ALICE).await;
-        let device = tab.plug_in_authenticator().await;
-        tab.goto(&site.at("/account/passkeys")).await;
-        tab.touches(&device, true).await;
-        tab.follow("#passkey-add").await;
+        let device = add_passkey(&site, tab).await;
         tab.follow("#recovery-codes-kept").await;
         tab.keeps(&device, &[(ALICE, ALICE)]).await;
 
@@ -142,12 +148,7 @@ fn the_browser_is_told_which_passkeys_there_are_and_whose() {
 fn codes_that_were_left_are_asked_for_after_the_next_sign_in() {
     in_chromium(async |tab| {
         let site = Site::new().await;
-        tab.goto(&site.at("/account/passkeys")).await;
-        site.sign_in(tab, ALICE).await;
-        let device = tab.plug_in_authenticator().await;
-        tab.goto(&site.at("/account/passkeys")).await;
-        tab.touches(&device, true).await;
-        tab.follow("#passkey-add").await;
+        add_passkey(&site, tab).await;
         tab.goto(&site.at("/account")).await;
         tab.reads("#account-recovery-codes .chip", "Not kept").await;
         tab.look("identity-account-codes-not-kept").await;
@@ -164,12 +165,7 @@ fn codes_that_were_left_are_asked_for_after_the_next_sign_in() {
 fn who_has_a_passkey_and_an_authenticator_chooses_the_passkey_from_the_list() {
     in_chromium(async |tab| {
         let site = Site::new().await;
-        tab.goto(&site.at("/account/passkeys")).await;
-        site.sign_in(tab, ALICE).await;
-        let device = tab.plug_in_authenticator().await;
-        tab.goto(&site.at("/account/passkeys")).await;
-        tab.touches(&device, true).await;
-        tab.follow("#passkey-add").await;
+        let device = add_passkey(&site, tab).await;
         tab.follow("#recovery-codes-kept").await;
         tab.goto(&site.at("/account/totp")).await;
         tab.follow("#login-submit").await;
