@@ -34,6 +34,7 @@ mod client_assertion_keys;
 mod client_assertions;
 mod client_faces;
 mod client_habits;
+mod client_logos;
 mod client_policies;
 mod client_profiles;
 mod clients;

@@ -17,6 +17,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic, and so does what drives its browser")]
 
+mod authenticator;
 mod look;
 mod popup;
 
@@ -37,10 +38,6 @@ use chromiumoxide::{
             input::{DispatchKeyEventParams, DispatchKeyEventType},
             log::{EventEntryAdded, LogEntryLevel, LogEntrySource},
             target::{CreateBrowserContextParams, CreateTargetParams},
-            web_authn::{
-                AddVirtualAuthenticatorParams, AuthenticatorProtocol, AuthenticatorTransport, EnableParams,
-                GetCredentialsParams, SetAutomaticPresenceSimulationParams, VirtualAuthenticatorOptions,
-            },
         },
         js_protocol::runtime::{EvaluateParams, EventExceptionThrown},
     },
@@ -220,53 +217,6 @@ impl Tab {
             self.complaints(),
             self.scene().await
         );
-    }
-
-    /// Adds a virtual authenticator (WebAuthn) that stores passkeys and verifies its user. It waits for a
-    /// touch.
-    pub async fn plug_in_authenticator(&self) -> AuthenticatorId {
-        self.page.execute(EnableParams::default()).await.unwrap();
-        let mut options =
-            VirtualAuthenticatorOptions::new(AuthenticatorProtocol::Ctap2, AuthenticatorTransport::Internal);
-        options.has_resident_key = Some(true);
-        options.has_user_verification = Some(true);
-        options.is_user_verified = Some(true);
-        options.automatic_presence_simulation = Some(false);
-        let added = self.page.execute(AddVirtualAuthenticatorParams::new(options)).await.unwrap();
-        added.result.authenticator_id.clone()
-    }
-
-    /// Sets whether the user touches the authenticator at each request.
-    pub async fn touches(&self, authenticator: &AuthenticatorId, touches: bool) {
-        let touches = SetAutomaticPresenceSimulationParams::new(authenticator.clone(), touches);
-        self.page.execute(touches).await.unwrap();
-    }
-
-    /// Waits until an authenticator has these passkeys: the name and the display name of each. Their order does not count.
-    pub async fn keeps(&self, authenticator: &AuthenticatorId, expected: &[(&str, &str)]) {
-        let mut last = Vec::new();
-        let reached = timeout(PATIENCE, async {
-            loop {
-                let kept = GetCredentialsParams::new(authenticator.clone());
-                let kept = self.page.execute(kept).await.unwrap().result.credentials;
-                last = kept
-                    .into_iter()
-                    .map(|kept| {
-                        (kept.user_name.unwrap_or_default(), kept.user_display_name.unwrap_or_default())
-                    })
-                    .collect();
-                last.sort();
-                if last
-                    .iter()
-                    .map(|(name, shown)| (name.as_str(), shown.as_str()))
-                    .eq(expected.iter().copied())
-                {
-                    return;
-                }
-                sleep(PAUSE).await;
-            }
-        });
-        assert!(reached.await.is_ok(), "passkeys {last:?} instead of {expected:?}");
     }
 
     /// Disables the scripts of all pages from now on.
