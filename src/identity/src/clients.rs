@@ -148,6 +148,12 @@ impl Client {
             ClientAuthMethod::None | ClientAuthMethod::ClientSecretJwt => false,
         }
     }
+
+    /// Whether a header with an empty secret is this client's name and nothing more. Libraries that try the header first send
+    /// one for a public client, whose secret is the empty string that RFC 6749 section 2.3.1 lets a client omit.
+    pub fn may_name_itself_in_header(&self) -> bool {
+        self.public() && self.policy.client_authentication != ClientAuthenticationRule::RegisteredMethod
+    }
 }
 
 /// All clients, by `client_id`.

@@ -203,6 +203,21 @@ async fn extra_spaces_in_scope_do_no_harm_unless_the_client_is_strict() {
     assert_eq!(error(&answer), "invalid_scope");
 }
 
+/// Go's `oauth2` tries the header first, with the empty secret of a public client.
+#[tokio::test]
+async fn a_public_client_may_name_itself_in_the_header_unless_it_is_strict() {
+    let seeds = Seeds::new().await;
+    let refresh_token = [("grant_type", "refresh_token"), ("refresh_token", "x")];
+    let ask = async |client_id: &str, secret: &str| {
+        error(&seeds.post_as(client_id, secret, "/oauth2/token", &refresh_token).await)
+    };
+    assert_eq!(ask("mobile", "").await, "invalid_grant");
+    assert_eq!(ask("mobile", "x").await, "invalid_client");
+    assert_eq!(ask("web", "").await, "invalid_client", "a confidential client");
+    update(&seeds.app, "mobile", strict()).await.unwrap();
+    assert_eq!(ask("mobile", "").await, "invalid_client");
+}
+
 #[tokio::test]
 async fn a_resource_is_the_same_with_a_slash_after_its_host_and_without() {
     let seeds = Seeds::new().await;

@@ -3,10 +3,10 @@
 //! A client sends its secret in the header (`client_secret_basic`) or in the form (`client_secret_post`), or an
 //! assertion in the form (`private_key_jwt`, `client_secret_jwt`). The secret is the same in both places and
 //! libraries differ in their default, so both are accepted, unless the client's policy demands the registered
-//! method. A public client sends its `client_id` alone (`none`); a confidential client never does. Two methods in
-//! one request, and half an assertion, are refused with the reason. A failed proof is one error without a reason, and
-//! counts against the IP of the request. Leaves the header to `header`, assertions to `clients`, and the wire errors to `http::oauth_error` and
-//! `http::problem`.
+//! method. A public client sends its `client_id` alone (`none`), or with an empty secret; a confidential client never
+//! does. Two methods in one request, and half an assertion, are refused with the reason. A failed proof is one error
+//! without a reason, and counts against the IP of the request. Leaves the header to `header`, assertions to `clients`, and
+//! the wire errors to `http::oauth_error` and `http::problem`.
 
 mod header;
 
@@ -136,6 +136,9 @@ fn verify_header(app: &App, clients: &Clients, sent: &BasicCredentials) -> Optio
     let mut readings = [sent.form_decoded(), sent.split_at_client_id(clients)].into_iter().flatten();
     readings.find_map(|own| {
         let client = clients.find(&own.client_id)?;
+        if own.client_secret.is_empty() && client.may_name_itself_in_header() {
+            return Some(Arc::clone(client));
+        }
         secret_proves(app, client, ClientAuthMethod::ClientSecretBasic, &own.client_secret)
     })
 }
