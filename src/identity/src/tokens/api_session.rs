@@ -16,14 +16,15 @@ use tokio::{
 use super::{
     IssueError, IssueRequest, SignInTargets, TokenError, TokenResponse,
     issue::{count_issued, sign_tokens},
-    refresh_token, revocation,
+    refresh_token,
+    revocation::{self, RevocationError},
 };
 use crate::{
     App,
     app::Completion,
     audit::Event,
     clients::Client,
-    core::{RequestContext, Write},
+    core::{Actor, RequestContext, Write},
     grants::{self, EndCause, Grant, GrantSelection, NewGrant},
     keys::SignError,
     pool::Busy,
@@ -116,20 +117,43 @@ pub async fn sign_out(
     grant: &Grant,
     refresh_token: Option<&str>,
     context: &RequestContext,
-) -> Result<(), revocation::RevocationError> {
-    app.write(context, async |write| -> Result<(), DatabaseError> {
-        if let Some(user_id) = grant.user_id {
-            users::lock(write, user_id).await?;
-        }
-        grants::end(write, GrantSelection::One(grant.id), EndCause::SignedOut).await?;
-        if let Some(sid) = grant.sid {
-            sessions::lock_user_and_end(write, sid, EndCause::SignedOut).await?;
-        }
-        Ok(())
-    })
-    .await?;
+) -> Result<(), RevocationError> {
+    end_with_session(app, grant, context).await?;
     match refresh_token {
         Some(token) => revocation::revoke(app, client, token, context).await,
         None => Ok(()),
     }
+}
+
+/// The same by a refresh token alone, rotated or not, which its client presents. An unknown one counts as signed out already
+/// (RFC 7009 section 2.2).
+pub async fn sign_out_by_refresh_token(
+    app: &App,
+    client: &Client,
+    token: &str,
+    context: &RequestContext,
+) -> Result<(), RevocationError> {
+    let reader = app.db.reader();
+    let Some(row) = refresh_token::find_row(reader, token).await? else { return Ok(()) };
+    let Some(grant) = grants::find(reader, row.grant_id).await? else { return Ok(()) };
+    if grant.client_id != client.client_id() {
+        return Err(RevocationError::OtherClient);
+    }
+    let by_owner = grant.user_id.map(|user_id| context.clone().by(Actor::User(user_id)));
+    Ok(end_with_session(app, &grant, by_owner.as_ref().unwrap_or(context)).await?)
+}
+
+/// A grant that ended before ends no session: its tokens must not reach what they no longer belong to.
+async fn end_with_session(app: &App, grant: &Grant, context: &RequestContext) -> Result<(), DatabaseError> {
+    app.write(context, async |write| {
+        if let Some(user_id) = grant.user_id {
+            users::lock(write, user_id).await?;
+        }
+        let ended = grants::end(write, GrantSelection::One(grant.id), EndCause::SignedOut).await?;
+        if let (false, Some(sid)) = (ended.is_empty(), grant.sid) {
+            sessions::lock_user_and_end(write, sid, EndCause::SignedOut).await?;
+        }
+        Ok(())
+    })
+    .await
 }

@@ -20,6 +20,7 @@ mod actors;
 mod address_proof;
 mod announced;
 mod api_auth;
+mod api_sign_out;
 mod architecture;
 mod audience;
 mod authorize;

@@ -30,7 +30,7 @@ macro_rules! client_credentials {
 }
 pub(super) use client_credentials;
 
-client_credentials!(BeginRequest, VerifyRequest, LoginRequest, RefreshRequest);
+client_credentials!(BeginRequest, VerifyRequest, LoginRequest, RefreshRequest, LogoutRequest);
 
 /// Begins an attempt with `identifier`, or continues `attempt`. With neither it begins a sign-in by passkey.
 #[derive(Default, Object)]
@@ -241,19 +241,26 @@ impl Example for RefreshRequest {
 }
 
 /// Ends a session and its grants.
-#[derive(Object)]
+#[derive(Default, Object)]
 #[oai(example)]
 pub(super) struct LogoutRequest {
-    /// The client of the access token.
+    /// The `client_id` of the app that calls.
     pub(super) client_id: String,
-    /// Another refresh token of the client that shall end too.
+    /// Its secret, if it signs out by a refresh token and the header has none.
+    client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, beside an assertion.
+    client_assertion_type: Option<String>,
+    /// A JWT that the client signed, instead of a secret (RFC 7523 section 2.2).
+    client_assertion: Option<String>,
+    /// The refresh token. If left out, the one in the cookie. Beside an access token it may be another one of the client,
+    /// which then ends too.
     #[oai(validator(max_length = 256))]
     pub(super) refresh_token: Option<String>,
 }
 
 impl Example for LogoutRequest {
     fn example() -> Self {
-        Self { client_id: "tasks-web".to_owned(), refresh_token: None }
+        Self { client_id: "tasks-web".to_owned(), ..Self::default() }
     }
 }
 

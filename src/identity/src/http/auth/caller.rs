@@ -23,9 +23,10 @@ use super::{
 use crate::{
     App,
     clients::Client,
-    core::RequestContext,
+    core::{Actor, RequestContext},
     crypto,
-    tokens::{SignInTargets, api_session::NewApiSession},
+    grants::Grant,
+    tokens::{SignInTargets, access_token::UserToken, api_session::NewApiSession},
 };
 
 pub(super) struct Caller {
@@ -53,6 +54,20 @@ impl Caller {
         let client = app.clients().find(client_id).cloned().ok_or_else(problem::invalid_client)?;
         require_first_party(&client)?;
         Ok(Self { client, context: request_context(app, request) })
+    }
+
+    /// The first-party client of an access token, on behalf of its user; and the token's grant.
+    pub(super) fn of_token(
+        app: &App,
+        request: &Request,
+        client_id: &str,
+        token: UserToken,
+    ) -> Result<(Self, Grant), Problem> {
+        let Self { client, context } = Self::from_client_id(app, request, client_id)?;
+        if token.grant.client_id != client.client_id() {
+            return Err(problem::invalid_client());
+        }
+        Ok((Self { client, context: context.by(Actor::User(token.user.id)) }, token.grant))
     }
 
     /// What a sign-in of this client brings about.

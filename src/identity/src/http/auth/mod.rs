@@ -11,6 +11,7 @@ mod caller;
 pub mod cors;
 pub mod invitations;
 pub mod registration_and_recovery;
+mod sign_out_credentials;
 
 use poem::{Request, web::cookie::CookieJar};
 use poem_openapi::{
@@ -30,19 +31,15 @@ use self::{
         VerifyRequest,
     },
     caller::{Caller, ClientCookies},
+    sign_out_credentials::SignOutCredentials,
 };
 use super::{
-    claims::Claims,
-    no_store_json::NoStoreJson,
-    oidc::client_authentication::HeaderCredentials,
-    presented_token::{IssuerToken, UserinfoToken},
-    problem, request_context,
-    token_response::Tokens,
+    claims::Claims, no_store_json::NoStoreJson, oidc::client_authentication::HeaderCredentials,
+    presented_token::UserinfoToken, problem, request_context, token_response::Tokens,
 };
 use crate::{
     App,
     clients::Client,
-    core::Actor,
     login::{
         self, ChallengeResponse, LoginError,
         attempt::{self, AttemptBinding, AttemptStart, BeginParameters, LoginOutcome, VerifyParameters},
@@ -50,7 +47,6 @@ use crate::{
     sessions::SessionKind,
     tokens::{
         self, RequestedTarget, SignInTargets, TokenError, TokenResponse,
-        access_token::UserToken,
         api_session::{self, PendingTokenResponse},
         refresh_token::{self, RefreshTokenRequest},
     },
@@ -238,26 +234,39 @@ impl AuthApi {
 
     /// Sign out of an app
     ///
-    /// Ends the session and the grant of the access token, with its refresh tokens. The access token must be for this
-    /// provider alone.
+    /// Ends the session and the grant, with its refresh tokens: those of an access token for this provider alone, or else of
+    /// the refresh token in the body or in the cookie. The cookie counts for requests from an origin that the client has
+    /// registered.
     #[oai(path = "/logout", method = "post", operation_id = "auth_logout")]
     async fn logout(
         &self,
         request: &Request,
         jar: &CookieJar,
-        token: IssuerToken,
+        credentials: SignOutCredentials,
         body: Json<LogoutRequest>,
-    ) -> Result<NoStoreJson<bodies::SignOut>, Problems<400, 401, 403, 503>> {
+    ) -> Result<NoStoreJson<bodies::SignOut>, Problems<400, 401, 403, 429, 503>> {
         let body = body.0;
-        let UserToken { grant, user, .. } = token.into_token();
-        let caller = Caller::from_client_id(&self.app, request, &body.client_id)?;
-        if grant.client_id != caller.client.client_id() {
-            return Err(problem::invalid_client().into());
-        }
+        let (caller, grant) = match credentials {
+            SignOutCredentials::AccessToken(token) => {
+                let (caller, grant) = Caller::of_token(&self.app, request, &body.client_id, *token)?;
+                (caller, Some(grant))
+            }
+            SignOutCredentials::Client(header) => {
+                (Caller::authenticate(&self.app, request, &header, body.credentials()).await?, None)
+            }
+        };
+        let Caller { client, context } = &caller;
         let cookies = ClientCookies::new(&self.app, jar, &caller);
         let (token, in_cookies) = find_refresh_token(&caller, request, &cookies, body.refresh_token)?;
-        let context = caller.context.clone().by(Actor::User(user.id));
-        api_session::sign_out(&self.app, &caller.client, &grant, token.as_deref(), &context).await?;
+        match (grant, token) {
+            (Some(grant), token) => {
+                api_session::sign_out(&self.app, client, &grant, token.as_deref(), context).await?;
+            }
+            (None, Some(token)) => {
+                api_session::sign_out_by_refresh_token(&self.app, client, &token, context).await?;
+            }
+            (None, None) => return Err(sign_out_credentials::none_presented().into()),
+        }
         if in_cookies {
             cookies.clear_refresh_token();
         }
