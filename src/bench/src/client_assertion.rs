@@ -75,7 +75,10 @@ impl Operation for ClientAssertion {
         let claims = json!({
             "iss": CLIENT_ID, "sub": CLIENT_ID, "aud": self.issuer, "jti": jti, "iat": now, "exp": now + 60,
         });
-        let assertion = self.keys.sign_with(&self.keys.header(), &claims);
+        // The header of an access token would say `at+jwt`, which an assertion is not (RFC 8725 section 3.11).
+        let mut header = self.keys.header();
+        header["typ"] = json!("JWT");
+        let assertion = self.keys.sign_with(&header, &claims);
         let form = [
             ("grant_type", "client_credentials"),
             ("client_assertion_type", ASSERTION_TYPE),
