@@ -58,11 +58,11 @@ pub(crate) fn print_head() {
 /// Prints one figure beside its fixed bounds. Returns the bound that must hold, if it is exceeded.
 pub(crate) fn print_figure(what: &str, value: f64, unit: &str, must: f64, aim: f64) -> Option<String> {
     println!(
-        "| {what} | {value:.1} {unit} | must {must} {unit} {} | aim {aim} {unit} {} |",
+        "| {what} | {value:.2} {unit} | must {must:.2} {unit} {} | aim {aim:.2} {unit} {} |",
         mark(value <= must),
         mark(value <= aim)
     );
-    (value > must).then(|| format!("{what}: {value:.1} {unit}, must be {must:.1} {unit}"))
+    (value > must).then(|| format!("{what}: {value:.2} {unit}, must be {must:.2} {unit}"))
 }
 
 /// Prints whether every bound that must hold holds, or which do not.
@@ -96,6 +96,6 @@ mod tests {
     fn a_must_that_is_missed_is_named_with_its_value() {
         assert_eq!(print_figure("resident", 30.0, "MiB", 40.0, 25.0), None);
         let missed = print_figure("resident", 41.26, "MiB", 40.0, 25.0);
-        assert_eq!(missed.as_deref(), Some("resident: 41.3 MiB, must be 40.0 MiB"));
+        assert_eq!(missed.as_deref(), Some("resident: 41.30 MiB, must be 40.00 MiB"));
     }
 }
