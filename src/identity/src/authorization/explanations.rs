@@ -2,6 +2,7 @@
 
 use super::{
     error::{AuthorizationError, UntrustedRequest},
+    logout::{self, LogoutFault, POST_LOGOUT_REDIRECT_URI},
     parameters::{CheckedParameters, Parameter, Parameters},
     request_parameters::{CLIENT_ID, CODE_CHALLENGE_METHOD, REDIRECT_URI},
 };
@@ -44,8 +45,48 @@ fn given(parameters: &Parameters, parameter: Parameter) -> String {
     }
 }
 
+/// Why the browser stays here after a sign-out. The hint is a token, so it is not shown.
+pub(super) fn sign_out(
+    fault: LogoutFault,
+    client: Option<&Client>,
+    parameters: CheckedParameters<'_>,
+) -> Explanation {
+    // An unauthenticated party writes this URI: enough of it to identify it, without its query.
+    let whole = parameters.value(POST_LOGOUT_REDIRECT_URI).unwrap_or_default();
+    let uri = whole.split(['?', '#']).next().unwrap_or_default();
+    match (fault, client) {
+        (LogoutFault::InvalidHint, _) => Explanation::new(
+            "id_token_hint",
+            "no ID token of this provider for that client",
+            "an ID token that the client was given, expired or not; client_id, if sent, names the same client",
+        ),
+        (LogoutFault::MissingHint, _) => Explanation::new(
+            "id_token_hint",
+            "post_logout_redirect_uri alone",
+            "id_token_hint or client_id beside post_logout_redirect_uri",
+        ),
+        (LogoutFault::UnregisteredRedirectUri, Some(client)) => {
+            let registered = &client.row.post_logout_redirect_uris;
+            let all = registered.iter().map(String::as_str).chain([uri]);
+            let allowed = uri == whole && field_rules::redirect_uri(uri, AllowedSchemes::Web).is_ok();
+            let remedy =
+                allowed.then(|| update_command(client.client_id(), "--post-logout-redirect-uri", all));
+            Explanation::new("post_logout_redirect_uri", uri, &one_of(registered))
+                .with_remedy(remedy.flatten())
+        }
+        (LogoutFault::UnregisteredRedirectUri, None) => Explanation::new(
+            "client_id",
+            parameters.value(logout::CLIENT_ID).unwrap_or_default(),
+            "a client that is registered and enabled",
+        ),
+    }
+}
+
 fn one_of(registered: &[String]) -> String {
-    format!("one that is registered: {}", registered.join(" "))
+    match registered {
+        [] => "one that is registered; this client has none".to_owned(),
+        registered => format!("one that is registered: {}", registered.join(" ")),
+    }
 }
 
 /// The command that registers the redirect URI, if the rules allow that.

@@ -13,6 +13,7 @@ use std::{borrow::Cow, sync::Arc};
 use postern_service::database::DatabaseError;
 
 use super::{
+    explanations,
     parameters::{
         CheckedParameters, Parameter, Parameters, RepeatedParameter, append_query, parameter_table,
     },
@@ -24,7 +25,10 @@ use crate::{
     core::RequestContext,
     grants::EndCause,
     sessions::{self, SignedInUser},
-    tokens::id_token::{self, HintClaims},
+    tokens::{
+        id_token::{self, HintClaims},
+        scope::printable_excerpt,
+    },
 };
 
 // RP-Initiated Logout section 2.
@@ -48,9 +52,6 @@ parameter_table! {
         "Languages for the page, best first, separated by spaces (BCP 47).",
     ),
 }
-
-/// The request is unauthenticated, so a logged URI is cut to this length.
-const MAX_LOGGED_URI_LENGTH: usize = 200;
 
 /// A validated logout request.
 #[derive(Clone, Debug)]
@@ -124,6 +125,10 @@ impl LogoutRequest {
             (None, None) => Some(LogoutFault::MissingHint),
             _ => Some(LogoutFault::UnregisteredRedirectUri),
         };
+        if let Some(fault) = fault {
+            let explanation = explanations::sign_out(fault, client.as_deref(), parameters);
+            app.explain(&printable_excerpt(client_id), explanation);
+        }
         Ok(Self { client, redirect, hint, fault })
     }
 
@@ -153,14 +158,6 @@ fn post_logout_redirect(client: Option<&Client>, parameters: CheckedParameters<'
         return PostLogoutRedirect::Absent;
     };
     if !client.is_some_and(|client| registered(client, uri)) {
-        // An unauthenticated party writes this URI: the log keeps enough to identify it, without its query.
-        let shown: String =
-            uri.chars().take_while(|c| !matches!(c, '?' | '#')).take(MAX_LOGGED_URI_LENGTH).collect();
-        tracing::info!(
-            client_id = client.map(Client::client_id),
-            post_logout_redirect_uri = shown,
-            "the return address of a sign-out is not registered for the client"
-        );
         return PostLogoutRedirect::Unregistered;
     }
     let state = parameters.value(STATE).map(|state| ("state", Cow::from(state)));

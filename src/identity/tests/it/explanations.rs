@@ -16,6 +16,7 @@ use postern_service::{
     telemetry::{self, LogWriter},
 };
 use serde_json::Value;
+use url::form_urlencoded;
 
 use crate::{
     flow::{Ask, World, error, refused_on_page, told, waits_on},
@@ -308,6 +309,37 @@ impl Write for Sink {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// The question of a sign-out that stays here says to the developer what would lead back.
+#[tokio::test]
+async fn a_sign_out_that_leads_nowhere_says_which_address_is_registered() {
+    let world = World::new().await;
+    let browser = world.app.browser();
+    let session = browser.sign_in(&world.alice).await;
+    let hint = world.app.id_token("rp", &world.alice, session.sid).await;
+    let explained = async |parameters: &[(&str, &str)]| {
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+        explanation(&browser.get(&format!("/oauth2/logout?{query}")).await.body)
+    };
+    let bye = ("post_logout_redirect_uri", "https://rp.test/new");
+    let unregistered = explained(&[("id_token_hint", &hint), bye]).await;
+    let clients = world.app.app.clients();
+    let registered = &clients.find("rp").unwrap().row.post_logout_redirect_uris;
+    let remedy = registered.iter().map(String::as_str).chain([bye.1]);
+    let remedy: String = remedy.map(|uri| format!(" --post-logout-redirect-uri {uri}")).collect();
+    says(
+        &unregistered,
+        &["https://rp.test/new", &registered[0], &format!("postern client update rp{remedy}")],
+    );
+    let with_query = ("post_logout_redirect_uri", "https://rp.test/new?code=secret");
+    let cut = explained(&[("id_token_hint", &hint), with_query]).await;
+    says(&cut, &["https://rp.test/new"]);
+    assert!(!cut.contains("secret") && !cut.contains("postern client"), "{cut}");
+    says(&explained(&[bye]).await, &["id_token_hint or client_id beside"]);
+    says(&explained(&[bye, ("client_id", "nobody")]).await, &["nobody", "registered and enabled"]);
+    let invalid = explained(&[("id_token_hint", "x.y.z"), bye]).await;
+    assert!(invalid.contains("an ID token that the client was given") && !invalid.contains("x.y.z"));
 }
 
 #[tokio::test]

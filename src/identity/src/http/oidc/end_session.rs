@@ -99,7 +99,8 @@ fn confirmation_page(
     let fields: Vec<_> = fields.map(|(name, value)| vec![name.to_owned(), value.to_owned()]).collect();
     let user = &signed_in.user.email;
     let stays = logout.fault().map(stays_because);
-    page.show("pages/logout.html", context! { asker, user, action => PATH, fields, stays })
+    let explanation = page.own_explanation();
+    page.show("pages/logout.html", context! { asker, user, action => PATH, fields, stays, explanation })
 }
 
 /// The message that says why the browser stays here.

@@ -337,7 +337,7 @@ fn values(page: &Page, error: &ErrorPage, title: &str, text: &str) -> Value {
         way_on => next_link.or(way_back).unwrap_or_else(own_account),
         asker => client.as_deref().map(|client| requesting_client(client, None)),
         reference => reference.map(|id| id.to_string()),
-        explanation => reference.and_then(|id| page.explanation(id)),
+        explanation => page.own_explanation(),
     }
 }
 

@@ -54,7 +54,10 @@ use poem::{
         header::{ACCEPT, CACHE_CONTROL, LOCATION},
     },
 };
-use postern_service::{clock::Timestamp, telemetry::RequestId};
+use postern_service::{
+    clock::Timestamp,
+    telemetry::{CurrentRequest, RequestId},
+};
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use self::{
@@ -147,6 +150,11 @@ impl Page {
     fn explanation(&self, reference: RequestId) -> Option<Value> {
         let Explanation { check, came, expected, remedy } = self.app.find_explanation(reference)?;
         Some(context! { check, came, expected, remedy })
+    }
+
+    /// The same, of the request that this page answers.
+    pub fn own_explanation(&self) -> Option<Value> {
+        CurrentRequest::current().and_then(|request| self.explanation(request.id))
     }
 
     /// The methods that people can set up. What is switched off is not offered anywhere.
