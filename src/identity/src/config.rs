@@ -307,6 +307,9 @@ const UNNAMED_PROXY: &str = "http.trusted_proxies is empty although the issuer i
     one source then, and a few wrong passwords of one keep everybody out; name the proxy's address or network, such as \
     trusted_proxies = ['127.0.0.1']";
 
+const NO_MAIL_PASSWORD: &str = "mail.smtp_username is set and mail.smtp_password is not: the mail server will refuse to send; \
+    name the file with the password by POSTERN_MAIL__SMTP_PASSWORD_FILE";
+
 impl PasswordSettings {
     /// Whether the service may compute an Argon2 hash with these parameters, its own or an imported one. The
     /// computation is triggered by unauthenticated callers.
@@ -355,7 +358,13 @@ impl Config {
     pub fn warnings(&self) -> Vec<&'static str> {
         let proxy = self.secure_cookies() && self.http.tls_certificate.is_none();
         let unnamed_proxy = proxy && self.http.trusted_proxies.is_empty();
-        unnamed_proxy.then_some(UNNAMED_PROXY).into_iter().collect()
+        let mail = &self.mail;
+        let no_password =
+            mail.smtp_host.is_some() && mail.smtp_username.is_some() && mail.smtp_password.is_none();
+        [(unnamed_proxy, UNNAMED_PROXY), (no_password, NO_MAIL_PASSWORD)]
+            .into_iter()
+            .filter_map(|(applies, warning)| applies.then_some(warning))
+            .collect()
     }
 
     /// Whether cookies have `Secure` and the prefix `__Host-`: always, except for a loopback issuer over

@@ -31,7 +31,10 @@ pub enum CryptoError {
         "the encryption key must be 32 random bytes in base64url; make one with `postern keys new-secret`"
     )]
     MalformedKey,
-    #[error("sealed with another encryption key than the configured one")]
+    #[error(
+        "sealed with another encryption key than the configured one: set secrets.encryption_key to the one with which this \
+         database was made, or database.url to another database"
+    )]
     OtherKey,
     /// Altered, truncated, or sealed with other associated data.
     #[error("the sealed value does not belong here or was altered")]

@@ -5,6 +5,8 @@
 pub struct Development {
     /// The origin of `postern-tasks`.
     pub tasks: String,
+    /// How its developer calls this program.
+    pub program: &'static str,
     /// The settings for commands beside the server.
     pub settings_file: String,
     pub clients: Vec<DevelopmentClient>,

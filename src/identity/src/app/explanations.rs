@@ -38,9 +38,9 @@ impl App {
     }
 
     /// `postern dev` has its settings in a file of its own, and a command without it would meet another database.
-    fn with_settings_file(&self, explanation: Explanation) -> Explanation {
+    pub fn with_settings_file(&self, explanation: Explanation) -> Explanation {
         let Some(development) = self.development.get() else { return explanation };
-        let own = format!("postern --config {} ", development.settings_file);
+        let own = format!("{} --config {} ", development.program, development.settings_file);
         let remedy = explanation.remedy.as_ref().map(|remedy| remedy.replacen("postern ", &own, 1));
         explanation.with_remedy(remedy)
     }

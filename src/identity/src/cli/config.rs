@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use postern_service::settings::LoadedSettings;
+use postern_service::settings::{LoadedSettings, Origin};
 use serde_json::{Value, json};
 
 use super::{
@@ -36,7 +36,13 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<Report, Comman
             let lines = warnings.iter().map(|warning| format!("Warning: {warning}"));
             let messages: Vec<_> = [good(context.file())].into_iter().chain(lines).collect();
             let report = Report::new(messages.join("\n"), json!({ "good": true, "warnings": warnings }));
-            Ok(report.section("contrast", &contrast_text(contrasts), contrast_value(contrasts)))
+            // Whoever chose no colour has none to judge.
+            let chosen = loaded.explain().iter().any(|setting| {
+                ["pages.accent", "pages.ground"].contains(&setting.key.as_str())
+                    && setting.origin != Origin::Default
+            });
+            let text = if chosen { contrast_text(contrasts) } else { String::new() };
+            Ok(report.section("contrast", &text, contrast_value(contrasts)))
         }
         Command::Show => {
             let loaded = context.settings()?;

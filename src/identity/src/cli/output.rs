@@ -27,7 +27,9 @@ impl Report {
 
     /// Adds a member to the JSON, and its text below that of the report.
     pub(super) fn section(mut self, name: &str, text: &str, value: Value) -> Self {
-        self.text = format!("{}\n\n{text}", self.text.trim_end());
+        if !text.is_empty() {
+            self.text = format!("{}\n\n{text}", self.text.trim_end());
+        }
         self.json[name] = value;
         self
     }

@@ -193,7 +193,23 @@ async fn a_check_of_the_settings_warns_of_a_proxy_that_nobody_named() {
     assert_eq!(check("http://localhost:7117", "")["warnings"], json!([]));
     let mut command = shell.command(&["config", "check"]);
     let said = Ended::from(command.env("POSTERN_ISSUER", "https://id.example.com").output().unwrap());
-    assert!(said.succeeded().contains("Warning: http.trusted_proxies"));
+    let said = said.succeeded();
+    assert!(said.contains("Warning: http.trusted_proxies") && !said.contains("CONTRAST"), "{said}");
+}
+
+#[tokio::test]
+async fn a_check_of_the_settings_warns_of_a_mail_user_without_a_password() {
+    let shell = Shell::empty().await;
+    let check = |more: &[(&str, &str)]| {
+        let mut command = shell.command(&["config", "check"]);
+        command.env("POSTERN_MAIL__SMTP_HOST", "mail.example.com").envs(more.iter().copied());
+        Ended::from(command.output().unwrap()).succeeded()
+    };
+    let user = ("POSTERN_MAIL__SMTP_USERNAME", "postern");
+    assert!(check(&[user]).contains("POSTERN_MAIL__SMTP_PASSWORD_FILE"));
+    for settings in [&[][..], &[user, ("POSTERN_MAIL__SMTP_PASSWORD", "of the mail server")]] {
+        assert!(!check(settings).contains("Warning"), "{settings:?}");
+    }
 }
 
 #[tokio::test]

@@ -196,6 +196,21 @@ fn dev_refuses_the_world() {
     assert!(!folder.path().join("data").exists(), "nothing was written");
 }
 
+#[test]
+fn dev_refuses_a_database_that_is_not_its_own_and_deletes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("data/postern.db");
+    std::fs::create_dir(folder.path().join("data")).unwrap();
+    std::fs::write(&kept, "of another command").unwrap();
+    for arguments in [&["dev"][..], &["dev", "--fresh"]] {
+        let output = postern(arguments, folder.path(), free_port()).stderr(Stdio::piped()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("was not made by `postern dev`") && said.contains("--data"), "{said}");
+    }
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), "of another command");
+}
+
 #[tokio::test]
 async fn a_running_server_takes_over_what_a_command_changes() {
     let database = TestDatabase::fresh().await.unwrap();

@@ -90,6 +90,7 @@ fn development() -> Development {
     };
     Development {
         tasks: "http://localhost:7118".to_owned(),
+        program: "cargo postern",
         settings_file: "data/dev.toml".to_owned(),
         clients: vec![client],
         presets: Vec::new(),

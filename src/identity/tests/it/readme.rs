@@ -91,9 +91,9 @@ fn the_commands_for_operators_lead_to_a_first_person_with_a_code() {
         .unwrap();
     assert!(ended.status.success(), "{ended:?}");
     let out = String::from_utf8(ended.stdout).unwrap();
-    assert!(out.contains("The settings are good: data/postern.toml."), "{out}");
+    assert!(out.contains("The settings are good: postern.toml."), "{out}");
     assert!(out.contains("Code for ada@example.com: "), "{out}");
-    let key = fs::metadata(folder.path().join("data/encryption-key")).unwrap();
+    let key = fs::metadata(folder.path().join("data/production/encryption-key")).unwrap();
     assert_eq!(key.permissions().mode() & 0o777, 0o600);
 }
 

@@ -55,6 +55,7 @@ pub(super) async fn run(
     let secrets_file = arguments.data.join("dev-secrets.toml");
     let configured = context.settings()?;
     require_loopback(&configured.settings)?;
+    require_own_database(&configured, &arguments.data, &secrets_file)?;
     if arguments.fresh {
         remove_kept_data(&configured, &arguments.data, &secrets_file)?;
     }
@@ -103,6 +104,23 @@ fn require_loopback(config: &Config) -> Result<(), CommandError> {
     Err(CommandError::Failed(format!(
         "dev serves a loopback issuer only, such as http://localhost:7117, not {}: use `postern serve`",
         config.issuer
+    )))
+}
+
+/// Refuses a database that was made without dev: its key is elsewhere, and --fresh would delete it.
+fn require_own_database(
+    configured: &LoadedSettings<Config>,
+    data: &Path,
+    secrets: &Path,
+) -> Result<(), CommandError> {
+    let database = data.join("postern.db");
+    if !setting_is_default(configured, "database.url") || secrets.exists() || !database.exists() {
+        return Ok(());
+    }
+    Err(CommandError::Failed(format!(
+        "{} was not made by `postern dev`, whose secrets would be in {}: choose another folder by --data",
+        database.display(),
+        secrets.display()
     )))
 }
 
@@ -273,12 +291,13 @@ fn welcome_report(
          Tasks        {tasks} (when postern-tasks runs{})\n  \
          Clients      tasks-web, docs and tasks-docs (public)\n               {}\n  \
          Secrets      {}\n  \
-         Commands     postern keys list --config {}\n{}",
+         Commands     {} keys list --config {}\n{}",
         users.join(", "),
         tls.map(|tls| format!(": postern-tasks serve --config {}", tls.tasks_settings.display()))
             .unwrap_or_default(),
         demo.map(|(client, secret)| format!("{client} with secret {secret}")).join("\n               "),
         secrets.path().display(),
+        start_page::program(),
         settings.display(),
         tls.map(TlsReport::text).unwrap_or_default(),
     );

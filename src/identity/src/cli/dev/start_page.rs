@@ -29,9 +29,16 @@ pub(super) fn prepare(
         client("demo-service", secrets.demo_service(), "service")?,
     ];
     let settings_file = settings_file.display().to_string();
-    let presets = preset::commands(program(), &settings_file);
+    let program = program();
+    let presets = preset::commands(program, &settings_file);
     // A process prepares its page once.
-    let _ = app.development.set(Development { tasks: tasks.to_owned(), settings_file, clients, presets });
+    let _ = app.development.set(Development {
+        tasks: tasks.to_owned(),
+        program,
+        settings_file,
+        clients,
+        presets,
+    });
     Ok(())
 }
 

@@ -279,10 +279,11 @@ async fn reject(
     let client_id = printable_excerpt([failed.client_id.as_str()]);
     let (found, expected) = (failed.presented, failed.expected.as_str());
     let ip = context.ip.map(tracing::field::display);
-    let remedy = failed.remedy.as_deref();
-    tracing::info!(client_id, found, expected, remedy, ip, "client authentication failed");
     let explanation = Explanation::new("client_authentication", found, expected);
-    app.keep_explanation(explanation.with_remedy(failed.remedy.clone()));
+    let explanation = app.with_settings_file(explanation.with_remedy(failed.remedy.clone()));
+    let remedy = explanation.remedy.as_deref();
+    tracing::info!(client_id, found, expected, remedy, ip, "client authentication failed");
+    app.keep_explanation(explanation);
     metrics::counter!("postern_client_authentication_failures_total").increment(1);
     let limit =
         Limit { name: "client_failures_per_source", rate: app.config.limits.client_failures_per_source };
