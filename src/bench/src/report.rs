@@ -96,6 +96,6 @@ mod tests {
     fn a_must_that_is_missed_is_named_with_its_value() {
         assert_eq!(print_figure("resident", 30.0, "MiB", 40.0, 25.0), None);
         let missed = print_figure("resident", 41.26, "MiB", 40.0, 25.0);
-        assert_eq!(missed.as_deref(), Some("resident: 41.30 MiB, must be 40.00 MiB"));
+        assert_eq!(missed.as_deref(), Some("resident: 41.26 MiB, must be 40.00 MiB"));
     }
 }

@@ -123,6 +123,8 @@ pub struct ClientMetadataChange {
     /// Added to the present redirect URIs, or to `redirect_uris` if that is given.
     pub add_redirect_uris: Vec<String>,
     pub post_logout_redirect_uris: Option<Vec<String>>,
+    /// Added to the present ones, or to `post_logout_redirect_uris` if that is given.
+    pub add_post_logout_redirect_uris: Vec<String>,
     pub logout: LogoutChange,
     pub origins: Option<Vec<String>>,
     /// Added to the present origins, or to `origins` if that is given.
@@ -302,6 +304,7 @@ impl ClientMetadata {
         replace(&mut self.redirect_uris, change.redirect_uris);
         add(&mut self.redirect_uris, change.add_redirect_uris);
         replace(&mut self.post_logout_redirect_uris, change.post_logout_redirect_uris);
+        add(&mut self.post_logout_redirect_uris, change.add_post_logout_redirect_uris);
         self.logout.apply(change.logout);
         replace(&mut self.origins, change.origins);
         add(&mut self.origins, change.add_origins);

@@ -1,8 +1,9 @@
-//! Explains to an app's developer why an authorization request is refused. The checks are in `request`.
+//! Explains to an app's developer why an authorization request is refused, or a sign-out does not lead back. The checks are
+//! in `request` and `logout`.
 
 use super::{
     error::{AuthorizationError, UntrustedRequest},
-    logout::{self, LogoutFault, POST_LOGOUT_REDIRECT_URI},
+    logout::LogoutFault,
     parameters::{CheckedParameters, Parameter, Parameters},
     request_parameters::{CLIENT_ID, CODE_CHALLENGE_METHOD, REDIRECT_URI},
 };
@@ -48,12 +49,10 @@ fn given(parameters: &Parameters, parameter: Parameter) -> String {
 /// Why the browser stays here after a sign-out. The hint is a token, so it is not shown.
 pub(super) fn sign_out(
     fault: LogoutFault,
+    client_id: &str,
     client: Option<&Client>,
-    parameters: CheckedParameters<'_>,
+    redirect_uri: &str,
 ) -> Explanation {
-    // An unauthenticated party writes this URI: enough of it to identify it, without its query.
-    let whole = parameters.value(POST_LOGOUT_REDIRECT_URI).unwrap_or_default();
-    let uri = whole.split(['?', '#']).next().unwrap_or_default();
     match (fault, client) {
         (LogoutFault::InvalidHint, _) => Explanation::new(
             "id_token_hint",
@@ -66,20 +65,22 @@ pub(super) fn sign_out(
             "id_token_hint or client_id beside post_logout_redirect_uri",
         ),
         (LogoutFault::UnregisteredRedirectUri, Some(client)) => {
-            let registered = &client.row.post_logout_redirect_uris;
-            let all = registered.iter().map(String::as_str).chain([uri]);
-            let allowed = uri == whole && field_rules::redirect_uri(uri, AllowedSchemes::Web).is_ok();
-            let remedy =
-                allowed.then(|| update_command(client.client_id(), "--post-logout-redirect-uri", all));
-            Explanation::new("post_logout_redirect_uri", uri, &one_of(registered))
-                .with_remedy(remedy.flatten())
+            post_logout_redirect_uri(client, redirect_uri)
         }
-        (LogoutFault::UnregisteredRedirectUri, None) => Explanation::new(
-            "client_id",
-            parameters.value(logout::CLIENT_ID).unwrap_or_default(),
-            "a client that is registered and enabled",
-        ),
+        (LogoutFault::UnregisteredRedirectUri, None) => {
+            Explanation::new("client_id", client_id, "a client that is registered and enabled")
+        }
     }
+}
+
+/// An unauthenticated party writes the URI: enough of it is shown to identify it, without its query.
+fn post_logout_redirect_uri(client: &Client, came: &str) -> Explanation {
+    let shown = came.split(['?', '#']).next().unwrap_or_default();
+    let registered = &client.row.post_logout_redirect_uris;
+    let allowed = shown == came && field_rules::redirect_uri(came, allowed_schemes(client)).is_ok();
+    let flag = "--add-post-logout-redirect-uri";
+    let remedy = allowed.then(|| update_command(client.client_id(), flag, [came]));
+    Explanation::new("post_logout_redirect_uri", shown, &one_of(registered)).with_remedy(remedy.flatten())
 }
 
 fn one_of(registered: &[String]) -> String {
@@ -89,17 +90,23 @@ fn one_of(registered: &[String]) -> String {
     }
 }
 
+/// The schemes that the client may have in its URIs as it is.
+fn allowed_schemes(client: &Client) -> AllowedSchemes {
+    match (client.public(), client.row.private_schemes) {
+        (false, _) => AllowedSchemes::Web,
+        (true, false) => AllowedSchemes::ReverseDomainName,
+        (true, true) => AllowedSchemes::Private,
+    }
+}
+
 /// The command that registers the redirect URI, if the rules allow that.
 fn redirect_uri_remedy(client: &Client, redirect_uri: &str) -> Option<String> {
     let allowed = |schemes| field_rules::redirect_uri(redirect_uri, schemes).is_ok();
     let command = update_command(client.client_id(), "--add-redirect-uri", [redirect_uri])?;
-    match (client.public(), client.row.private_schemes) {
-        (false, _) if allowed(AllowedSchemes::Web) => Some(command),
-        (true, _) if allowed(AllowedSchemes::ReverseDomainName) => Some(command),
-        (true, true) if allowed(AllowedSchemes::Private) => Some(command),
-        (true, false) if allowed(AllowedSchemes::Private) => Some(format!("{command} --private-schemes")),
-        _ => None,
+    if allowed(allowed_schemes(client)) {
+        return Some(command);
     }
+    (client.public() && allowed(AllowedSchemes::Private)).then(|| format!("{command} --private-schemes"))
 }
 
 fn unknown_client_remedy(app: &App, client_id: &str, redirect_uri: &str) -> Option<String> {

@@ -23,6 +23,7 @@ use crate::{
     App,
     clients::Client,
     core::RequestContext,
+    explanation::Explanation,
     grants::EndCause,
     sessions::{self, SignedInUser},
     tokens::{
@@ -56,11 +57,15 @@ parameter_table! {
 /// A validated logout request.
 #[derive(Clone, Debug)]
 pub struct LogoutRequest {
+    /// As the request says it, known or not; for the log.
+    client_id: String,
     /// The client of a valid hint or, without a hint, the client that `client_id` names.
     pub client: Option<Arc<Client>>,
     redirect: PostLogoutRedirect,
     hint: Option<HintClaims>,
     fault: Option<LogoutFault>,
+    /// Of the fault, for the developer of the app.
+    explanation: Option<Explanation>,
 }
 
 /// Why the browser stays on the issuer's page after the sign-out.
@@ -125,11 +130,12 @@ impl LogoutRequest {
             (None, None) => Some(LogoutFault::MissingHint),
             _ => Some(LogoutFault::UnregisteredRedirectUri),
         };
-        if let Some(fault) = fault {
-            let explanation = explanations::sign_out(fault, client.as_deref(), parameters);
-            app.explain(&printable_excerpt(client_id), explanation);
-        }
-        Ok(Self { client, redirect, hint, fault })
+        let client_id = printable_excerpt(client_id);
+        let explanation = fault.map(|fault| {
+            let uri = parameters.value(POST_LOGOUT_REDIRECT_URI).unwrap_or_default();
+            explanations::sign_out(fault, &client_id, client.as_deref(), uri)
+        });
+        Ok(Self { client_id, client, redirect, hint, fault, explanation })
     }
 
     /// The registered URI; none for the issuer's own page.
@@ -176,6 +182,9 @@ pub async fn begin(
     session_secret: Option<&str>,
     context: &RequestContext,
 ) -> Result<LogoutStep, DatabaseError> {
+    if let Some(explanation) = &request.explanation {
+        app.explain(&request.client_id, explanation.clone());
+    }
     let apps = match find_session(app, session_secret).await? {
         Some(signed_in) if !request.client_may_end_session(&signed_in) => {
             return Ok(LogoutStep::Confirm { request, signed_in: Box::new(signed_in) });

@@ -75,6 +75,9 @@ pub(super) enum Command {
         /// A URI to send people back to, beside those that it has.
         #[arg(long, value_name = "URI", conflicts_with = "redirect_uri")]
         add_redirect_uri: Vec<String>,
+        /// A URI to send people to after sign-out, beside those that it has.
+        #[arg(long, value_name = "URI", conflicts_with = "post_logout_redirect_uri")]
+        add_post_logout_redirect_uri: Vec<String>,
         /// A browser origin that may call the APIs, beside those that it has.
         #[arg(long, value_name = "ORIGIN", conflicts_with = "origin")]
         add_origin: Vec<String>,
@@ -135,10 +138,19 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Report, C
         }
         Command::List => list(&app)?,
         Command::Show { client_id } => show(&find_client(&app, &client_id)?)?,
-        Command::Update { client_id, metadata, add_scope, add_redirect_uri, add_origin, enabled } => {
+        Command::Update {
+            client_id,
+            metadata,
+            add_scope,
+            add_redirect_uri,
+            add_post_logout_redirect_uri,
+            add_origin,
+            enabled,
+        } => {
             let change = ClientMetadataChange {
                 add_scopes: split_scopes(&add_scope),
                 add_redirect_uris: add_redirect_uri,
+                add_post_logout_redirect_uris: add_post_logout_redirect_uri,
                 add_origins: add_origin,
                 ..metadata.into_change()?
             };

@@ -230,7 +230,7 @@ pub(super) fn token_problem(client_id: &str, cause: TokenError) -> Problem {
         }
         TokenError::Issue(_) | TokenError::Crypto(_) => Problem::internal(&cause),
         _ => {
-            tracing::info!(client_id, %cause, "refresh refused");
+            tracing::info!(client_id, %cause, "refresh token refused");
             invalid_grant()
         }
     }

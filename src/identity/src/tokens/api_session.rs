@@ -125,20 +125,24 @@ pub async fn sign_out(
     }
 }
 
-/// The same by a refresh token alone, rotated or not, which its client presents. An unknown one counts as signed out already
-/// (RFC 7009 section 2.2).
+/// The same by a refresh token alone, which its client presents. One that nobody knows, or of a grant that has ended, counts
+/// as signed out already (RFC 7009 section 2.2). One that was rotated long ago may be a thief's: it signs nobody out.
 pub async fn sign_out_by_refresh_token(
     app: &App,
     client: &Client,
     token: &str,
     context: &RequestContext,
-) -> Result<(), RevocationError> {
+) -> Result<(), TokenError> {
     let reader = app.db.reader();
     let Some(row) = refresh_token::find_row(reader, token).await? else { return Ok(()) };
     let Some(grant) = grants::find(reader, row.grant_id).await? else { return Ok(()) };
     if grant.client_id != client.client_id() {
-        return Err(RevocationError::OtherClient);
+        return Err(TokenError::UnknownRefreshToken);
     }
+    if grant.revoked_at.is_some() {
+        return Ok(());
+    }
+    refresh_token::reject_reused(app, &row, context).await?;
     let by_owner = grant.user_id.map(|user_id| context.clone().by(Actor::User(user_id)));
     Ok(end_with_session(app, &grant, by_owner.as_ref().unwrap_or(context)).await?)
 }

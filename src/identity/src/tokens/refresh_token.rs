@@ -137,7 +137,20 @@ struct UsableRefreshToken {
     successor: Option<SecretString>,
 }
 
-/// Checks a refresh token. Reuse after the grace period revokes the grant (RFC 9700 section 4.14.2).
+/// Reuse after the grace period revokes the grant (RFC 9700 section 4.14.2).
+pub(super) async fn reject_reused(
+    app: &App,
+    row: &refresh_tokens::Model,
+    context: &RequestContext,
+) -> Result<(), TokenError> {
+    let grace = app.config.tokens.refresh_token_grace.duration();
+    if row.rotated_at.is_none_or(|rotated_at| context.now - rotated_at <= grace) {
+        return Ok(());
+    }
+    end_grant(app, row.grant_id, context).await?;
+    Err(TokenError::RefreshTokenReused)
+}
+
 async fn check_usable(
     app: &App,
     client: &Client,
@@ -146,14 +159,9 @@ async fn check_usable(
     context: &RequestContext,
 ) -> Result<UsableRefreshToken, TokenError> {
     let (row, active_grant) = found.ok_or(TokenError::UnknownRefreshToken)?;
-    let grace = app.config.tokens.refresh_token_grace.duration();
-    match row.rotated_at {
-        Some(rotated_at) if context.now - rotated_at > grace => {
-            end_grant(app, row.grant_id, context).await?;
-            return Err(TokenError::RefreshTokenReused);
-        }
-        None if row.expires_at <= context.now => return Err(TokenError::RefreshTokenExpired),
-        _ => {}
+    reject_reused(app, &row, context).await?;
+    if row.rotated_at.is_none() && row.expires_at <= context.now {
+        return Err(TokenError::RefreshTokenExpired);
     }
     let active_grant = active_grant.ok_or(TokenError::GrantEnded)?;
     let target = narrow(app, client, &active_grant.grant, request.target, tolerated_scope)?;

@@ -1,5 +1,7 @@
 //! Sign-out of an app by a refresh token alone, in the body or in the cookie.
 
+use std::time::Duration;
+
 use postern_identity::{administration::metadata::ClientMetadataChange, clients::ClientAuthMethod};
 use serde_json::{Value, json};
 
@@ -40,7 +42,7 @@ async fn a_refresh_token_ends_its_session_and_says_so_again() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_rotated_signs_out_too_and_one_that_nobody_knows_has_nothing_to_end() {
+async fn a_token_that_was_rotated_just_now_signs_out_and_one_that_nobody_knows_has_nothing_to_end() {
     let sign_in = SignIn::new().await;
     let tokens = sign_in.tokens().await;
     let newer: Value = refresh(&sign_in, &tokens["refresh_token"]).await.json();
@@ -49,6 +51,20 @@ async fn a_token_that_was_rotated_signs_out_too_and_one_that_nobody_knows_has_no
     }
     assert_eq!(sign_in.app.events("session.ended").await.len(), 0);
     assert_eq!(sign_out(&sign_in, "app", &tokens["refresh_token"]).await.status, 200);
+    assert_eq!(refresh(&sign_in, &newer["refresh_token"]).await.status, 401);
+}
+
+/// RFC 9700 section 4.14.2: it may be a thief's.
+#[tokio::test]
+async fn a_token_that_was_rotated_long_ago_ends_its_grant_as_at_a_refresh_and_no_session() {
+    let sign_in = SignIn::new().await;
+    let tokens = sign_in.tokens().await;
+    let newer: Value = refresh(&sign_in, &tokens["refresh_token"]).await.json();
+    sign_in.app.clock.advance(Duration::from_secs(60 * 60));
+    let reused = sign_out(&sign_in, "app", &tokens["refresh_token"]).await;
+    assert_eq!((reused.status.as_u16(), problem(&reused).as_str()), (401, "invalid_grant"));
+    assert_eq!(sign_in.app.audited("grant.revoked").await, [json!({ "because": "refresh_token_reused" })]);
+    assert_eq!(sign_in.app.events("session.ended").await.len(), 0);
     assert_eq!(refresh(&sign_in, &newer["refresh_token"]).await.status, 401);
 }
 

@@ -214,6 +214,11 @@ async fn a_public_client_may_name_itself_in_the_header_unless_it_is_strict() {
     assert_eq!(ask("mobile", "").await, "invalid_grant");
     assert_eq!(ask("mobile", "x").await, "invalid_client");
     assert_eq!(ask("web", "").await, "invalid_client", "a confidential client");
+    // It may no more than with its name in the form: a caller without a secret could scan for tokens.
+    let introspected = seeds.post_as("mobile", "", "/oauth2/introspect", &[("token", "x")]).await;
+    assert_eq!((introspected.status.as_u16(), error(&introspected).as_str()), (401, "invalid_client"));
+    assert!(introspected.header("www-authenticate").starts_with("Basic "));
+    assert_eq!(seeds.post_as("mobile", "", "/oauth2/revoke", &[("token", "x")]).await.status, 200);
     update(&seeds.app, "mobile", strict()).await.unwrap();
     assert_eq!(ask("mobile", "").await, "invalid_client");
 }

@@ -206,7 +206,7 @@ fn dev_refuses_a_database_that_is_not_its_own_and_deletes_nothing() {
         let output = postern(arguments, folder.path(), free_port()).stderr(Stdio::piped()).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains("was not made by `postern dev`") && said.contains("--data"), "{said}");
+        assert!(said.contains("is not a database of `postern dev`") && said.contains("--data"), "{said}");
     }
     assert_eq!(std::fs::read_to_string(kept).unwrap(), "of another command");
 }

@@ -9,6 +9,7 @@ use std::{
 use poem::http::header;
 use postern_identity::{
     administration::{clients, metadata::ClientMetadataChange},
+    clients::ClientAuthMethod,
     core::RequestContext,
 };
 use postern_service::{
@@ -19,7 +20,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use crate::{
-    flow::{Ask, World, error, refused_on_page, told, waits_on},
+    flow::{Ask, World, error, list, refused_on_page, told, waits_on},
     seeds::{REDIRECT_URI, Seeds},
     support::{Answer, ISSUER, TestApp, form_request},
 };
@@ -324,13 +325,19 @@ async fn a_sign_out_that_leads_nowhere_says_which_address_is_registered() {
     };
     let bye = ("post_logout_redirect_uri", "https://rp.test/new");
     let unregistered = explained(&[("id_token_hint", &hint), bye]).await;
-    let clients = world.app.app.clients();
-    let registered = &clients.find("rp").unwrap().row.post_logout_redirect_uris;
-    let remedy = registered.iter().map(String::as_str).chain([bye.1]);
-    let remedy: String = remedy.map(|uri| format!(" --post-logout-redirect-uri {uri}")).collect();
+    let registered = world.app.app.clients().find("rp").unwrap().row.post_logout_redirect_uris.clone();
+    let remedy = "postern client update rp --add-post-logout-redirect-uri https://rp.test/new";
+    says(&unregistered, &["https://rp.test/new", &registered[0], remedy]);
+    let native = ClientMetadataChange {
+        token_endpoint_auth_method: Some(ClientAuthMethod::None),
+        redirect_uris: list(&["com.example.app:/cb"]),
+        ..ClientMetadataChange::default()
+    };
+    world.app.client("pocket", native).await;
+    let of_native = [("client_id", "pocket"), ("post_logout_redirect_uri", "com.example.app:/bye")];
     says(
-        &unregistered,
-        &["https://rp.test/new", &registered[0], &format!("postern client update rp{remedy}")],
+        &explained(&of_native).await,
+        &["this client has none", "client update pocket --add-post-logout-redirect-uri com.example.app:/bye"],
     );
     let with_query = ("post_logout_redirect_uri", "https://rp.test/new?code=secret");
     let cut = explained(&[("id_token_hint", &hint), with_query]).await;

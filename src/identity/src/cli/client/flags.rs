@@ -222,6 +222,7 @@ impl MetadataFlags {
             redirect_uris: values(self.redirect_uri),
             add_redirect_uris: Vec::new(),
             post_logout_redirect_uris: values(self.post_logout_redirect_uri),
+            add_post_logout_redirect_uris: Vec::new(),
             logout: self.logout.into_change(),
             origins: values(self.origin),
             add_origins: Vec::new(),

@@ -118,7 +118,8 @@ fn require_own_database(
         return Ok(());
     }
     Err(CommandError::Failed(format!(
-        "{} was not made by `postern dev`, whose secrets would be in {}: choose another folder by --data",
+        "{} is not a database of `postern dev`, whose secrets would be in {}: choose another folder by --data, or remove \
+         the database yourself",
         database.display(),
         secrets.display()
     )))

@@ -263,7 +263,11 @@ impl AuthApi {
                 api_session::sign_out(&self.app, client, &grant, token.as_deref(), context).await?;
             }
             (None, Some(token)) => {
-                api_session::sign_out_by_refresh_token(&self.app, client, &token, context).await?;
+                let ended = api_session::sign_out_by_refresh_token(&self.app, client, &token, context).await;
+                if in_cookies && ended.as_ref().is_err_and(TokenError::ends_refresh_token) {
+                    cookies.clear_refresh_token();
+                }
+                ended.map_err(|cause| problem::token_problem(client.client_id(), cause))?;
             }
             (None, None) => return Err(sign_out_credentials::none_presented().into()),
         }

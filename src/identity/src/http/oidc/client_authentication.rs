@@ -3,10 +3,10 @@
 //! A client sends its secret in the header (`client_secret_basic`) or in the form (`client_secret_post`), or an
 //! assertion in the form (`private_key_jwt`, `client_secret_jwt`). The secret is the same in both places and
 //! libraries differ in their default, so both are accepted, unless the client's policy demands the registered
-//! method. A public client sends its `client_id` alone (`none`), or with an empty secret; a confidential client never
-//! does. Two methods in one request, and half an assertion, are refused with the reason. A failed proof is one error
-//! without a reason, and counts against the IP of the request. Leaves the header to `header`, assertions to `clients`, and
-//! the wire errors to `http::oauth_error` and `http::problem`.
+//! method. A public client sends its `client_id` alone (`none`), or in the header with an empty secret; a confidential
+//! client never does. Two methods in one request, and half an assertion, are refused with the reason. A failed proof is
+//! one error without a reason, and counts against the IP of the request. Leaves the header to `header`, assertions to
+//! `clients`, and the wire errors to `http::oauth_error` and `http::problem`.
 
 mod header;
 
@@ -30,6 +30,9 @@ use crate::{
     rate_limit::{self, Limit, TakeOutcome},
     tokens::scope::printable_excerpt,
 };
+
+/// What came of a client whose header has no secret.
+const EMPTY_SECRET: &str = "an empty secret in the header";
 
 /// RFC 7523 section 2.2.
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -213,17 +216,21 @@ impl FailedAuthentication {
     fn from_credentials(clients: &Clients, header: &HeaderCredentials, form: &FormCredentials<'_>) -> Self {
         let named = form.client_id.unwrap_or_default().to_owned();
         let (client_id, presented, by_header) = match (header, form.client_secret) {
-            (HeaderCredentials::Basic(sent), _) => {
-                (sent.form_decoded().map_or(named, |sent| sent.client_id), "a secret in the header", true)
-            }
+            (HeaderCredentials::Basic(sent), _) => match sent.form_decoded() {
+                Some(sent) if sent.client_secret.is_empty() => (sent.client_id, EMPTY_SECRET, true),
+                sent => (sent.map_or(named, |sent| sent.client_id), "a secret in the header", true),
+            },
             (HeaderCredentials::Malformed, _) => (named, "another Authorization header", true),
             (HeaderCredentials::Absent, Some(_)) => (named, "a secret in the form", false),
             (HeaderCredentials::Absent, None) => (named, "no secret", false),
         };
-        let remedy = remedy(clients, &client_id, by_header, form.client_secret.is_some());
+        let secret_in_header = by_header && presented != EMPTY_SECRET;
+        let remedy = remedy(clients, &client_id, secret_in_header, form.client_secret.is_some());
         let expected = match clients.find(&client_id).map(|client| (client.auth_method, &client.policy)) {
             None => "a client that is known and enabled".to_owned(),
-            Some((ClientAuthMethod::None, _)) => "no secret, for the client is public".to_owned(),
+            Some((ClientAuthMethod::None, _)) => {
+                "client_id in the form and no secret, for the client is public".to_owned()
+            }
             Some((method, policy))
                 if policy.client_authentication == ClientAuthenticationRule::RegisteredMethod =>
             {
@@ -245,9 +252,14 @@ impl From<AssertionFailure> for FailedAuthentication {
 
 /// The command that makes the client accept the kind of proof that came, or gives it another secret. None for an unknown
 /// client: a stranger chose that name.
-fn remedy(clients: &Clients, client_id: &str, by_header: bool, secret_in_form: bool) -> Option<String> {
+fn remedy(
+    clients: &Clients,
+    client_id: &str,
+    secret_in_header: bool,
+    secret_in_form: bool,
+) -> Option<String> {
     let client = clients.find(client_id)?;
-    let sent = match (by_header, secret_in_form) {
+    let sent = match (secret_in_header, secret_in_form) {
         (true, _) => ClientAuthMethod::ClientSecretBasic,
         (_, true) => ClientAuthMethod::ClientSecretPost,
         _ => ClientAuthMethod::None,

@@ -171,7 +171,8 @@ impl IntrospectionApi {
         let caller = authenticate(&self.app, &header, credentials, PATH, context).await?.client;
         // RFC 7662 section 2.1: a caller without a secret could scan for valid tokens.
         if caller.public() {
-            return Err(OAuthError::invalid_client(false).into());
+            let by_header = !matches!(header, HeaderCredentials::Absent);
+            return Err(OAuthError::invalid_client(by_header).into());
         }
         if form.token.is_empty() {
             return Err(OAuthError::invalid_request("token is missing").into());

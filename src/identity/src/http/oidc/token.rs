@@ -86,7 +86,7 @@ impl TokenApi {
     /// refresh token work once. If one comes again, everything that was issued for it ends; only for some seconds after its
     /// use a refresh token gets the same answer again.
     /// To refresh the tokens of an app, send `grant_type=refresh_token` with `refresh_token`, and keep the new one in its
-    /// place. A client without a secret sends its `client_id` in the body instead of the header.
+    /// place. A client without a secret sends its `client_id` in the body.
     #[oai(path = "/token", method = "post", operation_id = "token")]
     async fn token(
         &self,

@@ -95,7 +95,7 @@ impl<'a> ApiExtractor<'a> for HeaderCredentials {
             ty: "http",
             description: Some(
                 "`client_id` and `client_secret`, each encoded as in a form (RFC 6749 section 2.3.1) or as they are. \
-                 Both may stand in the form instead. A public client sends its `client_id` alone.",
+                 Both may stand in the form instead. A public client sends its `client_id` alone, in the form, or here with an empty secret.",
             ),
             name: None,
             key_in: None,
