@@ -73,9 +73,9 @@ pub(crate) fn prepare(
     core: &Core,
     templates: &Templates,
     user: &User,
-    occurrence: NoticeDetails<'_>,
+    details: NoticeDetails<'_>,
 ) -> Result<OwnerNotice, CryptoError> {
-    let NoticeDetails { template, context, device, path } = occurrence;
+    let NoticeDetails { template, context, device, path } = details;
     let payload = SignOutPayload { email: user.email.clone() };
     let link = NewLink::for_user(core, Purpose::SignOut, user.id, &payload, context.now)?
         .with_expiry(context.now + LIFETIME);

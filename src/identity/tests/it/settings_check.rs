@@ -3,6 +3,8 @@
 
 use std::process::{Command, Output};
 
+use serde_json::{Value, json};
+
 use crate::commands::{Ended, Shell};
 
 /// The mistakes that a command tells of these settings.
@@ -135,4 +137,66 @@ async fn a_login_method_that_the_settings_may_name_is_built_in_and_the_other_way
     let names: Vec<_> =
         postern_identity::login::built_in_methods().iter().map(|method| method.name()).collect();
     assert_eq!(methods["value"], format!("{names:?}"));
+}
+
+#[tokio::test]
+async fn a_check_of_the_settings_says_where_codes_cannot_be_posted_to() {
+    let shell = Shell::empty().await;
+    let check = |url: &str, allowed: &str| {
+        let mut command = shell.command(&["config", "check"]);
+        let command = command
+            .env("POSTERN_LOGIN__CODE_DELIVERY", "webhook")
+            .env("POSTERN_LOGIN__CODE_WEBHOOK_SECRET", "secret")
+            .env("POSTERN_LOGIN__CODE_WEBHOOK_URL", url)
+            .env("POSTERN_OUTBOUND__ALLOW_HOSTS", allowed);
+        Ended::from(command.output().unwrap())
+    };
+    for (url, rule) in [
+        ("http://gateway.example.com/codes", "only https is called"),
+        ("ftp://gateway.internal/codes", "only https is called"),
+        ("https://10.1.2.3/codes", "private network"),
+        ("https://[::1]/codes", "private network"),
+        ("https://localhost/codes", "private network"),
+    ] {
+        let refused = check(url, "gateway.internal");
+        assert!(refused.err.contains("login.code_webhook_url"), "{url}: {refused:?}");
+        refused.failed(1, rule);
+    }
+    check("https://gateway.example.com/codes", "").succeeded();
+    check("http://gateway.internal/codes", "gateway.internal").succeeded();
+}
+
+#[tokio::test]
+async fn a_check_of_the_settings_warns_of_a_proxy_that_nobody_named() {
+    let shell = Shell::empty().await;
+    let check = |issuer: &str, proxies: &str| {
+        let mut command = shell.command(&["config", "check", "--json"]);
+        command.env("POSTERN_ISSUER", issuer).env("POSTERN_HTTP__TRUSTED_PROXIES", proxies);
+        serde_json::from_str::<Value>(&Ended::from(command.output().unwrap()).succeeded()).unwrap()
+    };
+    let warned = check("https://id.example.com", "");
+    assert_eq!(warned["good"], true);
+    let warning = warned["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("http.trusted_proxies") && warning.contains("one source"), "{warning}");
+    assert_eq!(check("https://id.example.com", "127.0.0.1")["warnings"], json!([]));
+    assert_eq!(check("http://localhost:7117", "")["warnings"], json!([]));
+    let mut command = shell.command(&["config", "check"]);
+    let said = Ended::from(command.env("POSTERN_ISSUER", "https://id.example.com").output().unwrap());
+    let said = said.succeeded();
+    assert!(said.contains("Warning: http.trusted_proxies") && !said.contains("CONTRAST"), "{said}");
+}
+
+#[tokio::test]
+async fn a_check_of_the_settings_warns_of_a_mail_user_without_a_password() {
+    let shell = Shell::empty().await;
+    let check = |more: &[(&str, &str)]| {
+        let mut command = shell.command(&["config", "check"]);
+        command.env("POSTERN_MAIL__SMTP_HOST", "mail.example.com").envs(more.iter().copied());
+        Ended::from(command.output().unwrap()).succeeded()
+    };
+    let user = ("POSTERN_MAIL__SMTP_USERNAME", "postern");
+    assert!(check(&[user]).contains("POSTERN_MAIL__SMTP_PASSWORD_FILE"));
+    for settings in [&[][..], &[user, ("POSTERN_MAIL__SMTP_PASSWORD", "of the mail server")]] {
+        assert!(!check(settings).contains("Warning"), "{settings:?}");
+    }
 }

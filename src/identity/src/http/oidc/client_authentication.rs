@@ -31,9 +31,6 @@ use crate::{
     tokens::scope::printable_excerpt,
 };
 
-/// What came of a client whose header has no secret.
-const EMPTY_SECRET: &str = "an empty secret in the header";
-
 /// RFC 7523 section 2.2.
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -214,18 +211,26 @@ struct FailedAuthentication {
 
 impl FailedAuthentication {
     fn from_credentials(clients: &Clients, header: &HeaderCredentials, form: &FormCredentials<'_>) -> Self {
+        use ClientAuthMethod as M;
         let named = form.client_id.unwrap_or_default().to_owned();
-        let (client_id, presented, by_header) = match (header, form.client_secret) {
+        let (client_id, presented, sent) = match (header, form.client_secret) {
             (HeaderCredentials::Basic(sent), _) => match sent.form_decoded() {
-                Some(sent) if sent.client_secret.is_empty() => (sent.client_id, EMPTY_SECRET, true),
-                sent => (sent.map_or(named, |sent| sent.client_id), "a secret in the header", true),
+                Some(sent) if sent.client_secret.is_empty() => {
+                    (sent.client_id, "an empty secret in the header", M::None)
+                }
+                sent => {
+                    let named = sent.map_or(named, |sent| sent.client_id);
+                    (named, "a secret in the header", M::ClientSecretBasic)
+                }
             },
-            (HeaderCredentials::Malformed, _) => (named, "another Authorization header", true),
-            (HeaderCredentials::Absent, Some(_)) => (named, "a secret in the form", false),
-            (HeaderCredentials::Absent, None) => (named, "no secret", false),
+            (HeaderCredentials::Malformed, _) => {
+                (named, "another Authorization header", M::ClientSecretBasic)
+            }
+            (HeaderCredentials::Absent, Some(_)) => (named, "a secret in the form", M::ClientSecretPost),
+            (HeaderCredentials::Absent, None) => (named, "no secret", M::None),
         };
-        let secret_in_header = by_header && presented != EMPTY_SECRET;
-        let remedy = remedy(clients, &client_id, secret_in_header, form.client_secret.is_some());
+        let by_header = !matches!(header, HeaderCredentials::Absent);
+        let remedy = remedy(clients, &client_id, sent);
         let expected = match clients.find(&client_id).map(|client| (client.auth_method, &client.policy)) {
             None => "a client that is known and enabled".to_owned(),
             Some((ClientAuthMethod::None, _)) => {
@@ -252,18 +257,8 @@ impl From<AssertionFailure> for FailedAuthentication {
 
 /// The command that makes the client accept the kind of proof that came, or gives it another secret. None for an unknown
 /// client: a stranger chose that name.
-fn remedy(
-    clients: &Clients,
-    client_id: &str,
-    secret_in_header: bool,
-    secret_in_form: bool,
-) -> Option<String> {
+fn remedy(clients: &Clients, client_id: &str, sent: ClientAuthMethod) -> Option<String> {
     let client = clients.find(client_id)?;
-    let sent = match (secret_in_header, secret_in_form) {
-        (true, _) => ClientAuthMethod::ClientSecretBasic,
-        (_, true) => ClientAuthMethod::ClientSecretPost,
-        _ => ClientAuthMethod::None,
-    };
     let secret_expected = client.auth_method.has_secret();
     match sent {
         ClientAuthMethod::None if !secret_expected => None,

@@ -120,7 +120,7 @@ pub(super) fn new_device_notice(
     if verify.current_session.is_some_and(|current| browser && current.user.id == user.id) {
         return Ok(None);
     }
-    let notice = owner_notice::prepare(app, &app.templates, user, occurrence("new-device", verify))?;
+    let notice = owner_notice::prepare(app, &app.templates, user, notice_details("new-device", verify))?;
     Ok(Some(notice))
 }
 
@@ -131,13 +131,13 @@ pub(super) fn second_factor_notice(
     user: &User,
 ) -> Result<OwnerNotice, CryptoError> {
     // Somebody knows the password, and may be signed in nowhere: the password comes first.
-    let occurrence =
-        NoticeDetails { path: Some("/account/password"), ..occurrence("second-step-failed", verify) };
-    owner_notice::prepare(app, &app.templates, user, occurrence)
+    let details =
+        NoticeDetails { path: Some("/account/password"), ..notice_details("second-step-failed", verify) };
+    owner_notice::prepare(app, &app.templates, user, details)
 }
 
 /// A step of a sign-in. An app that signs its users in is known by its name.
-fn occurrence<'a>(template: &'a str, verify: &VerifyParameters<'a>) -> NoticeDetails<'a> {
+fn notice_details<'a>(template: &'a str, verify: &VerifyParameters<'a>) -> NoticeDetails<'a> {
     let api = verify.session_kind == SessionKind::Api;
     let client = verify.client.filter(|_| api).map(|client| client.row.name.as_str());
     NoticeDetails { device: client, ..NoticeDetails::new(template, verify.context) }
